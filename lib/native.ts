@@ -1,0 +1,246 @@
+import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ZestError } from './errors.ts';
+
+// The typed contract with native/addon: the only place that knows the shape of a .node file. Methods that return
+// promises run on the engine's own thread, in call order. Errors from C++ arrive as Error with a `code`.
+
+export interface NativeDirections {
+  seed: bigint;
+  /** 0 gaussian, 1 sphere, 2 rademacher, 3 lowRank */
+  law: number;
+  rank: number;
+}
+
+/** core/batch.h, flattened. `scored` holds 5 numbers a position: sequence, position, label, candidatesBegin, candidatesEnd. */
+export interface NativeBatch {
+  ids: Int32Array;
+  starts: Int32Array;
+  segments: Int32Array;
+  scored: Int32Array;
+  candidates: Int32Array;
+}
+
+/** Points flattened: point p has terms termStarts[p] … termStarts[p + 1] of streams and scales. */
+export interface NativePoints {
+  termStarts: Int32Array;
+  streams: BigUint64Array;
+  scales: Float32Array;
+}
+
+export interface NativeUpdate {
+  decay: number;
+  streams: BigUint64Array;
+  coefficients: Float32Array;
+}
+
+/** core/estimators.h; enums as their numbers. */
+export interface NativeEstimatorOptions {
+  rho: number;
+  tiltRule: number;
+  tiltValue: number;
+  estimator: number;
+  sides: number;
+  normalize: number;
+  dimension: number;
+}
+
+export interface NativeCoefficients {
+  coefficients: Float64Array;
+  tilt: number;
+  tau: number;
+  tiltedLoss: number;
+  meanLoss: number;
+  effectiveSampleSize: number;
+  gradientNorm: number;
+}
+
+export interface NativeStepOptions extends NativeEstimatorOptions {
+  directions: number;
+  firstStream: bigint;
+  learningRate: number;
+  weightDecay: number;
+  microBatch: number;
+}
+
+export interface NativeStepResult extends NativeCoefficients {
+  losses: Float64Array;
+  update: NativeUpdate;
+}
+
+/** core/model.h ParameterSpec and ParameterSource. `file` empty: initialised, not read. */
+export interface NativeParameter {
+  name: string;
+  rows: number;
+  columns: number;
+  matrix: boolean;
+  trainable: boolean;
+  decays: boolean;
+  file: string;
+  offset: number;
+  /** 0 F32, 1 F16, 2 BF16 */
+  fileType: number;
+  initialScale: number;
+  initialSeed: bigint;
+  initialOffset: number;
+}
+
+export interface NativeLinear {
+  weight: number;
+  bias: number;
+}
+
+export interface NativeLayer {
+  query: NativeLinear;
+  key: NativeLinear;
+  value: NativeLinear;
+  attentionOutput: NativeLinear;
+  intermediate: NativeLinear;
+  output: NativeLinear;
+  attentionNorm: NativeLinear;
+  outputNorm: NativeLinear;
+}
+
+/** core/model.h ModelSpec; roles are indexes into `parameters`, −1 where the model has none. */
+export interface NativeModelSpec {
+  hidden: number;
+  heads: number;
+  intermediate: number;
+  vocabulary: number;
+  positions: number;
+  segments: number;
+  positionOffset: number;
+  paddingId: number;
+  outputs: number;
+  normEpsilon: number;
+  /** core/model.h Activation */
+  activation: number;
+  headActivation: number;
+  /** core/model.h Head */
+  head: number;
+  parameters: NativeParameter[];
+  wordEmbeddings: number;
+  positionEmbeddings: number;
+  segmentEmbeddings: number;
+  embeddingNorm: NativeLinear;
+  layers: NativeLayer[];
+  headDense: NativeLinear;
+  headNorm: NativeLinear;
+  headOutput: NativeLinear;
+}
+
+/** core/model.h Shortcuts: all true by default. */
+export interface Shortcuts {
+  packSequences: boolean;
+  labelledPositionsOnly: boolean;
+  scoredWordsOnly: boolean;
+  lastLayerAtLabels: boolean;
+  gatherEmbeddings: boolean;
+  shareNoise: boolean;
+  fusePerturbation: boolean;
+}
+
+/** Handed to every asynchronous call; `abort()` sets a flag that the engine polls. */
+export interface NativeAbort {
+  abort(): void;
+}
+
+export interface NativeEngine {
+  load(onProgress: ((done: number, total: number) => void) | undefined, abort: NativeAbort): Promise<void>;
+  /** losses[p · sequences + s] */
+  sequenceLosses(
+    directions: NativeDirections,
+    batch: NativeBatch,
+    points: NativePoints,
+    abort: NativeAbort,
+  ): Promise<Float64Array>;
+  /** One loss a point. `atVersion` < 0n: any. */
+  evaluate(
+    directions: NativeDirections,
+    batch: NativeBatch,
+    points: NativePoints,
+    atVersion: bigint,
+    abort: NativeAbort,
+  ): Promise<Float64Array>;
+  logits(
+    directions: NativeDirections,
+    batch: NativeBatch,
+    point: NativePoints,
+    abort: NativeAbort,
+  ): Promise<Float32Array[]>;
+  apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort): Promise<void>;
+  step(
+    directions: NativeDirections,
+    batch: NativeBatch,
+    options: NativeStepOptions,
+    abort: NativeAbort,
+  ): Promise<NativeStepResult>;
+  parameter(index: number): Promise<Float32Array>;
+  direction(directions: NativeDirections, stream: bigint, index: number): Promise<Float32Array>;
+  /** 'sha256:…' over the trainable parameters, as api.md says. */
+  digest(): Promise<string>;
+  /** Writes `header`, then the stored bytes of the parameters in the order of `indexes`, flushed to disk. */
+  writeFile(path: string, header: Uint8Array, indexes: Int32Array): Promise<void>;
+  /** Updates applied so far. */
+  version(): bigint;
+  /** Sequences evaluated so far, over all points: the engine's own count of forwards is this ÷ batch size. */
+  forwards(): bigint;
+  /** Frees the weights; calls after it throw ERR_ZEST_DISPOSED, calls under way are aborted. */
+  dispose(): void;
+}
+
+export interface NativeBinding {
+  /** Instruction sets this binary has and this processor can run, best first, and the one in use. */
+  isa(): { used: string; available: string[] };
+  noise(seed: bigint, stream: bigint, offset: bigint, length: number, law: number): Float32Array;
+  /** v(stream) of a lone vector parameter of `length` elements, under a law. */
+  vectorDirection(directions: NativeDirections, stream: bigint, length: number): Float32Array;
+  coefficients(losses: Float64Array, options: NativeEstimatorOptions): NativeCoefficients;
+  /** Cores the process may use. */
+  cores(): number;
+  createAbort(): NativeAbort;
+  createEngine(options: {
+    spec: NativeModelSpec;
+    /** core/model.h StorageType */
+    storage: number;
+    threads: number;
+    shortcuts: Shortcuts;
+  }): NativeEngine;
+}
+
+const require = createRequire(import.meta.url);
+let binding: NativeBinding | undefined;
+
+/** The .node files that would be tried, in order. */
+export const candidates = (): string[] => {
+  const chosen = process.env.ZEST_NATIVE;
+  if (chosen) return [chosen];
+  return ['../build/Release/zest.node', '../build/Debug/zest.node'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+};
+
+/** Loads the native addon once. Throws ERR_ZEST_NO_BINARY that lists every path tried and the fix. */
+export const native = (): NativeBinding => {
+  if (binding) return binding;
+  const tried: string[] = [];
+  for (const path of candidates()) {
+    if (!existsSync(path)) {
+      tried.push(`${path}: no such file`);
+      continue;
+    }
+    try {
+      binding = require(path) as NativeBinding;
+      return binding;
+    } catch (cause) {
+      if (cause instanceof ZestError) throw cause;
+      tried.push(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    }
+  }
+  throw new ZestError(
+    'ERR_ZEST_NO_BINARY',
+    `no native addon for node-zest could be loaded. Tried:\n  ${tried.join('\n  ')}\n` +
+      'Build it with `npm run build:native` (needs cmake and a C++20 compiler), or name a .node file in ZEST_NATIVE.',
+  );
+};

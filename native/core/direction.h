@@ -1,0 +1,32 @@
+// Directions: pure functions of (seed, stream, parameter) that are never stored. docs/noise.md is the specification.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace zest {
+
+enum class Law : int { gaussian = 0, sphere = 1, rademacher = 2, low_rank = 3 };
+
+struct Directions {
+  uint64_t seed = 0;
+  Law law = Law::gaussian;
+  int rank = 0;  // of Law::low_rank, >= 1
+};
+
+// One term of a point or of an update: factor * v(stream).
+struct Term {
+  uint64_t stream;  // below 2^63
+  float factor;
+};
+
+// theta + sum factor * v(stream), terms added in order; empty is theta itself.
+using Point = std::vector<Term>;
+
+// theta <- theta - (decay * theta + sum factor * v(stream)); float32, and the record that a log keeps.
+struct Update {
+  float decay = 0;
+  std::vector<Term> terms;
+};
+
+}  // namespace zest

@@ -1,0 +1,38 @@
+// Losses to coefficients: the tilt, the ratio estimators, and the step's diagnostics. All in float64, with
+// exponentials and logarithms of our own, so that every machine computes the same bits.
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace zest {
+
+enum class Estimator : int { naive = 0, bias_corrected = 1, beale = 2, jackknife = 3 };
+enum class Sides : int { two = 0, one = 1 };
+enum class Normalize : int { none = 0, sigma = 1, norm = 2 };
+enum class TiltRule : int { number = 0, tau = 1, effective_sample_size = 2, kl_radius = 3 };
+
+struct EstimatorOptions {
+  double rho = 1e-3;  // per coordinate, > 0
+  TiltRule tilt_rule = TiltRule::number;
+  double tilt_value = 1;  // t, tau, kappa in (0, 1], or delta >= 0, as tilt_rule says
+  Estimator estimator = Estimator::naive;
+  Sides sides = Sides::two;
+  Normalize normalize = Normalize::none;
+  double dimension = 1;  // d
+};
+
+struct Coefficients {
+  std::vector<double> c;        // one a direction, after normalize
+  double tilt = 0;              // the t used
+  double tau = 0;               // t * sigma
+  double tilted_loss = 0;       // (1/t) log mean exp(t f)
+  double mean_loss = 0;
+  double effective_sample_size = 0;  // (sum w)^2 / sum w^2, from 1 to n
+  double gradient_norm = 0;     // |c| sqrt(d)
+};
+
+// losses: two-sided [f+0, f-0, f+1, ...], one-sided [f0, f1, ...]. Throws Error on bad options or losses.
+Coefficients coefficients(std::span<const double> losses, const EstimatorOptions& options);
+
+}  // namespace zest
