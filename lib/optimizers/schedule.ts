@@ -1,0 +1,44 @@
+import { rangeError } from '../errors.ts';
+
+/** How the learning rate changes over a run. */
+export type ScheduleName = 'constant' | 'linear' | 'cosine';
+
+export interface ScheduleOptions {
+  /** `linear` and `cosine` fall from 1 to 0. Default `constant`. */
+  schedule?: ScheduleName;
+  /** Steps of linear growth before that: step s of w has factor (s + 1)/w. Default 0. */
+  warmupSteps?: number;
+  /** Where `linear` and `cosine` reach 0; they need it. */
+  totalSteps?: number;
+}
+
+/**
+ * The factor of the learning rate at a step, counted from 0. After a warm-up of w steps, with p = (s − w)/(T − w):
+ * `constant` 1, `linear` 1 − p, `cosine` (1 + cos πp)/2, and 0 from step T on.
+ * Throws ERR_ZEST_OPTION for a falling schedule without `totalSteps` above `warmupSteps`.
+ */
+export const learningRateFactor = (options: ScheduleOptions): ((step: number) => number) => {
+  const { schedule = 'constant', warmupSteps = 0, totalSteps } = options;
+  const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+  if (!['constant', 'linear', 'cosine'].includes(schedule)) {
+    throw rangeError('ERR_ZEST_OPTION', `schedule must be constant, linear or cosine, got ${JSON.stringify(schedule)}`);
+  }
+  if (!count(warmupSteps)) {
+    throw rangeError('ERR_ZEST_OPTION', `warmupSteps must be a whole number of steps ≥ 0, got ${warmupSteps}`);
+  }
+  if (totalSteps !== undefined && !count(totalSteps)) {
+    throw rangeError('ERR_ZEST_OPTION', `totalSteps must be a whole number of steps ≥ 0, got ${totalSteps}`);
+  }
+  if (schedule !== 'constant' && !(totalSteps !== undefined && totalSteps > warmupSteps)) {
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `schedule ${schedule} needs totalSteps above warmupSteps (${warmupSteps}), got ${totalSteps}`,
+    );
+  }
+  return (step) => {
+    if (step < warmupSteps) return (step + 1) / warmupSteps;
+    if (schedule === 'constant' || totalSteps === undefined) return 1;
+    const progress = Math.min(1, (step - warmupSteps) / (totalSteps - warmupSteps));
+    return schedule === 'linear' ? 1 - progress : (1 + Math.cos(Math.PI * progress)) / 2;
+  };
+};

@@ -1,0 +1,22 @@
+/** Edit distance (insertions, deletions, replacements). */
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+};
+
+/** The choice that a mistyped word most likely meant, if one is close. */
+export const nearest = (word: string, choices: readonly string[]): string | undefined => {
+  const ranked = choices
+    .map((choice) => ({ choice, edits: distance(word.toLowerCase(), choice.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  const best = ranked[0];
+  return best && best.edits <= Math.max(1, word.length / 3) ? best.choice : undefined;
+};

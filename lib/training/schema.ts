@@ -1,0 +1,120 @@
+import { z } from 'zod';
+
+// A union's `error` is what was expected, in words; the other messages are made from the issue (config.ts).
+
+const text = () => z.string().min(1);
+const positive = () => z.number().positive();
+const count = () => z.int().min(1);
+
+const tilt = z.union(
+  [
+    z.number(),
+    z.strictObject({ tau: z.number() }),
+    z.strictObject({ effectiveSampleSize: z.number().positive().max(1) }),
+    z.strictObject({ klRadius: z.number().min(0) }),
+  ],
+  { error: 'a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}' },
+);
+
+const law = z.union([z.enum(['gaussian', 'sphere', 'rademacher']), z.strictObject({ lowRank: count() })], {
+  error: 'gaussian, sphere, rademacher or {lowRank: rank}',
+});
+
+const common = {
+  rho: positive().default(1e-3).describe('perturbation scale per coordinate'),
+  law: law.default('gaussian').describe('law of the directions'),
+  normalize: z
+    .enum(['none', 'sigma', 'norm'])
+    .default('none')
+    .describe('divide the coefficients by σ/ρ (sigma) or by ‖c‖√d (norm)'),
+  learningRate: positive(),
+  schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
+  warmupSteps: z.int().min(0).default(0).describe('steps of linear growth before the schedule'),
+  weightDecay: z.number().min(0).default(0).describe('decoupled; skips biases and norms'),
+};
+
+const optimizer = z.discriminatedUnion('method', [
+  z.strictObject({
+    method: z.literal('zest'),
+    directions: count().default(5).describe('directions a step; two forwards each'),
+    tilt: tilt.default(1).describe('t, or how to choose it from the losses of each step'),
+    estimator: z.enum(['naive', 'biasCorrected', 'beale', 'jackknife']).default('naive'),
+    sides: z.enum(['two', 'one']).default('two').describe('one: one forward a direction'),
+    ...common,
+  }),
+  z.strictObject({
+    method: z.literal('mezo'),
+    directions: count().default(1).describe('directions a step; two forwards each'),
+    ...common,
+  }),
+]);
+
+const patterns = z.array(text()).min(1).describe('globs over checkpoint names');
+const trainable = z.union(
+  [
+    z.enum(['all', 'bias', 'head']),
+    z.strictObject({ include: patterns, exclude: patterns.optional() }),
+    z.strictObject({ exclude: patterns }),
+    z.strictObject({
+      lora: z.strictObject({ rank: count(), alpha: positive(), targets: z.array(text()).min(1).optional() }),
+    }),
+    z.strictObject({ prefix: z.strictObject({ tokens: count() }) }),
+  ],
+  { error: 'all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
+);
+
+const task = z.union(
+  [
+    text(),
+    z.strictObject({
+      template: text().describe('text with {field} for a field of the data and one {mask}'),
+      labelWords: z.array(text()).min(2).describe('one token each; index = label'),
+    }),
+  ],
+  { error: 'the name of a built-in task or {template, labelWords}' },
+);
+
+const data = z.strictObject({
+  train: text().describe('a .jsonl, .csv or .tsv file'),
+  validation: text().optional(),
+  test: text().optional(),
+  shots: count().optional().describe('training examples a class; omitted: all'),
+  labelNoise: z.number().min(0).max(1).default(0).describe('share of training labels drawn at random'),
+  seed: z.int().min(0).default(42).describe('of sampling and label noise'),
+});
+
+const training = z.strictObject({
+  steps: count().default(1000),
+  batchSize: count().default(64),
+  maxLength: count().default(128).describe('tokens of a sequence; longer text is cut'),
+  evaluateEvery: count().default(100).describe('steps between evaluations on data.validation'),
+  checkpointEvery: count().default(500).describe('steps between checkpoints'),
+  keepBest: z.boolean().default(true).describe('keep and test the weights of the best validation accuracy'),
+  patience: count().nullable().default(null).describe('stop after so many evaluations without a better one'),
+  seed: z.int().min(0).default(1).describe('of directions and shuffling'),
+});
+
+/** The configuration of a run; api of the file, its defaults and its JSON Schema in one. */
+export const configSchema = z.strictObject({
+  model: text().describe('a Hugging Face folder'),
+  device: z
+    .union([z.enum(['auto', 'cpu', 'cuda']), z.templateLiteral(['cuda:', z.int().min(0)])], {
+      error: 'auto, cpu, cuda or cuda:N',
+    })
+    .default('auto'),
+  dtype: z.enum(['float32', 'bfloat16']).default('float32').describe('of the stored weights'),
+  trainable: trainable.default('all'),
+  task,
+  data,
+  optimizer,
+  training: training.prefault({}),
+  output: text().describe('folder of the run'),
+});
+
+/** A configuration as written: keys with defaults may be absent. */
+export type Config = z.input<typeof configSchema>;
+/** A configuration with every default filled in. */
+export type ResolvedConfig = z.output<typeof configSchema>;
+
+/** The JSON Schema (draft 2020-12) of a configuration file, for editors. */
+export const configJsonSchema = (): object => z.toJSONSchema(configSchema, { io: 'input' });
