@@ -48,6 +48,7 @@ export const ERROR_CODES = [
   'ERR_ZEST_SHOTS',
   'ERR_ZEST_CONFIG',
   'ERR_ZEST_RUN',
+  'ERR_ZEST_TRAJECTORY',
 ] as const;
 
 /** One code, one cause; the table is docs/errors.md. */
