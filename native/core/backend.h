@@ -41,7 +41,7 @@ class Backend {
   // A copy as float32, rows x columns.
   virtual std::vector<float> read(int parameter) const = 0;
   // v(stream) of one parameter, rows x columns.
-  virtual std::vector<float> direction(const Directions& directions, uint64_t stream, int parameter) const = 0;
+  virtual std::vector<float> direction(const Directions& directions, uint64_t stream, int parameter) = 0;
   // The stored bytes, little-endian, rows x columns; size is rows * columns * element size.
   virtual std::span<const std::byte> bytes(int parameter) const = 0;
   virtual StorageType storage() const = 0;

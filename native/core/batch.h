@@ -27,4 +27,7 @@ struct Batch {
   int32_t length(int32_t s) const { return starts[s + 1] - starts[s]; }
 };
 
+// Sequences first .. last of a batch, on their own.
+Batch slice(const Batch& batch, int32_t first, int32_t last);
+
 }  // namespace zest

@@ -1,0 +1,27 @@
+// Addresses of the parameters in the noise: canonical order, rows aligned, low-rank factors after all of them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/model.h"
+
+namespace zest {
+
+// The factors of a low-rank direction have at most this many columns.
+constexpr int most_rank = 64;
+
+struct Addresses {
+  std::vector<uint64_t> base;      // of each parameter
+  std::vector<uint64_t> factor_a;  // of NAME#A (rows x rank) and NAME#B (columns x rank); 0 where not a matrix
+  std::vector<uint64_t> factor_b;
+};
+
+Addresses addresses(const ModelSpec& spec);
+
+// d: the number of trainable elements.
+int64_t dimension(const ModelSpec& spec);
+
+inline size_t element_bytes(StorageType type) { return type == StorageType::float32 ? 4 : 2; }
+
+}  // namespace zest

@@ -1,0 +1,80 @@
+#include "cpu/dispatch.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "core/error.h"
+#include "core/scalar_math.h"
+#include "cpu/thread_pool.h"
+
+namespace zest {
+namespace cpu {
+namespace {
+
+std::vector<const Kernels*> usable() {
+  std::vector<const Kernels*> sets;
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) {
+    sets.push_back(&kernels_avx512);
+  }
+  if (avx2) sets.push_back(&kernels_avx2);
+#endif
+  sets.push_back(&kernels_portable);
+  return sets;
+}
+
+const Kernels& choose() {
+  const std::vector<const Kernels*> sets = usable();
+  const char* wanted = std::getenv("ZEST_ISA");
+  if (!wanted || !*wanted) return *sets.front();
+  std::string names;
+  for (const Kernels* set : sets) {
+    if (std::strcmp(set->name, wanted) == 0) return *set;
+    names += names.empty() ? set->name : std::string(", ") + set->name;
+  }
+  throw Error("ERR_ZEST_ISA", "ZEST_ISA is '" + std::string(wanted) +
+                                  "', which this processor or binary does not have; it has " + names);
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels& chosen = choose();
+  return chosen;
+}
+
+double natural_log(double x) { return scalar::log(x); }
+
+float sphere_radius(int64_t dimension, int64_t sum_of_squares) {
+  return static_cast<float>(
+      std::sqrt(static_cast<double>(dimension) / (static_cast<double>(sum_of_squares) * 0x1p-24)));
+}
+
+}  // namespace cpu
+
+IsaReport isa_report() {
+  IsaReport report{cpu::kernels().name, {}};
+  for (const cpu::Kernels* set : cpu::usable()) report.available.push_back(set->name);
+  return report;
+}
+
+void fill_noise(uint64_t seed, uint64_t stream, uint64_t offset, size_t length, Law law, float* out) {
+  const DefaultFloatingPoint environment;
+  cpu::kernels().fill(seed, stream, offset, static_cast<int64_t>(length), law, out);
+}
+
+void vector_direction(const Directions& directions, uint64_t stream, size_t length, float* out) {
+  const DefaultFloatingPoint environment;
+  const int64_t n = static_cast<int64_t>(length);
+  const Law law = directions.law == Law::rademacher ? Law::rademacher : Law::gaussian;
+  cpu::kernels().fill(directions.seed, stream, 0, n, law, out);
+  if (directions.law != Law::sphere) return;
+  const float radius = cpu::sphere_radius(n, cpu::kernels().sum_of_squares(directions.seed, stream, 0, n));
+  for (int64_t i = 0; i < n; ++i) out[i] = radius * out[i];
+}
+
+}  // namespace zest

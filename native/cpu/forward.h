@@ -1,0 +1,93 @@
+// The transformer at one or two perturbed points, as far as the loss reads it ("Forward evaluation" in the design).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/backend.h"
+#include "cpu/buffer.h"
+#include "cpu/kernels.h"
+#include "cpu/perturbation.h"
+#include "cpu/thread_pool.h"
+#include "cpu/weights.h"
+
+namespace zest::cpu {
+
+
+class Forward {
+ public:
+  Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool& pool);
+
+  // Perturbs the vectors at the points of a group; `perturbation` must live until the next call.
+  void begin(const Perturbation& perturbation, int points, const AbortFlag& abort);
+  // Runs the batch at those points.
+  void run(const Batch& batch);
+
+  // The logit of candidate `index` of scored position `scored` at point p, after run.
+  float logit(int p, size_t scored, int64_t index) const;
+  // Their cross-entropy with the position's label.
+  float cross_entropy(int p, size_t scored);
+
+ private:
+  static constexpr int most_points = Noise::max_points;
+  // One row block a point.
+  struct Activations {
+    Buffer<float> data[most_points];
+    float* reserve(int p, int64_t floats) { return data[p].reserve(static_cast<size_t>(floats)); }
+    float* operator[](int p) const { return data[p].data(); }
+  };
+  struct Linear {
+    LinearRoles roles;
+    Rows outputs;                 // rows of the weight
+    const Activations* input;
+    int64_t rows;
+    Activations* output;
+    int64_t output_stride;
+    int activation;
+    const Activations* bias = nullptr;  // of these outputs; null: the perturbed bias vector
+  };
+
+  void check_abort() const;
+  int64_t columns(int parameter) const { return weights_.matrix(parameter).columns; }
+  const float* vector(int p, int parameter) const;
+  void embed(const Batch& batch);
+  void gather_rows(const Activations& from, const std::vector<int32_t>& rows, Activations& to);
+  void multiply(std::span<const Linear> linears);
+  void normalize(const Activations& a, const Activations* b, NormRoles roles, int64_t rows, Activations& out);
+  void attend(const Batch& batch, const Activations& query, const std::vector<int32_t>& query_starts);
+  void layer(const Batch& batch, const LayerRoles& roles, bool last);
+  void find_scored_tokens(const Batch& batch);
+  void head(const Batch& batch);
+
+  const Weights& weights_;
+  const ModelSpec& spec_;
+  const Shortcuts shortcuts_;
+  ThreadPool& pool_;
+  const Perturbation* perturbation_ = nullptr;
+  const AbortFlag* abort_ = nullptr;
+  int points_ = 0;
+
+  std::vector<int> vector_parameters_;
+  std::vector<int64_t> vector_offset_;  // by parameter; -1 where not a vector that is read
+  int64_t vector_floats_ = 0;
+  Activations vectors_;
+
+  int64_t tokens_ = 0;
+  std::vector<int32_t> scored_tokens_;      // distinct tokens that are scored, ascending
+  std::vector<int32_t> scored_row_;         // of each scored position: its index in scored_tokens_
+  std::vector<int32_t> all_starts_, scored_starts_;  // queries of each sequence
+  std::vector<int32_t> table_rows_[3];      // distinct rows of the word, position and segment embeddings
+  std::vector<int32_t> table_slot_[3];      // by id
+  Activations table_[3];
+  Activations hidden_, gathered_, query_, key_, value_, context_, projected_, normed_, inner_, logits_, output_bias_;
+  Buffer<float> panels_, scratch_, whole_[most_points];
+
+  const Batch* batch_ = nullptr;
+  std::vector<int32_t> outputs_;            // distinct candidates, ascending; empty: every output
+  int64_t output_count_ = 0;
+  bool head_at_every_token_ = false;
+  std::vector<float> candidate_logits_;
+};
+
+}  // namespace zest::cpu

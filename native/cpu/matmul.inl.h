@@ -1,0 +1,69 @@
+// Y = X P for a packed panel P (depth x panel_width). Each output is one chain of fused multiply-adds, k ascending,
+// the bias added last: tiles may be of any size and the bits do not move.
+
+template <int rows>
+ZEST_INLINE void tile(const float* x, int64_t x_stride, const float* panel, int64_t depth,
+                      F32 sums[rows][panel_vectors]) {
+#pragma GCC unroll 16
+  for (int m = 0; m < rows; ++m) {
+#pragma GCC unroll 2
+    for (int j = 0; j < panel_vectors; ++j) sums[m][j] = broadcast(0.0f);
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    F32 p[panel_vectors];
+#pragma GCC unroll 2
+    for (int j = 0; j < panel_vectors; ++j) p[j] = load(panel + (k * panel_vectors + j) * 16);
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; ++m) {
+      const F32 a = broadcast(x[m * x_stride + k]);
+#pragma GCC unroll 2
+      for (int j = 0; j < panel_vectors; ++j) sums[m][j] = mul_add(a, p[j], sums[m][j]);
+    }
+  }
+}
+
+template <int rows, int activation>
+static void product_tile(const Product& a, int64_t row) {
+  F32 sums[rows][panel_vectors];
+  tile<rows>(a.x + row * a.x_stride, a.x_stride, a.panel, a.depth, sums);
+#pragma GCC unroll 16
+  for (int m = 0; m < rows; ++m) {
+#pragma GCC unroll 2
+    for (int j = 0; j < panel_vectors; ++j) {
+      F32 y = sums[m][j];
+      const int n = lanes_left(a.columns, j);
+      if (a.bias) y = y + load_first(a.bias + 16 * j, n);
+      store_first(a.y + (row + m) * a.y_stride + 16 * j, activate<activation>(y), n);
+    }
+  }
+}
+
+template <int rows, int activation>
+static void product_rest(const Product& a, int64_t row, int64_t left) {
+  if constexpr (rows > 0) {
+    if (left == rows) {
+      product_tile<rows, activation>(a, row);
+    } else {
+      product_rest<rows - 1, activation>(a, row, left);
+    }
+  }
+}
+
+template <int activation>
+static void product(const Product& a) {
+  int64_t row = 0;
+  for (; row + tile_rows <= a.rows; row += tile_rows) product_tile<tile_rows, activation>(a, row);
+  product_rest<tile_rows - 1, activation>(a, row, a.rows - row);
+}
+
+static void multiply(const Product& a) {
+  switch (a.activation) {
+    case static_cast<int>(Activation::gelu_erf): return product<static_cast<int>(Activation::gelu_erf)>(a);
+    case static_cast<int>(Activation::gelu_tanh): return product<static_cast<int>(Activation::gelu_tanh)>(a);
+    case static_cast<int>(Activation::gelu_quick): return product<static_cast<int>(Activation::gelu_quick)>(a);
+    case static_cast<int>(Activation::relu): return product<static_cast<int>(Activation::relu)>(a);
+    case static_cast<int>(Activation::silu): return product<static_cast<int>(Activation::silu)>(a);
+    case static_cast<int>(Activation::tanh): return product<static_cast<int>(Activation::tanh)>(a);
+    default: return product<-1>(a);
+  }
+}

@@ -1,0 +1,111 @@
+#include "cpu/thread_pool.h"
+
+#include <cfenv>
+#include <chrono>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace zest {
+namespace {
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+// The loops of a step follow each other within microseconds; a thread that slept through the gap would cost more than
+// the spin.
+constexpr auto spin_time = std::chrono::microseconds(50);
+
+// Spins until done() or the spin time is over; says whether it was done.
+template <class Done>
+bool spin(Done done) {
+  const auto until = std::chrono::steady_clock::now() + spin_time;
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (done()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < until);
+  return done();
+}
+
+}  // namespace
+
+int available_cores() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+#endif
+  const unsigned cores = std::thread::hardware_concurrency();
+  return cores > 0 ? static_cast<int>(cores) : 1;
+}
+
+#if defined(__x86_64__)
+DefaultFloatingPoint::DefaultFloatingPoint() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+DefaultFloatingPoint::~DefaultFloatingPoint() { _mm_setcsr(saved_); }
+#else
+DefaultFloatingPoint::DefaultFloatingPoint() : saved_(0) { std::fesetenv(FE_DFL_ENV); }
+DefaultFloatingPoint::~DefaultFloatingPoint() = default;
+#endif
+
+ThreadPool::ThreadPool(int threads) {
+  workers_.reserve(static_cast<size_t>(threads - 1));
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  stop_.store(true);
+  generation_.fetch_add(1);
+  generation_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::take_items(int thread) {
+  for (int64_t item = next_.fetch_add(1); item < items_; item = next_.fetch_add(1)) call_(context_, item, thread);
+}
+
+void ThreadPool::run(int64_t items, Call call, void* context) {
+  if (workers_.empty() || items <= 1) {
+    for (int64_t item = 0; item < items; ++item) call(context, item, 0);
+    return;
+  }
+  call_ = call;
+  context_ = context;
+  items_ = items;
+  next_.store(0);
+  finished_.store(0);
+  joined_.store(0);  // opens the loop: all of the above is visible to whoever joins
+  generation_.fetch_add(1);
+  generation_.notify_all();
+  take_items(0);
+  const uint32_t joined = joined_.fetch_or(closed);
+  while (!spin([&] { return finished_.load() == joined; })) {
+    const uint32_t finished = finished_.load();
+    if (finished != joined) finished_.wait(finished);
+  }
+}
+
+void ThreadPool::work(int thread) {
+  const DefaultFloatingPoint environment;
+  uint32_t seen = 0;
+  while (true) {
+    if (!spin([&] { return generation_.load() != seen; })) generation_.wait(seen);
+    if (stop_.load()) return;
+    seen = generation_.load();
+    if (joined_.fetch_add(1) & closed) continue;  // too late; the count is reset when the next loop opens
+    take_items(thread);
+    finished_.fetch_add(1);
+    finished_.notify_one();
+  }
+}
+
+}  // namespace zest

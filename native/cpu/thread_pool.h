@@ -1,0 +1,64 @@
+// Threads that share the items of one loop at a time. Which thread takes which item is left to chance: no result may
+// depend on it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace zest {
+
+// Cores that this process may use (its affinity), at least 1.
+int available_cores();
+
+// Rounding to nearest, no flush-to-zero, for the calling thread while this lives: an embedder may have set otherwise.
+class DefaultFloatingPoint {
+ public:
+  DefaultFloatingPoint();
+  ~DefaultFloatingPoint();
+  DefaultFloatingPoint(const DefaultFloatingPoint&) = delete;
+  DefaultFloatingPoint& operator=(const DefaultFloatingPoint&) = delete;
+
+ private:
+  unsigned saved_;
+};
+
+class ThreadPool {
+ public:
+  // `threads` counts the calling thread, >= 1.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(item, thread) for every item of [0, items), thread in [0, threads()); returns when all are done.
+  // The body must not throw. One call at a time.
+  template <class Body>
+  void run(int64_t items, Body&& body) {
+    run(items, [](void* context, int64_t item, int thread) { (*static_cast<std::remove_reference_t<Body>*>(context))(item, thread); },
+        &body);
+  }
+
+ private:
+  using Call = void (*)(void*, int64_t, int);
+  void run(int64_t items, Call call, void* context);
+  void take_items(int thread);
+  void work(int thread);
+
+  static constexpr uint32_t closed = 1u << 31;
+  Call call_ = nullptr;
+  void* context_ = nullptr;
+  int64_t items_ = 0;
+  std::atomic<int64_t> next_{0};
+  // A worker joins a loop by counting itself here; once the caller has closed it, nobody can.
+  std::atomic<uint32_t> joined_{closed};
+  std::atomic<uint32_t> finished_{0};
+  std::atomic<uint32_t> generation_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace zest
