@@ -1,0 +1,13 @@
+# ZEST_CUDA=AUTO|ON|OFF. This version has no CUDA backend: AUTO reports the compiler, ON is an error.
+if(NOT ZEST_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "ZEST_CUDA is '${ZEST_CUDA}'; expected AUTO, ON or OFF")
+elseif(ZEST_CUDA STREQUAL "ON")
+  message(FATAL_ERROR "ZEST_CUDA=ON, but this version of node-zest has no CUDA backend; use AUTO or OFF")
+elseif(ZEST_CUDA STREQUAL "AUTO")
+  find_program(ZEST_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin)
+  if(ZEST_NVCC)
+    message(STATUS "CUDA compiler: ${ZEST_NVCC}; this version of node-zest has no CUDA backend and builds for the CPU")
+  else()
+    message(STATUS "CUDA compiler: not found; building for the CPU")
+  endif()
+endif()

@@ -1,0 +1,35 @@
+# Reads native/sources.json, which binding.gyp reads too: zest_<group> and zest_flags[_<group>].
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS native/sources.json)
+file(READ native/sources.json zest_sources)
+
+# zest_list(<variable> <path…>): the array of strings at that path of the file.
+function(zest_list variable)
+  string(JSON length LENGTH "${zest_sources}" ${ARGN})
+  set(values)
+  if(length GREATER 0)
+    math(EXPR last "${length} - 1")
+    foreach(index RANGE ${last})
+      string(JSON value GET "${zest_sources}" ${ARGN} ${index})
+      list(APPEND values "${value}")
+    endforeach()
+  endif()
+  set(${variable} "${values}" PARENT_SCOPE)
+endfunction()
+
+zest_list(zest_core core)
+zest_list(zest_cpu cpu)
+zest_list(zest_addon addon)
+zest_list(zest_definitions definitions)
+zest_list(zest_flags flags all)
+
+# The instruction sets beyond the baseline exist on x86-64 only.
+set(processor "${CMAKE_SYSTEM_PROCESSOR}")
+if(CMAKE_OSX_ARCHITECTURES)
+  set(processor "${CMAKE_OSX_ARCHITECTURES}")
+endif()
+if(processor MATCHES "^(x86_64|AMD64)$")
+  zest_list(zest_avx2 avx2)
+  zest_list(zest_avx512 avx512)
+  zest_list(zest_flags_avx2 flags avx2)
+  zest_list(zest_flags_avx512 flags avx512)
+endif()
