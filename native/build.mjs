@@ -1,0 +1,65 @@
+// `npm run build:native`: builds build/Release/zest.node with cmake-js. CMake itself needs make or ninja; where neither
+// is installed, or with --direct, the compiler is called here, with the same sources and flags (native/sources.json).
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const require = createRequire(import.meta.url);
+const cores = availableParallelism();
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
+
+const withCMake = () => {
+  if (!runs('cmake')) throw new Error('cmake was not found; install it (Debian: apt install cmake g++)');
+  const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
+  const { status } = spawnSync(process.execPath, [cmakeJs, 'compile', '--parallel', String(cores)], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error('cmake-js failed; its messages are above');
+};
+
+const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+const withCompiler = async () => {
+  const compiler = process.env.CXX ?? 'c++';
+  if (!runs(compiler)) throw new Error(`${compiler} was not found; install a C++20 compiler (Debian: apt install g++)`);
+  const addon = 'build/Release/zest.node';
+  const inputs = readdirSync('native', { recursive: true }).map((path) => `native/${path}`);
+  if (modified(addon) > Math.max(...inputs.map(modified))) return;
+
+  const sources = JSON.parse(readFileSync('native/sources.json', 'utf8'));
+  const include = ['native', require('node-api-headers').include_dir, require('node-addon-api').include_dir];
+  const common = ['-std=c++20', '-O3', '-DNDEBUG', '-fPIC', '-pthread', ...sources.flags.all]
+    .concat(sources.definitions.map((name) => `-D${name}`))
+    .concat(include.map((path) => `-I${resolve(path)}`));
+  const groups = ['core', 'cpu', 'addon', ...(process.arch === 'x64' ? ['avx2', 'avx512'] : [])];
+  const pending = groups.flatMap((group) =>
+    sources[group].map((source) => ({ source, flags: sources.flags[group] ?? [], object: `build/direct/${source}.o` })),
+  );
+  const objects = pending.map(({ object }) => object);
+  const compile = promisify(execFile);
+  const worker = async () => {
+    for (let job = pending.shift(); job; job = pending.shift()) {
+      mkdirSync(dirname(job.object), { recursive: true });
+      console.log(`${job.source} (${objects.length - pending.length} of ${objects.length})`);
+      await compile(compiler, [...common, ...job.flags, '-c', job.source, '-o', job.object]);
+    }
+  };
+  await Promise.all(Array.from({ length: cores }, worker));
+  mkdirSync(dirname(addon), { recursive: true });
+  const link = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,--gc-sections', '-s'];
+  await compile(compiler, ['-shared', '-pthread', ...objects, ...link, '-o', addon]);
+};
+
+try {
+  if (process.argv.includes('--direct') || !(runs('make') || runs('ninja'))) await withCompiler();
+  else withCMake();
+} catch (error) {
+  console.error(`zest.node was not built: ${error.message}`);
+  process.exitCode = 1;
+}
