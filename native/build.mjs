@@ -17,9 +17,13 @@ const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' })
 const withCMake = () => {
   if (!runs('cmake')) throw new Error('cmake was not found; install it (Debian: apt install cmake g++)');
   const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
-  const { status } = spawnSync(process.execPath, [cmakeJs, 'compile', '--parallel', String(cores)], {
-    stdio: 'inherit',
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    [cmakeJs, 'compile', '--log-level', 'warn', '--parallel', String(cores)],
+    {
+      stdio: 'inherit',
+    },
+  );
   if (status !== 0) throw new Error('cmake-js failed; its messages are above');
 };
 
