@@ -46,7 +46,7 @@ const expectation = (issue: core.$ZodRawIssue): string => {
     case 'too_big':
       return bound({ origin: issue.origin, sign: issue.inclusive ? '≤' : '<', limit: issue.maximum });
     case 'invalid_union':
-      return `one of ${((issue.options as unknown[]) ?? []).join(', ')}`;
+      return `one of ${((issue.options ?? []) as unknown[]).filter((option) => option !== undefined).join(', ')}`;
     case 'unrecognized_keys':
       return Object.keys((issue.inst as unknown as { _zod: { def: { shape: object } } })._zod.def.shape).join(', ');
     default:
@@ -159,12 +159,12 @@ const assign = (document: Document, override: string): void => {
 /**
  * Reads a configuration: YAML 1.2 or JSON, with `overrides` of the form key.path=value, each value parsed as YAML.
  * Paths inside are relative to the current directory. Throws ERR_ZEST_CONFIG with file, line, key and what was
- * expected; ERR_ZEST_FILE if the file cannot be read.
+ * expected, or if the file cannot be read.
  */
 export const readConfig = async (file: string, overrides: readonly string[] = []): Promise<ResolvedConfig> => {
-  const source = await readFile(file, 'utf8').catch((cause) => {
-    throw new ZestError('ERR_ZEST_FILE', `cannot read the configuration ${file}: ${cause.message}`, { cause });
-  });
+  const source = await readFile(file, 'utf8').catch((cause: Error) =>
+    fail(`cannot read the configuration ${file}: ${cause.message}`, cause),
+  );
   const lines = new LineCounter();
   const document = parse(source, file, lines);
   if (document.contents === null) fail(`${file}: expected keys and values, the file is empty`);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 const text = () => z.string().min(1);
 const positive = () => z.number().positive();
 const count = () => z.int().min(1);
+const seed = () => z.int().min(0);
 
 const tilt = z.union(
   [
@@ -63,13 +64,27 @@ const trainable = z.union(
   { error: 'all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
 );
 
+const labels = {
+  labels: z.array(text()).optional().describe('names of the labels, index = label; data may use them'),
+  labelField: text().optional().describe('field of the data that holds the label; default label'),
+};
 const task = z.union(
   [
     text(),
-    z.strictObject({
-      template: text().describe('text with {field} for a field of the data and one {mask}'),
-      labelWords: z.array(text()).min(2).describe('one token each; index = label'),
-    }),
+    z.discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('labelWords').default('labelWords'),
+        template: text().describe('text with {field} for a field of the data and one {mask}'),
+        labelWords: z.array(text()).min(2).describe('one token each; index = label'),
+        ...labels,
+      }),
+      z.strictObject({
+        kind: z.literal('class'),
+        fields: z.array(text()).min(1).max(2).describe('fields of the text, or of the two texts of a pair'),
+        classes: z.int().min(2),
+        ...labels,
+      }),
+    ]),
   ],
   { error: 'the name of a built-in task or {template, labelWords}' },
 );
@@ -80,7 +95,7 @@ const data = z.strictObject({
   test: text().optional(),
   shots: count().optional().describe('training examples a class; omitted: all'),
   labelNoise: z.number().min(0).max(1).default(0).describe('share of training labels drawn at random'),
-  seed: z.int().min(0).default(42).describe('of sampling and label noise'),
+  seed: seed().default(42).describe('of sampling and label noise'),
 });
 
 const training = z.strictObject({
@@ -91,7 +106,7 @@ const training = z.strictObject({
   checkpointEvery: count().default(500).describe('steps between checkpoints'),
   keepBest: z.boolean().default(true).describe('keep and test the weights of the best validation accuracy'),
   patience: count().nullable().default(null).describe('stop after so many evaluations without a better one'),
-  seed: z.int().min(0).default(1).describe('of directions and shuffling'),
+  seed: seed().default(1).describe('of directions and shuffling'),
 });
 
 /** The configuration of a run; api of the file, its defaults and its JSON Schema in one. */
@@ -103,6 +118,12 @@ export const configSchema = z.strictObject({
     })
     .default('auto'),
   dtype: z.enum(['float32', 'bfloat16']).default('float32').describe('of the stored weights'),
+  head: z
+    .union([z.literal('languageModel'), z.strictObject({ classes: z.int().min(2), seed: seed().optional() })], {
+      error: 'languageModel or {classes, seed}',
+    })
+    .optional()
+    .describe('a new classification head, or the language model one; omitted: what the checkpoint has'),
   trainable: trainable.default('all'),
   task,
   data,

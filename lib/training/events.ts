@@ -1,0 +1,94 @@
+import type { CallOptions } from '../objective.ts';
+import type { Score } from '../text/task.ts';
+
+/** The scalars of a step's StepResult, beside what the run knows; one line of metrics.jsonl. */
+export interface StepEvent {
+  kind: 'step';
+  /** Steps taken, this one included. */
+  step: number;
+  learningRate: number;
+  meanLoss: number;
+  tiltedLoss: number;
+  tilt: number;
+  tau: number;
+  effectiveSampleSize: number;
+  gradientNorm: number;
+  /** Since the first step began. */
+  seconds: number;
+}
+
+export interface EvaluationEvent extends Score {
+  kind: 'evaluation';
+  split: 'validation' | 'test';
+  /** Steps that the evaluated weights have seen; 0: the model as it came. */
+  step: number;
+}
+
+/** Weights, configuration and tokenizer in checkpoints/`name`, a model folder like any other. */
+export interface CheckpointEvent {
+  kind: 'checkpoint';
+  step: number;
+  name: 'best' | 'last';
+  folder: string;
+}
+
+/** The content of summary.json. */
+export interface Summary {
+  /** Steps taken. */
+  steps: number;
+  /** Forward passes of a batch that training took, counted by the engine: 2·directions a step, or directions with `sides: 'one'`. Evaluations are not among them. */
+  forwards: number;
+  /** `loss`: mean loss of the last step's evaluations; null before the first step. */
+  final: { loss: number | null };
+  /** The checkpoint that `validation` and `test` are of: the best in validation accuracy where training.keepBest says so. */
+  kept: { name: 'best' | 'last'; step: number };
+  /** Score of the weights kept; absent without data.validation, and if a run was interrupted before they were scored. */
+  validation?: Score;
+  /** Score of the weights kept; absent without data.test, and from an interrupted run. */
+  test?: Score;
+  /** Validation score of the model as it came. */
+  before?: Score;
+  /** Whether patience ran out before `training.steps`. */
+  stoppedEarly: boolean;
+  interrupted: boolean;
+  /** Wall clock from the start of `train` to the summary. */
+  seconds: number;
+  /** Of the trainable weights after the last step, which checkpoints/last holds and trajectory.zest leads to. */
+  digest: string;
+  device: string;
+  version: string;
+}
+
+/** What `train` reports, in order. Every event is JSON. */
+export type TrainEvent =
+  | {
+      kind: 'start';
+      steps: number;
+      device: string;
+      family: string;
+      /** Parameters, and how many of them are trained. */
+      parameterCount: number;
+      dimension: number;
+      /** Examples. */
+      train: number;
+      validation: number;
+      test: number;
+      output: string;
+    }
+  | StepEvent
+  | EvaluationEvent
+  | CheckpointEvent
+  | { kind: 'done'; output: string; summary: Summary };
+
+/** How far something that takes a while has come; `total` in bytes for `load`, in examples for the others. */
+export interface Progress {
+  stage: 'load' | 'validation' | 'test';
+  done: number;
+  total: number;
+}
+
+export interface TrainOptions extends CallOptions {
+  /** Replace a run that the output folder holds. Default false: an error. */
+  overwrite?: boolean;
+  onProgress?: (progress: Progress) => void;
+}

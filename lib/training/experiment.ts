@@ -1,0 +1,65 @@
+import { Model } from '../model/model.ts';
+import { readRows } from '../text/data.ts';
+import { sampleShots, withLabelNoise } from '../text/sampling.ts';
+import { Example, loadTask, type Task } from '../text/task.ts';
+import { assertVocabulary, Tokenizer } from '../text/tokenizer.ts';
+import type { TrainOptions } from './events.ts';
+import type { ResolvedConfig } from './schema.ts';
+
+/** What a configuration names, in memory, beside the model. */
+export interface Experiment {
+  tokenizer: Tokenizer;
+  task: Task;
+  /** Empty without data.validation. */
+  validation: Example[];
+  /** Empty without data.test. */
+  test: Example[];
+}
+
+const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
+  file === undefined ? [] : task.examples(await readRows(file));
+
+/** Loads the tokenizer, the task and the data to evaluate on. */
+export const loadExperiment = async ({ model, task: spec, data, training }: ResolvedConfig): Promise<Experiment> => {
+  const tokenizer = await Tokenizer.load(model);
+  const task = await loadTask(spec, tokenizer, { maxLength: training.maxLength });
+  const validation = await readExamples(data.validation, task);
+  return { tokenizer, task, validation, test: await readExamples(data.test, task) };
+};
+
+/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
+export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> => {
+  const { seed, shots, labelNoise } = data;
+  const { names } = task;
+  const labelsOf = (examples: readonly Example[]) => examples.map(({ label }) => label);
+  const all = await readExamples(data.train, task);
+  const chosen =
+    shots === undefined ? all : sampleShots(labelsOf(all), { names, shots, seed }).map((row) => all[row] as Example);
+  if (labelNoise === 0) return chosen;
+  const noisy = withLabelNoise(labelsOf(chosen), { classes: names.length, share: labelNoise, seed });
+  return chosen.map(({ fields, source }, i) => new Example(fields, noisy[i] as number, source));
+};
+
+/** Loads the configured model, or a checkpoint of it, with the configured device, dtype and trainable part. */
+export const loadModel = async (
+  { model: base, device, dtype, trainable, head }: ResolvedConfig,
+  tokenizer: Tokenizer,
+  { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
+  checkpoint?: string,
+): Promise<Model> => {
+  const model = await Model.load(checkpoint ?? base, {
+    device,
+    dtype,
+    trainable,
+    head: checkpoint === undefined ? head : undefined,
+    signal,
+    onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
+  });
+  try {
+    assertVocabulary(tokenizer, model.vocabularySize);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+};

@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import type { Score } from '../text/task.ts';
+import { version } from '../version.ts';
+import type { EvaluationEvent, Summary, TrainEvent } from './events.ts';
+import { loadModel } from './experiment.ts';
+import { writeAtomic } from './files.ts';
+import { appendMetrics } from './run-folder.ts';
+import { scoreSplit } from './score-split.ts';
+import type { RunContext } from './start-run.ts';
+import { type RunState, saveCheckpoint } from './training-loop.ts';
+
+const testKept = async ({ config, run, experiment, model, options }: RunContext, kept: Summary['kept']) => {
+  if (kept.name === 'last') return scoreSplit(experiment, model, 'test', options);
+  // One model in memory at a time: the trained one is on disk by now.
+  model.dispose();
+  const best = await loadModel(config, experiment.tokenizer, options, join(run.checkpoints, kept.name));
+  try {
+    return await scoreSplit(experiment, best, 'test', options);
+  } finally {
+    best.dispose();
+  }
+};
+
+/** The end of a run: last checkpoint, test, summary. An interrupted run is not tested, and ends with the signal's reason. */
+export async function* finishRun(
+  context: RunContext,
+  state: RunState,
+  started: number,
+): AsyncGenerator<TrainEvent, void> {
+  const { config, run, experiment, model, options } = context;
+  const { steps, best, last } = state;
+  yield await saveCheckpoint(context, steps, 'last');
+  const digest = await model.digest();
+  const { device } = model;
+  const bestKept = config.training.keepBest && best !== undefined && best.step < steps;
+  const kept: Summary['kept'] = bestKept ? { name: 'best', step: best.step } : { name: 'last', step: steps };
+  let test: Score | undefined;
+  if (experiment.test.length && !options.signal?.aborted) {
+    try {
+      test = await testKept(context, kept);
+      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, ...test };
+      await appendMetrics(run, event);
+      yield event;
+    } catch (error) {
+      if (!options.signal?.aborted) throw error;
+    }
+  }
+  const validated = bestKept ? best : last;
+  const summary: Summary = {
+    steps,
+    forwards: state.forwards,
+    final: { loss: state.loss },
+    kept,
+    before: state.before,
+    validation: validated?.step === kept.step ? validated.score : undefined,
+    test,
+    stoppedEarly: state.stoppedEarly,
+    interrupted: options.signal?.aborted ?? false,
+    seconds: (performance.now() - started) / 1000,
+    digest,
+    device,
+    version,
+  };
+  await writeAtomic(run.summary, `${JSON.stringify(summary, null, 2)}\n`);
+  if (summary.interrupted) throw options.signal?.reason;
+  yield { kind: 'done', output: run.path, summary };
+}

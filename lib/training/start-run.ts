@@ -1,0 +1,50 @@
+import type { Model } from '../model/model.ts';
+import type { Example } from '../text/task.ts';
+import { version } from '../version.ts';
+import { baseDigest } from './base-digest.ts';
+import type { TrainOptions } from './events.ts';
+import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
+import { assertNoRun, createRun, type RunFolder, runFolder } from './run-folder.ts';
+import type { ResolvedConfig } from './schema.ts';
+import { TrajectoryWriter } from './trajectory.ts';
+
+/** Of docs/noise.md. */
+const NOISE_VERSION = 1;
+
+/** What a run works with. */
+export interface RunContext {
+  config: ResolvedConfig;
+  run: RunFolder;
+  experiment: Experiment;
+  /** The training examples. */
+  examples: readonly Example[];
+  model: Model;
+  log: TrajectoryWriter;
+  options: TrainOptions;
+}
+
+/** Loads all that a run needs and, once that has worked, makes its folder. */
+export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<RunContext> => {
+  const run = runFolder(config.output);
+  if (!options.overwrite) await assertNoRun(run);
+  const experiment = await loadExperiment(config);
+  const examples = await loadTrainingExamples(config, experiment.task);
+  const base = await baseDigest(config.model);
+  const model = await loadModel(config, experiment.tokenizer, options);
+  try {
+    await createRun(run, config);
+    const log = await TrajectoryWriter.create(run.trajectory, {
+      noiseVersion: NOISE_VERSION,
+      base,
+      trainable: await model.digest(),
+      dimension: model.dimension,
+      directions: { seed: String(config.training.seed), law: config.optimizer.law },
+      config,
+      version,
+    });
+    return { config, run, experiment, examples, model, log, options };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+};

@@ -1,0 +1,48 @@
+import type { TrainEvent, TrainOptions } from './events.ts';
+import { finishRun } from './finish-run.ts';
+import type { Config } from './schema.ts';
+import { startRun } from './start-run.ts';
+import { type RunState, trainingLoop } from './training-loop.ts';
+
+/**
+ * Fine-tunes a model as a configuration says, and writes the run to its `output` folder: config.yaml, metrics.jsonl,
+ * trajectory.zest, checkpoints/last, checkpoints/best and summary.json. `config` is a configuration or the path of one.
+ *
+ * Yields what happens. When `signal` aborts, the step under way is finished or not begun, the weights and the summary
+ * are written, and the iteration ends with `signal.reason`. Leaving the loop early only closes the files.
+ *
+ * Throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and `overwrite` is not set; what loading the model, the
+ * task and the data throws; ERR_ZEST_LOSS_NOT_FINITE.
+ */
+export async function* train(config: Config | string, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
+  const started = performance.now();
+  const { signal } = options;
+  const { readConfig, resolveConfig } = await import('./config.ts');
+  const resolved = typeof config === 'string' ? await readConfig(config) : resolveConfig(config);
+  const context = await startRun(resolved, options);
+  const { run, experiment, examples, model, log } = context;
+  try {
+    yield {
+      kind: 'start',
+      steps: resolved.training.steps,
+      device: model.device,
+      family: model.family,
+      parameterCount: model.parameterCount,
+      dimension: model.dimension,
+      train: examples.length,
+      validation: experiment.validation.length,
+      test: experiment.test.length,
+      output: run.path,
+    };
+    const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
+    try {
+      yield* trainingLoop(context, state);
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+    yield* finishRun(context, state, started);
+  } finally {
+    await log.close();
+    model.dispose();
+  }
+}

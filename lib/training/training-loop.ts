@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { mezo } from '../optimizers/mezo.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import { zest } from '../optimizers/zest.ts';
+import { shuffledBatches } from '../text/sampling.ts';
+import type { Example, Score } from '../text/task.ts';
+import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
+import { appendMetrics } from './run-folder.ts';
+import type { ResolvedConfig } from './schema.ts';
+import { scoreSplit } from './score-split.ts';
+import type { RunContext } from './start-run.ts';
+
+/** How far a run has come; {@link trainingLoop} keeps it up to date. */
+export interface RunState {
+  /** Steps taken. */
+  steps: number;
+  /** Forward passes of a batch, as the engine counted them. */
+  forwards: number;
+  /** Mean loss of the last step. */
+  loss: number | null;
+  /** Validation score of the model as it came. */
+  before?: Score;
+  /** The latest and the best validation score, and the steps that those weights had seen. */
+  last?: { step: number; score: Score };
+  best?: { step: number; score: Score };
+  stoppedEarly: boolean;
+}
+
+/** The optimizer of a configuration; `training.seed` seeds its directions. */
+export const configuredOptimizer = ({ optimizer, training }: ResolvedConfig): Optimizer => {
+  const shared = { seed: training.seed, totalSteps: training.steps };
+  return optimizer.method === 'mezo' ? mezo({ ...optimizer, ...shared }) : zest({ ...optimizer, ...shared });
+};
+
+/** Writes the weights with their tokenizer to checkpoints/`name`, after the log that leads to them. */
+export const saveCheckpoint = async (
+  { run, log, model }: RunContext,
+  step: number,
+  name: CheckpointEvent['name'],
+): Promise<CheckpointEvent> => {
+  const folder = join(run.checkpoints, name);
+  await log.flush();
+  await model.save(folder);
+  return { kind: 'checkpoint', step, name, folder };
+};
+
+const isBetter = (a: Score, b: Score | undefined): boolean =>
+  b === undefined || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
+
+/** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
+export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
+  const { config, run, experiment, examples, model, log, options } = context;
+  const { steps, batchSize, evaluateEvery, checkpointEvery, keepBest, patience, seed } = config.training;
+  const { task, validation } = experiment;
+  const { signal } = options;
+  const optimizer = configuredOptimizer(config);
+  const batches = shuffledBatches(examples.length, batchSize, seed);
+  let evaluationsSinceBest = 0;
+
+  const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
+    const score = await scoreSplit(experiment, model, 'validation', options);
+    const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', step: state.steps, ...score };
+    await appendMetrics(run, event);
+    yield event;
+    state.last = { step: state.steps, score };
+    state.before ??= score;
+    if (isBetter(score, state.best?.score)) {
+      state.best = state.last;
+      evaluationsSinceBest = 0;
+      if (keepBest) yield await saveCheckpoint(context, state.steps, 'best');
+    } else {
+      evaluationsSinceBest++;
+    }
+  };
+
+  if (validation.length) yield* evaluate();
+  const began = performance.now();
+  while (state.steps < steps && !state.stoppedEarly) {
+    signal?.throwIfAborted();
+    const { learningRate } = optimizer;
+    const batch = task.batch(batches.batch(state.steps).map((row) => examples[row] as Example));
+    const evaluated = model.forwards;
+    const result = await optimizer.step(model, batch, { signal });
+    await log.append(result.update);
+    state.steps++;
+    state.forwards += Number(model.forwards - evaluated) / batch.sequences.length;
+    state.loss = result.meanLoss;
+    const event: StepEvent = {
+      kind: 'step',
+      step: state.steps,
+      learningRate,
+      meanLoss: result.meanLoss,
+      tiltedLoss: result.tiltedLoss,
+      tilt: result.tilt,
+      tau: result.tau,
+      effectiveSampleSize: result.effectiveSampleSize,
+      gradientNorm: result.gradientNorm,
+      seconds: (performance.now() - began) / 1000,
+    };
+    await appendMetrics(run, event);
+    yield event;
+    const last = state.steps === steps;
+    if (validation.length && (last || state.steps % evaluateEvery === 0)) {
+      yield* evaluate();
+      state.stoppedEarly = !last && patience !== null && evaluationsSinceBest >= patience;
+    }
+    if (!last && state.steps % checkpointEvery === 0) yield await saveCheckpoint(context, state.steps, 'last');
+  }
+}

@@ -1,0 +1,4 @@
+import { createRequire } from 'node:module';
+
+/** Version of node-zest. */
+export const version: string = createRequire(import.meta.url)('../package.json').version;
