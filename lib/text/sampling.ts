@@ -1,0 +1,154 @@
+import { rangeError, typeError, ZestError } from '../errors.ts';
+
+const MASK = (1n << 64n) - 1n;
+const WORD = 2 ** 32;
+
+const mix = (value: bigint): bigint => {
+  let z = value;
+  z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & MASK;
+  z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & MASK;
+  return z ^ (z >> 31n);
+};
+
+/** SplitMix64 (Steele, Lea and Flood 2014): 64 random bits a call, from integer arithmetic alone. `seed` is taken modulo 2⁶⁴. */
+export const splitMix64 = (seed: bigint): (() => bigint) => {
+  let state = seed & MASK;
+  return () => {
+    state = (state + 0x9e3779b97f4a7c15n) & MASK;
+    return mix(state);
+  };
+};
+
+const checkedSeed = (seed: bigint | number): bigint => {
+  if (typeof seed === 'number' ? Number.isSafeInteger(seed) && seed >= 0 : seed >= 0n && seed <= MASK)
+    return BigInt(seed);
+  throw rangeError('ERR_ZEST_OPTION', `seed must be a safe integer ≥ 0 or a bigint below 2⁶⁴, not ${seed}`);
+};
+
+/** What a seed is used for; each use has random numbers of its own. Epoch e of the batches is BATCHES + e. */
+const SHOTS = 0n;
+const NOISE = 1n;
+const BATCHES = 2n;
+
+const randomBits = (seed: bigint, use: bigint): (() => bigint) => splitMix64(splitMix64(seed)() + use);
+
+/** A uniform integer of [0, bound), 1 ≤ bound ≤ 2³²: the upper 32 bits, drawn again where the bounds would not divide them evenly. */
+const below = (bound: number, bits: () => bigint): number => {
+  const limit = WORD - (WORD % bound);
+  for (;;) {
+    const word = Number(bits() >> 32n);
+    if (word < limit) return word % bound;
+  }
+};
+
+/** `count` of the items, without replacement, in random order (Fisher and Yates). */
+const draw = <T>(items: readonly T[], count: number, bits: () => bigint): T[] => {
+  const rest = [...items];
+  for (let i = 0; i < count; i++) {
+    const j = i + below(rest.length - i, bits);
+    [rest[i], rest[j]] = [rest[j]!, rest[i]!];
+  }
+  return rest.slice(0, count);
+};
+
+const ascending = (a: number, b: number): number => a - b;
+const indexes = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+const positive = (name: string, value: number): void => {
+  if (typeof value !== 'number') throw typeError('ERR_ZEST_OPTION', `${name} must be a number, not ${typeof value}`);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw rangeError('ERR_ZEST_OPTION', `${name} must be an integer ≥ 1, not ${value}`);
+  }
+};
+
+/**
+ * Indexes of `shots` rows of each class, drawn without replacement, in ascending order.
+ *
+ * @param labels the class of each row, 0 … names.length − 1
+ * @param options `names`: the classes' names
+ * @throws ERR_ZEST_SHOTS naming the class with fewer rows, and how many it has
+ */
+export const sampleShots = (
+  labels: readonly number[],
+  options: { names: readonly string[]; shots: number; seed: bigint | number },
+): number[] => {
+  const { names, shots } = options;
+  positive('shots', shots);
+  const bits = randomBits(checkedSeed(options.seed), SHOTS);
+  const rows: number[][] = names.map(() => []);
+  for (const [row, label] of labels.entries()) rows[label]!.push(row);
+  return rows
+    .flatMap((ofClass, label) => {
+      if (ofClass.length >= shots) return draw(ofClass, shots, bits);
+      throw new ZestError(
+        'ERR_ZEST_SHOTS',
+        `shots: ${shots} rows of each class were asked for, and class ${label} (${names[label]}) has ${ofClass.length}`,
+      );
+    })
+    .sort(ascending);
+};
+
+/**
+ * A copy of the labels in which round(share·n) of them, rows chosen without replacement, are drawn anew, uniformly over
+ * all classes. A drawn label may be the old one, so with c classes share·(c − 1)/c of the labels are wrong on average.
+ */
+export const withLabelNoise = (
+  labels: readonly number[],
+  options: { classes: number; share: number; seed: bigint | number },
+): number[] => {
+  const { classes, share } = options;
+  positive('classes', classes);
+  if (!(share >= 0 && share <= 1)) {
+    throw rangeError('ERR_ZEST_OPTION', `labelNoise must be a share from 0 to 1, not ${share}`);
+  }
+  const bits = randomBits(checkedSeed(options.seed), NOISE);
+  const noisy = [...labels];
+  for (const row of draw(indexes(labels.length), Math.round(share * labels.length), bits))
+    noisy[row] = below(classes, bits);
+  return noisy;
+};
+
+/** Batches of row indexes without end. */
+export interface ShuffledBatches extends Iterable<number[]> {
+  /** Rows in each batch. */
+  readonly size: number;
+  /** The batch of a step, counted from 0; the iterator gives those of 0, 1, 2, … */
+  batch(step: number): number[];
+}
+
+/**
+ * Cuts an endless series of epochs into batches: each epoch is all rows in an order of its own, and a batch may end one
+ * epoch and begin the next. No batch has more than `rows` indexes. A batch depends only on the arguments and its step.
+ */
+export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | number): ShuffledBatches => {
+  if (rows === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no rows to make batches of');
+  positive('rows', rows);
+  positive('batchSize', batchSize);
+  const checked = checkedSeed(seed);
+  const size = Math.min(batchSize, rows);
+  let orders = new Map<number, number[]>();
+  const order = (epoch: number): number[] => {
+    const known = orders.get(epoch);
+    if (known) return known;
+    const made = draw(indexes(rows), rows, randomBits(checked, BATCHES + BigInt(epoch)));
+    orders = new Map([...orders].slice(-1)).set(epoch, made);
+    return made;
+  };
+  const batch = (step: number): number[] => {
+    const first = step * size;
+    if (!Number.isSafeInteger(step) || step < 0 || !Number.isSafeInteger(first + size)) {
+      throw rangeError('ERR_ZEST_ARGUMENT', `step must be an integer ≥ 0, not ${step}`);
+    }
+    const epoch = Math.floor(first / rows);
+    const from = first - epoch * rows;
+    const chosen = order(epoch).slice(from, from + size);
+    return chosen.length === size ? chosen : chosen.concat(order(epoch + 1).slice(0, size - chosen.length));
+  };
+  return {
+    size,
+    batch,
+    *[Symbol.iterator]() {
+      for (let step = 0; ; step++) yield batch(step);
+    },
+  };
+};

@@ -1,0 +1,252 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+import { rangeError, typeError, ZestError } from '../errors.ts';
+
+/** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
+interface Library {
+  model: { vocab: string[]; tokens_to_ids: Map<string, number>; unk_token_id?: number };
+  post_processor: {
+    post_process(
+      tokens: string[],
+      pair: string[] | null,
+      addSpecialTokens: boolean,
+    ): { tokens: string[]; tokens_pair?: string[]; token_type_ids?: number[] };
+  } | null;
+  tokenize(text: string, options: { add_special_tokens: boolean }): string[];
+  decode(ids: readonly number[], options: { skip_special_tokens: boolean }): string;
+}
+
+interface AddedToken {
+  id: number;
+  content: string;
+  special?: boolean;
+  lstrip?: boolean;
+  rstrip?: boolean;
+}
+
+interface NormalizerJson {
+  type?: string;
+  lowercase?: boolean;
+  normalizers?: NormalizerJson[];
+}
+
+interface TokenizerJson {
+  added_tokens: AddedToken[];
+  normalizer?: NormalizerJson | null;
+  post_processor?: { type?: string } | null;
+}
+
+/** Token ids and the segment (token type) of each. */
+export interface Encoding {
+  ids: number[];
+  segments: number[];
+}
+
+const FIRST = '\u0000first';
+const SECOND = '\u0000second';
+
+const lowercases = (normalizer: NormalizerJson | null | undefined): boolean =>
+  normalizer?.type === 'Lowercase' ||
+  (normalizer?.type === 'BertNormalizer' && normalizer.lowercase !== false) ||
+  (normalizer?.normalizers?.some(lowercases) ?? false);
+
+const readJson = async (file: string): Promise<unknown> => {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} cannot be read; a tokenizer needs this file`, { cause });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} must hold a JSON object`);
+  }
+  return value;
+};
+
+/** A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. */
+export class Tokenizer {
+  /** The folder it was loaded from. */
+  readonly folder: string;
+  /** One more than the largest id it can produce. */
+  readonly vocabularySize: number;
+  /** Most tokens its model takes, specials included, if the folder says so (`model_max_length`). */
+  readonly maxLength: number | undefined;
+  readonly maskId: number | undefined;
+  readonly paddingId: number | undefined;
+  readonly unknownId: number | undefined;
+  readonly beginId: number | undefined;
+  readonly endId: number | undefined;
+  readonly classId: number | undefined;
+  readonly separatorId: number | undefined;
+  /** Whether the mask token takes the white space on its left and right into itself, as RoBERTa's does on its left. */
+  readonly maskStrips: { left: boolean; right: boolean };
+
+  readonly #library: Library;
+  /** The same tokenizer without its special tokens, so that no text can hold one. */
+  readonly #plain: Library;
+  readonly #lowercases: boolean;
+  readonly #single: Encoding & { tokens: string[] };
+  readonly #pair: Encoding & { tokens: string[] };
+
+  private constructor(folder: string, json: TokenizerJson, config: Record<string, unknown>) {
+    const special = (token: AddedToken) => token.special === true;
+    this.folder = folder;
+    this.#library = new LibraryTokenizer(json, config) as Library;
+    this.#plain = new LibraryTokenizer(
+      { ...json, added_tokens: json.added_tokens.filter((token) => !special(token)) },
+      config,
+    ) as Library;
+    this.#lowercases = lowercases(json.normalizer);
+    this.vocabularySize = this.#library.model.vocab.length;
+    const limit = config.model_max_length;
+    this.maxLength = Number.isSafeInteger(limit) && (limit as number) > 0 ? (limit as number) : undefined;
+
+    const named = (key: string): number | undefined => {
+      const value = config[key] as string | { content?: string } | null | undefined;
+      if (value === null || value === undefined) return undefined;
+      const content = typeof value === 'string' ? value : value.content;
+      const id = this.tokenId(content ?? '');
+      if (id !== undefined) return id;
+      throw new ZestError(
+        'ERR_ZEST_TOKENIZER',
+        `${join(folder, 'tokenizer_config.json')} names ${JSON.stringify(content)} as ${key}, which tokenizer.json does not have`,
+      );
+    };
+    this.unknownId = this.#library.model.unk_token_id ?? named('unk_token');
+    this.maskId = named('mask_token');
+    this.paddingId = named('pad_token');
+    this.beginId = named('bos_token');
+    this.endId = named('eos_token');
+    this.classId = named('cls_token');
+    this.separatorId = named('sep_token');
+    const mask = json.added_tokens.find((token) => token.id === this.maskId);
+    this.maskStrips = { left: mask?.lstrip === true, right: mask?.rstrip === true };
+
+    // The library gives the second text of a RoBERTa pair segment 1; RoBERTa has one segment only.
+    const oneSegment = json.post_processor?.type === 'RobertaProcessing';
+    const frame = (pair: string[] | null) => {
+      const processed = this.#library.post_processor?.post_process([FIRST], pair, true) ?? {
+        tokens: [FIRST],
+        tokens_pair: pair ?? [],
+      };
+      const tokens = [...processed.tokens, ...(processed.tokens_pair ?? [])];
+      const ids = tokens.map((token) => (token === FIRST || token === SECOND ? -1 : this.#id(token)));
+      return { tokens, ids, segments: tokens.map((_, i) => (oneSegment ? 0 : (processed.token_type_ids?.[i] ?? 0))) };
+    };
+    this.#single = frame(null);
+    this.#pair = frame([SECOND]);
+  }
+
+  /**
+   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder.
+   *
+   * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
+   */
+  static async load(folder: string): Promise<Tokenizer> {
+    const file = join(folder, 'tokenizer.json');
+    const [json, config] = await Promise.all([readJson(file), readJson(join(folder, 'tokenizer_config.json'))]);
+    try {
+      return new Tokenizer(folder, json as TokenizerJson, config as Record<string, unknown>);
+    } catch (cause) {
+      if (cause instanceof ZestError) throw cause;
+      throw new ZestError(
+        'ERR_ZEST_TOKENIZER',
+        `${file} is not a tokenizer that can be used: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
+  }
+
+  /** The ids of a text, with the special tokens that the post-processor adds; special tokens within the text count as such. */
+  encode(text: string): number[] {
+    return this.frame(this.#ids(this.#library, text)).ids;
+  }
+
+  /** As {@link encode}, for two texts; BERT's second text is segment 1, RoBERTa has segment 0 only. */
+  encodePair(first: string, second: string): Encoding {
+    return this.frame(this.#ids(this.#library, first), this.#ids(this.#library, second));
+  }
+
+  /** The ids of a text alone: nothing is added, and a special token spelt out in the text is plain text. */
+  tokenize(text: string): number[] {
+    return this.#ids(this.#plain, text);
+  }
+
+  /** Puts the post-processor's special tokens around one or two lists of ids. */
+  frame(first: readonly number[], second?: readonly number[]): Encoding {
+    const ids: number[] = [];
+    const segments: number[] = [];
+    const frame = second ? this.#pair : this.#single;
+    for (const [i, token] of frame.tokens.entries()) {
+      const inserted = token === FIRST ? first : token === SECOND ? second! : [frame.ids[i]!];
+      for (const id of inserted) {
+        ids.push(id);
+        segments.push(frame.segments[i]!);
+      }
+    }
+    return { ids, segments };
+  }
+
+  /**
+   * The text of ids. `skipSpecialTokens` (default false) leaves special tokens out.
+   *
+   * @throws ERR_ZEST_TOKEN (RangeError) for an id that the tokenizer does not have
+   */
+  decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
+    const list = Array.from(ids);
+    for (const id of list) {
+      if (this.token(id) === undefined) {
+        throw rangeError('ERR_ZEST_TOKEN', `the tokenizer of ${this.folder} has no token id ${id}`);
+      }
+    }
+    if (list.length === 0) return '';
+    return this.#library.decode(list, { skip_special_tokens: options.skipSpecialTokens ?? false });
+  }
+
+  /** The id of a token as the vocabulary spells it (RoBERTa's `Ġgreat`), or undefined. */
+  tokenId(token: string): number | undefined {
+    return this.#library.model.tokens_to_ids.get(token);
+  }
+
+  /** The vocabulary's spelling of an id, or undefined. */
+  token(id: number): string | undefined {
+    return this.#library.model.vocab[id];
+  }
+
+  #id(token: string): number {
+    const id = this.tokenId(token) ?? this.unknownId;
+    if (id !== undefined) return id;
+    throw new ZestError(
+      'ERR_ZEST_TOKENIZER',
+      `${join(this.folder, 'tokenizer.json')} has no id for ${JSON.stringify(token)} and no unknown token`,
+    );
+  }
+
+  #ids(library: Library, text: string): number[] {
+    if (typeof text !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `a text must be a string, not ${typeof text}`);
+    // JavaScript lower-cases a word's last Σ to ς, Hugging Face's tokenizers every Σ to σ.
+    const input = this.#lowercases ? text.replaceAll('Σ', 'σ') : text;
+    return library.tokenize(input, { add_special_tokens: false }).map((token) => this.#id(token));
+  }
+}
+
+/**
+ * Checks that every id the tokenizer can produce is a row of the model's embeddings; a model may have more rows than that.
+ *
+ * @throws ERR_ZEST_TOKENIZER wrong vocabulary size
+ */
+export const assertVocabulary = (tokenizer: Tokenizer, modelVocabulary: number): void => {
+  if (tokenizer.vocabularySize <= modelVocabulary) return;
+  throw new ZestError(
+    'ERR_ZEST_TOKENIZER',
+    `wrong vocabulary size: the tokenizer of ${tokenizer.folder} has ids up to ${tokenizer.vocabularySize - 1}, ` +
+      `the model a vocabulary of ${modelVocabulary}`,
+  );
+};
