@@ -1,0 +1,161 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Target } from '../lib/batch.ts';
+import { Model } from '../lib/model/model.ts';
+import { Tokenizer } from '../lib/text/tokenizer.ts';
+import { float32Bits, readTensors, withConfig, withZeros } from './fixtures/parity/checkpoint.ts';
+
+// What transformers computes for the same files: test/fixtures/parity/make.py.
+
+const TOLERANCE = 1e-4;
+const FIXTURES = fileURLToPath(new URL('fixtures/parity/', import.meta.url));
+const FILM = fileURLToPath(new URL('../models/film-roberta-mini', import.meta.url));
+const FOLDERS = readdirSync(FIXTURES, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'film-roberta-mini')
+  .map((entry) => entry.name);
+
+interface Expected {
+  texts?: string[];
+  sequences: number[][];
+  segments?: number[][];
+  targets: Target[];
+  /** One a sequence. */
+  losses: number[];
+  wordTargets?: Target[];
+  wordLosses?: number[];
+  /** The rows of all targets, end to end. */
+  logits: Float32Array;
+}
+
+const expectedOf = (name: string): Expected => {
+  const bytes = Uint8Array.from(readFileSync(join(FIXTURES, name, 'logits.f32')));
+  return {
+    ...JSON.parse(readFileSync(join(FIXTURES, name, 'expected.json'), 'utf8')),
+    logits: new Float32Array(bytes.buffer),
+  };
+};
+
+const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+  expect(a.length).toBe(b.length);
+  let max = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    if (!(difference <= max)) max = difference; // a NaN stays
+  }
+  return max;
+};
+
+const flatten = (rows: readonly Float32Array[]): number[] => rows.flatMap((row) => [...row]);
+
+/** The largest difference between a folder's logits and those expected of the unchanged folder. */
+const logitsDifference = async (folder: string, { sequences, segments, targets, logits }: Expected) => {
+  using model = await Model.load(folder);
+  return maxDifference(flatten(await model.logits({ sequences, segments, targets })), logits);
+};
+
+let scratch: string;
+let copies = 0;
+const copy = () => join(scratch, String(copies++));
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'zest-parity-'));
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+describe.each(FOLDERS)('%s', (name) => {
+  const folder = join(FIXTURES, name);
+  const expected = expectedOf(name);
+  const { sequences, segments } = expected;
+
+  it('gives the logits of transformers', async () => {
+    expect(await logitsDifference(folder, expected)).toBeLessThan(TOLERANCE);
+  });
+
+  it('gives the losses of transformers', async () => {
+    using model = await Model.load(folder);
+    const batch = { sequences, segments, targets: expected.targets };
+    const [losses] = await model.sequenceLosses(batch, [[]]);
+    expect(maxDifference(losses!, expected.losses)).toBeLessThan(TOLERANCE);
+    const mean = expected.losses.reduce((sum, loss) => sum + loss, 0) / expected.losses.length;
+    expect(maxDifference(await model.evaluate(batch, [[]]), [mean])).toBeLessThan(TOLERANCE);
+    if (expected.wordTargets) {
+      const [wordLosses] = await model.sequenceLosses({ sequences, segments, targets: expected.wordTargets }, [[]]);
+      expect(maxDifference(wordLosses!, expected.wordLosses!)).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it('needs every tensor that the loss reads', async () => {
+    const names = [...readTensors(folder)].filter(([, tensor]) => tensor.dtype !== 'I64').map(([tensor]) => tensor);
+    const untied = names.some((tensor) => tensor.endsWith('decoder.bias'));
+    // A key's bias adds the same to all scores of a query, and softmax takes it away. An untied decoder has its own bias.
+    const silent = (tensor: string) =>
+      tensor.endsWith('key.bias') ||
+      (untied && /(predictions|lm_head)\.bias$/.test(tensor)) ||
+      (name === 'bert-legacy-names' && /pooler|seq_relationship/.test(tensor));
+    for (const tensor of names) {
+      const difference = await logitsDifference(withZeros(folder, tensor, copy()), expected);
+      if (silent(tensor)) expect(difference, tensor).toBeLessThan(TOLERANCE);
+      else expect(difference, tensor).toBeGreaterThan(TOLERANCE);
+    }
+  });
+
+  it('needs the epsilon and the activation of config.json', async () => {
+    const { hidden_act } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    for (const change of [{ layer_norm_eps: 1e-30 }, { hidden_act: hidden_act === 'relu' ? 'silu' : 'relu' }]) {
+      const difference = await logitsDifference(withConfig(folder, change, copy()), expected);
+      expect(difference, JSON.stringify(change)).toBeGreaterThan(TOLERANCE);
+    }
+  });
+
+  if (new Set(segments?.flat()).size > 1)
+    it('needs the segments', async () => {
+      expect(await logitsDifference(folder, { ...expected, segments: undefined })).toBeGreaterThan(TOLERANCE);
+    });
+
+  it('saves the same tensors', async () => {
+    const saved = copy();
+    using model = await Model.load(folder);
+    await model.save(saved);
+    const tensors = readTensors(saved);
+    for (const [original, tensor] of readTensors(folder)) {
+      if (tensor.dtype === 'I64') continue; // position ids: a constant that no version of transformers needs
+      const name = original
+        .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
+        .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
+      const copied = tensors.get(name) ?? tensors.get(original);
+      expect(copied, original).toBeDefined();
+      expect(copied!.shape, original).toEqual(tensor.shape);
+      expect(Buffer.compare(Buffer.from(float32Bits(copied!).buffer), Buffer.from(float32Bits(tensor).buffer))).toBe(0);
+    }
+    expect(await logitsDifference(saved, expected)).toBeLessThan(TOLERANCE);
+  });
+});
+
+describe('film-roberta-mini', () => {
+  const expected = expectedOf('film-roberta-mini');
+  const { texts, sequences, targets, losses } = expected;
+
+  it('gives the ids of transformers', async () => {
+    const tokenizer = await Tokenizer.load(FILM);
+    expect(texts!.map((text) => tokenizer.encode(text))).toEqual(sequences);
+  });
+
+  it('gives the logits and losses of transformers', async () => {
+    using model = await Model.load(FILM);
+    const wholeVocabulary = targets.map((target): Target => {
+      if (target.kind !== 'labelWords') throw new Error(`the fixture holds a target of kind ${target.kind}`);
+      return { kind: 'maskedTokens', positions: [target.position], ids: [target.words[target.label]!] };
+    });
+    const logits = await model.logits({ sequences, targets: wholeVocabulary });
+    expect(maxDifference(flatten(logits), expected.logits)).toBeLessThan(TOLERANCE);
+    const [wordLosses] = await model.sequenceLosses({ sequences, targets }, [[]]);
+    expect(maxDifference(wordLosses!, losses)).toBeLessThan(TOLERANCE);
+    const words = await model.logits({ sequences, targets });
+    targets.forEach((target, i) => {
+      if (target.kind !== 'labelWords') return;
+      expect([...words[i]!]).toEqual(target.words.map((word) => logits[i]![word]));
+    });
+  });
+});
