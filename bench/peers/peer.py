@@ -1,0 +1,135 @@
+"""PyTorch's side of the bench: a child process that answers one JSON object a line on stdin with one on stdout.
+
+A request is {"op": NAME, ...arguments}; a reply is the op's result, or {"error": text}. Times are the op's own wall
+time in milliseconds, without the pipe.
+"""
+
+import json
+import platform
+import sys
+import time
+from contextlib import contextmanager
+
+import torch
+import transformers
+from transformers import RobertaForMaskedLM
+from transformers.utils import logging
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+
+@contextmanager
+def timed(result):
+    start = time.perf_counter()
+    yield
+    result["ms"] = (time.perf_counter() - start) * 1e3
+
+
+class Peer:
+    def __init__(self):
+        self.models = {}
+        self.batches = {}
+
+    def start(self, threads):
+        torch.set_num_threads(threads)
+        return {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "threads": torch.get_num_threads(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+        }
+
+    def load(self, model, folder):
+        self.models[model] = RobertaForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval()
+        return {"parameters": sum(p.numel() for p in self.models[model].parameters())}
+
+    def batch(self, batch, sequences, position, words, labels):
+        """Sequences of one length, with the mask at one position of each."""
+        ids = torch.tensor(sequences)
+        self.batches[batch] = {
+            "inputs": {"input_ids": ids, "attention_mask": torch.ones_like(ids)},
+            "position": position,
+            "words": torch.tensor(words),
+            "labels": torch.tensor(labels),
+        }
+        return {}
+
+    def word_logits(self, model, batch, head):
+        position, words = batch["position"], batch["words"]
+        if head == "everywhere":  # what model(**inputs).logits is
+            return model(**batch["inputs"]).logits[:, position][:, words]
+        hidden = model.roberta(**batch["inputs"]).last_hidden_state  # MeZO's RobertaForPromptFinetuning
+        return model.lm_head(hidden[:, position])[:, words]
+
+    def loss(self, model, batch, head="at the mask"):
+        return torch.nn.functional.cross_entropy(self.word_logits(model, batch, head), batch["labels"])
+
+    def forward(self, model, batch, head):
+        model, batch, result = self.models[model], self.batches[batch], {}
+        with torch.inference_mode(), timed(result):
+            logits = self.word_logits(model, batch, head)
+            losses = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")
+        return result | {"losses": losses.tolist()}
+
+    def step(self, model, batch, directions, rho, learning_rate, seed):
+        """MeZO (princeton-nlp/MeZO, large_models/trainer.py) with n-SPSA's average over directions: each is perturbed
+        in place, restored, and drawn again from its seed in the update. add_ saves the published code a temporary."""
+        model, batch, result, projected = self.models[model], self.batches[batch], {}, []
+        parameters = list(model.parameters())
+
+        def perturb(direction, factor):
+            torch.manual_seed(seed + direction)
+            for parameter in parameters:
+                z = torch.normal(mean=0, std=1, size=parameter.size(), dtype=parameter.dtype)
+                parameter.data.add_(z, alpha=factor)
+
+        with torch.inference_mode(), timed(result):
+            losses = []
+            for direction in range(directions):
+                perturb(direction, rho)
+                losses.append(self.loss(model, batch).item())
+                perturb(direction, -2 * rho)
+                losses.append(self.loss(model, batch).item())
+                perturb(direction, rho)
+                projected.append((losses[-2] - losses[-1]) / (2 * rho * directions))
+            for direction in range(directions):
+                perturb(direction, -learning_rate * projected[direction])
+        return result | {"losses": losses}
+
+    def apply(self, model, directions, coefficient, seed):
+        """The update alone."""
+        model, result = self.models[model], {}
+        with torch.inference_mode(), timed(result):
+            for direction in range(directions):
+                torch.manual_seed(seed + direction)
+                for parameter in model.parameters():
+                    z = torch.normal(mean=0, std=1, size=parameter.size(), dtype=parameter.dtype)
+                    parameter.data.add_(z, alpha=-coefficient)
+        return result
+
+    def noise(self, length, law, seed):
+        torch.manual_seed(seed)
+        values, result = torch.empty(length), {}
+        with timed(result):
+            if law == "gaussian":
+                values.normal_()
+            else:
+                values.bernoulli_(0.5).mul_(2).sub_(1)
+        return result
+
+
+def main():
+    peer = Peer()
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            reply = getattr(peer, request.pop("op"))(**request)
+        except Exception as error:
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reply), flush=True)
+
+
+if __name__ == "__main__":
+    main()
