@@ -22,29 +22,29 @@ export const runPython = (python, script, args) =>
 /** Starts bench/peers/peer.py. `request(op, arguments)` answers with the reply; requests are answered one by one. */
 export const startPeer = (python) => {
   const child = spawn(python, [here('peers/peer.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.on('error', () => {}); // a broken pipe; `ended` says why
   const waiting = [];
   const ended = new Promise((resolve) => {
     child.once('error', resolve);
     child.once('exit', (code, signal) => resolve(new Error(`peer.py ended (${signal ?? `status ${code}`})`)));
   });
-  ended.then((error) => {
-    for (const { reject } of waiting.splice(0)) reject(error);
-  });
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const { resolve, reject } = waiting.shift();
-    const reply = JSON.parse(line);
-    if (reply.error) reject(new Error(`peer.py: ${reply.error}`));
-    else resolve(reply);
-  });
+  createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()(JSON.parse(line)));
   return {
-    request: (op, args = {}) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject });
-        child.stdin.write(`${JSON.stringify({ op, ...args })}\n`);
-      }),
-    stop: () => {
+    request: async (op, args = {}) => {
+      const answer = new Promise((resolve) => waiting.push(resolve));
+      child.stdin.write(`${JSON.stringify({ op, ...args })}\n`);
+      const reply = await Promise.race([
+        answer,
+        ended.then((error) => {
+          throw error;
+        }),
+      ]);
+      if (reply.error) throw new Error(`peer.py: ${reply.error}`);
+      return reply;
+    },
+    stop: async () => {
       child.stdin.end();
-      return ended;
+      await ended;
     },
   };
 };
