@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
-import { type Document, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
+import { type Document, isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
 import type { core } from 'zod';
 import { ZestError } from '../errors.ts';
 import { nearest } from './nearest.ts';
@@ -143,16 +143,19 @@ const plain = (document: Document, name: string): unknown => {
   }
 };
 
+/** Sets a key; a value on the way to it that holds no keys gives way. */
 const assign = (document: Document, override: string): void => {
   const equals = override.indexOf('=');
   if (equals < 1) fail(`--set ${override}: expected key.path=value`);
   const path = override.slice(0, equals).split('.');
   const name = `--set ${override}`;
   const value = plain(parse(override.slice(equals + 1), name), name);
+  const blocked = path.findIndex((_, depth) => depth > 0 && isScalar(document.getIn(path.slice(0, depth), true)));
   try {
+    if (blocked > 0) document.setIn(path.slice(0, blocked), document.createNode({}));
     document.setIn(path, document.createNode(value));
   } catch (cause) {
-    fail(`${name}: a key on the way to it already has a value that holds no keys`, cause);
+    fail(`${name}: ${(cause as Error).message}`, cause);
   }
 };
 
@@ -167,7 +170,7 @@ export const readConfig = async (file: string, overrides: readonly string[] = []
   );
   const lines = new LineCounter();
   const document = parse(source, file, lines);
-  if (document.contents === null) fail(`${file}: expected keys and values, the file is empty`);
+  if (!isMap(document.contents)) fail(`${file}: expected keys and values, got ${shown(plain(document, file))}`);
   for (const override of overrides) assign(document, override);
   const where = (path: Path): string => {
     for (let depth = path.length; depth >= 0; depth--) {

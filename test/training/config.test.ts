@@ -1,0 +1,279 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig, resolveConfig } from '../../lib/training/config.ts';
+import { type Config, configJsonSchema } from '../../lib/training/schema.ts';
+
+let folder: string;
+let file: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'zest-config-'));
+  file = join(folder, 'run.yaml');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const YAML = `model: models/film-roberta-mini
+task:
+  template: "{sentence} It was {mask} ."
+  labelWords: [terrible, great]
+data:
+  train: train.jsonl
+optimizer:
+  method: zest
+  learningRate: 1e-6
+output: runs/film
+`;
+
+const read = async (text: string, overrides: string[] = []) => {
+  await writeFile(file, text);
+  return readConfig(file, overrides);
+};
+
+/** The message of the error, with the file's folder taken away. */
+const refused = async (text: string, overrides: string[] = []): Promise<string> => {
+  const error = await read(text, overrides).then(
+    () => {
+      throw new Error('the configuration was accepted');
+    },
+    (reason) => reason,
+  );
+  expect(error.code).toBe('ERR_ZEST_CONFIG');
+  return error.message.replaceAll(`${folder}/`, '');
+};
+
+const set = (...overrides: string[]) => refused(YAML, overrides);
+
+describe('a configuration file', () => {
+  it('gets its defaults', async () => {
+    expect(await read(YAML)).toEqual({
+      model: 'models/film-roberta-mini',
+      device: 'auto',
+      dtype: 'float32',
+      trainable: 'all',
+      task: { kind: 'labelWords', template: '{sentence} It was {mask} .', labelWords: ['terrible', 'great'] },
+      data: { train: 'train.jsonl', labelNoise: 0, seed: 42 },
+      optimizer: {
+        method: 'zest',
+        directions: 5,
+        rho: 1e-3,
+        tilt: 1,
+        estimator: 'naive',
+        sides: 'two',
+        law: 'gaussian',
+        normalize: 'none',
+        learningRate: 1e-6,
+        schedule: 'constant',
+        warmupSteps: 0,
+        weightDecay: 0,
+      },
+      training: {
+        steps: 1000,
+        batchSize: 64,
+        maxLength: 128,
+        evaluateEvery: 100,
+        checkpointEvery: 500,
+        keepBest: true,
+        patience: null,
+        seed: 1,
+      },
+      output: 'runs/film',
+    });
+  });
+
+  it('may be JSON, with tabs', async () => {
+    const config = await read(YAML);
+    expect(await read(JSON.stringify(config, null, '\t'))).toEqual(config);
+  });
+
+  it('resolves to itself', async () => {
+    const config = await read(YAML);
+    expect(resolveConfig(config)).toEqual(config);
+  });
+
+  it('gives mezo its own defaults and keys', async () => {
+    const { optimizer } = await read(YAML, ['optimizer.method=mezo']);
+    expect(optimizer).toMatchObject({ method: 'mezo', directions: 1, rho: 1e-3 });
+    expect(optimizer).not.toHaveProperty('tilt');
+    expect(await set('optimizer.method=mezo', 'optimizer.tilt=1')).toBe(
+      '--set optimizer.tilt: unknown key; allowed here: method, directions, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay',
+    );
+  });
+
+  it.each([
+    ['optimizer.tilt={tau: 1}', { tilt: { tau: 1 } }],
+    ['optimizer.tilt.tau=1', { tilt: { tau: 1 } }],
+    ['optimizer.tilt={effectiveSampleSize: 0.5}', { tilt: { effectiveSampleSize: 0.5 } }],
+    ['optimizer.tilt={klRadius: 0.1}', { tilt: { klRadius: 0.1 } }],
+    ['optimizer.tilt=-2', { tilt: -2 }],
+    ['optimizer.law={lowRank: 4}', { law: { lowRank: 4 } }],
+    ['optimizer.learningRate=1.5e-5', { learningRate: 1.5e-5 }],
+  ])('takes --set %s', async (override, expected) => {
+    expect((await read(YAML, [override])).optimizer).toMatchObject(expected);
+  });
+
+  it('takes keys of every kind with --set', async () => {
+    const config = await read(YAML, [
+      'device=cuda:1',
+      'dtype=bfloat16',
+      'trainable={lora: {rank: 4, alpha: 8}}',
+      'head={classes: 3}',
+      'task=sst2',
+      'data.shots=16',
+      'training.patience=2',
+      'data.validation=v.jsonl',
+      'training.keepBest=false',
+    ]);
+    expect(config).toMatchObject({
+      device: 'cuda:1',
+      dtype: 'bfloat16',
+      trainable: { lora: { rank: 4, alpha: 8 } },
+      head: { classes: 3 },
+      task: 'sst2',
+      data: { shots: 16, validation: 'v.jsonl' },
+      training: { patience: 2, keepBest: false },
+    });
+    expect((await read(YAML, ['task.labelWords.1=fine'])).task).toMatchObject({ labelWords: ['terrible', 'fine'] });
+    expect((await read(YAML, ['task={kind: class, fields: [a, b], classes: 2}'])).task).toMatchObject({
+      kind: 'class',
+    });
+  });
+});
+
+describe('a message names the place, the key, and what was expected', () => {
+  const optimizerKeys =
+    'method, directions, tilt, estimator, sides, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay';
+
+  it('for keys of the file, with their lines', async () => {
+    const text = YAML.replace('  learningRate: 1e-6', '  rho: -3\n  lerningRate: 3');
+    expect(await refused(text)).toBe(
+      [
+        'run.yaml:9: optimizer.rho: expected a number > 0, got -3',
+        'run.yaml:8: optimizer.learningRate: expected a number, is missing',
+        `run.yaml:10: optimizer.lerningRate: unknown key (did you mean learningRate?); allowed here: ${optimizerKeys}`,
+      ].join('\n'),
+    );
+  });
+
+  it.each([
+    ['', 'run.yaml: expected keys and values, got null'],
+    ['- a', "run.yaml: expected keys and values, got [ 'a' ]"],
+    ['a: 1\nb: 2\na: 3', 'run.yaml:3: Map keys must be unique'],
+    ['a: [1', 'run.yaml:1: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+    [`${YAML}device: !mine auto`, 'run.yaml:11: Unresolved tag: !mine'],
+    [`${YAML}device: *a`, 'run.yaml: Unresolved alias (the anchor must be set before the alias): a'],
+    [`${YAML}---\na: 1`, /^run\.yaml:11: Source contains multiple documents/],
+  ])('for %j', async (text, message) => {
+    expect(await refused(text)).toMatch(message);
+  });
+
+  it('for a file that is not there', async () => {
+    await expect(readConfig(join(folder, 'none.yaml'))).rejects.toMatchObject({
+      code: 'ERR_ZEST_CONFIG',
+      message: expect.stringMatching(/^cannot read the configuration .*none\.yaml: ENOENT/),
+    });
+  });
+
+  it.each([
+    ['optimizer.rho=-1', '--set optimizer.rho: expected a number > 0, got -1'],
+    ['optimizer.rho=.nan', '--set optimizer.rho: expected a number, got NaN'],
+    ['optimizer.learningRate=yes', "--set optimizer.learningRate: expected a number, got 'yes'"],
+    ['optimizer.directions=1.5', '--set optimizer.directions: expected a whole number, got 1.5'],
+    ['optimizer.directions=0', '--set optimizer.directions: expected a number ≥ 1, got 0'],
+    ['optimizer.method=zset', "--set optimizer.method: expected one of zest, mezo, got 'zset'"],
+    [
+      'optimizer.estimator=naïve',
+      "--set optimizer.estimator: expected one of naive, biasCorrected, beale, jackknife, got 'naïve'",
+    ],
+    [
+      'optimizer.tilt=hot',
+      "--set optimizer.tilt: expected a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}, got 'hot'",
+    ],
+    [
+      'optimizer.tilt={effectiveSampleSize: 2}',
+      '--set optimizer.tilt.effectiveSampleSize: expected a number ≤ 1, got 2',
+    ],
+    ['optimizer.law={lowRank: 0}', '--set optimizer.law.lowRank: expected a number ≥ 1, got 0'],
+    [
+      'optimizer.law=cauchy',
+      "--set optimizer.law: expected gaussian, sphere, rademacher or {lowRank: rank}, got 'cauchy'",
+    ],
+    ['optimizer.schedule=step', "--set optimizer.schedule: expected one of constant, linear, cosine, got 'step'"],
+    [
+      'optimzer.rho=1',
+      '--set optimzer: unknown key (did you mean optimizer?); allowed here: model, device, dtype, head, trainable, task, data, optimizer, training, output',
+    ],
+    [
+      'training.step=3',
+      '--set training.step: unknown key (did you mean steps?); allowed here: steps, batchSize, maxLength, evaluateEvery, checkpointEvery, keepBest, patience, seed',
+    ],
+    ['training=null', '--set training: expected keys and values, got null'],
+    ['training.keepBest=1', '--set training.keepBest: expected true or false, got 1'],
+    [
+      'training.patience=3',
+      '--set training.patience: expected null without data.validation, which decides when to stop',
+    ],
+    ['training.seed=-1', '--set training.seed: expected a number ≥ 0, got -1'],
+    ['data=[]', '--set data: expected keys and values, got []'],
+    ['data.train=null', '--set data.train: expected a string, got null'],
+    ['data.train=""', "--set data.train: expected a string that is not empty, got ''"],
+    ['data.labelNoise=1.5', '--set data.labelNoise: expected a number ≤ 1, got 1.5'],
+    ['device=cuda:x', "--set device: expected auto, cpu, cuda or cuda:N, got 'cuda:x'"],
+    ['dtype=float16', "--set dtype: expected one of float32, bfloat16, got 'float16'"],
+    ['head=none', "--set head: expected languageModel or {classes, seed}, got 'none'"],
+    ['model.x=3', '--set model: expected a string, got { x: 3 }'],
+    ['task=3', '--set task: expected the name of a built-in task or {template, labelWords}, got 3'],
+    ['task={template: a}', '--set task.labelWords: expected a list, is missing'],
+    ['task.labelWords=[a]', "--set task.labelWords: expected a list of 2 or more entries, got [ 'a' ]"],
+    ['task.kind=words', "--set task.kind: expected one of labelWords, class, got 'words'"],
+    ['trainable.lora.rank=2', '--set trainable.lora.alpha: expected a number, is missing'],
+    [
+      'trainable=some',
+      "--set trainable: expected all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}, got 'some'",
+    ],
+    ['trainable={include: []}', '--set trainable.include: expected a list of 1 or more entries, got []'],
+    ['rho', '--set rho: expected key.path=value'],
+    ['=1', '--set =1: expected key.path=value'],
+    ['optimizer.rho=[1', '--set optimizer.rho=[1: Flow sequence must end with a ]'],
+    ['task.labelWords.x=a', '--set task.labelWords.x=a: Expected a valid index, not x.'],
+  ])('for --set %s', async (override, message) => {
+    expect(await set(override)).toBe(message);
+  });
+
+  it('for rules of several keys', async () => {
+    expect(await set('optimizer.sides=one', 'optimizer.directions=1', 'optimizer.estimator=beale')).toBe(
+      '--set optimizer.estimator: expected naive with sides one, got beale\n' +
+        '--set optimizer.directions: expected at least 2 with sides one, got 1',
+    );
+    expect(await set('optimizer.schedule=linear', 'optimizer.warmupSteps=10', 'training.steps=10')).toBe(
+      '--set optimizer.warmupSteps: expected fewer than training.steps (10), got 10',
+    );
+  });
+
+  it('for configurations that are objects', () => {
+    const config = { model: 'm', output: 'o', task: 'sst2', data: {}, optimizer: { method: 'zest' } };
+    expect(() => resolveConfig(config as unknown as Config)).toThrow(
+      'data.train: expected a string, is missing\noptimizer.learningRate: expected a number, is missing',
+    );
+  });
+});
+
+describe('the JSON Schema', () => {
+  it('has every key, and refuses others', () => {
+    const schema = configJsonSchema() as { properties: object; required: string[]; additionalProperties: boolean };
+    expect(Object.keys(schema.properties)).toEqual([
+      'model',
+      'device',
+      'dtype',
+      'head',
+      'trainable',
+      'task',
+      'data',
+      'optimizer',
+      'training',
+      'output',
+    ]);
+    expect(schema.required).toEqual(['model', 'task', 'data', 'optimizer', 'output']);
+    expect(schema.additionalProperties).toBe(false);
+  });
+});
