@@ -14,7 +14,8 @@ std::string digest(const Backend& backend) {
     header += '\0';
     header += backend.storage() == StorageType::float32 ? "F32" : "BF16";
     header += '\0';
-    header += p.matrix ? std::to_string(p.rows) + "," + std::to_string(p.columns) : std::to_string(p.columns);
+    header += p.matrix ? std::to_string(p.rows) + "," + std::to_string(p.columns)
+                       : std::to_string(p.columns);
     header += '\0';
     hash.update(std::as_bytes(std::span(header)));
     hash.update(backend.bytes(static_cast<int>(i)));

@@ -7,8 +7,8 @@
 
 namespace zest {
 
-// "sha256:" and the SHA-256 over every trainable parameter in canonical order: name, 0, "F32" or "BF16", 0, its
-// dimensions in decimal joined by ",", 0, the stored bytes.
+// "sha256:" and the SHA-256 over every trainable parameter in canonical order: name, 0, "F32" or
+// "BF16", 0, its dimensions in decimal joined by ",", 0, the stored bytes.
 std::string digest(const Backend& backend);
 
 }  // namespace zest

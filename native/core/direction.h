@@ -1,4 +1,5 @@
-// Directions: pure functions of (seed, stream, parameter) that are never stored. docs/noise.md is the specification.
+// Directions: pure functions of (seed, stream, parameter) that are never stored. docs/noise.md is
+// the specification.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ struct Term {
 // theta + sum factor * v(stream), terms added in order; empty is theta itself.
 using Point = std::vector<Term>;
 
-// theta <- theta - (decay * theta + sum factor * v(stream)); float32, and the record that a log keeps.
+// theta <- theta - (decay * theta + sum factor * v(stream)); float32, and the record that a log
+// keeps.
 struct Update {
   float decay = 0;
   std::vector<Term> terms;

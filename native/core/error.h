@@ -6,7 +6,8 @@
 
 namespace zest {
 
-// `code` is one of the strings of lib/errors.ts, e.g. "ERR_ZEST_MEMORY"; it must outlive the error (a literal).
+// `code` is one of the strings of lib/errors.ts, e.g. "ERR_ZEST_MEMORY"; it must outlive the error
+// (a literal).
 class Error : public std::runtime_error {
  public:
   Error(const char* code, const std::string& message) : std::runtime_error(message), code_(code) {}

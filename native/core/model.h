@@ -1,4 +1,5 @@
-// The description of a transformer and of its parameters. A family (lib/model/families.ts) is a table that fills it.
+// The description of a transformer and of its parameters. A family (lib/model/families.ts) is a
+// table that fills it.
 #pragma once
 
 #include <cstdint>
@@ -9,31 +10,41 @@ namespace zest {
 
 enum class StorageType : int { float32 = 0, bfloat16 = 1 };
 enum class FileType : int { float32 = 0, float16 = 1, bfloat16 = 2 };
-enum class Activation : int { gelu_erf = 0, gelu_tanh = 1, gelu_quick = 2, relu = 3, silu = 4, tanh = 5 };
+enum class Activation : int {
+  gelu_erf = 0,
+  gelu_tanh = 1,
+  gelu_quick = 2,
+  relu = 3,
+  silu = 4,
+  tanh = 5
+};
 // What is read from the last hidden states.
 enum class Head : int {
-  masked_lm = 0,          // dense, activation, norm, then the decoder (tied to the word embeddings or its own) and bias
+  masked_lm = 0,  // dense, activation, norm, then the decoder (tied to the word embeddings or its
+                  // own) and bias
   pooled_classifier = 1,  // first token: dense, tanh, then the classifier
 };
 
-// A tensor of the model in canonical order (names sorted by their UTF-8 bytes, aliases removed). A vector is one row.
+// A tensor of the model in canonical order (names sorted by their UTF-8 bytes, aliases removed). A
+// vector is one row.
 struct ParameterSpec {
   std::string name;
   int64_t rows = 1;
   int64_t columns = 0;
-  bool matrix = false;     // two dimensions in the checkpoint: low-rank directions apply
+  bool matrix = false;  // two dimensions in the checkpoint: low-rank directions apply
   bool trainable = false;
-  bool decays = false;     // weight decay applies (neither a bias nor of a norm)
+  bool decays = false;  // weight decay applies (neither a bias nor of a norm)
 };
 
 // Where a parameter's bytes are, or how a new one is initialised (file empty).
 struct ParameterSource {
   std::string file;
-  int64_t offset = 0;      // bytes
+  int64_t offset = 0;  // bytes
   FileType type = FileType::float32;
-  float initial_scale = 0; // file empty: initial_scale * Gaussian(initial_seed, stream 0) at the parameter's addresses; 0 gives zeros
+  float initial_scale = 0;  // file empty: initial_scale * Gaussian(initial_seed, stream 0) at the
+                            // parameter's addresses; 0 gives zeros
   uint64_t initial_seed = 0;
-  float initial_offset = 0; // added to it (1 for a norm's weight)
+  float initial_offset = 0;  // added to it (1 for a norm's weight)
 };
 
 // Indexes into the parameters; -1: the model has none.
@@ -54,8 +65,8 @@ struct ModelRoles {
   NormRoles embedding_norm;
   std::vector<LayerRoles> layers;
   LinearRoles head_dense;
-  NormRoles head_norm;       // masked_lm only
-  LinearRoles head_output;   // decoder or classifier
+  NormRoles head_norm;      // masked_lm only
+  LinearRoles head_output;  // decoder or classifier
 };
 
 struct ModelSpec {
@@ -74,13 +85,13 @@ struct ModelSpec {
 
 // Each shortcut of "Forward evaluation" in the design; the bits are the same with any of them off.
 struct Shortcuts {
-  bool pack_sequences = true;          // off: one sequence at a time
-  bool labelled_positions_only = true; // off: the head at every position
-  bool scored_words_only = true;       // off: every output of the head
-  bool last_layer_at_labels = true;    // off: the last layer's queries and MLP at every position
-  bool gather_embeddings = true;       // off: the whole embedding table is perturbed
-  bool share_noise = true;             // off: + and - generate their noise separately
-  bool fuse_perturbation = true;       // off: the perturbed matrix is made in scratch, then multiplied
+  bool pack_sequences = true;           // off: one sequence at a time
+  bool labelled_positions_only = true;  // off: the head at every position
+  bool scored_words_only = true;        // off: every output of the head
+  bool last_layer_at_labels = true;     // off: the last layer's queries and MLP at every position
+  bool gather_embeddings = true;        // off: the whole embedding table is perturbed
+  bool share_noise = true;              // off: + and - generate their noise separately
+  bool fuse_perturbation = true;  // off: the perturbed matrix is made in scratch, then multiplied
 };
 
 }  // namespace zest

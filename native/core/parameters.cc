@@ -26,7 +26,8 @@ Addresses addresses(const ModelSpec& spec) {
       factors.push_back({p.name + "#B", &result.factor_b[i], p.columns});
     }
   }
-  std::sort(factors.begin(), factors.end(), [](const Factor& a, const Factor& b) { return a.name < b.name; });
+  std::sort(factors.begin(), factors.end(),
+            [](const Factor& a, const Factor& b) { return a.name < b.name; });
   for (const Factor& factor : factors) {
     *factor.address = next;
     next += static_cast<uint64_t>(factor.rows) * noise::row_span(most_rank);

@@ -1,4 +1,5 @@
-// Addresses of the parameters in the noise: canonical order, rows aligned, low-rank factors after all of them.
+// Addresses of the parameters in the noise: canonical order, rows aligned, low-rank factors after
+// all of them.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,9 @@ namespace zest {
 constexpr int most_rank = 64;
 
 struct Addresses {
-  std::vector<uint64_t> base;      // of each parameter
-  std::vector<uint64_t> factor_a;  // of NAME#A (rows x rank) and NAME#B (columns x rank); 0 where not a matrix
+  std::vector<uint64_t> base;  // of each parameter
+  std::vector<uint64_t>
+      factor_a;  // of NAME#A (rows x rank) and NAME#B (columns x rank); 0 where not a matrix
   std::vector<uint64_t> factor_b;
 };
 

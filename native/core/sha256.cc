@@ -23,7 +23,8 @@ constexpr uint32_t round_constants[64] = {
 void Sha256::block(const uint8_t* bytes) {
   uint32_t w[64];
   for (int i = 0; i < 16; ++i) {
-    w[i] = static_cast<uint32_t>(bytes[4 * i]) << 24 | static_cast<uint32_t>(bytes[4 * i + 1]) << 16 |
+    w[i] = static_cast<uint32_t>(bytes[4 * i]) << 24 |
+           static_cast<uint32_t>(bytes[4 * i + 1]) << 16 |
            static_cast<uint32_t>(bytes[4 * i + 2]) << 8 | bytes[4 * i + 3];
   }
   for (int i = 16; i < 64; ++i) {
@@ -67,12 +68,15 @@ std::string Sha256::finish() {
   const uint64_t bits = total_bytes_ * 8;
   pending_[pending_bytes_++] = 0x80;
   if (pending_bytes_ > 56) {
-    std::fill(pending_.begin() + static_cast<std::ptrdiff_t>(pending_bytes_), pending_.end(), uint8_t{0});
+    std::fill(pending_.begin() + static_cast<std::ptrdiff_t>(pending_bytes_), pending_.end(),
+              uint8_t{0});
     block(pending_.data());
     pending_bytes_ = 0;
   }
-  std::fill(pending_.begin() + static_cast<std::ptrdiff_t>(pending_bytes_), pending_.end(), uint8_t{0});
-  for (int i = 0; i < 8; ++i) pending_[static_cast<size_t>(63 - i)] = static_cast<uint8_t>(bits >> 8 * i);
+  std::fill(pending_.begin() + static_cast<std::ptrdiff_t>(pending_bytes_), pending_.end(),
+            uint8_t{0});
+  for (int i = 0; i < 8; ++i)
+    pending_[static_cast<size_t>(63 - i)] = static_cast<uint8_t>(bits >> 8 * i);
   block(pending_.data());
   std::string text;
   for (const uint32_t word : state_) {

@@ -1,4 +1,5 @@
-// A step: evaluate, coefficients, apply. What the fused call of a backend must reproduce to the bit.
+// A step: evaluate, coefficients, apply. What the fused call of a backend must reproduce to the
+// bit.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ struct StepResult {
 // The loss of each point: the mean over the sequences, summed in order in float64. Throws
 // ERR_ZEST_LOSS_NOT_FINITE naming the point's first stream if one is not finite.
 std::vector<double> evaluate(Backend& backend, const Directions& directions, const Batch& batch,
-                             std::span<const Point> points, int micro_batch, const AbortFlag& abort);
+                             std::span<const Point> points, int micro_batch,
+                             const AbortFlag& abort);
 
 // The points of a step: theta +- rho v(first_stream + i), or + only.
 std::vector<Point> step_points(const StepOptions& options);

@@ -1,9 +1,9 @@
-// One head of one sequence. A query's scores are kept whole (a block of queries at a time), so that softmax is
-// exp(s - max) / sum with the sum over lanes j mod 16: no block length enters the bits.
+// One head of one sequence. A query's scores are kept whole (a block of queries at a time), so that
+// softmax is exp(s - max) / sum with the sum over lanes j mod 16: no block length enters the bits.
 
 template <int rows>
-static void attend_block(const Attention& a, int64_t first, const float* key_panels, const float* value_panels,
-                         float* scores) {
+static void attend_block(const Attention& a, int64_t first, const float* key_panels,
+                         const float* value_panels, float* scores) {
   constexpr int width = 16 * panel_vectors;
   const int64_t key_span = (a.keys + width - 1) / width * width;
   F32 sums[rows][panel_vectors];
@@ -39,8 +39,8 @@ static void attend_block(const Attention& a, int64_t first, const float* key_pan
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
       for (int j = 0; j < panel_vectors; ++j) {
-        store_first(a.out + (first + m) * a.out_stride + column + 16 * j, sums[m][j] * broadcast(inverse[m]),
-                    lanes_left(a.width - column, j));
+        store_first(a.out + (first + m) * a.out_stride + column + 16 * j,
+                    sums[m][j] * broadcast(inverse[m]), lanes_left(a.width - column, j));
       }
     }
   }
@@ -62,12 +62,14 @@ static void attend(const Attention& a) {
   constexpr int width = 16 * panel_vectors;
   const int64_t key_span = (a.keys + width - 1) / width * width;
   const int64_t width_span = (a.width + width - 1) / width * width;
-  float* key_panels = a.scratch;                               // [key / width][component][key mod width]
-  float* value_panels = key_panels + key_span * ((a.width + 15) / 16 * 16);  // [column / width][key][column mod width]
+  float* key_panels = a.scratch;  // [key / width][component][key mod width]
+  float* value_panels = key_panels + key_span * ((a.width + 15) / 16 *
+                                                 16);  // [column / width][key][column mod width]
   float* scores = value_panels + width_span * ((a.keys + 15) / 16 * 16);
   for (int64_t key = 0; key < key_span; ++key) {
     float* column = key_panels + key / width * width * a.width + key % width;
-    for (int c = 0; c < a.width; ++c) column[c * width] = key < a.keys ? a.k[key * a.kv_stride + c] : 0.0f;
+    for (int c = 0; c < a.width; ++c)
+      column[c * width] = key < a.keys ? a.k[key * a.kv_stride + c] : 0.0f;
   }
   for (int64_t column = 0; column < width_span; column += 16) {
     const int n = lanes_left(a.width - column, 0);

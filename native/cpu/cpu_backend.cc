@@ -14,8 +14,8 @@ namespace zest {
 namespace cpu {
 namespace {
 
-// Tokens packed at once: enough that packing a panel is nothing beside its product, few enough that activations of a
-// large batch stay small.
+// Tokens packed at once: enough that packing a panel is nothing beside its product, few enough that
+// activations of a large batch stay small.
 constexpr int32_t most_packed_tokens = 8192;
 constexpr int64_t rows_at_once = 16;
 
@@ -39,41 +39,49 @@ class CpuBackend : public Backend {
 
   const ModelSpec& spec() const override { return weights_.spec(); }
   StorageType storage() const override { return weights_.type(); }
-  std::span<const std::byte> bytes(int parameter) const override { return weights_.bytes(parameter); }
+  std::span<const std::byte> bytes(int parameter) const override {
+    return weights_.bytes(parameter);
+  }
 
-  void load(std::span<const ParameterSource> sources, const std::function<void(int64_t, int64_t)>& progress,
+  void load(std::span<const ParameterSource> sources,
+            const std::function<void(int64_t, int64_t)>& progress,
             const AbortFlag& abort) override {
     const DefaultFloatingPoint environment;
     weights_.load(sources, progress, abort);
   }
 
-  void sequence_losses(const Directions& directions, const Batch& batch, std::span<const Point> points, double* losses,
+  void sequence_losses(const Directions& directions, const Batch& batch,
+                       std::span<const Point> points, double* losses,
                        const AbortFlag& abort) override {
-    for_each_group(directions, batch, points, abort, [&](size_t point, int p, const Batch& part, int32_t first) {
-      double* out = losses + point * static_cast<size_t>(batch.sequences()) + first;
-      std::fill(out, out + part.sequences(), 0.0);
-      std::vector<int32_t> counts(static_cast<size_t>(part.sequences()));
-      for (size_t i = 0; i < part.scored.size(); ++i) {
-        const int32_t s = part.scored[i].sequence;
-        out[s] += forward_.cross_entropy(p, i);
-        ++counts[static_cast<size_t>(s)];
-      }
-      for (int32_t s = 0; s < part.sequences(); ++s) out[s] /= counts[static_cast<size_t>(s)];
-    });
+    for_each_group(directions, batch, points, abort,
+                   [&](size_t point, int p, const Batch& part, int32_t first) {
+                     double* out = losses + point * static_cast<size_t>(batch.sequences()) + first;
+                     std::fill(out, out + part.sequences(), 0.0);
+                     std::vector<int32_t> counts(static_cast<size_t>(part.sequences()));
+                     for (size_t i = 0; i < part.scored.size(); ++i) {
+                       const int32_t s = part.scored[i].sequence;
+                       out[s] += forward_.cross_entropy(p, i);
+                       ++counts[static_cast<size_t>(s)];
+                     }
+                     for (int32_t s = 0; s < part.sequences(); ++s)
+                       out[s] /= counts[static_cast<size_t>(s)];
+                   });
   }
 
-  std::vector<std::vector<float>> logits(const Directions& directions, const Batch& batch, const Point& point,
-                                         const AbortFlag& abort) override {
+  std::vector<std::vector<float>> logits(const Directions& directions, const Batch& batch,
+                                         const Point& point, const AbortFlag& abort) override {
     std::vector<std::vector<float>> rows;
-    for_each_group(directions, batch, {&point, 1}, abort, [&](size_t, int p, const Batch& part, int32_t) {
-      for (size_t i = 0; i < part.scored.size(); ++i) {
-        const ScoredPosition& at = part.scored[i];
-        const int32_t count =
-            at.candidates_begin == at.candidates_end ? spec().outputs : at.candidates_end - at.candidates_begin;
-        std::vector<float>& row = rows.emplace_back();
-        for (int32_t c = 0; c < count; ++c) row.push_back(forward_.logit(p, i, c));
-      }
-    });
+    for_each_group(directions, batch, {&point, 1}, abort,
+                   [&](size_t, int p, const Batch& part, int32_t) {
+                     for (size_t i = 0; i < part.scored.size(); ++i) {
+                       const ScoredPosition& at = part.scored[i];
+                       const int32_t count = at.candidates_begin == at.candidates_end
+                                                 ? spec().outputs
+                                                 : at.candidates_end - at.candidates_begin;
+                       std::vector<float>& row = rows.emplace_back();
+                       for (int32_t c = 0; c < count; ++c) row.push_back(forward_.logit(p, i, c));
+                     }
+                   });
     return rows;
   }
 
@@ -92,14 +100,15 @@ class CpuBackend : public Backend {
     for (size_t i = 0; i < spec().parameters.size(); ++i) {
       const ParameterSpec& p = spec().parameters[i];
       if (!p.trainable) continue;
-      for (int64_t first = 0; first < p.rows; first += rows_at_once) parts.push_back({static_cast<int>(i), first});
+      for (int64_t first = 0; first < p.rows; first += rows_at_once)
+        parts.push_back({static_cast<int>(i), first});
     }
     pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
       const Part& part = parts[static_cast<size_t>(item)];
       const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
       kernels().apply(weights_.matrix(part.parameter), perturbation_.of(part.parameter),
-                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)}, p.decays ? update.decay : 0.0f,
-                      rounding_stream);
+                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)},
+                      p.decays ? update.decay : 0.0f, rounding_stream);
     });
   }
 
@@ -111,7 +120,8 @@ class CpuBackend : public Backend {
     return values;
   }
 
-  std::vector<float> direction(const Directions& directions, uint64_t stream, int parameter) override {
+  std::vector<float> direction(const Directions& directions, uint64_t stream,
+                               int parameter) override {
     const DefaultFloatingPoint environment;
     const Matrix& m = weights_.matrix(parameter);
     std::vector<float> values(static_cast<size_t>(m.rows * m.columns));
@@ -122,15 +132,16 @@ class CpuBackend : public Backend {
   }
 
  private:
-  // Runs the forward for groups of points that share their noise and for parts of the batch; `use(point, p, part,
-  // first)` reads the result of point `point` as the group's p-th, for the part that starts at sequence `first`.
+  // Runs the forward for groups of points that share their noise and for parts of the batch;
+  // `use(point, p, part, first)` reads the result of point `point` as the group's p-th, for the
+  // part that starts at sequence `first`.
   template <class Use>
-  void for_each_group(const Directions& directions, const Batch& batch, std::span<const Point> points,
-                      const AbortFlag& abort, Use use) {
+  void for_each_group(const Directions& directions, const Batch& batch,
+                      std::span<const Point> points, const AbortFlag& abort, Use use) {
     const DefaultFloatingPoint environment;
     for (size_t point = 0; point < points.size();) {
-      const bool pair =
-          shortcuts_.share_noise && point + 1 < points.size() && same_streams(points[point], points[point + 1]);
+      const bool pair = shortcuts_.share_noise && point + 1 < points.size() &&
+                        same_streams(points[point], points[point + 1]);
       const size_t count = pair ? 2 : 1;
       check_abort(abort);
       perturbation_.set(directions, points.subspan(point, count));
@@ -138,7 +149,9 @@ class CpuBackend : public Backend {
       for (int32_t first = 0; first < batch.sequences();) {
         int32_t last = first + 1;
         while (shortcuts_.pack_sequences && last < batch.sequences() &&
-               batch.starts[static_cast<size_t>(last) + 1] - batch.starts[static_cast<size_t>(first)] <= most_packed_tokens) {
+               batch.starts[static_cast<size_t>(last) + 1] -
+                       batch.starts[static_cast<size_t>(first)] <=
+                   most_packed_tokens) {
           ++last;
         }
         const Batch part = slice(batch, first, last);
@@ -160,8 +173,8 @@ class CpuBackend : public Backend {
 }  // namespace
 }  // namespace cpu
 
-std::unique_ptr<Backend> make_cpu_backend(const ModelSpec& spec, StorageType storage, const Shortcuts& shortcuts,
-                                          int threads) {
+std::unique_ptr<Backend> make_cpu_backend(const ModelSpec& spec, StorageType storage,
+                                          const Shortcuts& shortcuts, int threads) {
   return std::make_unique<cpu::CpuBackend>(spec, storage, shortcuts, threads);
 }
 

@@ -37,7 +37,8 @@ const Kernels& choose() {
     names += names.empty() ? set->name : std::string(", ") + set->name;
   }
   throw Error("ERR_ZEST_ISA", "ZEST_ISA is '" + std::string(wanted) +
-                                  "', which this processor or binary does not have; it has " + names);
+                                  "', which this processor or binary does not have; it has " +
+                                  names);
 }
 
 }  // namespace
@@ -62,7 +63,8 @@ IsaReport isa_report() {
   return report;
 }
 
-void fill_noise(uint64_t seed, uint64_t stream, uint64_t offset, size_t length, Law law, float* out) {
+void fill_noise(uint64_t seed, uint64_t stream, uint64_t offset, size_t length, Law law,
+                float* out) {
   const DefaultFloatingPoint environment;
   cpu::kernels().fill(seed, stream, offset, static_cast<int64_t>(length), law, out);
 }
@@ -73,7 +75,8 @@ void vector_direction(const Directions& directions, uint64_t stream, size_t leng
   const Law law = directions.law == Law::rademacher ? Law::rademacher : Law::gaussian;
   cpu::kernels().fill(directions.seed, stream, 0, n, law, out);
   if (directions.law != Law::sphere) return;
-  const float radius = cpu::sphere_radius(n, cpu::kernels().sum_of_squares(directions.seed, stream, 0, n));
+  const float radius =
+      cpu::sphere_radius(n, cpu::kernels().sum_of_squares(directions.seed, stream, 0, n));
   for (int64_t i = 0; i < n; ++i) out[i] = radius * out[i];
 }
 

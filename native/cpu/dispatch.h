@@ -19,7 +19,8 @@ struct IsaReport {
 IsaReport isa_report();
 
 // `length` values of v(stream) from `offset`; Law::gaussian or Law::rademacher.
-void fill_noise(uint64_t seed, uint64_t stream, uint64_t offset, size_t length, Law law, float* out);
+void fill_noise(uint64_t seed, uint64_t stream, uint64_t offset, size_t length, Law law,
+                float* out);
 
 // v(stream) of a model whose only parameter is one vector; low rank leaves vectors Gaussian.
 void vector_direction(const Directions& directions, uint64_t stream, size_t length, float* out);

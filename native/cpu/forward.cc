@@ -27,19 +27,22 @@ Forward::Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool&
     vector_floats_ += (columns(parameter) + 15) / 16 * 16;
   };
   const ModelRoles& roles = spec_.roles;
-  for (const NormRoles& norm : {roles.embedding_norm, roles.head_norm}) add(norm.weight), add(norm.bias);
+  for (const NormRoles& norm : {roles.embedding_norm, roles.head_norm})
+    add(norm.weight), add(norm.bias);
   for (const LinearRoles& linear : {roles.head_dense, roles.head_output}) add(linear.bias);
   for (const LayerRoles& layer : roles.layers) {
-    for (const NormRoles& norm : {layer.attention_norm, layer.output_norm}) add(norm.weight), add(norm.bias);
-    for (const LinearRoles& linear :
-         {layer.query, layer.key, layer.value, layer.attention_output, layer.intermediate, layer.output}) {
+    for (const NormRoles& norm : {layer.attention_norm, layer.output_norm})
+      add(norm.weight), add(norm.bias);
+    for (const LinearRoles& linear : {layer.query, layer.key, layer.value, layer.attention_output,
+                                      layer.intermediate, layer.output}) {
       add(linear.bias);
     }
   }
 }
 
 void Forward::check_abort() const {
-  if (abort_->load(std::memory_order_relaxed)) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
+  if (abort_->load(std::memory_order_relaxed))
+    throw Error("ERR_ZEST_ABORTED", "the call was aborted");
 }
 
 const float* Forward::vector(int p, int parameter) const {
@@ -55,21 +58,26 @@ void Forward::begin(const Perturbation& perturbation, int points, const AbortFla
   pool_.run(static_cast<int64_t>(vector_parameters_.size()), [&](int64_t item, int) {
     const int parameter = vector_parameters_[static_cast<size_t>(item)];
     float* out[most_points];
-    for (int p = 0; p < points_; ++p) out[p] = vectors_[p] + vector_offset_[static_cast<size_t>(parameter)];
-    kernels().perturb(weights_.matrix(parameter), perturbation_->of(parameter), {nullptr, 0, 1}, out, 0);
+    for (int p = 0; p < points_; ++p)
+      out[p] = vectors_[p] + vector_offset_[static_cast<size_t>(parameter)];
+    kernels().perturb(weights_.matrix(parameter), perturbation_->of(parameter), {nullptr, 0, 1},
+                      out, 0);
   });
 }
 
 void Forward::embed(const Batch& batch) {
   const ModelRoles& roles = spec_.roles;
-  const int parameters[3] = {roles.word_embeddings, roles.position_embeddings, roles.segment_embeddings};
+  const int parameters[3] = {roles.word_embeddings, roles.position_embeddings,
+                             roles.segment_embeddings};
   const int64_t hidden = spec_.hidden;
   std::vector<int32_t> ids[3];
   ids[words] = batch.ids;
   for (int32_t s = 0; s < batch.sequences(); ++s) {
-    for (int32_t i = 0; i < batch.length(s); ++i) ids[positions].push_back(spec_.position_offset + i);
+    for (int32_t i = 0; i < batch.length(s); ++i)
+      ids[positions].push_back(spec_.position_offset + i);
   }
-  ids[segments] = batch.segments.empty() ? std::vector<int32_t>(batch.ids.size(), 0) : batch.segments;
+  ids[segments] =
+      batch.segments.empty() ? std::vector<int32_t>(batch.ids.size(), 0) : batch.segments;
 
   for (int t = 0; t < 3; ++t) {
     if (parameters[t] < 0) continue;
@@ -96,7 +104,8 @@ void Forward::embed(const Batch& batch) {
       float* out[most_points];
       for (int p = 0; p < points_; ++p) out[p] = table_[t][p] + first * hidden;
       kernels().perturb(table, perturbation_->of(parameters[t]),
-                        {table_rows_[t].data() + first, 0, std::min(rows_at_once, count - first)}, out, hidden);
+                        {table_rows_[t].data() + first, 0, std::min(rows_at_once, count - first)},
+                        out, hidden);
     });
   }
 
@@ -113,13 +122,15 @@ void Forward::embed(const Batch& batch) {
         const int32_t slot = table_slot_[t][static_cast<size_t>(ids[t][static_cast<size_t>(i)])];
         terms[count++] = table_[t][p] + slot * hidden;
       }
-      kernels().normalize(hidden_[p] + i * hidden, terms, count, vector(p, roles.embedding_norm.weight),
+      kernels().normalize(hidden_[p] + i * hidden, terms, count,
+                          vector(p, roles.embedding_norm.weight),
                           vector(p, roles.embedding_norm.bias), spec_.norm_epsilon, hidden);
     }
   });
 }
 
-void Forward::gather_rows(const Activations& from, const std::vector<int32_t>& rows, Activations& to) {
+void Forward::gather_rows(const Activations& from, const std::vector<int32_t>& rows,
+                          Activations& to) {
   const int64_t hidden = spec_.hidden;
   for (int p = 0; p < points_; ++p) {
     float* out = to.reserve(p, static_cast<int64_t>(rows.size()) * hidden);
@@ -142,7 +153,8 @@ void Forward::multiply(std::span<const Linear> linears) {
   const int64_t panel = panel_floats(deepest, width);
   panels_.reserve(static_cast<size_t>(panel * points_ * pool_.threads()));
 
-  const auto whole = [&](const Linear& l, int p) {  // without the fused packing: the perturbed matrix itself
+  const auto whole = [&](const Linear& l,
+                         int p) {  // without the fused packing: the perturbed matrix itself
     Matrix matrix = weights_.matrix(l.roles.weight);
     matrix.data = whole_[p].data();
     matrix.type = StorageType::float32;
@@ -154,11 +166,13 @@ void Forward::multiply(std::span<const Linear> linears) {
       while (item >= parts(l->outputs.count, width)) item -= parts((l++)->outputs.count, width);
       const int64_t first = item * width;
       const int64_t n = std::min<int64_t>(width, l->outputs.count - first);
-      const Rows rows = l->outputs.index ? Rows{l->outputs.index + first, 0, n} : Rows{nullptr, l->outputs.first + first, n};
+      const Rows rows = l->outputs.index ? Rows{l->outputs.index + first, 0, n}
+                                         : Rows{nullptr, l->outputs.first + first, n};
       float* packed[most_points];
       for (int p = 0; p < points_; ++p) packed[p] = panels_.data() + (thread * points_ + p) * panel;
       if (shortcuts_.fuse_perturbation) {
-        kernels().pack(weights_.matrix(l->roles.weight), perturbation_->of(l->roles.weight), rows, packed);
+        kernels().pack(weights_.matrix(l->roles.weight), perturbation_->of(l->roles.weight), rows,
+                       packed);
       } else {
         for (int p = 0; p < points_; ++p) kernels().pack(whole(*l, p), Noise{}, rows, packed + p);
       }
@@ -166,7 +180,8 @@ void Forward::multiply(std::span<const Linear> linears) {
       for (int p = 0; p < points_; ++p) {
         const float* bias = l->bias ? (*l->bias)[p] : vector(p, l->roles.bias);
         kernels().multiply({(*l->input)[p], depth, l->rows, depth, packed[p], static_cast<int>(n),
-                            bias ? bias + first : nullptr, l->activation, (*l->output)[p] + first, l->output_stride});
+                            bias ? bias + first : nullptr, l->activation, (*l->output)[p] + first,
+                            l->output_stride});
       }
     });
   };
@@ -181,14 +196,15 @@ void Forward::multiply(std::span<const Linear> linears) {
       const int64_t first = item * rows_at_once;
       float* out[most_points];
       for (int p = 0; p < points_; ++p) out[p] = whole_[p].data() + first * w.columns;
-      kernels().perturb(w, perturbation_->of(l.roles.weight), {nullptr, first, std::min(rows_at_once, w.rows - first)},
-                        out, w.columns);
+      kernels().perturb(w, perturbation_->of(l.roles.weight),
+                        {nullptr, first, std::min(rows_at_once, w.rows - first)}, out, w.columns);
     });
     run({&l, 1}, parts(l.outputs.count, width));
   }
 }
 
-void Forward::normalize(const Activations& a, const Activations* b, NormRoles roles, int64_t rows, Activations& out) {
+void Forward::normalize(const Activations& a, const Activations* b, NormRoles roles, int64_t rows,
+                        Activations& out) {
   const int64_t hidden = spec_.hidden;
   for (int p = 0; p < points_; ++p) out.reserve(p, rows * hidden);
   const int64_t row_parts = parts(rows, rows_at_once);
@@ -197,13 +213,14 @@ void Forward::normalize(const Activations& a, const Activations* b, NormRoles ro
     const int64_t first = item % row_parts * rows_at_once;
     for (int64_t i = first; i < std::min(first + rows_at_once, rows); ++i) {
       const float* terms[2] = {a[p] + i * hidden, b ? (*b)[p] + i * hidden : nullptr};
-      kernels().normalize(out[p] + i * hidden, terms, b ? 2 : 1, vector(p, roles.weight), vector(p, roles.bias),
-                          spec_.norm_epsilon, hidden);
+      kernels().normalize(out[p] + i * hidden, terms, b ? 2 : 1, vector(p, roles.weight),
+                          vector(p, roles.bias), spec_.norm_epsilon, hidden);
     }
   });
 }
 
-void Forward::attend(const Batch& batch, const Activations& query, const std::vector<int32_t>& query_starts) {
+void Forward::attend(const Batch& batch, const Activations& query,
+                     const std::vector<int32_t>& query_starts) {
   check_abort();
   const int64_t hidden = spec_.hidden, heads = spec_.heads, width = hidden / heads;
   const int32_t sequences = batch.sequences();
@@ -219,29 +236,40 @@ void Forward::attend(const Batch& batch, const Activations& query, const std::ve
     const int64_t column = item % heads * width;
     const int64_t first_query = query_starts[static_cast<size_t>(s)];
     const int64_t first_key = batch.starts[static_cast<size_t>(s)];
-    kernels().attend({query[p] + first_query * hidden + column, key_[p] + first_key * hidden + column,
+    kernels().attend({query[p] + first_query * hidden + column,
+                      key_[p] + first_key * hidden + column,
                       value_[p] + first_key * hidden + column, hidden, hidden,
-                      query_starts[static_cast<size_t>(s) + 1] - first_query, batch.length(s), static_cast<int>(width),
-                      scale, context_[p] + first_query * hidden + column, hidden, scratch_.data() + thread * scratch});
+                      query_starts[static_cast<size_t>(s) + 1] - first_query, batch.length(s),
+                      static_cast<int>(width), scale, context_[p] + first_query * hidden + column,
+                      hidden, scratch_.data() + thread * scratch});
   });
 }
 
 void Forward::layer(const Batch& batch, const LayerRoles& roles, bool last) {
   const int64_t hidden = spec_.hidden, intermediate = spec_.intermediate;
-  const bool at_labels = last && shortcuts_.last_layer_at_labels && shortcuts_.labelled_positions_only;
+  const bool at_labels =
+      last && shortcuts_.last_layer_at_labels && shortcuts_.labelled_positions_only;
   const int64_t rows = at_labels ? static_cast<int64_t>(scored_tokens_.size()) : tokens_;
   if (at_labels) gather_rows(hidden_, scored_tokens_, gathered_);
   const Activations& from = at_labels ? gathered_ : hidden_;
   const Rows across{nullptr, 0, hidden};
-  multiply(std::initializer_list<Linear>{{roles.query, across, &from, rows, &query_, hidden, -1},
-                                         {roles.key, across, &hidden_, tokens_, &key_, hidden, -1},
-                                         {roles.value, across, &hidden_, tokens_, &value_, hidden, -1}});
+  multiply(
+      std::initializer_list<Linear>{{roles.query, across, &from, rows, &query_, hidden, -1},
+                                    {roles.key, across, &hidden_, tokens_, &key_, hidden, -1},
+                                    {roles.value, across, &hidden_, tokens_, &value_, hidden, -1}});
   attend(batch, query_, at_labels ? scored_starts_ : all_starts_);
-  multiply(std::initializer_list<Linear>{{roles.attention_output, across, &context_, rows, &projected_, hidden, -1}});
+  multiply(std::initializer_list<Linear>{
+      {roles.attention_output, across, &context_, rows, &projected_, hidden, -1}});
   normalize(projected_, &from, roles.attention_norm, rows, normed_);
-  multiply(std::initializer_list<Linear>{{roles.intermediate, {nullptr, 0, intermediate}, &normed_, rows, &inner_,
-                                          intermediate, static_cast<int>(spec_.activation)}});
-  multiply(std::initializer_list<Linear>{{roles.output, across, &inner_, rows, &projected_, hidden, -1}});
+  multiply(std::initializer_list<Linear>{{roles.intermediate,
+                                          {nullptr, 0, intermediate},
+                                          &normed_,
+                                          rows,
+                                          &inner_,
+                                          intermediate,
+                                          static_cast<int>(spec_.activation)}});
+  multiply(std::initializer_list<Linear>{
+      {roles.output, across, &inner_, rows, &projected_, hidden, -1}});
   normalize(projected_, &normed_, roles.output_norm, rows, hidden_);
 }
 
@@ -255,14 +283,16 @@ void Forward::find_scored_tokens(const Batch& batch) {
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   scored_row_.clear();
   for (const int32_t token : scored_tokens_) {
-    scored_row_.push_back(static_cast<int32_t>(std::lower_bound(sorted.begin(), sorted.end(), token) - sorted.begin()));
+    scored_row_.push_back(static_cast<int32_t>(
+        std::lower_bound(sorted.begin(), sorted.end(), token) - sorted.begin()));
   }
   scored_tokens_ = std::move(sorted);
   all_starts_ = batch.starts;
   scored_starts_.clear();
   for (const int32_t start : batch.starts) {
     scored_starts_.push_back(
-        static_cast<int32_t>(std::lower_bound(scored_tokens_.begin(), scored_tokens_.end(), start) - scored_tokens_.begin()));
+        static_cast<int32_t>(std::lower_bound(scored_tokens_.begin(), scored_tokens_.end(), start) -
+                             scored_tokens_.begin()));
   }
 }
 
@@ -275,9 +305,16 @@ void Forward::head(const Batch& batch) {
   if (!head_at_every_token_ && !already_gathered) gather_rows(hidden_, scored_tokens_, gathered_);
   const Activations& from = head_at_every_token_ || already_gathered ? hidden_ : gathered_;
 
-  const int activation = static_cast<int>(spec_.head == Head::masked_lm ? spec_.head_activation : Activation::tanh);
-  multiply(std::initializer_list<Linear>{
-      {roles.head_dense, {nullptr, 0, weights_.matrix(roles.head_dense.weight).rows}, &from, rows, &projected_, hidden, activation}});
+  const int activation =
+      static_cast<int>(spec_.head == Head::masked_lm ? spec_.head_activation : Activation::tanh);
+  multiply(
+      std::initializer_list<Linear>{{roles.head_dense,
+                                     {nullptr, 0, weights_.matrix(roles.head_dense.weight).rows},
+                                     &from,
+                                     rows,
+                                     &projected_,
+                                     hidden,
+                                     activation}});
   const Activations* features = &projected_;
   if (spec_.head == Head::masked_lm) {
     normalize(projected_, nullptr, roles.head_norm, rows, normed_);
@@ -286,7 +323,8 @@ void Forward::head(const Batch& batch) {
 
   outputs_.clear();
   bool every = !shortcuts_.scored_words_only;
-  for (const ScoredPosition& at : batch.scored) every = every || at.candidates_begin == at.candidates_end;
+  for (const ScoredPosition& at : batch.scored)
+    every = every || at.candidates_begin == at.candidates_end;
   if (!every) {
     for (const ScoredPosition& at : batch.scored) {
       outputs_.insert(outputs_.end(), batch.candidates.begin() + at.candidates_begin,
@@ -304,8 +342,14 @@ void Forward::head(const Batch& batch) {
     }
     bias = &output_bias_;
   }
-  multiply(std::initializer_list<Linear>{{roles.head_output, {every ? nullptr : outputs_.data(), 0, output_count_},
-                                          features, rows, &logits_, output_count_, -1, bias}});
+  multiply(std::initializer_list<Linear>{{roles.head_output,
+                                          {every ? nullptr : outputs_.data(), 0, output_count_},
+                                          features,
+                                          rows,
+                                          &logits_,
+                                          output_count_,
+                                          -1,
+                                          bias}});
 }
 
 void Forward::run(const Batch& batch) {
@@ -321,22 +365,27 @@ void Forward::run(const Batch& batch) {
 
 float Forward::logit(int p, size_t scored, int64_t index) const {
   const ScoredPosition& at = batch_->scored[scored];
-  const int64_t row = head_at_every_token_ ? scored_tokens_[static_cast<size_t>(scored_row_[scored])] : scored_row_[scored];
+  const int64_t row = head_at_every_token_
+                          ? scored_tokens_[static_cast<size_t>(scored_row_[scored])]
+                          : scored_row_[scored];
   int64_t column = index;
   if (at.candidates_begin != at.candidates_end) {
     const int32_t candidate = batch_->candidates[static_cast<size_t>(at.candidates_begin + index)];
-    column = outputs_.empty() ? candidate
-                              : std::lower_bound(outputs_.begin(), outputs_.end(), candidate) - outputs_.begin();
+    column = outputs_.empty()
+                 ? candidate
+                 : std::lower_bound(outputs_.begin(), outputs_.end(), candidate) - outputs_.begin();
   }
   return logits_[p][row * output_count_ + column];
 }
 
 float Forward::cross_entropy(int p, size_t scored) {
   const ScoredPosition& at = batch_->scored[scored];
-  const int64_t count =
-      at.candidates_begin == at.candidates_end ? output_count_ : at.candidates_end - at.candidates_begin;
+  const int64_t count = at.candidates_begin == at.candidates_end
+                            ? output_count_
+                            : at.candidates_end - at.candidates_begin;
   candidate_logits_.resize(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) candidate_logits_[static_cast<size_t>(i)] = logit(p, scored, i);
+  for (int64_t i = 0; i < count; ++i)
+    candidate_logits_[static_cast<size_t>(i)] = logit(p, scored, i);
   return kernels().cross_entropy(candidate_logits_.data(), count, at.label);
 }
 

@@ -1,4 +1,5 @@
-// The transformer at one or two perturbed points, as far as the loss reads it ("Forward evaluation" in the design).
+// The transformer at one or two perturbed points, as far as the loss reads it ("Forward evaluation"
+// in the design).
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,6 @@
 #include "cpu/weights.h"
 
 namespace zest::cpu {
-
 
 class Forward {
  public:
@@ -39,7 +39,7 @@ class Forward {
   };
   struct Linear {
     LinearRoles roles;
-    Rows outputs;                 // rows of the weight
+    Rows outputs;  // rows of the weight
     const Activations* input;
     int64_t rows;
     Activations* output;
@@ -54,8 +54,10 @@ class Forward {
   void embed(const Batch& batch);
   void gather_rows(const Activations& from, const std::vector<int32_t>& rows, Activations& to);
   void multiply(std::span<const Linear> linears);
-  void normalize(const Activations& a, const Activations* b, NormRoles roles, int64_t rows, Activations& out);
-  void attend(const Batch& batch, const Activations& query, const std::vector<int32_t>& query_starts);
+  void normalize(const Activations& a, const Activations* b, NormRoles roles, int64_t rows,
+                 Activations& out);
+  void attend(const Batch& batch, const Activations& query,
+              const std::vector<int32_t>& query_starts);
   void layer(const Batch& batch, const LayerRoles& roles, bool last);
   void find_scored_tokens(const Batch& batch);
   void head(const Batch& batch);
@@ -74,17 +76,19 @@ class Forward {
   Activations vectors_;
 
   int64_t tokens_ = 0;
-  std::vector<int32_t> scored_tokens_;      // distinct tokens that are scored, ascending
-  std::vector<int32_t> scored_row_;         // of each scored position: its index in scored_tokens_
+  std::vector<int32_t> scored_tokens_;  // distinct tokens that are scored, ascending
+  std::vector<int32_t> scored_row_;     // of each scored position: its index in scored_tokens_
   std::vector<int32_t> all_starts_, scored_starts_;  // queries of each sequence
-  std::vector<int32_t> table_rows_[3];      // distinct rows of the word, position and segment embeddings
-  std::vector<int32_t> table_slot_[3];      // by id
+  std::vector<int32_t>
+      table_rows_[3];  // distinct rows of the word, position and segment embeddings
+  std::vector<int32_t> table_slot_[3];  // by id
   Activations table_[3];
-  Activations hidden_, gathered_, query_, key_, value_, context_, projected_, normed_, inner_, logits_, output_bias_;
+  Activations hidden_, gathered_, query_, key_, value_, context_, projected_, normed_, inner_,
+      logits_, output_bias_;
   Buffer<float> panels_, scratch_, whole_[most_points];
 
   const Batch* batch_ = nullptr;
-  std::vector<int32_t> outputs_;            // distinct candidates, ascending; empty: every output
+  std::vector<int32_t> outputs_;  // distinct candidates, ascending; empty: every output
   int64_t output_count_ = 0;
   bool head_at_every_token_ = false;
   std::vector<float> candidate_logits_;

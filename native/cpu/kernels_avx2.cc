@@ -1,4 +1,5 @@
-// The kernels for the avx2 instruction set; compiled with its flags, so nothing inline of the standard library here.
+// The kernels for the avx2 instruction set; compiled with its flags, so nothing inline of the
+// standard library here.
 #include <immintrin.h>
 
 #include "core/noise/address.h"
@@ -24,10 +25,19 @@ namespace {
 namespace zest::cpu {
 
 const Kernels kernels_avx2 = {
-    "avx2",                 16 * ZEST_ISA::panel_vectors, ZEST_ISA::fill,    ZEST_ISA::sum_of_squares,
-    ZEST_ISA::factor,       ZEST_ISA::direction,          ZEST_ISA::perturb, ZEST_ISA::pack,
-    ZEST_ISA::multiply,     ZEST_ISA::attend,             ZEST_ISA::normalize,
-    ZEST_ISA::cross_entropy, ZEST_ISA::apply,
+    "avx2",
+    16 * ZEST_ISA::panel_vectors,
+    ZEST_ISA::fill,
+    ZEST_ISA::sum_of_squares,
+    ZEST_ISA::factor,
+    ZEST_ISA::direction,
+    ZEST_ISA::perturb,
+    ZEST_ISA::pack,
+    ZEST_ISA::multiply,
+    ZEST_ISA::attend,
+    ZEST_ISA::normalize,
+    ZEST_ISA::cross_entropy,
+    ZEST_ISA::apply,
 };
 
 }  // namespace zest::cpu

@@ -1,4 +1,5 @@
-// The kernels for the portable instruction set; compiled with its flags, so nothing inline of the standard library here.
+// The kernels for the portable instruction set; compiled with its flags, so nothing inline of the
+// standard library here.
 #include "core/noise/address.h"
 #include "core/noise/box_muller.h"
 #include "cpu/kernels.h"
@@ -22,10 +23,13 @@ namespace {
 namespace zest::cpu {
 
 const Kernels kernels_portable = {
-    "portable",                 16 * ZEST_ISA::panel_vectors, ZEST_ISA::fill,    ZEST_ISA::sum_of_squares,
-    ZEST_ISA::factor,       ZEST_ISA::direction,          ZEST_ISA::perturb, ZEST_ISA::pack,
-    ZEST_ISA::multiply,     ZEST_ISA::attend,             ZEST_ISA::normalize,
-    ZEST_ISA::cross_entropy, ZEST_ISA::apply,
+    "portable",          16 * ZEST_ISA::panel_vectors,
+    ZEST_ISA::fill,      ZEST_ISA::sum_of_squares,
+    ZEST_ISA::factor,    ZEST_ISA::direction,
+    ZEST_ISA::perturb,   ZEST_ISA::pack,
+    ZEST_ISA::multiply,  ZEST_ISA::attend,
+    ZEST_ISA::normalize, ZEST_ISA::cross_entropy,
+    ZEST_ISA::apply,
 };
 
 }  // namespace zest::cpu

@@ -22,7 +22,8 @@ ZEST_INLINE __m256i first_of_eight(int n) {
 }
 // n in [0, 16]: the lanes from n on are 0, or are not written.
 ZEST_INLINE F32 load_first(const float* p, int n) {
-  return {_mm256_maskload_ps(p, first_of_eight(n)), _mm256_maskload_ps(p + 8, first_of_eight(n - 8))};
+  return {_mm256_maskload_ps(p, first_of_eight(n)),
+          _mm256_maskload_ps(p + 8, first_of_eight(n - 8))};
 }
 ZEST_INLINE void store_first(float* p, F32 a, int n) {
   _mm256_maskstore_ps(p, first_of_eight(n), a.l);
@@ -33,10 +34,18 @@ ZEST_INLINE F32 keep_first(F32 a, int n) {
           _mm256_and_ps(a.h, _mm256_castsi256_ps(first_of_eight(n - 8)))};
 }
 
-ZEST_INLINE F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.l, b.l), _mm256_add_ps(a.h, b.h)}; }
-ZEST_INLINE F32 operator-(F32 a, F32 b) { return {_mm256_sub_ps(a.l, b.l), _mm256_sub_ps(a.h, b.h)}; }
-ZEST_INLINE F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.l, b.l), _mm256_mul_ps(a.h, b.h)}; }
-ZEST_INLINE F32 operator/(F32 a, F32 b) { return {_mm256_div_ps(a.l, b.l), _mm256_div_ps(a.h, b.h)}; }
+ZEST_INLINE F32 operator+(F32 a, F32 b) {
+  return {_mm256_add_ps(a.l, b.l), _mm256_add_ps(a.h, b.h)};
+}
+ZEST_INLINE F32 operator-(F32 a, F32 b) {
+  return {_mm256_sub_ps(a.l, b.l), _mm256_sub_ps(a.h, b.h)};
+}
+ZEST_INLINE F32 operator*(F32 a, F32 b) {
+  return {_mm256_mul_ps(a.l, b.l), _mm256_mul_ps(a.h, b.h)};
+}
+ZEST_INLINE F32 operator/(F32 a, F32 b) {
+  return {_mm256_div_ps(a.l, b.l), _mm256_div_ps(a.h, b.h)};
+}
 ZEST_INLINE F32 mul_add(F32 a, F32 b, F32 c) {
   return {_mm256_fmadd_ps(a.l, b.l, c.l), _mm256_fmadd_ps(a.h, b.h, c.h)};
 }
@@ -60,10 +69,18 @@ ZEST_INLINE void store(uint32_t* p, U32 a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.l);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), a.h);
 }
-ZEST_INLINE U32 operator+(U32 a, U32 b) { return {_mm256_add_epi32(a.l, b.l), _mm256_add_epi32(a.h, b.h)}; }
-ZEST_INLINE U32 operator-(U32 a, U32 b) { return {_mm256_sub_epi32(a.l, b.l), _mm256_sub_epi32(a.h, b.h)}; }
-ZEST_INLINE U32 operator&(U32 a, U32 b) { return {_mm256_and_si256(a.l, b.l), _mm256_and_si256(a.h, b.h)}; }
-ZEST_INLINE U32 operator^(U32 a, U32 b) { return {_mm256_xor_si256(a.l, b.l), _mm256_xor_si256(a.h, b.h)}; }
+ZEST_INLINE U32 operator+(U32 a, U32 b) {
+  return {_mm256_add_epi32(a.l, b.l), _mm256_add_epi32(a.h, b.h)};
+}
+ZEST_INLINE U32 operator-(U32 a, U32 b) {
+  return {_mm256_sub_epi32(a.l, b.l), _mm256_sub_epi32(a.h, b.h)};
+}
+ZEST_INLINE U32 operator&(U32 a, U32 b) {
+  return {_mm256_and_si256(a.l, b.l), _mm256_and_si256(a.h, b.h)};
+}
+ZEST_INLINE U32 operator^(U32 a, U32 b) {
+  return {_mm256_xor_si256(a.l, b.l), _mm256_xor_si256(a.h, b.h)};
+}
 template <int n>
 ZEST_INLINE U32 shift_left(U32 a) {
   return {_mm256_slli_epi32(a.l, n), _mm256_slli_epi32(a.h, n)};
@@ -114,11 +131,13 @@ ZEST_INLINE int64_t sum(U32 a) {
   return total;
 }
 
-// Philox on the counters counter + lane, counter a multiple of 16. Even and odd lanes are kept in the low halves of
-// 64-bit elements, whose high halves are never read, so that no round has to merge its products.
+// Philox on the counters counter + lane, counter a multiple of 16. Even and odd lanes are kept in
+// the low halves of 64-bit elements, whose high halves are never read, so that no round has to
+// merge its products.
 ZEST_INLINE void philox_eight(uint64_t seed, uint64_t stream, uint64_t counter, __m256i words[4]) {
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
-  const __m256i m0 = _mm256_set1_epi64x(philox::multiplier_0), m1 = _mm256_set1_epi64x(philox::multiplier_1);
+  const __m256i m0 = _mm256_set1_epi64x(philox::multiplier_0),
+                m1 = _mm256_set1_epi64x(philox::multiplier_1);
   const __m256i base = _mm256_set1_epi64x(static_cast<int64_t>(counter & 0xffffffffu));
   __m256i a0 = _mm256_add_epi64(base, _mm256_setr_epi64x(0, 2, 4, 6));
   __m256i b0 = _mm256_add_epi64(a0, _mm256_set1_epi64x(1));
@@ -140,7 +159,8 @@ ZEST_INLINE void philox_eight(uint64_t seed, uint64_t stream, uint64_t counter, 
   }
   const __m256i a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) words[i] = _mm256_blend_epi32(a[i], _mm256_slli_epi64(b[i], 32), 0xAA);
+  for (int i = 0; i < 4; ++i)
+    words[i] = _mm256_blend_epi32(a[i], _mm256_slli_epi64(b[i], 32), 0xAA);
 }
 ZEST_INLINE void philox(uint64_t seed, uint64_t stream, uint64_t counter, U32 words[4]) {
   __m256i low[4], high[4];
@@ -149,7 +169,8 @@ ZEST_INLINE void philox(uint64_t seed, uint64_t stream, uint64_t counter, U32 wo
   for (int i = 0; i < 4; ++i) words[i] = {low[i], high[i]};
 }
 
-ZEST_INLINE void transpose_eight(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
+ZEST_INLINE void transpose_eight(const float* in, int64_t in_stride, float* out,
+                                 int64_t out_stride) {
   __m256 r[8], t[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in + i * in_stride);

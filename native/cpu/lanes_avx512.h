@@ -8,7 +8,8 @@ struct U32 {
   __m512i v;
 };
 
-constexpr int tile_rows = 14;    // accumulators: 14 x 2 registers, 2 for the panel, the rest broadcast from memory
+constexpr int tile_rows =
+    14;  // accumulators: 14 x 2 registers, 2 for the panel, the rest broadcast from memory
 constexpr int panel_vectors = 2;
 
 ZEST_INLINE F32 broadcast(float a) { return {_mm512_set1_ps(a)}; }
@@ -63,7 +64,8 @@ ZEST_INLINE F32 select_odd(U32 i, F32 odd, F32 even) {
 }
 // -1 in the lanes whose bit is set, else 1.
 ZEST_INLINE F32 signs(uint32_t bits) {
-  return {_mm512_mask_blend_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f), _mm512_set1_ps(-1.0f))};
+  return {_mm512_mask_blend_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f),
+                               _mm512_set1_ps(-1.0f))};
 }
 // bfloat16 to float.
 ZEST_INLINE F32 widen(const uint16_t* p, int n) {
@@ -75,15 +77,17 @@ ZEST_INLINE void store_high_halves(uint16_t* p, U32 a, int n) {
 }
 // Sum of sixteen unsigned values.
 ZEST_INLINE int64_t sum(U32 a) {
-  return _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_and_si512(a.v, _mm512_set1_epi64(0xffffffff)),
-                                                  _mm512_srli_epi64(a.v, 32)));
+  return _mm512_reduce_add_epi64(_mm512_add_epi64(
+      _mm512_and_si512(a.v, _mm512_set1_epi64(0xffffffff)), _mm512_srli_epi64(a.v, 32)));
 }
 
-// Philox on the counters counter + lane, counter a multiple of 16. Even and odd lanes are kept in the low halves of
-// 64-bit elements, whose high halves are never read, so that no round has to merge its products.
+// Philox on the counters counter + lane, counter a multiple of 16. Even and odd lanes are kept in
+// the low halves of 64-bit elements, whose high halves are never read, so that no round has to
+// merge its products.
 ZEST_INLINE void philox(uint64_t seed, uint64_t stream, uint64_t counter, U32 words[4]) {
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
-  const __m512i m0 = _mm512_set1_epi64(philox::multiplier_0), m1 = _mm512_set1_epi64(philox::multiplier_1);
+  const __m512i m0 = _mm512_set1_epi64(philox::multiplier_0),
+                m1 = _mm512_set1_epi64(philox::multiplier_1);
   const __m512i base = _mm512_set1_epi64(static_cast<int64_t>(counter & 0xffffffffu));
   __m512i a0 = _mm512_add_epi64(base, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14));
   __m512i b0 = _mm512_add_epi64(a0, _mm512_set1_epi64(1));

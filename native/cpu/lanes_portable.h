@@ -1,4 +1,5 @@
-// Sixteen lanes in plain C++, for processors without AVX2 and as the plain reading of the other two.
+// Sixteen lanes in plain C++, for processors without AVX2 and as the plain reading of the other
+// two.
 #define ZEST_INLINE static inline __attribute__((always_inline))
 
 struct F32 {
@@ -114,7 +115,8 @@ ZEST_INLINE U32 shift_right(U32 a) {
 }
 template <int n>
 ZEST_INLINE U32 shift_right_signed(U32 a) {
-  return each<U32>(a, [](uint32_t x) { return static_cast<uint32_t>(static_cast<int32_t>(x) >> n); });
+  return each<U32>(a,
+                   [](uint32_t x) { return static_cast<uint32_t>(static_cast<int32_t>(x) >> n); });
 }
 ZEST_INLINE U32 bits_of(F32 a) {
   U32 r;

@@ -1,11 +1,12 @@
-// Exponential, error function and activations on sixteen lanes; errors are absolute, below 4e-7 of the result's scale.
+// Exponential, error function and activations on sixteen lanes; errors are absolute, below 4e-7 of
+// the result's scale.
 
 // exp(x), x clamped to [-87, 88]; NaN stays NaN. Relative error below 2e-7.
 ZEST_INLINE F32 exponential(F32 x) {
   x = smaller(broadcast(88.0f), larger(broadcast(-87.0f), x));
   const U32 n = to_integer(x * broadcast(0x1.715476p+0f));  // 1 / log 2
   const F32 whole = to_float(n);
-  F32 r = mul_add(whole, broadcast(-0x1.62e4p-1f), x);       // log 2, first 13 bits and the rest
+  F32 r = mul_add(whole, broadcast(-0x1.62e4p-1f), x);  // log 2, first 13 bits and the rest
   r = mul_add(whole, broadcast(0x1.7f7d1cp-20f), r);
   F32 p = broadcast(0x1.6a2502p-10f);
   p = mul_add(p, r, broadcast(0x1.1239dcp-7f));
@@ -53,7 +54,8 @@ ZEST_INLINE F32 activate(F32 x) {
   } else if constexpr (activation == static_cast<int>(Activation::gelu_tanh)) {
     const F32 half = x * broadcast(0.5f);
     const F32 cubic = mul_add(x * x * x, broadcast(0x1.6e4e26p-5f), x);  // 0.044715
-    return mul_add(half, hyperbolic_tangent(cubic * broadcast(0x1.988454p-1f)), half);  // sqrt(2 / pi)
+    return mul_add(half, hyperbolic_tangent(cubic * broadcast(0x1.988454p-1f)),
+                   half);  // sqrt(2 / pi)
   } else if constexpr (activation == static_cast<int>(Activation::gelu_quick)) {
     return x * sigmoid(x * broadcast(0x1.b3b646p+0f));  // 1.702
   } else if constexpr (activation == static_cast<int>(Activation::relu)) {

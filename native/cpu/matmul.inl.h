@@ -1,5 +1,6 @@
-// Y = X P for a packed panel P (depth x panel_width). Each output is one chain of fused multiply-adds, k ascending,
-// the bias added last: tiles may be of any size and the bits do not move.
+// Y = X P for a packed panel P (depth x panel_width). Each output is one chain of fused
+// multiply-adds, k ascending, the bias added last: tiles may be of any size and the bits do not
+// move.
 
 template <int rows>
 ZEST_INLINE void tile(const float* x, int64_t x_stride, const float* panel, int64_t depth,
@@ -58,12 +59,19 @@ static void product(const Product& a) {
 
 static void multiply(const Product& a) {
   switch (a.activation) {
-    case static_cast<int>(Activation::gelu_erf): return product<static_cast<int>(Activation::gelu_erf)>(a);
-    case static_cast<int>(Activation::gelu_tanh): return product<static_cast<int>(Activation::gelu_tanh)>(a);
-    case static_cast<int>(Activation::gelu_quick): return product<static_cast<int>(Activation::gelu_quick)>(a);
-    case static_cast<int>(Activation::relu): return product<static_cast<int>(Activation::relu)>(a);
-    case static_cast<int>(Activation::silu): return product<static_cast<int>(Activation::silu)>(a);
-    case static_cast<int>(Activation::tanh): return product<static_cast<int>(Activation::tanh)>(a);
-    default: return product<-1>(a);
+    case static_cast<int>(Activation::gelu_erf):
+      return product<static_cast<int>(Activation::gelu_erf)>(a);
+    case static_cast<int>(Activation::gelu_tanh):
+      return product<static_cast<int>(Activation::gelu_tanh)>(a);
+    case static_cast<int>(Activation::gelu_quick):
+      return product<static_cast<int>(Activation::gelu_quick)>(a);
+    case static_cast<int>(Activation::relu):
+      return product<static_cast<int>(Activation::relu)>(a);
+    case static_cast<int>(Activation::silu):
+      return product<static_cast<int>(Activation::silu)>(a);
+    case static_cast<int>(Activation::tanh):
+      return product<static_cast<int>(Activation::tanh)>(a);
+    default:
+      return product<-1>(a);
   }
 }

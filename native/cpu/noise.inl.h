@@ -51,19 +51,22 @@ ZEST_INLINE void rademacher_chunk(uint64_t seed, uint64_t stream, uint64_t offse
 }
 
 // v of stream i of the noise: elements column .. column + 64 of a row; column is a multiple of 64.
-ZEST_INLINE void direction_chunk(const Noise& n, int i, const Matrix& w, int64_t row, int64_t column, F32 v[4]) {
-  const uint64_t offset =
-      w.base + static_cast<uint64_t>(row) * noise::row_span(w.columns) + static_cast<uint64_t>(column);
+ZEST_INLINE void direction_chunk(const Noise& n, int i, const Matrix& w, int64_t row,
+                                 int64_t column, F32 v[4]) {
+  const uint64_t offset = w.base + static_cast<uint64_t>(row) * noise::row_span(w.columns) +
+                          static_cast<uint64_t>(column);
   if (n.factors_a) {
     const float* a = n.factors_a[i] + row * n.rank;
     const float* b = n.factors_b[i] + column;
     const int64_t stride = (w.columns + chunk - 1) / chunk * chunk;
     F32 sums[4] = {broadcast(0.0f), broadcast(0.0f), broadcast(0.0f), broadcast(0.0f)};
     for (int q = 0; q < n.rank; ++q) {
-      for (int j = 0; j < 4; ++j) sums[j] = mul_add(broadcast(a[q]), load(b + q * stride + 16 * j), sums[j]);
+      for (int j = 0; j < 4; ++j)
+        sums[j] = mul_add(broadcast(a[q]), load(b + q * stride + 16 * j), sums[j]);
     }
     // 1 / sqrt(rank), rounded once.
-    const F32 scale = broadcast(static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(n.rank))));
+    const F32 scale =
+        broadcast(static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(n.rank))));
     for (int j = 0; j < 4; ++j) v[j] = scale * sums[j];
     return;
   }
@@ -83,11 +86,13 @@ ZEST_INLINE int lanes_left(int64_t left, int j) {
 }
 
 ZEST_INLINE F32 load_weights(const Matrix& w, int64_t index, int n) {
-  if (w.type == StorageType::bfloat16) return widen(static_cast<const uint16_t*>(w.data) + index, n);
+  if (w.type == StorageType::bfloat16)
+    return widen(static_cast<const uint16_t*>(w.data) + index, n);
   return load_first(static_cast<const float*>(w.data) + index, n);
 }
 
-// W + sum scale v for each point: up to 64 elements from `column` of a row, zeros after the last column.
+// W + sum scale v for each point: up to 64 elements from `column` of a row, zeros after the last
+// column.
 ZEST_INLINE void perturbed_chunk(const Matrix& w, const Noise& n, int64_t row, int64_t column,
                                  F32 out[Noise::max_points][4]) {
   const int64_t left = w.columns - column;
@@ -110,7 +115,8 @@ ZEST_INLINE void perturbed_chunk(const Matrix& w, const Noise& n, int64_t row, i
   }
 }
 
-static void fill(uint64_t seed, uint64_t stream, uint64_t offset, int64_t length, Law law, float* out) {
+static void fill(uint64_t seed, uint64_t stream, uint64_t offset, int64_t length, Law law,
+                 float* out) {
   for (int64_t done = 0; done < length;) {
     const uint64_t at = offset + static_cast<uint64_t>(done);
     F32 v[4];
@@ -145,14 +151,16 @@ static int64_t sum_of_squares(uint64_t seed, uint64_t stream, uint64_t offset, i
   return total;
 }
 
-static void factor(uint64_t seed, uint64_t stream, uint64_t base, int64_t first, int64_t count, int rank,
-                   bool transposed, float* out, int64_t stride) {
+static void factor(uint64_t seed, uint64_t stream, uint64_t base, int64_t first, int64_t count,
+                   int rank, bool transposed, float* out, int64_t stride) {
   for (int64_t i = 0; i < count; ++i) {
     F32 v[4];
-    gaussian_chunk(seed, stream, base + static_cast<uint64_t>(first + i) * noise::row_span(rank), v);
+    gaussian_chunk(seed, stream, base + static_cast<uint64_t>(first + i) * noise::row_span(rank),
+                   v);
     float values[chunk];
     for (int j = 0; j < 4; ++j) store(values + 16 * j, v[j]);
-    for (int q = 0; q < rank; ++q) out[transposed ? q * stride + first + i : (first + i) * stride + q] = values[q];
+    for (int q = 0; q < rank; ++q)
+      out[transposed ? q * stride + first + i : (first + i) * stride + q] = values[q];
   }
 }
 
@@ -175,7 +183,8 @@ static void perturb(const Matrix& w, const Noise& n, Rows rows, float* const* ou
       perturbed_chunk(w, n, rows[i], column, values);
       for (int p = 0; p < n.points; ++p) {
         for (int j = 0; j < 4; ++j) {
-          store_first(out[p] + i * stride + column + 16 * j, values[p][j], lanes_left(w.columns - column, j));
+          store_first(out[p] + i * stride + column + 16 * j, values[p][j],
+                      lanes_left(w.columns - column, j));
         }
       }
     }
@@ -210,7 +219,8 @@ static void pack(const Matrix& w, const Noise& n, Rows rows, float* const* out) 
 }
 
 // g = decay theta; g = fma(scale, v, g) in order; theta <- theta - g.
-static void apply(const Matrix& w, const Noise& n, Rows rows, float decay, uint64_t rounding_stream) {
+static void apply(const Matrix& w, const Noise& n, Rows rows, float decay,
+                  uint64_t rounding_stream) {
   for (int64_t i = 0; i < rows.count; ++i) {
     const int64_t row = rows[i];
     for (int64_t column = 0; column < w.columns; column += chunk) {
@@ -226,20 +236,21 @@ static void apply(const Matrix& w, const Noise& n, Rows rows, float decay, uint6
         for (int j = 0; j < 4; ++j) g[j] = mul_add(broadcast(n.scales[0][s]), v[j], g[j]);
       }
       if (w.type == StorageType::bfloat16) {
-        const uint64_t offset =
-            w.base + static_cast<uint64_t>(row) * noise::row_span(w.columns) + static_cast<uint64_t>(column);
+        const uint64_t offset = w.base + static_cast<uint64_t>(row) * noise::row_span(w.columns) +
+                                static_cast<uint64_t>(column);
         U32 words[4];
         philox(n.seed, rounding_stream, offset / 128 * 16, words);
         const int half = static_cast<int>(offset % 128 / chunk) * 2;
         for (int j = 0; j < 4; ++j) {
           const U32 word = words[half + j / 2];
           const U32 random = j % 2 ? shift_right<16>(word) : word & broadcast(0xffffu);
-          store_high_halves(static_cast<uint16_t*>(w.data) + index + 16 * j, bits_of(theta[j] - g[j]) + random,
-                            lanes_left(left, j));
+          store_high_halves(static_cast<uint16_t*>(w.data) + index + 16 * j,
+                            bits_of(theta[j] - g[j]) + random, lanes_left(left, j));
         }
       } else {
         for (int j = 0; j < 4; ++j) {
-          store_first(static_cast<float*>(w.data) + index + 16 * j, theta[j] - g[j], lanes_left(left, j));
+          store_first(static_cast<float*>(w.data) + index + 16 * j, theta[j] - g[j],
+                      lanes_left(left, j));
         }
       }
     }

@@ -18,8 +18,9 @@ int64_t padded(int64_t columns) { return (columns + 63) / 64 * 64; }
 
 void Perturbation::set(const Directions& directions, std::span<const Point> points) {
   if (directions.law == Law::low_rank && (directions.rank < 1 || directions.rank > most_rank)) {
-    throw Error("ERR_ZEST_DIRECTIONS", "the rank of low-rank directions must be from 1 to " + std::to_string(most_rank) +
-                                           ", not " + std::to_string(directions.rank));
+    throw Error("ERR_ZEST_DIRECTIONS", "the rank of low-rank directions must be from 1 to " +
+                                           std::to_string(most_rank) + ", not " +
+                                           std::to_string(directions.rank));
   }
   directions_ = directions;
   points_ = static_cast<int>(points.size());
@@ -38,7 +39,8 @@ void Perturbation::set(const Directions& directions, std::span<const Point> poin
 
 float Perturbation::radius(uint64_t stream) {
   const auto key = std::pair{directions_.seed, stream};
-  if (const auto found = known_radius_.find(key); found != known_radius_.end()) return found->second;
+  if (const auto found = known_radius_.find(key); found != known_radius_.end())
+    return found->second;
   constexpr size_t most_known = 4096;
   if (known_radius_.size() >= most_known) known_radius_.clear();
   struct Part {
@@ -57,8 +59,9 @@ float Perturbation::radius(uint64_t stream) {
     const auto [m, first] = parts[static_cast<size_t>(item)];
     int64_t part = 0;
     for (int64_t row = first; row < m->rows && row < first + rows_at_once; ++row) {
-      part += kernels().sum_of_squares(directions_.seed, stream,
-                                       m->base + static_cast<uint64_t>(row) * noise::row_span(m->columns), m->columns);
+      part += kernels().sum_of_squares(
+          directions_.seed, stream,
+          m->base + static_cast<uint64_t>(row) * noise::row_span(m->columns), m->columns);
     }
     total.fetch_add(part);
   });
@@ -69,11 +72,15 @@ void Perturbation::make_factors() {
   const ModelSpec& spec = weights_.spec();
   const int64_t rank = directions_.rank;
   const size_t n = spec.parameters.size();
-  const auto has_factors = [&](size_t i) { return spec.parameters[i].trainable && spec.parameters[i].matrix; };
+  const auto has_factors = [&](size_t i) {
+    return spec.parameters[i].trainable && spec.parameters[i].matrix;
+  };
   size_t floats = 0;
   for (size_t i = 0; i < n; ++i) {
     if (!has_factors(i)) continue;
-    floats += static_cast<size_t>(rank * (spec.parameters[i].rows + padded(spec.parameters[i].columns))) * streams_.size();
+    floats +=
+        static_cast<size_t>(rank * (spec.parameters[i].rows + padded(spec.parameters[i].columns))) *
+        streams_.size();
   }
   float* next = factors_.reserve(floats);
   factors_a_.assign(n, {});
@@ -85,9 +92,12 @@ void Perturbation::make_factors() {
     float* out;
   };
   std::vector<Part> parts;
-  const auto add = [&](uint64_t stream, uint64_t base, int64_t rows, int64_t stride, bool transposed) {
+  const auto add = [&](uint64_t stream, uint64_t base, int64_t rows, int64_t stride,
+                       bool transposed) {
     for (int64_t first = 0; first < rows; first += rows_at_once) {
-      parts.push_back({stream, base, first, rows - first < rows_at_once ? rows - first : rows_at_once, stride, transposed, next});
+      parts.push_back({stream, base, first,
+                       rows - first < rows_at_once ? rows - first : rows_at_once, stride,
+                       transposed, next});
     }
     const float* made = next;
     next += transposed ? rank * stride : rows * rank;
@@ -98,13 +108,14 @@ void Perturbation::make_factors() {
     const ParameterSpec& p = spec.parameters[i];
     for (const uint64_t stream : streams_) {
       factors_a_[i].push_back(add(stream, weights_.addresses().factor_a[i], p.rows, rank, false));
-      factors_b_[i].push_back(add(stream, weights_.addresses().factor_b[i], p.columns, padded(p.columns), true));
+      factors_b_[i].push_back(
+          add(stream, weights_.addresses().factor_b[i], p.columns, padded(p.columns), true));
     }
   }
   pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
     const Part& part = parts[static_cast<size_t>(item)];
-    kernels().factor(directions_.seed, part.stream, part.base, part.first, part.rows, static_cast<int>(rank),
-                     part.transposed, part.out, part.stride);
+    kernels().factor(directions_.seed, part.stream, part.base, part.first, part.rows,
+                     static_cast<int>(rank), part.transposed, part.out, part.stride);
   });
 }
 

@@ -1,7 +1,7 @@
 // Operations on one row: the norm with the sum before it, and the loss.
 
-static void normalize(float* out, const float* const* terms, int count, const float* weight, const float* bias,
-                      float epsilon, int64_t columns) {
+static void normalize(float* out, const float* const* terms, int count, const float* weight,
+                      const float* bias, float epsilon, int64_t columns) {
   const F32 scale = broadcast(1.0f / static_cast<float>(columns));
   F32 total = broadcast(0.0f);
   for (int64_t i = 0; i < columns; i += 16) {
@@ -36,5 +36,6 @@ static float cross_entropy(const float* logits, int64_t count, int64_t label) {
     const int n = lanes_left(count - i, 0);
     total = total + keep_first(exponential(load_first(logits + i, n) - broadcast(top)), n);
   }
-  return static_cast<float>(natural_log(static_cast<double>(sum(total))) + (static_cast<double>(top) - logits[label]));
+  return static_cast<float>(natural_log(static_cast<double>(sum(total))) +
+                            (static_cast<double>(top) - logits[label]));
 }

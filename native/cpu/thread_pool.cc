@@ -21,8 +21,8 @@ void pause() {
 #endif
 }
 
-// The loops of a step follow each other within microseconds; a thread that slept through the gap would cost more than
-// the spin.
+// The loops of a step follow each other within microseconds; a thread that slept through the gap
+// would cost more than the spin.
 constexpr auto spin_time = std::chrono::microseconds(50);
 
 // Spins until done() or the spin time is over; says whether it was done.
@@ -70,7 +70,8 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::take_items(int thread) {
-  for (int64_t item = next_.fetch_add(1); item < items_; item = next_.fetch_add(1)) call_(context_, item, thread);
+  for (int64_t item = next_.fetch_add(1); item < items_; item = next_.fetch_add(1))
+    call_(context_, item, thread);
 }
 
 void ThreadPool::run(int64_t items, Call call, void* context) {
@@ -101,7 +102,8 @@ void ThreadPool::work(int thread) {
     if (!spin([&] { return generation_.load() != seen; })) generation_.wait(seen);
     if (stop_.load()) return;
     seen = generation_.load();
-    if (joined_.fetch_add(1) & closed) continue;  // too late; the count is reset when the next loop opens
+    if (joined_.fetch_add(1) & closed)
+      continue;  // too late; the count is reset when the next loop opens
     take_items(thread);
     finished_.fetch_add(1);
     finished_.notify_one();

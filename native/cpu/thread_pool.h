@@ -1,5 +1,5 @@
-// Threads that share the items of one loop at a time. Which thread takes which item is left to chance: no result may
-// depend on it.
+// Threads that share the items of one loop at a time. Which thread takes which item is left to
+// chance: no result may depend on it.
 #pragma once
 
 #include <atomic>
@@ -12,7 +12,8 @@ namespace zest {
 // Cores that this process may use (its affinity), at least 1.
 int available_cores();
 
-// Rounding to nearest, no flush-to-zero, for the calling thread while this lives: an embedder may have set otherwise.
+// Rounding to nearest, no flush-to-zero, for the calling thread while this lives: an embedder may
+// have set otherwise.
 class DefaultFloatingPoint {
  public:
   DefaultFloatingPoint();
@@ -34,11 +35,15 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(item, thread) for every item of [0, items), thread in [0, threads()); returns when all are done.
-  // The body must not throw. One call at a time.
+  // Calls body(item, thread) for every item of [0, items), thread in [0, threads()); returns when
+  // all are done. The body must not throw. One call at a time.
   template <class Body>
   void run(int64_t items, Body&& body) {
-    run(items, [](void* context, int64_t item, int thread) { (*static_cast<std::remove_reference_t<Body>*>(context))(item, thread); },
+    run(
+        items,
+        [](void* context, int64_t item, int thread) {
+          (*static_cast<std::remove_reference_t<Body>*>(context))(item, thread);
+        },
         &body);
   }
 

@@ -1,13 +1,13 @@
 #include "cpu/weights.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <string>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/noise/address.h"
@@ -20,8 +20,10 @@ constexpr int64_t piece_elements = int64_t{1} << 19;
 
 class File {
  public:
-  explicit File(const std::string& path) : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw Error("ERR_ZEST_FILE", path + " cannot be opened: " + std::strerror(errno));
+  explicit File(const std::string& path)
+      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0)
+      throw Error("ERR_ZEST_FILE", path + " cannot be opened: " + std::strerror(errno));
   }
   ~File() { close(descriptor_); }
   File(const File&) = delete;
@@ -34,8 +36,9 @@ class File {
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) throw Error("ERR_ZEST_FILE", path_ + " cannot be read: " + std::strerror(errno));
       if (n == 0) {
-        throw Error("ERR_ZEST_SAFETENSORS",
-                    path_ + " ends inside tensor '" + tensor + "' at byte " + std::to_string(offset) + "; it is truncated");
+        throw Error("ERR_ZEST_SAFETENSORS", path_ + " ends inside tensor '" + tensor +
+                                                "' at byte " + std::to_string(offset) +
+                                                "; it is truncated");
       }
       at += n;
       bytes -= static_cast<size_t>(n);
@@ -96,14 +99,18 @@ void Weights::store(int parameter, int64_t index, const float* values, int64_t c
   const Matrix& m = matrix(parameter);
   for (int64_t i = 0; i < count; ++i) {
     if (!std::isfinite(values[i])) {
-      throw Error("ERR_ZEST_TENSOR_VALUE", "tensor '" + spec_.parameters[static_cast<size_t>(parameter)].name +
-                                               "' holds a value that is not finite, at element " + std::to_string(index + i));
+      throw Error("ERR_ZEST_TENSOR_VALUE",
+                  "tensor '" + spec_.parameters[static_cast<size_t>(parameter)].name +
+                      "' holds a value that is not finite, at element " +
+                      std::to_string(index + i));
     }
   }
   if (type_ == StorageType::float32) {
-    std::memcpy(static_cast<float*>(m.data) + index, values, static_cast<size_t>(count) * sizeof(float));
+    std::memcpy(static_cast<float*>(m.data) + index, values,
+                static_cast<size_t>(count) * sizeof(float));
   } else {
-    for (int64_t i = 0; i < count; ++i) static_cast<uint16_t*>(m.data)[index + i] = to_bfloat16(values[i]);
+    for (int64_t i = 0; i < count; ++i)
+      static_cast<uint16_t*>(m.data)[index + i] = to_bfloat16(values[i]);
   }
 }
 
@@ -118,9 +125,10 @@ void Weights::fill(int parameter, const ParameterSource& source) {
   }
 }
 
-void Weights::load(std::span<const ParameterSource> sources, const std::function<void(int64_t, int64_t)>& progress,
-                   const AbortFlag& abort) {
-  if (sources.size() != spec_.parameters.size()) throw Error("ERR_ZEST_INTERNAL", "one source a parameter is expected");
+void Weights::load(std::span<const ParameterSource> sources,
+                   const std::function<void(int64_t, int64_t)>& progress, const AbortFlag& abort) {
+  if (sources.size() != spec_.parameters.size())
+    throw Error("ERR_ZEST_INTERNAL", "one source a parameter is expected");
   int64_t total = 0, done = 0;
   const auto file_bytes = [](FileType type) { return type == FileType::float32 ? 4 : 2; };
   for (size_t i = 0; i < sources.size(); ++i) {
@@ -150,9 +158,10 @@ void Weights::load(std::span<const ParameterSource> sources, const std::function
       } else {
         file.read(halves.data(), static_cast<size_t>(n) * 2, at, name);
         for (int64_t j = 0; j < n; ++j) {
-          values[static_cast<size_t>(j)] = source.type == FileType::float16
-                                               ? from_half(halves[static_cast<size_t>(j)])
-                                               : from_bits(static_cast<uint32_t>(halves[static_cast<size_t>(j)]) << 16);
+          values[static_cast<size_t>(j)] =
+              source.type == FileType::float16
+                  ? from_half(halves[static_cast<size_t>(j)])
+                  : from_bits(static_cast<uint32_t>(halves[static_cast<size_t>(j)]) << 16);
         }
       }
       store(parameter, first, values.data(), n);

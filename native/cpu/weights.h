@@ -17,9 +17,10 @@ class Weights {
  public:
   Weights(const ModelSpec& spec, StorageType type);
 
-  // Reads with pread: a file that is cut short is an error, not a fault. Every value must be finite.
-  void load(std::span<const ParameterSource> sources, const std::function<void(int64_t, int64_t)>& progress,
-            const AbortFlag& abort);
+  // Reads with pread: a file that is cut short is an error, not a fault. Every value must be
+  // finite.
+  void load(std::span<const ParameterSource> sources,
+            const std::function<void(int64_t, int64_t)>& progress, const AbortFlag& abort);
 
   const ModelSpec& spec() const { return spec_; }
   StorageType type() const { return type_; }

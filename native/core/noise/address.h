@@ -1,4 +1,5 @@
-// Where an element's noise comes from: its offset in the canonical order of all parameters (docs/noise.md).
+// Where an element's noise comes from: its offset in the canonical order of all parameters
+// (docs/noise.md).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct WordAddress {
   int bit;   // lowest bit used
 };
 
-// 64 consecutive elements come from 16 consecutive counters: lane = offset mod 16, word by 16 elements.
+// 64 consecutive elements come from 16 consecutive counters: lane = offset mod 16, word by 16
+// elements.
 ZEST_HOST_DEVICE WordAddress gaussian_address(uint64_t offset) {
   return {16 * (offset / 64) + offset % 16, static_cast<int>(offset % 64 / 16), 0};
 }
@@ -34,7 +36,8 @@ ZEST_HOST_DEVICE WordAddress rademacher_address(uint64_t offset) {
   return {offset / 128, static_cast<int>(offset % 128 / 32), static_cast<int>(offset % 32)};
 }
 
-// Stochastic rounding takes 16 bits an element: 128 consecutive elements from 16 consecutive counters.
+// Stochastic rounding takes 16 bits an element: 128 consecutive elements from 16 consecutive
+// counters.
 ZEST_HOST_DEVICE WordAddress rounding_address(uint64_t offset) {
   return {16 * (offset / 128) + offset % 16, static_cast<int>(offset % 128 / 32),
           static_cast<int>(offset % 32 / 16 * 16)};

@@ -1,9 +1,11 @@
-// Box-Muller from two Philox words, by explicit float32 operations only: the same bits on every machine.
+// Box-Muller from two Philox words, by explicit float32 operations only: the same bits on every
+// machine.
 //
-// A is an arithmetic: a type of floats F and of words U (one element, a vector register, a CUDA thread's) with
-// mul, mul_add (fused), sqrt, and integer operations. u1 = ((w0 >> 8) + 1) 2^-24 in (0, 1]; u2 = (w1 >> 8) 2^-24;
-// radius = sqrt(-2 log u1); the pair is (radius cos 2 pi u2, radius sin 2 pi u2). Against float64 of the same
-// uniforms the absolute error is below 2e-6. The coefficients are minimax fits on the reduced ranges.
+// A is an arithmetic: a type of floats F and of words U (one element, a vector register, a CUDA
+// thread's) with mul, mul_add (fused), sqrt, and integer operations. u1 = ((w0 >> 8) + 1) 2^-24 in
+// (0, 1]; u2 = (w1 >> 8) 2^-24; radius = sqrt(-2 log u1); the pair is (radius cos 2 pi u2, radius
+// sin 2 pi u2). Against float64 of the same uniforms the absolute error is below 2e-6. The
+// coefficients are minimax fits on the reduced ranges.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +19,8 @@ ZEST_HOST_DEVICE void box_muller(typename A::U w0, typename A::U w1, typename A:
                                  typename A::F& sine_part) {
   using F = typename A::F;
   using U = typename A::U;
-  // x = 2^24 u1 = 2^e m with m in [sqrt(1/2), sqrt(2)); -2 log u1 = (24 - e) 2 log 2 - 2 log(1 + f), f = m - 1.
+  // x = 2^24 u1 = 2^e m with m in [sqrt(1/2), sqrt(2)); -2 log u1 = (24 - e) 2 log 2 - 2 log(1 +
+  // f), f = m - 1.
   const U x = A::bits_of(A::to_float(A::add(A::template shift_right<8>(w0), 1u)));
   const U shifted = A::add(x, 0u - 0x3f3504f3u);  // bits of sqrt(1/2)
   const U exponent = A::template shift_right_signed<23>(shifted);
@@ -51,7 +54,8 @@ ZEST_HOST_DEVICE void box_muller(typename A::U w0, typename A::U w1, typename A:
   c = A::mul_add(c, y2, A::constant(-0x1.3bd3a2p-2f));
   c = A::mul_add(c, y2, A::constant(1.0f));
 
-  // Quarter turns: odd ones swap sine and cosine; cosine is negative in quarters 1, 2, sine in 2, 3.
+  // Quarter turns: odd ones swap sine and cosine; cosine is negative in quarters 1, 2, sine in
+  // 2, 3.
   const F cosine = A::select_odd(quarter, s, c);
   const F sine = A::select_odd(quarter, c, s);
   const U cosine_sign = A::template shift_left<30>(A::and_(A::add(quarter, 1u), 2u));
@@ -107,7 +111,9 @@ struct ScalarArithmetic {
     w.u = a;
     return w.f;
   }
-  static ZEST_HOST_DEVICE F select_odd(U quarter, F odd, F even) { return quarter & 1u ? odd : even; }
+  static ZEST_HOST_DEVICE F select_odd(U quarter, F odd, F even) {
+    return quarter & 1u ? odd : even;
+  }
 };
 
 }  // namespace zest::noise

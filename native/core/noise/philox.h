@@ -1,4 +1,5 @@
-// Philox4x32-10 (Salmon et al., SC 2011), addressed as cuRAND addresses it: key = seed, counter = (block, stream).
+// Philox4x32-10 (Salmon et al., SC 2011), addressed as cuRAND addresses it: key = seed, counter =
+// (block, stream).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Noise version 1, one element at a time, straight from docs/noise.md: what every vector and device form must equal.
+// Noise version 1, one element at a time, straight from docs/noise.md: what every vector and device
+// form must equal.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,201 @@
+// The same bits whatever computes them: threads, shortcuts, packing, instruction sets. Digests are
+// compared with values committed here, which every machine must reproduce.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "core/digest.h"
+#include "core/step.h"
+#include "cpu/cpu_backend.h"
+#include "cpu/dispatch.h"
+#include "test/check.h"
+#include "test/random_encoder.h"
+
+namespace zest::test {
+namespace {
+
+const AbortFlag never{false};
+const std::vector<int32_t> lengths = {1, 7, 64, 13, 33, 2};
+const Shape odd = {36, 3, 2, 50, 101, 66};  // heads of 12, nothing a multiple of 16
+
+std::unique_ptr<Backend> backend(const Shape& shape, int threads = 1,
+                                 const Shortcuts& shortcuts = {},
+                                 StorageType storage = StorageType::float32) {
+  const RandomEncoder model = random_encoder(shape);
+  std::unique_ptr<Backend> result = make_cpu_backend(model.spec, storage, shortcuts, threads);
+  result->load(model.sources, {}, never);
+  return result;
+}
+
+const std::vector<Directions> laws = {
+    {7, Law::gaussian, 0}, {7, Law::sphere, 0}, {7, Law::rademacher, 0}, {7, Law::low_rank, 3}};
+
+// + and - of a stream, a sum of two, theta itself.
+const std::vector<Point> points = {
+    {{5, 1e-2f}}, {{5, -1e-2f}}, {{1, 0.5f}, {uint64_t{1} << 40, -0.25f}}, {}};
+
+std::vector<double> losses(Backend& model, const Directions& directions, int micro_batch = 0) {
+  return evaluate(model, directions, label_word_batch(lengths, odd.vocabulary), points, micro_batch,
+                  never);
+}
+
+StepOptions step_options(int k) {
+  StepOptions options;
+  options.estimator.rho = 1e-2;
+  options.directions = k;
+  options.learning_rate = 1e-3;
+  options.weight_decay = 0.1;
+  return options;
+}
+
+std::string train(const Shape& shape, int steps, const Directions& directions, int threads,
+                  StorageType storage = StorageType::float32) {
+  const std::unique_ptr<Backend> model = backend(shape, threads, {}, storage);
+  StepOptions options = step_options(3);
+  for (int i = 0; i < steps; ++i) {
+    const Batch batch = label_word_batch({5, 9, 3}, shape.vocabulary, static_cast<uint32_t>(i + 1));
+    options.first_stream = static_cast<uint64_t>(3 * i);
+    step(*model, directions, batch, options, never);
+  }
+  return digest(*model);
+}
+
+// What `body` returns in a child process that runs the instruction set.
+template <class Body>
+std::string on(const char* isa, Body body) {
+  int ends[2];
+  if (pipe(ends) != 0) return "no pipe";
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("ZEST_ISA", isa, 1);
+    std::string text;
+    try {
+      text =
+          isa_report().used == std::string(isa) ? body() : "ran " + std::string(isa_report().used);
+    } catch (const std::exception& error) {
+      text = error.what();
+    }
+    const ssize_t written = write(ends[1], text.data(), text.size());
+    _exit(written == static_cast<ssize_t>(text.size()) ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string text;
+  char buffer[512];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<size_t>(n));
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  return text;
+}
+
+// Runs before anything of this process has chosen its instruction set.
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names = {"portable"};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.push_back("avx2");
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) {
+    names.push_back("avx512");
+  }
+#endif
+  return names;
+}
+
+TEST("200 steps give the committed digest on every instruction set") {
+  for (const std::string& isa : instruction_sets()) {
+    const std::string digest = on(isa.c_str(), [] { return train({}, 200, laws[0], 2); });
+    CHECK(digest == "sha256:305f5f5087d033f42e4a098a36cfd927523bbba3c726c1259d22d2a0291916ed");
+    if (digest != "sha256:305f5f5087d033f42e4a098a36cfd927523bbba3c726c1259d22d2a0291916ed")
+      std::fprintf(stderr, "  %s: %s\n", isa.c_str(), digest.c_str());
+  }
+}
+
+TEST("every law and bfloat16 give the same digest on every instruction set") {
+  for (const Directions& directions : laws) {
+    for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+      const auto run = [&] { return train(odd, 5, directions, 1, storage); };
+      const std::string expected = on("portable", run);
+      CHECK(expected.starts_with("sha256:"));
+      for (const std::string& isa : instruction_sets()) CHECK(on(isa.c_str(), run) == expected);
+    }
+  }
+}
+
+TEST("threads, shortcuts and splits of the batch leave the bits of the losses") {
+  for (const Directions& directions : laws) {
+    const std::vector<double> expected = losses(*backend(odd), directions);
+    for (const int threads : {2, 3, 8})
+      CHECK(losses(*backend(odd, threads), directions) == expected);
+    for (const int micro_batch : {1, 2, 4, 5, 6, 100})
+      CHECK(losses(*backend(odd), directions, micro_batch) == expected);
+    for (bool Shortcuts::*shortcut :
+         {&Shortcuts::pack_sequences, &Shortcuts::labelled_positions_only,
+          &Shortcuts::scored_words_only, &Shortcuts::last_layer_at_labels,
+          &Shortcuts::gather_embeddings, &Shortcuts::share_noise, &Shortcuts::fuse_perturbation}) {
+      Shortcuts some;
+      some.*shortcut = false;
+      CHECK(losses(*backend(odd, 2, some), directions) == expected);
+    }
+    const Shortcuts none = {false, false, false, false, false, false, false};
+    CHECK(losses(*backend(odd, 2, none), directions) == expected);
+  }
+}
+
+TEST("evaluation leaves the weights, apply moves them") {
+  const std::unique_ptr<Backend> model = backend(odd, 2);
+  const std::string before = digest(*model);
+  losses(*model, laws[0]);
+  CHECK(digest(*model) == before);
+  AbortFlag stopped{true};
+  CHECK_THROWS("ERR_ZEST_ABORTED", model->apply(laws[0], {0, {{1, 1.0f}}}, stopped));
+  CHECK(digest(*model) == before);
+  model->apply(laws[0], {0, {{1, 1.0f}}}, never);
+  CHECK(digest(*model) != before);
+}
+
+TEST("a step is evaluate, coefficients, apply") {
+  const Batch batch = label_word_batch(lengths, odd.vocabulary);
+  for (const Directions& directions : laws) {
+    const std::unique_ptr<Backend> fused = backend(odd), composed = backend(odd);
+    const StepOptions options = step_options(5);
+    const StepResult result = step(*fused, directions, batch, options, never);
+    const std::vector<double> f =
+        evaluate(*composed, directions, batch, step_points(options), 0, never);
+    composed->apply(directions, make_update(options, coefficients(f, options.estimator).c), never);
+    CHECK(result.losses == f);
+    CHECK(digest(*fused) == digest(*composed));
+  }
+}
+
+TEST("flush-to-zero of the caller does not reach the engine") {
+#if defined(__x86_64__)
+  const std::vector<double> expected = losses(*backend(odd), laws[0]);
+  const unsigned saved = __builtin_ia32_stmxcsr();
+  __builtin_ia32_ldmxcsr(saved | 0x8040);
+  const std::vector<double> seen = losses(*backend(odd), laws[0]);
+  __builtin_ia32_ldmxcsr(saved);
+  CHECK(seen == expected);
+#endif
+}
+
+TEST("a loss that is not finite names its stream and leaves the weights") {
+  const std::unique_ptr<Backend> model = backend(odd);
+  const std::string before = digest(*model);
+  StepOptions options = step_options(2);
+  options.estimator.rho = 1e30;
+  options.first_stream = 42;
+  try {
+    step(*model, laws[0], label_word_batch(lengths, odd.vocabulary), options, never);
+    CHECK(false);
+  } catch (const Error& error) {
+    CHECK(std::string(error.code()) == "ERR_ZEST_LOSS_NOT_FINITE");
+    CHECK(std::string(error.what()).find("42") != std::string::npos);
+  }
+  CHECK(digest(*model) == before);
+}
+
+}  // namespace
+}  // namespace zest::test
