@@ -1,3 +1,4 @@
+import { nativeEstimatorOptions } from '../coefficients.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { Directions, EstimatorOptions, Objective, StepOptions, StepResult, Tilt } from '../objective.ts';
 import { composeStep } from './compose-step.ts';
@@ -28,6 +29,9 @@ export interface ZestOptions extends ScheduleOptions, Partial<Omit<EstimatorOpti
  * ∇F_t = E[a·v]/E[B], a = (exp(t·f⁺) − exp(t·f⁻))/(2tρ), B = (exp(t·f⁺) + exp(t·f⁻))/2.
  * Defaults: directions 5, rho 1e-3, tilt 1, estimator `naive`, sides `two`, law `gaussian`, normalize `none`,
  * schedule `constant`, weightDecay 0, seed 0. `learningRate` has none.
+ *
+ * Throws a TypeError or RangeError with the code of the option at fault: ERR_ZEST_OPTION, ERR_ZEST_DIRECTIONS,
+ * ERR_ZEST_RHO, ERR_ZEST_TILT or ERR_ZEST_ESTIMATOR.
  */
 export const zest = (options: ZestOptions): Optimizer => {
   const {
@@ -51,6 +55,7 @@ export const zest = (options: ZestOptions): Optimizer => {
   if (!Number.isSafeInteger(directions) || directions < 1) {
     throw rangeError('ERR_ZEST_DIRECTIONS', `directions must be a whole number ≥ 1, got ${directions}`);
   }
+  nativeEstimatorOptions({ rho, tilt, estimator, sides, normalize }, directions);
   const factor = learningRateFactor(options);
   let steps = 0;
   let previous: Promise<unknown> = Promise.resolve();

@@ -9,8 +9,8 @@ const seed = () => z.int().min(0);
 
 const tilt = z.union(
   [
-    z.number(),
-    z.strictObject({ tau: z.number() }),
+    z.number().min(0),
+    z.strictObject({ tau: z.number().min(0) }),
     z.strictObject({ effectiveSampleSize: z.number().positive().max(1) }),
     z.strictObject({ klRadius: z.number().min(0) }),
   ],

@@ -105,7 +105,7 @@ describe('a configuration file', () => {
     ['optimizer.tilt.tau=1', { tilt: { tau: 1 } }],
     ['optimizer.tilt={effectiveSampleSize: 0.5}', { tilt: { effectiveSampleSize: 0.5 } }],
     ['optimizer.tilt={klRadius: 0.1}', { tilt: { klRadius: 0.1 } }],
-    ['optimizer.tilt=-2', { tilt: -2 }],
+    ['optimizer.tilt=0', { tilt: 0 }],
     ['optimizer.law={lowRank: 4}', { law: { lowRank: 4 } }],
     ['optimizer.learningRate=1.5e-5', { learningRate: 1.5e-5 }],
   ])('takes --set %s', async (override, expected) => {
@@ -193,6 +193,7 @@ describe('a message names the place, the key, and what was expected', () => {
       'optimizer.tilt={effectiveSampleSize: 2}',
       '--set optimizer.tilt.effectiveSampleSize: expected a number ≤ 1, got 2',
     ],
+    ['optimizer.tilt=-2', '--set optimizer.tilt: expected a number ≥ 0, got -2'],
     ['optimizer.law={lowRank: 0}', '--set optimizer.law.lowRank: expected a number ≥ 1, got 0'],
     [
       'optimizer.law=cauchy',

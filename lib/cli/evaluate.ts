@@ -1,0 +1,24 @@
+import { evaluate } from '../training/evaluate.ts';
+import { stopSignal } from './interrupt.ts';
+import { count, percent, printJson, printLine } from './output.ts';
+import { progressDisplay } from './progress.ts';
+
+/** `zest evaluate` */
+export const evaluateCommand = async (path: string, options: { set: string[]; json?: boolean }): Promise<void> => {
+  const progress = await progressDisplay();
+  try {
+    const events = evaluate(path, {
+      overrides: options.set,
+      signal: stopSignal(),
+      onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
+    });
+    for await (const event of events) {
+      progress.clear();
+      if (options.json) printJson(event);
+      const { split, accuracy, loss } = event;
+      printLine(`${split}: accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`);
+    }
+  } finally {
+    progress.clear();
+  }
+};

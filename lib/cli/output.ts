@@ -1,0 +1,31 @@
+/** One line for a person. */
+export const printLine = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** One line for a program. */
+export const printJson = (value: object): void => {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+};
+
+/** 7 s, 2 min 5 s, 3 h 12 min. */
+export const duration = (seconds: number): string => {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+};
+
+/** 0.8125 as 81.3 %. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** 3448064 as 3,448,064. */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+/** Columns under their titles; the first is text, the others are numbers. */
+export const table = (rows: readonly (readonly string[])[]): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const cell = (text: string, column: number) =>
+    column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
+  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
+};

@@ -1,0 +1,74 @@
+import type { SingleBar } from 'cli-progress';
+import { duration, printLine } from './output.ts';
+
+/** Nothing is shown of what takes less. */
+const QUIET_SECONDS = 1;
+/** Between two lines where stderr is no terminal. */
+const LINE_SECONDS = 10;
+
+export interface ProgressUpdate {
+  /** What is under way; another label begins anew. */
+  label: string;
+  done: number;
+  total: number;
+  /** What `done` counts, for the rate; absent: no rate. */
+  unit?: string;
+  /** That `done` took. Default: since the first update of this label. */
+  seconds?: number;
+  /** Shown behind the rate. */
+  detail?: string;
+}
+
+/** Shows on stderr how far a command has come. */
+export interface ProgressDisplay {
+  update(update: ProgressUpdate): void;
+  /** Takes the bar away, so that lines can be printed; the next update brings it back. */
+  clear(): void;
+}
+
+const statusOf = ({ done, total, unit, detail }: ProgressUpdate, seconds: number): string => {
+  const rate = unit && `${(done / seconds).toPrecision(3)} ${unit}/s`;
+  const left = done < total && `${duration(((total - done) * seconds) / done)} left`;
+  return [rate, detail, left].filter(Boolean).join(', ');
+};
+
+/** A bar where stderr is a terminal, a line now and then elsewhere. */
+export const progressDisplay = async (): Promise<ProgressDisplay> => {
+  const library = process.stderr.isTTY ? (await import('cli-progress')).default : undefined;
+  let bar: SingleBar | undefined;
+  let label = '';
+  let began = 0;
+  let lineAt = 0;
+  const clear = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
+  process.once('exit', clear);
+
+  const update = (update: ProgressUpdate): void => {
+    const now = performance.now();
+    if (update.label !== label) {
+      clear();
+      label = update.label;
+      began = now;
+      lineAt = now;
+    }
+    const seconds = update.seconds ?? (now - began) / 1000;
+    if (seconds < QUIET_SECONDS || update.done === 0) return;
+    const status = statusOf(update, seconds);
+    if (library) {
+      if (bar === undefined) {
+        bar = new library.SingleBar({
+          format: '{label} [{bar}] {value}/{total} {status}',
+          barsize: 20,
+          clearOnComplete: true,
+        });
+        bar.start(update.total, update.done, { label, status });
+      } else bar.update(update.done, { status });
+    } else if (now - lineAt >= LINE_SECONDS * 1000) {
+      lineAt = now;
+      printLine(`${label} ${update.done}/${update.total}: ${status}`);
+    }
+  };
+  return { update, clear };
+};

@@ -1,0 +1,99 @@
+import type { StepEvent, Summary, TrainEvent } from '../training/events.ts';
+import { train } from '../training/train.ts';
+import { EXIT_USAGE } from './failure.ts';
+import { stopSignal } from './interrupt.ts';
+import { count, duration, percent, printJson, printLine } from './output.ts';
+import { type ProgressDisplay, progressDisplay } from './progress.ts';
+
+export interface TrainCommandOptions {
+  set: string[];
+  json?: boolean;
+  overwrite?: boolean;
+  schema?: boolean;
+}
+
+/** The estimate of the whole run is made from so many steps. */
+const STEPS_OF_ESTIMATE = 3;
+
+const stepDetail = ({ meanLoss, tilt, effectiveSampleSize }: StepEvent): string =>
+  `loss ${meanLoss.toFixed(4)}, tilt ${tilt.toPrecision(3)}, effective sample size ${effectiveSampleSize.toFixed(1)}`;
+
+const summaryLines = (
+  output: string,
+  { steps, forwards, seconds, kept, before, validation, test }: Summary,
+): string => {
+  const change = before && validation && `validation ${percent(before.accuracy)} → ${percent(validation.accuracy)}`;
+  const tested = test && `test ${percent(test.accuracy)} of ${count(test.count)}`;
+  return [
+    [change, tested].filter(Boolean).join(', '),
+    `${count(steps)} steps, ${count(forwards)} forwards, ${duration(seconds)}; weights of step ${kept.step} in ${output}/checkpoints/${kept.name}`,
+  ]
+    .filter(Boolean)
+    .join('\n');
+};
+
+const showEvent = (event: TrainEvent, steps: number, progress: ProgressDisplay): void => {
+  if (event.kind === 'step') {
+    if (event.step === STEPS_OF_ESTIMATE && steps > STEPS_OF_ESTIMATE) {
+      progress.clear();
+      const total = (event.seconds / event.step) * steps;
+      printLine(`about ${duration(total)} for ${count(steps)} steps, evaluations not counted`);
+    }
+    const { step: done, seconds } = event;
+    progress.update({ label: 'training', unit: 'steps', done, total: steps, seconds, detail: stepDetail(event) });
+    return;
+  }
+  progress.clear();
+  switch (event.kind) {
+    case 'start':
+      printLine(
+        `${event.family}, ${count(event.parameterCount)} parameters, ${count(event.dimension)} of them trained, on ${event.device}; ` +
+          `${count(event.train)} training, ${count(event.validation)} validation, ${count(event.test)} test examples`,
+      );
+      break;
+    case 'evaluation':
+      printLine(
+        `step ${event.step}: ${event.split} accuracy ${percent(event.accuracy)}, loss ${event.loss.toFixed(4)}`,
+      );
+      break;
+    case 'done':
+      printLine(summaryLines(event.output, event.summary));
+      break;
+  }
+};
+
+/** `zest train` */
+export const trainCommand = async (path: string | undefined, options: TrainCommandOptions): Promise<void> => {
+  if (options.schema) {
+    const { configJsonSchema } = await import('../training/schema.ts');
+    process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+    return;
+  }
+  if (path === undefined) {
+    printLine("error: missing required argument 'config'");
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  const { readConfig } = await import('../training/config.ts');
+  const config = await readConfig(path, options.set);
+  const progress = await progressDisplay();
+  const signal = stopSignal();
+  const { steps } = config.training;
+  try {
+    const events = train(config, {
+      signal,
+      overwrite: options.overwrite,
+      onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
+    });
+    for await (const event of events) {
+      if (options.json) printJson(event);
+      showEvent(event, steps, progress);
+    }
+  } catch (error) {
+    progress.clear();
+    if (signal.aborted) printLine(`stopped; what was done is in ${config.output}`);
+    throw error;
+  } finally {
+    progress.clear();
+  }
+};
