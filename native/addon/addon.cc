@@ -1,0 +1,91 @@
+// The exports of zest.node: NativeBinding of lib/native.ts.
+#include "addon/abort.h"
+#include "addon/convert.h"
+#include "addon/engine.h"
+#include "addon/failure.h"
+#include "addon/napi_setup.h"
+#include "addon/values.h"
+#include "cpu/dispatch.h"
+#include "cpu/thread_pool.h"
+
+namespace zest::addon {
+namespace {
+
+// What one environment holds: Node's main thread and every worker thread have their own.
+struct Classes {
+  Napi::FunctionReference abort;
+  Napi::FunctionReference engine;
+};
+
+Napi::Value isa(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return with_code(env, [&]() -> Napi::Value {
+    const IsaReport report = isa_report();
+    const Napi::Array available = Napi::Array::New(env);
+    for (const char* name : report.available) available.Set(available.Length(), name);
+    const Napi::Object result = Napi::Object::New(env);
+    result.Set("used", report.used);
+    result.Set("available", available);
+    return result;
+  });
+}
+
+Napi::Value noise(const Napi::CallbackInfo& info) {
+  return with_code(info.Env(), [&] {
+    std::vector<float> values(static_cast<size_t>(to_int32(info[3])));
+    fill_noise(to_uint64(info[0]), to_uint64(info[1]), to_uint64(info[2]), values.size(),
+               static_cast<Law>(to_int32(info[4])), values.data());
+    return from_floats(info.Env(), values);
+  });
+}
+
+Napi::Value vector_direction(const Napi::CallbackInfo& info) {
+  return with_code(info.Env(), [&] {
+    std::vector<float> values(static_cast<size_t>(to_int32(info[2])));
+    zest::vector_direction(to_directions(info[0]), to_uint64(info[1]), values.size(),
+                           values.data());
+    return from_floats(info.Env(), values);
+  });
+}
+
+Napi::Value coefficients(const Napi::CallbackInfo& info) {
+  return with_code(info.Env(), [&]() -> Napi::Value {
+    const DefaultFloatingPoint environment;
+    const std::vector<double> losses = copy<double>(info[0]);
+    return from_coefficients(info.Env(), zest::coefficients(losses, to_estimator_options(info[1])));
+  });
+}
+
+Napi::Value cores(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), available_cores());
+}
+
+Napi::Value create_abort(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<Classes>()->abort.New({});
+}
+
+Napi::Value create_engine(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<Classes>()->engine.New({info[0]});
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* classes =
+      new Classes{Napi::Persistent(Abort::define(env)), Napi::Persistent(Engine::define(env))};
+  env.SetInstanceData(classes);
+  exports.Set("isa", Napi::Function::New<isa>(env, "isa"));
+  exports.Set("noise", Napi::Function::New<noise>(env, "noise"));
+  exports.Set("vectorDirection", Napi::Function::New<vector_direction>(env, "vectorDirection"));
+  exports.Set("coefficients", Napi::Function::New<coefficients>(env, "coefficients"));
+  exports.Set("cores", Napi::Function::New<cores>(env, "cores"));
+  exports.Set("createAbort", Napi::Function::New<create_abort>(env, "createAbort"));
+  exports.Set("createEngine", Napi::Function::New<create_engine>(env, "createEngine"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace zest::addon
+
+static Napi::Object zest_init(Napi::Env env, Napi::Object exports) {
+  return zest::addon::init(env, exports);
+}
+NODE_API_MODULE(zest, zest_init)

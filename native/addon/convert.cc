@@ -1,0 +1,164 @@
+#include "addon/convert.h"
+
+#include "addon/values.h"
+#include "core/error.h"
+
+namespace zest::addon {
+namespace {
+
+std::vector<Term> terms(const std::vector<uint64_t>& streams, const std::vector<float>& factors) {
+  if (streams.size() != factors.size()) {
+    throw Error("ERR_ZEST_INTERNAL", "as many factors as streams are expected");
+  }
+  std::vector<Term> result;
+  result.reserve(streams.size());
+  for (size_t i = 0; i < streams.size(); ++i) result.push_back({streams[i], factors[i]});
+  return result;
+}
+
+}  // namespace
+
+Shortcuts to_shortcuts(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  return {boolean(from, "packSequences"),    boolean(from, "labelledPositionsOnly"),
+          boolean(from, "scoredWordsOnly"),  boolean(from, "lastLayerAtLabels"),
+          boolean(from, "gatherEmbeddings"), boolean(from, "shareNoise"),
+          boolean(from, "fusePerturbation")};
+}
+
+Directions to_directions(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  return {to_uint64(from.Get("seed")), static_cast<Law>(integer(from, "law")),
+          integer(from, "rank")};
+}
+
+Batch to_batch(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  Batch batch{copy<int32_t>(from.Get("ids")),
+              copy<int32_t>(from.Get("starts")),
+              copy<int32_t>(from.Get("segments")),
+              {},
+              copy<int32_t>(from.Get("candidates"))};
+  const std::vector<int32_t> scored = copy<int32_t>(from.Get("scored"));
+  for (size_t i = 0; i + 5 <= scored.size(); i += 5) {
+    batch.scored.push_back({scored[i], scored[i + 1], scored[i + 2], scored[i + 3], scored[i + 4]});
+  }
+  return batch;
+}
+
+std::vector<Point> to_points(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  const std::vector<int32_t> starts = copy<int32_t>(from.Get("termStarts"));
+  const std::vector<Term> all =
+      terms(copy<uint64_t>(from.Get("streams")), copy<float>(from.Get("scales")));
+  std::vector<Point> points;
+  for (size_t p = 0; p + 1 < starts.size(); ++p) {
+    const int32_t first = starts[p];
+    const int32_t last = starts[p + 1];
+    if (first < 0 || first > last || static_cast<size_t>(last) > all.size()) {
+      throw Error("ERR_ZEST_INTERNAL", "a point's terms are out of range");
+    }
+    points.emplace_back(all.begin() + first, all.begin() + last);
+  }
+  return points;
+}
+
+Update to_update(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  return {static_cast<float>(number(from, "decay")),
+          terms(copy<uint64_t>(from.Get("streams")), copy<float>(from.Get("coefficients")))};
+}
+
+EstimatorOptions to_estimator_options(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  return {number(from, "rho"),
+          static_cast<TiltRule>(integer(from, "tiltRule")),
+          number(from, "tiltValue"),
+          static_cast<Estimator>(integer(from, "estimator")),
+          static_cast<Sides>(integer(from, "sides")),
+          static_cast<Normalize>(integer(from, "normalize")),
+          number(from, "dimension")};
+}
+
+StepOptions to_step_options(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  return {to_estimator_options(value),        integer(from, "directions"),
+          to_uint64(from.Get("firstStream")), number(from, "learningRate"),
+          number(from, "weightDecay"),        integer(from, "microBatch")};
+}
+
+Napi::Value from_floats(Napi::Env env, const std::vector<float>& values) {
+  return array(env, "Float32Array", values);
+}
+
+Napi::Value from_doubles(Napi::Env env, const std::vector<double>& values) {
+  return array(env, "Float64Array", values);
+}
+
+Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows) {
+  const Napi::Array result = Napi::Array::New(env, rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Napi::HandleScope scope(env);
+    result.Set(static_cast<uint32_t>(i), from_floats(env, rows[i]));
+  }
+  return result;
+}
+
+Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients) {
+  const Napi::Object result = Napi::Object::New(env);
+  result.Set("coefficients", from_doubles(env, coefficients.c));
+  result.Set("tilt", coefficients.tilt);
+  result.Set("tau", coefficients.tau);
+  result.Set("tiltedLoss", coefficients.tilted_loss);
+  result.Set("meanLoss", coefficients.mean_loss);
+  result.Set("effectiveSampleSize", coefficients.effective_sample_size);
+  result.Set("gradientNorm", coefficients.gradient_norm);
+  return result;
+}
+
+Napi::Object from_step_result(Napi::Env env, const StepResult& step) {
+  std::vector<uint64_t> streams;
+  std::vector<float> factors;
+  for (const Term& term : step.update.terms) {
+    streams.push_back(term.stream);
+    factors.push_back(term.factor);
+  }
+  const Napi::Object update = Napi::Object::New(env);
+  update.Set("decay", step.update.decay);
+  update.Set("streams", array(env, "BigUint64Array", streams));
+  update.Set("coefficients", from_floats(env, factors));
+  const Napi::Object result = from_coefficients(env, step.coefficients);
+  result.Set("losses", from_doubles(env, step.losses));
+  result.Set("update", update);
+  return result;
+}
+
+void check_batch(const Batch& batch, const ModelSpec& spec) {
+  const auto within = [](int64_t value, int64_t least, int64_t end) {
+    return value >= least && value < end;
+  };
+  bool good = batch.starts.size() > 1 && batch.starts.front() == 0 &&
+              static_cast<size_t>(batch.starts.back()) == batch.ids.size() &&
+              (batch.segments.empty() || batch.segments.size() == batch.ids.size());
+  for (int32_t s = 0; good && s < batch.sequences(); ++s) {
+    good = within(batch.length(s), 1, int64_t{spec.positions} - spec.position_offset + 1);
+  }
+  for (const int32_t id : batch.ids) good = good && within(id, 0, spec.vocabulary);
+  for (const int32_t segment : batch.segments) good = good && within(segment, 0, spec.segments);
+  for (const int32_t id : batch.candidates) good = good && within(id, 0, spec.outputs);
+  const auto candidates = static_cast<int64_t>(batch.candidates.size());
+  int32_t before = 0;
+  for (const ScoredPosition& at : batch.scored) {
+    if (!good) break;
+    const int64_t count = at.candidates_end - int64_t{at.candidates_begin};
+    good = within(at.sequence, before, batch.sequences()) &&
+           within(at.position, 0, batch.length(at.sequence)) &&
+           within(at.candidates_begin, 0, candidates + 1) &&
+           within(at.candidates_end, at.candidates_begin, candidates + 1) &&
+           within(at.label, 0, count > 0 ? count : spec.outputs);
+    before = at.sequence;
+  }
+  if (!good) throw Error("ERR_ZEST_INTERNAL", "the batch does not fit the model");
+}
+
+}  // namespace zest::addon

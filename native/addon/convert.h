@@ -1,0 +1,38 @@
+// JavaScript values to the structs of core and back. Everything is copied: no pointer into a
+// JavaScript buffer outlives the call. Names and shapes are those of lib/native.ts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "addon/napi_setup.h"
+#include "core/backend.h"
+#include "core/step.h"
+
+namespace zest::addon {
+
+struct Model {
+  ModelSpec spec;
+  std::vector<ParameterSource> sources;
+};
+
+Model to_model(const Napi::Value& value);
+Shortcuts to_shortcuts(const Napi::Value& value);
+Directions to_directions(const Napi::Value& value);
+Batch to_batch(const Napi::Value& value);
+std::vector<Point> to_points(const Napi::Value& value);
+Update to_update(const Napi::Value& value);
+EstimatorOptions to_estimator_options(const Napi::Value& value);
+StepOptions to_step_options(const Napi::Value& value);
+
+Napi::Value from_floats(Napi::Env env, const std::vector<float>& values);
+Napi::Value from_doubles(Napi::Env env, const std::vector<double>& values);
+Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows);
+Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients);
+Napi::Object from_step_result(Napi::Env env, const StepResult& result);
+
+// Throws where a batch or a point would make the engine read outside its buffers.
+void check_batch(const Batch& batch, const ModelSpec& spec);
+
+}  // namespace zest::addon

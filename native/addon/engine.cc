@@ -1,0 +1,258 @@
+#include "addon/engine.h"
+
+#include <string>
+#include <utility>
+
+#include "addon/abort.h"
+#include "addon/failure.h"
+#include "addon/progress.h"
+#include "addon/values.h"
+#include "addon/write_file.h"
+#include "core/digest.h"
+#include "core/error.h"
+#include "core/parameters.h"
+#include "cpu/cpu_backend.h"
+
+namespace zest::addon {
+namespace {
+
+std::shared_ptr<AbortFlag> no_abort() { return std::make_shared<AbortFlag>(false); }
+
+int64_t weight_bytes(const ModelSpec& spec, StorageType storage) {
+  int64_t elements = 0;
+  for (const ParameterSpec& p : spec.parameters) elements += p.rows * p.columns;
+  return elements * static_cast<int64_t>(element_bytes(storage));
+}
+
+Napi::Value undefined(Napi::Env env) { return env.Undefined(); }
+
+}  // namespace
+
+Napi::Function Engine::define(Napi::Env env) {
+  return DefineClass(
+      env, "NativeEngine",
+      {InstanceMethod<&Engine::load>("load"),
+       InstanceMethod<&Engine::sequence_losses>("sequenceLosses"),
+       InstanceMethod<&Engine::evaluate>("evaluate"), InstanceMethod<&Engine::logits>("logits"),
+       InstanceMethod<&Engine::apply>("apply"), InstanceMethod<&Engine::step>("step"),
+       InstanceMethod<&Engine::parameter>("parameter"),
+       InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::digest>("digest"),
+       InstanceMethod<&Engine::write_file>("writeFile"),
+       InstanceMethod<&Engine::version>("version"), InstanceMethod<&Engine::forwards>("forwards"),
+       InstanceMethod<&Engine::dispose>("dispose")});
+}
+
+Engine::Engine(const Napi::CallbackInfo& info) : ObjectWrap(info), env_(info.Env()) {
+  with_code(info.Env(), [&] {
+    const auto options = info[0].As<Napi::Object>();
+    model_ = to_model(options.Get("spec"));
+    storage_ = static_cast<StorageType>(options.Get("storage").As<Napi::Number>().Int32Value());
+    shortcuts_ = to_shortcuts(options.Get("shortcuts"));
+    threads_ = options.Get("threads").As<Napi::Number>().Int32Value();
+    worker_ = std::make_unique<Worker>(info.Env(), [this] {
+      if (disposed_) release();
+      Unref();
+    });
+  });
+  // Hooks run last in, first out: the thread ends before the thread-safe function that it posts to.
+  napi_add_env_cleanup_hook(env_, &Engine::end_with_environment, this);
+}
+
+Engine::~Engine() {
+  release();
+  napi_remove_env_cleanup_hook(env_, &Engine::end_with_environment, this);
+}
+
+void Engine::end_with_environment(void* engine) { static_cast<Engine*>(engine)->release(); }
+
+void Engine::release() {
+  if (worker_) worker_->stop();
+  backend_.reset();
+  account(0);
+}
+
+void Engine::account(int64_t bytes) {
+  if (bytes == accounted_bytes_) return;
+  Napi::MemoryManagement::AdjustExternalMemory(Env(), bytes - accounted_bytes_);
+  accounted_bytes_ = bytes;
+}
+
+template <class Prepare>
+Napi::Value Engine::submit(const Napi::CallbackInfo& info, std::shared_ptr<AbortFlag> abort,
+                           Prepare prepare) {
+  return with_code(info.Env(), [&]() -> Napi::Value {
+    if (disposed_) throw Error("ERR_ZEST_DISPOSED", "the model has been disposed");
+    Work work = prepare();
+    if (!worker_->pending()) Ref();
+    return worker_->submit(info.Env(), std::move(abort), std::move(work));
+  });
+}
+
+Backend& Engine::backend() {
+  if (!backend_)
+    throw Error("ERR_ZEST_INTERNAL", "the engine has no weights: load did not succeed");
+  return *backend_;
+}
+
+Batch Engine::batch_of(const Napi::Value& value) const {
+  Batch batch = to_batch(value);
+  check_batch(batch, model_.spec);
+  return batch;
+}
+
+int32_t Engine::check_parameter(int32_t index) const {
+  if (index < 0 || static_cast<size_t>(index) >= model_.spec.parameters.size()) {
+    throw Error("ERR_ZEST_INTERNAL", "there is no parameter " + std::to_string(index));
+  }
+  return index;
+}
+
+void Engine::count_forwards(const Batch& batch, size_t points) {
+  forwards_ += static_cast<uint64_t>(batch.sequences()) * points;
+}
+
+Napi::Value Engine::load(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[1]), [&]() -> Work {
+    std::shared_ptr<Progress> progress;
+    if (info[0].IsFunction()) {
+      progress = std::make_shared<Progress>(*worker_, info[0].As<Napi::Function>());
+    }
+    return [this, progress](const AbortFlag& abort) -> Settle {
+      backend_.reset();
+      auto backend = make_cpu_backend(model_.spec, storage_, shortcuts_, threads_);
+      backend->load(
+          model_.sources,
+          [&](int64_t done, int64_t total) {
+            if (progress) progress->report(done, total);
+          },
+          abort);
+      backend_ = std::move(backend);
+      return [this](Napi::Env env) {
+        account(weight_bytes(model_.spec, storage_));
+        return env.Undefined();
+      };
+    };
+  });
+}
+
+Napi::Value Engine::sequence_losses(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[3]), [&]() -> Work {
+    return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
+            points = to_points(info[2])](const AbortFlag& abort) -> Settle {
+      std::vector<double> losses(points.size() * static_cast<size_t>(batch.sequences()));
+      backend().sequence_losses(directions, batch, points, losses.data(), abort);
+      count_forwards(batch, points.size());
+      return [losses = std::move(losses)](Napi::Env env) { return from_doubles(env, losses); };
+    };
+  });
+}
+
+Napi::Value Engine::evaluate(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[4]), [&]() -> Work {
+    bool lossless = false;
+    const int64_t at_version = info[3].As<Napi::BigInt>().Int64Value(&lossless);
+    return [this, at_version, directions = to_directions(info[0]), batch = batch_of(info[1]),
+            points = to_points(info[2])](const AbortFlag& abort) -> Settle {
+      if (at_version >= 0 && static_cast<uint64_t>(at_version) != version_) {
+        throw Error("ERR_ZEST_VERSION",
+                    "the evaluation was asked for at version " + std::to_string(at_version) +
+                        ", but the weights are at version " + std::to_string(version_));
+      }
+      std::vector<double> losses = zest::evaluate(backend(), directions, batch, points, 0, abort);
+      count_forwards(batch, points.size());
+      return [losses = std::move(losses)](Napi::Env env) { return from_doubles(env, losses); };
+    };
+  });
+}
+
+Napi::Value Engine::logits(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[3]), [&]() -> Work {
+    return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
+            points = to_points(info[2])](const AbortFlag& abort) -> Settle {
+      auto rows = backend().logits(directions, batch, points.empty() ? Point{} : points[0], abort);
+      count_forwards(batch, 1);
+      return [rows = std::move(rows)](Napi::Env env) { return from_rows(env, rows); };
+    };
+  });
+}
+
+Napi::Value Engine::apply(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[2]), [&]() -> Work {
+    return [this, directions = to_directions(info[0]),
+            update = to_update(info[1])](const AbortFlag& abort) -> Settle {
+      backend().apply(directions, update, abort);
+      ++version_;
+      return undefined;
+    };
+  });
+}
+
+Napi::Value Engine::step(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[3]), [&]() -> Work {
+    return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
+            options = to_step_options(info[2])](const AbortFlag& abort) -> Settle {
+      StepResult result = zest::step(backend(), directions, batch, options, abort);
+      ++version_;
+      count_forwards(batch, result.losses.size());
+      return [result = std::move(result)](Napi::Env env) { return from_step_result(env, result); };
+    };
+  });
+}
+
+Napi::Value Engine::parameter(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    return [this, index = check_parameter(to_int32(info[0]))](const AbortFlag&) -> Settle {
+      std::vector<float> values = backend().read(index);
+      return [values = std::move(values)](Napi::Env env) { return from_floats(env, values); };
+    };
+  });
+}
+
+Napi::Value Engine::direction(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    return [this, directions = to_directions(info[0]), stream = to_uint64(info[1]),
+            index = check_parameter(to_int32(info[2]))](const AbortFlag&) -> Settle {
+      std::vector<float> values = backend().direction(directions, stream, index);
+      return [values = std::move(values)](Napi::Env env) { return from_floats(env, values); };
+    };
+  });
+}
+
+Napi::Value Engine::digest(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    return [this](const AbortFlag&) -> Settle {
+      return [digest = zest::digest(backend())](Napi::Env env) {
+        return Napi::String::New(env, digest);
+      };
+    };
+  });
+}
+
+Napi::Value Engine::write_file(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    std::vector<int32_t> indexes = copy<int32_t>(info[2]);
+    for (const int32_t index : indexes) check_parameter(index);
+    return [this, path = info[0].As<Napi::String>().Utf8Value(), header = copy<uint8_t>(info[1]),
+            indexes = std::move(indexes)](const AbortFlag& abort) -> Settle {
+      addon::write_file(path, header, indexes, backend(), abort);
+      return undefined;
+    };
+  });
+}
+
+Napi::Value Engine::version(const Napi::CallbackInfo& info) {
+  return Napi::BigInt::New(info.Env(), version_.load());
+}
+
+Napi::Value Engine::forwards(const Napi::CallbackInfo& info) {
+  return Napi::BigInt::New(info.Env(), forwards_.load());
+}
+
+Napi::Value Engine::dispose(const Napi::CallbackInfo& info) {
+  disposed_ = true;
+  worker_->close();
+  if (!worker_->pending()) release();
+  return info.Env().Undefined();
+}
+
+}  // namespace zest::addon
