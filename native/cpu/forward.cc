@@ -13,6 +13,10 @@ namespace {
 constexpr int64_t rows_at_once = 16;
 enum Table { words = 0, positions = 1, segments = 2 };
 
+// Rows of activations take an odd number of cache lines: at a power of two, the rows of a tile
+// would share one set of the first-level cache.
+int64_t row_stride(int64_t columns) { return ((columns + 15) / 16 | 1) * 16; }
+
 int64_t parts(int64_t count, int64_t at_once) { return (count + at_once - 1) / at_once; }
 
 }  // namespace
@@ -69,7 +73,7 @@ void Forward::embed(const Batch& batch) {
   const ModelRoles& roles = spec_.roles;
   const int parameters[3] = {roles.word_embeddings, roles.position_embeddings,
                              roles.segment_embeddings};
-  const int64_t hidden = spec_.hidden;
+  const int64_t hidden = spec_.hidden, stride = row_stride(hidden);
   std::vector<int32_t> ids[3];
   ids[words] = batch.ids;
   for (int32_t s = 0; s < batch.sequences(); ++s) {
@@ -98,18 +102,18 @@ void Forward::embed(const Batch& batch) {
       }
     }
     const int64_t count = static_cast<int64_t>(table_rows_[t].size());
-    for (int p = 0; p < points_; ++p) table_[t].reserve(p, count * hidden);
+    for (int p = 0; p < points_; ++p) table_[t].reserve(p, count * stride);
     pool_.run(parts(count, rows_at_once), [&](int64_t item, int) {
       const int64_t first = item * rows_at_once;
       float* out[most_points];
-      for (int p = 0; p < points_; ++p) out[p] = table_[t][p] + first * hidden;
+      for (int p = 0; p < points_; ++p) out[p] = table_[t][p] + first * stride;
       kernels().perturb(table, perturbation_->of(parameters[t]),
                         {table_rows_[t].data() + first, 0, std::min(rows_at_once, count - first)},
-                        out, hidden);
+                        out, stride);
     });
   }
 
-  for (int p = 0; p < points_; ++p) hidden_.reserve(p, tokens_ * hidden);
+  for (int p = 0; p < points_; ++p) hidden_.reserve(p, tokens_ * stride);
   const int64_t row_parts = parts(tokens_, rows_at_once);
   pool_.run(points_ * row_parts, [&](int64_t item, int) {
     const int p = static_cast<int>(item / row_parts);
@@ -120,9 +124,9 @@ void Forward::embed(const Batch& batch) {
       for (const Table t : {words, segments, positions}) {
         if (parameters[t] < 0) continue;
         const int32_t slot = table_slot_[t][static_cast<size_t>(ids[t][static_cast<size_t>(i)])];
-        terms[count++] = table_[t][p] + slot * hidden;
+        terms[count++] = table_[t][p] + slot * stride;
       }
-      kernels().normalize(hidden_[p] + i * hidden, terms, count,
+      kernels().normalize(hidden_[p] + i * stride, terms, count,
                           vector(p, roles.embedding_norm.weight),
                           vector(p, roles.embedding_norm.bias), spec_.norm_epsilon, hidden);
     }
@@ -131,12 +135,12 @@ void Forward::embed(const Batch& batch) {
 
 void Forward::gather_rows(const Activations& from, const std::vector<int32_t>& rows,
                           Activations& to) {
-  const int64_t hidden = spec_.hidden;
+  const int64_t stride = row_stride(spec_.hidden);
   for (int p = 0; p < points_; ++p) {
-    float* out = to.reserve(p, static_cast<int64_t>(rows.size()) * hidden);
+    float* out = to.reserve(p, static_cast<int64_t>(rows.size()) * stride);
     for (const int32_t row : rows) {
-      std::memcpy(out, from[p] + row * hidden, static_cast<size_t>(hidden) * sizeof(float));
-      out += hidden;
+      std::memcpy(out, from[p] + row * stride, static_cast<size_t>(stride) * sizeof(float));
+      out += stride;
     }
   }
 }
@@ -148,7 +152,7 @@ void Forward::multiply(std::span<const Linear> linears) {
   for (const Linear& l : linears) {
     deepest = std::max(deepest, columns(l.roles.weight));
     items += parts(l.outputs.count, width);
-    for (int p = 0; p < points_; ++p) l.output->reserve(p, l.rows * l.output_stride);
+    for (int p = 0; p < points_; ++p) l.output->reserve(p, l.rows * row_stride(l.outputs.count));
   }
   const int64_t panel = panel_floats(deepest, width);
   panels_.reserve(static_cast<size_t>(panel * points_ * pool_.threads()));
@@ -179,9 +183,9 @@ void Forward::multiply(std::span<const Linear> linears) {
       const int64_t depth = columns(l->roles.weight);
       for (int p = 0; p < points_; ++p) {
         const float* bias = l->bias ? (*l->bias)[p] : vector(p, l->roles.bias);
-        kernels().multiply({(*l->input)[p], depth, l->rows, depth, packed[p], static_cast<int>(n),
-                            bias ? bias + first : nullptr, l->activation, (*l->output)[p] + first,
-                            l->output_stride});
+        kernels().multiply({(*l->input)[p], row_stride(depth), l->rows, depth, packed[p],
+                            static_cast<int>(n), bias ? bias + first : nullptr, l->activation,
+                            (*l->output)[p] + first, row_stride(l->outputs.count)});
       }
     });
   };
@@ -205,15 +209,15 @@ void Forward::multiply(std::span<const Linear> linears) {
 
 void Forward::normalize(const Activations& a, const Activations* b, NormRoles roles, int64_t rows,
                         Activations& out) {
-  const int64_t hidden = spec_.hidden;
-  for (int p = 0; p < points_; ++p) out.reserve(p, rows * hidden);
+  const int64_t hidden = spec_.hidden, stride = row_stride(hidden);
+  for (int p = 0; p < points_; ++p) out.reserve(p, rows * stride);
   const int64_t row_parts = parts(rows, rows_at_once);
   pool_.run(points_ * row_parts, [&](int64_t item, int) {
     const int p = static_cast<int>(item / row_parts);
     const int64_t first = item % row_parts * rows_at_once;
     for (int64_t i = first; i < std::min(first + rows_at_once, rows); ++i) {
-      const float* terms[2] = {a[p] + i * hidden, b ? (*b)[p] + i * hidden : nullptr};
-      kernels().normalize(out[p] + i * hidden, terms, b ? 2 : 1, vector(p, roles.weight),
+      const float* terms[2] = {a[p] + i * stride, b ? (*b)[p] + i * stride : nullptr};
+      kernels().normalize(out[p] + i * stride, terms, b ? 2 : 1, vector(p, roles.weight),
                           vector(p, roles.bias), spec_.norm_epsilon, hidden);
     }
   });
@@ -222,13 +226,14 @@ void Forward::normalize(const Activations& a, const Activations* b, NormRoles ro
 void Forward::attend(const Batch& batch, const Activations& query,
                      const std::vector<int32_t>& query_starts) {
   check_abort();
-  const int64_t hidden = spec_.hidden, heads = spec_.heads, width = hidden / heads;
+  const int64_t hidden = spec_.hidden, stride = row_stride(hidden);
+  const int64_t heads = spec_.heads, width = hidden / heads;
   const int32_t sequences = batch.sequences();
   int64_t longest = 0;
   for (int32_t s = 0; s < sequences; ++s) longest = std::max<int64_t>(longest, batch.length(s));
   const int64_t scratch = attention_scratch(longest, width, kernels().panel_width);
   scratch_.reserve(static_cast<size_t>(scratch * pool_.threads()));
-  for (int p = 0; p < points_; ++p) context_.reserve(p, query_starts.back() * hidden);
+  for (int p = 0; p < points_; ++p) context_.reserve(p, query_starts.back() * stride);
   const float scale = 1.0f / std::sqrt(static_cast<float>(width));
   pool_.run(points_ * sequences * heads, [&](int64_t item, int thread) {
     const int p = static_cast<int>(item / (sequences * heads));
@@ -236,12 +241,12 @@ void Forward::attend(const Batch& batch, const Activations& query,
     const int64_t column = item % heads * width;
     const int64_t first_query = query_starts[static_cast<size_t>(s)];
     const int64_t first_key = batch.starts[static_cast<size_t>(s)];
-    kernels().attend({query[p] + first_query * hidden + column,
-                      key_[p] + first_key * hidden + column,
-                      value_[p] + first_key * hidden + column, hidden, hidden,
+    kernels().attend({query[p] + first_query * stride + column,
+                      key_[p] + first_key * stride + column,
+                      value_[p] + first_key * stride + column, stride, stride,
                       query_starts[static_cast<size_t>(s) + 1] - first_query, batch.length(s),
-                      static_cast<int>(width), scale, context_[p] + first_query * hidden + column,
-                      hidden, scratch_.data() + thread * scratch});
+                      static_cast<int>(width), scale, context_[p] + first_query * stride + column,
+                      stride, scratch_.data() + thread * scratch});
   });
 }
 
@@ -253,23 +258,20 @@ void Forward::layer(const Batch& batch, const LayerRoles& roles, bool last) {
   if (at_labels) gather_rows(hidden_, scored_tokens_, gathered_);
   const Activations& from = at_labels ? gathered_ : hidden_;
   const Rows across{nullptr, 0, hidden};
-  multiply(
-      std::initializer_list<Linear>{{roles.query, across, &from, rows, &query_, hidden, -1},
-                                    {roles.key, across, &hidden_, tokens_, &key_, hidden, -1},
-                                    {roles.value, across, &hidden_, tokens_, &value_, hidden, -1}});
+  multiply(std::initializer_list<Linear>{{roles.query, across, &from, rows, &query_, -1},
+                                         {roles.key, across, &hidden_, tokens_, &key_, -1},
+                                         {roles.value, across, &hidden_, tokens_, &value_, -1}});
   attend(batch, query_, at_labels ? scored_starts_ : all_starts_);
   multiply(std::initializer_list<Linear>{
-      {roles.attention_output, across, &context_, rows, &projected_, hidden, -1}});
+      {roles.attention_output, across, &context_, rows, &projected_, -1}});
   normalize(projected_, &from, roles.attention_norm, rows, normed_);
   multiply(std::initializer_list<Linear>{{roles.intermediate,
                                           {nullptr, 0, intermediate},
                                           &normed_,
                                           rows,
                                           &inner_,
-                                          intermediate,
                                           static_cast<int>(spec_.activation)}});
-  multiply(std::initializer_list<Linear>{
-      {roles.output, across, &inner_, rows, &projected_, hidden, -1}});
+  multiply(std::initializer_list<Linear>{{roles.output, across, &inner_, rows, &projected_, -1}});
   normalize(projected_, &normed_, roles.output_norm, rows, hidden_);
 }
 
@@ -298,7 +300,6 @@ void Forward::find_scored_tokens(const Batch& batch) {
 
 void Forward::head(const Batch& batch) {
   const ModelRoles& roles = spec_.roles;
-  const int64_t hidden = spec_.hidden;
   head_at_every_token_ = !shortcuts_.labelled_positions_only;
   const int64_t rows = head_at_every_token_ ? tokens_ : static_cast<int64_t>(scored_tokens_.size());
   const bool already_gathered = shortcuts_.last_layer_at_labels && !spec_.roles.layers.empty();
@@ -313,7 +314,6 @@ void Forward::head(const Batch& batch) {
                                      &from,
                                      rows,
                                      &projected_,
-                                     hidden,
                                      activation}});
   const Activations* features = &projected_;
   if (spec_.head == Head::masked_lm) {
@@ -347,7 +347,6 @@ void Forward::head(const Batch& batch) {
                                           features,
                                           rows,
                                           &logits_,
-                                          output_count_,
                                           -1,
                                           bias}});
 }
@@ -375,7 +374,7 @@ float Forward::logit(int p, size_t scored, int64_t index) const {
                  ? candidate
                  : std::lower_bound(outputs_.begin(), outputs_.end(), candidate) - outputs_.begin();
   }
-  return logits_[p][row * output_count_ + column];
+  return logits_[p][row * row_stride(output_count_) + column];
 }
 
 float Forward::cross_entropy(int p, size_t scored) {

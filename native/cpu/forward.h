@@ -43,7 +43,6 @@ class Forward {
     const Activations* input;
     int64_t rows;
     Activations* output;
-    int64_t output_stride;
     int activation;
     const Activations* bias = nullptr;  // of these outputs; null: the perturbed bias vector
   };
