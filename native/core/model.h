@@ -51,6 +51,8 @@ struct ParameterSource {
 struct LinearRoles {
   int weight = -1;
   int bias = -1;
+  int adapter_a = -1;  // LoRA: rank x in, and out x rank; both or neither
+  int adapter_b = -1;
 };
 struct NormRoles {
   int weight = -1;
@@ -59,6 +61,8 @@ struct NormRoles {
 struct LayerRoles {
   LinearRoles query, key, value, attention_output, intermediate, output;
   NormRoles attention_norm, output_norm;
+  int prefix_key = -1,
+      prefix_value = -1;  // trained keys and values before each sequence's own: tokens x hidden
 };
 struct ModelRoles {
   int word_embeddings = -1, position_embeddings = -1, segment_embeddings = -1;
@@ -76,6 +80,7 @@ struct ModelSpec {
   int32_t padding_id = -1;      // an id that may not occur inside a sequence; -1: none
   int32_t outputs = 0;          // rows of head_output: vocabulary or classes
   float norm_epsilon = 0;
+  float adapter_scale = 1;  // of LoRA's product: alpha / rank
   Activation activation = Activation::gelu_erf;
   Activation head_activation = Activation::gelu_erf;
   Head head = Head::masked_lm;

@@ -67,15 +67,18 @@ static void attend(const Attention& a) {
                                                  16);  // [column / width][key][column mod width]
   float* scores = value_panels + width_span * ((a.keys + 15) / 16 * 16);
   for (int64_t key = 0; key < key_span; ++key) {
+    const float* from = key < a.prefixes ? a.prefix_k + key * a.prefix_stride
+                                         : a.k + (key - a.prefixes) * a.kv_stride;
     float* column = key_panels + key / width * width * a.width + key % width;
-    for (int c = 0; c < a.width; ++c)
-      column[c * width] = key < a.keys ? a.k[key * a.kv_stride + c] : 0.0f;
+    for (int c = 0; c < a.width; ++c) column[c * width] = key < a.keys ? from[c] : 0.0f;
   }
   for (int64_t column = 0; column < width_span; column += 16) {
     const int n = lanes_left(a.width - column, 0);
     float* panel = value_panels + column / width * width * a.keys + column % width;
     for (int64_t key = 0; key < a.keys; ++key) {
-      store(panel + key * width, load_first(a.v + key * a.kv_stride + column, n));
+      const float* from = key < a.prefixes ? a.prefix_v + key * a.prefix_stride
+                                           : a.v + (key - a.prefixes) * a.kv_stride;
+      store(panel + key * width, load_first(from + column, n));
     }
   }
   int64_t first = 0;

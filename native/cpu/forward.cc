@@ -28,13 +28,14 @@ Forward::Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool&
     if (parameter < 0 || vector_offset_[static_cast<size_t>(parameter)] >= 0) return;
     vector_offset_[static_cast<size_t>(parameter)] = vector_floats_;
     vector_parameters_.push_back(parameter);
-    vector_floats_ += (columns(parameter) + 15) / 16 * 16;
+    vector_floats_ += weights_.matrix(parameter).rows * row_stride(columns(parameter));
   };
   const ModelRoles& roles = spec_.roles;
   for (const NormRoles& norm : {roles.embedding_norm, roles.head_norm})
     add(norm.weight), add(norm.bias);
   for (const LinearRoles& linear : {roles.head_dense, roles.head_output}) add(linear.bias);
   for (const LayerRoles& layer : roles.layers) {
+    add(layer.prefix_key), add(layer.prefix_value);
     for (const NormRoles& norm : {layer.attention_norm, layer.output_norm})
       add(norm.weight), add(norm.bias);
     for (const LinearRoles& linear : {layer.query, layer.key, layer.value, layer.attention_output,
@@ -64,8 +65,9 @@ void Forward::begin(const Perturbation& perturbation, int points, const AbortFla
     float* out[most_points];
     for (int p = 0; p < points_; ++p)
       out[p] = vectors_[p] + vector_offset_[static_cast<size_t>(parameter)];
-    kernels().perturb(weights_.matrix(parameter), perturbation_->of(parameter), {nullptr, 0, 1},
-                      out, 0);
+    const Matrix& m = weights_.matrix(parameter);
+    kernels().perturb(m, perturbation_->of(parameter), {nullptr, 0, m.rows}, out,
+                      row_stride(m.columns));
   });
 }
 
@@ -146,6 +148,31 @@ void Forward::gather_rows(const Activations& from, const std::vector<int32_t>& r
 }
 
 void Forward::multiply(std::span<const Linear> linears) {
+  multiply_base(linears);
+  for (const Linear& linear : linears) {
+    if (linear.roles.adapter_a >= 0) add_adapter(linear);
+  }
+}
+
+// LoRA (Hu et al. 2021): Y = activation(X W^T + bias + scale (X A^T) B^T).
+void Forward::add_adapter(const Linear& l) {
+  const int64_t rank = weights_.matrix(l.roles.adapter_a).rows;
+  multiply_base(std::initializer_list<Linear>{
+      {{l.roles.adapter_a, -1}, {nullptr, 0, rank}, l.input, l.rows, &adapter_inner_, -1}});
+  multiply_base(std::initializer_list<Linear>{
+      {{l.roles.adapter_b, -1}, l.outputs, &adapter_inner_, l.rows, &adapter_output_, -1}});
+  const int64_t stride = row_stride(l.outputs.count), row_parts = parts(l.rows, rows_at_once);
+  pool_.run(points_ * row_parts, [&](int64_t item, int) {
+    const int p = static_cast<int>(item / row_parts);
+    const int64_t first = item % row_parts * rows_at_once;
+    for (int64_t i = first; i < std::min(first + rows_at_once, l.rows); ++i) {
+      kernels().accumulate((*l.output)[p] + i * stride, adapter_output_[p] + i * stride,
+                           spec_.adapter_scale, l.activation, l.outputs.count);
+    }
+  });
+}
+
+void Forward::multiply_base(std::span<const Linear> linears) {
   check_abort();
   const int width = kernels().panel_width;
   int64_t deepest = 0, items = 0;
@@ -184,8 +211,9 @@ void Forward::multiply(std::span<const Linear> linears) {
       for (int p = 0; p < points_; ++p) {
         const float* bias = l->bias ? (*l->bias)[p] : vector(p, l->roles.bias);
         kernels().multiply({(*l->input)[p], row_stride(depth), l->rows, depth, packed[p],
-                            static_cast<int>(n), bias ? bias + first : nullptr, l->activation,
-                            (*l->output)[p] + first, row_stride(l->outputs.count)});
+                            static_cast<int>(n), bias ? bias + first : nullptr,
+                            l->roles.adapter_a < 0 ? l->activation : -1, (*l->output)[p] + first,
+                            row_stride(l->outputs.count)});
       }
     });
   };
@@ -223,7 +251,7 @@ void Forward::normalize(const Activations& a, const Activations* b, NormRoles ro
   });
 }
 
-void Forward::attend(const Batch& batch, const Activations& query,
+void Forward::attend(const Batch& batch, const LayerRoles& roles, const Activations& query,
                      const std::vector<int32_t>& query_starts) {
   check_abort();
   const int64_t hidden = spec_.hidden, stride = row_stride(hidden);
@@ -231,7 +259,8 @@ void Forward::attend(const Batch& batch, const Activations& query,
   const int32_t sequences = batch.sequences();
   int64_t longest = 0;
   for (int32_t s = 0; s < sequences; ++s) longest = std::max<int64_t>(longest, batch.length(s));
-  const int64_t scratch = attention_scratch(longest, width, kernels().panel_width);
+  const int64_t prefixes = roles.prefix_key < 0 ? 0 : weights_.matrix(roles.prefix_key).rows;
+  const int64_t scratch = attention_scratch(prefixes + longest, width, kernels().panel_width);
   scratch_.reserve(static_cast<size_t>(scratch * pool_.threads()));
   for (int p = 0; p < points_; ++p) context_.reserve(p, query_starts.back() * stride);
   const float scale = 1.0f / std::sqrt(static_cast<float>(width));
@@ -241,12 +270,13 @@ void Forward::attend(const Batch& batch, const Activations& query,
     const int64_t column = item % heads * width;
     const int64_t first_query = query_starts[static_cast<size_t>(s)];
     const int64_t first_key = batch.starts[static_cast<size_t>(s)];
-    kernels().attend({query[p] + first_query * stride + column,
-                      key_[p] + first_key * stride + column,
-                      value_[p] + first_key * stride + column, stride, stride,
-                      query_starts[static_cast<size_t>(s) + 1] - first_query, batch.length(s),
-                      static_cast<int>(width), scale, context_[p] + first_query * stride + column,
-                      stride, scratch_.data() + thread * scratch});
+    kernels().attend(
+        {query[p] + first_query * stride + column, key_[p] + first_key * stride + column,
+         value_[p] + first_key * stride + column, stride, stride,
+         query_starts[static_cast<size_t>(s) + 1] - first_query, prefixes + batch.length(s),
+         static_cast<int>(width), scale, prefixes ? vector(p, roles.prefix_key) + column : nullptr,
+         prefixes ? vector(p, roles.prefix_value) + column : nullptr, stride, prefixes,
+         context_[p] + first_query * stride + column, stride, scratch_.data() + thread * scratch});
   });
 }
 
@@ -261,7 +291,7 @@ void Forward::layer(const Batch& batch, const LayerRoles& roles, bool last) {
   multiply(std::initializer_list<Linear>{{roles.query, across, &from, rows, &query_, -1},
                                          {roles.key, across, &hidden_, tokens_, &key_, -1},
                                          {roles.value, across, &hidden_, tokens_, &value_, -1}});
-  attend(batch, query_, at_labels ? scored_starts_ : all_starts_);
+  attend(batch, roles, query_, at_labels ? scored_starts_ : all_starts_);
   multiply(std::initializer_list<Linear>{
       {roles.attention_output, across, &context_, rows, &projected_, -1}});
   normalize(projected_, &from, roles.attention_norm, rows, normed_);

@@ -53,9 +53,11 @@ class Forward {
   void embed(const Batch& batch);
   void gather_rows(const Activations& from, const std::vector<int32_t>& rows, Activations& to);
   void multiply(std::span<const Linear> linears);
+  void multiply_base(std::span<const Linear> linears);
+  void add_adapter(const Linear& linear);
   void normalize(const Activations& a, const Activations* b, NormRoles roles, int64_t rows,
                  Activations& out);
-  void attend(const Batch& batch, const Activations& query,
+  void attend(const Batch& batch, const LayerRoles& roles, const Activations& query,
               const std::vector<int32_t>& query_starts);
   void layer(const Batch& batch, const LayerRoles& roles, bool last);
   void find_scored_tokens(const Batch& batch);
@@ -69,8 +71,9 @@ class Forward {
   const AbortFlag* abort_ = nullptr;
   int points_ = 0;
 
+  // Vectors and prefixes: small enough to be perturbed once a group.
   std::vector<int> vector_parameters_;
-  std::vector<int64_t> vector_offset_;  // by parameter; -1 where not a vector that is read
+  std::vector<int64_t> vector_offset_;  // by parameter; -1 where not one of these
   int64_t vector_floats_ = 0;
   Activations vectors_;
 
@@ -83,7 +86,7 @@ class Forward {
   std::vector<int32_t> table_slot_[3];  // by id
   Activations table_[3];
   Activations hidden_, gathered_, query_, key_, value_, context_, projected_, normed_, inner_,
-      logits_, output_bias_;
+      logits_, output_bias_, adapter_inner_, adapter_output_;
   Buffer<float> panels_, scratch_, whole_[most_points];
 
   const Batch* batch_ = nullptr;

@@ -65,6 +65,9 @@ struct Attention {
   int64_t queries, keys;
   int width;  // of a head
   float scale;
+  const float* prefix_k;  // trained keys and values before the sequence's own, or none
+  const float* prefix_v;
+  int64_t prefix_stride, prefixes;  // `keys` counts them
   float* out;
   int64_t out_stride;
   float* scratch;  // attention_scratch(keys, width) floats
@@ -92,6 +95,8 @@ struct Kernels {
   // panel_floats(columns).
   void (*pack)(const Matrix& w, const Noise& noise, Rows rows, float* const* out);
   void (*multiply)(const Product& product);
+  // y = activation(y + scale x), one row.
+  void (*accumulate)(float* y, const float* x, float scale, int activation, int64_t columns);
   void (*attend)(const Attention& attention);
   // out = norm(sum of terms) weight + bias.
   void (*normalize)(float* out, const float* const* terms, int count, const float* weight,

@@ -34,6 +34,7 @@ const Kernels kernels_avx2 = {
     ZEST_ISA::perturb,
     ZEST_ISA::pack,
     ZEST_ISA::multiply,
+    ZEST_ISA::accumulate,
     ZEST_ISA::attend,
     ZEST_ISA::normalize,
     ZEST_ISA::cross_entropy,

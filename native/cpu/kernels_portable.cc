@@ -23,12 +23,19 @@ namespace {
 namespace zest::cpu {
 
 const Kernels kernels_portable = {
-    "portable",          16 * ZEST_ISA::panel_vectors,
-    ZEST_ISA::fill,      ZEST_ISA::sum_of_squares,
-    ZEST_ISA::factor,    ZEST_ISA::direction,
-    ZEST_ISA::perturb,   ZEST_ISA::pack,
-    ZEST_ISA::multiply,  ZEST_ISA::attend,
-    ZEST_ISA::normalize, ZEST_ISA::cross_entropy,
+    "portable",
+    16 * ZEST_ISA::panel_vectors,
+    ZEST_ISA::fill,
+    ZEST_ISA::sum_of_squares,
+    ZEST_ISA::factor,
+    ZEST_ISA::direction,
+    ZEST_ISA::perturb,
+    ZEST_ISA::pack,
+    ZEST_ISA::multiply,
+    ZEST_ISA::accumulate,
+    ZEST_ISA::attend,
+    ZEST_ISA::normalize,
+    ZEST_ISA::cross_entropy,
     ZEST_ISA::apply,
 };
 

@@ -57,21 +57,37 @@ static void product(const Product& a) {
   product_rest<tile_rows - 1, activation>(a, row, a.rows - row);
 }
 
-static void multiply(const Product& a) {
-  switch (a.activation) {
+// Calls f.template operator()<activation>() for an activation known only at run time.
+template <class F>
+ZEST_INLINE void with_activation(int activation, F f) {
+  switch (activation) {
     case static_cast<int>(Activation::gelu_erf):
-      return product<static_cast<int>(Activation::gelu_erf)>(a);
+      return f.template operator()<static_cast<int>(Activation::gelu_erf)>();
     case static_cast<int>(Activation::gelu_tanh):
-      return product<static_cast<int>(Activation::gelu_tanh)>(a);
+      return f.template operator()<static_cast<int>(Activation::gelu_tanh)>();
     case static_cast<int>(Activation::gelu_quick):
-      return product<static_cast<int>(Activation::gelu_quick)>(a);
+      return f.template operator()<static_cast<int>(Activation::gelu_quick)>();
     case static_cast<int>(Activation::relu):
-      return product<static_cast<int>(Activation::relu)>(a);
+      return f.template operator()<static_cast<int>(Activation::relu)>();
     case static_cast<int>(Activation::silu):
-      return product<static_cast<int>(Activation::silu)>(a);
+      return f.template operator()<static_cast<int>(Activation::silu)>();
     case static_cast<int>(Activation::tanh):
-      return product<static_cast<int>(Activation::tanh)>(a);
+      return f.template operator()<static_cast<int>(Activation::tanh)>();
     default:
-      return product<-1>(a);
+      return f.template operator()<-1>();
   }
+}
+
+static void multiply(const Product& a) {
+  with_activation(a.activation, [&]<int activation>() { product<activation>(a); });
+}
+
+static void accumulate(float* y, const float* x, float scale, int activation, int64_t columns) {
+  with_activation(activation, [&]<int chosen>() {
+    for (int64_t i = 0; i < columns; i += 16) {
+      const int n = lanes_left(columns - i, 0);
+      const F32 sum = mul_add(broadcast(scale), load_first(x + i, n), load_first(y + i, n));
+      store_first(y + i, activate<chosen>(sum), n);
+    }
+  });
 }

@@ -144,6 +144,19 @@ TEST("threads, shortcuts and splits of the batch leave the bits of the losses") 
   }
 }
 
+TEST("adapters and prefixes count, and keep the bits too") {
+  Shape adapted = odd, prefixed = odd;
+  adapted.adapter_rank = 5;
+  prefixed.prefixes = 3;
+  const std::vector<double> plain = losses(*backend(odd), laws[0]);
+  const Shortcuts none = {false, false, false, false, false, false, false};
+  for (const Shape& shape : {adapted, prefixed}) {
+    const std::vector<double> expected = losses(*backend(shape), laws[0]);
+    CHECK(expected != plain);
+    CHECK(losses(*backend(shape, 3, none), laws[0]) == expected);
+  }
+}
+
 TEST("evaluation leaves the weights, apply moves them") {
   const std::unique_ptr<Backend> model = backend(odd, 2);
   const std::string before = digest(*model);

@@ -14,6 +14,8 @@ namespace zest::test {
 
 struct Shape {
   int32_t hidden = 32, heads = 2, layers = 2, intermediate = 64, vocabulary = 101, positions = 66;
+  int32_t adapter_rank = 0,
+          prefixes = 0;  // LoRA on query, value and intermediate; trained keys and values
 };
 
 struct RandomEncoder {
@@ -71,6 +73,22 @@ inline RandomEncoder random_encoder(const Shape& shape, uint64_t seed = 1) {
     linear(at + "intermediate.dense", shape.intermediate, shape.hidden, &layer.intermediate);
     linear(at + "output.dense", shape.hidden, shape.intermediate, &layer.output);
     norm(at + "output.LayerNorm", &layer.output_norm);
+  }
+  const auto adapter = [&](const std::string& name, int64_t out, int64_t in, LinearRoles* role) {
+    matrix(name + ".lora_A.weight", shape.adapter_rank, in, &role->adapter_a);
+    matrix(name + ".lora_B.weight", out, shape.adapter_rank, &role->adapter_b);
+  };
+  for (LayerRoles& layer : r.layers) {
+    const std::string at = base + "encoder.layer." + std::to_string(&layer - r.layers.data()) + ".";
+    if (shape.adapter_rank > 0) {
+      adapter(at + "attention.self.query", shape.hidden, shape.hidden, &layer.query);
+      adapter(at + "attention.self.value", shape.hidden, shape.hidden, &layer.value);
+      adapter(at + "intermediate.dense", shape.intermediate, shape.hidden, &layer.intermediate);
+    }
+    if (shape.prefixes > 0) {
+      matrix(at + "attention.prefix.key", shape.prefixes, shape.hidden, &layer.prefix_key);
+      matrix(at + "attention.prefix.value", shape.prefixes, shape.hidden, &layer.prefix_value);
+    }
   }
   linear("lm_head.dense", shape.hidden, shape.hidden, &r.head_dense);
   norm("lm_head.layer_norm", &r.head_norm);
