@@ -34,7 +34,11 @@
       'sources': ['<@(core)', '<@(cpu)', '<@(addon)'],
       'conditions': [
         ['target_arch=="x64"', {'dependencies': ['zest_avx2', 'zest_avx512']}],
-        ['OS=="linux"', {'ldflags': ['-pthread', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections', '-s']}],
+        ['OS=="linux"', {
+          'ldflags': [
+            '-pthread', '-Wl,--version-script=<(module_root_dir)/native/addon/exports.map', '-Wl,--gc-sections', '-s',
+          ],
+        }],
       ],
     },
   ],

@@ -21,5 +21,6 @@ target_link_libraries(zest PRIVATE ${zest_libraries} ${CMAKE_JS_LIB})
 if(APPLE)
   target_link_options(zest PRIVATE -undefined dynamic_lookup -Wl,-dead_strip)
 else()
-  target_link_options(zest PRIVATE -Wl,--exclude-libs,ALL -Wl,--gc-sections $<$<CONFIG:Release>:-s>)
+  target_link_options(zest PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/native/addon/exports.map -Wl,--gc-sections
+    $<$<CONFIG:Release>:-s>)
 endif()

@@ -56,7 +56,10 @@ const withCompiler = async () => {
   };
   await Promise.all(Array.from({ length: cores }, worker));
   mkdirSync(dirname(addon), { recursive: true });
-  const link = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : ['-Wl,--gc-sections', '-s'];
+  const link =
+    process.platform === 'darwin'
+      ? ['-undefined', 'dynamic_lookup']
+      : ['-Wl,--version-script=native/addon/exports.map', '-Wl,--gc-sections', '-s'];
   await compile(compiler, ['-shared', '-pthread', ...objects, ...link, '-o', addon]);
 };
 
