@@ -115,11 +115,7 @@ export interface Objective<B> {
   /** Set by the optimizer or the caller before the first step. */
   directions: Directions;
   /** The loss at each point; θ is only read. With `atVersion`, an error if θ has moved on. */
-  evaluate(
-    batch: B,
-    points: readonly Point[],
-    options?: CallOptions & { atVersion?: bigint },
-  ): Promise<Float64Array>;
+  evaluate(batch: B, points: readonly Point[], options?: CallOptions & { atVersion?: bigint }): Promise<Float64Array>;
   /** Per point, the loss of each sequence. */
   sequenceLosses?(batch: B, points: readonly Point[], options?: CallOptions): Promise<Float64Array[]>;
   apply(update: Update, options?: CallOptions): Promise<void>;

@@ -1,0 +1,109 @@
+import { inspect } from 'node:util';
+import { rangeError, typeError } from './errors.ts';
+import type { NativeDirections, NativePoints, NativeUpdate } from './native.ts';
+import type { Directions, Perturbation, Point, Update } from './objective.ts';
+
+// Checked values of the public types in the shape of the native contract.
+
+/** User streams are below it; the rest is the engine's. */
+const STREAMS = 2n ** 63n;
+const SEEDS = 2n ** 64n;
+/** core/parameters.h */
+const MOST_RANK = 64;
+/** core/direction.h Law */
+const LAWS = ['gaussian', 'sphere', 'rademacher'];
+
+const show = (value: unknown): string => inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
+
+/** A stream. Throws ERR_ZEST_STREAM; `name` is the argument it came in. */
+export const checkedStream = (value: unknown, name: string): bigint => {
+  if (typeof value !== 'bigint') throw typeError('ERR_ZEST_STREAM', `${name} is ${show(value)}; expected a bigint`);
+  if (value >= 0n && value < STREAMS) return value;
+  throw rangeError('ERR_ZEST_STREAM', `${name} is ${value}; expected 0 ≤ stream < 2^63`);
+};
+
+/** A seed as a bigint. Throws ERR_ZEST_DIRECTIONS. */
+export const checkedSeed = (value: unknown): bigint => {
+  if (typeof value === 'bigint' && value >= 0n && value < SEEDS) return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw rangeError(
+    'ERR_ZEST_DIRECTIONS',
+    `seed is ${show(value)}; expected a whole number from 0, safe or a bigint below 2^64`,
+  );
+};
+
+/** Throws ERR_ZEST_DIRECTIONS for a seed or a law that is none. */
+export const nativeDirections = (directions: Directions): NativeDirections => {
+  if (typeof directions !== 'object' || directions === null) {
+    throw typeError('ERR_ZEST_DIRECTIONS', `directions is ${show(directions)}; expected { seed, law }`);
+  }
+  const { law } = directions;
+  const seed = checkedSeed(directions.seed);
+  const index = LAWS.indexOf(law as string);
+  if (index >= 0) return { seed, law: index, rank: 0 };
+  const rank = typeof law === 'object' && law !== null ? law.lowRank : undefined;
+  if (rank === undefined) {
+    throw typeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected ${LAWS.join(', ')} or { lowRank }`);
+  }
+  if (!Number.isSafeInteger(rank) || rank < 1 || rank > MOST_RANK) {
+    throw rangeError(
+      'ERR_ZEST_DIRECTIONS',
+      `law.lowRank is ${show(rank)}; expected a whole number from 1 to ${MOST_RANK}`,
+    );
+  }
+  return { seed, law: LAWS.length, rank };
+};
+
+/** The terms of a point, scales rounded to float32. Throws ERR_ZEST_POINT or ERR_ZEST_STREAM. */
+export const checkedTerms = (point: Point, name: string): Perturbation[] =>
+  Array.from(Array.isArray(point) ? point : [point], (term, i) => {
+    if (typeof term !== 'object' || term === null) {
+      throw typeError('ERR_ZEST_POINT', `${name} is ${show(point)}; expected { stream, scale } or an array of them`);
+    }
+    const place = Array.isArray(point) ? `${name}[${i}]` : name;
+    const scale = typeof term.scale === 'number' ? Math.fround(term.scale) : Number.NaN;
+    if (!Number.isFinite(scale)) {
+      throw rangeError(
+        'ERR_ZEST_POINT',
+        `${place}.scale is ${show(term.scale)}; expected a number that float32 can hold`,
+      );
+    }
+    return { stream: checkedStream(term.stream, `${place}.stream`), scale };
+  });
+
+/** The terms of every point. Throws as {@link checkedTerms} does. */
+export const checkedPoints = (points: readonly Point[]): Perturbation[][] => {
+  if (!Array.isArray(points))
+    throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
+  return Array.from(points, (point, p) => checkedTerms(point, `points[${p}]`));
+};
+
+/** Points as the engine takes them. */
+export const nativePoints = (points: readonly (readonly Perturbation[])[]): NativePoints => {
+  const termStarts = new Int32Array(points.length + 1);
+  for (const [p, { length }] of points.entries()) termStarts[p + 1] = (termStarts[p] as number) + length;
+  const terms = points.flat();
+  return {
+    termStarts,
+    streams: BigUint64Array.from(terms, ({ stream }) => stream),
+    scales: Float32Array.from(terms, ({ scale }) => scale),
+  };
+};
+
+/** Throws ERR_ZEST_UPDATE for values that float32 cannot hold, ERR_ZEST_STREAM for a stream out of range. */
+export const nativeUpdate = (update: Update): NativeUpdate => {
+  if (typeof update !== 'object' || update === null || !Array.isArray(update.terms)) {
+    throw typeError('ERR_ZEST_UPDATE', `update is ${show(update)}; expected { decay, terms }`);
+  }
+  const float32 = (value: unknown, name: string): number => {
+    const rounded = typeof value === 'number' ? Math.fround(value) : Number.NaN;
+    if (Number.isFinite(rounded)) return rounded;
+    throw rangeError('ERR_ZEST_UPDATE', `${name} is ${show(value)}; expected a number that float32 can hold`);
+  };
+  const terms: Update['terms'] = update.terms;
+  return {
+    decay: float32(update.decay, 'update.decay'),
+    streams: BigUint64Array.from(terms, (term, i) => checkedStream(term?.stream, `update.terms[${i}].stream`)),
+    coefficients: Float32Array.from(terms, (term, i) => float32(term?.coefficient, `update.terms[${i}].coefficient`)),
+  };
+};

@@ -1,0 +1,26 @@
+import { throwIfAborted } from '../abort.ts';
+import { ZestError } from '../errors.ts';
+import { type NativeAbort, native } from '../native.ts';
+
+/**
+ * Runs a call of the engine, which a signal may stop: the promise then rejects with `signal.reason`. Errors of the
+ * engine become ZestErrors whose stack leads to the caller.
+ */
+export const callEngine = async <T>(
+  signal: AbortSignal | undefined,
+  call: (abort: NativeAbort) => Promise<T>,
+): Promise<T> => {
+  throwIfAborted(signal);
+  const abort = native().createAbort();
+  const stop = () => abort.abort();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    return await call(abort);
+  } catch (error) {
+    if (!(error instanceof ZestError)) throw error;
+    if (signal?.aborted && error.code === 'ERR_ZEST_ABORTED') throw signal.reason;
+    throw new ZestError(error.code, error.message);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+};

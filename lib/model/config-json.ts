@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ZestError } from '../errors.ts';
+import { FAMILIES, type Family } from './families.ts';
+
+/** core/model.h Activation, by the names that transformers gives. */
+const ACTIVATIONS: Readonly<Record<string, number>> = {
+  ...{ gelu: 0, gelu_new: 1, gelu_pytorch_tanh: 1, quick_gelu: 2, relu: 3, silu: 4, swish: 4, tanh: 5 },
+};
+
+/** What a config.json says of an encoder; keys that it leaves out have transformers' defaults. */
+export interface EncoderConfig {
+  file: string;
+  /** The whole object, as read. */
+  json: Readonly<Record<string, unknown>>;
+  modelType: string;
+  family: Family;
+  hidden: number;
+  layers: number;
+  heads: number;
+  intermediate: number;
+  vocabulary: number;
+  positions: number;
+  segments: number;
+  normEpsilon: number;
+  /** core/model.h Activation */
+  activation: number;
+  paddingId: number | undefined;
+  tied: boolean;
+  initializerRange: number;
+  /** The class that wrote the checkpoint, e.g. RobertaForMaskedLM. */
+  architecture: string | undefined;
+}
+
+/**
+ * Reads and checks a folder's config.json. Throws ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON for what is no valid
+ * configuration, ERR_ZEST_FAMILY for an unknown model_type, ERR_ZEST_UNSUPPORTED for what the engine does not compute.
+ */
+export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> => {
+  const file = join(folder, 'config.json');
+  const bad = (what: string, cause?: unknown) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`, { cause });
+  const text = await readFile(file, 'utf8').catch((cause) => {
+    throw new ZestError('ERR_ZEST_FILE', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  });
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw bad(`not JSON: ${(cause as Error).message}`, cause);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw bad('expected a JSON object');
+
+  const value = (key: string, absent: unknown) => json[key] ?? absent;
+  const count = (key: string, absent?: number): number => {
+    const given = value(key, absent);
+    if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) < 2 ** 31) return given as number;
+    throw bad(`${key} is ${JSON.stringify(given)}; expected a whole number ≥ 1`);
+  };
+  const positive = (key: string, absent: number): number => {
+    const given = value(key, absent);
+    if (typeof given === 'number' && given > 0 && Number.isFinite(given)) return given;
+    throw bad(`${key} is ${JSON.stringify(given)}; expected a number > 0`);
+  };
+  const flag = (key: string, absent: boolean): boolean => {
+    const given = value(key, absent);
+    if (typeof given === 'boolean') return given;
+    throw bad(`${key} is ${JSON.stringify(given)}; expected true or false`);
+  };
+
+  const modelType = json.model_type;
+  const family = typeof modelType === 'string' && Object.hasOwn(FAMILIES, modelType) ? FAMILIES[modelType] : undefined;
+  if (typeof modelType !== 'string' || !family) {
+    const known = Object.keys(FAMILIES).join(', ');
+    throw new ZestError('ERR_ZEST_FAMILY', `${file}: model_type is ${JSON.stringify(modelType)}; known: ${known}`);
+  }
+  const unsupported = (key: string, expected: string) =>
+    new ZestError(
+      'ERR_ZEST_UNSUPPORTED',
+      `${file}: ${key} is ${JSON.stringify(json[key])}; this version takes ${expected}`,
+    );
+  if (flag('is_decoder', false)) throw unsupported('is_decoder', 'false only');
+  if (flag('add_cross_attention', false)) throw unsupported('add_cross_attention', 'false only');
+  if (value('position_embedding_type', 'absolute') !== 'absolute') {
+    throw unsupported('position_embedding_type', '"absolute" only');
+  }
+  const activationName = value('hidden_act', 'gelu') as string;
+  if (!Object.hasOwn(ACTIVATIONS, activationName)) {
+    throw unsupported('hidden_act', Object.keys(ACTIVATIONS).join(', '));
+  }
+
+  const hidden = count('hidden_size');
+  const heads = count('num_attention_heads');
+  if (hidden % heads !== 0) throw bad(`hidden_size ${hidden} is not a multiple of num_attention_heads ${heads}`);
+  const vocabulary = count('vocab_size');
+  const paddingId = json.pad_token_id === undefined ? family.paddingId : json.pad_token_id;
+  const isToken = Number.isSafeInteger(paddingId) && (paddingId as number) >= 0 && (paddingId as number) < vocabulary;
+  if (!isToken && (paddingId !== null || family.positionsFollowPadding)) {
+    throw bad(`pad_token_id is ${JSON.stringify(paddingId)}; expected a token id below vocab_size ${vocabulary}`);
+  }
+  const positions = count('max_position_embeddings', 512);
+  if (family.positionsFollowPadding && positions <= (paddingId as number) + 1) {
+    throw bad(`max_position_embeddings is ${positions}, which leaves no position after pad_token_id ${paddingId}`);
+  }
+  const architectures = Array.isArray(json.architectures) ? json.architectures : [];
+  return {
+    file,
+    json,
+    modelType,
+    family,
+    hidden,
+    layers: count('num_hidden_layers'),
+    heads,
+    intermediate: count('intermediate_size'),
+    vocabulary,
+    positions,
+    segments: count('type_vocab_size', 2),
+    normEpsilon: positive('layer_norm_eps', 1e-12),
+    activation: ACTIVATIONS[activationName] as number,
+    paddingId: isToken ? (paddingId as number) : undefined,
+    tied: flag('tie_word_embeddings', true),
+    initializerRange: json.initializer_range === 0 ? 0.02 : positive('initializer_range', 0.02),
+    architecture: typeof architectures[0] === 'string' ? architectures[0] : undefined,
+  };
+};

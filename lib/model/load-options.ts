@@ -1,0 +1,81 @@
+import { inspect } from 'node:util';
+import { rangeError, typeError, ZestError } from '../errors.ts';
+import { native, type Shortcuts } from '../native.ts';
+import type { CallOptions, Directions } from '../objective.ts';
+import type { HeadOption } from './head.ts';
+import type { Trainable } from './trainable.ts';
+
+/** Options of {@link Model.load}. */
+export interface LoadOptions extends CallOptions {
+  /** Default `auto`, which is `cpu` in this version. An explicit `cuda` never falls back. */
+  device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+  /** Of the weights in memory and as saved. Default `float32`. */
+  dtype?: 'float32' | 'bfloat16';
+  /** Default: ZEST_THREADS, or else the cores that the process may use. */
+  threads?: number;
+  /** Default { seed: 0, law: 'gaussian' }. */
+  directions?: Partial<Directions>;
+  /** Default `all`. */
+  trainable?: Trainable;
+  /** Default: what the checkpoint has. `{ classes, seed }` makes a new classifier; seed 0 by default. */
+  head?: HeadOption;
+  /** Shortcuts of the forward evaluation to switch off, for tests and benchmarks: the bits stay. Default: all on. */
+  shortcuts?: Partial<Shortcuts>;
+  /** Told now and then how many bytes of the weights of how many have been read. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+const SHORTCUTS: Shortcuts = {
+  packSequences: true,
+  labelledPositionsOnly: true,
+  scoredWordsOnly: true,
+  lastLayerAtLabels: true,
+  gatherEmbeddings: true,
+  shareNoise: true,
+  fusePerturbation: true,
+};
+
+const MOST_THREADS = 1024;
+
+/** The device to use. Throws ERR_ZEST_OPTION for no device's name, ERR_ZEST_DEVICE for one that is not there. */
+export const chooseDevice = (device: unknown = 'auto'): 'cpu' => {
+  if (device === 'auto' || device === 'cpu') return 'cpu';
+  if (typeof device === 'string' && /^cuda(:\d+)?$/.test(device)) {
+    throw new ZestError(
+      'ERR_ZEST_DEVICE',
+      `device is '${device}', but this build has no CUDA backend; use 'cpu' or 'auto'`,
+    );
+  }
+  throw rangeError('ERR_ZEST_OPTION', `device is ${inspect(device)}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'`);
+};
+
+/** How many threads the engine uses. Throws ERR_ZEST_THREADS. */
+export const chooseThreads = (threads: unknown): number => {
+  const [value, name] =
+    threads !== undefined
+      ? [threads, 'threads']
+      : [Number(process.env.ZEST_THREADS || native().cores()), 'ZEST_THREADS'];
+  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MOST_THREADS)
+    return value as number;
+  const given = threads !== undefined ? inspect(value) : `'${process.env.ZEST_THREADS}'`;
+  throw rangeError('ERR_ZEST_THREADS', `${name} is ${given}; expected a whole number from 1 to ${MOST_THREADS}`);
+};
+
+/** core/model.h StorageType. Throws ERR_ZEST_OPTION. */
+export const storageType = (dtype: unknown): number => {
+  const index = ['float32', 'bfloat16'].indexOf(dtype as string);
+  if (index >= 0) return index;
+  throw rangeError('ERR_ZEST_OPTION', `dtype is ${inspect(dtype)}; expected 'float32' or 'bfloat16'`);
+};
+
+/** All shortcuts, some switched off. Throws ERR_ZEST_OPTION for an unknown one. */
+export const chooseShortcuts = (shortcuts: Partial<Shortcuts> = {}): Shortcuts => {
+  for (const [key, value] of Object.entries(shortcuts)) {
+    if (Object.hasOwn(SHORTCUTS, key) && typeof value === 'boolean') continue;
+    throw typeError(
+      'ERR_ZEST_OPTION',
+      `shortcuts.${key} is ${inspect(value)}; expected true or false for one of ${Object.keys(SHORTCUTS)}`,
+    );
+  }
+  return { ...SHORTCUTS, ...shortcuts };
+};

@@ -1,0 +1,95 @@
+import type { NativeLayer, NativeLinear, NativeModelSpec } from '../native.ts';
+import type { EncoderConfig } from './config-json.ts';
+import type { Head } from './head.ts';
+
+/** The roles of a NativeModelSpec: indexes of parameters. */
+export type Roles = Pick<
+  NativeModelSpec,
+  | 'wordEmbeddings'
+  | 'positionEmbeddings'
+  | 'segmentEmbeddings'
+  | 'embeddingNorm'
+  | 'layers'
+  | 'headDense'
+  | 'headNorm'
+  | 'headOutput'
+>;
+
+/** What a parameter that the loss reads is. */
+export interface Role {
+  /** Added, not multiplied with: of a linear layer or a norm. */
+  isBias: boolean;
+  isNorm: boolean;
+  /** After the encoder, and not shared with it. */
+  isHead: boolean;
+}
+
+const NONE: NativeLinear = { weight: -1, bias: -1 };
+
+/**
+ * The parameters in their roles, each found by `find` under its name in transformers and with the shape that the
+ * configuration asks for, and what each of them is.
+ */
+export const assignRoles = (
+  config: EncoderConfig,
+  head: { kind: Head['kind']; outputs: number; hasDecoderBias: boolean },
+  find: (name: string, shape: readonly number[]) => number,
+): { roles: Roles; read: Map<number, Role> } => {
+  const { hidden, intermediate, vocabulary } = config;
+  const { prefix, languageModel, classifier } = config.family;
+  const read = new Map<number, Role>();
+  const use = (name: string, shape: readonly number[], role: Partial<Role>): number => {
+    const index = find(name, shape);
+    // The first use counts: word embeddings that a decoder shares are no head.
+    if (!read.has(index)) read.set(index, { isBias: false, isNorm: false, isHead: false, ...role });
+    return index;
+  };
+  const matrix = (name: string, rows: number, role: Partial<Role> = {}) => use(`${name}.weight`, [rows, hidden], role);
+  const linear = (name: string, rows: number, columns: number, role: Partial<Role> = {}): NativeLinear => ({
+    weight: use(`${name}.weight`, [rows, columns], role),
+    bias: use(`${name}.bias`, [rows], { ...role, isBias: true }),
+  });
+  const norm = (name: string, role: Partial<Role> = {}): NativeLinear => ({
+    weight: use(`${name}.weight`, [hidden], { ...role, isNorm: true }),
+    bias: use(`${name}.bias`, [hidden], { ...role, isNorm: true, isBias: true }),
+  });
+  const layer = (name: string): NativeLayer => ({
+    query: linear(`${name}.attention.self.query`, hidden, hidden),
+    key: linear(`${name}.attention.self.key`, hidden, hidden),
+    value: linear(`${name}.attention.self.value`, hidden, hidden),
+    attentionOutput: linear(`${name}.attention.output.dense`, hidden, hidden),
+    attentionNorm: norm(`${name}.attention.output.LayerNorm`),
+    intermediate: linear(`${name}.intermediate.dense`, intermediate, hidden),
+    output: linear(`${name}.output.dense`, hidden, intermediate),
+    outputNorm: norm(`${name}.output.LayerNorm`),
+  });
+
+  const wordEmbeddings = matrix(`${prefix}embeddings.word_embeddings`, vocabulary);
+  const encoder = {
+    wordEmbeddings,
+    positionEmbeddings: matrix(`${prefix}embeddings.position_embeddings`, config.positions),
+    segmentEmbeddings: matrix(`${prefix}embeddings.token_type_embeddings`, config.segments),
+    embeddingNorm: norm(`${prefix}embeddings.LayerNorm`),
+    layers: Array.from({ length: config.layers }, (_, i) => layer(`${prefix}encoder.layer.${i}`)),
+  };
+  const isHead = true;
+  if (head.kind === 'classifier') {
+    const headOutput = linear(classifier.output, head.outputs, hidden, { isHead });
+    return {
+      roles: {
+        ...encoder,
+        headDense: linear(classifier.dense, hidden, hidden, { isHead }),
+        headNorm: NONE,
+        headOutput,
+      },
+      read,
+    };
+  }
+  const bias = head.hasDecoderBias ? `${languageModel.decoder}.bias` : languageModel.bias;
+  const headOutput = {
+    weight: config.tied ? wordEmbeddings : matrix(languageModel.decoder, vocabulary, { isHead }),
+    bias: use(bias, [vocabulary], { isHead, isBias: true }),
+  };
+  const headDense = linear(languageModel.dense, hidden, hidden, { isHead });
+  return { roles: { ...encoder, headDense, headNorm: norm(languageModel.norm, { isHead }), headOutput }, read };
+};

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ZestError } from '../errors.ts';
+import type { NativeEngine } from '../native.ts';
+import type { EncoderConfig } from './config-json.ts';
+import type { Description } from './description.ts';
+import { architectureHead } from './head.ts';
+import { safetensorsHeader } from './safetensors.ts';
+
+/** Files beside the weights that a tokenizer may consist of. */
+const TOKENIZER_FILES = [
+  ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
+  ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model'],
+];
+
+const CLASS_SUFFIX = { languageModel: 'ForMaskedLM', classifier: 'ForSequenceClassification' };
+
+/** What a model was loaded from, and what it is saved as. */
+export interface Origin {
+  folder: string;
+  config: EncoderConfig;
+  description: Description;
+  dtype: 'float32' | 'bfloat16';
+}
+
+/** Writes a file through a temporary one beside it: its name holds the old content or the new, never a part. */
+const replaceFile = async (file: string, write: (temporary: string) => Promise<void>): Promise<void> => {
+  const temporary = `${file}.${randomUUID()}.partial`;
+  try {
+    await write(temporary);
+    await rename(temporary, file);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+};
+
+const flush = async (path: string): Promise<void> => {
+  const handle = await open(path);
+  await handle.sync().finally(() => handle.close());
+};
+
+/** The configuration with which transformers loads the weights as they are saved. */
+const savedConfig = ({ config, description: { head }, dtype }: Origin): Record<string, unknown> => {
+  const { json, family } = config;
+  const typeKeys = ['dtype', 'torch_dtype'].filter((key) => key in json);
+  const saved: Record<string, unknown> = { ...json };
+  for (const key of typeKeys.length > 0 ? typeKeys : ['dtype']) saved[key] = dtype;
+  if (architectureHead(config) !== head.kind) saved.architectures = [family.architecture + CLASS_SUFFIX[head.kind]];
+  if (head.kind === 'classifier' && head.initialize) {
+    const labels = Array.from({ length: head.initialize.classes }, (_, label) => `LABEL_${label}`);
+    saved.num_labels = labels.length;
+    saved.id2label = { ...labels };
+    saved.label2id = Object.fromEntries(labels.map((name, label) => [name, label]));
+  }
+  return saved;
+};
+
+/**
+ * Saves the weights as model.safetensors under the checkpoint's names, with config.json and the tokenizer's files, so
+ * that transformers loads the folder. The weights come last; each file is replaced at once, so that the folder it was
+ * loaded from may be given. Throws ERR_ZEST_FILE.
+ */
+export const saveModel = async (folder: string, engine: NativeEngine, origin: Origin): Promise<void> => {
+  const { spec, shapes } = origin.description;
+  const dtype = origin.dtype === 'float32' ? 'F32' : 'BF16';
+  const tensors = spec.parameters.map(({ name }, index) => ({ name, dtype, shape: shapes[index] ?? [] }) as const);
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const name of TOKENIZER_FILES) {
+      const source = join(origin.folder, name);
+      if (!existsSync(source)) continue;
+      await replaceFile(join(folder, name), (temporary) => copyFile(source, temporary));
+    }
+    const json = `${JSON.stringify(savedConfig(origin), null, 2)}\n`;
+    await replaceFile(join(folder, 'config.json'), async (temporary) => {
+      await writeFile(temporary, json);
+      await flush(temporary);
+    });
+    await replaceFile(join(folder, 'model.safetensors'), (temporary) =>
+      engine.writeFile(temporary, safetensorsHeader(tensors), Int32Array.from(tensors.keys())),
+    );
+    await flush(folder);
+  } catch (cause) {
+    if (cause instanceof ZestError) throw cause;
+    throw new ZestError('ERR_ZEST_FILE', `${folder}: the model cannot be saved: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+};

@@ -1,0 +1,37 @@
+import { checkedSeed, checkedStream } from './directions.ts';
+import { rangeError } from './errors.ts';
+import { native } from './native.ts';
+
+export interface NoiseOptions {
+  /** A safe integer ≥ 0 or a bigint below 2⁶⁴. */
+  seed: bigint | number;
+  /** Below 2⁶³. */
+  stream: bigint;
+  /** Address of the first value, a safe integer ≥ 0. */
+  offset: number;
+  /** How many values, at most 2³⁰. */
+  length: number;
+  /** Default `gaussian`. */
+  law?: 'gaussian' | 'rademacher';
+}
+
+const MOST_VALUES = 2 ** 30;
+const LAWS = { gaussian: 0, rademacher: 2 };
+
+/**
+ * Values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream: N(0, 1), or ±1.
+ * Throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM, ERR_ZEST_ARGUMENT (offset, length).
+ */
+export const noise = (options: NoiseOptions): Float32Array => {
+  const { seed, stream, offset, length, law = 'gaussian' } = options ?? {};
+  if (!Object.hasOwn(LAWS, law)) {
+    throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${JSON.stringify(law)}; expected gaussian or rademacher`);
+  }
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw rangeError('ERR_ZEST_ARGUMENT', `offset is ${offset}; expected a whole number ≥ 0`);
+  }
+  if (!Number.isSafeInteger(length) || length < 0 || length > MOST_VALUES) {
+    throw rangeError('ERR_ZEST_ARGUMENT', `length is ${length}; expected a whole number from 0 to 2^30`);
+  }
+  return native().noise(checkedSeed(seed), checkedStream(stream, 'stream'), BigInt(offset), length, LAWS[law]);
+};

@@ -1,0 +1,118 @@
+import { throwIfAborted } from './abort.ts';
+import { checkedPoints, nativeDirections, nativeUpdate } from './directions.ts';
+import { rangeError, typeError, ZestError } from './errors.ts';
+import { native } from './native.ts';
+import type { Directions, Objective, Perturbation } from './objective.ts';
+
+/** A function of a vector as an objective. */
+export interface VectorObjective extends Objective<void> {
+  /** θ: the vector itself, in float64, which only `apply` changes. */
+  readonly x: Float64Array;
+}
+
+const checkedStart = (x0: ArrayLike<number>): Float64Array => {
+  const x = Float64Array.from(x0 ?? []);
+  if (x.length === 0) throw typeError('ERR_ZEST_ARGUMENT', 'x0 is empty; expected an array of numbers');
+  const bad = x.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw rangeError('ERR_ZEST_ARGUMENT', `x0[${bad}] is ${x0[bad]}; expected a finite number`);
+  return x;
+};
+
+/**
+ * Makes an objective of a function of a vector, synchronous or not. Everything is computed in float64 from float32
+ * directions: a point is x + Σ float32(scale)·v(stream), and an update
+ * g = decay·x; g += coefficientᵢ·v(streamᵢ) in order; x −= g. The noise is that of a model whose only parameter is one
+ * vector, so that `lowRank` directions are Gaussian.
+ *
+ * `f` gets a vector of its own at each call. Calls take effect in call order, one evaluation at a time. Rejects with
+ * ERR_ZEST_LOSS_NOT_FINITE naming the stream, ERR_ZEST_VERSION, or what `f` throws.
+ */
+export const vectorObjective = (
+  f: (x: Float64Array) => number | Promise<number>,
+  x0: ArrayLike<number>,
+  options: { directions?: Partial<Directions> } = {},
+): VectorObjective => {
+  if (typeof f !== 'function')
+    throw typeError('ERR_ZEST_ARGUMENT', `f is a ${typeof f}; expected a function of a vector`);
+  const x = checkedStart(x0);
+  let version = 0n;
+  let previous: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
+    const result = previous.then(call);
+    previous = result.catch(() => {});
+    return result;
+  };
+
+  const lossAt = async (
+    point: readonly Perturbation[],
+    direction: (stream: bigint) => Float32Array,
+  ): Promise<number> => {
+    const at = x.slice();
+    for (const { stream, scale } of point) {
+      const v = direction(stream);
+      for (let j = 0; j < at.length; j++) at[j] = (at[j] as number) + scale * (v[j] as number);
+    }
+    const loss = await f(at);
+    if (typeof loss !== 'number')
+      throw typeError('ERR_ZEST_ARGUMENT', `f returned a ${typeof loss}; expected a number`);
+    if (Number.isFinite(loss)) return loss;
+    const where = point[0] ? `the point of stream ${point[0].stream}` : 'x itself';
+    throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${loss}; x is unchanged`);
+  };
+
+  const objective: VectorObjective = {
+    x,
+    dimension: x.length,
+    get version() {
+      return version;
+    },
+    directions: { seed: 0, law: 'gaussian', ...options.directions },
+
+    async evaluate(_, points, { signal, atVersion } = {}) {
+      throwIfAborted(signal);
+      const terms = checkedPoints(points);
+      const direction = drawer(objective.directions, x.length);
+      return inTurn(async () => {
+        if (atVersion !== undefined && atVersion !== version) {
+          const message = `the evaluation was asked for at version ${atVersion}, but x is at version ${version}`;
+          throw new ZestError('ERR_ZEST_VERSION', message);
+        }
+        const losses = new Float64Array(terms.length);
+        for (const [p, point] of terms.entries()) {
+          throwIfAborted(signal);
+          losses[p] = await lossAt(point, direction);
+        }
+        return losses;
+      });
+    },
+
+    async apply(update, { signal } = {}) {
+      throwIfAborted(signal);
+      const { decay, streams, coefficients } = nativeUpdate(update);
+      const direction = drawer(objective.directions, x.length);
+      return inTurn(async () => {
+        throwIfAborted(signal);
+        const g = x.map((value) => decay * value);
+        for (const [i, stream] of streams.entries()) {
+          const v = direction(stream);
+          const a = coefficients[i] as number;
+          for (let j = 0; j < g.length; j++) g[j] = (g[j] as number) + a * (v[j] as number);
+        }
+        for (let j = 0; j < g.length; j++) x[j] = (x[j] as number) - (g[j] as number);
+        version++;
+      });
+    },
+  };
+  nativeDirections(objective.directions);
+  return objective;
+};
+
+/** v(stream) of a vector under checked directions; the last one is kept, since points come in pairs. */
+const drawer = (directions: Directions, length: number): ((stream: bigint) => Float32Array) => {
+  const checked = nativeDirections(directions);
+  let last: { stream: bigint; v: Float32Array } | undefined;
+  return (stream) => {
+    if (last?.stream !== stream) last = { stream, v: native().vectorDirection(checked, stream, length) };
+    return last.v;
+  };
+};
