@@ -1,0 +1,145 @@
+import { inspect } from 'node:util';
+import { type ErrorCode, rangeError, typeError } from './errors.ts';
+import { type NativeEstimatorOptions, native } from './native.ts';
+import type { EstimatorOptions, StepResult, Tilt } from './objective.ts';
+
+// The names behind the numbers of core/estimators.h, in its order.
+const ESTIMATORS = ['naive', 'biasCorrected', 'beale', 'jackknife'];
+const SIDES = ['two', 'one'];
+const NORMALIZATIONS = ['none', 'sigma', 'norm'];
+const TILT_RULES = ['number', 'tau', 'effectiveSampleSize', 'klRadius'];
+
+const show = (value: unknown): string => inspect(value, { depth: 0 });
+
+/** The place of a name in a list of names. */
+const choose = (names: readonly string[], value: unknown, key: string, code: ErrorCode): number => {
+  const index = names.indexOf(value as string);
+  if (index < 0) throw rangeError(code, `${key} is ${show(value)}; expected ${names.join(', ')}`);
+  return index;
+};
+
+const number = (value: unknown, key: string, accepts: (x: number) => boolean, expected: string, code: ErrorCode) => {
+  if (typeof value !== 'number') throw typeError(code, `${key} is ${show(value)}; expected ${expected}`);
+  if (!Number.isFinite(value) || !accepts(value)) throw rangeError(code, `${key} is ${value}; expected ${expected}`);
+  return value;
+};
+
+const float64 = (values: unknown, name: string, code: ErrorCode): Float64Array => {
+  const length = typeof values === 'object' && values !== null && 'length' in values ? values.length : undefined;
+  if (!Number.isSafeInteger(length)) throw typeError(code, `${name} is ${show(values)}; expected an array of numbers`);
+  return Float64Array.from(values as ArrayLike<unknown>, (value, i) =>
+    number(value, `${name}[${i}]`, () => true, 'a finite number', code),
+  );
+};
+
+const tiltRule = (tilt: Tilt): Pick<NativeEstimatorOptions, 'tiltRule' | 'tiltValue'> => {
+  const code = 'ERR_ZEST_TILT';
+  const fromZero = (x: number) => x >= 0;
+  if (typeof tilt === 'number') {
+    return { tiltRule: 0, tiltValue: number(tilt, 'tilt', fromZero, 'a finite number ≥ 0', code) };
+  }
+  const entries = typeof tilt === 'object' && tilt !== null ? Object.entries(tilt) : [];
+  const [name = '', value] = entries[0] ?? [];
+  const rule = TILT_RULES.indexOf(name);
+  if (rule < 1 || entries.length !== 1) {
+    throw typeError(code, `tilt is ${show(tilt)}; expected a number, {tau}, {effectiveSampleSize} or {klRadius}`);
+  }
+  const isShare = name === 'effectiveSampleSize';
+  const accepts = isShare ? (x: number) => x > 0 && x <= 1 : fromZero;
+  const expected = isShare ? 'a share of the evaluations, above 0 and up to 1' : 'a finite number ≥ 0';
+  return { tiltRule: rule, tiltValue: number(value, `tilt.${name}`, accepts, expected, code) };
+};
+
+/**
+ * The options of the core's estimator for a step of k directions. An estimator that is a function counts as `naive`:
+ * the core then gives the tilt and the diagnostics, and {@link coefficients} calls the function.
+ *
+ * Throws a TypeError or RangeError as {@link coefficients} does for its options.
+ */
+export const nativeEstimatorOptions = (options: EstimatorOptions, directions: number): NativeEstimatorOptions => {
+  if (typeof options !== 'object' || options === null) {
+    throw typeError('ERR_ZEST_OPTION', `options is ${show(options)}; expected rho, tilt, estimator and sides`);
+  }
+  const { estimator, normalize = 'none', dimension = 1 } = options;
+  const isFunction = typeof estimator === 'function';
+  const isCount = (x: number) => Number.isSafeInteger(x) && x >= 1;
+  const settings = {
+    rho: number(options.rho, 'rho', (x) => x > 0, 'a finite number above 0', 'ERR_ZEST_RHO'),
+    ...tiltRule(options.tilt),
+    estimator: isFunction ? 0 : choose(ESTIMATORS, estimator, 'estimator', 'ERR_ZEST_ESTIMATOR'),
+    sides: choose(SIDES, options.sides, 'sides', 'ERR_ZEST_OPTION'),
+    normalize: choose(NORMALIZATIONS, normalize, 'normalize', 'ERR_ZEST_OPTION'),
+    dimension: number(dimension, 'dimension', isCount, 'a whole number of parameters ≥ 1', 'ERR_ZEST_OPTION'),
+  };
+  if (options.sides === 'one' && settings.estimator !== 0) {
+    throw rangeError('ERR_ZEST_ESTIMATOR', `estimator is ${show(estimator)}; expected naive, the one for sides 'one'`);
+  }
+  if (options.sides === 'one' && directions === 1) {
+    throw rangeError('ERR_ZEST_ESTIMATOR', `sides 'one' needs at least 2 directions, got 1`);
+  }
+  return settings;
+};
+
+/** ‖c‖·√d */
+const gradientNorm = (c: Float64Array, dimension: number): number =>
+  c.reduce((norm, x) => Math.hypot(norm, x), 0) * Math.sqrt(dimension);
+
+/** What the core does with its own coefficients; where the unit is 0, as σ of equal losses is, they stay. */
+const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstimatorOptions): Float64Array => {
+  let unit = 1;
+  if (settings.normalize === NORMALIZATIONS.indexOf('sigma')) {
+    // τ = t·σ, so that σ is the τ of t = 1.
+    unit = native().coefficients(losses, { ...settings, tiltRule: 0, tiltValue: 1, normalize: 0 }).tau / settings.rho;
+  } else if (settings.normalize === NORMALIZATIONS.indexOf('norm')) {
+    unit = gradientNorm(c, settings.dimension);
+  }
+  return unit === 0 ? c : c.map((x) => x / unit);
+};
+
+/**
+ * Turns the losses of a step into the coefficients c of its directions, of G = Σ cᵢ·v(streamᵢ), and the step's scalars.
+ * Pure; float64 throughout.
+ *
+ * With t the tilt, aᵢ = (exp(t·f⁺ᵢ) − exp(t·f⁻ᵢ))/(2tρ), Bᵢ = (exp(t·f⁺ᵢ) + exp(t·f⁻ᵢ))/2, bᵢ = Bᵢ/mean B and
+ * q = Σ(bᵢ − 1)²/(k − 1), two-sided:
+ * - `naive`: aᵢ/ΣB, the plug-in estimate of ∇F_t = E[a·v]/E[B]; bias O(1/k)
+ * - `biasCorrected`: naive·[1 − q/k + (bᵢ − 1)/(k − 1)] (ZEST, arXiv 2510.16157, Eq. 7, on direction pairs); O(1/k²)
+ * - `beale`: naive·[1 + (bᵢ − 1)/(k − 1)]/(1 + q/k) (Beale's ratio estimator), never flips a sign; O(1/k²)
+ * - `jackknife`: k·naive − ((k − 1)/k)·Σ leave-one-out (Quenouille's ratio estimator); O(1/k²)
+ *
+ * All are naive at k = 1 and n-SPSA at t = 0: exactly (f⁺ᵢ − f⁻ᵢ)/(2kρ). One-sided, with p = softmax(t·f):
+ * (pᵢ − 1/k)/(tρ)·k/(k − 1), which is the leave-one-out estimator at t = 0. An estimator that is a function is called
+ * with a copy of the losses once the tilt is known; its result is normalized like the others. Losses that are all equal
+ * give coefficients of 0 whatever `normalize` is.
+ *
+ * @param losses two-sided [f⁺₀, f⁻₀, f⁺₁, …], one-sided [f₀, f₁, …]
+ * @throws TypeError or RangeError with code ERR_ZEST_LOSSES (no array, not finite, none, or unpaired), ERR_ZEST_RHO,
+ * ERR_ZEST_TILT, ERR_ZEST_ESTIMATOR (unknown; one-sided with another than naive or a function, or with one direction;
+ * a function's result of the wrong length or not finite) or ERR_ZEST_OPTION (sides, normalize, dimension); ZestError
+ * with ERR_ZEST_LOSSES or ERR_ZEST_TILT where the losses lie so far apart that float64 cannot hold the result
+ */
+export const coefficients = (losses: ArrayLike<number>, options: EstimatorOptions): Omit<StepResult, 'update'> => {
+  const values = float64(losses, 'losses', 'ERR_ZEST_LOSSES');
+  const directions = options?.sides === 'one' ? values.length : values.length / 2;
+  const settings = nativeEstimatorOptions(options, directions);
+  if (directions === 0 || !Number.isInteger(directions)) {
+    const expected = options.sides === 'one' ? 'one a direction' : 'two a direction, f⁺ and f⁻';
+    throw rangeError('ERR_ZEST_LOSSES', `losses has ${values.length} values; expected ${expected}`);
+  }
+  if (typeof options.estimator !== 'function') return { losses: values, ...native().coefficients(values, settings) };
+
+  const core = native().coefficients(values, { ...settings, normalize: 0 });
+  const name = 'what the estimator returned';
+  const { rho, sides, estimator } = options;
+  const returned = float64(estimator(values.slice(), { rho, tilt: core.tilt, sides }), name, 'ERR_ZEST_ESTIMATOR');
+  if (returned.length !== directions) {
+    const message = `${name} has ${returned.length} values; expected ${directions}, one a direction`;
+    throw rangeError('ERR_ZEST_ESTIMATOR', message);
+  }
+  const c = normalized(returned, values, settings);
+  const [before, after] = [returned, c].map((x) => gradientNorm(x, settings.dimension)) as [number, number];
+  if (!Number.isFinite(before) || !Number.isFinite(after)) {
+    throw rangeError('ERR_ZEST_ESTIMATOR', `${name} is too large: its norm is beyond float64`);
+  }
+  return { losses: values, ...core, coefficients: c, gradientNorm: after };
+};
