@@ -1,4 +1,4 @@
-// npm run bench [-- --only forward,step,noise,apply,calls] [--repeats 9] [--quick] [--threads N] [--output FILE]
+// npm run bench [-- --only forward,step,noise,apply,calls] [--repeats 7] [--quick] [--threads N] [--output FILE]
 //
 // Ours and PyTorch in turn, in one run, on the same weights and token ids. Prints Markdown and writes everything as JSON.
 // Fails if the losses of the two sides differ by more than 1e-4.
@@ -31,7 +31,7 @@ const { values } = parseArgs({
 });
 const chosen = values.only?.split(',') ?? NAMES;
 const unknown = chosen.find((name) => !NAMES.includes(name));
-const repeats = Number(values.repeats ?? (values.quick ? 3 : 9));
+const repeats = Number(values.repeats ?? (values.quick ? 3 : 7));
 const threads = Number(values.threads ?? availableParallelism());
 if (unknown !== undefined || !(repeats >= 1) || !(threads >= 1)) {
   console.error(`--only takes some of ${NAMES.join(',')}; --repeats and --threads take a number of at least 1`);

@@ -25,13 +25,14 @@ export const forward = async (workloads, { repeats, quick, onRun }) => {
   const results = [];
   for (const shape of shapes) {
     const title = `forward, ${shape.model}, ${shape.sequences} × ${shape.length} tokens`;
+    await workloads.load(shape.model);
     const batch = await workloads.batch(shape);
-    const contestants = [];
     const reference = await workloads.peer.request('forward', {
       model: shape.model,
       batch: batch.theirs,
       head: 'everywhere',
     });
+    const contestants = [];
     let lossDifference = 0;
     for (const { name, work, shortcuts } of OURS) {
       const model = await workloads.load(shape.model, shortcuts);

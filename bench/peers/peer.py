@@ -109,14 +109,22 @@ class Peer:
                     parameter.data.add_(z, alpha=-coefficient)
         return result
 
-    def noise(self, length, law, seed):
+    def noise(self, length, calls, law, seed):
         torch.manual_seed(seed)
-        values, result = torch.empty(length), {}
+        values, result = torch.zeros(length), {}
         with timed(result):
-            if law == "gaussian":
-                values.normal_()
-            else:
-                values.bernoulli_(0.5).mul_(2).sub_(1)
+            for _ in range(calls):
+                if law == "gaussian":
+                    values.normal_()
+                else:
+                    values.bernoulli_(0.5).mul_(2).sub_(1)
+        return result
+
+    def normal(self, length, seed):
+        torch.manual_seed(seed)
+        result = {}
+        with timed(result):
+            torch.normal(mean=0, std=1, size=(length,))
         return result
 
 
