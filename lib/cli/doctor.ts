@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { chooseThreads } from '../model/load-options.ts';
 import { candidates, native } from '../native.ts';
 import { version } from '../version.ts';
 import { printJson, printLine } from './output.ts';
@@ -50,7 +51,7 @@ const examine = (): DoctorReport => {
   try {
     const binding = native();
     report.isa = binding.isa();
-    report.threads = binding.cores();
+    report.threads = chooseThreads(undefined);
     report.binary = candidates().find((path) => existsSync(path)) ?? null;
   } catch (error) {
     reason = (error as Error).message;

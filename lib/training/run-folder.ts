@@ -1,6 +1,5 @@
 import { access, appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { ZestError } from '../errors.ts';
 import { writeAtomic } from './files.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -51,6 +50,7 @@ export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise
   for (const part of [run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {
     await rm(part, { recursive: true, force: true });
   }
+  const { stringify } = await import('yaml');
   await writeAtomic(run.config, stringify(config));
 };
 

@@ -1,0 +1,178 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { Model } from '../../lib/model/model.ts';
+import { readTrajectory } from '../../lib/training/trajectory.ts';
+import { FILM, reviewConfig, reviewFolder } from '../training/film.ts';
+import { parseLines, start, zest } from './zest.ts';
+
+let folder: string;
+let file: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+  file = join(folder, 'run.yaml');
+  await writeFile(file, stringify(reviewConfig(folder, 'run')));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const output = (name: string) => join(folder, name);
+const readSummary = async (name: string) => JSON.parse(await readFile(join(output(name), 'summary.json'), 'utf8'));
+
+/** The run's log leads to the digest of its summary, and so do its last weights. */
+const expectWhole = async (name: string): Promise<void> => {
+  const { steps, digest } = await readSummary(name);
+  const { header, updates, tornBytes } = await readTrajectory(join(output(name), 'trajectory.zest'));
+  expect({ updates: updates.length, tornBytes }).toEqual({ updates: steps, tornBytes: 0 });
+  const { seed, law } = header.directions;
+  const model = await Model.load(FILM, { device: 'cpu', directions: { seed: BigInt(seed), law } });
+  for (const update of updates) await model.apply(update);
+  expect(await model.digest()).toBe(digest);
+  model.dispose();
+  const saved = await Model.load(join(output(name), 'checkpoints', 'last'), { device: 'cpu' });
+  expect(await saved.digest()).toBe(digest);
+  saved.dispose();
+};
+
+describe('zest train', () => {
+  it('prints an object a line for programs, and lines for people', async () => {
+    const { status, stdout, stderr } = await zest(['train', file, '--json', '--set', 'training.steps=4']);
+    expect(status).toBe(0);
+    const events = parseLines(stdout);
+    expect(events.map(({ kind }) => kind)).toEqual(
+      ['start', 'evaluation', 'checkpoint', 'step', 'step', 'evaluation'].concat(
+        events.slice(6).map(({ kind }) => kind as string),
+      ),
+    );
+    expect(events.filter(({ kind }) => kind === 'step')).toHaveLength(4);
+    expect(events.at(-1)).toEqual({ kind: 'done', output: output('run'), summary: await readSummary('run') });
+    expect(stderr).toContain(
+      'roberta, 3,448,064 parameters, 3,448,064 of them trained, on cpu; 40 training, 24 validation, 30 test examples',
+    );
+    expect(stderr).toMatch(/^step 0: validation accuracy \d+\.\d %, loss \d\.\d{4}$/m);
+    expect(stderr).toMatch(/^about \d+ s for 4 steps/m);
+    expect(stderr).toMatch(/^validation .* % → .* %, test .* % of 30$/m);
+    expect(stderr).toMatch(/^4 steps, 16 forwards, /m);
+    await expectWhole('run');
+  });
+
+  it('prints nothing on stdout without --json', async () => {
+    const { stdout, status } = await zest([
+      'train',
+      file,
+      '--set',
+      'training.steps=1',
+      '--set',
+      `output=${output('quiet')}`,
+    ]);
+    expect({ stdout, status }).toEqual({ stdout: '', status: 0 });
+  });
+
+  it('refuses a folder that holds a run, unless told to replace it', async () => {
+    const args = ['train', file, '--set', 'training.steps=1', '--set', `output=${output('twice')}`];
+    expect((await zest(args)).status).toBe(0);
+    const refused = await zest(args);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toMatch(/^error: .*twice holds a run already .*--overwrite \(ERR_ZEST_RUN\)\n$/);
+    expect((await zest([...args, '--overwrite'])).status).toBe(0);
+  });
+
+  it('ends with 1 where the run fails', async () => {
+    const { status, stderr } = await zest([
+      'train',
+      file,
+      '--set',
+      'data.train=none.jsonl',
+      '--set',
+      `output=${output('failed')}`,
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: none\.jsonl.* \(ERR_ZEST_DATA\)\n$/);
+  });
+
+  it('is ended by Ctrl-C with what was done on disk', async () => {
+    const running = start([
+      'train',
+      file,
+      '--json',
+      '--set',
+      'training.steps=100000',
+      '--set',
+      `output=${output('stopped')}`,
+    ]);
+    await running.printed('"step":3');
+    running.child.kill('SIGINT');
+    const { status, stdout, stderr } = await running.finished;
+    expect(status).toBe(130);
+    expect(stderr).toContain(`stopped; what was done is in ${output('stopped')}`);
+    expect(stderr).not.toContain('error');
+    const summary = await readSummary('stopped');
+    expect(summary).toMatchObject({
+      interrupted: true,
+      steps: parseLines(stdout).filter(({ kind }) => kind === 'step').length,
+    });
+    await expectWhole('stopped');
+    const evaluated = await zest(['evaluate', output('stopped'), '--json']);
+    expect(parseLines(evaluated.stdout).map(({ split }) => split)).toEqual(['validation', 'test']);
+  });
+
+  it('ends like that when its reader goes away', async () => {
+    const running = start([
+      'train',
+      file,
+      '--json',
+      '--set',
+      'training.steps=100000',
+      '--set',
+      `output=${output('unread')}`,
+    ]);
+    await running.printed('"step":1');
+    running.child.stdout?.destroy();
+    const { status, stderr } = await running.finished;
+    expect(status).toBe(130);
+    expect(stderr).not.toMatch(/EPIPE|\n {4}at /);
+    await expectWhole('unread');
+  });
+
+  it('killed without warning leaves a log that can be read', async () => {
+    const running = start([
+      'train',
+      file,
+      '--json',
+      '--set',
+      'training.steps=100000',
+      '--set',
+      `output=${output('crashed')}`,
+    ]);
+    await running.printed('"step":5');
+    running.child.kill('SIGKILL');
+    await running.finished;
+    const { updates } = await readTrajectory(join(output('crashed'), 'trajectory.zest'));
+    expect(updates.length).toBeGreaterThanOrEqual(5);
+    const { status, stderr } = await zest(['evaluate', output('crashed')]);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/is not the folder of a run that has ended.* \(ERR_ZEST_RUN\)\n$/);
+  });
+});
+
+describe('zest evaluate', () => {
+  it('scores the model as it came, or a run', async () => {
+    const base = await zest(['evaluate', file, '--json']);
+    expect(base.status).toBe(0);
+    const scores = parseLines(base.stdout);
+    expect(scores).toEqual([
+      {
+        kind: 'evaluation',
+        split: 'validation',
+        step: 0,
+        accuracy: expect.any(Number),
+        loss: expect.any(Number),
+        count: 24,
+      },
+      { kind: 'evaluation', split: 'test', step: 0, accuracy: expect.any(Number), loss: expect.any(Number), count: 30 },
+    ]);
+    expect(base.stderr).toMatch(/^test: accuracy \d+\.\d %, loss \d\.\d{4}, 30 examples$/m);
+    const part = await zest(['evaluate', file, '--json', '--set', `data.test=${join(folder, 'validation.jsonl')}`]);
+    expect(parseLines(part.stdout)[1]).toEqual({ ...scores[0], split: 'test' });
+  });
+});

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseLines, zest } from './zest.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'zest-usage-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('zest', () => {
+  it('says its version and its commands', async () => {
+    const { version } = await zest(['--version']).then(({ status, stdout }) => ({ version: { status, stdout } }));
+    expect(version).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/) });
+    const help = await zest(['--help']);
+    expect(help.status).toBe(0);
+    for (const command of ['train', 'evaluate', 'demo', 'doctor']) expect(help.stdout).toContain(command);
+    expect((await zest(['train', '--help'])).stdout).toContain('--set <key.path=value>');
+  });
+
+  it.each([
+    [[], 'Usage: zest'],
+    [['tain'], "error: unknown command 'tain'\n(Did you mean train?)"],
+    [['train'], "error: missing required argument 'config'"],
+    [['evaluate'], "error: missing required argument 'config|run'"],
+    [['train', 'a.yaml', 'b.yaml'], 'error: too many arguments'],
+    [['train', 'a.yaml', '--fast'], "error: unknown option '--fast'"],
+    [['train', 'a.yaml', '--set'], "error: option '--set <key.path=value>' argument missing"],
+    [['doctor', 'now'], 'error: too many arguments'],
+  ])('refuses %j as bad usage', async (args, message) => {
+    const { status, stdout, stderr } = await zest(args);
+    expect(stderr).toContain(message);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+
+  it('prints errors of configurations in one line each, and ends with 2', async () => {
+    const file = join(folder, 'bad.yaml');
+    await writeFile(
+      file,
+      'model: m\ntask: sst2\ndata: {train: t.jsonl}\noutput: o\noptimizer: {method: zest, learningRat: 1}\n',
+    );
+    const { status, stdout, stderr } = await zest(['train', file, '--json']);
+    expect(stderr.split('\n')).toEqual([
+      `error: ${file}:5: optimizer.learningRate: expected a number, is missing`,
+      expect.stringMatching(
+        /bad\.yaml:5: optimizer\.learningRat: unknown key \(did you mean learningRate\?\); .* \(ERR_ZEST_CONFIG\)$/,
+      ),
+      '',
+    ]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    const missing = await zest(['evaluate', join(folder, 'none.yaml')]);
+    expect(missing.stderr).toMatch(/^error: cannot read the configuration .*none\.yaml: .* \(ERR_ZEST_CONFIG\)\n$/);
+    expect(missing.status).toBe(2);
+  });
+
+  it('adds the stack with ZEST_DEBUG', async () => {
+    const { stderr } = await zest(['train', join(folder, 'none.yaml')], { ZEST_DEBUG: '1' });
+    expect(stderr).toMatch(/\n +at .*config\.js/);
+  });
+
+  it('prints the JSON Schema of configurations', async () => {
+    const { status, stdout } = await zest(['train', '--schema']);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      type: 'object',
+      required: ['model', 'task', 'data', 'optimizer', 'output'],
+    });
+  });
+});
+
+describe('zest doctor', () => {
+  it('reports what the machine can run', async () => {
+    const { status, stdout } = await zest(['doctor', '--json']);
+    expect(status).toBe(0);
+    const [report, ...more] = parseLines(stdout) as [Record<string, unknown>];
+    expect(more).toEqual([]);
+    expect(report).toMatchObject({
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      binary: expect.stringMatching(/\.node$/),
+      threads: expect.any(Number),
+      backends: [
+        { name: 'cpu', built: true, usable: true, verified: true },
+        { name: 'cuda', usable: false, verified: false, reason: expect.any(String) },
+      ],
+    });
+    expect(existsSync(report.binary as string)).toBe(true);
+    const { used, available } = report.isa as { used: string; available: string[] };
+    expect(available).toContain(used);
+    expect(available).toContain('portable');
+  });
+
+  it('names the instruction set that was asked for', async () => {
+    const { stdout } = await zest(['doctor', '--json'], { ZEST_ISA: 'portable', ZEST_THREADS: '1' });
+    expect(parseLines(stdout)[0]).toMatchObject({
+      isa: { used: 'portable' },
+      threads: 1,
+      environment: { ZEST_ISA: 'portable', ZEST_THREADS: '1' },
+    });
+    const { stdout: nothing, stderr } = await zest(['doctor'], { ZEST_ISA: 'portable' });
+    expect(nothing).toBe('');
+    expect(stderr).toContain('portable in use');
+  });
+
+  it('says why nothing can run', async () => {
+    const { status, stdout } = await zest(['doctor', '--json'], { ZEST_NATIVE: join(folder, 'none.node') });
+    expect(status).toBe(1);
+    expect(parseLines(stdout)[0]).toMatchObject({
+      binary: null,
+      backends: [
+        { name: 'cpu', built: false, usable: false, reason: expect.stringContaining('none.node: no such file') },
+        { name: 'cuda', built: false, usable: false },
+      ],
+    });
+  });
+});
