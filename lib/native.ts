@@ -188,6 +188,8 @@ export interface NativeEngine {
   forwards(): bigint;
   /** Frees the weights; calls after it throw ERR_ZEST_DISPOSED, calls under way are aborted. */
   dispose(): void;
+  /** As dispose, and returns once the thread has ended; promises that are pending never settle. For the end of the process. */
+  stop(): void;
 }
 
 export interface NativeBinding {

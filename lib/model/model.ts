@@ -20,6 +20,7 @@ import { chooseDevice, chooseShortcuts, chooseThreads, type LoadOptions, storage
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { nativeStepOptions, stepResult } from './step-options.ts';
+import { stopAtExit } from './stop-at-exit.ts';
 
 /** A prompt's continuation; see {@link Model.generate}. */
 export interface GenerateOptions extends CallOptions {
@@ -102,6 +103,7 @@ export class Model implements Objective<Batch> {
 
     return callEngine(signal, async (abort) => {
       const engine = native().createEngine({ spec, storage, threads, shortcuts });
+      stopAtExit(engine);
       let failed: { error: unknown } | undefined;
       const report = (done: number, total: number) => {
         try {

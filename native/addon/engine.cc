@@ -39,7 +39,7 @@ Napi::Function Engine::define(Napi::Env env) {
        InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::digest>("digest"),
        InstanceMethod<&Engine::write_file>("writeFile"),
        InstanceMethod<&Engine::version>("version"), InstanceMethod<&Engine::forwards>("forwards"),
-       InstanceMethod<&Engine::dispose>("dispose")});
+       InstanceMethod<&Engine::dispose>("dispose"), InstanceMethod<&Engine::stop>("stop")});
 }
 
 Engine::Engine(const Napi::CallbackInfo& info) : ObjectWrap(info), env_(info.Env()) {
@@ -252,6 +252,12 @@ Napi::Value Engine::dispose(const Napi::CallbackInfo& info) {
   disposed_ = true;
   worker_->close();
   if (!worker_->pending()) release();
+  return info.Env().Undefined();
+}
+
+Napi::Value Engine::stop(const Napi::CallbackInfo& info) {
+  disposed_ = true;
+  release();
   return info.Env().Undefined();
 }
 

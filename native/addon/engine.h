@@ -33,6 +33,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value version(const Napi::CallbackInfo& info);
   Napi::Value forwards(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
+  Napi::Value stop(const Napi::CallbackInfo& info);
 
   // Queues the work that `prepare` makes of the arguments.
   template <class Prepare>
