@@ -47,24 +47,21 @@ const examine = (): DoctorReport => {
     ),
     backends: [],
   };
-  let reason: string | undefined;
+  const cpu: BackendReport = { name: 'cpu', built: false, usable: false, verified: true };
+  const cuda: BackendReport = { name: 'cuda', built: false, usable: false, verified: false };
   try {
     const binding = native();
+    report.binary = candidates().find((path) => existsSync(path)) ?? null;
+    cpu.built = true;
+    cuda.reason = 'this build has no CUDA backend';
     report.isa = binding.isa();
     report.threads = chooseThreads(undefined);
-    report.binary = candidates().find((path) => existsSync(path)) ?? null;
+    cpu.usable = true;
   } catch (error) {
-    reason = (error as Error).message;
+    cpu.reason = (error as Error).message;
+    cuda.reason ??= cpu.reason;
   }
-  const usable = reason === undefined;
-  report.backends.push({ name: 'cpu', built: usable, usable, reason, verified: true });
-  report.backends.push({
-    name: 'cuda',
-    built: false,
-    usable: false,
-    reason: reason ?? 'this build has no CUDA backend',
-    verified: false,
-  });
+  report.backends.push(cpu, cuda);
   return report;
 };
 

@@ -105,6 +105,19 @@ describe('zest doctor', () => {
     expect(stderr).toContain('portable in use');
   });
 
+  it('says what is wrong with the environment', async () => {
+    const { status, stdout } = await zest(['doctor', '--json'], { ZEST_THREADS: 'many' });
+    expect(status).toBe(1);
+    expect(parseLines(stdout)[0]).toMatchObject({
+      binary: expect.stringMatching(/\.node$/),
+      threads: null,
+      backends: [
+        { name: 'cpu', built: true, usable: false, reason: expect.stringContaining("ZEST_THREADS is 'many'") },
+        {},
+      ],
+    });
+  });
+
   it('says why nothing can run', async () => {
     const { status, stdout } = await zest(['doctor', '--json'], { ZEST_NATIVE: join(folder, 'none.node') });
     expect(status).toBe(1);
