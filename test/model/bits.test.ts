@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Batch } from '../../lib/batch.ts';
+import { Model } from '../../lib/model/model.ts';
+import type { Shortcuts } from '../../lib/native.ts';
+import type { Point } from '../../lib/objective.ts';
+import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
+import { fma32 } from '../fixtures/fma.ts';
+import { readTensors } from '../fixtures/parity/checkpoint.ts';
+import { f32, type Written, writeFolder } from '../fixtures/safetensors.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+
+const scratch = scratchFolder();
+const batch = filmBatch([7, 1, 23, 64, 5, 256]);
+const points: Point[] = [
+  [],
+  { stream: 3n, scale: 1e-3 },
+  { stream: 3n, scale: -1e-3 },
+  [
+    { stream: 3n, scale: 2e-3 },
+    { stream: 9n, scale: -1e-3 },
+  ],
+];
+const SHORTCUTS: (keyof Shortcuts)[] = [
+  'packSequences',
+  'labelledPositionsOnly',
+  'scoredWordsOnly',
+  'lastLayerAtLabels',
+  'gatherEmbeddings',
+  'shareNoise',
+  'fusePerturbation',
+];
+
+let model: Model;
+beforeAll(async () => {
+  model = await Model.load(film);
+});
+afterAll(() => model.dispose());
+
+/** The bits of every sequence's loss at every point, and of the logits at one of them. */
+const everyBit = async (of: Model): Promise<string[]> => {
+  const losses = await of.sequenceLosses(batch, points);
+  const logits = await of.logits(batch, { at: points[3] });
+  return [...losses, ...logits].flatMap((row) => bits(row));
+};
+
+describe.each(LAWS.map((law) => [nameOf(law), law] as const))('the bits of %s directions', (_, law) => {
+  let expected: string[];
+  beforeAll(async () => {
+    model.directions = { seed: 7, law };
+    expected = await everyBit(model);
+  });
+
+  it.each([1, 2, 3, 8])('are those of %i threads', async (threads) => {
+    using other = await Model.load(film, { threads, directions: { seed: 7, law } });
+    expect(await everyBit(other)).toEqual(expected);
+  });
+
+  it.each(SHORTCUTS)('are those without %s', async (shortcut) => {
+    using other = await Model.load(film, { shortcuts: { [shortcut]: false }, directions: { seed: 7, law } });
+    expect(await everyBit(other)).toEqual(expected);
+  });
+
+  it('are those without any shortcut', async () => {
+    const shortcuts = Object.fromEntries(SHORTCUTS.map((key) => [key, false]));
+    using other = await Model.load(film, { shortcuts, directions: { seed: 7, law } });
+    expect(await everyBit(other)).toEqual(expected);
+  });
+});
+
+describe('a sequence', () => {
+  it('has the same loss whatever it is packed with', async () => {
+    model.directions = { seed: 7, law: 'gaussian' };
+    const alone = await model.sequenceLosses(batch, points);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(batch.sequences.length - 1), { minLength: 1, maxLength: 9 }),
+        async (rows) => {
+          const packed: Batch = {
+            sequences: rows.map((row) => batch.sequences[row] as number[]),
+            targets: rows.map((row) => batch.targets[row] as Batch['targets'][number]),
+          };
+          const losses = await model.sequenceLosses(packed, points);
+          for (const [p, row] of losses.entries()) expect(bits(row)).toEqual(bits(rows.map((s) => alone[p]?.[s] ?? 0)));
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  it('adds up to the loss of the batch in order', async () => {
+    const [losses, sequences] = await Promise.all([model.evaluate(batch, points), model.sequenceLosses(batch, points)]);
+    const means = sequences.map((row) => row.reduce((sum, loss) => sum + loss, 0) / row.length);
+    expect(bits(losses)).toEqual(bits(means));
+  });
+});
+
+describe('a point', () => {
+  /** The model's weights at a point, made here: fma(scale, v, w), term by term, tensor by tensor. */
+  const perturbed = async (point: readonly { stream: bigint; scale: number }[], folder: string): Promise<string> => {
+    const tensors: Record<string, Written> = {};
+    for (const [name, { shape }] of readTensors(film)) {
+      const weights = await model.parameter(name);
+      for (const { stream, scale } of point) {
+        const v = await model.direction(stream, name);
+        const s = Math.fround(scale);
+        for (let i = 0; i < weights.length; i++) weights[i] = fma32(s, v[i] as number, weights[i] as number);
+      }
+      tensors[name] = f32(shape, weights);
+    }
+    return writeFolder(folder, JSON.parse(readFileSync(join(film, 'config.json'), 'utf8')), tensors);
+  };
+
+  it.each(LAWS.map((law) => [nameOf(law), law] as const))('is the model with its weights moved (%s)', async (name, law) => {
+    model.directions = { seed: 11n, law };
+    const point = [
+      { stream: 5n, scale: 1e-3 },
+      { stream: 2n ** 63n - 1n, scale: -0.004 },
+    ];
+    const expected = await model.sequenceLosses(batch, [point]);
+    using moved = await Model.load(await perturbed(point, join(scratch, name)));
+    const actual = await moved.sequenceLosses(batch, [[]]);
+    if (typeof law === 'string') expect(bits(actual[0] ?? [])).toEqual(bits(expected[0] ?? []));
+    for (const [s, loss] of (actual[0] ?? []).entries()) {
+      expect(Math.abs(loss / (expected[0]?.[s] as number) - 1)).toBeLessThan(1e-5);
+    }
+    const still = await model.sequenceLosses(batch, [[]]);
+    expect(bits(actual[0] ?? [])).not.toEqual(bits(still[0] ?? []));
+  });
+});
