@@ -87,6 +87,7 @@ class CpuBackend : public Backend {
 
   void apply(const Directions& directions, const Update& update, const AbortFlag& abort) override {
     const DefaultFloatingPoint environment;
+    const CoreShare share;
     check_abort(abort);
     perturbation_.set(directions, std::initializer_list<Point>{update.terms});
     check_abort(abort);
@@ -143,6 +144,7 @@ class CpuBackend : public Backend {
       const bool pair = shortcuts_.share_noise && point + 1 < points.size() &&
                         same_streams(points[point], points[point + 1]);
       const size_t count = pair ? 2 : 1;
+      const CoreShare share;
       check_abort(abort);
       perturbation_.set(directions, points.subspan(point, count));
       forward_.begin(perturbation_, static_cast<int>(count), abort);

@@ -1,5 +1,6 @@
 #include "cpu/thread_pool.h"
 
+#include <algorithm>
 #include <cfenv>
 #include <chrono>
 
@@ -38,7 +39,27 @@ bool spin(Done done) {
   return done();
 }
 
+// The calls that compute now, in all engines of the process.
+std::atomic<int> computing{0};
+
 }  // namespace
+
+CoreShare::CoreShare() {
+  static const int most = available_cores();
+  for (int now = computing.load();;) {
+    if (now >= most) {
+      computing.wait(now);
+      now = computing.load();
+    } else if (computing.compare_exchange_weak(now, now + 1)) {
+      return;
+    }
+  }
+}
+
+CoreShare::~CoreShare() {
+  computing.fetch_sub(1);
+  computing.notify_all();
+}
 
 int available_cores() {
 #if defined(__linux__)
@@ -69,13 +90,18 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+int ThreadPool::share() const {
+  const int calls = computing.load(std::memory_order_relaxed);
+  return calls > 1 ? std::max(1, threads() / calls) : threads();
+}
+
 void ThreadPool::take_items(int thread) {
   for (int64_t item = next_.fetch_add(1); item < items_; item = next_.fetch_add(1))
     call_(context_, item, thread);
 }
 
 void ThreadPool::run(int64_t items, Call call, void* context) {
-  if (workers_.empty() || items <= 1) {
+  if (share() == 1 || items <= 1) {
     for (int64_t item = 0; item < items; ++item) call(context, item, 0);
     return;
   }
@@ -84,11 +110,12 @@ void ThreadPool::run(int64_t items, Call call, void* context) {
   items_ = items;
   next_.store(0);
   finished_.store(0);
+  most_joined_.store(static_cast<uint32_t>(share() - 1));
   joined_.store(0);  // opens the loop: all of the above is visible to whoever joins
   generation_.fetch_add(1);
   generation_.notify_all();
   take_items(0);
-  const uint32_t joined = joined_.fetch_or(closed);
+  const uint32_t joined = std::min(joined_.fetch_or(closed), most_joined_.load());
   while (!spin([&] { return finished_.load() == joined; })) {
     const uint32_t finished = finished_.load();
     if (finished != joined) finished_.wait(finished);
@@ -102,8 +129,8 @@ void ThreadPool::work(int thread) {
     if (!spin([&] { return generation_.load() != seen; })) generation_.wait(seen);
     if (stop_.load()) return;
     seen = generation_.load();
-    if (joined_.fetch_add(1) & closed)
-      continue;  // too late; the count is reset when the next loop opens
+    // Too late, or not needed; the count is reset when the next loop opens.
+    if (joined_.fetch_add(1) >= most_joined_.load()) continue;
     take_items(thread);
     finished_.fetch_add(1);
     finished_.notify_one();

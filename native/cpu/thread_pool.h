@@ -25,6 +25,16 @@ class DefaultFloatingPoint {
   unsigned saved_;
 };
 
+// A call's share of the machine while it computes. Engines of a process take turns so that no more
+// calls compute at once than there are cores, and those that do divide their threads between them.
+class CoreShare {
+ public:
+  CoreShare();
+  ~CoreShare();
+  CoreShare(const CoreShare&) = delete;
+  CoreShare& operator=(const CoreShare&) = delete;
+};
+
 class ThreadPool {
  public:
   // `threads` counts the calling thread, >= 1.
@@ -50,6 +60,7 @@ class ThreadPool {
  private:
   using Call = void (*)(void*, int64_t, int);
   void run(int64_t items, Call call, void* context);
+  int share() const;
   void take_items(int thread);
   void work(int thread);
 
@@ -60,6 +71,7 @@ class ThreadPool {
   std::atomic<int64_t> next_{0};
   // A worker joins a loop by counting itself here; once the caller has closed it, nobody can.
   std::atomic<uint32_t> joined_{closed};
+  std::atomic<uint32_t> most_joined_{0};
   std::atomic<uint32_t> finished_{0};
   std::atomic<uint32_t> generation_{0};
   std::atomic<bool> stop_{false};
