@@ -1,7 +1,7 @@
-import { inspect } from 'node:util';
 import { rangeError, typeError } from './errors.ts';
 import type { NativeDirections, NativePoints, NativeUpdate } from './native.ts';
 import type { Directions, Perturbation, Point, Update } from './objective.ts';
+import { show } from './show.ts';
 
 // Checked values of the public types in the shape of the native contract.
 
@@ -12,8 +12,6 @@ const SEEDS = 2n ** 64n;
 const MOST_RANK = 64;
 /** core/direction.h Law */
 const LAWS = ['gaussian', 'sphere', 'rademacher'];
-
-const show = (value: unknown): string => inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY });
 
 /** A stream. Throws ERR_ZEST_STREAM; `name` is the argument it came in. */
 export const checkedStream = (value: unknown, name: string): bigint => {

@@ -1,6 +1,7 @@
 import { checkedSeed, checkedStream } from './directions.ts';
 import { rangeError } from './errors.ts';
 import { native } from './native.ts';
+import { show } from './show.ts';
 
 export interface NoiseOptions {
   /** A safe integer ≥ 0 or a bigint below 2⁶⁴. */
@@ -25,7 +26,7 @@ const LAWS = { gaussian: 0, rademacher: 2 };
 export const noise = (options: NoiseOptions): Float32Array => {
   const { seed, stream, offset, length, law = 'gaussian' } = options ?? {};
   if (!Object.hasOwn(LAWS, law)) {
-    throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${JSON.stringify(law)}; expected gaussian or rademacher`);
+    throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected gaussian or rademacher`);
   }
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw rangeError('ERR_ZEST_ARGUMENT', `offset is ${offset}; expected a whole number ≥ 0`);

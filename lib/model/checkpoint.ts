@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';
 
 const WEIGHTS = 'model.safetensors';
@@ -22,7 +23,7 @@ const readIndex = async (file: string): Promise<Map<string, string>> => {
   }
   for (const [name, shard] of Object.entries(map)) {
     if (typeof shard !== 'string' || !shard.endsWith('.safetensors') || basename(shard) !== shard) {
-      throw bad(`tensor '${name}' is in ${JSON.stringify(shard)}; expected a .safetensors file of the same folder`);
+      throw bad(`tensor '${name}' is in ${show(shard)}; expected a .safetensors file of the same folder`);
     }
   }
   return new Map(Object.entries(map));

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import { FAMILIES, type Family } from './families.ts';
 
 /** core/model.h Activation, by the names that transformers gives. */
@@ -54,30 +55,27 @@ export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> 
   const count = (key: string, absent?: number): number => {
     const given = value(key, absent);
     if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) < 2 ** 31) return given as number;
-    throw bad(`${key} is ${JSON.stringify(given)}; expected a whole number ≥ 1`);
+    throw bad(`${key} is ${show(given)}; expected a whole number ≥ 1`);
   };
   const positive = (key: string, absent: number): number => {
     const given = value(key, absent);
     if (typeof given === 'number' && given > 0 && Number.isFinite(given)) return given;
-    throw bad(`${key} is ${JSON.stringify(given)}; expected a number > 0`);
+    throw bad(`${key} is ${show(given)}; expected a number > 0`);
   };
   const flag = (key: string, absent: boolean): boolean => {
     const given = value(key, absent);
     if (typeof given === 'boolean') return given;
-    throw bad(`${key} is ${JSON.stringify(given)}; expected true or false`);
+    throw bad(`${key} is ${show(given)}; expected true or false`);
   };
 
   const modelType = json.model_type;
   const family = typeof modelType === 'string' && Object.hasOwn(FAMILIES, modelType) ? FAMILIES[modelType] : undefined;
   if (typeof modelType !== 'string' || !family) {
     const known = Object.keys(FAMILIES).join(', ');
-    throw new ZestError('ERR_ZEST_FAMILY', `${file}: model_type is ${JSON.stringify(modelType)}; known: ${known}`);
+    throw new ZestError('ERR_ZEST_FAMILY', `${file}: model_type is ${show(modelType)}; known: ${known}`);
   }
   const unsupported = (key: string, expected: string) =>
-    new ZestError(
-      'ERR_ZEST_UNSUPPORTED',
-      `${file}: ${key} is ${JSON.stringify(json[key])}; this version takes ${expected}`,
-    );
+    new ZestError('ERR_ZEST_UNSUPPORTED', `${file}: ${key} is ${show(json[key])}; this version takes ${expected}`);
   if (flag('is_decoder', false)) throw unsupported('is_decoder', 'false only');
   if (flag('add_cross_attention', false)) throw unsupported('add_cross_attention', 'false only');
   if (value('position_embedding_type', 'absolute') !== 'absolute') {
@@ -95,7 +93,7 @@ export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> 
   const paddingId = json.pad_token_id === undefined ? family.paddingId : json.pad_token_id;
   const isToken = Number.isSafeInteger(paddingId) && (paddingId as number) >= 0 && (paddingId as number) < vocabulary;
   if (!isToken && (paddingId !== null || family.positionsFollowPadding)) {
-    throw bad(`pad_token_id is ${JSON.stringify(paddingId)}; expected a token id below vocab_size ${vocabulary}`);
+    throw bad(`pad_token_id is ${show(paddingId)}; expected a token id below vocab_size ${vocabulary}`);
   }
   const positions = count('max_position_embeddings', 512);
   if (family.positionsFollowPadding && positions <= (paddingId as number) + 1) {

@@ -1,4 +1,5 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import type { EncoderConfig } from './config-json.ts';
 
 /** The head of a loaded model: what the checkpoint has, its language model, or a new classifier made from a seed. */
@@ -52,10 +53,7 @@ export const chooseHead = (config: EncoderConfig, tensors: HeadTensors, option: 
   }
   if (option === 'languageModel') return { kind: 'languageModel' };
   if (typeof option !== 'object' || option === null) {
-    throw typeError(
-      'ERR_ZEST_OPTION',
-      `head is ${JSON.stringify(option)}; expected 'languageModel' or { classes, seed }`,
-    );
+    throw typeError('ERR_ZEST_OPTION', `head is ${show(option)}; expected 'languageModel' or { classes, seed }`);
   }
   const { classes, seed = 0 } = option;
   if (!Number.isSafeInteger(classes) || classes < 2 || classes > MOST_CLASSES) {

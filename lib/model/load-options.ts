@@ -1,7 +1,7 @@
-import { inspect } from 'node:util';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { native, type Shortcuts } from '../native.ts';
 import type { CallOptions, Directions } from '../objective.ts';
+import { show } from '../show.ts';
 import type { HeadOption } from './head.ts';
 import type { Trainable } from './trainable.ts';
 
@@ -46,7 +46,7 @@ export const chooseDevice = (device: unknown = 'auto'): 'cpu' => {
       `device is '${device}', but this build has no CUDA backend; use 'cpu' or 'auto'`,
     );
   }
-  throw rangeError('ERR_ZEST_OPTION', `device is ${inspect(device)}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'`);
+  throw rangeError('ERR_ZEST_OPTION', `device is ${show(device)}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'`);
 };
 
 /** How many threads the engine uses. Throws ERR_ZEST_THREADS. */
@@ -57,7 +57,7 @@ export const chooseThreads = (threads: unknown): number => {
       : [Number(process.env.ZEST_THREADS || native().cores()), 'ZEST_THREADS'];
   if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MOST_THREADS)
     return value as number;
-  const given = threads !== undefined ? inspect(value) : `'${process.env.ZEST_THREADS}'`;
+  const given = threads !== undefined ? show(value) : `'${process.env.ZEST_THREADS}'`;
   throw rangeError('ERR_ZEST_THREADS', `${name} is ${given}; expected a whole number from 1 to ${MOST_THREADS}`);
 };
 
@@ -65,7 +65,7 @@ export const chooseThreads = (threads: unknown): number => {
 export const storageType = (dtype: unknown): number => {
   const index = ['float32', 'bfloat16'].indexOf(dtype as string);
   if (index >= 0) return index;
-  throw rangeError('ERR_ZEST_OPTION', `dtype is ${inspect(dtype)}; expected 'float32' or 'bfloat16'`);
+  throw rangeError('ERR_ZEST_OPTION', `dtype is ${show(dtype)}; expected 'float32' or 'bfloat16'`);
 };
 
 /** All shortcuts, some switched off. Throws ERR_ZEST_OPTION for an unknown one. */
@@ -74,7 +74,7 @@ export const chooseShortcuts = (shortcuts: Partial<Shortcuts> = {}): Shortcuts =
     if (Object.hasOwn(SHORTCUTS, key) && typeof value === 'boolean') continue;
     throw typeError(
       'ERR_ZEST_OPTION',
-      `shortcuts.${key} is ${inspect(value)}; expected true or false for one of ${Object.keys(SHORTCUTS)}`,
+      `shortcuts.${key} is ${show(value)}; expected true or false for one of ${Object.keys(SHORTCUTS)}`,
     );
   }
   return { ...SHORTCUTS, ...shortcuts };

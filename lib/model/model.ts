@@ -59,6 +59,7 @@ export class Model implements Objective<Batch> {
   readonly #indexes: ReadonlyMap<string, number>;
   /** Settled once the next call may be handed to the engine, which has a queue of its own. */
   #turn: Promise<void> = Promise.resolve();
+  #disposed = false;
 
   private constructor(engine: NativeEngine, origin: Origin, device: string, directions: Directions) {
     const { config, description, dtype } = origin;
@@ -253,6 +254,7 @@ export class Model implements Objective<Batch> {
 
   /** Frees the weights; calls under way are stopped. May be called again. */
   dispose(): void {
+    this.#disposed = true;
     this.#engine.dispose();
   }
 
@@ -276,6 +278,7 @@ export class Model implements Objective<Batch> {
     call: (abort: NativeAbort) => Promise<T>,
     options?: { alone: boolean },
   ): Promise<T> {
+    if (this.#disposed) throw new ZestError('ERR_ZEST_DISPOSED', 'the model has been disposed');
     return this.#enqueue(() => callEngine(signal, call), options);
   }
 

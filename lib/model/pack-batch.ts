@@ -1,7 +1,7 @@
-import { inspect } from 'node:util';
 import type { Batch, Target } from '../batch.ts';
 import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeModelSpec } from '../native.ts';
+import { show } from '../show.ts';
 
 /** What a batch must fit. */
 export type BatchLimits = Pick<
@@ -10,9 +10,6 @@ export type BatchLimits = Pick<
 > & { head: 'languageModel' | 'classifier' };
 
 type Ids = readonly number[] | Int32Array;
-
-const show = (value: unknown): string =>
-  inspect(value, { depth: 1, maxArrayLength: 8, breakLength: Number.POSITIVE_INFINITY });
 
 const isList = (value: unknown): value is Ids =>
   Array.isArray(value) || Object.prototype.toString.call(value) === '[object Int32Array]';

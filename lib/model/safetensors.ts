@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import { duplicateKey } from './json-keys.ts';
 
 // The format: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes without gaps.
@@ -28,8 +29,11 @@ export interface TensorEntry {
   bytes: number;
 }
 
+/** Most characters of a message: names and shapes are as long as the file likes. */
+const MOST_MESSAGE = 1000;
+
 const bad = (file: string, what: string, cause?: unknown): ZestError =>
-  new ZestError('ERR_ZEST_SAFETENSORS', `${file}: ${what}`, { cause });
+  new ZestError('ERR_ZEST_SAFETENSORS', `${file}: ${what.slice(0, MOST_MESSAGE)}`, { cause });
 
 const readExactly = async (handle: FileHandle, file: string, position: number, bytes: number): Promise<Buffer> => {
   const { bytesRead, buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, position);
@@ -56,7 +60,7 @@ const parseHeader = (bytes: Buffer, file: string): Record<string, unknown> => {
   }
   if (!isObject(header) || !text.startsWith('{')) throw bad(file, 'the header is not a JSON object');
   const twice = duplicateKey(text);
-  if (twice !== undefined) throw bad(file, `the header has the key ${JSON.stringify(twice)} twice in one object`);
+  if (twice !== undefined) throw bad(file, `the header has the key ${show(twice)} twice in one object`);
   return header;
 };
 
@@ -66,16 +70,16 @@ const parseEntry = (name: string, value: unknown, file: string, dataStart: numbe
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string') throw bad(file, `${tensor} has no dtype`);
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    throw bad(file, `${tensor} has shape ${JSON.stringify(shape)}; expected an array of whole numbers ≥ 0`);
+    throw bad(file, `${tensor} has shape ${show(shape)}; expected an array of whole numbers ≥ 0`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-    throw bad(file, `${tensor} has data_offsets ${JSON.stringify(offsets)}; expected two whole numbers ≥ 0`);
+    throw bad(file, `${tensor} has data_offsets ${show(offsets)}; expected two whole numbers ≥ 0`);
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > dataBytes) {
     throw bad(file, `${tensor} lies at bytes ${begin} to ${end}, outside the ${dataBytes} bytes of data`);
   }
-  const bits = ELEMENT_BITS[dtype];
+  const bits = Object.hasOwn(ELEMENT_BITS, dtype) ? ELEMENT_BITS[dtype] : undefined;
   if (bits === undefined) throw bad(file, `${tensor} has dtype '${dtype}', which the format does not know`);
   const bytes = end - begin;
   // Beyond 2^53 the product is rounded, but far above the bytes of any file.
@@ -97,31 +101,43 @@ const assertCover = (tensors: readonly TensorEntry[], file: string, dataStart: n
   if (rest > 0) throw bad(file, `the last ${rest} bytes belong to no tensor`);
 };
 
+/** The bytes of a file's header, and how many the file has. */
+const readHeader = async (file: string): Promise<{ header: Buffer; size: number }> => {
+  let handle: FileHandle | undefined;
+  try {
+    // Asked before it is opened: opening a pipe would wait for its other end.
+    const found = await stat(file);
+    if (!found.isFile()) throw new Error('it is no file');
+    handle = await open(file);
+    const { size } = found;
+    if (size < LENGTH_BYTES) throw bad(file, `the file has ${size} bytes; a header's length alone takes 8`);
+    const length = (await readExactly(handle, file, 0, LENGTH_BYTES)).readBigUInt64LE();
+    if (length > MOST_HEADER_BYTES) throw bad(file, `the header claims ${length} bytes; at most 100 MB are allowed`);
+    if (LENGTH_BYTES + Number(length) > size) {
+      throw bad(file, `the header claims ${length} bytes, but the file has ${size} in all`);
+    }
+    return { header: await readExactly(handle, file, LENGTH_BYTES, Number(length)), size };
+  } catch (cause) {
+    if (cause instanceof ZestError) throw cause;
+    throw new ZestError('ERR_ZEST_FILE', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  } finally {
+    await handle?.close();
+  }
+};
+
 /**
  * The tensors of a safetensors file. Only the header is read, and all that it says is checked against the file's size.
  * Throws ERR_ZEST_FILE if the file cannot be read, ERR_ZEST_SAFETENSORS if it is not what the format asks for.
  */
 export const readTensors = async (file: string): Promise<TensorEntry[]> => {
-  const handle = await open(file).catch((cause) => {
-    throw new ZestError('ERR_ZEST_FILE', `${file} cannot be opened: ${(cause as Error).message}`, { cause });
-  });
-  try {
-    const { size } = await handle.stat();
-    if (size < LENGTH_BYTES) throw bad(file, `the file has ${size} bytes; a header's length alone takes 8`);
-    const length = (await readExactly(handle, file, 0, LENGTH_BYTES)).readBigUInt64LE();
-    if (length > MOST_HEADER_BYTES) throw bad(file, `the header claims ${length} bytes; at most 100 MB are allowed`);
-    const headerBytes = Number(length);
-    const dataStart = LENGTH_BYTES + headerBytes;
-    const dataBytes = size - dataStart;
-    if (dataBytes < 0) throw bad(file, `the header claims ${length} bytes, but the file has ${size} in all`);
-    const { __metadata__, ...entries } = parseHeader(await readExactly(handle, file, LENGTH_BYTES, headerBytes), file);
-    if (__metadata__ !== undefined && !isObject(__metadata__)) throw bad(file, '__metadata__ is not an object');
-    const tensors = Object.entries(entries).map(([name, entry]) => parseEntry(name, entry, file, dataStart, dataBytes));
-    assertCover(tensors, file, dataStart, dataBytes);
-    return tensors;
-  } finally {
-    await handle.close();
-  }
+  const { header, size } = await readHeader(file);
+  const dataStart = LENGTH_BYTES + header.length;
+  const dataBytes = size - dataStart;
+  const { __metadata__, ...entries } = parseHeader(header, file);
+  if (__metadata__ !== undefined && !isObject(__metadata__)) throw bad(file, '__metadata__ is not an object');
+  const tensors = Object.entries(entries).map(([name, entry]) => parseEntry(name, entry, file, dataStart, dataBytes));
+  assertCover(tensors, file, dataStart, dataBytes);
+  return tensors;
 };
 
 /** Length and header of a safetensors file whose tensors follow in the order given, padded so that data begin at a multiple of 8. */

@@ -1,9 +1,9 @@
-import { inspect } from 'node:util';
 import { nativeEstimatorOptions } from '../coefficients.ts';
 import { checkedStream } from '../directions.ts';
 import { rangeError, typeError } from '../errors.ts';
 import type { NativeStepOptions, NativeStepResult } from '../native.ts';
 import type { StepOptions, StepResult } from '../objective.ts';
+import { show } from '../show.ts';
 
 const MOST_DIRECTIONS = 2 ** 20;
 
@@ -16,13 +16,13 @@ const isCount = (value: unknown, most: number): boolean =>
  */
 export const nativeStepOptions = (options: StepOptions, dimension: number): NativeStepOptions => {
   if (typeof options !== 'object' || options === null) {
-    throw typeError('ERR_ZEST_OPTION', `options is ${inspect(options)}; expected the options of a step`);
+    throw typeError('ERR_ZEST_OPTION', `options is ${show(options)}; expected the options of a step`);
   }
   const { directions, learningRate, weightDecay = 0, microBatch } = options;
   if (!isCount(directions, MOST_DIRECTIONS)) {
     throw rangeError(
       'ERR_ZEST_DIRECTIONS',
-      `directions is ${inspect(directions)}; expected a whole number from 1 to 2^20`,
+      `directions is ${show(directions)}; expected a whole number from 1 to 2^20`,
     );
   }
   const firstStream = checkedStream(options.firstStream, 'firstStream');
@@ -33,16 +33,16 @@ export const nativeStepOptions = (options: StepOptions, dimension: number): Nati
     throw rangeError('ERR_ZEST_RHO', `rho is ${estimator.rho}; expected a number that float32 can hold`);
   }
   if (!Number.isFinite(learningRate)) {
-    throw rangeError('ERR_ZEST_OPTION', `learningRate is ${inspect(learningRate)}; expected a finite number`);
+    throw rangeError('ERR_ZEST_OPTION', `learningRate is ${show(learningRate)}; expected a finite number`);
   }
   if (!Number.isFinite(weightDecay) || weightDecay < 0) {
-    throw rangeError('ERR_ZEST_OPTION', `weightDecay is ${inspect(weightDecay)}; expected a finite number ≥ 0`);
+    throw rangeError('ERR_ZEST_OPTION', `weightDecay is ${show(weightDecay)}; expected a finite number ≥ 0`);
   }
   if (!Number.isFinite(Math.fround(learningRate * weightDecay))) {
     throw rangeError('ERR_ZEST_OPTION', 'learningRate · weightDecay is beyond float32');
   }
   if (microBatch !== undefined && !isCount(microBatch, 2 ** 31 - 1)) {
-    throw rangeError('ERR_ZEST_OPTION', `microBatch is ${inspect(microBatch)}; expected a whole number ≥ 1`);
+    throw rangeError('ERR_ZEST_OPTION', `microBatch is ${show(microBatch)}; expected a whole number ≥ 1`);
   }
   return { ...estimator, directions, firstStream, learningRate, weightDecay, microBatch: microBatch ?? 0 };
 };

@@ -1,4 +1,5 @@
 import { typeError, ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import type { Role } from './roles.ts';
 
 /**
@@ -32,7 +33,7 @@ const toRegExp = (glob: string): RegExp =>
 
 const globs = (value: unknown, key: string): string[] => {
   if (Array.isArray(value) && value.every((glob) => typeof glob === 'string')) return value;
-  throw typeError('ERR_ZEST_TRAINABLE', `trainable.${key} is ${JSON.stringify(value)}; expected an array of globs`);
+  throw typeError('ERR_ZEST_TRAINABLE', `trainable.${key} is ${show(value)}; expected an array of globs`);
 };
 
 const matching = (parameters: readonly ReadParameter[], patterns: string[], key: string): Set<string> => {
@@ -69,7 +70,7 @@ export const selectTrainable = (trainable: Trainable, parameters: readonly ReadP
     chosen = parameters.filter(({ name }) => included.has(name) && !excluded.has(name));
   } else {
     const expected = "'all', 'bias', 'head' or { include, exclude }";
-    throw typeError('ERR_ZEST_TRAINABLE', `trainable is ${JSON.stringify(trainable)}; expected ${expected}`);
+    throw typeError('ERR_ZEST_TRAINABLE', `trainable is ${show(trainable)}; expected ${expected}`);
   }
   if (chosen.length === 0) throw new ZestError('ERR_ZEST_TRAINABLE', 'trainable leaves no parameter to train');
   return new Set(chosen.map(({ name }) => name));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
@@ -13,7 +14,7 @@ import { f32, type Written, writeFolder } from '../fixtures/safetensors.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 
 const scratch = scratchFolder();
-const batch = filmBatch([7, 1, 23, 64, 5, 256]);
+const batch = filmBatch([7, 1, 23, 64, 5, 140]);
 const points: Point[] = [
   [],
   { stream: 3n, scale: 1e-3 },
@@ -70,22 +71,43 @@ describe.each(LAWS.map((law) => [nameOf(law), law] as const))('the bits of %s di
   });
 });
 
+describe.each([
+  ['bert-classes', 'class'],
+  ['bert-f16-types3', 'maskedTokens'],
+] as const)('the bits of %s', (folder, kind) => {
+  const path = fileURLToPath(new URL(`../fixtures/parity/${folder}`, import.meta.url));
+  const segmented: Batch = {
+    sequences: [[3, 9, 4, 11], [7], [5, 6, 8, 10, 12, 13]],
+    segments: [[0, 1, 1, 0], [1], [0, 0, 0, 0, 1, 0]],
+    targets: [1, 0, 1].map((label, s) =>
+      kind === 'class' ? { kind, label } : { kind, positions: [s && 2 * s - 2], ids: [label + 20] },
+    ),
+  };
+
+  it.each(['float32', 'bfloat16'] as const)('stored as %s are those of any threads and shortcuts', async (dtype) => {
+    using one = await Model.load(path, { dtype, threads: 1 });
+    const expected = (await one.sequenceLosses(segmented, points)).map((row) => bits(row));
+    expect(new Set(expected.flat()).size).toBe(12);
+    for (const shortcut of SHORTCUTS) {
+      using other = await Model.load(path, { dtype, threads: 3, shortcuts: { [shortcut]: false } });
+      expect((await other.sequenceLosses(segmented, points)).map((row) => bits(row))).toEqual(expected);
+    }
+  });
+});
+
 describe('a sequence', () => {
   it('has the same loss whatever it is packed with', async () => {
     model.directions = { seed: 7, law: 'gaussian' };
     const alone = await model.sequenceLosses(batch, points);
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.nat(batch.sequences.length - 1), { minLength: 1, maxLength: 9 }),
-        async (rows) => {
-          const packed: Batch = {
-            sequences: rows.map((row) => batch.sequences[row] as number[]),
-            targets: rows.map((row) => batch.targets[row] as Batch['targets'][number]),
-          };
-          const losses = await model.sequenceLosses(packed, points);
-          for (const [p, row] of losses.entries()) expect(bits(row)).toEqual(bits(rows.map((s) => alone[p]?.[s] ?? 0)));
-        },
-      ),
+      fc.asyncProperty(fc.array(fc.nat(batch.sequences.length - 1), { minLength: 1, maxLength: 9 }), async (rows) => {
+        const packed: Batch = {
+          sequences: rows.map((row) => batch.sequences[row] as number[]),
+          targets: rows.map((row) => batch.targets[row] as Batch['targets'][number]),
+        };
+        const losses = await model.sequenceLosses(packed, points);
+        for (const [p, row] of losses.entries()) expect(bits(row)).toEqual(bits(rows.map((s) => alone[p]?.[s] ?? 0)));
+      }),
       { numRuns: 15 },
     );
   });
@@ -113,20 +135,23 @@ describe('a point', () => {
     return writeFolder(folder, JSON.parse(readFileSync(join(film, 'config.json'), 'utf8')), tensors);
   };
 
-  it.each(LAWS.map((law) => [nameOf(law), law] as const))('is the model with its weights moved (%s)', async (name, law) => {
-    model.directions = { seed: 11n, law };
-    const point = [
-      { stream: 5n, scale: 1e-3 },
-      { stream: 2n ** 63n - 1n, scale: -0.004 },
-    ];
-    const expected = await model.sequenceLosses(batch, [point]);
-    using moved = await Model.load(await perturbed(point, join(scratch, name)));
-    const actual = await moved.sequenceLosses(batch, [[]]);
-    if (typeof law === 'string') expect(bits(actual[0] ?? [])).toEqual(bits(expected[0] ?? []));
-    for (const [s, loss] of (actual[0] ?? []).entries()) {
-      expect(Math.abs(loss / (expected[0]?.[s] as number) - 1)).toBeLessThan(1e-5);
-    }
-    const still = await model.sequenceLosses(batch, [[]]);
-    expect(bits(actual[0] ?? [])).not.toEqual(bits(still[0] ?? []));
-  });
+  it.each(LAWS.map((law) => [nameOf(law), law] as const))(
+    'is the model with its weights moved (%s)',
+    async (name, law) => {
+      model.directions = { seed: 11n, law };
+      const point = [
+        { stream: 5n, scale: 1e-3 },
+        { stream: 2n ** 63n - 1n, scale: -0.004 },
+      ];
+      const expected = await model.sequenceLosses(batch, [point]);
+      using moved = await Model.load(await perturbed(point, join(scratch, name)));
+      const actual = await moved.sequenceLosses(batch, [[]]);
+      if (typeof law === 'string') expect(bits(actual[0] ?? [])).toEqual(bits(expected[0] ?? []));
+      for (const [s, loss] of (actual[0] ?? []).entries()) {
+        expect(Math.abs(loss / (expected[0]?.[s] as number) - 1)).toBeLessThan(1e-5);
+      }
+      const still = await model.sequenceLosses(batch, [[]]);
+      expect(bits(actual[0] ?? [])).not.toEqual(bits(still[0] ?? []));
+    },
+  );
 });

@@ -1,0 +1,97 @@
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Batch } from '../../lib/batch.ts';
+import { film } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
+import { modelTests } from '../fixtures/tiny-models.ts';
+
+const { scratch, load, folderOf } = modelTests();
+
+describe('config.json', () => {
+  it.each<[string, object, string, RegExp]>([
+    ['an unknown family', { model_type: 'opt' }, 'ERR_ZEST_FAMILY', /model_type is 'opt'; known: bert, roberta/],
+    ['a family of Object', { model_type: 'constructor' }, 'ERR_ZEST_FAMILY', /'constructor'/],
+    ['no family', { model_type: undefined }, 'ERR_ZEST_FAMILY', /model_type is undefined/],
+    ['a decoder', { is_decoder: true }, 'ERR_ZEST_UNSUPPORTED', /is_decoder/],
+    ['cross-attention', { add_cross_attention: true }, 'ERR_ZEST_UNSUPPORTED', /add_cross_attention/],
+    [
+      'relative positions',
+      { position_embedding_type: 'relative_key' },
+      'ERR_ZEST_UNSUPPORTED',
+      /position_embedding_type is 'relative_key'/,
+    ],
+    [
+      'an unknown activation',
+      { hidden_act: 'mish' },
+      'ERR_ZEST_UNSUPPORTED',
+      /hidden_act is 'mish'; this version takes gelu/,
+    ],
+    ['an activation of Object', { hidden_act: 'toString' }, 'ERR_ZEST_UNSUPPORTED', /hidden_act is 'toString'/],
+    ['no size', { hidden_size: undefined }, 'ERR_ZEST_CONFIG_JSON', /hidden_size is undefined/],
+    ['a size that is text', { hidden_size: '6' }, 'ERR_ZEST_CONFIG_JSON', /hidden_size is '6'/],
+    ['half a layer', { num_hidden_layers: 0.5 }, 'ERR_ZEST_CONFIG_JSON', /num_hidden_layers is 0.5/],
+    ['a vocabulary of 2^31', { vocab_size: 2 ** 31 }, 'ERR_ZEST_CONFIG_JSON', /vocab_size/],
+    [
+      'heads that do not divide',
+      { num_attention_heads: 4 },
+      'ERR_ZEST_CONFIG_JSON',
+      /hidden_size 6 is not a multiple of num_attention_heads 4/,
+    ],
+    ['an epsilon below 0', { layer_norm_eps: -1 }, 'ERR_ZEST_CONFIG_JSON', /layer_norm_eps is -1/],
+    ['a padding id out of range', { pad_token_id: 11 }, 'ERR_ZEST_CONFIG_JSON', /pad_token_id is 11/],
+    ['a tie that is a number', { tie_word_embeddings: 1 }, 'ERR_ZEST_CONFIG_JSON', /tie_word_embeddings is 1/],
+    [
+      'more layers than the file',
+      { num_hidden_layers: 2 },
+      'ERR_ZEST_TENSOR_MISSING',
+      /encoder.layer.1.attention.self.query.weight/,
+    ],
+    [
+      'another vocabulary than the file',
+      { vocab_size: 12 },
+      'ERR_ZEST_TENSOR_SHAPE',
+      /word_embeddings.weight' has shape \[11,6\].*\[12,6\]/,
+    ],
+  ])('may not have %s', async (_, changes, code, text) => {
+    await rejects(() => load(folderOf(tinyTensors(), changes)), code, text);
+  });
+
+  it('of a RoBERTa needs a padding id with positions after it', async () => {
+    const copy = join(scratch, 'roberta');
+    cpSync(film, copy, { recursive: true });
+    for (const [changes, text] of [
+      [{ pad_token_id: null }, /pad_token_id is null/],
+      [{ max_position_embeddings: 2 }, /leaves no position/],
+    ] as const) {
+      writeFileSync(
+        join(copy, 'config.json'),
+        JSON.stringify({ ...tinyConfig, model_type: 'roberta', vocab_size: 8192, pad_token_id: 1, ...changes }),
+      );
+      await rejects(() => load(copy), 'ERR_ZEST_CONFIG_JSON', text);
+    }
+  });
+
+  it('of a BERT may have no padding id: no token is padding then', async () => {
+    const zeros: Batch = { sequences: [[0, 3]], targets: [{ kind: 'maskedTokens', positions: [0], ids: [1] }] };
+    await rejects(
+      async () => (await load(folderOf(tinyTensors()))).evaluate(zeros, [[]]),
+      'ERR_ZEST_TOKEN',
+      /padding id 0/,
+    );
+    const model = await load(folderOf(tinyTensors(), { pad_token_id: null }));
+    expect(await model.evaluate(zeros, [[]])).toHaveLength(1);
+  });
+
+  it('must be a JSON object in the folder', async () => {
+    const folder = folderOf(tinyTensors());
+    for (const content of ['{', '[]', 'null', '3']) {
+      writeFileSync(join(folder, 'config.json'), content);
+      await rejects(() => load(folder), 'ERR_ZEST_CONFIG_JSON', /config.json: (not JSON|expected a JSON object)/);
+    }
+    rmSync(join(folder, 'config.json'));
+    await rejects(() => load(folder), 'ERR_ZEST_FILE', /config.json cannot be read/);
+    await rejects(() => load(join(scratch, 'nowhere')), 'ERR_ZEST_FILE', /nowhere/);
+  });
+});

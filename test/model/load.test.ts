@@ -1,0 +1,146 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { film, filmBatch } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { f32, fileOf, type Written } from '../fixtures/safetensors.ts';
+import { tinyClassifier, tinyTensors } from '../fixtures/tiny-bert.ts';
+import { modelTests } from '../fixtures/tiny-models.ts';
+
+const { load, folderOf, logits } = modelTests();
+
+const renamed = (tensors: Record<string, Written>, change: (name: string) => string): Record<string, Written> =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [change(name), tensor]));
+
+describe('a checkpoint', () => {
+  it('says what it is', async () => {
+    const model = await load(film);
+    expect(model).toMatchObject({
+      ...{ family: 'roberta', device: 'cpu', dtype: 'float32', vocabularySize: 8192, maxLength: 256 },
+      ...{ dimension: 3_448_064, parameterCount: 3_448_064, version: 0n, forwards: 0n },
+      directions: { seed: 0, law: 'gaussian' },
+    });
+  });
+
+  it('has its parameters in the order of the bytes of their names', async () => {
+    const names = (await load(film)).parameterNames;
+    expect(names).toHaveLength(74);
+    expect(names).toEqual([...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    // Upper case before lower, and bytes, not UTF-16 units: U+FF5E before U+1F600.
+    const strange = {
+      'bert.z': f32([1], [1]),
+      'bert.Z': f32([1], [1]),
+      'x\u{1F600}': f32([1], [1]),
+      'x\uFF5E': f32([1], [1]),
+    };
+    const sorted = (await load(folderOf({ ...strange, ...tinyTensors() }))).parameterNames;
+    expect(sorted.indexOf('bert.Z')).toBe(0);
+    expect(sorted.slice(-2)).toEqual(['x\uFF5E', 'x\u{1F600}']);
+  });
+
+  it('may lack the prefix of its encoder and have the old names of norms', async () => {
+    const expected = await logits(folderOf(tinyTensors()));
+    const bare = (name: string) => name.replace(/^bert\./, '');
+    const old = (name: string) =>
+      name.replace(/LayerNorm.weight$/, 'LayerNorm.gamma').replace(/LayerNorm.bias$/, 'LayerNorm.beta');
+    expect(await logits(folderOf(renamed(tinyTensors(), bare)))).toEqual(expected);
+    expect(await logits(folderOf(renamed(tinyTensors(), old)))).toEqual(expected);
+    expect(await logits(folderOf(renamed(tinyTensors(), (name) => bare(old(name)))))).toEqual(expected);
+  });
+
+  it('may bring aliases of tied tensors, which are no parameters', async () => {
+    const tensors = tinyTensors();
+    const other = f32([11, 6], Array(66).fill(3));
+    const aliased = {
+      ...tensors,
+      'cls.predictions.decoder.weight': other,
+      'cls.predictions.decoder.bias': f32([11], Array(11).fill(2)),
+    };
+    const model = await load(folderOf(aliased));
+    expect(model.parameterNames).toEqual(Object.keys(tensors).sort());
+    expect(await logits(folderOf(aliased))).toEqual(await logits(folderOf(tensors)));
+    const untied = folderOf(aliased, { tie_word_embeddings: false });
+    expect((await load(untied)).parameterNames).toContain('cls.predictions.decoder.weight');
+    expect(await logits(untied)).not.toEqual(await logits(folderOf(tensors)));
+  });
+
+  it('may have the bias of its decoder under the other name only', async () => {
+    const change = (name: string) => name.replace('predictions.bias', 'predictions.decoder.bias');
+    expect(await logits(folderOf(renamed(tinyTensors(), change)))).toEqual(await logits(folderOf(tinyTensors())));
+  });
+
+  it('keeps tensors that no loss reads, and does not train them', async () => {
+    const unread = {
+      'cls.seq_relationship.weight': f32([2, 6], Array(12).fill(1)),
+      'a.cube': f32([2, 3, 4], Array(24).fill(5)),
+      scalar: f32([], [7]),
+    };
+    const tensors = { ...tinyTensors(), ...tinyClassifier(), ...unread };
+    const model = await load(folderOf(tensors));
+    const plain = await load(folderOf(tinyTensors()));
+    expect(model.parameterNames).toEqual(Object.keys(tensors).sort());
+    expect(model.dimension).toBe(plain.dimension);
+    expect(model.parameterCount).toBe(plain.dimension + 12 + 24 + 1 + 36 + 6 + 18 + 3);
+    await model.apply({ decay: 0.5, terms: [{ stream: 0n, coefficient: 1 }] });
+    expect([...(await model.parameter('a.cube'))]).toEqual(Array(24).fill(5));
+    expect([...(await model.parameter('scalar'))]).toEqual([7]);
+    expect(new Set(await model.direction(0n, 'a.cube'))).toEqual(new Set([0]));
+    expect(new Set(await model.direction(0n, 'cls.predictions.bias')).size).toBe(11);
+  });
+
+  it('may hold tensors of other types, as long as nothing needs them', async () => {
+    const integers = { dtype: 'I64', shape: [1, 8], bytes: new Uint8Array(64) };
+    const doubles = { dtype: 'F64', shape: [2], bytes: new Uint8Array(16) };
+    const empty = f32([0, 6], []);
+    const extra = { 'bert.embeddings.position_ids': integers, 'cls.seq_relationship.bias': doubles, nothing: empty };
+    const model = await load(folderOf({ ...extra, ...tinyTensors() }));
+    expect(model.parameterNames).toEqual(Object.keys(tinyTensors()).sort());
+    const needed = {
+      ...tinyTensors(),
+      'cls.predictions.bias': { dtype: 'F64', shape: [11], bytes: new Uint8Array(88) },
+    };
+    await rejects(
+      () => load(folderOf(needed)),
+      'ERR_ZEST_TENSOR_DTYPE',
+      /model.safetensors: tensor 'cls.predictions.bias' has dtype F64/,
+    );
+  });
+
+  it('says which tensor is missing, of the wrong shape, or not finite', async () => {
+    const { 'bert.encoder.layer.0.output.dense.weight': gone, ...rest } = tinyTensors();
+    await rejects(
+      () => load(folderOf(rest)),
+      'ERR_ZEST_TENSOR_MISSING',
+      /'bert.encoder.layer.0.output.dense.weight' is missing/,
+    );
+    const turned = { ...rest, 'bert.encoder.layer.0.output.dense.weight': { ...gone, shape: [5, 6] } as Written };
+    await rejects(
+      () => load(folderOf(turned)),
+      'ERR_ZEST_TENSOR_SHAPE',
+      /'bert.encoder.layer.0.output.dense.weight' has shape \[5,6\].*\[6,5\]/,
+    );
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const bad = { ...tinyTensors(), 'cls.predictions.bias': f32([11], Array(11).fill(value)) };
+      await rejects(() => load(folderOf(bad)), 'ERR_ZEST_TENSOR_VALUE', /'cls.predictions.bias'/);
+    }
+  });
+});
+
+it('bfloat16 rounds to nearest, and reads what it stored', async () => {
+  const folder = folderOf({
+    ...tinyTensors(),
+    'cls.predictions.bias': f32([11], [1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, ...Array(8).fill(1 / 3)]),
+  });
+  const model = await load(folder, { dtype: 'bfloat16' });
+  expect([...(await model.parameter('cls.predictions.bias'))].slice(0, 4)).toEqual([1, 1, 1 + 2 ** -6, 0.333984375]);
+});
+
+it('a truncated file is an error, also when it is cut after its header was read', async () => {
+  const folder = folderOf(tinyTensors());
+  writeFileSync(
+    join(folder, 'model.safetensors'),
+    fileOf({ x: { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, new Uint8Array(7)),
+  );
+  await rejects(() => load(folder), 'ERR_ZEST_SAFETENSORS', /tensor 'x' lies at bytes 0 to 8, outside the 7 bytes/);
+  expect((await (await load(film)).evaluate(filmBatch([4]), [[]])).length).toBe(1);
+});

@@ -1,0 +1,189 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { coefficients } from '../../lib/coefficients.ts';
+import { Model } from '../../lib/model/model.ts';
+import type { EstimatorOptions, Point, StepOptions, StepResult, Update } from '../../lib/objective.ts';
+import { composeStep } from '../../lib/optimizers/compose-step.ts';
+import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
+
+const batch = filmBatch([9, 30, 4, 17, 2, 40, 11]);
+const base: StepOptions = {
+  ...{ directions: 3, firstStream: 40n, rho: 1e-3, learningRate: 1e-4, weightDecay: 0.1 },
+  ...{ tilt: 1, estimator: 'naive', sides: 'two' },
+};
+
+let models: Model[] = [];
+const load = async (options: Parameters<typeof Model.load>[1] = {}): Promise<Model> => {
+  const model = await Model.load(film, options);
+  models.push(model);
+  return model;
+};
+afterEach(() => {
+  for (const model of models) model.dispose();
+  models = [];
+});
+
+const exactly = ({ losses, coefficients: c, update, ...scalars }: StepResult): unknown => ({
+  losses: bits(losses),
+  coefficients: bits(c),
+  decay: bits([update.decay]),
+  streams: update.terms.map(({ stream }) => stream),
+  terms: bits(update.terms.map(({ coefficient }) => coefficient)),
+  scalars: Object.entries(scalars).map(([key, value]) => [key, ...bits([value])]),
+});
+
+/** The step as its definition says, in calls of one's own. */
+const byHand = async (model: Model, options: StepOptions): Promise<StepResult> => {
+  const streams = Array.from({ length: options.directions }, (_, i) => options.firstStream + BigInt(i));
+  const scales = options.sides === 'two' ? [options.rho, -options.rho] : [options.rho];
+  const points: Point[] = streams.flatMap((stream) => scales.map((scale) => ({ stream, scale })));
+  const losses = await model.evaluate(batch, points, { atVersion: model.version });
+  const result = coefficients(losses, { ...options, dimension: model.dimension } as EstimatorOptions);
+  const update: Update = {
+    decay: Math.fround(options.learningRate * (options.weightDecay ?? 0)),
+    terms: streams.map((stream, i) => ({
+      stream,
+      coefficient: Math.fround(options.learningRate * (result.coefficients[i] ?? 0)),
+    })),
+  };
+  await model.apply(update);
+  return { ...result, update };
+};
+
+describe.each(LAWS.map((law) => [nameOf(law), law] as const))('a step with %s directions', (_, law) => {
+  const variants: [string, Partial<StepOptions>][] = [
+    ['naive', {}],
+    ['biasCorrected, tau, sigma', { estimator: 'biasCorrected', tilt: { tau: 1 }, normalize: 'sigma' }],
+    ['beale, effective sample size', { estimator: 'beale', tilt: { effectiveSampleSize: 0.5 } }],
+    ['jackknife, KL radius, norm', { estimator: 'jackknife', tilt: { klRadius: 0.2 }, normalize: 'norm' }],
+    ['one-sided', { sides: 'one' }],
+    ['MeZO', { directions: 1, tilt: 0, weightDecay: 0 }],
+  ];
+  it.each(variants)('is evaluate, coefficients and apply to the bit: %s', async (_, changes) => {
+    const [fused, apart] = await Promise.all([load({ directions: { law } }), load({ directions: { law } })]);
+    for (const round of [0, 1]) {
+      const options = { ...base, ...changes, firstStream: base.firstStream + BigInt(round * 3) };
+      expect(exactly(await fused.step(batch, options))).toEqual(exactly(await byHand(apart, options)));
+      expect(await fused.digest()).toBe(await apart.digest());
+    }
+    expect(fused.version).toBe(2n);
+  });
+});
+
+describe('a step', () => {
+  let fused: Model;
+  beforeEach(async () => {
+    fused = await load();
+  });
+
+  it.each([1, 2, 3, 5, 100])('has the same bits in micro-batches of %i', async (microBatch) => {
+    const other = await load();
+    expect(exactly(await other.step(batch, { ...base, microBatch }))).toEqual(exactly(await fused.step(batch, base)));
+    expect(await other.digest()).toBe(await fused.digest());
+  });
+
+  it.each([1, 3, 8])('has the same bits on %i threads', async (threads) => {
+    const other = await load({ threads });
+    expect(exactly(await other.step(batch, base))).toEqual(exactly(await fused.step(batch, base)));
+    expect(await other.digest()).toBe(await fused.digest());
+  });
+
+  it('has the same bits with an estimator that is a function and returns the same', async () => {
+    const estimator = (losses: Float64Array) => coefficients(losses, base).coefficients;
+    const other = await load();
+    expect(exactly(await other.step(batch, { ...base, estimator }))).toEqual(exactly(await fused.step(batch, base)));
+    expect(await other.digest()).toBe(await fused.digest());
+  });
+
+  it('has the same bits in bfloat16, where the update is rounded stochastically', async () => {
+    const [one, two] = [await load({ dtype: 'bfloat16', threads: 1 }), await load({ dtype: 'bfloat16', threads: 3 })];
+    const before = await one.digest();
+    expect(exactly(await one.step(batch, base))).toEqual(exactly(await byHand(two, base)));
+    expect(await one.digest()).toBe(await two.digest());
+    expect(await one.digest()).not.toBe(before);
+  });
+
+  it('is what composes for objectives without one', async () => {
+    const other = await load();
+    expect(exactly(await composeStep(other, batch, base))).toEqual(exactly(await fused.step(batch, base)));
+    expect(await other.digest()).toBe(await fused.digest());
+  });
+
+  it('counts updates and forwards', async () => {
+    const { step, evaluate } = { step: () => fused.step(batch, base), evaluate: () => fused.evaluate(batch, [[], []]) };
+    expect([fused.version, fused.forwards]).toEqual([0n, 0n]);
+    await step();
+    expect([fused.version, fused.forwards]).toEqual([1n, 6n * 7n]);
+    await fused.step(batch, { ...base, sides: 'one', microBatch: 2 });
+    expect([fused.version, fused.forwards]).toEqual([2n, 9n * 7n]);
+    await evaluate();
+    expect([fused.version, fused.forwards]).toEqual([2n, 11n * 7n]);
+    await fused.sequenceLosses(batch, [[]]);
+    await fused.logits(batch);
+    await fused.apply({ decay: 0, terms: [] });
+    expect([fused.version, fused.forwards]).toEqual([3n, 13n * 7n]);
+  });
+
+  it('changes nothing where the loss is not finite', async () => {
+    const before = await fused.digest();
+    await expect(fused.step(batch, { ...base, rho: 1e38 })).rejects.toMatchObject({
+      code: 'ERR_ZEST_LOSS_NOT_FINITE',
+      message: expect.stringMatching(/stream 40/),
+    });
+    expect(await fused.digest()).toBe(before);
+    expect(fused.version).toBe(0n);
+  });
+
+  it('changes nothing where a coefficient is beyond float32', async () => {
+    const before = await fused.digest();
+    const estimator = () => Float64Array.of(1, 1e60, 1);
+    for (const options of [
+      { ...base, estimator },
+      { ...base, learningRate: 1e38 },
+    ]) {
+      await expect(fused.step(batch, options)).rejects.toMatchObject({ code: 'ERR_ZEST_UPDATE' });
+    }
+    expect(await fused.digest()).toBe(before);
+    expect(fused.version).toBe(0n);
+  });
+});
+
+describe('calls', () => {
+  const estimator = (losses: Float64Array) => coefficients(losses, base).coefficients;
+  const update: Update = { decay: 0, terms: [{ stream: 1n, coefficient: 1e-3 }] };
+
+  it('take effect in call order', async () => {
+    const [queued, apart] = [await load(), await load()];
+    const results = await Promise.all([
+      queued.apply(update),
+      queued.step(batch, { ...base, estimator }),
+      queued.apply(update),
+      queued.evaluate(batch, [[]], { atVersion: 3n }),
+      queued.step(batch, base),
+      queued.digest(),
+    ]);
+    await apart.apply(update);
+    await apart.step(batch, { ...base, estimator });
+    await apart.apply(update);
+    expect(bits(results[3])).toEqual(bits(await apart.evaluate(batch, [[]])));
+    await apart.step(batch, base);
+    expect(results[5]).toBe(await apart.digest());
+  });
+
+  it('use the directions that were set when they were made', async () => {
+    const model = await load();
+    const first = model.evaluate(batch, [{ stream: 1n, scale: 1e-3 }]);
+    model.directions = { seed: 1, law: 'rademacher' };
+    const second = model.evaluate(batch, [{ stream: 1n, scale: 1e-3 }]);
+    model.directions = { seed: 0, law: 'gaussian' };
+    expect(bits(await first)).toEqual(bits(await model.evaluate(batch, [{ stream: 1n, scale: 1e-3 }])));
+    expect(bits(await second)).not.toEqual(bits(await first));
+  });
+
+  it('are refused at another version than the one asked for', async () => {
+    const model = await load();
+    const late = model.apply(update).then(() => {});
+    await expect(model.evaluate(batch, [[]], { atVersion: 0n })).rejects.toMatchObject({ code: 'ERR_ZEST_VERSION' });
+    await late;
+    await expect(model.evaluate(batch, [[]], { atVersion: 1n })).resolves.toHaveLength(1);
+  });
+});
