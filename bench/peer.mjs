@@ -7,7 +7,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** The Python of bench/peers/requirements.txt: ZEST_PEERS_PYTHON, or that of bench/peers/.venv; undefined if neither is there. */
 export const findPython = () => {
-  const python = process.env.ZEST_PEERS_PYTHON ?? here('peers/.venv/bin/python');
+  const python = process.env.ZEST_PEERS_PYTHON || here('peers/.venv/bin/python');
   return existsSync(python) ? python : undefined;
 };
 
