@@ -16,7 +16,7 @@ export const TASK = {
 };
 export const BATCH_SIZE = 32;
 /** Forward passes of a batch that each run may take. */
-export const FORWARDS = 800;
+export const FORWARDS = 600;
 export const SEEDS = [1, 2];
 
 interface Method {
@@ -34,7 +34,7 @@ export const METHODS: readonly Method[] = [
   {
     name: 'ZEST',
     forwardsOfStep: 10,
-    optimizer: (options) => zest({ directions: 5, tilt: { tau: 1 }, learningRate: 1e-4, ...options }),
+    optimizer: (options) => zest({ directions: 5, tilt: { tau: 1 }, learningRate: 2e-4, ...options }),
   },
 ];
 

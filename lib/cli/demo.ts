@@ -7,9 +7,9 @@ const WORDS_SHOWN = 10;
 
 const introduction = ({ train, heldOut }: Demo): string => `\
 model     film-roberta-mini, a RoBERTa of 3.4 M parameters trained on film reviews. Some ended in a verdict made from
-          the review's rating ("It was great ."), so it knows prompts of this kind, but not this task
-task      "${TASK.template}" is {mask} ${TASK.labelWords.join(' or ')}? For words that people rated (AFINN-165):
-          ${count(train.length)} to learn from, ${count(heldOut.length)} held out, half of them positive
+          their rating ("It was great ."), so it has met prompts of this kind with their answers, but not this task
+task      "${TASK.template}": ${TASK.labelWords.join(' or ')}? For words that people rated as good or bad (AFINN-165);
+          ${count(train.length)} to learn from, ${count(heldOut.length)} held out, half of each good
 training  forward passes only, ${count(FORWARDS)} of a batch of ${BATCH_SIZE} words in each run
 `;
 
@@ -33,6 +33,7 @@ export const demoCommand = async (options: { json?: boolean }): Promise<void> =>
   const signal = stopSignal();
   const demo = await loadDemo();
   printLine(introduction(demo));
+  if (options.json) printJson({ kind: 'start', train: demo.train.length, heldOut: demo.heldOut.length });
   const progress = await progressDisplay();
   const runs: DemoRun[] = [];
   const labels: string[][] = [];
@@ -71,9 +72,13 @@ export const demoCommand = async (options: { json?: boolean }): Promise<void> =>
     return;
   }
   const methods = METHODS.map(({ name }) => name);
-  printLine(`\n${table([['', 'before', 'after', 'steps', 'forwards', 'seconds'], ...runs.map(runRow)])}`);
+  printLine(`\n${table([['', 'before', 'after', 'steps', 'forwards', 'seconds'], ...runs.map(runRow)], 1)}`);
   const wordRows = words.map(({ word, rated, before, after }) => [word, rated, before, ...after]);
-  printLine(`\n${table([['held-out word', 'rated', 'before', ...methods], ...wordRows])}`);
+  const titles = ['held-out word', 'rated', 'before', ...methods];
+  printLine(`\n${table([titles, ...wordRows], titles.length)}`);
   const gains = methods.map((name) => `${name} ${gain(runs.filter(({ method }) => method === name))}`);
-  printLine(`\n${gains.join(', ')} on average, ${duration((performance.now() - began) / 1000)} in all`);
+  printLine(`\non average ${gains.join(', ')}; ${duration((performance.now() - began) / 1000)} in all`);
+  printLine(
+    `${count(demo.heldOut.length)} words and two seeds cannot tell the methods apart by less than some 4 points`,
+  );
 };

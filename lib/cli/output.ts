@@ -22,10 +22,10 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)} %
 /** 3448064 as 3,448,064. */
 export const count = (value: number): string => value.toLocaleString('en-US');
 
-/** Columns under their titles; the first is text, the others are numbers. */
-export const table = (rows: readonly (readonly string[])[]): string => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const cell = (text: string, column: number) =>
-    column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
-  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
+/** Columns under their titles; the first `textColumns` are text, the others numbers. */
+export const table = (rows: readonly (readonly string[])[], textColumns: number): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const padded = (cell: string, column: number) =>
+    column < textColumns ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
+  return rows.map((row) => row.map(padded).join('  ').trimEnd()).join('\n');
 };

@@ -1,7 +1,16 @@
 import { open, rename } from 'node:fs/promises';
+import { ZestError } from '../errors.ts';
 
-/** Writes a file so that a reader sees the old content or the new, never a part: a temporary file beside it, then a rename. */
-export const writeAtomic = async (file: string, content: string | Uint8Array): Promise<void> => {
+/** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. */
+export const writing = async <T>(file: string, write: Promise<T>): Promise<T> => {
+  try {
+    return await write;
+  } catch (cause) {
+    throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${(cause as Error).message}`, { cause });
+  }
+};
+
+const replace = async (file: string, content: string | Uint8Array): Promise<void> => {
   const temporary = `${file}.partial`;
   const handle = await open(temporary, 'w');
   try {
@@ -12,3 +21,7 @@ export const writeAtomic = async (file: string, content: string | Uint8Array): P
   }
   await rename(temporary, file);
 };
+
+/** Writes a file so that a reader sees the old content or the new, never a part: a temporary file beside it, then a rename. */
+export const writeAtomic = (file: string, content: string | Uint8Array): Promise<void> =>
+  writing(file, replace(file, content));

@@ -1,7 +1,7 @@
 import { access, appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { writeAtomic } from './files.ts';
+import { writeAtomic, writing } from './files.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Where the parts of a run are. */
@@ -46,9 +46,9 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
 
 /** Makes the folder of a new run, in place of one that is there. */
 export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise<void> => {
-  await mkdir(run.path, { recursive: true });
+  await writing(run.path, mkdir(run.path, { recursive: true }));
   for (const part of [run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {
-    await rm(part, { recursive: true, force: true });
+    await writing(part, rm(part, { recursive: true, force: true }));
   }
   const { stringify } = await import('yaml');
   await writeAtomic(run.config, stringify(config));
@@ -56,4 +56,4 @@ export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise
 
 /** Adds a line to metrics.jsonl. */
 export const appendMetrics = (run: RunFolder, entry: object): Promise<void> =>
-  appendFile(run.metrics, `${JSON.stringify(entry)}\n`);
+  writing(run.metrics, appendFile(run.metrics, `${JSON.stringify(entry)}\n`));

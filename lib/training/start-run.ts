@@ -29,13 +29,12 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   if (!options.overwrite) await assertNoRun(run);
   const experiment = await loadExperiment(config);
   const examples = await loadTrainingExamples(config, experiment.task);
-  const base = await baseDigest(config.model);
   const model = await loadModel(config, experiment.tokenizer, options);
   try {
     await createRun(run, config);
     const log = await TrajectoryWriter.create(run.trajectory, {
       noiseVersion: NOISE_VERSION,
-      base,
+      base: await baseDigest(config.model),
       trainable: await model.digest(),
       dimension: model.dimension,
       directions: { seed: String(config.training.seed), law: config.optimizer.law },

@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ZestError } from '../errors.ts';
 import type { Law, Update } from '../objective.ts';
-import { writeAtomic } from './files.ts';
+import { writeAtomic, writing } from './files.ts';
 
 // docs/trajectory.md is the specification of the file.
 
@@ -67,10 +67,12 @@ const encodeUpdate = (update: Update): Buffer => {
 
 /** An open log. */
 export class TrajectoryWriter {
+  readonly #file: string;
   readonly #handle: FileHandle;
   #checksum: number;
 
-  private constructor(handle: FileHandle, checksum: number) {
+  private constructor(file: string, handle: FileHandle, checksum: number) {
+    this.#file = file;
     this.#handle = handle;
     this.#checksum = checksum;
   }
@@ -79,7 +81,8 @@ export class TrajectoryWriter {
   static async create(file: string, header: TrajectoryHeader): Promise<TrajectoryWriter> {
     const bytes = encodeHeader(header);
     await writeAtomic(file, bytes);
-    return new TrajectoryWriter(await open(file, 'a'), bytes.readUInt32LE(bytes.length - CHECKSUM_BYTES));
+    const handle = await writing(file, open(file, 'a'));
+    return new TrajectoryWriter(file, handle, bytes.readUInt32LE(bytes.length - CHECKSUM_BYTES));
   }
 
   async append(update: Update): Promise<void> {
@@ -87,12 +90,12 @@ export class TrajectoryWriter {
     this.#checksum = crc32(body, this.#checksum);
     const checksum = Buffer.alloc(CHECKSUM_BYTES);
     checksum.writeUInt32LE(this.#checksum);
-    await this.#handle.appendFile(Buffer.concat([body, checksum]));
+    await writing(this.#file, this.#handle.appendFile(Buffer.concat([body, checksum])));
   }
 
   /** Waits until the log is on the disk itself. */
   flush(): Promise<void> {
-    return this.#handle.datasync();
+    return writing(this.#file, this.#handle.datasync());
   }
 
   close(): Promise<void> {

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { ratedWords } from '../../lib/cli/demo-words.ts';
+import { parseLines, zest } from './zest.ts';
+
+describe('the demo', () => {
+  it('holds out words whose families it does not train on, half of them positive', async () => {
+    const { train, heldOut } = await ratedWords();
+    expect(heldOut.length).toBeGreaterThanOrEqual(500);
+    const families = new Set(train.map(({ word }) => word.slice(0, 4)));
+    expect(heldOut.filter(({ word }) => families.has(word.slice(0, 4)))).toEqual([]);
+    for (const words of [train, heldOut]) {
+      expect(words.filter(({ label }) => label === 1)).toHaveLength(words.length / 2);
+      expect(new Set(words.map(({ word }) => word)).size).toBe(words.length);
+      // In random order: the first words are not all of one label or from the start of the alphabet.
+      expect(new Set(words.slice(0, 20).map(({ label }) => label)).size).toBe(2);
+      expect(new Set(words.slice(0, 20).map(({ word }) => word[0])).size).toBeGreaterThan(5);
+    }
+  });
+
+  it('gains ten points with each method on the held-out words, at equal forwards', async () => {
+    const { status, stdout, stderr } = await zest(['demo', '--json']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('made from') });
+    const [start, ...lines] = parseLines(stdout);
+    expect(start).toEqual({ kind: 'start', train: 1636, heldOut: 660 });
+    const runs = lines.filter(({ kind }) => kind === 'run');
+    expect(runs.map(({ method, seed }) => [method, seed])).toEqual([
+      ['MeZO', 1],
+      ['MeZO', 2],
+      ['ZEST', 1],
+      ['ZEST', 2],
+    ]);
+    expect(runs.map(({ forwards }) => forwards)).toEqual([600, 600, 600, 600]);
+    for (const name of ['MeZO', 'ZEST']) {
+      const gains = runs
+        .filter(({ method }) => method === name)
+        .map(({ before, after }) => Number(after) - Number(before));
+      expect(gains.reduce((a, b) => a + b) / gains.length).toBeGreaterThan(0.1);
+    }
+    const words = lines.filter(({ kind }) => kind === 'word');
+    expect(words).toHaveLength(10);
+    for (const { rated, before, after } of words) {
+      const { MeZO, ZEST } = after as Record<string, string>;
+      for (const label of [rated, before, MeZO, ZEST]) expect(['hated', 'loved']).toContain(label);
+    }
+  }, 300_000);
+});
