@@ -12,7 +12,9 @@ export const stopAtExit = (engine: NativeEngine): void => {
   if (!listens) {
     listens = true;
     process.once('exit', () => {
-      for (const reference of live) reference.deref()?.stop();
+      const engines = [...live].flatMap((reference) => reference.deref() ?? []);
+      for (const engine of engines) engine.dispose();
+      for (const engine of engines) engine.stop();
     });
   }
   const reference = new WeakRef(engine);

@@ -48,7 +48,7 @@ describe('abort', () => {
         return performance.now();
       });
       await expect(pending).rejects.toThrow(name);
-      expect(performance.now() - (await stopped)).toBeLessThan(2000);
+      expect(performance.now() - (await stopped)).toBeLessThan(10_000);
       expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
     }
     expect([model.version, await model.digest()]).toEqual([0n, digest]);
@@ -141,7 +141,7 @@ describe('dispose', () => {
     const started = performance.now();
     model.dispose();
     const results = await settled;
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(performance.now() - started).toBeLessThan(10_000);
     for (const result of results) {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_ZEST_DISPOSED' } });
     }

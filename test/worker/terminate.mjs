@@ -1,0 +1,24 @@
+// Ends workers in the middle of a step, several at a time, while the main thread goes on with a model of its own.
+import { Worker } from 'node:worker_threads';
+import { load, shortStep } from '../exit/long-call.mjs';
+
+const script = new URL('./step.mjs', import.meta.url);
+const model = await load();
+await shortStep(model);
+const digests = new Set([await model.digest()]);
+let slowest = 0;
+for (let round = 0; round < 3; round++) {
+  const workers = Array.from({ length: 3 }, () => new Worker(script));
+  const messages = workers.map(
+    (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
+  );
+  for (const digest of await Promise.all(messages)) digests.add(digest);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const started = performance.now();
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  slowest = Math.max(slowest, performance.now() - started);
+}
+const again = await load();
+await shortStep(again);
+digests.add(await again.digest());
+console.log(JSON.stringify({ digests: digests.size, slowest }));
