@@ -8,6 +8,7 @@ export const EXIT_INTERRUPTED = 130;
 /** Why the process stops when it is told to: the reason of its AbortSignal. */
 export class Interrupted extends Error {}
 
+/** Codes whose cause is what the user wrote: arguments, configuration, environment. */
 const usage: ReadonlySet<ErrorCode> = new Set([
   'ERR_ZEST_ARGUMENT',
   'ERR_ZEST_OPTION',
@@ -18,6 +19,8 @@ const usage: ReadonlySet<ErrorCode> = new Set([
   'ERR_ZEST_TEMPLATE',
   'ERR_ZEST_LABEL_WORD',
   'ERR_ZEST_TRAINABLE',
+  'ERR_ZEST_ISA',
+  'ERR_ZEST_THREADS',
   'ERR_ZEST_CONFIG',
   'ERR_ZEST_RUN',
 ]);

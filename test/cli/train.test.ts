@@ -175,4 +175,14 @@ describe('zest evaluate', () => {
     const part = await zest(['evaluate', file, '--json', '--set', `data.test=${join(folder, 'validation.jsonl')}`]);
     expect(parseLines(part.stdout)[1]).toEqual({ ...scores[0], split: 'test' });
   });
+
+  it.each([
+    ['ZEST_ISA', 'mmx', 'ERR_ZEST_ISA'],
+    ['ZEST_THREADS', '0', 'ERR_ZEST_THREADS'],
+    ['ZEST_NATIVE', '/none.node', 'ERR_ZEST_NO_BINARY'],
+  ])('says what is wrong with %s', async (variable, value, code) => {
+    const { status, stderr } = await zest(['evaluate', file], { [variable]: value });
+    expect(stderr).toMatch(new RegExp(`^error: [^]*${variable}[^]* \\(${code}\\)\n$`));
+    expect(status).toBe(code === 'ERR_ZEST_NO_BINARY' ? 1 : 2);
+  });
 });
