@@ -51,8 +51,8 @@ const Kernels& kernels() {
 double natural_log(double x) { return scalar::log(x); }
 
 float sphere_radius(int64_t dimension, int64_t sum_of_squares) {
-  return static_cast<float>(
-      std::sqrt(static_cast<double>(dimension) / (static_cast<double>(sum_of_squares) * 0x1p-24)));
+  const double squares = static_cast<double>(sum_of_squares > 0 ? sum_of_squares : 1) * 0x1p-24;
+  return static_cast<float>(std::sqrt(static_cast<double>(dimension) / squares));
 }
 
 }  // namespace cpu

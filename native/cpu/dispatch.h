@@ -29,7 +29,8 @@ namespace cpu {
 
 const Kernels& kernels();
 
-// sqrt(d) / |z| of the sphere law from the sum of round(z^2 2^24) over d elements.
+// sqrt(d) / |z| of the sphere law from the sum of round(z^2 2^24) over d elements; a sum of 0,
+// which one or two elements can have, counts as 1.
 float sphere_radius(int64_t dimension, int64_t sum_of_squares);
 
 }  // namespace cpu
