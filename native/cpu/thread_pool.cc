@@ -39,26 +39,28 @@ bool spin(Done done) {
   return done();
 }
 
-// The calls that compute now, in all engines of the process.
-std::atomic<int> computing{0};
+// Calls of all engines of the process take their turns in the order of their tickets: one that
+// computes again and again starves nobody.
+std::atomic<uint32_t> tickets{0}, finished_calls{0};
+
+uint32_t most_calls() {
+  static const uint32_t cores = static_cast<uint32_t>(available_cores());
+  return cores;
+}
 
 }  // namespace
 
 CoreShare::CoreShare() {
-  static const int most = available_cores();
-  for (int now = computing.load();;) {
-    if (now >= most) {
-      computing.wait(now);
-      now = computing.load();
-    } else if (computing.compare_exchange_weak(now, now + 1)) {
-      return;
-    }
+  const uint32_t ticket = tickets.fetch_add(1);
+  for (uint32_t finished = finished_calls.load(); ticket - finished >= most_calls();
+       finished = finished_calls.load()) {
+    finished_calls.wait(finished);
   }
 }
 
 CoreShare::~CoreShare() {
-  computing.fetch_sub(1);
-  computing.notify_all();
+  finished_calls.fetch_add(1);
+  finished_calls.notify_all();
 }
 
 int available_cores() {
@@ -91,7 +93,8 @@ ThreadPool::~ThreadPool() {
 }
 
 int ThreadPool::share() const {
-  const int calls = computing.load(std::memory_order_relaxed);
+  const int calls =
+      static_cast<int>(std::min(tickets.load() - finished_calls.load(), most_calls()));
   return calls > 1 ? std::max(1, threads() / calls) : threads();
 }
 
