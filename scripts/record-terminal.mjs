@@ -35,7 +35,7 @@ const columns = Math.max(MIN_COLUMNS, ...lines.map((line) => line.length));
 const width = Math.ceil(2 * MARGIN + columns * CHARACTER_WIDTH);
 const height = 2 * MARGIN + (lines.length + 2) * LINE_HEIGHT;
 const row = (line, i, color) =>
-  `<text x="${MARGIN}" y="${MARGIN + (i + 0.8) * LINE_HEIGHT}" fill="${color}" xml:space="preserve">${escaped(line)}</text>`;
+  `<text x="${MARGIN}" y="${(MARGIN + (i + 0.8) * LINE_HEIGHT).toFixed(1)}" fill="${color}" xml:space="preserve">${escaped(line)}</text>`;
 const svg = [
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
   `<title>${escaped([command, ...args].join(' '))}</title>`,

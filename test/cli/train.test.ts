@@ -2,9 +2,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { Model } from '../../lib/model/model.ts';
 import { readTrajectory } from '../../lib/training/trajectory.ts';
-import { FILM, reviewConfig, reviewFolder } from '../training/film.ts';
+import { digestOf, replay, reviewConfig, reviewFolder } from '../training/runs.ts';
 import { parseLines, start, zest } from './zest.ts';
 
 let folder: string;
@@ -22,16 +21,10 @@ const readSummary = async (name: string) => JSON.parse(await readFile(join(outpu
 /** The run's log leads to the digest of its summary, and so do its last weights. */
 const expectWhole = async (name: string): Promise<void> => {
   const { steps, digest } = await readSummary(name);
-  const { header, updates, tornBytes } = await readTrajectory(join(output(name), 'trajectory.zest'));
+  const { updates, tornBytes } = await readTrajectory(join(output(name), 'trajectory.zest'));
   expect({ updates: updates.length, tornBytes }).toEqual({ updates: steps, tornBytes: 0 });
-  const { seed, law } = header.directions;
-  const model = await Model.load(FILM, { device: 'cpu', directions: { seed: BigInt(seed), law } });
-  for (const update of updates) await model.apply(update);
-  expect(await model.digest()).toBe(digest);
-  model.dispose();
-  const saved = await Model.load(join(output(name), 'checkpoints', 'last'), { device: 'cpu' });
-  expect(await saved.digest()).toBe(digest);
-  saved.dispose();
+  expect((await replay(output(name))).after).toBe(digest);
+  expect(await digestOf(join(output(name), 'checkpoints', 'last'))).toBe(digest);
 };
 
 describe('zest train', () => {

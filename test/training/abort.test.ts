@@ -1,0 +1,73 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evaluate } from '../../lib/training/evaluate.ts';
+import type { TrainEvent } from '../../lib/training/events.ts';
+import { train } from '../../lib/training/train.ts';
+import { readTrajectory } from '../../lib/training/trajectory.ts';
+import { digestOf, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('an abort', () => {
+  it('between steps leaves the weights, the log and a summary, and ends with the reason', async () => {
+    const config = reviewConfig(folder, 'aborted');
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const events: TrainEvent[] = [];
+    const aborted = (async () => {
+      for await (const event of train(
+        { ...config, training: { ...config.training, steps: 1000 } },
+        { signal: controller.signal },
+      )) {
+        events.push(event);
+        if (event.kind === 'step' && event.step === 3) controller.abort(reason);
+      }
+    })();
+    await expect(aborted).rejects.toBe(reason);
+    const summary = await readSummary(config.output);
+    expect(summary).toMatchObject({ steps: 3, forwards: 12, interrupted: true });
+    expect(summary).not.toHaveProperty('test');
+    expect(events.at(-1)).toMatchObject({ kind: 'checkpoint', name: 'last', step: 3 });
+    expect((await replay(config.output)).after).toBe(summary.digest);
+    expect(await digestOf(join(config.output, 'checkpoints', 'last'))).toBe(summary.digest);
+  });
+
+  it('at any moment leaves a log that leads to the weights', async () => {
+    for (const milliseconds of [0, 1, 2, 5, 10, 20, 40]) {
+      const config = reviewConfig(folder, `aborted-${milliseconds}`);
+      const controller = new AbortController();
+      const training = { ...config.training, steps: 10_000 };
+      let steps = 0;
+      const aborted = (async () => {
+        for await (const event of train({ ...config, training }, { signal: controller.signal })) {
+          if (event.kind === 'step') steps = event.step;
+          if (steps === 1) setTimeout(() => controller.abort(), milliseconds);
+        }
+      })();
+      await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+      const summary = await readSummary(config.output);
+      expect(summary).toMatchObject({ steps, interrupted: true });
+      expect((await replay(config.output)).after).toBe(summary.digest);
+    }
+  });
+
+  it('before the start writes nothing', async () => {
+    const config = reviewConfig(folder, 'never');
+    const reason = new Error('enough');
+    await expect(run(config, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(readdir(config.output)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('by leaving the loop closes the run', async () => {
+    const config = reviewConfig(folder, 'left');
+    for await (const event of train(config)) if (event.kind === 'step' && event.step === 2) break;
+    expect((await readTrajectory(join(config.output, 'trajectory.zest'))).updates).toHaveLength(2);
+    await expect(readSummary(config.output)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(evaluate(config.output).next()).rejects.toMatchObject({ code: 'ERR_ZEST_RUN' });
+  });
+});

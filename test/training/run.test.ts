@@ -1,0 +1,158 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { Model } from '../../lib/model/model.ts';
+import { readRows } from '../../lib/text/data.ts';
+import { loadTask } from '../../lib/text/task.ts';
+import { Tokenizer } from '../../lib/text/tokenizer.ts';
+import { resolveConfig } from '../../lib/training/config.ts';
+import { evaluate } from '../../lib/training/evaluate.ts';
+import type { EvaluationEvent, StepEvent, Summary, TrainEvent } from '../../lib/training/events.ts';
+import { readTrajectory } from '../../lib/training/trajectory.ts';
+import { digestOf, ofKind, readMetrics, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('a run', () => {
+  let config: ReturnType<typeof reviewConfig>;
+  let events: TrainEvent[];
+  let summary: Summary;
+  beforeAll(async () => {
+    config = reviewConfig(folder, 'whole');
+    events = await run(config);
+    summary = await readSummary(config.output);
+  });
+
+  it('reports its start, steps, evaluations, checkpoints and end', () => {
+    expect(events[0]).toEqual({
+      kind: 'start',
+      steps: 6,
+      device: 'cpu',
+      family: 'roberta',
+      parameterCount: 3_448_064,
+      dimension: 3_448_064,
+      train: 40,
+      validation: 24,
+      test: 30,
+      output: config.output,
+    });
+    expect(ofKind(events, 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    const evaluations = ofKind(events, 'evaluation');
+    expect(evaluations.filter(({ split }) => split === 'validation').map(({ step }) => step)).toEqual([0, 2, 4, 6]);
+    expect(evaluations.filter(({ split }) => split === 'test')).toHaveLength(1);
+    const last = ofKind(events, 'checkpoint').filter(({ name }) => name === 'last');
+    expect(last.map(({ step }) => step)).toEqual([4, 6]);
+    expect(events.at(-1)).toEqual({ kind: 'done', output: config.output, summary });
+  });
+
+  it('leaves exactly the files of the contract', async () => {
+    expect((await readdir(config.output)).sort()).toEqual([
+      'checkpoints',
+      'config.yaml',
+      'metrics.jsonl',
+      'summary.json',
+      'trajectory.zest',
+    ]);
+    expect((await readdir(join(config.output, 'checkpoints'))).sort()).toEqual(['best', 'last']);
+    expect(parse(await readFile(join(config.output, 'config.yaml'), 'utf8'))).toEqual(resolveConfig(config));
+  });
+
+  it('writes the scalars of every step and every evaluation', async () => {
+    const metrics = await readMetrics(config.output);
+    expect(metrics).toEqual(events.filter(({ kind }) => kind === 'step' || kind === 'evaluation'));
+    const step = metrics.find(({ kind }) => kind === 'step') as StepEvent;
+    expect(Object.keys(step)).toEqual([
+      'kind',
+      'step',
+      'learningRate',
+      'meanLoss',
+      'tiltedLoss',
+      'tilt',
+      'tau',
+      'effectiveSampleSize',
+      'gradientNorm',
+      'seconds',
+    ]);
+    expect(step.tau).toBeCloseTo(1, 9);
+    expect(step.tiltedLoss).toBeGreaterThan(step.meanLoss);
+  });
+
+  it('sums up what happened', () => {
+    const steps = ofKind(events, 'step');
+    const validations = ofKind(events, 'evaluation').filter(({ split }) => split === 'validation');
+    const [test] = ofKind(events, 'evaluation').filter(({ split }) => split === 'test');
+    const best = validations.reduce((a, b) =>
+      b.accuracy > a.accuracy || (b.accuracy === a.accuracy && b.loss < a.loss) ? b : a,
+    );
+    const score = ({ accuracy, loss, count }: EvaluationEvent) => ({ accuracy, loss, count });
+    expect(summary).toEqual({
+      steps: 6,
+      forwards: 6 * 2 * 2,
+      final: { loss: steps.at(-1)?.meanLoss },
+      kept: { name: best.step === 6 ? 'last' : 'best', step: best.step },
+      before: score(validations[0]!),
+      validation: score(best),
+      test: score(test!),
+      stoppedEarly: false,
+      interrupted: false,
+      seconds: expect.any(Number),
+      digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+      device: 'cpu',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+    });
+    expect(test?.step).toBe(best.step);
+  });
+
+  it('is replayed from its log to the same digest, which its checkpoint has', async () => {
+    const { before, after } = await replay(config.output);
+    expect(after).toBe(summary.digest);
+    expect(after).not.toBe(before);
+    expect(await digestOf(join(config.output, 'checkpoints', 'last'))).toBe(after);
+  });
+
+  it('gives the same weights again, and others with another seed', async () => {
+    await run({ ...config, output: join(folder, 'again') });
+    expect((await readSummary(join(folder, 'again'))).digest).toBe(summary.digest);
+    await run({ ...config, training: { ...config.training, seed: 2 }, output: join(folder, 'other') });
+    expect((await readSummary(join(folder, 'other'))).digest).not.toBe(summary.digest);
+  });
+
+  it('can be evaluated, with the score that it reported', async () => {
+    const scores: EvaluationEvent[] = [];
+    for await (const event of evaluate(config.output)) scores.push(event);
+    const { kept, validation, test } = summary;
+    expect(scores).toEqual([
+      { kind: 'evaluation', split: 'validation', step: kept.step, ...validation },
+      { kind: 'evaluation', split: 'test', step: kept.step, ...test },
+    ]);
+  });
+
+  it('keeps a checkpoint that is a model folder, tokenizer and all', async () => {
+    const checkpoint = join(config.output, 'checkpoints', summary.kept.name);
+    const task = await loadTask(config.task, await Tokenizer.load(checkpoint), { maxLength: 32 });
+    const model = await Model.load(checkpoint, { device: 'cpu' });
+    const score = await task.score(model, task.examples(await readRows(config.data.test)));
+    model.dispose();
+    expect(score).toEqual(summary.test);
+  });
+
+  it('is not overwritten unless asked', async () => {
+    await expect(run(config)).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: `${config.output} holds a run already (${join(config.output, 'config.yaml')}); name another folder as output, or replace the run with --overwrite`,
+    });
+    expect(await readSummary(config.output)).toEqual(summary);
+    const other = reviewConfig(folder, 'replaced');
+    await run(other);
+    await writeFile(join(other.output, 'notes.txt'), 'mine');
+    await run({ ...other, training: { ...other.training, steps: 1 } }, { overwrite: true });
+    expect((await readSummary(other.output)).steps).toBe(1);
+    expect((await readTrajectory(join(other.output, 'trajectory.zest'))).updates).toHaveLength(1);
+    expect(await readFile(join(other.output, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+});
