@@ -177,6 +177,7 @@ class CpuBackend : public Backend {
 
 std::unique_ptr<Backend> make_cpu_backend(const ModelSpec& spec, StorageType storage,
                                           const Shortcuts& shortcuts, int threads) {
+  cpu::kernels();  // a wrong ZEST_ISA throws here, not in a thread of the pool
   return std::make_unique<cpu::CpuBackend>(spec, storage, shortcuts, threads);
 }
 
