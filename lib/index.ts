@@ -38,6 +38,7 @@ export {
 } from './text/task.ts';
 export type { ClassSpec, LabelWordSpec, TaskSpec } from './text/task-spec.ts';
 export { type Encoding, Tokenizer } from './text/tokenizer.ts';
+export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
   EvaluationEvent,
@@ -49,5 +50,6 @@ export type {
 } from './training/events.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
+export { readTrajectory, type Trajectory, type TrajectoryHeader } from './training/trajectory.ts';
 export { type VectorObjective, vectorObjective } from './vector-objective.ts';
 export { version } from './version.ts';
