@@ -137,13 +137,15 @@ struct Case {
       std::vector<float>& rows_of_a = a.emplace_back(static_cast<size_t>(w.rows * noise.rank));
       std::vector<float>& columns_of_b = b.emplace_back(static_cast<size_t>(noise.rank * padded));
       // In two parts, as threads would.
-      for (const int64_t first : {int64_t{0}, w.rows / 2}) {
-        set.factor(noise.seed, stream, base_a, first,
-                   first ? w.rows - first : w.rows / 2 + w.rows % 2, noise.rank, false,
-                   rows_of_a.data(), noise.rank);
-      }
-      set.factor(noise.seed, stream, base_b, 0, w.columns, noise.rank, true, columns_of_b.data(),
-                 padded);
+      const auto make = [&](uint64_t base, int64_t count, bool transposed, float* out,
+                            int64_t stride) {
+        const int64_t middle = count / 2;
+        set.factor(noise.seed, stream, base, 0, middle, noise.rank, transposed, out, stride);
+        set.factor(noise.seed, stream, base, middle, count - middle, noise.rank, transposed, out,
+                   stride);
+      };
+      make(base_a, w.rows, false, rows_of_a.data(), noise.rank);
+      make(base_b, w.columns, true, columns_of_b.data(), padded);
       factors_a.push_back(rows_of_a.data()), factors_b.push_back(columns_of_b.data());
     }
     noise.factors_a = factors_a.data(), noise.factors_b = factors_b.data();
