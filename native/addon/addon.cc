@@ -32,8 +32,7 @@ Napi::Value isa(const Napi::CallbackInfo& info) {
 
 Napi::Value noise(const Napi::CallbackInfo& info) {
   return with_code(info.Env(), [&]() -> Napi::Value {
-    Napi::Float32Array values =
-        Napi::Float32Array::New(info.Env(), static_cast<size_t>(to_int32(info[3])));
+    auto values = make_array<float>(info.Env(), to_int32(info[3]));
     fill_noise(to_uint64(info[0]), to_uint64(info[1]), to_uint64(info[2]), values.ElementLength(),
                static_cast<Law>(to_int32(info[4])), values.Data());
     return values;
@@ -42,8 +41,7 @@ Napi::Value noise(const Napi::CallbackInfo& info) {
 
 Napi::Value vector_direction(const Napi::CallbackInfo& info) {
   return with_code(info.Env(), [&]() -> Napi::Value {
-    Napi::Float32Array values =
-        Napi::Float32Array::New(info.Env(), static_cast<size_t>(to_int32(info[2])));
+    auto values = make_array<float>(info.Env(), to_int32(info[2]));
     zest::vector_direction(to_directions(info[0]), to_uint64(info[1]), values.ElementLength(),
                            values.Data());
     return values;

@@ -87,26 +87,18 @@ StepOptions to_step_options(const Napi::Value& value) {
           number(from, "weightDecay"),        integer(from, "microBatch")};
 }
 
-Napi::Value from_floats(Napi::Env env, const std::vector<float>& values) {
-  return array(env, "Float32Array", values);
-}
-
-Napi::Value from_doubles(Napi::Env env, const std::vector<double>& values) {
-  return array(env, "Float64Array", values);
-}
-
 Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows) {
   const Napi::Array result = Napi::Array::New(env, rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     const Napi::HandleScope scope(env);
-    result.Set(static_cast<uint32_t>(i), from_floats(env, rows[i]));
+    result.Set(static_cast<uint32_t>(i), from_vector(env, rows[i]));
   }
   return result;
 }
 
 Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients) {
   const Napi::Object result = Napi::Object::New(env);
-  result.Set("coefficients", from_doubles(env, coefficients.c));
+  result.Set("coefficients", from_vector(env, coefficients.c));
   result.Set("tilt", coefficients.tilt);
   result.Set("tau", coefficients.tau);
   result.Set("tiltedLoss", coefficients.tilted_loss);
@@ -125,10 +117,10 @@ Napi::Object from_step_result(Napi::Env env, const StepResult& step) {
   }
   const Napi::Object update = Napi::Object::New(env);
   update.Set("decay", step.update.decay);
-  update.Set("streams", array(env, "BigUint64Array", streams));
-  update.Set("coefficients", from_floats(env, factors));
+  update.Set("streams", from_vector(env, streams));
+  update.Set("coefficients", from_vector(env, factors));
   const Napi::Object result = from_coefficients(env, step.coefficients);
-  result.Set("losses", from_doubles(env, step.losses));
+  result.Set("losses", from_vector(env, step.losses));
   result.Set("update", update);
   return result;
 }

@@ -26,8 +26,6 @@ Update to_update(const Napi::Value& value);
 EstimatorOptions to_estimator_options(const Napi::Value& value);
 StepOptions to_step_options(const Napi::Value& value);
 
-Napi::Value from_floats(Napi::Env env, const std::vector<float>& values);
-Napi::Value from_doubles(Napi::Env env, const std::vector<double>& values);
 Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows);
 Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients);
 Napi::Object from_step_result(Napi::Env env, const StepResult& result);

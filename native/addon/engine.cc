@@ -142,7 +142,7 @@ Napi::Value Engine::sequence_losses(const Napi::CallbackInfo& info) {
       std::vector<double> losses(points.size() * static_cast<size_t>(batch.sequences()));
       backend().sequence_losses(directions, batch, points, losses.data(), abort);
       count_forwards(batch, points.size());
-      return [losses = std::move(losses)](Napi::Env env) { return from_doubles(env, losses); };
+      return [losses = std::move(losses)](Napi::Env env) { return from_vector(env, losses); };
     };
   });
 }
@@ -160,7 +160,7 @@ Napi::Value Engine::evaluate(const Napi::CallbackInfo& info) {
       }
       std::vector<double> losses = zest::evaluate(backend(), directions, batch, points, 0, abort);
       count_forwards(batch, points.size());
-      return [losses = std::move(losses)](Napi::Env env) { return from_doubles(env, losses); };
+      return [losses = std::move(losses)](Napi::Env env) { return from_vector(env, losses); };
     };
   });
 }
@@ -203,7 +203,7 @@ Napi::Value Engine::parameter(const Napi::CallbackInfo& info) {
   return submit(info, no_abort(), [&]() -> Work {
     return [this, index = check_parameter(to_int32(info[0]))](const AbortFlag&) -> Settle {
       std::vector<float> values = backend().read(index);
-      return [values = std::move(values)](Napi::Env env) { return from_floats(env, values); };
+      return [values = std::move(values)](Napi::Env env) { return from_vector(env, values); };
     };
   });
 }
@@ -213,7 +213,7 @@ Napi::Value Engine::direction(const Napi::CallbackInfo& info) {
     return [this, directions = to_directions(info[0]), stream = to_uint64(info[1]),
             index = check_parameter(to_int32(info[2]))](const AbortFlag&) -> Settle {
       std::vector<float> values = backend().direction(directions, stream, index);
-      return [values = std::move(values)](Napi::Env env) { return from_floats(env, values); };
+      return [values = std::move(values)](Napi::Env env) { return from_vector(env, values); };
     };
   });
 }

@@ -46,18 +46,25 @@ inline std::string text(const Napi::Object& from, const char* key) {
   return from.Get(key).As<Napi::String>().Utf8Value();
 }
 
+// A kind of typed array: its type in Node-API, and its constructor in JavaScript.
+struct ArrayKind {
+  napi_typedarray_type type;
+  const char* constructor;
+};
+
 template <class T>
-constexpr napi_typedarray_type array_type() {
-  if constexpr (std::is_same_v<T, uint8_t>) return napi_uint8_array;
-  if constexpr (std::is_same_v<T, int32_t>) return napi_int32_array;
-  if constexpr (std::is_same_v<T, float>) return napi_float32_array;
-  if constexpr (std::is_same_v<T, double>) return napi_float64_array;
-  if constexpr (std::is_same_v<T, uint64_t>) return napi_biguint64_array;
+constexpr ArrayKind array_kind() {
+  if constexpr (std::is_same_v<T, uint8_t>) return {napi_uint8_array, "Uint8Array"};
+  if constexpr (std::is_same_v<T, int32_t>) return {napi_int32_array, "Int32Array"};
+  if constexpr (std::is_same_v<T, float>) return {napi_float32_array, "Float32Array"};
+  if constexpr (std::is_same_v<T, double>) return {napi_float64_array, "Float64Array"};
+  if constexpr (std::is_same_v<T, uint64_t>) return {napi_biguint64_array, "BigUint64Array"};
 }
 
 template <class T>
 std::vector<T> copy(const Napi::Value& value) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != array_type<T>()) {
+  if (!value.IsTypedArray() ||
+      value.As<Napi::TypedArray>().TypedArrayType() != array_kind<T>().type) {
     throw Napi::TypeError::New(value.Env(), "a typed array of another type is expected");
   }
   const auto array = value.As<Napi::TypedArrayOf<T>>();
@@ -66,23 +73,22 @@ std::vector<T> copy(const Napi::Value& value) {
 
 // Made by JavaScript's own constructor: a buffer that cannot be had is an exception then, where
 // Node-API's ends the process.
-inline Napi::Value make_array(Napi::Env env, const char* constructor, size_t size) {
+template <class T>
+Napi::TypedArrayOf<T> make_array(Napi::Env env, int64_t size) {
+  const char* name = array_kind<T>().constructor;
+  const Napi::Function constructor = Napi::Value(env.Global().Get(name)).As<Napi::Function>();
   try {
-    return env.Global()
-        .Get(constructor)
-        .As<Napi::Function>()
-        .New({Napi::Number::New(env, static_cast<double>(size))});
+    const Napi::Value made = constructor.New({Napi::Number::New(env, static_cast<double>(size))});
+    return made.As<Napi::TypedArrayOf<T>>();
   } catch (const Napi::Error&) {
     throw std::bad_alloc();
   }
 }
 
 template <class T>
-Napi::Value array(Napi::Env env, const char* constructor, const std::vector<T>& values) {
-  const Napi::Value made = make_array(env, constructor, values.size());
-  if (!values.empty()) {
-    std::memcpy(made.As<Napi::TypedArrayOf<T>>().Data(), values.data(), values.size() * sizeof(T));
-  }
+Napi::Value from_vector(Napi::Env env, const std::vector<T>& values) {
+  Napi::TypedArrayOf<T> made = make_array<T>(env, static_cast<int64_t>(values.size()));
+  if (!values.empty()) std::memcpy(made.Data(), values.data(), values.size() * sizeof(T));
   return made;
 }
 
