@@ -46,11 +46,13 @@ export class Model implements Objective<Batch> {
   readonly parameterCount: number;
   /** Where the weights are: `cpu`. */
   readonly device: string;
+  /** Of the weights in memory and as saved. */
   readonly dtype: 'float32' | 'bfloat16';
   /** Token ids are below it. */
   readonly vocabularySize: number;
   /** Most tokens of a sequence. */
   readonly maxLength: number;
+  /** Used by the calls that are made from now on; checked when they are. */
   directions: Directions;
 
   readonly #engine: NativeEngine;
