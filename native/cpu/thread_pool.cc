@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cfenv>
 #include <chrono>
+#include <string>
+#include <system_error>
 
 #if defined(__linux__)
 #include <sched.h>
@@ -10,6 +12,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+
+#include "core/error.h"
 
 namespace zest {
 namespace {
@@ -82,10 +86,20 @@ DefaultFloatingPoint::~DefaultFloatingPoint() = default;
 
 ThreadPool::ThreadPool(int threads) {
   workers_.reserve(static_cast<size_t>(threads - 1));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error& error) {
+    const size_t started = workers_.size();
+    stop();
+    throw Error("ERR_ZEST_THREADS", "the system starts no more than " + std::to_string(started) +
+                                        " of " + std::to_string(threads - 1) +
+                                        " threads: " + error.what());
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stop_.store(true);
   generation_.fetch_add(1);
   generation_.notify_all();

@@ -37,7 +37,8 @@ class CoreShare {
 
 class ThreadPool {
  public:
-  // `threads` counts the calling thread, >= 1.
+  // `threads` counts the calling thread, >= 1. Throws ERR_ZEST_THREADS if the system starts no
+  // more.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -63,6 +64,7 @@ class ThreadPool {
   int share() const;
   void take_items(int thread);
   void work(int thread);
+  void stop();
 
   static constexpr uint32_t closed = 1u << 31;
   Call call_ = nullptr;

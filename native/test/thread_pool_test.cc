@@ -1,0 +1,72 @@
+// Every item once, whatever the number of threads; a system that starts no more threads is an
+// error.
+#include "cpu/thread_pool.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <vector>
+
+#include "test/check.h"
+
+namespace zest {
+namespace {
+
+TEST("every item runs once, on a thread of the pool") {
+  for (const int threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    for (int round = 0; round < 200; ++round) {
+      std::vector<std::atomic<int>> runs(static_cast<size_t>(round));
+      std::atomic<bool> known{true};
+      pool.run(round, [&](int64_t item, int thread) {
+        ++runs[static_cast<size_t>(item)];
+        if (thread < 0 || thread >= threads) known = false;
+      });
+      for (const std::atomic<int>& count : runs) CHECK(count == 1);
+      CHECK(known);
+    }
+  }
+}
+
+TEST("calls take turns: no more at once than there are cores, and all get theirs") {
+  std::atomic<int> now{0}, most{0}, done{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([&] {
+      for (int call = 0; call < 50; ++call) {
+        const CoreShare share;
+        const int calls = ++now;
+        for (int seen = most.load(); calls > seen && !most.compare_exchange_weak(seen, calls);) {
+        }
+        --now;
+        ++done;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  CHECK(done == 8 * 50);
+  CHECK(most <= available_cores());
+}
+
+TEST("too many threads are an error, not the end of the process") {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit memory{rlim_t{1} << 30,
+                        rlim_t{1} << 30};  // bytes of addresses; a stack takes 8 MiB
+    setrlimit(RLIMIT_AS, &memory);
+    try {
+      ThreadPool pool(4000);
+    } catch (const Error& error) {
+      _exit(std::string(error.code()) == "ERR_ZEST_THREADS" ? 0 : 2);
+    }
+    _exit(1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+}  // namespace
+}  // namespace zest
