@@ -1,44 +1,8 @@
-// The kernels for the avx2 instruction set; compiled with its flags, so nothing inline of the
-// standard library here.
+// Compiled with the flags of avx2, so nothing inline of the standard library here.
 #include <immintrin.h>
 
-#include "core/noise/address.h"
-#include "core/noise/box_muller.h"
-#include "cpu/kernels.h"
-
 #define ZEST_ISA avx2
-
-namespace zest::cpu::ZEST_ISA {
-namespace {
-#include "cpu/lanes_avx2.h"
-//
-#include "cpu/math.inl.h"
-#include "cpu/noise.inl.h"
-//
-#include "cpu/matmul.inl.h"
-//
-#include "cpu/attention.inl.h"
-#include "cpu/rows.inl.h"
-}  // namespace
-}  // namespace zest::cpu::ZEST_ISA
-
-namespace zest::cpu {
-
-const Kernels kernels_avx2 = {
-    "avx2",
-    16 * ZEST_ISA::panel_vectors,
-    ZEST_ISA::fill,
-    ZEST_ISA::sum_of_squares,
-    ZEST_ISA::factor,
-    ZEST_ISA::direction,
-    ZEST_ISA::perturb,
-    ZEST_ISA::pack,
-    ZEST_ISA::multiply,
-    ZEST_ISA::accumulate,
-    ZEST_ISA::attend,
-    ZEST_ISA::normalize,
-    ZEST_ISA::cross_entropy,
-    ZEST_ISA::apply,
-};
-
-}  // namespace zest::cpu
+#define ZEST_NAME "avx2"
+#define ZEST_LANES "cpu/lanes_avx2.h"
+#define ZEST_KERNELS kernels_avx2
+#include "cpu/kernels.inl.h"
