@@ -98,8 +98,14 @@ ZEST_INLINE F32 float_of(U32 a) { return {_mm256_castsi256_ps(a.l), _mm256_casts
 ZEST_INLINE F32 to_float(U32 a) { return {_mm256_cvtepi32_ps(a.l), _mm256_cvtepi32_ps(a.h)}; }
 // To the nearest integer, ties to even; |a| < 2^31.
 ZEST_INLINE U32 to_integer(F32 a) { return {_mm256_cvtps_epi32(a.l), _mm256_cvtps_epi32(a.h)}; }
-ZEST_INLINE F32 select_odd(U32 i, F32 odd, F32 even) {
-  return select_negative(float_of(shift_left<31>(i)), odd, even);
+// `set` in the lanes whose bit n is.
+template <int n>
+ZEST_INLINE F32 select_bit(U32 bits, F32 set, F32 clear) {
+  return select_negative(float_of(shift_left<31 - n>(bits)), set, clear);
+}
+// -a in the lanes whose top bit is set.
+ZEST_INLINE F32 flip_sign(F32 a, U32 top_bit) {
+  return float_of(bits_of(a) ^ (top_bit & broadcast(0x80000000u)));
 }
 // -1 in the lanes whose bit is set, else 1.
 ZEST_INLINE F32 signs(uint32_t bits) {
@@ -135,17 +141,24 @@ ZEST_INLINE int64_t sum(U32 a) {
 // the low halves of 64-bit elements, whose high halves are never read, so that no round has to
 // merge its products.
 ZEST_INLINE void philox_eight(uint64_t seed, uint64_t stream, uint64_t counter, __m256i words[4]) {
-  uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
+  const philox::Start start(seed, stream, counter);
   const __m256i m0 = _mm256_set1_epi64x(philox::multiplier_0),
                 m1 = _mm256_set1_epi64x(philox::multiplier_1);
-  const __m256i base = _mm256_set1_epi64x(static_cast<int64_t>(counter & 0xffffffffu));
-  __m256i a0 = _mm256_add_epi64(base, _mm256_setr_epi64x(0, 2, 4, 6));
-  __m256i b0 = _mm256_add_epi64(a0, _mm256_set1_epi64x(1));
-  __m256i a1 = _mm256_set1_epi64x(static_cast<int64_t>(counter >> 32)), b1 = a1;
-  __m256i a2 = _mm256_set1_epi64x(static_cast<int64_t>(stream & 0xffffffffu)), b2 = a2;
-  __m256i a3 = _mm256_set1_epi64x(static_cast<int64_t>(stream >> 32)), b3 = a3;
-#pragma GCC unroll 10
-  for (int round = 0; round < philox::rounds; ++round) {
+  const __m256i low = _mm256_set1_epi64x(static_cast<int64_t>(counter & 0xffffffffu));
+  __m256i a3 = _mm256_mul_epu32(m0, _mm256_add_epi64(low, _mm256_setr_epi64x(0, 1, 4, 5)));
+  __m256i b3 = _mm256_mul_epu32(m0, _mm256_add_epi64(low, _mm256_setr_epi64x(2, 3, 6, 7)));
+  const __m256i first2 = _mm256_set1_epi64x(start.first2);
+  __m256i a1 = _mm256_mul_epu32(m1, _mm256_xor_si256(_mm256_srli_epi64(a3, 32), first2));
+  __m256i b1 = _mm256_mul_epu32(m1, _mm256_xor_si256(_mm256_srli_epi64(b3, 32), first2));
+  const __m256i second0 = _mm256_set1_epi64x(start.second0),
+                second2 = _mm256_set1_epi64x(start.second2);
+  __m256i a0 = _mm256_xor_si256(_mm256_srli_epi64(a1, 32), second0);
+  __m256i b0 = _mm256_xor_si256(_mm256_srli_epi64(b1, 32), second0);
+  __m256i a2 = _mm256_xor_si256(a3, second2), b2 = _mm256_xor_si256(b3, second2);
+  a3 = b3 = _mm256_set1_epi64x(start.second3);
+  uint32_t k0 = start.key0, k1 = start.key1;
+#pragma GCC unroll 8
+  for (int round = 2; round < philox::rounds; ++round) {
     const __m256i key0 = _mm256_set1_epi64x(k0), key1 = _mm256_set1_epi64x(k1);
     const __m256i pa0 = _mm256_mul_epu32(m0, a0), pa1 = _mm256_mul_epu32(m1, a2);
     const __m256i pb0 = _mm256_mul_epu32(m0, b0), pb1 = _mm256_mul_epu32(m1, b2);
@@ -160,7 +173,8 @@ ZEST_INLINE void philox_eight(uint64_t seed, uint64_t stream, uint64_t counter, 
   const __m256i a[4] = {a0, a1, a2, a3}, b[4] = {b0, b1, b2, b3};
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i)
-    words[i] = _mm256_blend_epi32(a[i], _mm256_slli_epi64(b[i], 32), 0xAA);
+    words[i] = _mm256_castps_si256(
+        _mm256_shuffle_ps(_mm256_castsi256_ps(a[i]), _mm256_castsi256_ps(b[i]), 0x88));
 }
 ZEST_INLINE void philox(uint64_t seed, uint64_t stream, uint64_t counter, U32 words[4]) {
   __m256i low[4], high[4];

@@ -59,8 +59,18 @@ ZEST_INLINE F32 float_of(U32 a) { return {_mm512_castsi512_ps(a.v)}; }
 ZEST_INLINE F32 to_float(U32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 // To the nearest integer, ties to even; |a| < 2^31.
 ZEST_INLINE U32 to_integer(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }
-ZEST_INLINE F32 select_odd(U32 i, F32 odd, F32 even) {
-  return {_mm512_mask_blend_ps(_mm512_test_epi32_mask(i.v, _mm512_set1_epi32(1)), even.v, odd.v)};
+// `set` in the lanes whose bit n is.
+template <int n>
+ZEST_INLINE F32 select_bit(U32 bits, F32 set, F32 clear) {
+  const __mmask16 mask = _mm512_test_epi32_mask(bits.v, _mm512_set1_epi32(1 << n));
+  return {_mm512_mask_blend_ps(mask, clear.v, set.v)};
+}
+// -a in the lanes whose top bit is set.
+ZEST_INLINE F32 flip_sign(F32 a, U32 top_bit) {
+  const __m512i sign = _mm512_set1_epi32(static_cast<int>(0x80000000u));
+  // a ^ (top_bit & sign)
+  return {_mm512_castsi512_ps(
+      _mm512_ternarylogic_epi32(_mm512_castps_si512(a.v), top_bit.v, sign, 0x78))};
 }
 // -1 in the lanes whose bit is set, else 1.
 ZEST_INLINE F32 signs(uint32_t bits) {
@@ -81,21 +91,31 @@ ZEST_INLINE int64_t sum(U32 a) {
       _mm512_and_si512(a.v, _mm512_set1_epi64(0xffffffff)), _mm512_srli_epi64(a.v, 32)));
 }
 
-// Philox on the counters counter + lane, counter a multiple of 16. Even and odd lanes are kept in
-// the low halves of 64-bit elements, whose high halves are never read, so that no round has to
-// merge its products.
+// Philox on the counters counter + lane, counter a multiple of 16. Lanes are kept in the low halves
+// of 64-bit elements, whose high halves are never read, so that no round has to merge its products:
+// pairs of lanes alternate between a and b, as the shuffle at the end takes them. Lanes differ in
+// the counter's low word alone, which takes two rounds to reach every word: those are `Start`'s.
 ZEST_INLINE void philox(uint64_t seed, uint64_t stream, uint64_t counter, U32 words[4]) {
-  uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
+  const philox::Start start(seed, stream, counter);
   const __m512i m0 = _mm512_set1_epi64(philox::multiplier_0),
                 m1 = _mm512_set1_epi64(philox::multiplier_1);
-  const __m512i base = _mm512_set1_epi64(static_cast<int64_t>(counter & 0xffffffffu));
-  __m512i a0 = _mm512_add_epi64(base, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14));
-  __m512i b0 = _mm512_add_epi64(a0, _mm512_set1_epi64(1));
-  __m512i a1 = _mm512_set1_epi64(static_cast<int64_t>(counter >> 32)), b1 = a1;
-  __m512i a2 = _mm512_set1_epi64(static_cast<int64_t>(stream & 0xffffffffu)), b2 = a2;
-  __m512i a3 = _mm512_set1_epi64(static_cast<int64_t>(stream >> 32)), b3 = a3;
-#pragma GCC unroll 10
-  for (int round = 0; round < philox::rounds; ++round) {
+  const __m512i low = _mm512_set1_epi64(static_cast<int64_t>(counter & 0xffffffffu));
+  __m512i a3 =
+      _mm512_mul_epu32(m0, _mm512_add_epi64(low, _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13)));
+  __m512i b3 =
+      _mm512_mul_epu32(m0, _mm512_add_epi64(low, _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15)));
+  const __m512i first2 = _mm512_set1_epi64(start.first2);
+  __m512i a1 = _mm512_mul_epu32(m1, _mm512_xor_si512(_mm512_srli_epi64(a3, 32), first2));
+  __m512i b1 = _mm512_mul_epu32(m1, _mm512_xor_si512(_mm512_srli_epi64(b3, 32), first2));
+  const __m512i second0 = _mm512_set1_epi64(start.second0),
+                second2 = _mm512_set1_epi64(start.second2);
+  __m512i a0 = _mm512_xor_si512(_mm512_srli_epi64(a1, 32), second0);
+  __m512i b0 = _mm512_xor_si512(_mm512_srli_epi64(b1, 32), second0);
+  __m512i a2 = _mm512_xor_si512(a3, second2), b2 = _mm512_xor_si512(b3, second2);
+  a3 = b3 = _mm512_set1_epi64(start.second3);
+  uint32_t k0 = start.key0, k1 = start.key1;
+#pragma GCC unroll 8
+  for (int round = 2; round < philox::rounds; ++round) {
     const __m512i key0 = _mm512_set1_epi64(k0), key1 = _mm512_set1_epi64(k1);
     const __m512i pa0 = _mm512_mul_epu32(m0, a0), pa1 = _mm512_mul_epu32(m1, a2);
     const __m512i pb0 = _mm512_mul_epu32(m0, b0), pb1 = _mm512_mul_epu32(m1, b2);
@@ -107,8 +127,9 @@ ZEST_INLINE void philox(uint64_t seed, uint64_t stream, uint64_t counter, U32 wo
     k0 += philox::weyl_0;
     k1 += philox::weyl_1;
   }
-  const auto merge = [](__m512i even, __m512i odd) __attribute__((always_inline)) {
-    return U32{_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32))};
+  const auto merge = [](__m512i a, __m512i b) __attribute__((always_inline)) {
+    return U32{_mm512_castps_si512(
+        _mm512_shuffle_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), 0x88))};
   };
   words[0] = merge(a0, b0);
   words[1] = merge(a1, b1);

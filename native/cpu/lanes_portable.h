@@ -141,8 +141,14 @@ ZEST_INLINE F32 select_negative(F32 x, F32 a, F32 b) {
   for (int i = 0; i < 16; ++i) a.v[i] = sign.v[i] >> 31 ? a.v[i] : b.v[i];
   return a;
 }
-ZEST_INLINE F32 select_odd(U32 i, F32 odd, F32 even) {
-  return select_negative(float_of(shift_left<31>(i)), odd, even);
+// `set` in the lanes whose bit n is.
+template <int n>
+ZEST_INLINE F32 select_bit(U32 bits, F32 set, F32 clear) {
+  return select_negative(float_of(shift_left<31 - n>(bits)), set, clear);
+}
+// -a in the lanes whose top bit is set.
+ZEST_INLINE F32 flip_sign(F32 a, U32 top_bit) {
+  return float_of(bits_of(a) ^ (top_bit & broadcast(0x80000000u)));
 }
 // -1 in the lanes whose bit is set, else 1.
 ZEST_INLINE F32 signs(uint32_t bits) {

@@ -11,8 +11,6 @@ struct Lanes {
   ZEST_INLINE U add(U a, uint32_t b) { return a + broadcast(b); }
   ZEST_INLINE U subtract(U a, U b) { return a - b; }
   ZEST_INLINE U subtract(uint32_t a, U b) { return broadcast(a) - b; }
-  ZEST_INLINE U and_(U a, uint32_t b) { return a & broadcast(b); }
-  ZEST_INLINE U xor_(U a, U b) { return a ^ b; }
   template <int n>
   ZEST_INLINE U shift_left(U a) {
     return ZEST_ISA::shift_left<n>(a);
@@ -28,7 +26,11 @@ struct Lanes {
   ZEST_INLINE F to_float(U a) { return ZEST_ISA::to_float(a); }
   ZEST_INLINE U bits_of(F a) { return ZEST_ISA::bits_of(a); }
   ZEST_INLINE F float_of(U a) { return ZEST_ISA::float_of(a); }
-  ZEST_INLINE F select_odd(U i, F odd, F even) { return ZEST_ISA::select_odd(i, odd, even); }
+  template <int n>
+  ZEST_INLINE F select_bit(U bits, F set, F clear) {
+    return ZEST_ISA::select_bit<n>(bits, set, clear);
+  }
+  ZEST_INLINE F flip_sign(F a, U top_bit) { return ZEST_ISA::flip_sign(a, top_bit); }
 };
 
 constexpr int chunk = 64;  // elements

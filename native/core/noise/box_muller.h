@@ -38,10 +38,10 @@ ZEST_HOST_DEVICE void box_muller(typename A::U w0, typename A::U w1, typename A:
   const F halvings = A::to_float(A::subtract(24u, exponent));
   const F radius = A::sqrt(A::mul_add(halvings, A::constant(0x1.62e43p+0f), p));  // 2 log 2
 
-  // 2 pi u2 = (pi/2) quarter + (pi/4) y, y in [-1, 1).
-  const U angle = A::template shift_right<8>(w1);
-  const U quarter = A::template shift_right<22>(A::add(angle, 1u << 21));
-  const F y = A::mul(A::to_float(A::subtract(angle, A::template shift_left<22>(quarter))),
+  // 2 pi u2 = (pi/2) quarter + (pi/4) y, y in [-1, 1): the quarter in the top two bits of `turns`,
+  // y in the 22 bits of the angle below its own top two, signed.
+  const U turns = A::add(w1, 1u << 29);
+  const F y = A::mul(A::to_float(A::template shift_right_signed<10>(A::template shift_left<2>(w1))),
                      A::constant(0x1p-21f));
   const F y2 = A::mul(y, y);
   F s = A::constant(-0x1.2ef858p-15f);
@@ -56,12 +56,10 @@ ZEST_HOST_DEVICE void box_muller(typename A::U w0, typename A::U w1, typename A:
 
   // Quarter turns: odd ones swap sine and cosine; cosine is negative in quarters 1, 2, sine in
   // 2, 3.
-  const F cosine = A::select_odd(quarter, s, c);
-  const F sine = A::select_odd(quarter, c, s);
-  const U cosine_sign = A::template shift_left<30>(A::and_(A::add(quarter, 1u), 2u));
-  const U sine_sign = A::template shift_left<30>(A::and_(quarter, 2u));
-  cosine_part = A::mul(radius, A::float_of(A::xor_(A::bits_of(cosine), cosine_sign)));
-  sine_part = A::mul(radius, A::float_of(A::xor_(A::bits_of(sine), sine_sign)));
+  const F cosine = A::template select_bit<30>(turns, s, c);
+  const F sine = A::template select_bit<30>(turns, c, s);
+  cosine_part = A::mul(radius, A::flip_sign(cosine, A::add(turns, 1u << 30)));
+  sine_part = A::mul(radius, A::flip_sign(sine, turns));
 }
 
 // The arithmetic of one element: the reference, and that of a CUDA thread.
@@ -86,8 +84,6 @@ struct ScalarArithmetic {
 #endif
   static ZEST_HOST_DEVICE U add(U a, U b) { return a + b; }
   static ZEST_HOST_DEVICE U subtract(U a, U b) { return a - b; }
-  static ZEST_HOST_DEVICE U and_(U a, U b) { return a & b; }
-  static ZEST_HOST_DEVICE U xor_(U a, U b) { return a ^ b; }
   template <int n>
   static ZEST_HOST_DEVICE U shift_left(U a) {
     return a << n;
@@ -111,8 +107,14 @@ struct ScalarArithmetic {
     w.u = a;
     return w.f;
   }
-  static ZEST_HOST_DEVICE F select_odd(U quarter, F odd, F even) {
-    return quarter & 1u ? odd : even;
+  // `set` where bit n is.
+  template <int n>
+  static ZEST_HOST_DEVICE F select_bit(U bits, F set, F clear) {
+    return bits >> n & 1u ? set : clear;
+  }
+  // -a where the top bit is set.
+  static ZEST_HOST_DEVICE F flip_sign(F a, U top_bit) {
+    return float_of(bits_of(a) ^ (top_bit & 0x80000000u));
   }
 };
 

@@ -38,4 +38,26 @@ ZEST_HOST_DEVICE Block block(uint64_t seed, uint64_t stream, uint64_t counter) {
   return {{c0, c1, c2, c3}};
 }
 
+// Rounds 0 and 1 as far as they do not depend on the low word of the counter. Of the words after
+// round 0, word 2 is hi(multiplier_0 low) ^ first2 and word 3 its low half; after round 1, words 0
+// and 2 are hi(multiplier_1 word 2) ^ second0 and word 3 ^ second2, and word 3 is second3.
+struct Start {
+  uint32_t first2, second0, second2, second3;
+  uint32_t key0, key1;  // of round 2
+
+  ZEST_HOST_DEVICE Start(uint64_t seed, uint64_t stream, uint64_t counter) {
+    const uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
+    const uint64_t p1 = static_cast<uint64_t>(multiplier_1) * static_cast<uint32_t>(stream);
+    const uint32_t first0 =
+        static_cast<uint32_t>(p1 >> 32) ^ static_cast<uint32_t>(counter >> 32) ^ k0;
+    const uint64_t p0 = static_cast<uint64_t>(multiplier_0) * first0;
+    first2 = static_cast<uint32_t>(stream >> 32) ^ k1;
+    second0 = static_cast<uint32_t>(p1) ^ (k0 + weyl_0);
+    second2 = static_cast<uint32_t>(p0 >> 32) ^ (k1 + weyl_1);
+    second3 = static_cast<uint32_t>(p0);
+    key0 = k0 + 2 * weyl_0;
+    key1 = k1 + 2 * weyl_1;
+  }
+};
+
 }  // namespace zest::philox
