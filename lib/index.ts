@@ -1,6 +1,7 @@
 export type { Batch, Target } from './batch.ts';
 export { coefficients } from './coefficients.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
+export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
 export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
 export { type GenerateOptions, Model } from './model/model.ts';

@@ -86,9 +86,15 @@ export interface NativeParameter {
   initialOffset: number;
 }
 
-export interface NativeLinear {
+export interface NativeNorm {
   weight: number;
   bias: number;
+}
+
+export interface NativeLinear extends NativeNorm {
+  /** LoRA: rank × inputs, and outputs × rank; both or neither. */
+  adapterA: number;
+  adapterB: number;
 }
 
 export interface NativeLayer {
@@ -98,8 +104,11 @@ export interface NativeLayer {
   attentionOutput: NativeLinear;
   intermediate: NativeLinear;
   output: NativeLinear;
-  attentionNorm: NativeLinear;
-  outputNorm: NativeLinear;
+  attentionNorm: NativeNorm;
+  outputNorm: NativeNorm;
+  /** Keys and values before those of every sequence: tokens × hidden. */
+  prefixKey: number;
+  prefixValue: number;
 }
 
 /** core/model.h ModelSpec; roles are indexes into `parameters`, −1 where the model has none. */
@@ -114,6 +123,8 @@ export interface NativeModelSpec {
   paddingId: number;
   outputs: number;
   normEpsilon: number;
+  /** Of LoRA's product: alpha / rank. */
+  adapterScale: number;
   /** core/model.h Activation */
   activation: number;
   headActivation: number;
@@ -123,10 +134,10 @@ export interface NativeModelSpec {
   wordEmbeddings: number;
   positionEmbeddings: number;
   segmentEmbeddings: number;
-  embeddingNorm: NativeLinear;
+  embeddingNorm: NativeNorm;
   layers: NativeLayer[];
   headDense: NativeLinear;
-  headNorm: NativeLinear;
+  headNorm: NativeNorm;
   headOutput: NativeLinear;
 }
 
@@ -180,7 +191,10 @@ export interface NativeEngine {
   direction(directions: NativeDirections, stream: bigint, index: number): Promise<Float32Array>;
   /** 'sha256:…' over the trainable parameters, as api.md says. */
   digest(): Promise<string>;
-  /** Writes `header`, then the stored bytes of the parameters in the order of `indexes`, flushed to disk. */
+  /**
+   * Writes `header`, then the stored bytes of the parameters in the order of `indexes`, flushed to disk. The weight of a
+   * layer with LoRA is written as W + adapterScale·B·A, computed in float32 and rounded to nearest.
+   */
   writeFile(path: string, header: Uint8Array, indexes: Int32Array): Promise<void>;
   /** Updates applied so far. */
   version(): bigint;

@@ -22,7 +22,7 @@ const exported = (value: object): string[] =>
     .filter((name) => name !== 'constructor')
     .sort();
 
-const nothing = { weight: -1, bias: -1 };
+const nothing = { weight: -1, bias: -1, adapterA: -1, adapterB: -1 };
 const vector = (name: string, columns: number) => ({
   ...{ name, rows: 1, columns, matrix: false, trainable: true, decays: false, file: '', offset: 0, fileType: 0 },
   ...{ initialScale: 1, initialSeed: 5n, initialOffset: 0 },
@@ -38,7 +38,7 @@ const spec = {
     positionOffset: 0,
     paddingId: -1,
   },
-  ...{ outputs: 7, normEpsilon: 1e-12, activation: 0, headActivation: 0, head: 0 },
+  ...{ outputs: 7, normEpsilon: 1e-12, adapterScale: 1, activation: 0, headActivation: 0, head: 0 },
   ...{
     parameters: [vector('a', 200), vector('b', 3)],
     wordEmbeddings: -1,
@@ -141,7 +141,8 @@ describe('the addon', () => {
       () => engine.writeFile('x', new Uint8Array(), Int32Array.of(2)),
       () => engine.writeFile(undefined as never, new Uint8Array(), new Int32Array()),
       () => native().createEngine(undefined as never),
-      () => native().createEngine({ ...options, spec: { ...spec, headDense: { weight: 2, bias: -1 } } }),
+      () => native().createEngine({ ...options, spec: { ...spec, headDense: { ...nothing, weight: 2 } } }),
+      () => native().createEngine({ ...options, spec: { ...spec, headOutput: { ...nothing, adapterA: 2 } } }),
       () => native().createEngine({ ...options, spec: { ...spec, wordEmbeddings: 5 } }),
       () => native().noise(0n, 0n, 0n, -1, 0),
       () => native().coefficients([] as never, {} as never),

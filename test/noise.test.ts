@@ -114,13 +114,21 @@ describe('noise()', () => {
 describe('directions of the model in docs/noise.md', () => {
   let engine: NativeEngine;
   beforeAll(async () => {
-    const none = { weight: -1, bias: -1 };
+    const none = { weight: -1, bias: -1, adapterA: -1, adapterB: -1 };
     const shortcuts = { packSequences: true, labelledPositionsOnly: true, scoredWordsOnly: true };
     const initial = { decays: false, file: '', offset: 0, fileType: 0, initialScale: 0, initialSeed: 0n };
     engine = native().createEngine({
       spec: {
         ...{ hidden: 4, heads: 1, intermediate: 4, vocabulary: 7, positions: 8, segments: 1, positionOffset: 0 },
-        ...{ paddingId: -1, outputs: 7, normEpsilon: 1e-12, activation: 0, headActivation: 0, head: 0 },
+        ...{
+          paddingId: -1,
+          outputs: 7,
+          normEpsilon: 1e-12,
+          adapterScale: 1,
+          activation: 0,
+          headActivation: 0,
+          head: 0,
+        },
         parameters: vectors.model.parameters.map((p) => ({ ...p, ...initial, initialOffset: 0 })),
         ...{ wordEmbeddings: -1, positionEmbeddings: -1, segmentEmbeddings: -1, embeddingNorm: none, layers: [] },
         ...{ headDense: none, headNorm: none, headOutput: none },

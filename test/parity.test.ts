@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Target } from '../lib/batch.ts';
+import type { LoadOptions } from '../lib/model/load-options.ts';
 import { Model } from '../lib/model/model.ts';
 import { Tokenizer } from '../lib/text/tokenizer.ts';
 import { float32Bits, readTensors, withConfig, withZeros } from './fixtures/parity/checkpoint.ts';
@@ -26,17 +27,17 @@ interface Expected {
   losses: number[];
   wordTargets?: Target[];
   wordLosses?: number[];
+  /** With which the folder is loaded. */
+  options?: Pick<LoadOptions, 'head'>;
   /** The rows of all targets, end to end. */
   logits: Float32Array;
 }
 
-const expectedOf = (name: string): Expected => {
-  const bytes = Uint8Array.from(readFileSync(join(FIXTURES, name, 'logits.f32')));
-  return {
-    ...JSON.parse(readFileSync(join(FIXTURES, name, 'expected.json'), 'utf8')),
-    logits: new Float32Array(bytes.buffer),
-  };
-};
+const floatsOf = (file: string) => new Float32Array(Uint8Array.from(readFileSync(file)).buffer);
+const expectedOf = (name: string): Expected => ({
+  ...JSON.parse(readFileSync(join(FIXTURES, name, 'expected.json'), 'utf8')),
+  logits: floatsOf(join(FIXTURES, name, 'logits.f32')),
+});
 
 const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   expect(a.length).toBe(b.length);
@@ -51,8 +52,8 @@ const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 const flatten = (rows: readonly Float32Array[]): number[] => rows.flatMap((row) => [...row]);
 
 /** The largest difference between a folder's logits and those expected of the unchanged folder. */
-const logitsDifference = async (folder: string, { sequences, segments, targets, logits }: Expected) => {
-  using model = await Model.load(folder);
+const logitsDifference = async (folder: string, { sequences, segments, targets, logits, options }: Expected) => {
+  using model = await Model.load(folder, options);
   return maxDifference(flatten(await model.logits({ sequences, segments, targets })), logits);
 };
 
@@ -74,7 +75,7 @@ describe.each(FOLDERS)('%s', (name) => {
   });
 
   it('gives the losses of transformers', async () => {
-    using model = await Model.load(folder);
+    using model = await Model.load(folder, expected.options);
     const batch = { sequences, segments, targets: expected.targets };
     const [losses] = await model.sequenceLosses(batch, [[]]);
     expect(maxDifference(losses!, expected.losses)).toBeLessThan(TOLERANCE);
@@ -89,9 +90,11 @@ describe.each(FOLDERS)('%s', (name) => {
   it('needs every tensor that the loss reads', async () => {
     const names = [...readTensors(folder)].filter(([, tensor]) => tensor.dtype !== 'I64').map(([tensor]) => tensor);
     const untied = names.some((tensor) => tensor.endsWith('decoder.bias'));
-    // A key's bias adds the same to all scores of a query, and softmax takes it away. An untied decoder has its own bias.
+    const prefixed = names.some((tensor) => tensor.endsWith('prefix_key'));
+    // A key's bias adds the same to all scores of a query, and softmax takes it away; but it is not added to a prefix.
+    // An untied decoder has its own bias.
     const silent = (tensor: string) =>
-      tensor.endsWith('key.bias') ||
+      (tensor.endsWith('key.bias') && !prefixed) ||
       (untied && /(predictions|lm_head)\.bias$/.test(tensor)) ||
       (name === 'bert-legacy-names' && /pooler|seq_relationship/.test(tensor));
     for (const tensor of names) {
@@ -116,7 +119,7 @@ describe.each(FOLDERS)('%s', (name) => {
 
   it('saves the same tensors', async () => {
     const saved = copy();
-    using model = await Model.load(folder);
+    using model = await Model.load(folder, expected.options);
     await model.save(saved);
     const tensors = readTensors(saved);
     for (const [original, tensor] of readTensors(folder)) {
@@ -129,8 +132,22 @@ describe.each(FOLDERS)('%s', (name) => {
       expect(copied!.shape, original).toEqual(tensor.shape);
       expect(Buffer.compare(Buffer.from(float32Bits(copied!).buffer), Buffer.from(float32Bits(tensor).buffer))).toBe(0);
     }
-    expect(await logitsDifference(saved, expected)).toBeLessThan(TOLERANCE);
+    expect(await logitsDifference(saved, { ...expected, options: undefined })).toBeLessThan(TOLERANCE);
   });
+
+  if (existsSync(join(folder, 'lora.json')))
+    it('gives the logits of PyTorch with LoRA, and saves them merged', async () => {
+      const { lora, seed, update } = JSON.parse(readFileSync(join(folder, 'lora.json'), 'utf8'));
+      const logits = floatsOf(join(folder, 'lora.f32'));
+      expect(maxDifference(logits, expected.logits)).toBeGreaterThan(0.1);
+      using model = await Model.load(folder, { trainable: { lora }, directions: { seed } });
+      await model.apply({ decay: 0, terms: [{ ...update, stream: BigInt(update.stream) }] });
+      const adapted = await model.logits({ sequences, segments, targets: expected.targets });
+      expect(maxDifference(flatten(adapted), logits)).toBeLessThan(TOLERANCE);
+      const saved = copy();
+      await model.save(saved);
+      expect(await logitsDifference(saved, { ...expected, logits })).toBeLessThan(TOLERANCE);
+    });
 });
 
 describe('film-roberta-mini', () => {

@@ -1,11 +1,15 @@
 import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native.ts';
+import { adapterOptions } from './adapter-options.ts';
 import type { EncoderConfig } from './config-json.ts';
 import { chooseHead, type Head, type HeadOption } from './head.ts';
+import { newLora } from './lora.ts';
+import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { bareName, checkpointName } from './tensor-names.ts';
+import { assertFits, byUtf8, FILE_TYPES, isFloat, type NewTensor, newTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
 
 /** A model as the engine takes it, and what the engine need not know. */
@@ -14,23 +18,16 @@ export interface Description {
   head: Head;
   /** Of each parameter, as in the checkpoint. */
   shapes: readonly (readonly number[])[];
+  /** Parameters that are no tensors of a saved model: LoRA's, which are merged into the weights. */
+  merged: ReadonlySet<number>;
 }
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
 
-/** A tensor of a new head, made from a seed. */
-type NewTensor = TensorEntry & Pick<NativeParameter, 'initialScale' | 'initialSeed'>;
-
-/** core/model.h FileType */
-const FILE_TYPES: Readonly<Record<string, number>> = { F32: 0, F16: 1, BF16: 2 };
 /** core/model.h Head */
 const HEADS: Readonly<Record<Head['kind'], number>> = { languageModel: 0, classifier: 1 };
 /** core/model.h Activation */
 const GELU_ERF = 0;
-
-const isFloat = ({ dtype, shape }: TensorEntry): boolean => Object.hasOwn(FILE_TYPES, dtype) && !shape.includes(0);
-
-const byUtf8 = (a: TensorEntry, b: TensorEntry): number => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
 
 const toParameter = ({ name, file, dtype, shape, offset, ...made }: TensorEntry | NewTensor): NativeParameter => ({
   name,
@@ -55,12 +52,11 @@ const newClassifier = (
 ): NewTensor[] => {
   const { family, hidden, initializerRange } = config;
   const isBare = !checkpoint.has(`${family.prefix}embeddings.word_embeddings.weight`);
-  const made = { file: '', dtype: 'F32', offset: 0, bytes: 0, initialSeed: BigInt(seed) };
   const linear = (name: string, rows: number): NewTensor[] => {
     const spelled = isBare ? bareName(name, family) : name;
     return [
-      { ...made, name: `${spelled}.weight`, shape: [rows, hidden], initialScale: initializerRange },
-      { ...made, name: `${spelled}.bias`, shape: [rows], initialScale: 0 },
+      newTensor(`${spelled}.weight`, [rows, hidden], initializerRange, seed),
+      newTensor(`${spelled}.bias`, [rows], 0, seed),
     ];
   };
   const { dense, output } = family.classifier;
@@ -79,7 +75,8 @@ const aliases = ({ family, tied }: EncoderConfig, checkpoint: Checkpoint): strin
  * Puts the tensors of a checkpoint in canonical order and gives them their roles.
  *
  * Canonical order: all floating-point tensors of the checkpoint but aliases, and those of a new head, by the UTF-8 bytes
- * of their names. Tensors that no loss reads keep their place, but are never trained.
+ * of their names; after them those of adapters, likewise. Tensors that no loss reads keep their place, but are never
+ * trained.
  *
  * Throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a tensor that does not fit its
  * role, ERR_ZEST_OPTION and ERR_ZEST_TRAINABLE for options that do not fit the checkpoint.
@@ -95,30 +92,23 @@ export const describe = (
   const has = { classifier: output !== undefined, languageModel: checkpoint.has(`${languageModel.dense}.weight`) };
   const head = chooseHead(config, has, options.head);
   const created = head.kind === 'classifier' ? head.initialize : undefined;
-  const skipped = new Set(aliases(config, checkpoint));
-  const tensors = [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
+  const { lora, prefix } = adapterOptions(options.trainable);
+  const prefixes = prefixTensors(config, checkpoint, prefix);
+  const skipped = new Set([...aliases(config, checkpoint), ...prefixes.map(({ tensor }) => tensor.name)]);
+  const base = [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
     .filter((tensor) => isFloat(tensor) && !skipped.has(tensor.name))
     .sort(byUtf8);
-  const parameters = tensors.map(toParameter);
-  const indexes = new Map(tensors.map(({ name }, index) => [name, index]));
+  const indexes = new Map(base.map(({ name }, index) => [name, index]));
 
   const find = (name: string, shape: readonly number[]): number => {
     const index = indexes.get(checkpointName(name, family, indexes) ?? '');
-    const tensor =
-      index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : tensors[index];
+    const tensor = index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : base[index];
     if (!tensor) {
       const message = `${dirname(config.file)}: tensor '${name}' is missing, which the model needs`;
       throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
     }
-    const place = `${tensor.file}: tensor '${tensor.name}'`;
-    if (String(tensor.shape) !== String(shape)) {
-      const message = `${place} has shape [${tensor.shape}]; config.json asks for [${shape}]`;
-      throw new ZestError('ERR_ZEST_TENSOR_SHAPE', message);
-    }
-    if (index === undefined) {
-      throw new ZestError('ERR_ZEST_TENSOR_DTYPE', `${place} has dtype ${tensor.dtype}; expected F32, F16 or BF16`);
-    }
-    return index;
+    assertFits(tensor, shape);
+    return index as number;
   };
   const classes = created?.classes ?? output?.shape[0] ?? 2;
   if (head.kind === 'classifier' && classes < 2) {
@@ -129,7 +119,26 @@ export const describe = (
   const hasDecoderBias = indexes.has(`${languageModel.decoder}.bias`);
   const { roles, read } = assignRoles(config, { kind: head.kind, outputs, hasDecoderBias }, find);
 
-  const readParameters = [...read].map(([index, role]) => ({ name: tensors[index]?.name ?? '', ...role }));
+  const adapters = [...(lora ? newLora(lora, roles, base) : []), ...prefixes];
+  adapters.sort((a, b) => byUtf8(a.tensor, b.tensor));
+  const tensors = [...base, ...adapters.map(({ tensor }) => tensor)];
+  const merged = new Set<number>();
+  for (const [i, { adapter, tensor, place }] of adapters.entries()) {
+    if (indexes.has(tensor.name)) {
+      const message = `${dirname(config.file)}: there is a tensor '${tensor.name}' already; merge that adapter first`;
+      throw new ZestError('ERR_ZEST_TRAINABLE', message);
+    }
+    const index = base.length + i;
+    place(roles, index);
+    read.set(index, { isBias: false, isNorm: false, isHead: false, adapter });
+    if (adapter === 'lora') merged.add(index);
+  }
+
+  const parameters = tensors.map(toParameter);
+  const readParameters = [...read].map(([index, role]) => {
+    const { name, file } = tensors[index] as TensorEntry;
+    return { ...role, name, isNew: file === '' };
+  });
   const trained = selectTrainable(options.trainable, readParameters);
   for (const [index, { isBias, isNorm }] of read) {
     const parameter = parameters[index] as NativeParameter;
@@ -147,11 +156,12 @@ export const describe = (
     paddingId: config.paddingId ?? -1,
     outputs,
     normEpsilon: config.normEpsilon,
+    adapterScale: lora ? lora.alpha / lora.rank : 1,
     activation: config.activation,
     headActivation: languageModel.configuredActivation ? config.activation : GELU_ERF,
     head: HEADS[head.kind],
     parameters,
     ...roles,
   };
-  return { spec, head, shapes: tensors.map(({ shape }) => shape) };
+  return { spec, head, shapes: tensors.map(({ shape }) => shape), merged };
 };

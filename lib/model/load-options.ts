@@ -15,7 +15,7 @@ export interface LoadOptions extends CallOptions {
   threads?: number;
   /** Default { seed: 0, law: 'gaussian' }. */
   directions?: Partial<Directions>;
-  /** Default `all`. */
+  /** Which parameters are trained, or an adapter to put on the model. Default `all`. */
   trainable?: Trainable;
   /** Default: what the checkpoint has. `{ classes, seed }` makes a new classifier; seed 0 by default. */
   head?: HeadOption;

@@ -42,7 +42,7 @@ export class Model implements Objective<Batch> {
   readonly family: string;
   /** Trainable parameters, d. */
   readonly dimension: number;
-  /** All parameters of the checkpoint and of a new head, aliases counted once. */
+  /** All parameters of the checkpoint, of a new head and of adapters, aliases counted once. */
   readonly parameterCount: number;
   /** Where the weights are: `cpu`. */
   readonly device: string;
@@ -228,7 +228,7 @@ export class Model implements Objective<Batch> {
     throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
   }
 
-  /** A copy of a parameter by its name in the checkpoint, rows × columns. Rejects with ERR_ZEST_PARAMETER. */
+  /** A copy of a parameter by its name in the checkpoint, or an adapter's, rows × columns. Rejects with ERR_ZEST_PARAMETER. */
   async parameter(name: string): Promise<Float32Array> {
     const index = this.#index(name);
     return this.#call(undefined, () => this.#engine.parameter(index));
@@ -247,7 +247,13 @@ export class Model implements Objective<Batch> {
     return this.#call(undefined, () => this.#engine.digest());
   }
 
-  /** Saves the model as a Hugging Face folder, which may be the one it was loaded from. Rejects with ERR_ZEST_FILE. */
+  /**
+   * Saves the model as a Hugging Face folder, which may be the one it was loaded from. Rejects with ERR_ZEST_FILE.
+   *
+   * LoRA is merged: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
+   * adapter. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
+   * folder, warns of them, and computes without.
+   */
   async save(folder: string): Promise<void> {
     if (typeof folder !== 'string')
       throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof folder}; expected a path`);

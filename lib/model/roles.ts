@@ -1,4 +1,4 @@
-import type { NativeLayer, NativeLinear, NativeModelSpec } from '../native.ts';
+import type { NativeLayer, NativeLinear, NativeModelSpec, NativeNorm } from '../native.ts';
 import type { EncoderConfig } from './config-json.ts';
 import type { Head } from './head.ts';
 
@@ -22,9 +22,22 @@ export interface Role {
   isNorm: boolean;
   /** After the encoder, and not shared with it. */
   isHead: boolean;
+  /** Of which adapter it is a tensor. */
+  adapter?: 'lora' | 'prefix';
 }
 
-const NONE: NativeLinear = { weight: -1, bias: -1 };
+const NO_NORM: NativeNorm = { weight: -1, bias: -1 };
+const NO_ADAPTER = { adapterA: -1, adapterB: -1 };
+const NO_PREFIX = { prefixKey: -1, prefixValue: -1 };
+
+/** The linear layers: of each encoder layer, and of the head. */
+export const linearsOf = ({ layers, headDense, headOutput }: Roles): NativeLinear[] => [
+  ...layers.flatMap((layer) => [
+    ...[layer.query, layer.key, layer.value, layer.attentionOutput, layer.intermediate, layer.output],
+  ]),
+  headDense,
+  headOutput,
+];
 
 /**
  * The parameters in their roles, each found by `find` under its name in transformers and with the shape that the
@@ -48,8 +61,9 @@ export const assignRoles = (
   const linear = (name: string, rows: number, columns: number, role: Partial<Role> = {}): NativeLinear => ({
     weight: use(`${name}.weight`, [rows, columns], role),
     bias: use(`${name}.bias`, [rows], { ...role, isBias: true }),
+    ...NO_ADAPTER,
   });
-  const norm = (name: string, role: Partial<Role> = {}): NativeLinear => ({
+  const norm = (name: string, role: Partial<Role> = {}): NativeNorm => ({
     weight: use(`${name}.weight`, [hidden], { ...role, isNorm: true }),
     bias: use(`${name}.bias`, [hidden], { ...role, isNorm: true, isBias: true }),
   });
@@ -62,6 +76,7 @@ export const assignRoles = (
     intermediate: linear(`${name}.intermediate.dense`, intermediate, hidden),
     output: linear(`${name}.output.dense`, hidden, intermediate),
     outputNorm: norm(`${name}.output.LayerNorm`),
+    ...NO_PREFIX,
   });
 
   const wordEmbeddings = matrix(`${prefix}embeddings.word_embeddings`, vocabulary);
@@ -79,7 +94,7 @@ export const assignRoles = (
       roles: {
         ...encoder,
         headDense: linear(classifier.dense, hidden, hidden, { isHead }),
-        headNorm: NONE,
+        headNorm: NO_NORM,
         headOutput,
       },
       read,
@@ -89,6 +104,7 @@ export const assignRoles = (
   const headOutput = {
     weight: config.tied ? wordEmbeddings : matrix(languageModel.decoder, vocabulary, { isHead }),
     bias: use(bias, [vocabulary], { isHead, isBias: true }),
+    ...NO_ADAPTER,
   };
   const headDense = linear(languageModel.dense, hidden, hidden, { isHead });
   return { roles: { ...encoder, headDense, headNorm: norm(languageModel.norm, { isHead }), headOutput }, read };

@@ -59,13 +59,17 @@ const savedConfig = ({ config, description: { head }, dtype }: Origin): Record<s
 
 /**
  * Saves the weights as model.safetensors under the checkpoint's names, with config.json and the tokenizer's files, so
- * that transformers loads the folder. The weights come last; each file is replaced at once, so that the folder it was
+ * that transformers loads the folder. LoRA is merged into the weights; a prefix is saved as tensors of its own. The
+ * weights come last; each file is replaced at once, so that the folder it was
  * loaded from may be given. Throws ERR_ZEST_FILE.
  */
 export const saveModel = async (folder: string, engine: NativeEngine, origin: Origin): Promise<void> => {
-  const { spec, shapes } = origin.description;
+  const { spec, shapes, merged } = origin.description;
   const dtype = origin.dtype === 'float32' ? 'F32' : 'BF16';
-  const tensors = spec.parameters.map(({ name }, index) => ({ name, dtype, shape: shapes[index] ?? [] }) as const);
+  const indexes = [...spec.parameters.keys()].filter((index) => !merged.has(index));
+  const tensors = indexes.map(
+    (i) => ({ name: spec.parameters[i]?.name ?? '', dtype, shape: shapes[i] ?? [] }) as const,
+  );
   try {
     await mkdir(folder, { recursive: true });
     for (const name of TOKENIZER_FILES) {
@@ -79,7 +83,7 @@ export const saveModel = async (folder: string, engine: NativeEngine, origin: Or
       await flush(temporary);
     });
     await replaceFile(join(folder, 'model.safetensors'), (temporary) =>
-      engine.writeFile(temporary, safetensorsHeader(tensors), Int32Array.from(tensors.keys())),
+      engine.writeFile(temporary, safetensorsHeader(tensors), Int32Array.from(indexes)),
     );
     await flush(folder);
   } catch (cause) {

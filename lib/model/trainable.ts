@@ -1,5 +1,7 @@
 import { typeError, ZestError } from '../errors.ts';
 import { show } from '../show.ts';
+import { adapterOptions, type LoraOptions, type PrefixOptions } from './adapter-options.ts';
+import { matchesGlob } from './glob.ts';
 import type { Role } from './roles.ts';
 
 /**
@@ -8,28 +10,21 @@ import type { Role } from './roles.ts';
  * - `bias`: biases of linear layers and norms
  * - `head`: what comes after the encoder, without a decoder that is tied to the word embeddings
  * - `{ include, exclude }`: globs over checkpoint names, `*` any characters, `?` one; default all and none
+ * - `{ lora }`, `{ prefix }`: an adapter that is put on the model, and a head that is new; the rest is frozen
  *
- * `lora` and `prefix` come in a later version.
+ * A prefix that the checkpoint has is always read. It is a parameter like any other to `all` and to globs, and what
+ * `{ prefix }` goes on with.
  */
 export type Trainable =
   | 'all'
   | 'bias'
   | 'head'
   | { include?: string[]; exclude?: string[] }
-  | { lora: { rank: number; alpha: number; targets?: string[] } }
-  | { prefix: { tokens: number } };
+  | { lora: LoraOptions }
+  | { prefix: PrefixOptions };
 
-/** A parameter that the loss reads. */
-export type ReadParameter = Role & { name: string };
-
-const toRegExp = (glob: string): RegExp =>
-  new RegExp(
-    `^${glob
-      .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
-      .replace(/\*+/g, '.*')
-      .replaceAll('?', '.')}$`,
-    's',
-  );
+/** A parameter that the loss reads; `isNew`: made from a seed, not read from the checkpoint. */
+export type ReadParameter = Role & { name: string; isNew: boolean };
 
 const globs = (value: unknown, key: string): string[] => {
   if (Array.isArray(value) && value.every((glob) => typeof glob === 'string')) return value;
@@ -39,8 +34,7 @@ const globs = (value: unknown, key: string): string[] => {
 const matching = (parameters: readonly ReadParameter[], patterns: string[], key: string): Set<string> => {
   const matched = new Set<string>();
   for (const glob of patterns) {
-    const pattern = toRegExp(glob);
-    const names = parameters.map(({ name }) => name).filter((name) => pattern.test(name));
+    const names = parameters.map(({ name }) => name).filter((name) => matchesGlob(glob, name));
     if (names.length === 0) {
       throw new ZestError(
         'ERR_ZEST_TRAINABLE',
@@ -54,22 +48,22 @@ const matching = (parameters: readonly ReadParameter[], patterns: string[], key:
 
 /** The names of the parameters to train. Throws ERR_ZEST_TRAINABLE for a selection that is empty or no selection at all. */
 export const selectTrainable = (trainable: Trainable, parameters: readonly ReadParameter[]): Set<string> => {
+  const { lora, prefix } = adapterOptions(trainable);
   let chosen: readonly ReadParameter[];
-  if (trainable === 'all') chosen = parameters;
+  if (lora) chosen = parameters.filter(({ isNew, adapter }) => isNew || adapter === 'lora');
+  else if (prefix) chosen = parameters.filter(({ isNew, adapter }) => isNew || adapter === 'prefix');
+  else if (trainable === 'all') chosen = parameters;
   else if (trainable === 'bias') chosen = parameters.filter(({ isBias }) => isBias);
   else if (trainable === 'head') chosen = parameters.filter(({ isHead }) => isHead);
   else if (typeof trainable === 'object' && trainable !== null) {
     const { include = ['*'], exclude = [], ...others } = trainable as { include?: string[]; exclude?: string[] };
     const [key] = Object.keys(others);
-    if (key === 'lora' || key === 'prefix') {
-      throw new ZestError('ERR_ZEST_UNSUPPORTED', `trainable: ${key} comes in a later version of node-zest`);
-    }
     if (key !== undefined) throw typeError('ERR_ZEST_TRAINABLE', `trainable has the unknown key '${key}'`);
     const included = matching(parameters, globs(include, 'include'), 'include');
     const excluded = matching(parameters, globs(exclude, 'exclude'), 'exclude');
     chosen = parameters.filter(({ name }) => included.has(name) && !excluded.has(name));
   } else {
-    const expected = "'all', 'bias', 'head' or { include, exclude }";
+    const expected = "'all', 'bias', 'head', { include, exclude }, { lora } or { prefix }";
     throw typeError('ERR_ZEST_TRAINABLE', `trainable is ${show(trainable)}; expected ${expected}`);
   }
   if (chosen.length === 0) throw new ZestError('ERR_ZEST_TRAINABLE', 'trainable leaves no parameter to train');

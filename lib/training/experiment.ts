@@ -40,7 +40,10 @@ export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task)
   return chosen.map(({ fields, source }, i) => new Example(fields, noisy[i] as number, source));
 };
 
-/** Loads the configured model, or a checkpoint of it, with the configured device, dtype and trainable part. */
+/**
+ * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and
+ * the adapter of the run within.
+ */
 export const loadModel = async (
   { model: base, device, dtype, trainable, head }: ResolvedConfig,
   tokenizer: Tokenizer,
@@ -50,8 +53,7 @@ export const loadModel = async (
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
-    trainable,
-    head: checkpoint === undefined ? head : undefined,
+    ...(checkpoint === undefined && { trainable, head }),
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
   });

@@ -57,9 +57,19 @@ const trainable = z.union(
     z.strictObject({ include: patterns, exclude: patterns.optional() }),
     z.strictObject({ exclude: patterns }),
     z.strictObject({
-      lora: z.strictObject({ rank: count(), alpha: positive(), targets: z.array(text()).min(1).optional() }),
+      lora: z.strictObject({
+        rank: count(),
+        alpha: positive().describe('the product is scaled by alpha / rank'),
+        targets: z.array(text()).min(1).default(['query', 'value']).describe('globs over names of linear layers'),
+        seed: seed().default(0).describe('of the initial A'),
+      }),
     }),
-    z.strictObject({ prefix: z.strictObject({ tokens: count() }) }),
+    z.strictObject({
+      prefix: z.strictObject({
+        tokens: count().describe('keys and values before those of every sequence, in every layer'),
+        seed: seed().default(0).describe('of the initial values'),
+      }),
+    }),
   ],
   { error: 'all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
 );

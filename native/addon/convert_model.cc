@@ -7,20 +7,21 @@
 namespace zest::addon {
 namespace {
 
+int role(const Napi::Object& from, const char* key, int parameters) {
+  const int index = integer(from, key);
+  if (index >= -1 && index < parameters) return index;
+  throw Error("ERR_ZEST_INTERNAL", std::string(key) + " names a parameter that does not exist");
+}
+
 LinearRoles linear(const Napi::Object& from, const char* key, int parameters) {
   const Napi::Object roles = object(from.Get(key));
-  LinearRoles result{integer(roles, "weight"), integer(roles, "bias")};
-  for (const int index : {result.weight, result.bias}) {
-    if (index < -1 || index >= parameters) {
-      throw Error("ERR_ZEST_INTERNAL", std::string(key) + " names a parameter that does not exist");
-    }
-  }
-  return result;
+  return {role(roles, "weight", parameters), role(roles, "bias", parameters),
+          role(roles, "adapterA", parameters), role(roles, "adapterB", parameters)};
 }
 
 NormRoles norm(const Napi::Object& from, const char* key, int parameters) {
-  const LinearRoles roles = linear(from, key, parameters);
-  return {roles.weight, roles.bias};
+  const Napi::Object roles = object(from.Get(key));
+  return {role(roles, "weight", parameters), role(roles, "bias", parameters)};
 }
 
 }  // namespace
@@ -39,6 +40,7 @@ Model to_model(const Napi::Value& value) {
   spec.padding_id = integer(from, "paddingId");
   spec.outputs = integer(from, "outputs");
   spec.norm_epsilon = static_cast<float>(number(from, "normEpsilon"));
+  spec.adapter_scale = static_cast<float>(number(from, "adapterScale"));
   spec.activation = static_cast<Activation>(integer(from, "activation"));
   spec.head_activation = static_cast<Activation>(integer(from, "headActivation"));
   spec.head = static_cast<Head>(integer(from, "head"));
@@ -58,9 +60,9 @@ Model to_model(const Napi::Value& value) {
 
   const int count = static_cast<int>(spec.parameters.size());
   ModelRoles& roles = spec.roles;
-  roles.word_embeddings = integer(from, "wordEmbeddings");
-  roles.position_embeddings = integer(from, "positionEmbeddings");
-  roles.segment_embeddings = integer(from, "segmentEmbeddings");
+  roles.word_embeddings = role(from, "wordEmbeddings", count);
+  roles.position_embeddings = role(from, "positionEmbeddings", count);
+  roles.segment_embeddings = role(from, "segmentEmbeddings", count);
   roles.embedding_norm = norm(from, "embeddingNorm", count);
   const auto layers = from.Get("layers").As<Napi::Array>();
   for (uint32_t i = 0; i < layers.Length(); ++i) {
@@ -69,17 +71,12 @@ Model to_model(const Napi::Value& value) {
     roles.layers.push_back({linear(l, "query", count), linear(l, "key", count),
                             linear(l, "value", count), linear(l, "attentionOutput", count),
                             linear(l, "intermediate", count), linear(l, "output", count),
-                            norm(l, "attentionNorm", count), norm(l, "outputNorm", count)});
+                            norm(l, "attentionNorm", count), norm(l, "outputNorm", count),
+                            role(l, "prefixKey", count), role(l, "prefixValue", count)});
   }
   roles.head_dense = linear(from, "headDense", count);
   roles.head_norm = norm(from, "headNorm", count);
   roles.head_output = linear(from, "headOutput", count);
-  for (const int index :
-       {roles.word_embeddings, roles.position_embeddings, roles.segment_embeddings}) {
-    if (index < -1 || index >= count) {
-      throw Error("ERR_ZEST_INTERNAL", "an embedding names a parameter that does not exist");
-    }
-  }
   return model;
 }
 

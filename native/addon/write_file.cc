@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/merge.h"
 
 namespace zest::addon {
 namespace {
@@ -60,7 +61,13 @@ void write_file(const std::string& path, const std::vector<uint8_t>& header,
                 const AbortFlag& abort) {
   File file(path);
   file.write(std::as_bytes(std::span(header)), abort);
-  for (const int32_t index : indexes) file.write(backend.bytes(index), abort);
+  for (const int32_t index : indexes) {
+    if (const LinearRoles* linear = adapted_linear(backend.spec(), index)) {
+      file.write(merged_bytes(backend, *linear), abort);
+    } else {
+      file.write(backend.bytes(index), abort);
+    }
+  }
   file.close();
 }
 

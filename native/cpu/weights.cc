@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "core/bfloat16.h"
 #include "core/error.h"
 #include "core/noise/address.h"
 #include "cpu/dispatch.h"
@@ -57,12 +58,6 @@ float from_bits(uint32_t bits) {
   return value;
 }
 
-uint32_t to_bits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
 float from_half(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t exponent = half >> 10 & 0x1fu, fraction = half & 0x3ffu;
@@ -72,11 +67,6 @@ float from_half(uint16_t half) {
     return sign ? -value : value;
   }
   return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
-uint16_t to_bfloat16(float value) {  // to nearest, ties to even
-  const uint32_t bits = to_bits(value);
-  return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 }  // namespace

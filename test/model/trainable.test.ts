@@ -114,8 +114,6 @@ describe('trainable', () => {
     ],
     ['nothing left', { exclude: ['*'] }, 'ERR_ZEST_TRAINABLE', /no parameter to train/],
     ['nothing at all', { include: [] }, 'ERR_ZEST_TRAINABLE', /no parameter to train/],
-    ['lora', { lora: { rank: 8, alpha: 16 } }, 'ERR_ZEST_UNSUPPORTED', /lora comes in a later version/],
-    ['a prefix', { prefix: { tokens: 5 } }, 'ERR_ZEST_UNSUPPORTED', /prefix comes in a later version/],
   ])('may not be, or have, %s', async (_, trainable, code, text) => {
     await rejects(() => load(folderOf(tinyTensors()), { trainable: trainable as Trainable }), code, text);
   });

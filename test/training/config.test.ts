@@ -127,7 +127,7 @@ describe('a configuration file', () => {
     expect(config).toMatchObject({
       device: 'cuda:1',
       dtype: 'bfloat16',
-      trainable: { lora: { rank: 4, alpha: 8 } },
+      trainable: { lora: { rank: 4, alpha: 8, targets: ['query', 'value'], seed: 0 } },
       head: { classes: 3 },
       task: 'sst2',
       data: { shots: 16, validation: 'v.jsonl' },
@@ -228,6 +228,18 @@ describe('a message names the place, the key, and what was expected', () => {
     ['task.labelWords=[a]', "--set task.labelWords: expected a list of 2 or more entries, got [ 'a' ]"],
     ['task.kind=words', "--set task.kind: expected one of labelWords, class, got 'words'"],
     ['trainable.lora.rank=2', '--set trainable.lora.alpha: expected a number, is missing'],
+    ['trainable.lora={rank: 0, alpha: 8}', '--set trainable.lora.rank: expected a number ≥ 1, got 0'],
+    ['trainable.lora={rank: 2, alpha: 0}', '--set trainable.lora.alpha: expected a number > 0, got 0'],
+    [
+      'trainable.lora={rank: 2, alpha: 1, targets: []}',
+      '--set trainable.lora.targets: expected a list of 1 or more entries, got []',
+    ],
+    [
+      'trainable.lora={rank: 2, alpha: 1, target: [q]}',
+      '--set trainable.lora.target: unknown key (did you mean targets?); allowed here: rank, alpha, targets, seed',
+    ],
+    ['trainable.prefix={}', '--set trainable.prefix.tokens: expected a number, is missing'],
+    ['trainable.prefix.tokens=2.5', '--set trainable.prefix.tokens: expected a whole number, got 2.5'],
     [
       'trainable=some',
       "--set trainable: expected all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}, got 'some'",

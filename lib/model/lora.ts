@@ -1,0 +1,81 @@
+import { rangeError, ZestError } from '../errors.ts';
+import type { NativeLinear } from '../native.ts';
+import type { LoraOptions } from './adapter-options.ts';
+import { matchesGlob } from './glob.ts';
+import { linearsOf, type Roles } from './roles.ts';
+import type { TensorEntry } from './safetensors.ts';
+import { newTensor } from './tensors.ts';
+
+/** A tensor of an adapter; `place` tells its role which parameter it is. */
+export interface AdapterTensor {
+  adapter: 'lora' | 'prefix';
+  tensor: TensorEntry;
+  place: (roles: Roles, index: number) => void;
+}
+
+/** A linear layer that an adapter may be put on. */
+export interface LinearModule {
+  /** Of its weight in the checkpoint, without `.weight`. */
+  name: string;
+  /** Outputs and inputs. */
+  rows: number;
+  columns: number;
+  linear: NativeLinear;
+}
+
+/** The linear layers of the checkpoint: not those of a new head, nor a decoder that is tied to the word embeddings. */
+const linearModules = (roles: Roles, tensors: readonly TensorEntry[]): LinearModule[] =>
+  linearsOf(roles)
+    .filter(({ weight }) => weight !== roles.wordEmbeddings && tensors[weight]?.file !== '')
+    .map((linear) => {
+      const { name = '', shape: [rows = 0, columns = 0] = [] } = tensors[linear.weight] ?? {};
+      return { name: name.replace(/\.weight$/, ''), rows, columns, linear };
+    });
+
+/** Different ends of the modules' names, for messages. */
+const ends = (modules: readonly Pick<LinearModule, 'name'>[]): string[] =>
+  [...new Set(modules.map(({ name }) => name.replace(/^.*\blayer\.\d+\./, '')))].sort();
+
+/**
+ * The modules whose name, or an end of it after a dot, one of the globs matches: as PEFT's `target_modules`, and globs.
+ * Throws ERR_ZEST_TRAINABLE for one that matches nothing.
+ */
+export const targetModules = <T extends Pick<LinearModule, 'name'>>(
+  targets: readonly string[],
+  modules: readonly T[],
+): T[] => {
+  const matches = (glob: string, { name }: T) => matchesGlob(glob, name) || matchesGlob(`*.${glob}`, name);
+  for (const glob of targets) {
+    if (modules.some((module) => matches(glob, module))) continue;
+    throw new ZestError(
+      'ERR_ZEST_TRAINABLE',
+      `trainable.lora.targets: '${glob}' matches no linear layer; there are ${ends(modules).join(', ')}`,
+    );
+  }
+  return modules.filter((module) => targets.some((glob) => matches(glob, module)));
+};
+
+/**
+ * LoRA (Hu et al. 2021, https://arxiv.org/abs/2106.09685) on some of the modules, under PEFT's names: A (rank × inputs)
+ * from N(0, 1 / (3·inputs)), the variance of PEFT's Kaiming-uniform U(−1/√inputs, 1/√inputs); B (outputs × rank) zero.
+ *
+ * Throws ERR_ZEST_TRAINABLE for a target that matches nothing, and for a rank beyond a target's rows or columns.
+ */
+export const newLora = (
+  { rank, targets, seed }: Required<LoraOptions>,
+  roles: Roles,
+  tensors: readonly TensorEntry[],
+): AdapterTensor[] =>
+  targetModules(targets, linearModules(roles, tensors)).flatMap(({ name, linear, rows, columns }) => {
+    if (rank > Math.min(rows, columns)) {
+      const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${rows} × ${columns} can have`;
+      throw rangeError('ERR_ZEST_TRAINABLE', message);
+    }
+    const a = newTensor(`${name}.lora_A.weight`, [rank, columns], 1 / Math.sqrt(3 * columns), seed);
+    const b = newTensor(`${name}.lora_B.weight`, [rows, rank], 0, seed);
+    const adapter = 'lora';
+    return [
+      { adapter, tensor: a, place: (_, index) => Object.assign(linear, { adapterA: index }) },
+      { adapter, tensor: b, place: (_, index) => Object.assign(linear, { adapterB: index }) },
+    ];
+  });

@@ -1,0 +1,64 @@
+#include "core/merge.h"
+
+#include <cstring>
+#include <span>
+
+#include "core/bfloat16.h"
+
+namespace zest {
+namespace {
+
+std::vector<std::byte> stored(std::span<const float> values, StorageType type) {
+  if (type == StorageType::float32) {
+    const std::span<const std::byte> bytes = std::as_bytes(values);
+    return {bytes.begin(), bytes.end()};
+  }
+  std::vector<std::byte> bytes(values.size() * sizeof(uint16_t));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t half = to_bfloat16(values[i]);
+    std::memcpy(bytes.data() + i * sizeof half, &half, sizeof half);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+const LinearRoles* adapted_linear(const ModelSpec& spec, int parameter) {
+  const auto adapted = [&](const LinearRoles& l) {
+    return l.weight == parameter && l.adapter_a >= 0;
+  };
+  const ModelRoles& roles = spec.roles;
+  for (const LinearRoles* l : {&roles.head_dense, &roles.head_output}) {
+    if (adapted(*l)) return l;
+  }
+  for (const LayerRoles& layer : roles.layers) {
+    for (const LinearRoles* l : {&layer.query, &layer.key, &layer.value, &layer.attention_output,
+                                 &layer.intermediate, &layer.output}) {
+      if (adapted(*l)) return l;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::byte> merged_bytes(const Backend& backend, const LinearRoles& linear) {
+  const ModelSpec& spec = backend.spec();
+  const auto rows_of = [&](int parameter) {
+    return static_cast<size_t>(spec.parameters[static_cast<size_t>(parameter)].rows);
+  };
+  const size_t rows = rows_of(linear.weight), rank = rows_of(linear.adapter_a);
+  std::vector<float> w = backend.read(linear.weight);
+  const std::vector<float> a = backend.read(linear.adapter_a), b = backend.read(linear.adapter_b);
+  const size_t columns = w.size() / rows;
+  std::vector<float> product(columns);
+  for (size_t i = 0; i < rows; ++i) {
+    product.assign(columns, 0.0f);
+    for (size_t r = 0; r < rank; ++r) {
+      const float factor = b[i * rank + r];
+      for (size_t j = 0; j < columns; ++j) product[j] += factor * a[r * columns + j];
+    }
+    for (size_t j = 0; j < columns; ++j) w[i * columns + j] += spec.adapter_scale * product[j];
+  }
+  return stored(w, backend.storage());
+}
+
+}  // namespace zest

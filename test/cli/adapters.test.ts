@@ -1,0 +1,64 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { Model } from '../../lib/model/model.ts';
+import type { Config } from '../../lib/training/schema.ts';
+import { readTrajectory } from '../../lib/training/trajectory.ts';
+import { readTensors } from '../fixtures/parity/checkpoint.ts';
+import { reviewConfig, reviewFolder } from '../training/runs.ts';
+import { parseLines, zest } from './zest.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const classes: Partial<Config> = {
+  head: { classes: 2 },
+  task: { kind: 'class', fields: ['sentence'], classes: 2 },
+};
+const RUNS: [string, Partial<Config>, { dimension: number; saved: number }][] = [
+  // Four layers of width 192 with 768 inside; rank 4 on query and value, or on the three called dense.
+  ['lora', { trainable: { lora: { rank: 4, alpha: 8 } } }, { dimension: 4 * 2 * 2 * 4 * 192, saved: 0 }],
+  ['prefix', { trainable: { prefix: { tokens: 5 } } }, { dimension: 4 * 2 * 5 * 192, saved: 8 }],
+  [
+    'lora and a new head',
+    { trainable: { lora: { rank: 4, alpha: 8, targets: ['dense'] } }, ...classes },
+    { dimension: 4 * 4 * (2 * 192 + 2 * (192 + 768)) + 192 * 193 + 2 * 193, saved: 4 },
+  ],
+];
+
+describe.each(RUNS)('zest train with %s', (name, changes, { dimension, saved }) => {
+  it('trains that alone, and leaves a run that evaluate and replay take', async () => {
+    const optimizer = { method: 'zest' as const, directions: 2, tilt: { tau: 1 }, learningRate: 1e-3 };
+    const config = { ...reviewConfig(folder, name), optimizer, ...changes };
+    const file = join(folder, `${name}.yaml`);
+    await writeFile(file, stringify(config));
+    const trained = await zest(['train', file, '--json']);
+    expect(trained).toMatchObject({ status: 0 });
+    const events = parseLines(trained.stdout);
+    expect(events[0]).toMatchObject({ kind: 'start', dimension });
+    const summary = JSON.parse(await readFile(join(config.output, 'summary.json'), 'utf8'));
+
+    const { header, updates } = await readTrajectory(join(config.output, 'trajectory.zest'));
+    const { trainable, head } = header.config as Config;
+    const directions = { ...header.directions, seed: BigInt(header.directions.seed) };
+    using model = await Model.load(config.model, { trainable, head, directions });
+    expect(await model.digest()).toBe(header.trainable);
+    for (const update of updates) await model.apply(update);
+    expect(await model.digest()).toBe(summary.digest);
+
+    const own = readTensors(config.model);
+    const last = readTensors(join(config.output, 'checkpoints', 'last'));
+    expect([...last.keys()].filter((tensor) => tensor.includes('lora'))).toEqual([]);
+    expect([...last.keys()].filter((tensor) => !own.has(tensor))).toHaveLength(saved);
+
+    const evaluated = await zest(['evaluate', config.output, '--json']);
+    expect(evaluated).toMatchObject({ status: 0 });
+    const test = parseLines(evaluated.stdout).find(({ split }) => split === 'test');
+    expect(test).toMatchObject({ step: summary.kept.step, accuracy: summary.test.accuracy });
+    expect(Math.abs((test?.loss as number) - summary.test.loss)).toBeLessThan(1e-5);
+  });
+});
