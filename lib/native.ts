@@ -209,7 +209,8 @@ export interface NativeEngine {
 export interface NativeBinding {
   /** Instruction sets this binary has and this processor can run, best first, and the one in use. */
   isa(): { used: string; available: string[] };
-  noise(seed: bigint, stream: bigint, offset: bigint, length: number, law: number): Float32Array;
+  /** Fills an array, a new one if a length is given, and returns it. */
+  noise(seed: bigint, stream: bigint, offset: bigint, values: Float32Array | number, law: number): Float32Array;
   /** v(stream) of a lone vector parameter of `length` elements, under a law. */
   vectorDirection(directions: NativeDirections, stream: bigint, length: number): Float32Array;
   coefficients(losses: Float64Array, options: NativeEstimatorOptions): NativeCoefficients;

@@ -10,8 +10,10 @@ export interface NoiseOptions {
   stream: bigint;
   /** Address of the first value, a safe integer ≥ 0. */
   offset: number;
-  /** How many values, at most 2³⁰. */
-  length: number;
+  /** How many values, at most 2³⁰. Default: the length of `into`. */
+  length?: number;
+  /** An array to fill from its beginning; it is what is returned. Default: a new one. */
+  into?: Float32Array;
   /** Default `gaussian`. */
   law?: 'gaussian' | 'rademacher';
 }
@@ -24,7 +26,7 @@ const LAWS = { gaussian: 0, rademacher: 2 };
  * Throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM, ERR_ZEST_ARGUMENT (offset, length).
  */
 export const noise = (options: NoiseOptions): Float32Array => {
-  const { seed, stream, offset, length, law = 'gaussian' } = options ?? {};
+  const { seed, stream, offset, into, length = into?.length as number, law = 'gaussian' } = options ?? {};
   if (!Object.hasOwn(LAWS, law)) {
     throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected gaussian or rademacher`);
   }
@@ -34,5 +36,13 @@ export const noise = (options: NoiseOptions): Float32Array => {
   if (!Number.isSafeInteger(length) || length < 0 || length > MOST_VALUES) {
     throw rangeError('ERR_ZEST_ARGUMENT', `length is ${length}; expected a whole number from 0 to 2^30`);
   }
-  return native().noise(checkedSeed(seed), checkedStream(stream, 'stream'), BigInt(offset), length, LAWS[law]);
+  if (into !== undefined && !(into instanceof Float32Array && length <= into.length)) {
+    throw rangeError(
+      'ERR_ZEST_ARGUMENT',
+      `into is ${show(into)}; expected a Float32Array of at least ${length} values`,
+    );
+  }
+  const values = into && into.length > length ? into.subarray(0, length) : (into ?? length);
+  const filled = native().noise(checkedSeed(seed), checkedStream(stream, 'stream'), BigInt(offset), values, LAWS[law]);
+  return into ?? filled;
 };

@@ -106,6 +106,32 @@ describe('noise()', () => {
     await rejects(() => noise({ ...valid, [name]: value } as never), code, new RegExp(`^${name} .*expected`));
   });
 
+  it('fills an array that is there, from its beginning', () => {
+    const into = new Float32Array(10).fill(7);
+    expect(noise({ ...valid, into })).toBe(into);
+    expect(hex(into)).toEqual(hex(noise({ ...valid, length: 4 })).concat(hex(new Float32Array(6).fill(7))));
+    const { length, ...place } = valid;
+    expect(hex(noise({ ...place, into }))).toEqual(hex(noise({ ...valid, length: 10 })));
+  });
+
+  it('is the same from one thread and from several', () => {
+    const length = 2 ** 19 + 77;
+    const whole = noise({ ...valid, length });
+    for (const offset of [0, 2 ** 16 - 3, 2 ** 18 + 5, length - 40]) {
+      const part = noise({ ...valid, offset: valid.offset + offset, length: 40 });
+      expect(hex(whole.slice(offset, offset + 40))).toEqual(hex(part));
+    }
+  });
+
+  it.each([
+    ['no Float32Array', new Float64Array(4)],
+    ['too short', new Float32Array(3)],
+    ['an array', [1, 2, 3, 4]],
+    ['null', null],
+  ])('refuses to fill what is %s', async (_, into) => {
+    await rejects(() => noise({ ...valid, into } as never), 'ERR_ZEST_ARGUMENT', /^into is .*expected a Float32Array/);
+  });
+
   it('refuses to be called without options', async () => {
     await rejects(() => noise(undefined as never), 'ERR_ZEST_ARGUMENT', /expected/);
   });

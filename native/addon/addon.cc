@@ -32,7 +32,8 @@ Napi::Value isa(const Napi::CallbackInfo& info) {
 
 Napi::Value noise(const Napi::CallbackInfo& info) {
   return with_code(info.Env(), [&]() -> Napi::Value {
-    auto values = make_array<float>(info.Env(), to_int32(info[3]));
+    auto values = info[3].IsNumber() ? make_array<float>(info.Env(), to_int32(info[3]))
+                                     : to_array<float>(info[3]);
     fill_noise(to_uint64(info[0]), to_uint64(info[1]), to_uint64(info[2]), values.ElementLength(),
                static_cast<Law>(to_int32(info[4])), values.Data());
     return values;

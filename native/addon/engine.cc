@@ -199,22 +199,32 @@ Napi::Value Engine::step(const Napi::CallbackInfo& info) {
   });
 }
 
+// An array of a parameter's size, which `fill` writes on the worker's thread.
+template <class Fill>
+Work Engine::fill_array(Napi::Env env, int32_t parameter, Fill fill) {
+  const ParameterSpec& p = model_.spec.parameters[static_cast<size_t>(parameter)];
+  auto array = make_array<float>(env, p.rows * p.columns);
+  const auto held = std::make_shared<Napi::Reference<Napi::Float32Array>>(Napi::Persistent(array));
+  return [held, fill, out = array.Data()](const AbortFlag&) -> Settle {
+    fill(out);
+    return [held](Napi::Env) { return held->Value(); };
+  };
+}
+
 Napi::Value Engine::parameter(const Napi::CallbackInfo& info) {
   return submit(info, no_abort(), [&]() -> Work {
-    return [this, index = check_parameter(to_int32(info[0]))](const AbortFlag&) -> Settle {
-      std::vector<float> values = backend().read(index);
-      return [values = std::move(values)](Napi::Env env) { return from_vector(env, values); };
-    };
+    const int32_t index = check_parameter(to_int32(info[0]));
+    return fill_array(info.Env(), index, [this, index](float* out) { backend().read(index, out); });
   });
 }
 
 Napi::Value Engine::direction(const Napi::CallbackInfo& info) {
   return submit(info, no_abort(), [&]() -> Work {
-    return [this, directions = to_directions(info[0]), stream = to_uint64(info[1]),
-            index = check_parameter(to_int32(info[2]))](const AbortFlag&) -> Settle {
-      std::vector<float> values = backend().direction(directions, stream, index);
-      return [values = std::move(values)](Napi::Env env) { return from_vector(env, values); };
-    };
+    const int32_t index = check_parameter(to_int32(info[2]));
+    return fill_array(
+        info.Env(), index,
+        [this, index, directions = to_directions(info[0]), stream = to_uint64(info[1])](
+            float* out) { backend().direction(directions, stream, index, out); });
   });
 }
 

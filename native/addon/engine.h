@@ -39,6 +39,8 @@ class Engine : public Napi::ObjectWrap<Engine> {
   template <class Prepare>
   Napi::Value submit(const Napi::CallbackInfo& info, std::shared_ptr<AbortFlag> abort,
                      Prepare prepare);
+  template <class Fill>
+  Work fill_array(Napi::Env env, int32_t parameter, Fill fill);
   Batch batch_of(const Napi::Value& value) const;
   int32_t check_parameter(int32_t index) const;
   void count_forwards(const Batch& batch, size_t points);

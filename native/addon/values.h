@@ -1,4 +1,5 @@
-// Members of JavaScript objects and typed arrays, as C++ values. Everything is copied.
+// Members of JavaScript objects and typed arrays, as C++ values; copies, where nothing else is
+// said.
 #pragma once
 
 #include <cstdint>
@@ -61,13 +62,19 @@ constexpr ArrayKind array_kind() {
   if constexpr (std::is_same_v<T, uint64_t>) return {napi_biguint64_array, "BigUint64Array"};
 }
 
+// The array itself.
 template <class T>
-std::vector<T> copy(const Napi::Value& value) {
+Napi::TypedArrayOf<T> to_array(const Napi::Value& value) {
   if (!value.IsTypedArray() ||
       value.As<Napi::TypedArray>().TypedArrayType() != array_kind<T>().type) {
     throw Napi::TypeError::New(value.Env(), "a typed array of another type is expected");
   }
-  const auto array = value.As<Napi::TypedArrayOf<T>>();
+  return value.As<Napi::TypedArrayOf<T>>();
+}
+
+template <class T>
+std::vector<T> copy(const Napi::Value& value) {
+  const Napi::TypedArrayOf<T> array = to_array<T>(value);
   return std::vector<T>(array.Data(), array.Data() + array.ElementLength());
 }
 

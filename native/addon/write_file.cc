@@ -57,8 +57,7 @@ class File {
 }  // namespace
 
 void write_file(const std::string& path, const std::vector<uint8_t>& header,
-                const std::vector<int32_t>& indexes, const Backend& backend,
-                const AbortFlag& abort) {
+                const std::vector<int32_t>& indexes, Backend& backend, const AbortFlag& abort) {
   File file(path);
   file.write(std::as_bytes(std::span(header)), abort);
   for (const int32_t index : indexes) {

@@ -13,7 +13,6 @@ namespace zest::addon {
 // their LoRA adapters merged (core/merge.h), and flushes them to disk. Throws ERR_ZEST_FILE; what
 // is at `path` is then incomplete.
 void write_file(const std::string& path, const std::vector<uint8_t>& header,
-                const std::vector<int32_t>& indexes, const Backend& backend,
-                const AbortFlag& abort);
+                const std::vector<int32_t>& indexes, Backend& backend, const AbortFlag& abort);
 
 }  // namespace zest::addon

@@ -44,11 +44,11 @@ class Backend {
   virtual void apply(const Directions& directions, const Update& update,
                      const AbortFlag& abort) = 0;
 
-  // A copy as float32, rows x columns.
-  virtual std::vector<float> read(int parameter) const = 0;
-  // v(stream) of one parameter, rows x columns.
-  virtual std::vector<float> direction(const Directions& directions, uint64_t stream,
-                                       int parameter) = 0;
+  // A copy as float32 into `out`, rows x columns.
+  virtual void read(int parameter, float* out) = 0;
+  // v(stream) of one parameter into `out`, rows x columns.
+  virtual void direction(const Directions& directions, uint64_t stream, int parameter,
+                         float* out) = 0;
   // The stored bytes, little-endian, rows x columns; size is rows * columns * element size.
   virtual std::span<const std::byte> bytes(int parameter) const = 0;
   virtual StorageType storage() const = 0;

@@ -21,6 +21,13 @@ std::vector<std::byte> stored(std::span<const float> values, StorageType type) {
   return bytes;
 }
 
+std::vector<float> read(Backend& backend, int parameter) {
+  const ParameterSpec& p = backend.spec().parameters[static_cast<size_t>(parameter)];
+  std::vector<float> values(static_cast<size_t>(p.rows * p.columns));
+  backend.read(parameter, values.data());
+  return values;
+}
+
 }  // namespace
 
 const LinearRoles* adapted_linear(const ModelSpec& spec, int parameter) {
@@ -40,14 +47,14 @@ const LinearRoles* adapted_linear(const ModelSpec& spec, int parameter) {
   return nullptr;
 }
 
-std::vector<std::byte> merged_bytes(const Backend& backend, const LinearRoles& linear) {
+std::vector<std::byte> merged_bytes(Backend& backend, const LinearRoles& linear) {
   const ModelSpec& spec = backend.spec();
   const auto rows_of = [&](int parameter) {
     return static_cast<size_t>(spec.parameters[static_cast<size_t>(parameter)].rows);
   };
   const size_t rows = rows_of(linear.weight), rank = rows_of(linear.adapter_a);
-  std::vector<float> w = backend.read(linear.weight);
-  const std::vector<float> a = backend.read(linear.adapter_a), b = backend.read(linear.adapter_b);
+  std::vector<float> w = read(backend, linear.weight);
+  const std::vector<float> a = read(backend, linear.adapter_a), b = read(backend, linear.adapter_b);
   const size_t columns = w.size() / rows;
   std::vector<float> product(columns);
   for (size_t i = 0; i < rows; ++i) {

@@ -14,6 +14,6 @@ const LinearRoles* adapted_linear(const ModelSpec& spec, int parameter);
 
 // W + adapter_scale * (B A), rows x columns, in the storage type, little-endian. In float32, each
 // operation rounded: (B A)[i][j] = sum over r ascending of B[i][r] * A[r][j], from 0.
-std::vector<std::byte> merged_bytes(const Backend& backend, const LinearRoles& linear);
+std::vector<std::byte> merged_bytes(Backend& backend, const LinearRoles& linear);
 
 }  // namespace zest

@@ -113,26 +113,40 @@ class CpuBackend : public Backend {
     });
   }
 
-  std::vector<float> read(int parameter) const override {
+  void read(int parameter, float* out) override {
     const Matrix& m = weights_.matrix(parameter);
-    std::vector<float> values(static_cast<size_t>(m.rows * m.columns));
-    float* out = values.data();
-    kernels().perturb(m, Noise{}, {nullptr, 0, m.rows}, &out, m.columns);
-    return values;
+    for_rows(m.rows, [&](int64_t first, int64_t count) {
+      float* to = out + first * m.columns;
+      kernels().perturb(m, Noise{}, {nullptr, first, count}, &to, m.columns);
+    });
   }
 
-  std::vector<float> direction(const Directions& directions, uint64_t stream,
-                               int parameter) override {
+  void direction(const Directions& directions, uint64_t stream, int parameter,
+                 float* out) override {
     const DefaultFloatingPoint environment;
+    const CoreShare share;
     const Matrix& m = weights_.matrix(parameter);
-    std::vector<float> values(static_cast<size_t>(m.rows * m.columns));
     perturbation_.set(directions, std::initializer_list<Point>{{{stream, 1.0f}}});
     const Noise noise = perturbation_.of(parameter);
-    if (noise.count > 0) kernels().direction(m, noise, {nullptr, 0, m.rows}, values.data());
-    return values;
+    if (noise.count == 0) {
+      std::fill(out, out + m.rows * m.columns, 0.0f);
+      return;
+    }
+    for_rows(m.rows, [&](int64_t first, int64_t count) {
+      kernels().direction(m, noise, {nullptr, first, count}, out + first * m.columns);
+    });
   }
 
  private:
+  // Calls body(first, count) for blocks of the rows, in any order.
+  template <class Body>
+  void for_rows(int64_t rows, Body body) {
+    pool_.run((rows + rows_at_once - 1) / rows_at_once, [&](int64_t item, int) {
+      const int64_t first = item * rows_at_once;
+      body(first, std::min(rows_at_once, rows - first));
+    });
+  }
+
   // Runs the forward for groups of points that share their noise and for parts of the batch;
   // `use(point, p, part, first)` reads the result of point `point` as the group's p-th, for the
   // part that starts at sequence `first`.

@@ -18,7 +18,8 @@ struct IsaReport {
 // Throws ERR_ZEST_ISA if ZEST_ISA is unknown, or not had by this processor or binary.
 IsaReport isa_report();
 
-// `length` values of v(stream) from `offset`; Law::gaussian or Law::rademacher.
+// `length` values of v(stream) from `offset`; Law::gaussian or Law::rademacher. Long ones are
+// shared with threads that live as long as the call.
 void fill_noise(uint64_t seed, uint64_t stream, uint64_t offset, size_t length, Law law,
                 float* out);
 
