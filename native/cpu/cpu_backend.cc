@@ -17,7 +17,6 @@ namespace {
 // Tokens packed at once: enough that packing a panel is nothing beside its product, few enough that
 // activations of a large batch stay small.
 constexpr int32_t most_packed_tokens = 8192;
-constexpr int64_t rows_at_once = 16;
 
 bool same_streams(const Point& a, const Point& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -141,7 +140,7 @@ class CpuBackend : public Backend {
   // Calls body(first, count) for blocks of the rows, in any order.
   template <class Body>
   void for_rows(int64_t rows, Body body) {
-    pool_.run((rows + rows_at_once - 1) / rows_at_once, [&](int64_t item, int) {
+    pool_.run(parts(rows, rows_at_once), [&](int64_t item, int) {
       const int64_t first = item * rows_at_once;
       body(first, std::min(rows_at_once, rows - first));
     });

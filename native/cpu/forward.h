@@ -15,6 +15,15 @@
 
 namespace zest::cpu {
 
+// Rows of activations that a thread takes at once.
+constexpr int64_t rows_at_once = 16;
+
+// Rows of activations take an odd number of cache lines: at a power of two, the rows of a tile
+// would share one set of the first-level cache.
+inline int64_t row_stride(int64_t columns) { return ((columns + 15) / 16 | 1) * 16; }
+
+inline int64_t parts(int64_t count, int64_t at_once) { return (count + at_once - 1) / at_once; }
+
 class Forward {
  public:
   Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool& pool);
