@@ -1,5 +1,5 @@
 /** Linear interpolation between the two nearest of the sorted values. */
-const quantile = (sorted, fraction) => {
+export const quantile = (sorted, fraction) => {
   const at = fraction * (sorted.length - 1);
   const low = Math.floor(at);
   const high = Math.min(low + 1, sorted.length - 1);

@@ -11,7 +11,7 @@ const git = (...args) => {
 };
 
 /** What a figure depends on. `loadAverage` (1, 5, 15 minutes, before the run) shows whether the machine was quiet. */
-export const describeMachine = (peer, threads) => ({
+export const describeMachine = (peer, onnxruntime, threads) => ({
   date: new Date().toISOString(),
   commit: git('describe', '--always', '--dirty'),
   processor: cpus()[0]?.model,
@@ -23,9 +23,10 @@ export const describeMachine = (peer, threads) => ({
   threads,
   instructions: native().isa().used,
   peer,
+  onnxruntime,
 });
 
-const number = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const number = (value) => (value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3))));
 const rates = (row) =>
   Object.entries(row.rates ?? {})
     .map(([unit, value]) => `${number(value)} ${unit}`)
@@ -34,44 +35,52 @@ const rates = (row) =>
 const table = (header, rows) =>
   [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-const group = ({ title, lossDifference, rows, floors }) => {
-  const lines = [`### ${title}`, ''];
-  if (lossDifference !== undefined) lines.push(`Largest difference of a loss: ${lossDifference.toExponential(1)}`, '');
-  lines.push(
-    table(
-      ['', 'what', 'median ms', 'quartiles', 'min', 'rate'],
-      rows.map((row) => {
-        const { median, q1, q3, min } = row.ms;
-        return [row.name, row.work, number(median), `${number(q1)} – ${number(q3)}`, number(min), rates(row)];
-      }),
-    ),
-    '',
+const timed = (rows) =>
+  table(
+    ['', 'what', 'median ms', 'quartiles', 'min', 'rate'],
+    rows.map((row) => {
+      const { median, q1, q3, min } = row.ms;
+      return [row.name, row.work, number(median), `${number(q1)} – ${number(q3)}`, number(min), rates(row)];
+    }),
   );
-  for (const { name, value, least, most } of floors) {
-    const met = least === undefined ? value <= most : value >= least;
-    const bound = least === undefined ? `at most ${most}` : `at least ${least}`;
-    lines.push(`- ${name}: ${value.toFixed(2)} (${bound}: ${met ? 'met' : 'missed'})`);
-  }
-  return lines.join('\n').trimEnd();
+
+const listed = (figures) => {
+  const { name: _, ...units } = figures[0];
+  return table(
+    ['', ...Object.keys(units)],
+    figures.map(({ name, ...values }) => [name, ...Object.values(values).map(number)]),
+  );
 };
 
+const met = ({ value, least = -Infinity, most = Infinity }) => value >= least && value <= most;
+const bounded = ({ least, most }) => least !== undefined || most !== undefined;
+
+const floor = (each) => {
+  const { name, value, least, most } = each;
+  const line = `- ${name}: ${value.toFixed(2)}`;
+  if (!bounded(each)) return line;
+  const bound = least === undefined ? `at most ${number(most)}` : `at least ${number(least)}`;
+  return `${line} (${bound}: ${met(each) ? 'met' : 'missed'})`;
+};
+
+const group = ({ title, lossDifference, rows, figures, floors }) =>
+  [
+    `### ${title}`,
+    ...(lossDifference === undefined ? [] : [`Largest difference of a loss: ${lossDifference.toExponential(1)}`]),
+    ...(rows ? [timed(rows)] : []),
+    ...(figures ? [listed(figures)] : []),
+    ...(floors.length ? [floors.map(floor).join('\n')] : []),
+  ].join('\n\n');
+
 /** The whole run as Markdown. */
-export const markdown = ({ machine, repeats, groups, calls }) => {
-  const { date, processor, cores, instructions, node, threads, peer, commit } = machine;
-  const parts = [
-    `${date.slice(0, 10)}, ${commit ?? 'no commit'}: ${processor}, ${cores} cores, ${instructions}, ${threads} threads on both sides; ` +
-      `Node ${node}; PyTorch ${peer.torch} (${peer.instructions}), transformers ${peer.transformers}. ` +
+export const markdown = ({ machine, repeats, groups }) => {
+  const { date, processor, cores, instructions, node, threads, peer, onnxruntime, commit } = machine;
+  const bounds = groups.flatMap(({ floors }) => floors).filter(bounded);
+  return [
+    `${date.slice(0, 10)}, ${commit ?? 'no commit'}: ${processor}, ${cores} cores, ${instructions}, ${threads} threads on all sides; ` +
+      `Node ${node}; PyTorch ${peer.torch} (${peer.instructions}), transformers ${peer.transformers}; onnxruntime-node ${onnxruntime}. ` +
       `Contestants in turn, ${repeats} rounds after a warm-up.`,
     ...groups.map(group),
-  ];
-  if (calls) {
-    const rows = calls.map(({ name, microseconds, relativeMargin, samples }) => [
-      name,
-      number(microseconds),
-      `± ${(100 * relativeMargin).toFixed(1)} %`,
-      samples,
-    ]);
-    parts.push('### Calls across the boundary of the addon', table(['', 'µs', 'margin', 'samples'], rows));
-  }
-  return parts.join('\n\n');
+    `${bounds.filter(met).length} of ${bounds.length} bounds met.`,
+  ].join('\n\n');
 };

@@ -1,7 +1,7 @@
-// npm run bench [-- --only forward,step,noise,apply,calls] [--repeats 7] [--quick] [--threads N] [--output FILE]
+// npm run bench [-- --only product,forward,…] [--repeats 7] [--quick] [--threads N] [--output FILE]
 //
-// Ours and PyTorch in turn, in one run, on the same weights and token ids. Prints Markdown and writes everything as JSON.
-// Fails if the losses of the two sides differ by more than 1e-4.
+// Ours, PyTorch and onnxruntime in turn, in one run, on the same weights and token ids. Prints Markdown and writes
+// everything as JSON. Fails if the losses of two sides differ by more than 1e-4.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,15 +10,20 @@ import { parseArgs } from 'node:util';
 import { apply } from './groups/apply.mjs';
 import { calls } from './groups/calls.mjs';
 import { forward } from './groups/forward.mjs';
+import { lengths } from './groups/lengths.mjs';
+import { memory } from './groups/memory.mjs';
 import { noise } from './groups/noise.mjs';
+import { product } from './groups/product.mjs';
+import { sharing } from './groups/sharing.mjs';
 import { step } from './groups/step.mjs';
 import { BASE, createWorkloads, FILM } from './groups/workloads.mjs';
+import { findOnnxruntime, openOnnx } from './onnxruntime.mjs';
 import { findPython, runPython, startPeer } from './peer.mjs';
 import { describeMachine, markdown } from './report.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const GROUPS = { forward, step, noise, apply };
-const NAMES = [...Object.keys(GROUPS), 'calls'];
+const GROUPS = { product, forward, step, apply, noise, memory, sharing, lengths, calls };
+const NAMES = Object.keys(GROUPS);
 
 const { values } = parseArgs({
   options: {
@@ -39,37 +44,47 @@ if (unknown !== undefined || !(repeats >= 1) || !(threads >= 1)) {
 }
 
 const python = findPython();
-if (!python) {
+const onnxruntime = findOnnxruntime();
+if (!python || !onnxruntime) {
   console.error(
-    'bench skipped: it needs Python with PyTorch. Make it with\n' +
+    'bench skipped: it needs Python with PyTorch, and onnxruntime-node. Install them with\n' +
       '  python3 -m venv bench/peers/.venv && bench/peers/.venv/bin/pip install -r bench/peers/requirements.txt\n' +
+      '  npm install --prefix bench/peers --ignore-scripts --no-package-lock\n' +
       'or name a Python that has bench/peers/requirements.txt in ZEST_PEERS_PYTHON.',
   );
   process.exit(0);
 }
 
-/** The random RoBERTa-base, made once and kept between runs. */
-const baseFolder = async () => {
-  const folder = join(tmpdir(), 'node-zest-bench', 'roberta-base');
-  if (existsSync(folder)) return folder;
-  const partial = `${folder}.partial`;
+/** A file or folder that a script of bench/peers makes, once, kept between runs. */
+const made = async (name, script, ...args) => {
+  const path = join(tmpdir(), 'node-zest-bench', name);
+  if (existsSync(path)) return path;
+  const partial = `${path}.partial`;
   rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
-  await runPython(python, 'make_checkpoint.py', [partial]);
-  renameSync(partial, folder);
-  return folder;
+  mkdirSync(dirname(path), { recursive: true });
+  await runPython(python, script, [...args, partial]);
+  renameSync(partial, path);
+  return path;
 };
 
 const peer = startPeer(python);
-const folders = { [BASE.model]: await baseFolder(), [FILM.model]: here('../models/film-roberta-mini') };
-const workloads = createWorkloads(peer, folders, threads);
-const run = { machine: describeMachine(await peer.request('start', { threads }), threads), repeats, groups: [] };
-const onRun = ({ name }, round, ms) =>
-  console.error(`${round ? `round ${round}` : 'warm-up'}: ${name}: ${ms.toFixed(1)} ms`);
+const machine = describeMachine(await peer.request('start', { threads }), onnxruntime.version, threads);
+const folders = {
+  [BASE.model]: await made('roberta-base', 'make_checkpoint.py'),
+  [FILM.model]: here('../models/film-roberta-mini'),
+};
+const workloads = createWorkloads({
+  peer,
+  folders,
+  openOnnx: async (name) => openOnnx(onnxruntime, await made(`${name}.onnx`, 'make_onnx.py', folders[name]), threads),
+  threads,
+});
+const run = { machine, repeats, groups: [] };
+const onRun = ({ name, work }, round, ms) =>
+  console.error(`${round ? `round ${round}` : 'warm-up'}: ${name}, ${work}: ${ms.toFixed(1)} ms`);
 for (const name of chosen) {
   console.error(`--- ${name}`);
-  if (name === 'calls') run.calls = calls();
-  else run.groups.push(...(await GROUPS[name](workloads, { repeats, quick: values.quick, onRun })));
+  run.groups.push(...(await GROUPS[name](workloads, { repeats, quick: values.quick, onRun })));
 }
 workloads.dispose();
 await peer.stop();

@@ -1,33 +1,40 @@
-import { interleave, time } from '../measure.mjs';
+import { native } from '../../dist/native.js';
+import { startEngineProcess } from '../child.mjs';
+import { interleave } from '../measure.mjs';
 import { BASE } from './workloads.mjs';
 
 const DIRECTIONS = 5;
 const COEFFICIENT = 1e-12; // weights stay where they are
+const LEAST = { avx512: 1.3, avx2: 0.7 }; // G normals/s a core
 
-/** θ ← θ − Σ coefficient·v(stream) over five directions and all parameters. */
+/**
+ * θ ← θ − Σ coefficient·v(stream) over five directions and all parameters, on each vector instruction set that the
+ * machine has: an addon chooses its own once, so each runs in a process.
+ */
 export const apply = async (workloads, { repeats, onRun }) => {
-  const model = await workloads.load(BASE.model);
-  let stream = 0n;
-  const ours = (law) => () => {
-    model.directions = { seed: 1, law };
-    const terms = Array.from({ length: DIRECTIONS }, () => ({ stream: stream++, coefficient: COEFFICIENT }));
-    return time(() => model.apply({ decay: 0, terms }));
-  };
-  const theirs = async () =>
-    (
-      await workloads.peer.request('apply', {
-        model: BASE.model,
-        directions: DIRECTIONS,
-        coefficient: COEFFICIENT,
-        seed: 1,
-      })
-    ).ms;
+  const sets = Object.keys(LEAST).filter((isa) => native().isa().available.includes(isa));
+  const engines = await Promise.all(sets.map((isa) => startEngineProcess({ ZEST_ISA: isa })));
+  const [{ dimension }] = await Promise.all(
+    engines.map((engine) =>
+      engine.request('load', { folder: workloads.folders[BASE.model], threads: workloads.threads }),
+    ),
+  );
+  await workloads.loadPeer(BASE.model);
+  const request = { directions: DIRECTIONS, coefficient: COEFFICIENT };
+  const ours = (law) =>
+    sets.map((isa, i) => ({
+      name: `node-zest, ${isa}, ${law}`,
+      work: 'one pass over the weights',
+      side: 'ours',
+      run: async () => (await engines[i].request('apply', { ...request, law })).ms,
+    }));
+  const theirs = async () => (await workloads.peer.request('apply', { model: BASE.model, seed: 1, ...request })).ms;
   const rows = await interleave(
     [
-      { name: 'node-zest, Gaussian', work: 'one pass over the weights', side: 'ours', run: ours('gaussian') },
-      { name: 'node-zest, Rademacher', work: 'one pass over the weights', side: 'ours', run: ours('rademacher') },
+      ...ours('gaussian'),
+      ...ours('rademacher'),
       {
-        name: 'PyTorch, Gaussian',
+        name: 'PyTorch, gaussian',
         work: 'normal and add_ for each direction and tensor',
         side: 'PyTorch',
         run: theirs,
@@ -36,19 +43,24 @@ export const apply = async (workloads, { repeats, onRun }) => {
     repeats,
     onRun,
   );
-  const d = model.dimension;
+  await Promise.all(engines.map((engine) => engine.stop()));
+  const samples = ({ ms }) => (DIRECTIONS * dimension) / ms.median / 1e6 / workloads.threads;
   return [
     {
-      title: `apply, ${DIRECTIONS} directions, ${d} parameters`,
+      title: `apply, ${DIRECTIONS} directions, ${dimension} parameters`,
       // A pass reads and writes 4 bytes a parameter; PyTorch makes one for each direction.
       rows: rows.map((row) => ({
         ...row,
         rates: {
-          'Gsamples/s': (DIRECTIONS * d) / row.ms.median / 1e6,
-          'GB/s of weights': (8 * d * (row.side === 'ours' ? 1 : DIRECTIONS)) / row.ms.median / 1e6,
+          'Gsamples/s a core': samples(row),
+          'GB/s of weights': (8 * dimension * (row.side === 'ours' ? 1 : DIRECTIONS)) / row.ms.median / 1e6,
         },
       })),
-      floors: [],
+      floors: sets.map((isa) => ({
+        name: `G normals/s a core, ${isa}`,
+        value: samples(rows.find(({ name }) => name === `node-zest, ${isa}, gaussian`)),
+        least: LEAST[isa],
+      })),
     },
   ];
 };

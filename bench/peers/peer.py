@@ -42,36 +42,54 @@ class Peer:
         }
 
     def load(self, model, folder):
-        self.models[model] = RobertaForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self.models[model] = RobertaForMaskedLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="sdpa"
+        ).eval()
         return {"parameters": sum(p.numel() for p in self.models[model].parameters())}
 
-    def batch(self, batch, sequences, position, words, labels):
-        """Sequences of one length, with the mask at one position of each."""
-        ids = torch.tensor(sequences)
+    def batch(self, batch, sequences, positions, words, labels, padding):
+        """Padded to the longest sequence, with the mask at one position of each."""
+        ids = torch.nn.utils.rnn.pad_sequence(
+            [torch.tensor(sequence) for sequence in sequences], batch_first=True, padding_value=padding
+        )
         self.batches[batch] = {
-            "inputs": {"input_ids": ids, "attention_mask": torch.ones_like(ids)},
-            "position": position,
+            "inputs": {"input_ids": ids, "attention_mask": (ids != padding).long()},
+            "positions": torch.tensor(positions),
             "words": torch.tensor(words),
             "labels": torch.tensor(labels),
         }
         return {}
 
-    def word_logits(self, model, batch, head):
-        position, words = batch["position"], batch["words"]
-        if head == "everywhere":  # what model(**inputs).logits is
-            return model(**batch["inputs"]).logits[:, position][:, words]
-        hidden = model.roberta(**batch["inputs"]).last_hidden_state  # MeZO's RobertaForPromptFinetuning
-        return model.lm_head(hidden[:, position])[:, words]
+    def word_logits(self, model, batch):
+        """The head at the mask: MeZO's RobertaForPromptFinetuning."""
+        hidden = model.roberta(**batch["inputs"]).last_hidden_state
+        return model.lm_head(hidden[torch.arange(len(hidden)), batch["positions"]])[:, batch["words"]]
 
-    def loss(self, model, batch, head="at the mask"):
-        return torch.nn.functional.cross_entropy(self.word_logits(model, batch, head), batch["labels"])
+    def loss(self, model, batch):
+        return torch.nn.functional.cross_entropy(self.word_logits(model, batch), batch["labels"])
 
-    def forward(self, model, batch, head):
+    def forward(self, model, batch):
         model, batch, result = self.models[model], self.batches[batch], {}
         with torch.inference_mode(), timed(result):
-            logits = self.word_logits(model, batch, head)
+            logits = self.word_logits(model, batch)
             losses = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")
         return result | {"losses": losses.tolist()}
+
+    def product(self, rows, depth, columns, calls):
+        """The operands of bench/native/product.cc; the time is that of one call."""
+
+        def eighths(step, *shape):
+            indexes = torch.arange(torch.Size(shape).numel())
+            return ((indexes * step % 17 - 8) / 8).float().reshape(shape)
+
+        x, w, bias, result = eighths(5, rows, depth), eighths(3, columns, depth), eighths(7, columns), {}
+        with torch.inference_mode():
+            torch.nn.functional.linear(x, w, bias)
+            with timed(result):
+                for _ in range(calls):
+                    y = torch.nn.functional.linear(x, w, bias)
+        checksum = (y.double().flatten() * (torch.arange(y.numel()) % 7)).sum().item()
+        return {"ms": result["ms"] / calls, "checksum": checksum}
 
     def step(self, model, batch, directions, rho, learning_rate, seed):
         """MeZO (princeton-nlp/MeZO, large_models/trainer.py) with n-SPSA's average over directions: each is perturbed

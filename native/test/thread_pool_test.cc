@@ -50,6 +50,22 @@ TEST("calls take turns: no more at once than there are cores, and all get theirs
   CHECK(most <= available_cores());
 }
 
+// A caller may be overtaken by later ones between taking its turn and looking whether it has come.
+TEST("a call that others overtake gets its turn") {
+  std::atomic<int> done{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([&] {
+      for (int call = 0; call < 20000; ++call) {
+        const CoreShare share;
+        ++done;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  CHECK(done == 8 * 20000);
+}
+
 TEST("too many threads are an error, not the end of the process") {
   const pid_t child = fork();
   if (child == 0) {
