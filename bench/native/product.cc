@@ -9,14 +9,12 @@
 
 #include "cpu/buffer.h"
 #include "cpu/dispatch.h"
+#include "cpu/forward.h"
 #include "cpu/kernels.h"
 #include "cpu/thread_pool.h"
 
 namespace zest::cpu {
 namespace {
-
-// As the forward lays out its activations: an odd number of cache lines a row.
-int64_t row_stride(int64_t columns) { return ((columns + 15) / 16 | 1) * 16; }
 
 // Eighths from -1 to 1: every partial sum of a product is exact in float32.
 float eighths(int64_t i, int64_t step) { return static_cast<float>(i * step % 17 - 8) / 8.0f; }

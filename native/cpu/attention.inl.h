@@ -66,11 +66,20 @@ static void attend(const Attention& a) {
   float* value_panels = key_panels + key_span * ((a.width + 15) / 16 *
                                                  16);  // [column / width][key][column mod width]
   float* scores = value_panels + width_span * ((a.keys + 15) / 16 * 16);
-  for (int64_t key = 0; key < key_span; ++key) {
-    const float* from = key < a.prefixes ? a.prefix_k + key * a.prefix_stride
-                                         : a.k + (key - a.prefixes) * a.kv_stride;
-    float* column = key_panels + key / width * width * a.width + key % width;
-    for (int c = 0; c < a.width; ++c) column[c * width] = key < a.keys ? from[c] : 0.0f;
+  for (int64_t key = 0; key < key_span;) {
+    float* panel = key_panels + key / width * width * a.width + key % width;
+    // Sixteen keys of the sequence at once, where a vector of a panel holds nothing else.
+    const bool whole = key % 16 == 0 && key >= a.prefixes && key + 16 <= a.keys;
+    int c = 0;
+    for (; whole && c + 16 <= a.width; c += 16)
+      transpose(a.k + (key - a.prefixes) * a.kv_stride + c, a.kv_stride, panel + c * width, width);
+    const int64_t end = whole ? key + 16 : key + 1;
+    for (; key < end; ++key, ++panel) {
+      const float* from = key < a.prefixes ? a.prefix_k + key * a.prefix_stride
+                                           : a.k + (key - a.prefixes) * a.kv_stride;
+      for (int rest = c; rest < a.width; ++rest)
+        panel[rest * width] = key < a.keys ? from[rest] : 0.0f;
+    }
   }
   for (int64_t column = 0; column < width_span; column += 16) {
     const int n = lanes_left(a.width - column, 0);

@@ -22,14 +22,17 @@ ZEST_INLINE __m256i first_of_eight(int n) {
 }
 // n in [0, 16]: the lanes from n on are 0, or are not written.
 ZEST_INLINE F32 load_first(const float* p, int n) {
+  if (__builtin_constant_p(n) && n == 16) return load(p);
   return {_mm256_maskload_ps(p, first_of_eight(n)),
           _mm256_maskload_ps(p + 8, first_of_eight(n - 8))};
 }
 ZEST_INLINE void store_first(float* p, F32 a, int n) {
+  if (__builtin_constant_p(n) && n == 16) return store(p, a);
   _mm256_maskstore_ps(p, first_of_eight(n), a.l);
   _mm256_maskstore_ps(p + 8, first_of_eight(n - 8), a.h);
 }
 ZEST_INLINE F32 keep_first(F32 a, int n) {
+  if (__builtin_constant_p(n) && n == 16) return a;
   return {_mm256_and_ps(a.l, _mm256_castsi256_ps(first_of_eight(n))),
           _mm256_and_ps(a.h, _mm256_castsi256_ps(first_of_eight(n - 8)))};
 }

@@ -1,30 +1,38 @@
 // Operations on one row: the norm with the sum before it, and the loss.
 
+// f(first, count) for the vectors of a row: sixteen columns each, the last what is left.
+template <class F>
+ZEST_INLINE void for_each_vector(int64_t columns, F f) {
+  int64_t i = 0;
+  for (; i + 16 <= columns; i += 16) f(i, 16);
+  if (i < columns) f(i, static_cast<int>(columns - i));
+}
+
 static void normalize(float* out, const float* const* terms, int count, const float* weight,
                       const float* bias, float epsilon, int64_t columns) {
   const F32 scale = broadcast(1.0f / static_cast<float>(columns));
   F32 total = broadcast(0.0f);
-  for (int64_t i = 0; i < columns; i += 16) {
-    const int n = lanes_left(columns - i, 0);
-    F32 x = load_first(terms[0] + i, n);
-    for (int t = 1; t < count; ++t) x = x + load_first(terms[t] + i, n);
-    store_first(out + i, x, n);
-    total = total + x;
-  }
+  for_each_vector(
+      columns, [&](int64_t i, int n) __attribute__((always_inline)) {
+        F32 x = load_first(terms[0] + i, n);
+        for (int t = 1; t < count; ++t) x = x + load_first(terms[t] + i, n);
+        store_first(out + i, x, n);
+        total = total + x;
+      });
   const F32 mean = broadcast(sum(total)) * scale;
   F32 squares = broadcast(0.0f);
-  for (int64_t i = 0; i < columns; i += 16) {
-    const int n = lanes_left(columns - i, 0);
-    const F32 x = keep_first(load_first(out + i, n) - mean, n);
-    squares = mul_add(x, x, squares);
-  }
+  for_each_vector(
+      columns, [&](int64_t i, int n) __attribute__((always_inline)) {
+        const F32 x = keep_first(load_first(out + i, n) - mean, n);
+        squares = mul_add(x, x, squares);
+      });
   const F32 variance = broadcast(sum(squares)) * scale;
   const F32 inverse = broadcast(1.0f) / square_root(variance + broadcast(epsilon));
-  for (int64_t i = 0; i < columns; i += 16) {
-    const int n = lanes_left(columns - i, 0);
-    const F32 x = (load_first(out + i, n) - mean) * inverse;
-    store_first(out + i, mul_add(x, load_first(weight + i, n), load_first(bias + i, n)), n);
-  }
+  for_each_vector(
+      columns, [&](int64_t i, int n) __attribute__((always_inline)) {
+        const F32 x = (load_first(out + i, n) - mean) * inverse;
+        store_first(out + i, mul_add(x, load_first(weight + i, n), load_first(bias + i, n)), n);
+      });
 }
 
 // log sum exp(logits) - logits[label], the sum over lanes in float32.

@@ -56,7 +56,9 @@ uint32_t most_calls() {
 
 CoreShare::CoreShare() {
   const uint32_t ticket = tickets.fetch_add(1);
-  for (uint32_t finished = finished_calls.load(); ticket - finished >= most_calls();
+  // Signed: calls that overtake this one may finish before it looks.
+  for (uint32_t finished = finished_calls.load();
+       static_cast<int32_t>(ticket - finished) >= static_cast<int32_t>(most_calls());
        finished = finished_calls.load()) {
     finished_calls.wait(finished);
   }
