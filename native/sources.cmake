@@ -18,6 +18,7 @@ endfunction()
 
 zest_list(zest_core core)
 zest_list(zest_cpu cpu)
+zest_list(zest_cuda cuda)
 zest_list(zest_addon addon)
 zest_list(zest_definitions definitions)
 zest_list(zest_flags flags all)

@@ -1,5 +1,5 @@
 // All that a C++ test needs. A test executable is one file: it includes this header, which has
-// main, and lists tests:
+// main (or not, with CHECK_WITHOUT_MAIN), and lists tests:
 //
 //   TEST("sqrt inverts squaring") { CHECK_NEAR(std::sqrt(4.0), 2.0, 1e-15); }
 //
@@ -97,4 +97,6 @@ inline int run() {
   check::throws(                       \
       code, [&] { static_cast<void>(expression); }, #expression, __FILE__, __LINE__)
 
+#if !defined(CHECK_WITHOUT_MAIN)
 int main() { return check::run(); }
+#endif
