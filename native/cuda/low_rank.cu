@@ -21,26 +21,26 @@ __global__ void __launch_bounds__(threads)
   const int32_t point = static_cast<int32_t>(index / rows);
   T* x = data + index * stride;
   T* z = x + p.columns;
-  for (int64_t i = lane; i < static_cast<int64_t>(terms) * plan.rank; i += warp_lanes) {
-    z[i] = from_float<T>(0.0f);
+  int32_t g = 0;
+  while (point >= plan.groups[g].first_point + plan.groups[g].points) ++g;
+  const Group group = plan.groups[g];
+  const int32_t own_begin = group.first_term * plan.rank;
+  const int32_t own_end = own_begin + group.terms * plan.rank;
+  for (int32_t i = lane; i < terms * plan.rank; i += warp_lanes) {
+    if (i < own_begin || i >= own_end) z[i] = from_float<T>(0.0f);
   }
-  __syncwarp();
   const int64_t b_stride = padded_columns(p.columns);
-  for (int32_t g = 0; g < plan.group_count; ++g) {
-    const Group group = plan.groups[g];
-    if (point < group.first_point || point >= group.first_point + group.points) continue;
-    for (int32_t t = group.first_term; t < group.first_term + group.terms; ++t) {
-      const float scale = plan.terms[t].scale[point - group.first_point] * plan.rank_scale;
-      for (int32_t q = 0; q < plan.rank; ++q) {
-        const float* b = p.factor_b + (static_cast<int64_t>(t) * plan.rank + q) * b_stride;
-        float sum = 0.0f;
-        for (int64_t c = lane; c < p.columns; c += warp_lanes) sum += to_float(x[c]) * b[c];
-        for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
-          sum += __shfl_xor_sync(all_lanes, sum, lanes);
-        }
-        if (lane == 0) z[static_cast<int64_t>(t) * plan.rank + q] = from_float<T>(scale * sum);
-      }
+  for (int32_t i = own_begin; i < own_end; ++i) {
+    const Term& term = plan.terms[i / plan.rank];
+    const float* b = p.factor_b + i * b_stride;
+    float sum = 0.0f;
+    for (int64_t c = lane; c < p.columns; c += warp_lanes) sum += to_float(x[c]) * b[c];
+    for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
+      sum += __shfl_xor_sync(all_lanes, sum, lanes);
     }
+    if (lane != 0) continue;
+    const float scale = term.scale[point - group.first_point] * plan.rank_scale;
+    z[i] = from_float<T>(scale * sum);
   }
 }
 

