@@ -33,6 +33,7 @@ struct Registration {
 
 inline const char* running = "";
 inline int failures = 0;  // of the running test
+inline int failed = 0;    // tests
 
 inline void fail(const char* file, int line, const std::string& what) {
   ++failures;
@@ -60,8 +61,9 @@ void throws(const char* code, Body body, const char* expression, const char* fil
   fail(file, line, std::string(expression) + " did not throw " + code);
 }
 
+// Runs all tests and says how many passed; 0 if none failed.
 inline int run() {
-  int failed = 0;
+  failed = 0;
   for (const Test& test : tests()) {
     running = test.name;
     failures = 0;

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "cpu/dispatch.h"
-#include "cuda/activations.h"
 #include "cuda/attention.h"
 #include "cuda/bfloat16.h"
 #include "cuda/cublaslt.h"

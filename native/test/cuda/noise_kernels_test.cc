@@ -8,7 +8,6 @@
 #include "cpu/dispatch.h"
 #include "cuda/bfloat16.h"
 #include "cuda/directions.h"
-#include "cuda/noise.h"
 #include "cuda/perturb.h"
 #include "cuda/update.h"
 #include "test/check.h"
