@@ -6,7 +6,7 @@
     'cpu': ['<!@(<(read).cpu.join(\' \')")'],
     'avx2': ['<!@(<(read).avx2.join(\' \')")'],
     'avx512': ['<!@(<(read).avx512.join(\' \')")'],
-    'addon': ['<!@(<(read).addon.join(\' \')")'],
+    'addon': ['<!@(<(read).addon.concat(s.addon_without_cuda).join(\' \')")'],
     'flags': ['<!@(<(read).flags.all.join(\' \')")'],
     'flags_avx2': ['<!@(<(read).flags.avx2.join(\' \')")'],
     'flags_avx512': ['<!@(<(read).flags.avx512.join(\' \')")'],

@@ -13,6 +13,8 @@ export const ERROR_CODES = [
   'ERR_ZEST_ISA',
   'ERR_ZEST_THREADS',
   'ERR_ZEST_DEVICE',
+  'ERR_ZEST_DEVICE_LOST',
+  'ERR_ZEST_CUBLAS',
   'ERR_ZEST_MEMORY',
   'ERR_ZEST_INTERNAL',
   // model folders

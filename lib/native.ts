@@ -206,7 +206,20 @@ export interface NativeEngine {
   stop(): void;
 }
 
+/** What the CUDA backend of a binary finds on this machine. */
+export interface NativeCuda {
+  /** The CUDA version that the driver supports, 13000 for 13.0; 0: no driver. */
+  driver: number;
+  runtime: number;
+  /** By index: name, compute capability, memory. */
+  devices: string[];
+  /** Why there is none, or empty. */
+  failure: string;
+}
+
 export interface NativeBinding {
+  /** null where the binary has no CUDA backend. */
+  cuda(): NativeCuda | null;
   /** Instruction sets this binary has and this processor can run, best first, and the one in use. */
   isa(): { used: string; available: string[] };
   /** Fills an array, a new one if a length is given, and returns it. */
@@ -223,41 +236,72 @@ export interface NativeBinding {
     storage: number;
     threads: number;
     shortcuts: Shortcuts;
+    /** Index of a CUDA device; left out: the CPU. */
+    cudaDevice?: number;
   }): NativeEngine;
 }
 
 const require = createRequire(import.meta.url);
-let binding: NativeBinding | undefined;
+
+/** The addon for the CPU alone, and the one with the CUDA backend as well. */
+export type Addon = 'zest' | 'zest_cuda';
+const bindings = new Map<Addon, NativeBinding>();
 
 /** The .node files that would be tried, in order. */
-export const candidates = (): string[] => {
+export const candidates = (addon: Addon = 'zest'): string[] => {
   const chosen = process.env.ZEST_NATIVE;
   if (chosen) return [chosen];
-  return ['../build/Release/zest.node', '../build/Debug/zest.node'].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
+  return ['Release', 'Debug'].map((folder) =>
+    fileURLToPath(new URL(`../build/${folder}/${addon}.node`, import.meta.url)),
   );
 };
 
-/** Loads the native addon once. Throws ERR_ZEST_NO_BINARY that lists every path tried and the fix. */
-export const native = (): NativeBinding => {
-  if (binding) return binding;
+const load = (addon: Addon): { binding?: NativeBinding; tried: string[] } => {
+  const known = bindings.get(addon);
   const tried: string[] = [];
-  for (const path of candidates()) {
+  if (known) return { binding: known, tried };
+  for (const path of candidates(addon)) {
     if (!existsSync(path)) {
       tried.push(`${path}: no such file`);
       continue;
     }
     try {
-      binding = require(path) as NativeBinding;
-      return binding;
+      const binding = require(path) as NativeBinding;
+      bindings.set(addon, binding);
+      return { binding, tried };
     } catch (cause) {
       if (cause instanceof ZestError) throw cause;
       tried.push(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
   }
+  return { tried };
+};
+
+/** Loads the native addon once. Throws ERR_ZEST_NO_BINARY that lists every path tried and the fix. */
+export const native = (): NativeBinding => {
+  const { binding, tried } = load('zest');
+  if (binding) return binding;
   throw new ZestError(
     'ERR_ZEST_NO_BINARY',
     `no native addon for node-zest could be loaded. Tried:\n  ${tried.join('\n  ')}\n` +
       'Build it with `npm run build:native` (needs cmake and a C++20 compiler), or name a .node file in ZEST_NATIVE.',
   );
+};
+
+/**
+ * The addon with the CUDA backend, loaded once, and what it finds. Throws ERR_ZEST_DEVICE: it was not built, or the
+ * machine has no driver, one that is too old, or no device that is visible.
+ */
+export const nativeCuda = (): { binding: NativeBinding; cuda: NativeCuda } => {
+  const { binding, tried } = load('zest_cuda');
+  const cuda = binding?.cuda();
+  if (!binding || !cuda) {
+    const why = binding ? `${candidates('zest_cuda')[0]} has none` : `tried:\n  ${tried.join('\n  ')}\n`;
+    throw new ZestError(
+      'ERR_ZEST_DEVICE',
+      `this installation has no CUDA backend (${why}); build it with \`npx zest build --cuda\` (needs the CUDA toolkit 13)`,
+    );
+  }
+  if (cuda.failure) throw new ZestError('ERR_ZEST_DEVICE', cuda.failure);
+  return { binding, cuda };
 };

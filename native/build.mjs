@@ -1,5 +1,6 @@
-// `npm run build:native`: builds build/Release/zest.node with cmake-js. CMake itself needs make or ninja; where neither
-// is installed, or with --direct, the compiler is called here, with the same sources and flags (native/sources.json).
+// `npm run build:native`: builds build/Release/zest.node with cmake-js; `npm run build:cuda`, which is --cuda, builds
+// zest_cuda.node beside it. CMake itself needs make or ninja; where neither is installed, or with --direct, the compiler
+// is called here, with the same sources and flags (native/sources.json); zest_cuda.node has no such way.
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,6 +11,9 @@ import { promisify } from 'node:util';
 
 const require = createRequire(import.meta.url);
 const cores = availableParallelism();
+const cuda = process.argv.includes('--cuda');
+const direct = process.argv.includes('--direct');
+const name = cuda ? 'zest_cuda.node' : 'zest.node';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
@@ -17,13 +21,13 @@ const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' })
 const withCMake = () => {
   if (!runs('cmake')) throw new Error('cmake was not found; install it (Debian: apt install cmake g++)');
   const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
-  const { status } = spawnSync(
-    process.execPath,
-    [cmakeJs, 'compile', '--log-level', 'warn', '--parallel', String(cores)],
-    {
-      stdio: 'inherit',
-    },
-  );
+  const architectures = process.env.ZEST_CUDA_ARCHITECTURES;
+  const options = [
+    ['--log-level', 'warn', '--parallel', String(cores)],
+    cuda ? ['--out', 'build/cuda', '--target', 'zest_cuda', '--CDZEST_CUDA=ON', '--CDZEST_WERROR=ON'] : [],
+    cuda && architectures ? [`--CDZEST_CUDA_ARCHITECTURES=${architectures}`] : [],
+  ].flat();
+  const { status } = spawnSync(process.execPath, [cmakeJs, 'compile', ...options], { stdio: 'inherit' });
   if (status !== 0) throw new Error('cmake-js failed; its messages are above');
 };
 
@@ -41,7 +45,7 @@ const withCompiler = async () => {
   const common = ['-std=c++20', '-O3', '-DNDEBUG', '-fPIC', '-pthread', ...sources.flags.all]
     .concat(sources.definitions.map((name) => `-D${name}`))
     .concat(include.map((path) => `-I${resolve(path)}`));
-  const groups = ['core', 'cpu', 'addon', ...(process.arch === 'x64' ? ['avx2', 'avx512'] : [])];
+  const groups = ['core', 'cpu', 'addon', 'addon_without_cuda', ...(process.arch === 'x64' ? ['avx2', 'avx512'] : [])];
   const pending = groups.flatMap((group) =>
     sources[group].map((source) => ({ source, flags: sources.flags[group] ?? [], object: `build/direct/${source}.o` })),
   );
@@ -64,9 +68,12 @@ const withCompiler = async () => {
 };
 
 try {
-  if (process.argv.includes('--direct') || !(runs('make') || runs('ninja'))) await withCompiler();
+  const generator = runs('make') || runs('ninja');
+  if (cuda && (direct || !generator))
+    throw new Error('it needs cmake with make or ninja (Debian: apt install cmake make)');
+  if (direct || !generator) await withCompiler();
   else withCMake();
 } catch (error) {
-  console.error(`zest.node was not built: ${error.message}`);
+  console.error(`${name} was not built: ${error.message}`);
   process.exitCode = 1;
 }

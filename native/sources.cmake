@@ -18,7 +18,11 @@ endfunction()
 
 zest_list(zest_core core)
 zest_list(zest_cpu cpu)
+zest_list(zest_cuda cuda)
 zest_list(zest_addon addon)
+zest_list(zest_addon_with_cuda addon_with_cuda)
+zest_list(zest_addon_without_cuda addon_without_cuda)
+zest_list(zest_flags_cuda flags cuda)
 zest_list(zest_definitions definitions)
 zest_list(zest_flags flags all)
 

@@ -12,7 +12,7 @@ const rows = readFileSync(`${root}docs/errors.md`, 'utf8')
 /** The sources that may throw, apart from the list of codes itself. */
 const sources = ['lib', 'native']
   .flatMap((folder) => readdirSync(root + folder, { recursive: true }).map((path) => `${folder}/${path}`))
-  .filter((path) => /\.(ts|cc|h)$/.test(path) && path !== 'lib/errors.ts' && !path.startsWith('native/test'))
+  .filter((path) => /\.(ts|cc|cu|h)$/.test(path) && path !== 'lib/errors.ts' && !path.startsWith('native/test'))
   .map((path) => readFileSync(root + path, 'utf8'));
 const thrown = new Set(sources.flatMap((text) => text.match(/ERR_ZEST_[A-Z_]+/g) ?? []));
 

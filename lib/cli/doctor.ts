@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { chooseThreads } from '../model/load-options.ts';
-import { candidates, native } from '../native.ts';
+import { candidates, native, nativeCuda } from '../native.ts';
 import { version } from '../version.ts';
 import { printJson, printLine } from './output.ts';
 
@@ -11,6 +11,8 @@ interface BackendReport {
   usable: boolean;
   /** Why it is not usable. */
   reason?: string;
+  /** Of the CUDA backend, by index. */
+  devices?: string[];
   /** Held against known results on hardware of its kind. */
   verified: boolean;
 }
@@ -31,7 +33,19 @@ export interface DoctorReport {
   backends: BackendReport[];
 }
 
-const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CACHE'];
+const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CACHE', 'ZEST_CUBLASLT'];
+
+const examineCuda = (): BackendReport => {
+  const built = candidates('zest_cuda').some((path) => existsSync(path));
+  const report: BackendReport = { name: 'cuda', built, usable: false, verified: false };
+  try {
+    report.devices = nativeCuda().cuda.devices;
+    report.usable = true;
+  } catch (error) {
+    report.reason = (error as Error).message;
+  }
+  return report;
+};
 
 const examine = (): DoctorReport => {
   const report: DoctorReport = {
@@ -48,25 +62,26 @@ const examine = (): DoctorReport => {
     backends: [],
   };
   const cpu: BackendReport = { name: 'cpu', built: false, usable: false, verified: true };
-  const cuda: BackendReport = { name: 'cuda', built: false, usable: false, verified: false };
   try {
     const binding = native();
     report.binary = candidates().find((path) => existsSync(path)) ?? null;
     cpu.built = true;
-    cuda.reason = 'this build has no CUDA backend';
     report.isa = binding.isa();
     report.threads = chooseThreads(undefined);
     cpu.usable = true;
   } catch (error) {
     cpu.reason = (error as Error).message;
-    cuda.reason ??= cpu.reason;
   }
-  report.backends.push(cpu, cuda);
+  report.backends.push(cpu, examineCuda());
   return report;
 };
 
 const backendLine = ({ name, built, usable, reason, verified }: BackendReport): string =>
-  `${name.padEnd(12)}${built ? 'built' : 'not built'}, ${usable ? 'usable' : `not usable: ${reason}`}${verified ? '' : '; not verified on a card'}`;
+  [
+    `${name.padEnd(12)}${built ? 'built' : 'not built'}`,
+    ...(verified ? [] : ['unverified (no result from a real card is committed)']),
+    usable ? 'usable' : `not usable: ${reason}`,
+  ].join(', ');
 
 /** `zest doctor` */
 export const doctorCommand = async (options: { json?: boolean }): Promise<void> => {

@@ -44,6 +44,12 @@ program
   .option('--json', 'print one JSON object on stdout')
   .action(async (options) => (await import('./doctor.ts')).doctorCommand(options));
 
+program
+  .command('build')
+  .description('compile the native addon on this machine')
+  .option('--cuda', 'the one with the CUDA backend, which needs the CUDA toolkit 13')
+  .action(async (options) => (await import('./build.ts')).buildCommand(options));
+
 outliveReaders();
 try {
   await program.parseAsync();

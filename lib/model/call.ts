@@ -1,17 +1,18 @@
 import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
-import { type NativeAbort, native } from '../native.ts';
+import type { NativeAbort, NativeBinding } from '../native.ts';
 
 /**
- * Runs a call of the engine, which a signal may stop: the promise then rejects with `signal.reason`. Errors of the
+ * Runs a call of an engine of the binding, which a signal may stop: the promise then rejects with `signal.reason`. Errors of the
  * engine become ZestErrors whose stack leads to the caller.
  */
 export const callEngine = async <T>(
+  binding: NativeBinding,
   signal: AbortSignal | undefined,
   call: (abort: NativeAbort) => Promise<T>,
 ): Promise<T> => {
   throwIfAborted(signal);
-  const abort = native().createAbort();
+  const abort = binding.createAbort();
   const stop = () => abort.abort();
   signal?.addEventListener('abort', stop, { once: true });
   try {

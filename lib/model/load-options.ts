@@ -1,5 +1,5 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { native, type Shortcuts } from '../native.ts';
+import { type NativeBinding, native, nativeCuda, type Shortcuts } from '../native.ts';
 import type { CallOptions, Directions } from '../objective.ts';
 import { show } from '../show.ts';
 import type { HeadOption } from './head.ts';
@@ -7,7 +7,7 @@ import type { Trainable } from './trainable.ts';
 
 /** Options of {@link Model.load}. */
 export interface LoadOptions extends CallOptions {
-  /** Default `auto`, which is `cpu` in this version. An explicit `cuda` never falls back. */
+  /** Default `auto`, which is `cpu` in this version. `cuda` is `cuda:0`; it never falls back. */
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   /** Of the weights in memory and as saved. Default `float32`. */
   dtype?: 'float32' | 'bfloat16';
@@ -19,7 +19,7 @@ export interface LoadOptions extends CallOptions {
   trainable?: Trainable;
   /** Default: what the checkpoint has. `{ classes, seed }` makes a new classifier; seed 0 by default. */
   head?: HeadOption;
-  /** Shortcuts of the forward evaluation to switch off, for tests and benchmarks: the bits stay. Default: all on. */
+  /** Shortcuts of the forward evaluation on the CPU to switch off, for tests and benchmarks: the bits stay. Default: all on. */
   shortcuts?: Partial<Shortcuts>;
   /** Told now and then how many bytes of the weights of how many have been read. */
   onProgress?: (done: number, total: number) => void;
@@ -37,16 +37,32 @@ const SHORTCUTS: Shortcuts = {
 
 const MOST_THREADS = 1024;
 
-/** The device to use. Throws ERR_ZEST_OPTION for no device's name, ERR_ZEST_DEVICE for one that is not there. */
-export const chooseDevice = (device: unknown = 'auto'): 'cpu' => {
-  if (device === 'auto' || device === 'cpu') return 'cpu';
-  if (typeof device === 'string' && /^cuda(:\d+)?$/.test(device)) {
-    throw new ZestError(
-      'ERR_ZEST_DEVICE',
-      `device is '${device}', but this build has no CUDA backend; use 'cpu' or 'auto'`,
-    );
+/** Where a model runs: its name, the addon that has the backend, the index of a CUDA device. */
+export interface Device {
+  name: string;
+  binding: NativeBinding;
+  cudaDevice?: number;
+}
+
+/**
+ * The device to use. `auto` is the CPU: no result of the CUDA backend from a real card is committed yet. Throws
+ * ERR_ZEST_OPTION for no device's name, ERR_ZEST_DEVICE for one that is not there.
+ */
+export const chooseDevice = (device: unknown = 'auto'): Device => {
+  if (device === 'auto' || device === 'cpu') return { name: 'cpu', binding: native() };
+  const index = typeof device === 'string' ? /^cuda(?::(\d+))?$/.exec(device) : null;
+  if (!index) {
+    throw rangeError('ERR_ZEST_OPTION', `device is ${show(device)}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'`);
   }
-  throw rangeError('ERR_ZEST_OPTION', `device is ${show(device)}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'`);
+  const cudaDevice = Number(index[1] ?? 0);
+  try {
+    const { binding, cuda } = nativeCuda();
+    if (cudaDevice < cuda.devices.length) return { name: `cuda:${cudaDevice}`, binding, cudaDevice };
+    throw new ZestError('ERR_ZEST_DEVICE', `those visible are cuda:0 to cuda:${cuda.devices.length - 1}`);
+  } catch (error) {
+    if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_DEVICE') throw error;
+    throw new ZestError('ERR_ZEST_DEVICE', `device is '${device}', but ${error.message}`);
+  }
 };
 
 /** How many threads the engine uses. Throws ERR_ZEST_THREADS. */

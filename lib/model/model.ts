@@ -9,14 +9,21 @@ import {
   nativeUpdate,
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { type NativeAbort, type NativeBatch, type NativeDirections, type NativeEngine, native } from '../native.ts';
+import type { NativeAbort, NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native.ts';
 import type { CallOptions, Directions, Objective, Point, StepOptions, StepResult, Update } from '../objective.ts';
 import { composeStep } from '../optimizers/compose-step.ts';
 import { callEngine } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { readEncoderConfig } from './config-json.ts';
 import { describe } from './description.ts';
-import { chooseDevice, chooseShortcuts, chooseThreads, type LoadOptions, storageType } from './load-options.ts';
+import {
+  chooseDevice,
+  chooseShortcuts,
+  chooseThreads,
+  type Device,
+  type LoadOptions,
+  storageType,
+} from './load-options.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { nativeStepOptions, stepResult } from './step-options.ts';
@@ -44,7 +51,7 @@ export class Model implements Objective<Batch> {
   readonly dimension: number;
   /** All parameters of the checkpoint, of a new head and of adapters, aliases counted once. */
   readonly parameterCount: number;
-  /** Where the weights are: `cpu`. */
+  /** Where the weights are: `cpu` or `cuda:N`. */
   readonly device: string;
   /** Of the weights in memory and as saved. */
   readonly dtype: 'float32' | 'bfloat16';
@@ -55,6 +62,7 @@ export class Model implements Objective<Batch> {
   /** Used by the calls that are made from now on; checked when they are. */
   directions: Directions;
 
+  readonly #binding: NativeBinding;
   readonly #engine: NativeEngine;
   readonly #origin: Origin;
   readonly #limits: BatchLimits;
@@ -63,7 +71,7 @@ export class Model implements Objective<Batch> {
   #turn: Promise<void> = Promise.resolve();
   #disposed = false;
 
-  private constructor(engine: NativeEngine, origin: Origin, device: string, directions: Directions) {
+  private constructor(device: Device, engine: NativeEngine, origin: Origin, directions: Directions) {
     const { config, description, dtype } = origin;
     const { spec, head } = description;
     const count = (parameters: typeof spec.parameters) =>
@@ -71,11 +79,12 @@ export class Model implements Objective<Batch> {
     this.family = config.modelType;
     this.dimension = count(spec.parameters.filter(({ trainable }) => trainable));
     this.parameterCount = count(spec.parameters);
-    this.device = device;
+    this.device = device.name;
     this.dtype = dtype;
     this.vocabularySize = spec.vocabulary;
     this.maxLength = spec.positions - spec.positionOffset;
     this.directions = directions;
+    this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
     this.#limits = { ...spec, head: head.kind };
@@ -87,7 +96,8 @@ export class Model implements Objective<Batch> {
    *
    * Rejects with ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON, ERR_ZEST_FAMILY, ERR_ZEST_SAFETENSORS, ERR_ZEST_TENSOR_MISSING,
    * ERR_ZEST_TENSOR_SHAPE, ERR_ZEST_TENSOR_DTYPE, ERR_ZEST_TENSOR_VALUE, ERR_ZEST_UNSUPPORTED for what the folder holds;
-   * ERR_ZEST_OPTION, ERR_ZEST_TRAINABLE, ERR_ZEST_DIRECTIONS, ERR_ZEST_THREADS, ERR_ZEST_DEVICE for the options.
+   * ERR_ZEST_OPTION, ERR_ZEST_TRAINABLE, ERR_ZEST_DIRECTIONS, ERR_ZEST_THREADS, ERR_ZEST_DEVICE, ERR_ZEST_CUBLAS for the
+   * options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST.
    */
   static async load(folder: string, options: LoadOptions = {}): Promise<Model> {
     if (typeof folder !== 'string')
@@ -97,6 +107,9 @@ export class Model implements Objective<Batch> {
     const device = chooseDevice(options.device);
     const storage = storageType(dtype);
     const shortcuts = chooseShortcuts(options.shortcuts);
+    if (device.cudaDevice !== undefined && Object.values(shortcuts).includes(false)) {
+      throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
+    }
     const directions: Directions = { seed: 0, law: 'gaussian', ...options.directions };
     nativeDirections(directions);
     const threads = chooseThreads(options.threads);
@@ -104,8 +117,10 @@ export class Model implements Objective<Batch> {
     const description = describe(config, await readCheckpoint(folder), { head, trainable });
     const { spec } = description;
 
-    return callEngine(signal, async (abort) => {
-      const engine = native().createEngine({ spec, storage, threads, shortcuts });
+    const { binding, cudaDevice } = device;
+    const where = cudaDevice === undefined ? {} : { cudaDevice };
+    return callEngine(binding, signal, async (abort) => {
+      const engine = binding.createEngine({ spec, storage, threads, shortcuts, ...where });
       stopAtExit(engine);
       let failed: { error: unknown } | undefined;
       const report = (done: number, total: number) => {
@@ -123,7 +138,7 @@ export class Model implements Objective<Batch> {
         engine.dispose();
         throw failed ? failed.error : error;
       }
-      return new Model(engine, { folder, config, description, dtype }, device, directions);
+      return new Model(device, engine, { folder, config, description, dtype }, directions);
     });
   }
 
@@ -202,10 +217,11 @@ export class Model implements Objective<Batch> {
       version: this.version,
       directions: this.directions,
       evaluate: (_, points) =>
-        callEngine(signal, (abort) =>
+        callEngine(this.#binding, signal, (abort) =>
           engine.evaluate(directions, packed, nativePoints(checkedPoints(points)), -1n, abort),
         ),
-      apply: (update) => callEngine(signal, (abort) => engine.apply(directions, nativeUpdate(update), abort)),
+      apply: (update) =>
+        callEngine(this.#binding, signal, (abort) => engine.apply(directions, nativeUpdate(update), abort)),
     };
     return this.#enqueue(() => composeStep(alone, batch, options), { alone: true });
   }
@@ -287,7 +303,7 @@ export class Model implements Objective<Batch> {
     options?: { alone: boolean },
   ): Promise<T> {
     if (this.#disposed) throw new ZestError('ERR_ZEST_DISPOSED', 'the model has been disposed');
-    return this.#enqueue(() => callEngine(signal, call), options);
+    return this.#enqueue(() => callEngine(this.#binding, signal, call), options);
   }
 
   /** Hands a call to the engine after those before it. One that is `alone` is over before the next is handed over. */

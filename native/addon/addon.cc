@@ -1,6 +1,7 @@
 // The exports of zest.node: NativeBinding of lib/native.ts.
 #include "addon/abort.h"
 #include "addon/convert.h"
+#include "addon/cuda.h"
 #include "addon/engine.h"
 #include "addon/failure.h"
 #include "addon/napi_setup.h"
@@ -61,6 +62,22 @@ Napi::Value cores(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), available_cores());
 }
 
+Napi::Value cuda(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return with_code(env, [&]() -> Napi::Value {
+    const std::optional<CudaReport> report = cuda_report();
+    if (!report) return env.Null();
+    const Napi::Array devices = Napi::Array::New(env);
+    for (const std::string& device : report->devices) devices.Set(devices.Length(), device);
+    const Napi::Object result = Napi::Object::New(env);
+    result.Set("driver", report->driver);
+    result.Set("runtime", report->runtime);
+    result.Set("devices", devices);
+    result.Set("failure", report->failure);
+    return result;
+  });
+}
+
 Napi::Value create_abort(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Classes>()->abort.New({});
 }
@@ -78,6 +95,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("vectorDirection", Napi::Function::New<vector_direction>(env, "vectorDirection"));
   exports.Set("coefficients", Napi::Function::New<coefficients>(env, "coefficients"));
   exports.Set("cores", Napi::Function::New<cores>(env, "cores"));
+  exports.Set("cuda", Napi::Function::New<cuda>(env, "cuda"));
   exports.Set("createAbort", Napi::Function::New<create_abort>(env, "createAbort"));
   exports.Set("createEngine", Napi::Function::New<create_engine>(env, "createEngine"));
   return exports;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "addon/abort.h"
+#include "addon/cuda.h"
 #include "addon/failure.h"
 #include "addon/progress.h"
 #include "addon/values.h"
@@ -49,6 +50,9 @@ Engine::Engine(const Napi::CallbackInfo& info) : ObjectWrap(info), env_(info.Env
     storage_ = static_cast<StorageType>(options.Get("storage").As<Napi::Number>().Int32Value());
     shortcuts_ = to_shortcuts(options.Get("shortcuts"));
     threads_ = options.Get("threads").As<Napi::Number>().Int32Value();
+    if (options.Has("cudaDevice")) {
+      cuda_device_ = options.Get("cudaDevice").As<Napi::Number>().Int32Value();
+    }
     worker_ = std::make_unique<Worker>(info.Env(), [this] {
       if (disposed_) release();
       Unref();
@@ -119,7 +123,9 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
     }
     return [this, progress](const AbortFlag& abort) -> Settle {
       backend_.reset();
-      auto backend = make_cpu_backend(model_.spec, storage_, shortcuts_, threads_);
+      auto backend = cuda_device_ >= 0
+                         ? make_cuda(model_.spec, storage_, cuda_device_)
+                         : make_cpu_backend(model_.spec, storage_, shortcuts_, threads_);
       backend->load(
           model_.sources,
           [&](int64_t done, int64_t total) {

@@ -59,6 +59,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   StorageType storage_ = StorageType::float32;
   Shortcuts shortcuts_;
   int threads_ = 1;
+  int cuda_device_ = -1;  // below 0: the CPU
 
   std::unique_ptr<Backend> backend_;  // made by load, used on the worker's thread
   std::atomic<uint64_t> version_{0};

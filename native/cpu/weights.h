@@ -29,9 +29,6 @@ class Weights {
   std::span<const std::byte> bytes(int parameter) const;
 
  private:
-  void fill(int parameter, const ParameterSource& source);
-  void store(int parameter, int64_t index, const float* values, int64_t count);
-
   ModelSpec spec_;
   StorageType type_;
   Addresses addresses_;

@@ -1,5 +1,5 @@
 // All that a C++ test needs. A test executable is one file: it includes this header, which has
-// main, and lists tests:
+// main (or not, with CHECK_WITHOUT_MAIN), and lists tests:
 //
 //   TEST("sqrt inverts squaring") { CHECK_NEAR(std::sqrt(4.0), 2.0, 1e-15); }
 //
@@ -33,6 +33,7 @@ struct Registration {
 
 inline const char* running = "";
 inline int failures = 0;  // of the running test
+inline int failed = 0;    // tests
 
 inline void fail(const char* file, int line, const std::string& what) {
   ++failures;
@@ -60,8 +61,9 @@ void throws(const char* code, Body body, const char* expression, const char* fil
   fail(file, line, std::string(expression) + " did not throw " + code);
 }
 
+// Runs all tests and says how many passed; 0 if none failed.
 inline int run() {
-  int failed = 0;
+  failed = 0;
   for (const Test& test : tests()) {
     running = test.name;
     failures = 0;
@@ -97,4 +99,6 @@ inline int run() {
   check::throws(                       \
       code, [&] { static_cast<void>(expression); }, #expression, __FILE__, __LINE__)
 
+#if !defined(CHECK_WITHOUT_MAIN)
 int main() { return check::run(); }
+#endif

@@ -1,0 +1,16 @@
+#include "addon/cuda.h"
+#include "cuda/cuda_backend.h"
+#include "cuda/device.h"
+
+namespace zest::addon {
+
+std::optional<CudaReport> cuda_report() {
+  const cuda::DeviceReport report = cuda::device_report();
+  return CudaReport{report.driver, report.runtime, report.devices, report.failure};
+}
+
+std::unique_ptr<Backend> make_cuda(const ModelSpec& spec, StorageType storage, int device) {
+  return make_cuda_backend(spec, storage, device);
+}
+
+}  // namespace zest::addon

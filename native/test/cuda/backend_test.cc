@@ -1,0 +1,291 @@
+// The whole CUDA backend against the CPU's: losses to 2e-5 in float32, directions, weights and
+// digests to the bit.
+#include <cmath>
+#include <memory>
+#include <string>
+
+#include "core/digest.h"
+#include "core/step.h"
+#include "cpu/cpu_backend.h"
+#include "cuda/cuda_backend.h"
+#include "test/check.h"
+#include "test/cuda/device_arrays.h"
+#include "test/cuda/schedules.h"
+#include "test/parameter_values.h"
+#include "test/random_encoder.h"
+
+namespace zest::test {
+namespace {
+
+const AbortFlag never{false};
+const std::vector<int32_t> lengths = {1, 7, 34, 2};
+const Shape odd = {36, 3, 2, 50, 101, 66};  // heads of 12, nothing a multiple of 16
+const std::vector<Directions> laws = {
+    {7, Law::gaussian, 0}, {7, Law::sphere, 0}, {7, Law::rademacher, 0}, {7, Law::low_rank, 3}};
+
+struct Pair {
+  std::unique_ptr<Backend> cpu, cuda;
+};
+
+Pair backends(const RandomEncoder& model, StorageType storage = StorageType::float32) {
+  Pair pair{make_cpu_backend(model.spec, storage, {}, 1),
+            make_cuda_backend(model.spec, storage, 0)};
+  pair.cpu->load(model.sources, {}, never);
+  pair.cuda->load(model.sources, {}, never);
+  return pair;
+}
+
+// +- of k streams.
+std::vector<Point> pairs_of(int k, float rho = 1e-2f, uint64_t first = 5) {
+  std::vector<Point> points;
+  for (int i = 0; i < k; ++i) {
+    const uint64_t stream = first + static_cast<uint64_t>(i);
+    points.push_back({{stream, rho}});
+    points.push_back({{stream, -rho}});
+  }
+  return points;
+}
+
+std::vector<double> losses(Backend& model, const Directions& directions, const Batch& batch,
+                           const std::vector<Point>& points) {
+  std::vector<double> result(points.size() * static_cast<size_t>(batch.sequences()), NAN);
+  model.sequence_losses(directions, batch, points, result.data(), never);
+  return result;
+}
+
+double most_different(const std::vector<double>& a, const std::vector<double>& b) {
+  double most = a.size() == b.size() ? 0 : NAN;
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    const double d = std::fabs(a[i] - b[i]);
+    if (!(d <= most)) most = d;
+  }
+  return most;
+}
+
+void check_losses(const Pair& pair, const Directions& directions, const Batch& batch,
+                  const std::vector<Point>& points, double tolerance = 2e-5) {
+  const std::vector<double> expected = losses(*pair.cpu, directions, batch, points);
+  // As kernels one by one, captured as a graph, and as a graph again: the same bits.
+  std::vector<double> first;
+  for (int run = 0; run < 3; ++run) {
+    under_some_schedule([&] {
+      const std::vector<double> got = losses(*pair.cuda, directions, batch, points);
+      CHECK_NEAR(most_different(got, expected), 0, tolerance);
+      if (run == 0) first = got;
+      CHECK(got == first);
+    });
+  }
+}
+
+TEST("losses are the CPU's to 2e-5 under every law") {
+  const Pair pair = backends(random_encoder(odd));
+  const Batch batch = label_word_batch(lengths, odd.vocabulary);
+  for (const Directions& directions : laws) {
+    check_losses(pair, directions, batch, pairs_of(1));
+    check_losses(pair, directions, batch, pairs_of(3));
+    // A sum of two directions, theta itself, one side only.
+    check_losses(pair, directions, batch,
+                 {{{1, 0.05f}, {uint64_t{1} << 40, -0.025f}}, {}, {{3, 0.01f}}, {{4, 0.01f}}});
+  }
+}
+
+TEST("a batch and points of other sizes reuse what is there") {
+  const Pair pair = backends(random_encoder(odd));
+  for (int round = 0; round < 2; ++round) {
+    for (const std::vector<int32_t>& some :
+         {std::vector<int32_t>{1}, {64}, {3, 3, 3, 3, 3, 3, 3, 3, 3}, {5, 20, 1}}) {
+      for (const int k : {1, 2}) {
+        const Batch batch = label_word_batch(some, odd.vocabulary, static_cast<uint32_t>(k));
+        check_losses(pair, laws[static_cast<size_t>(round)], batch, pairs_of(k));
+      }
+    }
+  }
+}
+
+TEST("32 directions, and one token") {
+  const Shape small = {16, 2, 1, 24, 40, 20};
+  const Pair pair = backends(random_encoder(small));
+  for (const Directions& directions : {laws[0], laws[3]}) {
+    check_losses(pair, directions, label_word_batch({1, 5}, small.vocabulary), pairs_of(32));
+  }
+  check_losses(pair, laws[0], label_word_batch({1}, small.vocabulary), pairs_of(1));
+  check_losses(pair, laws[3], label_word_batch({1}, small.vocabulary), {{}});
+}
+
+TEST("shapes drawn at random") {
+  uint32_t state = 99;
+  for (int round = 0; round < 12; ++round) {
+    Shape shape;
+    shape.heads = 1 + static_cast<int32_t>(draw(state, 4));
+    shape.hidden = shape.heads * (1 + static_cast<int32_t>(draw(state, 20)));
+    shape.layers = 1 + static_cast<int32_t>(draw(state, 3));
+    shape.intermediate = 1 + static_cast<int32_t>(draw(state, 100));
+    shape.vocabulary = 20 + static_cast<int32_t>(draw(state, 100));
+    shape.positions = 40;
+    RandomEncoder model = random_encoder(shape, 1 + static_cast<uint64_t>(round));
+    model.spec.activation = static_cast<Activation>(draw(state, 6));
+    std::vector<int32_t> some;
+    for (uint32_t s = draw(state, 5) + 1; s > 0; --s) {
+      some.push_back(1 + static_cast<int32_t>(draw(state, s == 1 ? 38 : 9)));
+    }
+    Batch batch = label_word_batch(some, shape.vocabulary, state);
+    if (round % 3 == 0) {  // every output instead of two words
+      for (ScoredPosition& at : batch.scored) at.candidates_begin = at.candidates_end = 0;
+    }
+    Directions directions = laws[static_cast<size_t>(round) % 4];
+    directions.rank = 1 + static_cast<int32_t>(draw(state, 8));
+    const Pair pair = backends(model);
+    // One hidden element is its own mean: what is left of it is rounding, blown up.
+    if (shape.hidden > 1) {
+      check_losses(pair, directions, batch, pairs_of(1 + static_cast<int>(draw(state, 4))));
+    }
+  }
+}
+
+TEST("several scored positions a sequence, some twice; logits are the CPU's") {
+  const Pair pair = backends(random_encoder(odd));
+  Batch batch = label_word_batch({5, 9}, odd.vocabulary);
+  batch.candidates = {7, 3, 90, 50};
+  batch.scored = {{0, 4, 1, 0, 2}, {0, 4, 0, 1, 4}, {0, 0, 100, 0, 0}, {1, 8, 2, 0, 4}};
+  check_losses(pair, laws[0], batch, pairs_of(2));
+  batch.scored = {{0, 4, 1, 0, 2}, {0, 4, 0, 1, 4}, {1, 8, 2, 0, 4}};
+  check_losses(pair, laws[0], batch, pairs_of(2));
+  for (const Point& point : {Point{}, Point{{3, 0.01f}}}) {
+    const auto expected = pair.cpu->logits(laws[0], batch, point, never);
+    under_some_schedule([&] {
+      const auto got = pair.cuda->logits(laws[0], batch, point, never);
+      CHECK(got.size() == expected.size());
+      for (size_t i = 0; i < got.size() && i < expected.size(); ++i) {
+        CHECK(got[i].size() == expected[i].size());
+        for (size_t j = 0; j < got[i].size(); ++j) CHECK_NEAR(got[i][j], expected[i][j], 2e-5);
+      }
+    });
+  }
+}
+
+TEST("a classifier of the first token, BERT's segments") {
+  RandomEncoder model = random_encoder(odd);
+  model.spec.head = Head::pooled_classifier;
+  model.spec.roles.head_norm = {};
+  model.spec.outputs = 3;
+  model.spec.roles.head_output = {model.spec.roles.position_embeddings, -1, -1, -1};
+  const Pair pair = backends(model);
+  Batch batch = label_word_batch({4, 1, 30}, odd.vocabulary);
+  for (ScoredPosition& at : batch.scored) at.position = 0, at.candidates_begin = at.candidates_end;
+  batch.segments.assign(batch.ids.size(), 0);
+  for (const Directions& directions : laws) check_losses(pair, directions, batch, pairs_of(2));
+}
+
+TEST("adapters and prefixes: trained alone, or with all else") {
+  Shape shape = odd;
+  shape.adapter_rank = 4;
+  shape.prefixes = 3;
+  const Batch batch = label_word_batch(lengths, shape.vocabulary);
+  for (const bool alone : {true, false}) {
+    RandomEncoder model = random_encoder(shape);
+    for (ParameterSpec& p : model.spec.parameters) {
+      const bool added =
+          p.name.find("lora") != std::string::npos || p.name.find("prefix") != std::string::npos;
+      p.trainable = added || !alone;
+    }
+    model.spec.adapter_scale = 0.5f;
+    const Pair pair = backends(model);
+    for (const Directions& directions : laws) check_losses(pair, directions, batch, pairs_of(2));
+    const Update update{0.001f, {{1, 0.01f}, {2, -0.02f}}};
+    pair.cpu->apply(laws[0], update, never);
+    pair.cuda->apply(laws[0], update, never);
+    CHECK(digest(*pair.cpu) == digest(*pair.cuda));
+  }
+}
+
+TEST("directions and weights are the CPU's, to the bit") {
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    RandomEncoder model = random_encoder(odd);
+    model.spec.parameters[3].trainable = false;
+    const Pair pair = backends(model, storage);
+    CHECK(digest(*pair.cpu) == digest(*pair.cuda));
+    for (int i = 0; i < static_cast<int>(model.spec.parameters.size()); ++i) {
+      under_some_schedule([&] {
+        CHECK(weights_of(*pair.cpu, i) == weights_of(*pair.cuda, i));
+        for (const Directions& directions : laws) {
+          CHECK(direction_of(*pair.cpu, directions, 77, i) ==
+                direction_of(*pair.cuda, directions, 77, i));
+        }
+      });
+    }
+  }
+}
+
+TEST("after 100 updates the digest is the CPU's") {
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    for (const Directions& directions : laws) {
+      const Shape small = {20, 2, 1, 70, 40, 20};
+      RandomEncoder model = random_encoder(small);
+      model.spec.parameters[1].trainable = false;
+      const Pair pair = backends(model, storage);
+      for (uint64_t i = 0; i < 100; ++i) {
+        Update update{i % 3 ? 1e-3f : 0.0f, {}};
+        for (uint64_t t = 0; t < i % 4; ++t) {
+          update.terms.push_back({4 * i + t, (t % 2 ? -1e-2f : 2e-2f) / static_cast<float>(i + 1)});
+        }
+        pair.cpu->apply(directions, update, never);
+        under_some_schedule([&] { pair.cuda->apply(directions, update, never); });
+      }
+      CHECK(digest(*pair.cpu) == digest(*pair.cuda));
+    }
+  }
+}
+
+TEST("a run of steps: its updates, applied on the CPU, give its digest") {
+  const Pair pair = backends(random_encoder(odd), StorageType::bfloat16);
+  StepOptions options;
+  options.estimator.rho = 1e-2;
+  options.directions = 3;
+  options.learning_rate = 1e-3;
+  options.weight_decay = 0.1;
+  options.estimator.tilt_rule = TiltRule::tau;
+  for (uint32_t i = 0; i < 4; ++i) {
+    options.first_stream = 3 * i;
+    const Batch batch = label_word_batch({5, 9, 3}, odd.vocabulary, i + 1);
+    under_some_schedule([&] {
+      const StepResult result = step(*pair.cuda, laws[0], batch, options, never);
+      pair.cpu->apply(laws[0], result.update, never);
+    });
+  }
+  CHECK(digest(*pair.cpu) == digest(*pair.cuda));
+}
+
+TEST("aborts leave the weights; two models share a device") {
+  const Pair pair = backends(random_encoder(odd)), other = backends(random_encoder(odd, 2));
+  const Batch batch = label_word_batch(lengths, odd.vocabulary);
+  const AbortFlag stopped{true};
+  const std::string before = digest(*pair.cuda);
+  std::vector<double> out(static_cast<size_t>(batch.sequences()));
+  const std::vector<Point> theta = {{}};
+  CHECK_THROWS("ERR_ZEST_ABORTED",
+               pair.cuda->sequence_losses(laws[0], batch, theta, out.data(), stopped));
+  CHECK_THROWS("ERR_ZEST_ABORTED", pair.cuda->apply(laws[0], {0, {{1, 1.0f}}}, stopped));
+  CHECK_THROWS("ERR_ZEST_ABORTED", pair.cuda->logits(laws[0], batch, {}, stopped));
+  CHECK(digest(*pair.cuda) == before);
+  check_losses(pair, laws[0], batch, pairs_of(1));
+  check_losses(other, laws[0], batch, pairs_of(1));
+  CHECK(digest(*pair.cuda) != digest(*other.cuda));
+}
+
+TEST("bad input: ranks, heads that are too wide, a device that is not there") {
+  const Pair pair = backends(random_encoder(odd));
+  for (const int rank : {0, 65}) {
+    CHECK_THROWS("ERR_ZEST_DIRECTIONS",
+                 pair.cuda->apply({7, Law::low_rank, rank}, {0, {{1, 1.0f}}}, never));
+  }
+  const Shape wide = {129, 1, 1, 8, 20, 20};
+  CHECK_THROWS("ERR_ZEST_UNSUPPORTED",
+               make_cuda_backend(random_encoder(wide).spec, StorageType::float32, 0));
+  for (const int device : {-1, 1000}) {
+    CHECK_THROWS("ERR_ZEST_DEVICE",
+                 make_cuda_backend(random_encoder(odd).spec, StorageType::float32, device));
+  }
+}
+
+}  // namespace
+}  // namespace zest::test

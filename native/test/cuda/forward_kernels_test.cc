@@ -1,0 +1,487 @@
+// The kernels of the forward pass against the CPU's, or against a sum in float64, over random
+// shapes.
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "cpu/dispatch.h"
+#include "cuda/attention.h"
+#include "cuda/bfloat16.h"
+#include "cuda/cublaslt.h"
+#include "cuda/loss.h"
+#include "cuda/low_rank.h"
+#include "cuda/rows.h"
+#include "test/check.h"
+#include "test/cuda/device_arrays.h"
+#include "test/cuda/schedules.h"
+
+namespace zest::test {
+namespace {
+
+using cuda::bfloat16;
+using cuda::padded8;
+
+size_t size(int64_t n) { return static_cast<size_t>(n); }
+
+// Largest difference of the first `columns` of rows `stride` apart; NaN where either has one.
+double difference(const std::vector<float>& a, const std::vector<float>& b, int64_t columns,
+                  int64_t stride) {
+  double most = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (static_cast<int64_t>(i) % stride >= columns) continue;
+    const double d = std::fabs(static_cast<double>(a[i]) - b[i]);
+    if (!(d <= most)) most = d;
+  }
+  return most;
+}
+
+// What the operand holds of rows that are also there in float32.
+void check_operand(const DeviceMemory<uint16_t>& operand, const std::vector<float>& values,
+                   int64_t columns, int64_t stride) {
+  const std::vector<uint16_t> got = downloaded(operand, values.size());
+  bool same = true;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (static_cast<int64_t>(i) % stride >= columns) continue;
+    same = same && got[i] == cuda::to_bfloat16(values[i]).bits;
+  }
+  CHECK(same);
+}
+
+struct RowShape {
+  int64_t points, rows, columns;
+};
+const std::vector<RowShape> row_shapes = {{1, 1, 1},  {2, 3, 7},   {3, 5, 32},
+                                          {1, 9, 33}, {2, 17, 36}, {2, 8, 100}};
+
+TEST("normalisation with bias and residual is the CPU's to 2e-6") {
+  for (const RowShape& s : row_shapes) {
+    for (const bool with_terms : {true, false}) {
+      under_some_schedule([&] {
+        const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
+        const int64_t vectors = 3 * stride;  // weight, bias, the product's bias
+        const std::vector<float> product = random_values(size(all), 1);
+        const std::vector<float> residual = random_values(size(all), 2);
+        const std::vector<float> vector = random_values(size(s.points * vectors), 3);
+        const auto d_product = uploaded(product), d_residual = uploaded(residual),
+                   d_vector = uploaded(vector);
+        const auto out = filled<float>(size(all));
+        const auto operand = filled<uint16_t>(size(all));
+        cuda::Normalization n;
+        n.product = d_product.data();
+        n.product_bias = with_terms ? d_vector.data() + 2 * stride : nullptr;
+        n.residual = with_terms ? d_residual.data() : nullptr;
+        n.norm = {d_vector.data(), d_vector.data() + stride, vectors, 1e-5f};
+        n.points = s.points, n.rows = s.rows, n.columns = s.columns, n.stride = stride;
+        n.hidden = out.data();
+        n.operand = {operand.data(), StorageType::bfloat16, stride};
+        cuda::normalize(n, stream());
+        std::vector<float> expected(size(all));
+        for (int64_t i = 0; i < s.points * s.rows; ++i) {
+          const float* own = vector.data() + i / s.rows * vectors;
+          const float* terms[3] = {product.data() + i * stride, own + 2 * stride,
+                                   residual.data() + i * stride};
+          cpu::kernels().normalize(expected.data() + i * stride, terms, with_terms ? 3 : 1, own,
+                                   own + stride, 1e-5f, s.columns);
+        }
+        const std::vector<float> got = downloaded(out, size(all));
+        // One column is its own mean.
+        CHECK_NEAR(difference(got, expected, s.columns, stride), 0, 4e-6);
+        check_operand(operand, got, s.columns, stride);
+      });
+    }
+  }
+}
+
+TEST("embeddings are summed and normalised; tokens without a row give the norm's bias") {
+  for (const RowShape& s : row_shapes) {
+    for_each_schedule([&] {
+      const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride, rows = 3;
+      const std::vector<float> table = random_values(size(s.points * rows * stride), 5);
+      const std::vector<float> vector = random_values(size(s.points * 2 * stride), 6);
+      std::vector<int32_t> slots;
+      for (int64_t i = 0; i < s.rows; ++i) slots.push_back(static_cast<int32_t>(i % 4) - 1);
+      const auto d_table = uploaded(table), d_vector = uploaded(vector);
+      const auto d_slots = uploaded(slots);
+      const auto out = filled<float>(size(all));
+      cuda::Embedding e;
+      e.tables[0] = {d_table.data(), rows * stride, d_slots.data()};
+      e.tables[1] = {d_table.data(), rows * stride, d_slots.data()};
+      e.norm = {d_vector.data(), d_vector.data() + stride, 2 * stride, 1e-5f};
+      e.points = s.points, e.tokens = s.rows, e.columns = s.columns;
+      e.hidden = out.data();
+      e.stride = stride;
+      cuda::embed(e, stream());
+      std::vector<float> expected(size(all));
+      const std::vector<float> zeros(size(stride), 0.0f);
+      for (int64_t i = 0; i < s.points * s.rows; ++i) {
+        const int64_t p = i / s.rows;
+        const int32_t slot = slots[size(i % s.rows)];
+        const float* row = slot < 0 ? zeros.data() : table.data() + (p * rows + slot) * stride;
+        const float* terms[2] = {row, row};
+        const float* own = vector.data() + p * 2 * stride;
+        cpu::kernels().normalize(expected.data() + i * stride, terms, 2, own, own + stride, 1e-5f,
+                                 s.columns);
+      }
+      CHECK_NEAR(difference(downloaded(out, size(all)), expected, s.columns, stride), 0, 4e-6);
+    });
+  }
+}
+
+TEST("bias and activation are the CPU's to 4e-6") {
+  for (const RowShape& s : row_shapes) {
+    for (int activation = -1; activation <= 5; ++activation) {
+      under_some_schedule([&] {
+        const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
+        const std::vector<float> product = random_values(size(all), 7, 3.0f);
+        const std::vector<float> bias = random_values(size(s.points * stride), 8);
+        const auto d_product = uploaded(product), d_bias = uploaded(bias);
+        const auto out = filled<float>(size(all));
+        const auto halves = filled<uint16_t>(size(all));
+        cuda::BiasActivation b;
+        b.product = d_product.data();
+        b.stride = stride;
+        b.bias = d_bias.data();
+        b.vector_stride = stride;
+        b.activation = activation;
+        b.points = s.points, b.rows = s.rows, b.columns = s.columns;
+        b.out = {out.data(), StorageType::float32, stride};
+        cuda::bias_activation(b, stream());
+        b.out = {halves.data(), StorageType::bfloat16, stride};
+        cuda::bias_activation(b, stream());
+        std::vector<float> expected = product;
+        for (int64_t i = 0; i < s.points * s.rows; ++i) {
+          cpu::kernels().accumulate(expected.data() + i * stride, bias.data() + i / s.rows * stride,
+                                    1.0f, activation, s.columns);
+        }
+        const std::vector<float> got = downloaded(out, size(all));
+        CHECK_NEAR(difference(got, expected, s.columns, stride), 0, 4e-6);
+        check_operand(halves, got, s.columns, stride);
+      });
+    }
+  }
+}
+
+TEST("gathered rows are the rows") {
+  for (const RowShape& s : row_shapes) {
+    under_some_schedule([&] {
+      const int64_t stride = padded8(s.columns), from_rows = s.rows + 2;
+      const std::vector<float> from = random_values(size(s.points * from_rows * stride), 9);
+      std::vector<int32_t> index;
+      for (int64_t i = 0; i < s.rows; ++i) index.push_back(static_cast<int32_t>(s.rows + 1 - i));
+      const auto d_from = uploaded(from);
+      const auto d_index = uploaded(index);
+      const auto out = filled<float>(size(s.points * s.rows * stride));
+      cuda::RowGather g;
+      g.from = d_from.data();
+      g.from_rows = from_rows;
+      g.index = d_index.data();
+      g.points = s.points, g.rows = s.rows, g.columns = s.columns, g.stride = stride;
+      g.to = out.data();
+      cuda::gather_rows(g, stream());
+      std::vector<float> expected;
+      for (int64_t i = 0; i < s.points * s.rows; ++i) {
+        const int64_t row = i / s.rows * from_rows + index[size(i % s.rows)];
+        expected.insert(expected.end(), from.begin() + row * stride,
+                        from.begin() + (row + 1) * stride);
+      }
+      CHECK(difference(downloaded(out, expected.size()), expected, s.columns, stride) == 0);
+    });
+  }
+}
+
+struct Heads {
+  int32_t heads, width;
+};
+
+void check_attention(const std::vector<int32_t>& lengths, Heads h, int64_t prefixes, int64_t points,
+                     float size_of_values, double tolerance = 1e-5) {
+  const int64_t hidden = int64_t{h.heads} * h.width, stride = padded8(hidden);
+  std::vector<cuda::AttentionTile> tiles;
+  int32_t tokens = 0;
+  for (const int32_t length : lengths) {
+    for (int32_t q = 0; q < length; q += cuda::queries_a_tile) {
+      tiles.push_back({tokens + q, std::min(cuda::queries_a_tile, length - q), tokens, length});
+    }
+    tokens += length;
+  }
+  tiles.push_back({0, 0, 0, 0});
+  const int64_t all = points * tokens * stride, vectors = 3 * stride + 2 * prefixes * stride;
+  std::vector<float> rows[3];
+  for (uint32_t i = 0; i < 3; ++i) rows[i] = random_values(size(all), 20 + i, size_of_values);
+  const std::vector<float> vector = random_values(size(points * vectors), 30);
+  const auto query = uploaded(rows[0]), key = uploaded(rows[1]), value = uploaded(rows[2]),
+             d_vector = uploaded(vector);
+  const auto d_tiles = uploaded(tiles);
+  const auto out = filled<float>(size(all));
+  cuda::Attention a;
+  a.query = query.data(), a.key = key.data(), a.value = value.data();
+  a.query_bias = d_vector.data(), a.key_bias = d_vector.data() + stride;
+  a.value_bias = d_vector.data() + 2 * stride;
+  if (prefixes > 0) {
+    a.prefix_key = d_vector.data() + 3 * stride;
+    a.prefix_value = a.prefix_key + prefixes * stride;
+  }
+  a.prefixes = prefixes;
+  a.vector_stride = vectors;
+  a.points = points, a.query_rows = a.key_rows = tokens, a.stride = stride;
+  a.heads = h.heads, a.width = h.width;
+  a.scale = 1.0f / std::sqrt(static_cast<float>(h.width));
+  a.tiles = d_tiles.data();
+  a.tile_count = static_cast<int64_t>(tiles.size());
+  a.out = {out.data(), StorageType::float32, stride};
+  cuda::attend(a, stream());
+
+  std::vector<float> expected(size(all), 0.0f);
+  for (int64_t p = 0; p < points; ++p) {
+    const float* own = vector.data() + p * vectors;
+    std::vector<float> with_bias[3];
+    for (int i = 0; i < 3; ++i) {
+      with_bias[i].assign(rows[i].begin() + p * tokens * stride,
+                          rows[i].begin() + (p + 1) * tokens * stride);
+      for (size_t j = 0; j < with_bias[i].size(); ++j) {
+        with_bias[i][j] += own[i * stride + static_cast<int64_t>(j) % stride];
+      }
+    }
+    int64_t first = 0;
+    for (const int32_t length : lengths) {
+      for (int32_t head = 0; head < h.heads; ++head) {
+        const int64_t at = first * stride + int64_t{head} * h.width;
+        std::vector<float> scratch(
+            size(cpu::attention_scratch(prefixes + length, h.width, cpu::kernels().panel_width)));
+        const float* prefix = own + 3 * stride + int64_t{head} * h.width;
+        cpu::kernels().attend({with_bias[0].data() + at, with_bias[1].data() + at,
+                               with_bias[2].data() + at, stride, stride, length, prefixes + length,
+                               h.width, a.scale, prefix, prefix + prefixes * stride, stride,
+                               prefixes, expected.data() + p * tokens * stride + at, stride,
+                               scratch.data()});
+      }
+      first += length;
+    }
+  }
+  CHECK_NEAR(difference(downloaded(out, size(all)), expected, hidden, stride), 0, tolerance);
+}
+
+TEST("attention is the CPU's to 1e-5: ragged sequences, odd heads, prefixes, one token") {
+  for_each_schedule([&] { check_attention({1, 7, 33, 16, 2}, {2, 12}, 0, 2, 2.0f); });
+  for_each_schedule([&] { check_attention({40}, {1, 64}, 0, 1, 2.0f); });
+  under_some_schedule([&] { check_attention({1}, {1, 1}, 0, 1, 2.0f); });
+  under_some_schedule([&] { check_attention({70, 5}, {3, 7}, 5, 2, 2.0f); });
+  under_some_schedule([&] { check_attention({3, 65}, {1, 128}, 33, 1, 2.0f); });
+  under_some_schedule([&] {
+    check_attention({48, 17}, {2, 32}, 0, 1, 30.0f, 3e-3);
+  });  // scores to 900
+}
+
+TEST("cross-entropy and means are the CPU's; all outputs or a few words") {
+  for_each_schedule([&] {
+    const int64_t points = 2, rows = 3, outputs = 75, stride = padded8(outputs);
+    const std::vector<float> product = random_values(size(points * rows * stride), 40, 8.0f);
+    const std::vector<float> bias = random_values(size(points * stride), 41);
+    const std::vector<int32_t> row = {0, 2, 1, 1, 0}, label = {1, 60, 0, 2, 0},
+                               first = {0, -1, 2, 2, -1}, count = {2, 75, 3, 3, 0},
+                               columns = {7, 74, 0, 13, 33}, starts = {0, 2, 4, 4};
+    const auto d_product = uploaded(product), d_bias = uploaded(bias);
+    const auto d_row = uploaded(row), d_label = uploaded(label), d_first = uploaded(first),
+               d_count = uploaded(count), d_columns = uploaded(columns),
+               d_starts = uploaded(starts);
+    cuda::ScoredLogits l;
+    l.product = d_product.data();
+    l.stride = stride, l.rows = rows;
+    l.bias = d_bias.data();
+    l.vector_stride = stride;
+    l.points = points, l.scored = 5;
+    l.row = d_row.data(), l.label = d_label.data(), l.first = d_first.data();
+    l.count = d_count.data(), l.columns = d_columns.data();
+    const auto losses = filled<float>(10);
+    const auto means = filled<double>(6);
+    cuda::cross_entropy(l, losses.data(), stream());
+    cuda::sequence_means(losses.data(), points, 5, d_starts.data(), 3, means.data(), stream());
+    const std::vector<float> got = downloaded(losses, 10);
+    const std::vector<double> got_means = downloaded(means, 6);
+    for (size_t p = 0; p < 2; ++p) {
+      double sums[2] = {};
+      for (size_t i = 0; i < 4; ++i) {
+        std::vector<float> logits;
+        for (int32_t c = 0; c < count[i]; ++c) {
+          const int32_t column = first[i] < 0 ? c : columns[size(first[i] + c)];
+          logits.push_back(product[(p * 3 + size(row[i])) * size(stride) + size(column)] +
+                           bias[p * size(stride) + size(column)]);
+        }
+        const float expected = cpu::kernels().cross_entropy(logits.data(), count[i], label[i]);
+        CHECK_NEAR(got[p * 5 + i], expected, 1e-5);
+        sums[i / 2] += static_cast<double>(got[p * 5 + i]);
+      }
+      CHECK(got_means[p * 3] == sums[0] / 2);
+      CHECK(got_means[p * 3 + 1] == sums[1] / 2);
+      CHECK(got_means[p * 3 + 2] == 0);
+    }
+    const std::vector<int32_t> logit_starts = {0, 2, 77, 80, 83};
+    const auto d_logit_starts = uploaded(logit_starts);
+    const auto logits = filled<float>(83);
+    cuda::copy_logits(l, d_logit_starts.data(), logits.data(), stream());
+    const std::vector<float> copied = downloaded(logits, 83);
+    CHECK(copied[1] == product[74] + bias[74]);
+    CHECK(copied[2 + 60] == product[size(2 * stride) + 60] + bias[60]);
+    CHECK(copied[82] == product[size(stride) + 33] + bias[33]);
+  });
+}
+
+TEST("a loss that is not a number stays one") {
+  const std::vector<float> product = {1.0f, NAN, 2.0f, 0, 0, 0, 0, 0};
+  const std::vector<int32_t> zero = {0}, all = {-1}, three = {3}, starts = {0, 1};
+  const auto d_product = uploaded(product);
+  const auto d_zero = uploaded(zero), d_all = uploaded(all), d_three = uploaded(three);
+  cuda::ScoredLogits l;
+  l.product = d_product.data();
+  l.stride = 8, l.rows = 1, l.points = 1, l.scored = 1;
+  l.row = l.label = d_zero.data(), l.first = d_all.data(), l.count = d_three.data();
+  const auto losses = filled<float>(1);
+  cuda::cross_entropy(l, losses.data(), stream());
+  CHECK(std::isnan(downloaded(losses, 1)[0]));
+  CHECK(std::isnan(cuda::to_float(cuda::to_bfloat16(NAN))));
+}
+
+struct ProductShape {
+  int64_t rows, outputs, depth, batch;
+  bool shared, add;
+};
+
+TEST("products are those of float64 to a part in 10^6 of their size") {
+  cuda::Products products;
+  const std::vector<ProductShape> shapes = {{1, 1, 1, 1, false, false},
+                                            {5, 3, 7, 2, false, false},
+                                            {17, 33, 40, 3, true, false},
+                                            {9, 16, 100, 2, false, true}};
+  for (const ProductShape& s : shapes) {
+    for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+      const int64_t depth = padded8(s.depth), width = padded8(s.outputs);
+      std::vector<float> x = random_values(size(s.batch * s.rows * depth), 50),
+                         w = random_values(size(s.batch * s.outputs * depth), 51),
+                         y = random_values(size(s.batch * s.rows * width), 52);
+      std::vector<uint16_t> x_halves, w_halves;
+      if (type == StorageType::bfloat16) {
+        for (float& v : x)
+          x_halves.push_back(cuda::to_bfloat16(v).bits),
+              v = cuda::to_float(bfloat16{x_halves.back()});
+        for (float& v : w)
+          w_halves.push_back(cuda::to_bfloat16(v).bits),
+              v = cuda::to_float(bfloat16{w_halves.back()});
+      }
+      const auto d_x = uploaded(x), d_w = uploaded(w), d_y = uploaded(y);
+      const auto d_x_halves = uploaded(x_halves), d_w_halves = uploaded(w_halves);
+      cuda::Product p;
+      p.type = type;
+      p.x = type == StorageType::float32 ? static_cast<const void*>(d_x.data()) : d_x_halves.data();
+      p.w = type == StorageType::float32 ? static_cast<const void*>(d_w.data()) : d_w_halves.data();
+      p.y = d_y.data();
+      p.rows = s.rows, p.outputs = s.outputs, p.depth = s.depth, p.batch = s.batch;
+      p.x_stride = p.w_stride = depth, p.y_stride = width;
+      p.x_batch = s.rows * depth, p.y_batch = s.rows * width;
+      p.w_batch = s.shared ? 0 : s.outputs * depth;
+      p.scale = 0.5f;
+      p.add = s.add;
+      products.multiply(p, stream());
+      products.multiply({}, stream());  // nothing to do
+      std::vector<float> expected = y;
+      for (int64_t b = 0; b < s.batch; ++b) {
+        for (int64_t i = 0; i < s.rows; ++i) {
+          for (int64_t j = 0; j < s.outputs; ++j) {
+            double sum = 0;
+            for (int64_t k = 0; k < s.depth; ++k) {
+              sum += static_cast<double>(x[size((b * s.rows + i) * depth + k)]) *
+                     static_cast<double>(w[size(((s.shared ? 0 : b) * s.outputs + j) * depth + k)]);
+            }
+            float& out = expected[size((b * s.rows + i) * width + j)];
+            out = static_cast<float>(0.5 * sum + (s.add ? out : 0));
+          }
+        }
+      }
+      CHECK_NEAR(difference(downloaded(d_y, y.size()), expected, s.outputs, width), 0, 1e-5);
+    }
+  }
+}
+
+TEST("appended low-rank columns are the product with the factors") {
+  const int64_t rows = 3, points = 4, columns = 20, outputs = 5;
+  const int32_t rank = 2, terms = 3;
+  for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+    for_each_schedule([&] {
+      // Points 0, 1: +- of term 0; point 2: none; point 3: terms 1 and 2.
+      const auto groups = uploaded<cuda::Group>({{0, 1, 0, 2}, {1, 0, 2, 1}, {1, 2, 3, 1}});
+      const auto device_terms =
+          uploaded<cuda::Term>({{1, {0.5f, -0.5f}}, {2, {2.0f, 0}}, {3, {-1.0f, 0}}});
+      cuda::Plan plan{};
+      plan.law = Law::low_rank;
+      plan.rank = rank;
+      plan.rank_scale = 0.75f;
+      plan.group_count = 3;
+      plan.groups = groups.data();
+      plan.terms = device_terms.data();
+      const int64_t padded = cuda::padded_columns(columns);
+      const std::vector<float> a = random_values(size(terms * outputs * rank), 60),
+                               b = random_values(size(terms * rank * padded), 61),
+                               w = random_values(size(outputs * columns), 62);
+      const auto d_a = uploaded(a), d_b = uploaded(b);
+      std::vector<uint16_t> w_halves;
+      for (const float v : w) w_halves.push_back(cuda::to_bfloat16(v).bits);
+      const auto d_w = uploaded(w);
+      const auto d_w_halves = uploaded(w_halves);
+      const bool wide = type == StorageType::float32;
+      cuda::Parameter p{};
+      p.data = wide ? static_cast<void*>(d_w.data()) : d_w_halves.data();
+      p.rows = outputs, p.columns = columns;
+      p.factor_a = d_a.data(), p.factor_b = d_b.data();
+      const int64_t stride = padded8(columns + terms * rank);
+      const std::vector<float> x = random_values(size(points * rows * stride), 63);
+      std::vector<uint16_t> x_halves;
+      for (const float v : x) x_halves.push_back(cuda::to_bfloat16(v).bits);
+      const auto d_x = uploaded(x);
+      const auto d_x_halves = uploaded(x_halves);
+      cuda::extend_inputs(plan, terms, p, points, rows,
+                          {wide ? static_cast<void*>(d_x.data()) : d_x_halves.data(), type, stride},
+                          stream());
+      const std::vector<float> got_x = downloaded(d_x, x.size());
+      const std::vector<uint16_t> got_halves = downloaded(d_x_halves, x.size());
+      const float scales[4][3] = {{0.5f, 0, 0}, {-0.5f, 0, 0}, {0, 0, 0}, {0, 2.0f, -1.0f}};
+      for (int64_t i = 0; i < points * rows; ++i) {
+        for (int32_t z = 0; z < terms * rank; ++z) {
+          double sum = 0;
+          for (int64_t c = 0; c < columns; ++c) {
+            const size_t at = size(i * stride + c);
+            const float own = wide ? x[at] : cuda::to_float(bfloat16{x_halves[at]});
+            sum += static_cast<double>(own) * b[size(z * padded + c)];
+          }
+          const double expected = sum * scales[i / rows][z / rank] * 0.75;
+          const size_t at = size(i * stride + columns + z);
+          const float got = wide ? got_x[at] : cuda::to_float(bfloat16{got_halves[at]});
+          CHECK_NEAR(got, expected, wide ? 2e-6 : 0.01 * std::fabs(expected));
+        }
+      }
+      const std::vector<int32_t> index = {4, 0};
+      const auto d_index = uploaded(index);
+      const auto out = filled<float>(size(2 * stride));  // of either type: room for both
+      cuda::extend_weights(plan, terms, type, p, {d_index.data(), 0, 2}, out.data(), stride,
+                           stream());
+      const std::vector<float> extended = downloaded(out, size(2 * stride));
+      const auto* halves = reinterpret_cast<const uint16_t*>(extended.data());
+      for (int64_t i = 0; i < 2; ++i) {
+        const int64_t row = index[size(i)];
+        for (int64_t c = 0; c < columns + terms * rank; ++c) {
+          const int64_t z = c - columns;
+          const float expected = c < columns
+                                     ? w[size(row * columns + c)]
+                                     : a[size((z / rank * outputs + row) * rank + z % rank)];
+          const size_t at = size(i * stride + c);
+          if (wide) {
+            CHECK(extended[at] == expected);
+          } else {
+            CHECK(halves[at] == cuda::to_bfloat16(expected).bits);
+          }
+        }
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace zest::test

@@ -1,0 +1,236 @@
+#include "test/cuda/gpu_check/timings.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "core/parameters.h"
+#include "core/step.h"
+#include "cuda/bfloat16.h"
+#include "cuda/cublaslt.h"
+#include "cuda/cuda_backend.h"
+#include "cuda/directions.h"
+#include "test/cuda/device_arrays.h"
+#include "test/parameter_values.h"
+#include "test/random_encoder.h"
+
+namespace zest::test {
+namespace {
+
+const AbortFlag never{false};
+
+struct Workload {
+  const char* name;
+  Shape shape;
+  int32_t sequences, tokens;
+};
+
+struct Measure {
+  int repeats;
+
+  // The times of what `enqueue` gives to the stream, between two events.
+  Timing on_device(const std::string& name, const std::function<void()>& enqueue) const {
+    cudaEvent_t begin, end;
+    cuda::check(cudaEventCreate(&begin), "cudaEventCreate");
+    cuda::check(cudaEventCreate(&end), "cudaEventCreate");
+    std::vector<double> times;
+    for (int i = -2; i < repeats; ++i) {  // two to warm up
+      cuda::check(cudaEventRecord(begin, stream()), "cudaEventRecord");
+      enqueue();
+      cuda::check(cudaEventRecord(end, stream()), "cudaEventRecord");
+      cuda::check(cudaEventSynchronize(end), "cudaEventSynchronize");
+      float milliseconds = 0;
+      cuda::check(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
+      if (i >= 0) times.push_back(milliseconds);
+    }
+    cudaEventDestroy(begin);
+    cudaEventDestroy(end);
+    return summary(name, times);
+  }
+
+  // The times of a call that returns when the device is done: what a user waits.
+  Timing of_calls(const std::string& name, const std::function<void()>& call) const {
+    std::vector<double> times;
+    for (int i = -3; i < repeats; ++i) {  // eagerly, captured, as a graph
+      const auto begin = std::chrono::steady_clock::now();
+      call();
+      const std::chrono::duration<double, std::milli> took =
+          std::chrono::steady_clock::now() - begin;
+      if (i >= 0) times.push_back(took.count());
+    }
+    return summary(name, times);
+  }
+
+  static Timing summary(const std::string& name, std::vector<double> times) {
+    std::sort(times.begin(), times.end());
+    return {name,
+            times[times.size() / 2],
+            times.front(),
+            times.back(),
+            static_cast<int>(times.size()),
+            0,
+            ""};
+  }
+};
+
+int64_t elements(const ModelSpec& spec) {
+  int64_t n = 0;
+  for (const ParameterSpec& p : spec.parameters) n += p.rows * p.columns;
+  return n;
+}
+
+// The samples that one direction of a forward takes: all weights but the rows of tables that do not
+// occur.
+int64_t samples(const ModelSpec& spec, int64_t tokens) {
+  const ModelRoles& r = spec.roles;
+  int64_t n = elements(spec);
+  for (const int table : {r.word_embeddings, r.position_embeddings}) {
+    const ParameterSpec& p = spec.parameters[static_cast<size_t>(table)];
+    n -= std::max<int64_t>(p.rows - tokens, 0) * p.columns;
+  }
+  return n;
+}
+
+// The products of a forward at all points in cuBLASLt alone, each in one call.
+Timing products_alone(const Measure& measure, const std::string& name, const Workload& w,
+                      int64_t points, StorageType type) {
+  cuda::Products products;
+  const int64_t tokens = int64_t{w.sequences} * w.tokens;
+  const int64_t hidden = w.shape.hidden, inner = w.shape.intermediate;
+  const int64_t wide = std::max(hidden, inner);
+  const auto x = filled<uint32_t>(static_cast<size_t>(points * tokens * wide));
+  const auto weights = filled<uint32_t>(static_cast<size_t>(points * hidden * wide));
+  const auto y = filled<float>(static_cast<size_t>(points * tokens * wide));
+  cuda::check(cudaMemsetAsync(x.data(), 0, x.size() * 4, stream()), "cudaMemset");
+  cuda::check(cudaMemsetAsync(weights.data(), 0, weights.size() * 4, stream()), "cudaMemset");
+  return measure.on_device(name, [&] {
+    for (int32_t layer = 0; layer < w.shape.layers; ++layer) {
+      const bool last = layer + 1 == w.shape.layers;
+      const auto multiply = [&](int64_t rows, int64_t outputs, int64_t depth) {
+        products.multiply(
+            {x.data(), weights.data(), y.data(), rows, outputs, depth, points, depth, depth,
+             outputs, rows * depth, outputs * depth, rows * outputs, 1, false, type},
+            stream());
+      };
+      const int64_t rows = last ? w.sequences : tokens;  // one scored position a sequence
+      multiply(rows, hidden, hidden);
+      multiply(tokens, hidden, hidden);
+      multiply(tokens, hidden, hidden);
+      multiply(rows, hidden, hidden);
+      multiply(rows, inner, hidden);
+      multiply(rows, hidden, inner);
+    }
+  });
+}
+
+}  // namespace
+
+std::vector<Timing> measure(bool small) {
+  const Measure measure{small ? 1 : 20};
+  std::vector<Timing> all;
+  const auto milliseconds = [](int64_t count, double a_second) {
+    return 1e3 * static_cast<double>(count) / a_second;
+  };
+
+  // What this device can do: copies, samples.
+  const size_t copied = size_t{1} << (small ? 12 : 30);
+  const auto from = filled<std::byte>(copied), to = filled<std::byte>(copied);
+  all.push_back(measure.on_device("copy of " + std::to_string(copied) + " bytes", [&] {
+    cuda::check(cudaMemcpyAsync(to.data(), from.data(), copied, cudaMemcpyDeviceToDevice, stream()),
+                "cudaMemcpy");
+  }));
+  const double bandwidth = 2e3 * static_cast<double>(copied) / all.back().milliseconds;
+  const int64_t drawn = int64_t{1} << (small ? 10 : 27);
+  const auto noise = filled<float>(static_cast<size_t>(drawn));
+  double rate[2];
+  for (const Law law : {Law::gaussian, Law::rademacher}) {
+    const bool gaussian = law == Law::gaussian;
+    all.push_back(measure.on_device(
+        std::string(gaussian ? "Gaussian" : "Rademacher") + " samples, " + std::to_string(drawn),
+        [&] { cuda::fill_noise(1, 2, 0, drawn, law, noise.data(), stream()); }));
+    rate[gaussian ? 0 : 1] = 1e3 * static_cast<double>(drawn) / all.back().milliseconds;
+  }
+
+  const Shape base = {768, 12, 12, 3072, 50265, 514}, film = {64, 4, 4, 128, 4096, 130};
+  std::vector<Workload> workloads = {{"roberta-base 64 x 128", base, 64, 128},
+                                     {"roberta-base 16 x 64", base, 16, 64},
+                                     {"film-roberta-mini 16 x 32", film, 16, 32}};
+  if (small) workloads = {{"tiny 3 x 5", {16, 2, 2, 24, 40, 20}, 3, 5}};
+  for (const Workload& w : workloads) {
+    const RandomEncoder model = random_encoder(w.shape);
+    const Batch batch = label_word_batch(
+        std::vector<int32_t>(static_cast<size_t>(w.sequences), w.tokens), w.shape.vocabulary);
+    const int64_t tokens = int64_t{w.sequences} * w.tokens;
+    for (const StorageType type : {StorageType::bfloat16, StorageType::float32}) {
+      const std::string name =
+          std::string(w.name) + (type == StorageType::bfloat16 ? " bfloat16 " : " float32 ");
+      const auto backend = make_cuda_backend(model.spec, type, 0);
+      backend->load(model.sources, {}, never);
+      const auto add = [&](const std::string& what, double floor, const std::string& floor_of,
+                           const std::function<void()>& call) {
+        all.push_back(measure.of_calls(name + what, call));
+        all.back().floor = floor;
+        all.back().floor_of = floor_of;
+        return all.back().milliseconds;
+      };
+      const Directions gaussian = {7, Law::gaussian, 0}, rademacher = {7, Law::rademacher, 0},
+                       low_rank = {7, Law::low_rank, 4}, sphere = {7, Law::sphere, 0};
+      uint64_t next = 0;
+      const auto evaluate_at = [&](const Directions& directions, int points) {
+        std::vector<Point> list;
+        for (int i = 0; i < points; ++i) {
+          list.push_back(
+              points == 1 ? Point{}
+                          : Point{{next + static_cast<uint64_t>(i / 2), i % 2 ? -1e-3f : 1e-3f}});
+        }
+        next += static_cast<uint64_t>(points);
+        std::vector<double> losses(list.size() * static_cast<size_t>(w.sequences));
+        backend->sequence_losses(directions, batch, list, losses.data(), never);
+      };
+      const auto step_of = [&](const Directions& directions, int k) {
+        StepOptions options;
+        options.directions = k;
+        options.first_stream = next;
+        options.learning_rate = 1e-7;
+        next += static_cast<uint64_t>(k);
+        step(*backend, directions, batch, options, never);
+      };
+      all.push_back(products_alone(measure, name + "products of one forward, alone", w, 1, type));
+      const double products_1 = all.back().milliseconds;
+      all.push_back(products_alone(measure, name + "products of ten forwards, alone", w, 10, type));
+      const double products_10 = all.back().milliseconds;
+      const double forward =
+          add("forward", products_1, "its products", [&] { evaluate_at(gaussian, 1); });
+      const int64_t drawn_once = samples(model.spec, tokens);
+      add("evaluation of ten points, Gaussian", products_10 + milliseconds(5 * drawn_once, rate[0]),
+          "its products and samples", [&] { evaluate_at(gaussian, 10); });
+      add("step k = 5, Gaussian", 10 * forward + milliseconds(5 * drawn_once, rate[0]),
+          "ten forwards and the samples", [&] { step_of(gaussian, 5); });
+      add("step k = 5, Rademacher", 10 * forward, "ten forwards", [&] { step_of(rademacher, 5); });
+      add("step k = 5, sphere", 10 * forward + milliseconds(10 * drawn_once, rate[0]),
+          "ten forwards and the samples twice", [&] { step_of(sphere, 5); });
+      add("step k = 5, low rank 4", products_10, "the products of ten forwards",
+          [&] { step_of(low_rank, 5); });
+      add("MeZO step", 2 * forward + milliseconds(drawn_once, rate[0]),
+          "two forwards and the samples", [&] { step_of(gaussian, 1); });
+      const int64_t weights = elements(model.spec);
+      const double moved =
+          milliseconds(2 * weights * static_cast<int64_t>(element_bytes(type)), bandwidth);
+      for (const int terms : {1, 5}) {
+        Update update{0, {}};
+        for (int t = 0; t < terms; ++t)
+          update.terms.push_back({next + static_cast<uint64_t>(t), 1e-9f});
+        add("apply of " + std::to_string(terms) + (terms == 1 ? " term" : " terms"),
+            std::max(moved, milliseconds(terms * weights, rate[0])), "the copy or the samples",
+            [&] {
+              backend->apply(gaussian, update, never);
+              weights_of(*backend, model.spec.roles.embedding_norm.bias);  // waits
+            });
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace zest::test

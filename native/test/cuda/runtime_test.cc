@@ -1,0 +1,150 @@
+// What the backend does when the device has no memory, fails, or is not there; and that its steps
+// neither allocate nor wait more often than they say.
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "core/digest.h"
+#include "core/step.h"
+#include "cuda/cublaslt.h"
+#include "cuda/cuda_backend.h"
+#include "cuda/device.h"
+#include "shim.h"
+#include "test/check.h"
+#include "test/parameter_values.h"
+#include "test/random_encoder.h"
+
+namespace zest::test {
+namespace {
+
+const AbortFlag never{false};
+const Shape small = {16, 2, 2, 24, 40, 40};
+const Directions gaussian = {7, Law::gaussian, 0};
+
+std::unique_ptr<Backend> backend(StorageType storage = StorageType::float32) {
+  const RandomEncoder model = random_encoder(small);
+  auto result = make_cuda_backend(model.spec, storage, 0);
+  result->load(model.sources, {}, never);
+  return result;
+}
+
+StepOptions options(uint64_t first_stream) {
+  StepOptions o;
+  o.directions = 5;
+  o.first_stream = first_stream;
+  o.learning_rate = 1e-3;
+  return o;
+}
+
+std::string message(const char* code, const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    CHECK(std::string(error.code()) == code);
+    return error.what();
+  }
+  CHECK(!"an error");
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Runs first: once the library is open it stays open.
+TEST("cuBLASLt that is not there is an error that names the paths and the fix") {
+  const std::string good = std::getenv("ZEST_CUBLASLT");
+  setenv("ZEST_CUBLASLT", "/nowhere/libcublasLt.so.13", 1);
+  const std::string absent = message("ERR_ZEST_CUBLAS", [] { backend(); });
+  CHECK(contains(absent, "/nowhere/libcublasLt.so.13") && contains(absent, "pip install"));
+  unsetenv("ZEST_CUBLASLT");
+  const std::string usual = message("ERR_ZEST_CUBLAS", [] { backend(); });
+  CHECK(contains(usual, "libcublasLt.so.13: cannot open") &&
+        contains(usual, "/usr/local/cuda/lib64") && contains(usual, "LD_LIBRARY_PATH"));
+  setenv("ZEST_CUBLASLT", "libm.so.6", 1);
+  CHECK(contains(message("ERR_ZEST_CUBLAS", [] { backend(); }), "no function cublasLtCreate"));
+  setenv("ZEST_CUBLASLT", good.c_str(), 1);
+  CHECK(backend() != nullptr);
+}
+
+TEST("no driver, an old driver and no device read differently") {
+  const auto failure = [](int devices, int driver) {
+    shim::set_devices(devices, driver);
+    const std::string text = message("ERR_ZEST_DEVICE", [] { cuda::use_device(0); });
+    CHECK(text == cuda::device_report().failure);
+    return text;
+  };
+  const std::string none = failure(0, 0), old = failure(1, 12040), invisible = failure(0, 13000);
+  CHECK(contains(none, "no NVIDIA driver"));
+  CHECK(contains(old, "too old") && contains(old, "12.4") && contains(old, "13.0"));
+  CHECK(contains(invisible, "no CUDA device is visible"));
+  shim::set_devices(2);
+  CHECK(cuda::device_report().failure.empty());
+  CHECK(cuda::device_report().devices.size() == 2);
+  const std::string absent = message("ERR_ZEST_DEVICE", [] { cuda::use_device(2); });
+  CHECK(contains(absent, "no CUDA device 2") && contains(absent, "0 to 1"));
+  shim::set_devices(1);
+}
+
+TEST("out of memory says what was asked and what is free; the model stays usable") {
+  const auto model = backend();
+  const std::string before = digest(*model);
+  const Batch batch = label_word_batch({5, 9}, small.vocabulary);
+  CHECK(step(*model, gaussian, batch, options(0), never).losses.size() == 10);
+  const std::string after = digest(*model);
+  shim::set_memory_limit(shim::allocated_bytes() + (size_t{2} << 20));
+  const Batch large = label_word_batch(std::vector<int32_t>(120, 30), small.vocabulary);
+  const std::string text =
+      message("ERR_ZEST_MEMORY", [&] { step(*model, gaussian, large, options(5), never); });
+  CHECK(contains(text, "MiB more") && contains(text, "are free"));
+  CHECK(digest(*model) == after);
+  CHECK_THROWS("ERR_ZEST_MEMORY", backend());
+  CHECK(step(*model, gaussian, batch, options(5), never).losses.size() == 10);
+  shim::set_memory_limit(size_t{1} << 36);
+  CHECK(digest(*model) != before);
+}
+
+TEST("a fault of the device ends the model, not the process") {
+  const auto model = backend();
+  const Batch batch = label_word_batch({5, 9}, small.vocabulary);
+  step(*model, gaussian, batch, options(0), never);
+  shim::break_device(cudaErrorIllegalAddress);
+  const std::string text =
+      message("ERR_ZEST_DEVICE_LOST", [&] { step(*model, gaussian, batch, options(5), never); });
+  CHECK(contains(text, "CUDA device 0 failed") && contains(text, "cudaErrorIllegalAddress"));
+  shim::break_device(cudaSuccess);
+  // Its memory may hold anything: the model stays ended.
+  CHECK_THROWS("ERR_ZEST_DEVICE_LOST", step(*model, gaussian, batch, options(5), never));
+  CHECK_THROWS("ERR_ZEST_DEVICE_LOST", digest(*model));
+  CHECK_THROWS("ERR_ZEST_DEVICE_LOST", model->apply(gaussian, {0, {{1, 1.0f}}}, never));
+  CHECK(!weights_of(*backend(), 0).empty());
+}
+
+TEST("after the first step of a shape nothing is allocated, and the host waits once") {
+  for (const Law law : {Law::gaussian, Law::sphere, Law::low_rank}) {
+    const Directions directions = {7, law, 2};
+    const auto model = backend();
+    for (uint64_t i = 0; i < 5; ++i) {
+      const int64_t allocations = shim::allocations(), waits = shim::synchronisations();
+      const Batch batch = label_word_batch({5, 9, 3}, small.vocabulary, static_cast<uint32_t>(i));
+      step(*model, directions, batch, options(5 * i), never);
+      if (i == 0) continue;
+      CHECK(shim::allocations() == allocations);
+      // For the losses; and twice, without effect, for the pinned memory of the last step.
+      CHECK(shim::synchronisations() - waits <= 4);
+    }
+  }
+}
+
+TEST("all memory is given back") {
+  const size_t before = shim::allocated_bytes();
+  {
+    const auto model = backend(StorageType::bfloat16);
+    step(*model, gaussian, label_word_batch({3}, small.vocabulary), options(0), never);
+    CHECK(shim::allocated_bytes() > before);
+  }
+  CHECK(shim::allocated_bytes() == before);
+}
+
+}  // namespace
+}  // namespace zest::test

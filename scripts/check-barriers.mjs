@@ -1,0 +1,38 @@
+// node scripts/check-barriers.mjs BUILD: takes the barriers of the CUDA kernels, and the events that one stream waits
+// for, away one by one and fails if the tests on the host (BUILD is a CMake build with them) do not notice.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+const [, , build] = process.argv;
+const KERNEL_TESTS = ['cuda_forward_kernels_test', 'cuda_noise_kernels_test'];
+const BARRIER = /__sync(?:threads|warp)\([^)]*\);|check\(cudaStreamWaitEvent\([^;]*;/g;
+
+const run = (command, args) => spawnSync(command, args, { encoding: 'utf8' });
+const passes = (tests) => {
+  const made = run('cmake', ['--build', build, '--parallel', '2', '--target', ...tests]);
+  if (made.status !== 0) throw new Error(`the tests do not compile:\n${made.stdout}${made.stderr}`);
+  return run('ctest', ['--test-dir', build, '-R', `^(${tests.join('|')})$`]).status === 0;
+};
+
+let missed = 0;
+let removed = 0;
+if (!passes([...KERNEL_TESTS, 'cuda_backend_test'])) throw new Error('the tests fail as it is');
+for (const name of readdirSync('native/cuda').filter((file) => /\.(cu|cc|h)$/.test(file))) {
+  const path = `native/cuda/${name}`;
+  const source = readFileSync(path, 'utf8');
+  const tests = name.endsWith('.cc') ? ['cuda_backend_test'] : KERNEL_TESTS;
+  for (const { 0: barrier, index } of source.matchAll(BARRIER)) {
+    const line = source.slice(0, index).split('\n').length;
+    try {
+      writeFileSync(path, `${source.slice(0, index)}{}${source.slice(index + barrier.length)}`);
+      const noticed = !passes(tests);
+      console.log(`${path}:${line}: ${barrier} ${noticed ? 'noticed' : 'NOT NOTICED'}`);
+      removed += 1;
+      if (!noticed) missed += 1;
+    } finally {
+      writeFileSync(path, source);
+    }
+  }
+}
+console.log(`${removed} barriers, ${missed} not noticed`);
+if (removed === 0 || missed > 0) process.exitCode = 1;

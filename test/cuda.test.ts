@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Model } from '../lib/index.ts';
+import { candidates, native, nativeCuda } from '../lib/native.ts';
+import { zest } from './cli/zest.ts';
+
+const folder = 'models/film-roberta-mini';
+const built = candidates('zest_cuda').some((path) => existsSync(path));
+const device = (() => {
+  try {
+    return nativeCuda().cuda.devices[0];
+  } catch {
+    return undefined;
+  }
+})();
+
+it('an addon for the CPU has no CUDA backend, and says so', () => {
+  expect(native().cuda()).toBeNull();
+});
+
+it('auto is the CPU', async () => {
+  const model = await Model.load(folder, { device: 'auto' });
+  expect(model.device).toBe('cpu');
+  model.dispose();
+});
+
+it('zest build refuses what it does not know', async () => {
+  expect(await zest(['build', '--opencl'])).toMatchObject({ status: 2, stdout: '' });
+});
+
+// What can be said depends on the machine: .ci/run builds zest_cuda.node where there is a CUDA compiler.
+const refusal = (name: string) =>
+  expect(Model.load(folder, { device: name as 'cuda' })).rejects.toMatchObject({
+    code: 'ERR_ZEST_DEVICE',
+    message: expect.stringMatching(new RegExp(`^device is '${name}', but `)),
+  });
+
+if (!built) {
+  it('without zest_cuda.node, cuda names the paths and the fix', async () => {
+    await refusal('cuda');
+    await expect(Model.load(folder, { device: 'cuda' })).rejects.toThrow(/zest_cuda\.node: no such file/);
+    await expect(Model.load(folder, { device: 'cuda' })).rejects.toThrow(/zest build --cuda/);
+  });
+} else {
+  describe('zest_cuda.node', () => {
+    it('loads on any machine and tells what it finds, or why nothing', () => {
+      if (device !== undefined) return expect(device).toMatch(/compute capability/);
+      return expect(() => nativeCuda()).toThrow(/driver|visible/);
+    });
+
+    it('an explicit cuda never falls back', async () => {
+      for (const name of device === undefined ? ['cuda', 'cuda:0', 'cuda:7'] : ['cuda:1000']) await refusal(name);
+    });
+  });
+}
+
+it('doctor says that the CUDA backend is unverified, and why it cannot be used', async () => {
+  const { stdout } = await zest(['doctor', '--json']);
+  const [, cuda] = JSON.parse(stdout).backends;
+  expect(cuda).toMatchObject({ name: 'cuda', built, usable: device !== undefined, verified: false });
+  if (device === undefined) expect(cuda.reason).toMatch(built ? /driver|visible/ : /zest build --cuda/);
+  expect((await zest(['doctor'])).stderr).toMatch(/cuda .*, unverified/);
+});
