@@ -1,13 +1,15 @@
-// node scripts/check-barriers.mjs BUILD: takes the barriers of the CUDA kernels, and the events that one stream waits
+// node scripts/check-barriers.mjs BUILD [--kernels]: takes the barriers of the CUDA kernels, and the events that one stream waits
 // for, away one by one and fails if the tests on the host (BUILD is a CMake build with them) do not notice.
+// --kernels: the barriers alone, in seconds.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-const [, , build] = process.argv;
+const [, , build, only] = process.argv;
 const KERNEL_TESTS = ['cuda_forward_kernels_test', 'cuda_noise_kernels_test'];
 const BARRIER = /__sync(?:threads|warp)\([^)]*\);|check\(cudaStreamWaitEvent\([^;]*;/g;
 
 const run = (command, args) => spawnSync(command, args, { encoding: 'utf8' });
+const tested = (file) => (only === '--kernels' ? /\.(cu|h)$/ : /\.(cu|cc|h)$/).test(file);
 const passes = (tests) => {
   const made = run('cmake', ['--build', build, '--parallel', '2', '--target', ...tests]);
   if (made.status !== 0) throw new Error(`the tests do not compile:\n${made.stdout}${made.stderr}`);
@@ -16,8 +18,8 @@ const passes = (tests) => {
 
 let missed = 0;
 let removed = 0;
-if (!passes([...KERNEL_TESTS, 'cuda_backend_test'])) throw new Error('the tests fail as it is');
-for (const name of readdirSync('native/cuda').filter((file) => /\.(cu|cc|h)$/.test(file))) {
+if (!passes(only ? KERNEL_TESTS : [...KERNEL_TESTS, 'cuda_backend_test'])) throw new Error('the tests fail as it is');
+for (const name of readdirSync('native/cuda').filter(tested)) {
   const path = `native/cuda/${name}`;
   const source = readFileSync(path, 'utf8');
   const tests = name.endsWith('.cc') ? ['cuda_backend_test'] : KERNEL_TESTS;
