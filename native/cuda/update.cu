@@ -18,7 +18,7 @@ __device__ __forceinline__ bfloat16 round_stochastically(float x, uint32_t rando
 }
 
 template <Law law, class Stored>
-__global__ void __launch_bounds__(update_threads)
+__global__ void __launch_bounds__(update_threads, 1)
     update_kernel(Plan plan, const Parameter* parameters, const BlockShare* shares, float decay,
                   uint64_t rounding_stream) {
   using A = noise::ScalarArithmetic;
