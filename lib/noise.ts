@@ -23,7 +23,7 @@ const LAWS = { gaussian: 0, rademacher: 2 };
 
 /**
  * Values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream: N(0, 1), or ±1.
- * Throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM, ERR_ZEST_ARGUMENT (offset, length).
+ * Throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM, ERR_ZEST_ARGUMENT (offset, length, into).
  */
 export const noise = (options: NoiseOptions): Float32Array => {
   const { seed, stream, offset, into, length = into?.length as number, law = 'gaussian' } = options ?? {};
