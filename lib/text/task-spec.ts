@@ -1,4 +1,5 @@
 import { rangeError, typeError } from '../errors.ts';
+import { BUILT_IN_TASKS } from './built-in-tasks.ts';
 
 /** What every classification task says of its labels. */
 interface Labels {
@@ -11,7 +12,7 @@ interface Labels {
 /** Classification by a masked language model: the label word whose logit at `{mask}` is largest. */
 export interface LabelWordSpec extends Labels {
   kind?: 'labelWords';
-  /** For instance `"{sentence} It was {mask} ."`; see `parseTemplate`. */
+  /** For instance `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`; docs/tasks.md has the rules. */
   template: string;
   /** One word a label, index = label, each one token of the model. */
   labelWords: readonly string[];
@@ -28,21 +29,6 @@ export interface ClassSpec extends Labels {
 
 /** A text classification task. */
 export type TaskSpec = LabelWordSpec | ClassSpec;
-
-const sentiment = (): LabelWordSpec => ({
-  template: '{sentence} It was {mask} .',
-  labelWords: ['terrible', 'great'],
-  labels: ['negative', 'positive'],
-});
-
-/**
- * Tasks with a name. Their prompt and label words are those of LM-BFF (Gao et al. 2021) and MeZO (Malladi et al. 2023),
- * with a space before the full stop, as there is one in the tasks' texts.
- */
-export const BUILT_IN_TASKS: ReadonlyMap<string, TaskSpec> = new Map([
-  ['mr', sentiment()],
-  ['sst2', sentiment()],
-]);
 
 /** Far above any task, far below what fills the memory. */
 const MOST_CLASSES = 65_536;

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
 import type { Row } from '../../lib/text/data.ts';
 import { Example, loadTask, type Scorer, type Task } from '../../lib/text/task.ts';
-import { BUILT_IN_TASKS, type TaskSpec } from '../../lib/text/task-spec.ts';
+import type { TaskSpec } from '../../lib/text/task-spec.ts';
 import { Tokenizer } from '../../lib/text/tokenizer.ts';
 import { FILM, folderOf } from './folders.ts';
 
@@ -45,17 +45,14 @@ class CountingModel implements Scorer {
 
 describe('loadTask', () => {
   it('knows the built-in tasks', async () => {
-    for (const name of BUILT_IN_TASKS.keys()) {
-      const task = await loadTask(name, tokenizer);
-      expect(task).toMatchObject({
-        fields: ['sentence'],
-        names: ['negative', 'positive'],
-        labelField: 'label',
-        maxLength: 256,
-      });
-    }
+    expect(await loadTask('sst2', tokenizer)).toMatchObject({
+      fields: ['sentence'],
+      names: ['negative', 'positive'],
+      labelField: 'label',
+      maxLength: 256,
+    });
     expect(await fault('ERR_ZEST_OPTION', () => loadTask('sst3', tokenizer))).toMatch(
-      /"sst3" is not built in.*mr, sst2/,
+      /"sst3" is not built in.*sst2, .*mr,/,
     );
   });
 
