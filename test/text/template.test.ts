@@ -129,12 +129,15 @@ describe.each([
             : { ids: whole, segments: whole.map(() => 0) },
         );
         expect(ids[position]).toBe(tokenizer.maskId);
-        const least = fillTemplate(parseTemplate(text), { a: '', b: '' }, tokenizer).ids.length;
-        const cut = fillTemplate(parseTemplate(text), { a, b }, tokenizer, Math.max(least, ids.length - 5));
-        expect(cut.ids).toHaveLength(Math.max(least, ids.length - 5));
-        expect(cut.ids[cut.position]).toBe(tokenizer.maskId);
       }),
     );
+    const template = parseTemplate('{a} ? {mask} , {segment}{b}');
+    const [a, b] = ['a good film '.repeat(9), 'is watched . '.repeat(9)];
+    const { ids } = fillTemplate(template, { a, b }, tokenizer);
+    const cut = fillTemplate(template, { a, b }, tokenizer, ids.length - 30);
+    expect(cut.ids).toHaveLength(ids.length - 30);
+    expect(cut.ids[cut.position]).toBe(tokenizer.maskId);
+    expect(new Set(cut.segments).size).toBe(tokenizer.segmentsPairs ? 2 : 1);
   });
 
   here('leaves special tokens in a field plain text', () => {
