@@ -2,7 +2,7 @@ import type { StepEvent, Summary, TrainEvent } from '../training/events.ts';
 import { train } from '../training/train.ts';
 import { EXIT_USAGE } from './failure.ts';
 import { stopSignal } from './interrupt.ts';
-import { count, duration, percent, printJson, printLine } from './output.ts';
+import { count, duration, metricsText, printJson, printLine } from './output.ts';
 import { type ProgressDisplay, progressDisplay } from './progress.ts';
 
 export interface TrainCommandOptions {
@@ -22,8 +22,8 @@ const summaryLines = (
   output: string,
   { steps, forwards, seconds, kept, before, validation, test }: Summary,
 ): string => {
-  const change = before && validation && `validation ${percent(before.accuracy)} → ${percent(validation.accuracy)}`;
-  const tested = test && `test ${percent(test.accuracy)} of ${count(test.count)}`;
+  const change = before && validation && `validation ${metricsText(validation, before)}`;
+  const tested = test && `test ${metricsText(test)} of ${count(test.count)}`;
   return [
     [change, tested].filter(Boolean).join(', '),
     `${count(steps)} steps, ${count(forwards)} forwards, ${duration(seconds)}; weights of step ${kept.step} in ${output}/checkpoints/${kept.name}`,
@@ -52,9 +52,7 @@ const showEvent = (event: TrainEvent, steps: number, progress: ProgressDisplay):
       );
       break;
     case 'evaluation':
-      printLine(
-        `step ${event.step}: ${event.split} accuracy ${percent(event.accuracy)}, loss ${event.loss.toFixed(4)}`,
-      );
+      printLine(`step ${event.step}: ${event.split} ${metricsText(event)}, loss ${event.loss.toFixed(4)}`);
       break;
     case 'done':
       printLine(summaryLines(event.output, event.summary));

@@ -40,7 +40,7 @@ export interface Summary {
   forwards: number;
   /** `loss`: mean loss of the last step's evaluations; null before the first step. */
   final: { loss: number | null };
-  /** The checkpoint that `validation` and `test` are of: the best in validation accuracy where training.keepBest says so. */
+  /** The checkpoint that `validation` and `test` are of: the best in validation, by the task's first metric, where training.keepBest says so. */
   kept: { name: 'best' | 'last'; step: number };
   /** Score of the weights kept; absent without data.validation, and if a run was interrupted before they were scored. */
   validation?: Score;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { mezo } from '../optimizers/mezo.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { zest } from '../optimizers/zest.ts';
+import type { Metric } from '../text/metrics.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example, Score } from '../text/task.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
@@ -44,8 +45,11 @@ export const saveCheckpoint = async (
   return { kind: 'checkpoint', step, name, folder };
 };
 
-const isBetter = (a: Score, b: Score | undefined): boolean =>
-  b === undefined || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
+/** Whether a score is better by a metric, or by the loss if that is equal. */
+const isBetter = (a: Score, b: Score | undefined, metric: Metric): boolean => {
+  const gain = (a[metric] ?? 0) - (b?.[metric] ?? 0);
+  return b === undefined || gain > 0 || (gain === 0 && a.loss < b.loss);
+};
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
@@ -64,7 +68,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     yield event;
     state.last = { step: state.steps, score };
     state.before ??= score;
-    if (isBetter(score, state.best?.score)) {
+    if (isBetter(score, state.best?.score, task.metrics[0] ?? 'accuracy')) {
       state.best = state.last;
       evaluationsSinceBest = 0;
       if (keepBest) yield await saveCheckpoint(context, state.steps, 'best');
