@@ -42,7 +42,9 @@ export { type Encoding, Tokenizer } from './text/tokenizer.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
+  Environment,
   EvaluationEvent,
+  FailureEvent,
   Progress,
   StepEvent,
   Summary,

@@ -38,7 +38,8 @@ export async function* finishRun(
   if (experiment.test.length && !options.signal?.aborted) {
     try {
       test = await testKept(context, kept);
-      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, ...test };
+      const forwards = bestKept ? best.forwards : state.forwards;
+      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test };
       await appendMetrics(run, event);
       yield event;
     } catch (error) {

@@ -21,8 +21,8 @@ export interface RunState {
   /** Validation score of the model as it came. */
   before?: Score;
   /** The latest and the best validation score, and the steps that those weights had seen. */
-  last?: { step: number; score: Score };
-  best?: { step: number; score: Score };
+  last?: { step: number; forwards: number; score: Score };
+  best?: { step: number; forwards: number; score: Score };
   stoppedEarly: boolean;
 }
 
@@ -44,6 +44,12 @@ export const saveCheckpoint = async (
   return { kind: 'checkpoint', step, name, folder };
 };
 
+/** Of the population. */
+const standardDeviation = (values: Float64Array): number => {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+};
+
 const isBetter = (a: Score, b: Score | undefined): boolean =>
   b === undefined || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
 
@@ -59,10 +65,11 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
 
   const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
     const score = await scoreSplit(experiment, model, 'validation', options);
-    const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', step: state.steps, ...score };
+    const seen = { step: state.steps, forwards: state.forwards };
+    const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
     await appendMetrics(run, event);
     yield event;
-    state.last = { step: state.steps, score };
+    state.last = { ...seen, score };
     state.before ??= score;
     if (isBetter(score, state.best?.score)) {
       state.best = state.last;
@@ -95,6 +102,8 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       tau: result.tau,
       effectiveSampleSize: result.effectiveSampleSize,
       gradientNorm: result.gradientNorm,
+      coefficientSpread: standardDeviation(result.coefficients),
+      forwards: state.forwards,
       seconds: (performance.now() - began) / 1000,
     };
     await appendMetrics(run, event);
