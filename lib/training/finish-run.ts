@@ -4,7 +4,7 @@ import { version } from '../version.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from './events.ts';
 import { loadModel } from './experiment.ts';
 import { writeAtomic } from './files.ts';
-import { appendMetrics } from './run-folder.ts';
+import { record } from './record.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint } from './training-loop.ts';
@@ -40,7 +40,7 @@ export async function* finishRun(
       test = await testKept(context, kept);
       const forwards = bestKept ? best.forwards : state.forwards;
       const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test };
-      await appendMetrics(run, event);
+      await record(context, event);
       yield event;
     } catch (error) {
       if (!options.signal?.aborted) throw error;

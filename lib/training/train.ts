@@ -37,7 +37,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
   const { readConfig, resolveConfig } = await import('./config.ts');
   const resolved = typeof config === 'string' ? await readConfig(config) : resolveConfig(config);
   const context = await startRun(resolved, options);
-  const { run, experiment, examples, model, log } = context;
+  const { run, experiment, examples, model, log, events } = context;
   const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
   try {
     const start: TrainEvent = {
@@ -67,6 +67,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
     throw error;
   } finally {
     await log.close();
+    await events?.close();
     model.dispose();
   }
 }

@@ -5,7 +5,7 @@ import { zest } from '../optimizers/zest.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example, Score } from '../text/task.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
-import { appendMetrics } from './run-folder.ts';
+import { record } from './record.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
@@ -55,7 +55,7 @@ const isBetter = (a: Score, b: Score | undefined): boolean =>
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
-  const { config, run, experiment, examples, model, log, options } = context;
+  const { config, experiment, examples, model, log, options } = context;
   const { steps, batchSize, evaluateEvery, checkpointEvery, keepBest, patience, seed } = config.training;
   const { task, validation } = experiment;
   const { signal } = options;
@@ -67,7 +67,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     const score = await scoreSplit(experiment, model, 'validation', options);
     const seen = { step: state.steps, forwards: state.forwards };
     const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
-    await appendMetrics(run, event);
+    await record(context, event);
     yield event;
     state.last = { ...seen, score };
     state.before ??= score;
@@ -106,7 +106,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       forwards: state.forwards,
       seconds: (performance.now() - began) / 1000,
     };
-    await appendMetrics(run, event);
+    await record(context, event);
     yield event;
     const last = state.steps === steps;
     if (validation.length && (last || state.steps % evaluateEvery === 0)) {
