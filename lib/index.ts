@@ -28,6 +28,23 @@ export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/op
 export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
 export {
+  hessianTrace,
+  type QuadraticFormOptions,
+  quadraticForm,
+  type Trace,
+  type TraceOptions,
+} from './sharpness/curvature.ts';
+export { type EigenvalueOptions, type Eigenvalues, topEigenvalues } from './sharpness/eigenvalues.ts';
+export type { MeasureOptions } from './sharpness/losses.ts';
+export {
+  type LossesAtRadius,
+  type Neighbourhood,
+  type NeighbourhoodOptions,
+  neighbourhood,
+} from './sharpness/neighbourhood.ts';
+export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
+export type { Estimate } from './sharpness/statistics.ts';
+export {
   type Classification,
   type Example,
   type ExampleFields,
