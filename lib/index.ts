@@ -30,6 +30,23 @@ export { type ZestOptions, zest } from './optimizers/zest.ts';
 export { type Report, type RunOverview, report } from './report/report.ts';
 export type { Measures, Metric } from './text/metrics.ts';
 export {
+  hessianTrace,
+  type QuadraticFormOptions,
+  quadraticForm,
+  type Trace,
+  type TraceOptions,
+} from './sharpness/curvature.ts';
+export { type EigenvalueOptions, type Eigenvalues, topEigenvalues } from './sharpness/eigenvalues.ts';
+export type { MeasureOptions } from './sharpness/losses.ts';
+export {
+  type LossesAtRadius,
+  type Neighbourhood,
+  type NeighbourhoodOptions,
+  neighbourhood,
+} from './sharpness/neighbourhood.ts';
+export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
+export type { Estimate } from './sharpness/statistics.ts';
+export {
   type Classification,
   type Example,
   type ExampleFields,

@@ -49,6 +49,8 @@ export class Model implements Objective<Batch> {
   readonly family: string;
   /** Trainable parameters, d. */
   readonly dimension: number;
+  /** Names of the trainable parameters, in canonical order. */
+  readonly trainableNames: readonly string[];
   /** All parameters of the checkpoint, of a new head and of adapters, aliases counted once. */
   readonly parameterCount: number;
   /** Where the weights are: `cpu` or `cuda:N`. */
@@ -77,7 +79,9 @@ export class Model implements Objective<Batch> {
     const count = (parameters: typeof spec.parameters) =>
       parameters.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
     this.family = config.modelType;
-    this.dimension = count(spec.parameters.filter(({ trainable }) => trainable));
+    const trained = spec.parameters.filter(({ trainable }) => trainable);
+    this.dimension = count(trained);
+    this.trainableNames = trained.map(({ name }) => name);
     this.parameterCount = count(spec.parameters);
     this.device = device.name;
     this.dtype = dtype;
