@@ -97,7 +97,9 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
     for (int c = 0; c < width; ++c) {
       const float k = keys[c * key_stride + lane];
 #pragma unroll
-      for (int q = 0; q < queries_a_warp; ++q) scores[q] += own_queries[q * width + c] * k;
+      for (int q = 0; q < queries_a_warp; ++q) {
+        scores[q] = fmaf(own_queries[q * width + c], k, scores[q]);
+      }
     }
     const bool valid = first + lane < key_count;
 #pragma unroll
@@ -121,7 +123,7 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
         const float v = values[j * width + c];
 #pragma unroll
         for (int q = 0; q < queries_a_warp; ++q) {
-          sums[q][i] += weights[q * keys_at_once + j] * v;
+          sums[q][i] = fmaf(weights[q * keys_at_once + j], v, sums[q][i]);
         }
       }
     }
@@ -137,7 +139,7 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
 #pragma unroll
     for (int i = 0; i < most_columns_a_lane; ++i) {
       const int c = lane + i * warp_lanes;
-      if (c < width) out[c] = from_float<T>(sums[q][i] / total[q]);
+      if (c < width) out[c] = from_float<T>(total[q] == 0.0f ? 0.0f : sums[q][i] / total[q]);
     }
   }
 }

@@ -9,7 +9,8 @@
 
 namespace zest::cuda {
 
-// Some queries of one sequence and the keys of that sequence. A tile without queries is left out.
+// Some queries of one sequence and the keys of that sequence. A tile without queries is left out;
+// queries without keys get zeros.
 struct AttentionTile {
   int32_t first_query, queries;
   int32_t first_key, keys;

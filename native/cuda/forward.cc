@@ -287,7 +287,7 @@ void Forward::layer(const LayerRoles& roles, bool last) {
   a.heads = spec_.heads, a.width = spec_.hidden / spec_.heads;
   a.scale = 1.0f / std::sqrt(static_cast<float>(a.width));
   a.tiles = tiles_at(last ? batch_->at.row_tiles : batch_->at.tiles);
-  a.tile_count = last ? shape.row_tiles : shape.tiles;
+  a.tile_count = most_tiles(rows, shape.sequences);
   a.out = operand(context_, hidden);
   attend(a, main_);
 
@@ -320,8 +320,8 @@ void Forward::layer(const LayerRoles& roles, bool last) {
   add_and_norm(roles.output, roles.output_norm, normed_, hidden_);
 }
 
-ScoredLogits Forward::scored_logits() const {
-  const BatchShape& shape = batch_->shape;
+ScoredLogits Forward::scored_logits(const PackedBatch& batch) const {
+  const BatchShape& shape = batch.shape;
   const LinearRoles& output = spec_.roles.head_output;
   ScoredLogits l;
   l.product = logits_.data();
@@ -329,11 +329,11 @@ ScoredLogits Forward::scored_logits() const {
   l.rows = shape.rows;
   l.bias = vector(output.bias);
   l.vector_stride = weights_.vector_floats();
-  l.outputs = shape.outputs ? in_block(batch_->at.outputs) : nullptr;
+  l.outputs = shape.outputs ? in_block(batch.at.outputs) : nullptr;
   l.points = passes_, l.scored = shape.scored;
-  l.row = in_block(batch_->at.row), l.label = in_block(batch_->at.label);
-  l.first = in_block(batch_->at.first), l.count = in_block(batch_->at.count);
-  l.columns = in_block(batch_->at.columns);
+  l.row = in_block(batch.at.row), l.label = in_block(batch.at.label);
+  l.first = in_block(batch.at.first), l.count = in_block(batch.at.count);
+  l.columns = in_block(batch.at.columns);
   return l;
 }
 
@@ -365,13 +365,12 @@ void Forward::head(const Rows& from) {
   const Outputs outputs{shape.outputs ? in_block(batch_->at.outputs) : nullptr,
                         shape.outputs ? shape.outputs : spec_.outputs};
   multiply(roles.head_output, outputs, operand(normed_, hidden), rows, logits_);
-  cross_entropy(scored_logits(), losses_.data(), main_);
+  cross_entropy(scored_logits(*batch_), losses_.data(), main_);
   sequence_means(losses_.data(), passes_, shape.scored, in_block(batch_->at.sequence_starts),
                  shape.sequences, means_.data(), main_);
 }
 
-void Forward::run(const PackedBatch& batch, const PointSet& points,
-                  const std::function<void()>& poll) {
+void Forward::run(const PackedBatch& batch, const PointSet& points) {
   batch_ = &batch;
   points_ = &points;
   passes_ = points.points();
@@ -381,17 +380,13 @@ void Forward::run(const PackedBatch& batch, const PointSet& points,
                   weights_.vector_floats(), main_);
   embed();
   const std::vector<LayerRoles>& layers = spec_.roles.layers;
-  for (size_t i = 0; i < layers.size(); ++i) {
-    poll();
-    layer(layers[i], i + 1 == layers.size());
-  }
+  for (size_t i = 0; i < layers.size(); ++i) layer(layers[i], i + 1 == layers.size());
   if (layers.empty()) gather_scored();
-  poll();
   head(layers.empty() ? gathered_ : hidden_);
 }
 
 void Forward::copy_logits(const PackedBatch& batch, float* out) const {
-  cuda::copy_logits(scored_logits(), in_block(batch.at.logit_starts), out, main_);
+  cuda::copy_logits(scored_logits(batch), in_block(batch.at.logit_starts), out, main_);
 }
 
 }  // namespace zest::cuda

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "core/backend.h"
@@ -25,8 +24,8 @@ class Forward {
   // The block of a batch, on the device; reserves all that `run` needs, so that run allocates
   // nothing.
   void upload(const PackedBatch& batch, const PointSet& points);
-  // Enqueues the pass; `poll` is called between layers and may throw.
-  void run(const PackedBatch& batch, const PointSet& points, const std::function<void()>& poll);
+  // Enqueues the pass.
+  void run(const PackedBatch& batch, const PointSet& points);
 
   // After run: float64 losses of the sequences, point p's from p * shape.sequences.
   const double* means() const { return means_.data(); }
@@ -70,7 +69,7 @@ class Forward {
   void product(int parameter, Outputs outputs, const Operand& x, int64_t rows, float* y,
                int64_t y_stride, float scale, bool add);
   void chunk(int parameter, RowChoice rows, bool extended, int64_t stride);
-  ScoredLogits scored_logits() const;
+  ScoredLogits scored_logits(const PackedBatch& batch) const;
 
   const Weights& weights_;
   const ModelSpec& spec_;
@@ -78,7 +77,7 @@ class Forward {
   cudaStream_t main_, noise_;
   int64_t moves_ = 0;
 
-  // Of the pass that runs.
+  // Of the pass that is enqueued.
   const PackedBatch* batch_ = nullptr;
   const PointSet* points_ = nullptr;
   int64_t passes_ = 0, chunks_ = 0;

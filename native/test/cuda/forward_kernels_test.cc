@@ -205,6 +205,10 @@ void check_attention(const std::vector<int32_t>& lengths, Heads h, int64_t prefi
     tokens += length;
   }
   tiles.push_back({0, 0, 0, 0});
+  if (prefixes == 0) {  // what fills a bucket attends to nothing: zeros
+    tiles.push_back({tokens, 3, 0, 0});
+    tokens += 3;
+  }
   const int64_t all = points * tokens * stride, vectors = 3 * stride + 2 * prefixes * stride;
   std::vector<float> rows[3];
   for (uint32_t i = 0; i < 3; ++i) rows[i] = random_values(size(all), 20 + i, size_of_values);

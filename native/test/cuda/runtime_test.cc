@@ -136,6 +136,18 @@ TEST("after the first step of a shape nothing is allocated, and the host waits o
   }
 }
 
+TEST("batches of a task share a graph, whatever their words and lengths") {
+  const auto model = backend();
+  int64_t captures = 0;
+  for (uint32_t i = 0; i < 8; ++i) {
+    if (i == 2) captures = shim::captures();
+    const std::vector<int32_t> lengths = {5 + static_cast<int32_t>(i) % 3, 9,
+                                          30 - 3 * static_cast<int32_t>(i % 2)};
+    step(*model, gaussian, label_word_batch(lengths, small.vocabulary, i), options(5 * i), never);
+  }
+  CHECK(captures > 0 && shim::captures() == captures);
+}
+
 TEST("all memory is given back") {
   const size_t before = shim::allocated_bytes();
   {

@@ -50,7 +50,7 @@ struct State {
   int driver = 13000;
   size_t limit = size_t{1} << 36;
   size_t used = 0;
-  int64_t allocations = 0, synchronisations = 0, launches = 0;
+  int64_t allocations = 0, captures = 0, synchronisations = 0, launches = 0;
   cudaError_t broken = cudaSuccess;
   cudaError_t last = cudaSuccess;
   std::map<void*, size_t> sizes;
@@ -164,6 +164,7 @@ void set_devices(int count, int driver_version) {
 void set_memory_limit(size_t bytes) { state().limit = bytes; }
 size_t allocated_bytes() { return state().used; }
 int64_t allocations() { return state().allocations; }
+int64_t captures() { return state().captures; }
 int64_t synchronisations() { return state().synchronisations; }
 int64_t launches() { return state().launches; }
 void break_device(cudaError_t error) {
@@ -320,6 +321,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   graph->origin = stream;
   graph->lanes[stream];
   stream->capture = graph;
+  ++state().captures;
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {

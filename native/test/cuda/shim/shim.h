@@ -19,6 +19,8 @@ void set_memory_limit(size_t bytes);
 size_t allocated_bytes();
 // Allocations since the process began.
 int64_t allocations();
+// Captures of graphs.
+int64_t captures();
 // Times that the host waited for a stream or an event.
 int64_t synchronisations();
 // Every later call fails with the error, as after a kernel's fault; cudaSuccess mends it.
