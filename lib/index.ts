@@ -28,7 +28,10 @@ export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/op
 export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
 export { type Report, type RunOverview, report } from './report/report.ts';
+export { type Row, readRows } from './text/data.ts';
 export type { Measures, Metric } from './text/metrics.ts';
+export type { RowFormat, RowInput } from './text/row-stream.ts';
+export { type ShuffledBatches, shuffledBatches } from './text/sampling.ts';
 export {
   hessianTrace,
   type QuadraticFormOptions,
@@ -70,6 +73,8 @@ export type {
   TrainEvent,
   TrainOptions,
 } from './training/events.ts';
+export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
+export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
 export { readTrajectory, type Trajectory, type TrajectoryHeader } from './training/trajectory.ts';

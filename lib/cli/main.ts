@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import { ROW_FORMATS } from '../text/row-stream.ts';
 import { version } from '../version.ts';
 import { EXIT_USAGE, exitStatus, reportError } from './failure.ts';
 import { outliveReaders } from './interrupt.ts';
@@ -31,6 +32,17 @@ withSet(program.command('evaluate'))
   .description('score the model of a configuration as it came, or the weights that a run kept')
   .argument('<config|run>', 'YAML or JSON file, or the folder of a run')
   .action(async (path, options) => (await import('./evaluate.ts')).evaluateCommand(path, options));
+
+withSet(program.command('predict'))
+  .description('label the rows of a file, one JSON object a line on stdout')
+  .argument('<run|config>', 'the folder of a run, or a YAML or JSON file: the model as it came')
+  .requiredOption(
+    '--input <file>',
+    '.jsonl, .csv, .tsv, or .txt with a text a line; - is stdin, JSON lines or plain text',
+  )
+  .option('--output <file>', 'write the answers there')
+  .addOption(new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS))
+  .action(async (path, options) => (await import('./predict.ts')).predictCommand(path, options));
 
 program
   .command('report')

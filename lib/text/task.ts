@@ -141,11 +141,14 @@ export class Task {
         `the task reads the field ${JSON.stringify(field)}, which ${row.file} does not have: ${Object.keys(row.fields).join(', ')}`,
       );
     }
-    return rows.map((row) => {
-      const place = `${row.file}:${row.line}`;
-      const texts = this.#texts(row.fields, place);
-      return new Example(texts, options.unlabelled ? 0 : this.label(row.fields, place), place);
-    });
+    return rows.map((row) => this.example(row, options));
+  }
+
+  /** As {@link examples}, for one row; any field that is missing is ERR_ZEST_DATA. */
+  example(row: Row, options: { unlabelled?: boolean } = {}): Example {
+    const place = `${row.file}:${row.line}`;
+    const texts = this.#texts(row.fields, place);
+    return new Example(texts, options.unlabelled ? 0 : this.label(row.fields, place), place);
   }
 
   /**

@@ -144,13 +144,13 @@ const withoutSegment = (stretches: readonly Stretch[]): readonly Stretch[] => {
 const MASK_PLACE = -1;
 
 const withoutEnds = (ids: readonly number[], spans: readonly Span[], kept: readonly number[]): number[] => {
-  const result: number[] = [];
+  const pieces: (readonly number[])[] = [];
   let from = 0;
   for (const [i, { start, end }] of spans.entries()) {
-    result.push(...ids.slice(from, start + kept[i]!));
+    pieces.push(ids.slice(from, start + kept[i]!));
     from = end;
   }
-  return result.concat(ids.slice(from));
+  return [...pieces, ids.slice(from)].flat();
 };
 
 /**
@@ -183,13 +183,14 @@ export const fillTemplate = (
     mark: end,
   }));
   const framed = (ids: readonly (readonly number[])[]): FilledTemplate => {
-    const texts: number[][] = [[]];
+    const texts = [[]] as (readonly number[])[][];
     for (const [i, { mark }] of pieces.entries()) {
-      texts.at(-1)!.push(...ids[i]!);
-      if (mark === 'mask') texts.at(-1)!.push(MASK_PLACE);
+      texts.at(-1)!.push(ids[i]!);
+      if (mark === 'mask') texts.at(-1)!.push([MASK_PLACE]);
       if (mark === 'segment') texts.push([]);
     }
-    const encoding = tokenizer.frame(texts[0]!, texts[1]);
+    const [first, second] = texts.map((text) => text.flat());
+    const encoding = tokenizer.frame(first!, second);
     const position = encoding.ids.indexOf(MASK_PLACE);
     return { ...encoding, ids: encoding.ids.with(position, maskId), position };
   };
