@@ -103,7 +103,7 @@ for (const chart of charts) {
       title,
       ...near.map(({ i, at }) => {
         const { name, y, low, high, trend } = series[i];
-        const range = low && low[at] !== high[at] ? ` (${number(low[at], format)} to ${number(high[at], format)})` : '';
+        const range = low && low[at] !== high[at] ? ` (${number(low[at], format)}–${number(high[at], format)})` : '';
         const smooth = trend ? `, smoothed ${number(trend[at], format)}` : '';
         return row(groups[i], `${name}: ${number(y[at], format)}${range}${smooth}`);
       }),
@@ -116,7 +116,7 @@ for (const chart of charts) {
     const right = svg.clientWidth - box.offsetWidth;
     box.style.left = `${Math.max(0, Math.min(shownAt * scale + 12, right))}px`;
     // Below the picture, where the pointer does not cover it.
-    box.style.top = `${svg.getBoundingClientRect().bottom - svg.parentElement.getBoundingClientRect().top}px`;
+    box.style.top = `${svg.parentElement.clientHeight}px`;
   };
   const follow = (event) => {
     const { left } = svg.getBoundingClientRect();

@@ -14,7 +14,7 @@ import {
 export const WIDTH = 440;
 export const HEIGHT = 250;
 /** The part of the picture that the values take. */
-export const PLOT = { left: 52, right: 348, top: 10, bottom: 214 } as const;
+export const PLOT = { left: 52, right: 342, top: 10, bottom: 214 } as const;
 /** Between lines of text. */
 const LINE_HEIGHT = 12;
 /** Characters of a label beside its line. */

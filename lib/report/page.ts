@@ -15,7 +15,7 @@ export const figure = (
 ): string =>
   [
     `<figure><figcaption><h3>${escaped(title)}</h3><p>${escaped(words)}${note && ` ${escaped(note)}`}</p></figcaption>`,
-    svg,
+    `<div class="picture">${svg}</div>`,
     numbers && `<details><summary>Numbers</summary>${numbers}</details>`,
     '</figure>',
   ].join('');

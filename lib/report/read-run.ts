@@ -52,7 +52,7 @@ const readConfig = async (text: string | undefined, notes: string[]): Promise<Ma
   }
   const { parse } = await import('yaml');
   try {
-    const value = parse(text, { logLevel: 'silent' });
+    const value = parse(text, { logLevel: 'error' });
     if (isObject(value)) return new Map(flattened(value));
   } catch {}
   notes.push('Its config.yaml is not readable.');

@@ -22,7 +22,7 @@ export const formatNumber = (value: number, format: Format = 'number'): string =
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   if (format === 'percent') return `${(100 * value).toFixed(1)} %`;
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return value.toLocaleString('en-US').replace('-', '−');
+  if (Number.isInteger(value) && size < 1e9) return (value || 0).toLocaleString('en-US').replace('-', '−');
   const text =
     size >= 1e5 || size < 1e-3
       ? value
