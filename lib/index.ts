@@ -27,6 +27,10 @@ export { type MezoOptions, mezo } from './optimizers/mezo.ts';
 export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/optimizer.ts';
 export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
+export type { SweepEvent, SweepOptions } from './sweep/events.ts';
+export type { Axis, GridRun } from './sweep/grid.ts';
+export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
+export { sweep } from './sweep/sweep.ts';
 export {
   type Classification,
   type Example,
