@@ -28,10 +28,6 @@ export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/op
 export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
 export { type Report, type RunOverview, report } from './report/report.ts';
-export { type Row, readRows } from './text/data.ts';
-export type { Measures, Metric } from './text/metrics.ts';
-export type { RowFormat, RowInput } from './text/row-stream.ts';
-export { type ShuffledBatches, shuffledBatches } from './text/sampling.ts';
 export {
   hessianTrace,
   type QuadraticFormOptions,
@@ -49,6 +45,14 @@ export {
 } from './sharpness/neighbourhood.ts';
 export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
 export type { Estimate } from './sharpness/statistics.ts';
+export type { SweepEvent, SweepOptions } from './sweep/events.ts';
+export type { Axis, GridRun } from './sweep/grid.ts';
+export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
+export { sweep } from './sweep/sweep.ts';
+export { type Row, readRows } from './text/data.ts';
+export type { Measures, Metric } from './text/metrics.ts';
+export type { RowFormat, RowInput } from './text/row-stream.ts';
+export { type ShuffledBatches, shuffledBatches } from './text/sampling.ts';
 export {
   type Classification,
   type Example,

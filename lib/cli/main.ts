@@ -52,6 +52,16 @@ program
   .option('--json', 'print what the page says of each run, one JSON object a line on stdout')
   .action(async (runs, options) => (await import('./report.ts')).reportCommand(runs, options));
 
+withSet(program.command('sweep'))
+  .description('train every combination of some values, and choose the best by validation')
+  .argument('<config>', 'YAML or JSON file')
+  .option('--grid <key=a,b,c>', 'values of a key of the configuration; may be repeated', collect, [])
+  .option('--resume', 'go on with the runs that are not finished')
+  .option('--jobs <n>', 'runs at a time (default: one a thread)')
+  .option('--forwards <n>', 'forward passes of each run; sets training.steps')
+  .option('--output <folder>', 'instead of the output of the configuration')
+  .action(async (config, options) => (await import('./sweep.ts')).sweepCommand(config, options));
+
 program
   .command('demo')
   .description('fine-tune the built-in model on words that people rated, with MeZO and with ZEST')

@@ -1,7 +1,7 @@
 import type { StepEvent, Summary, TrainEvent } from '../training/events.ts';
 import { train } from '../training/train.ts';
 import { EXIT_USAGE } from './failure.ts';
-import { stopSignal } from './interrupt.ts';
+import { endWithParent, stopSignal } from './interrupt.ts';
 import { count, duration, metricsText, printJson, printLine } from './output.ts';
 import { type ProgressDisplay, progressDisplay } from './progress.ts';
 
@@ -72,6 +72,7 @@ export const trainCommand = async (path: string | undefined, options: TrainComma
     process.exitCode = EXIT_USAGE;
     return;
   }
+  endWithParent();
   const { readConfig } = await import('../training/config.ts');
   const config = await readConfig(path, options.set);
   const progress = await progressDisplay();
