@@ -91,11 +91,28 @@ void Forward::upload(const PackedBatch& batch, const PointSet& points) {
   batch_ = &batch;
   points_ = &points;
   passes_ = points.points();
-  const BatchShape& shape = batch.shape;
+  try {
+    reserve_all();
+  } catch (...) {
+    release();  // a smaller call may need other parts of it
+    throw;
+  }
+  if (block_pending_) check(cudaEventSynchronize(block_copied_), "uploading a batch");
+  int32_t* staged = staged_block_.reserve(batch.block.size());
+  std::memcpy(staged, batch.block.data(), batch.block.size() * sizeof(int32_t));
+  check(cudaMemcpyAsync(block_.data(), staged, batch.block.size() * sizeof(int32_t),
+                        cudaMemcpyHostToDevice, main_),
+        "uploading a batch");
+  check(cudaEventRecord(block_copied_, main_), "uploading a batch");
+  block_pending_ = true;
+}
+
+void Forward::reserve_all() {
+  const BatchShape& shape = batch_->shape;
   const int64_t hidden = spec_.hidden, stride = padded8(hidden);
   const int64_t tokens = passes_ * shape.tokens, rows = passes_ * shape.rows;
   const int64_t more = std::max(tokens, rows);
-  reserve(block_, static_cast<int64_t>(batch.block.size()));
+  reserve(block_, static_cast<int64_t>(batch_->block.size()));
   reserve(vectors_, passes_ * weights_.vector_floats());
   for (int t = 0; t < tables; ++t) reserve(tables_[t], passes_ * shape.table_rows[t] * stride);
   for (Rows* r : {&hidden_, &gathered_, &context_, &normed_}) reserve_rows(*r, more, hidden);
@@ -125,15 +142,18 @@ void Forward::upload(const PackedBatch& batch, const PointSet& points) {
   for (DeviceMemory<std::byte>& piece : scratch_) {
     reserve(piece, std::max(scratch_bytes / 2, 8 * longest * passes_ * element));
   }
+}
 
-  if (block_pending_) check(cudaEventSynchronize(block_copied_), "uploading a batch");
-  int32_t* staged = staged_block_.reserve(batch.block.size());
-  std::memcpy(staged, batch.block.data(), batch.block.size() * sizeof(int32_t));
-  check(cudaMemcpyAsync(block_.data(), staged, batch.block.size() * sizeof(int32_t),
-                        cudaMemcpyHostToDevice, main_),
-        "uploading a batch");
-  check(cudaEventRecord(block_copied_, main_), "uploading a batch");
-  block_pending_ = true;
+void Forward::release() {
+  for (Rows* r : {&hidden_, &gathered_, &context_, &normed_, &inner_, &adapter_}) *r = {};
+  for (DeviceMemory<float>* m : {&vectors_, &query_, &key_, &value_, &projected_, &inner_product_,
+                                 &adapter_product_, &logits_, &losses_}) {
+    m->reset();
+  }
+  for (DeviceMemory<float>& table : tables_) table.reset();
+  for (DeviceMemory<std::byte>& piece : scratch_) piece.reset();
+  block_.reset();
+  means_.reset();
 }
 
 // Makes rows of the perturbed (or extended) weight in the next piece, on the second stream.

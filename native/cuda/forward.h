@@ -22,7 +22,7 @@ class Forward {
   Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise);
 
   // The block of a batch, on the device; reserves all that `run` needs, so that run allocates
-  // nothing.
+  // nothing. Without memory for it all is given back but the weights.
   void upload(const PackedBatch& batch, const PointSet& points);
   // Enqueues the pass.
   void run(const PackedBatch& batch, const PointSet& points);
@@ -48,6 +48,8 @@ class Forward {
 
   template <class T>
   T* reserve(DeviceMemory<T>& memory, int64_t count);
+  void reserve_all();
+  void release();
   void reserve_rows(Rows& rows, int64_t count, int64_t columns);
   // As a product reads them, and as kernels write them: without data where that is `values`.
   Operand operand(const Rows& rows, int64_t columns) const;

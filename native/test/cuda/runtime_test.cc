@@ -100,6 +100,23 @@ TEST("out of memory says what was asked and what is free; the model stays usable
   CHECK(digest(*model) == after);
   CHECK_THROWS("ERR_ZEST_MEMORY", backend());
   CHECK(step(*model, gaussian, batch, options(5), never).losses.size() == 10);
+  // Factors of low rank that there is no room for leave those that there were.
+  const Directions low_rank = {7, Law::low_rank, 16};
+  const auto evaluated = [&] {
+    return evaluate(*model, low_rank, batch, std::vector<Point>{{{1, 0.1f}}}, 0, never);
+  };
+  const std::vector<double> losses = evaluated();
+  Update update{0, {}};
+  for (uint64_t t = 0; t < 5000; ++t) update.terms.push_back({t, 0.0f});
+  shim::set_memory_limit(shim::allocated_bytes() + (size_t{2} << 20));
+  CHECK_THROWS("ERR_ZEST_MEMORY", model->apply(low_rank, update, never));
+  CHECK(evaluated() == losses);
+  // What a call without memory had taken is free for one that fits.
+  shim::set_memory_limit(size_t{1} << 36);
+  const auto other = backend();
+  shim::set_memory_limit(shim::allocated_bytes() + (size_t{24} << 20));
+  CHECK_THROWS("ERR_ZEST_MEMORY", step(*other, gaussian, large, options(5), never));
+  CHECK(step(*other, gaussian, batch, options(5), never).losses.size() == 10);
   shim::set_memory_limit(size_t{1} << 36);
   CHECK(digest(*model) != before);
 }
