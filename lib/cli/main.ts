@@ -63,6 +63,18 @@ withSet(program.command('sweep'))
   .action(async (config, options) => (await import('./sweep.ts')).sweepCommand(config, options));
 
 program
+  .command('experiment')
+  .description('compare methods at equal forwards on a data set, as docs/results.md does')
+  .argument('[name]', 'none: list the names')
+  .option('--data <folder>', 'has the folders sst2, mr, sst5 and trec', '../shared/data')
+  .option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again')
+  .option('--forwards <n>', 'forward passes of each run (default: 4000)')
+  .option('--jobs <n>', 'runs at a time (default: the cores)')
+  .option('--methods <a,b,c>', 'only these')
+  .option('--json', 'print one JSON object a line on stdout, instead of the table')
+  .action(async (name, options) => (await import('./experiment.ts')).experimentCommand(name, options));
+
+program
   .command('demo')
   .description('fine-tune the built-in model on words that people rated, with MeZO and with ZEST')
   .option('--json', 'print one JSON object a line on stdout')
