@@ -34,6 +34,8 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   const examples = await loadTrainingExamples(config, experiment.task);
   const model = await loadModel(config, experiment.tokenizer, options);
   try {
+    // A head that does not fit the task is found before anything is written.
+    await experiment.task.classify(model, examples.slice(0, 1), { signal: options.signal });
     await createRun(run, config);
     const log = await TrajectoryWriter.create(run.trajectory, {
       noiseVersion: NOISE_VERSION,

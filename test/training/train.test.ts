@@ -188,6 +188,18 @@ describe('what is wrong is said before anything is written', () => {
       'mask',
     ],
     ['a data file that is not there', { data: { train: '/no/such.jsonl' } }, 'ERR_ZEST_DATA', '/no/such.jsonl'],
+    [
+      'a task of classes for a language model',
+      { task: { kind: 'class' as const, fields: ['sentence'], classes: 2 } },
+      'ERR_ZEST_TARGET',
+      'head: { classes }',
+    ],
+    [
+      'a head of other classes than the task',
+      { head: { classes: 3 }, task: { kind: 'class' as const, fields: ['sentence'], classes: 2 } },
+      'ERR_ZEST_TARGET',
+      '3 scores where the task has 2 labels',
+    ],
     ['a tensor that no glob finds', { trainable: { include: ['none.*'] } }, 'ERR_ZEST_TRAINABLE', 'none.*'],
   ])('%s', async (_, change, code, named) => {
     const config = { ...reviewConfig(folder, 'wrong'), ...change };
