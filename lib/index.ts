@@ -4,6 +4,7 @@ export { type ErrorCode, ZestError } from './errors.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
 export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
+export type { MemoryUse } from './model/memory.ts';
 export { type GenerateOptions, Model } from './model/model.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native.ts';
@@ -27,6 +28,7 @@ export { type MezoOptions, mezo } from './optimizers/mezo.ts';
 export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/optimizer.ts';
 export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
+export type { SweepEstimate } from './sweep/estimate.ts';
 export type { SweepEvent, SweepOptions } from './sweep/events.ts';
 export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
@@ -46,12 +48,14 @@ export { type Encoding, Tokenizer } from './text/tokenizer.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
+  EstimateEvent,
   EvaluationEvent,
   Progress,
   StepEvent,
   Summary,
   TrainEvent,
   TrainOptions,
+  WarningEvent,
 } from './training/events.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';

@@ -20,6 +20,8 @@ export interface RunContext {
   examples: readonly Example[];
   model: Model;
   log: TrajectoryWriter;
+  /** Resident memory of the process before the model was loaded, in bytes. */
+  residentBefore: number;
   options: TrainOptions;
 }
 
@@ -29,6 +31,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   if (!options.overwrite) await assertNoRun(run);
   const experiment = await loadExperiment(config);
   const examples = await loadTrainingExamples(config, experiment.task);
+  const residentBefore = process.memoryUsage.rss();
   const model = await loadModel(config, experiment.tokenizer, options);
   try {
     await createRun(run, config);
@@ -41,7 +44,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       config,
       version,
     });
-    return { config, run, experiment, examples, model, log, options };
+    return { config, run, experiment, examples, model, log, residentBefore, options };
   } catch (error) {
     model.dispose();
     throw error;

@@ -1,3 +1,4 @@
+import { estimateRun } from './estimate.ts';
 import type { TrainEvent, TrainOptions } from './events.ts';
 import { finishRun } from './finish-run.ts';
 import type { Config } from './schema.ts';
@@ -36,6 +37,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
     };
     const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
     try {
+      yield await estimateRun(context);
       yield* trainingLoop(context, state);
     } catch (error) {
       if (!signal?.aborted) throw error;
