@@ -4,6 +4,7 @@ export { type ErrorCode, ZestError } from './errors.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
 export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
+export type { MemoryUse } from './model/memory.ts';
 export { type GenerateOptions, Model } from './model/model.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native.ts';
@@ -45,6 +46,7 @@ export {
 } from './sharpness/neighbourhood.ts';
 export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
 export type { Estimate } from './sharpness/statistics.ts';
+export type { SweepEstimate } from './sweep/estimate.ts';
 export type { SweepEvent, SweepOptions } from './sweep/events.ts';
 export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
@@ -69,6 +71,7 @@ export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
   Environment,
+  EstimateEvent,
   EvaluationEvent,
   FailureEvent,
   Progress,
@@ -76,6 +79,7 @@ export type {
   Summary,
   TrainEvent,
   TrainOptions,
+  WarningEvent,
 } from './training/events.ts';
 export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
 export { type Prediction, type PredictOptions, predict } from './training/predict.ts';

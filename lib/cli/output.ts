@@ -18,6 +18,9 @@ export const duration = (seconds: number): string => {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 };
 
+/** Bytes as 14 MB. */
+export const megabytes = (bytes: number): string => `${count(Math.round(bytes / 1e6))} MB`;
+
 /** 0.8125 as 81.3 %. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 

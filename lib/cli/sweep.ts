@@ -4,7 +4,7 @@ import { ranked, type Spread, type SweepPoint, type SweepResult } from '../sweep
 import { sweep } from '../sweep/sweep.ts';
 import { EXIT_FAILED } from './failure.ts';
 import { stopSignal } from './interrupt.ts';
-import { count, percent, printJson, printLine, table } from './output.ts';
+import { count, duration, megabytes, percent, printJson, printLine, table } from './output.ts';
 import { type ProgressDisplay, progressDisplay } from './progress.ts';
 
 export interface SweepCommandOptions {
@@ -49,6 +49,8 @@ export const resultLines = ({ points, runs, best }: SweepResult, output: string)
 /** Shows events, and keeps count of the steps of all runs. */
 const shower = (progress: ProgressDisplay) => {
   const stepsOf = new Map<string, { done: number; total: number }>();
+  /** Each is told of one run. */
+  const warned = new Set<string>();
   let total = 0;
   let runs = 0;
   let ended = 0;
@@ -66,8 +68,19 @@ const shower = (progress: ProgressDisplay) => {
         printLine(`${runs} runs in ${output}${there}; ${jobs} at a time, threads each: ${threads}`);
         break;
       }
+      case 'estimate': {
+        const { seconds, forwards, memory } = event;
+        const held = memory === undefined ? '' : `; memory about ${megabytes(memory)}`;
+        printLine(`about ${duration(seconds)} for ${count(forwards)} forwards and the evaluations${held}`);
+        break;
+      }
       case 'train': {
         const known = stepsOf.get(event.name);
+        if (event.event.kind === 'warning' && !warned.has(event.event.code)) {
+          warned.add(event.event.code);
+          progress.clear();
+          printLine(`warning: ${event.name}: ${event.event.message} (${event.event.code})`);
+        }
         if (event.event.kind === 'start') stepsOf.set(event.name, { done: 0, total: event.event.steps });
         if (event.event.kind === 'step' && known) {
           known.done = event.event.step;

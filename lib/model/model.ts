@@ -24,6 +24,7 @@ import {
   type LoadOptions,
   storageType,
 } from './load-options.ts';
+import { type MemoryUse, memoryUse } from './memory.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { nativeStepOptions, stepResult } from './step-options.ts';
@@ -153,6 +154,19 @@ export class Model implements Objective<Batch> {
   /** Sequences evaluated so far, counted once a point, by the engine. */
   get forwards(): bigint {
     return this.#engine.forwards();
+  }
+
+  /** What is trained, in canonical order; a vector is one row. */
+  get trainableParameters(): { name: string; rows: number; columns: number }[] {
+    const { parameters } = this.#origin.description.spec;
+    return parameters.filter(({ trainable }) => trainable).map(({ name, rows, columns }) => ({ name, rows, columns }));
+  }
+
+  /** Bytes that the weights take, and the activations of an evaluation of so many tokens, from shapes; for the CPU. */
+  memory(tokens: number): MemoryUse {
+    const { hidden, intermediate } = this.#origin.description.spec;
+    const { parameterCount, dtype } = this;
+    return memoryUse({ parameterCount, dtype, hidden, intermediate }, tokens);
   }
 
   /** Names of all parameters, in canonical order. */

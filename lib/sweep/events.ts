@@ -1,5 +1,6 @@
 import type { CallOptions } from '../objective.ts';
 import type { TrainEvent } from '../training/events.ts';
+import type { SweepEstimate } from './estimate.ts';
 import type { Axis } from './grid.ts';
 import type { SweepResult, SweepRun } from './results.ts';
 
@@ -17,6 +18,7 @@ export type SweepEvent =
       /** Of each job. */
       threads: number;
     }
+  | SweepEstimate
   /** What `train` reports of the run `name`. */
   | { kind: 'train'; name: string; event: TrainEvent }
   /** A run has ended. */

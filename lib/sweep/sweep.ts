@@ -4,9 +4,11 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { Score } from '../text/task.ts';
+import type { EstimateEvent, TrainEvent } from '../training/events.ts';
 import { writeAtomic, writing } from '../training/files.ts';
 import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
+import { estimateSweep } from './estimate.ts';
 import { EventQueue } from './event-queue.ts';
 import type { SweepEvent, SweepOptions } from './events.ts';
 import { finishedSummary, readFinished } from './finished.ts';
@@ -38,9 +40,13 @@ const train = async (
   threads: number,
   signal: AbortSignal,
   queue: EventQueue<SweepEvent>,
+  onEstimate: (run: PlannedRun, estimate: EstimateEvent) => void,
 ): Promise<SweepRun | undefined> => {
   const { name, point, values, config } = run;
-  const onEvent = (event: (SweepEvent & { kind: 'train' })['event']) => queue.push({ kind: 'train', name, event });
+  const onEvent = (event: TrainEvent) => {
+    queue.push({ kind: 'train', name, event });
+    if (event.kind === 'estimate') onEstimate(run, event);
+  };
   const error = await runJob(config, { threads, signal, onEvent });
   if (signal.aborted) return undefined;
   const summary = error === undefined ? await readFinished(config.output) : undefined;
@@ -59,10 +65,15 @@ async function* trainAll(
   const stop = new AbortController();
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const next = left.values();
+  let estimated = false;
+  const onEstimate = (run: PlannedRun, estimate: EstimateEvent): void => {
+    if (!estimated) queue.push(estimateSweep(estimate, run, left, jobs));
+    estimated = true;
+  };
   const work = async (): Promise<void> => {
     for (const run of next) {
       if (stopped.aborted) return;
-      const row = await train(run, threads, stopped, queue);
+      const row = await train(run, threads, stopped, queue, onEstimate);
       if (row === undefined) return;
       rows.set(run.name, row);
       queue.push({ kind: 'run', run: row });

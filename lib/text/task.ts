@@ -58,7 +58,8 @@ export interface Classification {
   probabilities: number[];
 }
 
-const DEFAULT_BATCH_SIZE = 32;
+/** Sequences a call of the model where scoring is not told otherwise. */
+export const evaluationBatchSize = 32;
 
 /** log Σ exp, in float64. */
 const logSumExp = (scores: Float32Array): number => {
@@ -256,7 +257,7 @@ export class Task {
     examples: readonly Example[],
     options: ScoreOptions,
   ): AsyncGenerator<{ example: Example; scores: Float32Array }> {
-    const { batchSize = DEFAULT_BATCH_SIZE, signal, onProgress } = options;
+    const { batchSize = evaluationBatchSize, signal, onProgress } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
       throw rangeError('ERR_ZEST_OPTION', `batchSize must be an integer ≥ 1, not ${batchSize}`);
     }

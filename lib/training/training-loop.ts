@@ -10,6 +10,7 @@ import { record } from './record.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
+import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
 
 /** How far a run has come; {@link trainingLoop} keeps it up to date. */
 export interface RunState {
@@ -65,6 +66,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   const { signal } = options;
   const optimizer = configuredOptimizer(config);
   const batches = shuffledBatches(examples.length, batchSize, seed);
+  const watched: StepEvent[] = [];
   let evaluationsSinceBest = 0;
 
   const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
@@ -113,6 +115,12 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     await record(context, event);
     yield event;
     const last = state.steps === steps;
+    if (watched.length < WATCHED_STEPS) {
+      watched.push(event);
+      if (last || watched.length === WATCHED_STEPS) {
+        yield* settingWarnings(config, model, await weightScale(model), watched);
+      }
+    }
     if (validation.length && (last || state.steps % evaluateEvery === 0)) {
       yield* evaluate();
       state.stoppedEarly = !last && patience !== null && evaluationsSinceBest >= patience;
