@@ -86,7 +86,7 @@ const judge = (
   const longest = seconds.reduce((most, at, i) => Math.max(most, at - (seconds[i - 1] ?? 0)), 0);
   return silence < Math.max(SILENCE, PATIENCE * longest)
     ? { status: 'running', detail: `last line ${ago(silence)} ago` }
-    : { status: 'failed', detail: `killed, or the machine stopped: it has no end, and nothing for ${ago(silence)}` };
+    : { status: 'failed', detail: `no end, and no line for ${ago(silence)}: it was killed, or its program left it` };
 };
 
 /** Forwards of a step where the steps do not say: from the summary, else from the configuration. */
