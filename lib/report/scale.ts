@@ -53,6 +53,7 @@ const tickLabel = (value: number, step: number, format: Format): string => {
   const unit = format === 'percent' ? 100 * step : step;
   const decimals = Math.max(0, -Math.floor(Math.log10(unit) + 1e-9));
   const exact = Math.abs(shown) < unit / 1e6 ? 0 : shown;
+  if (exact === 0 && decimals > 4) return '0';
   const text =
     exact !== 0 && (unit >= 1e5 || decimals > 4)
       ? formatNumber(Number(exact.toPrecision(3)))
