@@ -1,7 +1,14 @@
 import { checkedTerms } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
-import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import {
+  checkedCount,
+  checkedScale,
+  DEFAULT_SAMPLES,
+  FIRST_STREAM,
+  lossesAround,
+  type MeasureOptions,
+} from './losses.ts';
 import { type Estimate, estimateMean } from './statistics.ts';
 
 export interface TraceOptions extends MeasureOptions {
@@ -15,6 +22,8 @@ export interface TraceOptions extends MeasureOptions {
 export interface Trace extends Estimate {
   samples: number;
   epsilon: number;
+  /** vᵀHv of each direction. */
+  probes: number[];
 }
 
 /**
@@ -32,7 +41,7 @@ export const hessianTrace = async <B>(
   options: TraceOptions = {},
 ): Promise<Trace> => {
   const { firstStream = FIRST_STREAM } = options;
-  const samples = checkedCount('samples', options.samples ?? 32, 2);
+  const samples = checkedCount('samples', options.samples ?? DEFAULT_SAMPLES, 2);
   const epsilon = checkedScale('epsilon', options.epsilon ?? 1 / Math.sqrt(objective.dimension));
   const streams = Array.from({ length: samples }, (_, i) => firstStream + BigInt(i));
   const points: Point[] = streams.flatMap((stream) => [
@@ -41,7 +50,7 @@ export const hessianTrace = async <B>(
   ]);
   const [loss, ...losses] = await lossesAround(objective, batch, options)([[], ...points]);
   const probes = streams.map((_, i) => (losses[2 * i]! - loss! + (losses[2 * i + 1]! - loss!)) / epsilon ** 2);
-  return { ...estimateMean(probes), samples, epsilon };
+  return { ...estimateMean(probes), samples, epsilon, probes };
 };
 
 export interface QuadraticFormOptions extends MeasureOptions {

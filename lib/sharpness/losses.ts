@@ -15,6 +15,8 @@ export interface MeasureOptions extends CallOptions {
 }
 
 export const FIRST_STREAM = 2n ** 62n;
+/** Directions of a mean. */
+export const DEFAULT_SAMPLES = 32;
 
 /** The loss at points. */
 export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;

@@ -14,7 +14,7 @@ export interface EvaluateOptions extends CallOptions {
 }
 
 /** The checkpoint that a run kept, with the steps that its weights have seen. Throws ERR_ZEST_RUN if the run did not get to its end. */
-const keptCheckpoint = async (path: string): Promise<{ folder: string; step: number }> => {
+export const keptCheckpoint = async (path: string): Promise<{ folder: string; step: number }> => {
   const run = runFolder(path);
   let summary: Summary;
   try {
