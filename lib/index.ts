@@ -27,6 +27,7 @@ export { type MezoOptions, mezo } from './optimizers/mezo.ts';
 export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/optimizer.ts';
 export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
+export { type Report, type RunOverview, report } from './report/report.ts';
 export {
   hessianTrace,
   type QuadraticFormOptions,
@@ -62,7 +63,9 @@ export { type Encoding, Tokenizer } from './text/tokenizer.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
+  Environment,
   EvaluationEvent,
+  FailureEvent,
   Progress,
   StepEvent,
   Summary,

@@ -58,6 +58,14 @@ withSet(program.command('sharpness'))
   .action(async (path, options) => (await import('./sharpness.ts')).sharpnessCommand(path, options));
 
 program
+  .command('report')
+  .description('show and compare runs in one HTML page, which needs no network')
+  .argument('<run...>', 'folders of runs, finished or not')
+  .option('--output <file>', 'the page; replaced if it is there', 'report.html')
+  .option('--json', 'print what the page says of each run, one JSON object a line on stdout')
+  .action(async (runs, options) => (await import('./report.ts')).reportCommand(runs, options));
+
+program
   .command('demo')
   .description('fine-tune the built-in model on words that people rated, with MeZO and with ZEST')
   .option('--json', 'print one JSON object a line on stdout')

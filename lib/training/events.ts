@@ -13,6 +13,10 @@ export interface StepEvent {
   tau: number;
   effectiveSampleSize: number;
   gradientNorm: number;
+  /** How far the directions' coefficients lie apart: √(Σ(cᵢ − mean c)²/k), the population standard deviation; 0 at k = 1. */
+  coefficientSpread: number;
+  /** Forward passes of a batch that training has taken, this step's included. */
+  forwards: number;
   /** Since the first step began. */
   seconds: number;
 }
@@ -22,6 +26,28 @@ export interface EvaluationEvent extends Score {
   split: 'validation' | 'test';
   /** Steps that the evaluated weights have seen; 0: the model as it came. */
   step: number;
+  /** Forward passes of a batch that training had taken to those weights; absent from `evaluate`, which does not train. */
+  forwards?: number;
+}
+
+/** Why a run ended before its time; the last line of its metrics.jsonl. */
+export interface FailureEvent {
+  kind: 'failure';
+  step: number;
+  message: string;
+  /** Of a ZestError or a system's error. */
+  code?: string;
+}
+
+/** What a run was computed with. */
+export interface Environment {
+  /** Of node-zest. */
+  version: string;
+  /** Of Node. */
+  node: string;
+  /** Operating system and architecture. */
+  platform: string;
+  processor: string;
 }
 
 /** Weights, configuration and tokenizer in checkpoints/`name`, a model folder like any other. */
@@ -74,6 +100,7 @@ export type TrainEvent =
       validation: number;
       test: number;
       output: string;
+      environment: Environment;
     }
   | StepEvent
   | EvaluationEvent

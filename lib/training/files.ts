@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
 
 /** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. */
@@ -14,12 +14,17 @@ const replace = async (file: string, content: string | Uint8Array): Promise<void
   const temporary = `${file}.partial`;
   const handle = await open(temporary, 'w');
   try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(temporary, file);
 };
 
 /** Writes a file so that a reader sees the old content or the new, never a part: a temporary file beside it, then a rename. */

@@ -4,7 +4,7 @@ import { version } from '../version.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from './events.ts';
 import { loadModel } from './experiment.ts';
 import { writeAtomic } from './files.ts';
-import { appendMetrics } from './run-folder.ts';
+import { record } from './record.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint } from './training-loop.ts';
@@ -38,8 +38,9 @@ export async function* finishRun(
   if (experiment.test.length && !options.signal?.aborted) {
     try {
       test = await testKept(context, kept);
-      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, ...test };
-      await appendMetrics(run, event);
+      const forwards = bestKept ? best.forwards : state.forwards;
+      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test };
+      await record(context, event);
       yield event;
     } catch (error) {
       if (!options.signal?.aborted) throw error;

@@ -1,8 +1,9 @@
-import { access, appendFile, mkdir, rm } from 'node:fs/promises';
+import { access, appendFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { writeAtomic, writing } from './files.ts';
 import type { ResolvedConfig } from './schema.ts';
+import { EVENT_FILE_PREFIX } from './tensorboard.ts';
 
 /** Where the parts of a run are. */
 export interface RunFolder {
@@ -47,6 +48,8 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
 /** Makes the folder of a new run, in place of one that is there. */
 export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise<void> => {
   await writing(run.path, mkdir(run.path, { recursive: true }));
+  const eventFiles = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
+  for (const name of eventFiles) await writing(run.path, rm(join(run.path, name)));
   for (const part of [run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {
     await writing(part, rm(part, { recursive: true, force: true }));
   }

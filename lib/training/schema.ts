@@ -117,6 +117,7 @@ const training = z.strictObject({
   keepBest: z.boolean().default(true).describe('keep and test the weights of the best validation accuracy'),
   patience: count().nullable().default(null).describe('stop after so many evaluations without a better one'),
   seed: seed().default(1).describe('of directions and shuffling'),
+  tensorboard: z.boolean().default(false).describe("write TensorBoard's event files beside metrics.jsonl"),
 });
 
 /** The configuration of a run; api of the file, its defaults and its JSON Schema in one. */

@@ -6,6 +6,7 @@ import type { TrainOptions } from './events.ts';
 import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
 import { assertNoRun, createRun, type RunFolder, runFolder } from './run-folder.ts';
 import type { ResolvedConfig } from './schema.ts';
+import { EventFileWriter } from './tensorboard.ts';
 import { TrajectoryWriter } from './trajectory.ts';
 
 /** Of docs/noise.md. */
@@ -20,6 +21,8 @@ export interface RunContext {
   examples: readonly Example[];
   model: Model;
   log: TrajectoryWriter;
+  /** With training.tensorboard. */
+  events?: EventFileWriter;
   options: TrainOptions;
 }
 
@@ -41,7 +44,8 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       config,
       version,
     });
-    return { config, run, experiment, examples, model, log, options };
+    const events = config.training.tensorboard ? await EventFileWriter.create(run.path) : undefined;
+    return { config, run, experiment, examples, model, log, events, options };
   } catch (error) {
     model.dispose();
     throw error;

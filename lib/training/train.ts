@@ -1,8 +1,25 @@
-import type { TrainEvent, TrainOptions } from './events.ts';
+import { arch, cpus, platform } from 'node:os';
+import { version } from '../version.ts';
+import type { Environment, FailureEvent, TrainEvent, TrainOptions } from './events.ts';
 import { finishRun } from './finish-run.ts';
+import { appendMetrics } from './run-folder.ts';
 import type { Config } from './schema.ts';
 import { startRun } from './start-run.ts';
 import { type RunState, trainingLoop } from './training-loop.ts';
+
+const environment = (): Environment => ({
+  version,
+  node: process.version,
+  platform: `${platform()} ${arch()}`,
+  processor: cpus()[0]?.model ?? '',
+});
+
+const failure = (step: number, error: unknown): FailureEvent => ({
+  kind: 'failure',
+  step,
+  message: error instanceof Error ? error.message : String(error),
+  ...(error instanceof Error && 'code' in error && { code: String(error.code) }),
+});
 
 /**
  * Fine-tunes a model as a configuration says, and writes the run to its `output` folder: config.yaml, metrics.jsonl,
@@ -20,9 +37,10 @@ export async function* train(config: Config | string, options: TrainOptions = {}
   const { readConfig, resolveConfig } = await import('./config.ts');
   const resolved = typeof config === 'string' ? await readConfig(config) : resolveConfig(config);
   const context = await startRun(resolved, options);
-  const { run, experiment, examples, model, log } = context;
+  const { run, experiment, examples, model, log, events } = context;
+  const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
   try {
-    yield {
+    const start: TrainEvent = {
       kind: 'start',
       steps: resolved.training.steps,
       device: model.device,
@@ -33,16 +51,23 @@ export async function* train(config: Config | string, options: TrainOptions = {}
       validation: experiment.validation.length,
       test: experiment.test.length,
       output: run.path,
+      environment: environment(),
     };
-    const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
+    await appendMetrics(run, start);
+    yield start;
     try {
       yield* trainingLoop(context, state);
     } catch (error) {
       if (!signal?.aborted) throw error;
     }
     yield* finishRun(context, state, started);
+  } catch (error) {
+    // Where this line cannot be written either, the first error is the one to hear of.
+    if (!signal?.aborted) await appendMetrics(run, failure(state.steps, error)).catch(() => {});
+    throw error;
   } finally {
     await log.close();
+    await events?.close();
     model.dispose();
   }
 }

@@ -5,7 +5,7 @@ import { zest } from '../optimizers/zest.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example, Score } from '../text/task.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
-import { appendMetrics } from './run-folder.ts';
+import { record } from './record.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
@@ -21,8 +21,8 @@ export interface RunState {
   /** Validation score of the model as it came. */
   before?: Score;
   /** The latest and the best validation score, and the steps that those weights had seen. */
-  last?: { step: number; score: Score };
-  best?: { step: number; score: Score };
+  last?: { step: number; forwards: number; score: Score };
+  best?: { step: number; forwards: number; score: Score };
   stoppedEarly: boolean;
 }
 
@@ -44,12 +44,18 @@ export const saveCheckpoint = async (
   return { kind: 'checkpoint', step, name, folder };
 };
 
+/** Of the population. */
+const standardDeviation = (values: Float64Array): number => {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+};
+
 const isBetter = (a: Score, b: Score | undefined): boolean =>
   b === undefined || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
-  const { config, run, experiment, examples, model, log, options } = context;
+  const { config, experiment, examples, model, log, options } = context;
   const { steps, batchSize, evaluateEvery, checkpointEvery, keepBest, patience, seed } = config.training;
   const { task, validation } = experiment;
   const { signal } = options;
@@ -59,10 +65,11 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
 
   const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
     const score = await scoreSplit(experiment, model, 'validation', options);
-    const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', step: state.steps, ...score };
-    await appendMetrics(run, event);
+    const seen = { step: state.steps, forwards: state.forwards };
+    const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
+    await record(context, event);
     yield event;
-    state.last = { step: state.steps, score };
+    state.last = { ...seen, score };
     state.before ??= score;
     if (isBetter(score, state.best?.score)) {
       state.best = state.last;
@@ -95,9 +102,11 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       tau: result.tau,
       effectiveSampleSize: result.effectiveSampleSize,
       gradientNorm: result.gradientNorm,
+      coefficientSpread: standardDeviation(result.coefficients),
+      forwards: state.forwards,
       seconds: (performance.now() - began) / 1000,
     };
-    await appendMetrics(run, event);
+    await record(context, event);
     yield event;
     const last = state.steps === steps;
     if (validation.length && (last || state.steps % evaluateEvery === 0)) {

@@ -76,6 +76,7 @@ describe('a configuration file', () => {
         keepBest: true,
         patience: null,
         seed: 1,
+        tensorboard: false,
       },
       output: 'runs/film',
     });
@@ -206,7 +207,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ],
     [
       'training.step=3',
-      '--set training.step: unknown key (did you mean steps?); allowed here: steps, batchSize, maxLength, evaluateEvery, checkpointEvery, keepBest, patience, seed',
+      '--set training.step: unknown key (did you mean steps?); allowed here: steps, batchSize, maxLength, evaluateEvery, checkpointEvery, keepBest, patience, seed, tensorboard',
     ],
     ['training=null', '--set training: expected keys and values, got null'],
     ['training.keepBest=1', '--set training.keepBest: expected true or false, got 1'],

@@ -10,6 +10,7 @@ import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
 import type { EvaluationEvent, StepEvent, Summary, TrainEvent } from '../../lib/training/events.ts';
 import { readTrajectory } from '../../lib/training/trajectory.ts';
+import { version } from '../../lib/version.ts';
 import { digestOf, ofKind, readMetrics, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;
@@ -40,6 +41,7 @@ describe('a run', () => {
       validation: 24,
       test: 30,
       output: config.output,
+      environment: { version, node: process.version, platform: expect.any(String), processor: expect.any(String) },
     });
     expect(ofKind(events, 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     const evaluations = ofKind(events, 'evaluation');
@@ -62,9 +64,9 @@ describe('a run', () => {
     expect(parse(await readFile(join(config.output, 'config.yaml'), 'utf8'))).toEqual(resolveConfig(config));
   });
 
-  it('writes the scalars of every step and every evaluation', async () => {
+  it('writes its start, the scalars of every step and every evaluation', async () => {
     const metrics = await readMetrics(config.output);
-    expect(metrics).toEqual(events.filter(({ kind }) => kind === 'step' || kind === 'evaluation'));
+    expect(metrics).toEqual(events.filter(({ kind }) => ['start', 'step', 'evaluation'].includes(kind)));
     const step = metrics.find(({ kind }) => kind === 'step') as StepEvent;
     expect(Object.keys(step)).toEqual([
       'kind',
@@ -76,10 +78,25 @@ describe('a run', () => {
       'tau',
       'effectiveSampleSize',
       'gradientNorm',
+      'coefficientSpread',
+      'forwards',
       'seconds',
     ]);
     expect(step.tau).toBeCloseTo(1, 9);
     expect(step.tiltedLoss).toBeGreaterThan(step.meanLoss);
+  });
+
+  it('counts the forwards that steps and evaluated weights have taken', () => {
+    const counted = [...ofKind(events, 'step'), ...ofKind(events, 'evaluation')];
+    expect(counted.map(({ forwards }) => forwards)).toEqual(counted.map(({ step }) => step * 2 * 2));
+  });
+
+  it('has the standard deviation of the coefficients that it applied', async () => {
+    const { updates } = await readTrajectory(join(config.output, 'trajectory.zest'));
+    for (const [i, { coefficientSpread, learningRate }] of ofKind(events, 'step').entries()) {
+      const [a, b] = updates[i]!.terms.map(({ coefficient }) => coefficient / learningRate) as [number, number];
+      expect(coefficientSpread / (Math.abs(a - b) / 2)).toBeCloseTo(1, 6);
+    }
   });
 
   it('sums up what happened', () => {
@@ -106,6 +123,19 @@ describe('a run', () => {
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
     });
     expect(test?.step).toBe(best.step);
+  });
+
+  it('that fails ends with a line that says why', async () => {
+    const diverging = { ...config.optimizer, learningRate: 1e30 };
+    const output = join(folder, 'diverged');
+    const failed = await run({ ...config, optimizer: diverging, output }).catch((error) => error);
+    expect(failed).toMatchObject({ code: 'ERR_ZEST_LOSS_NOT_FINITE' });
+    expect((await readMetrics(output)).at(-1)).toEqual({
+      kind: 'failure',
+      step: expect.any(Number),
+      message: failed.message,
+      code: failed.code,
+    });
   });
 
   it('is replayed from its log to the same digest, which its checkpoint has', async () => {

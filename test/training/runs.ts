@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
-import type { EvaluationEvent, StepEvent, Summary, TrainEvent, TrainOptions } from '../../lib/training/events.ts';
+import type { FailureEvent, Summary, TrainEvent, TrainOptions } from '../../lib/training/events.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
 import { readTrajectory } from '../../lib/training/trajectory.ts';
@@ -62,7 +62,7 @@ export const ofKind = <K extends TrainEvent['kind']>(events: readonly TrainEvent
 export const readSummary = async (output: string): Promise<Summary> =>
   JSON.parse(await readFile(join(output, 'summary.json'), 'utf8'));
 
-export const readMetrics = async (output: string): Promise<(StepEvent | EvaluationEvent)[]> =>
+export const readMetrics = async (output: string): Promise<(TrainEvent | FailureEvent)[]> =>
   (await readFile(join(output, 'metrics.jsonl'), 'utf8'))
     .trimEnd()
     .split('\n')

@@ -1,0 +1,67 @@
+import type { RunRecord } from './read-run.ts';
+
+/** A key with a text for each run. */
+export interface Comparison {
+  key: string;
+  values: string[];
+}
+
+/** The keys that differ between runs, or are the same; a key that a run lacks is – there. */
+export const compared = (
+  maps: readonly ReadonlyMap<string, string>[],
+): { differing: Comparison[]; same: Comparison[] } => {
+  const keys = [...new Set(maps.flatMap((map) => [...map.keys()]))];
+  const rows = keys.map((key) => ({ key, values: maps.map((map) => map.get(key) ?? '–') }));
+  const differs = ({ values }: Comparison) => values.some((value) => value !== values[0]);
+  return { differing: rows.filter(differs), same: rows.filter((row) => !differs(row)) };
+};
+
+/** Keys that say which of several equal runs it is, not what it does. */
+const IDENTITY: ReadonlySet<string> = new Set(['training.seed', 'training.tensorboard', 'output']);
+
+/** Runs that differ in training.seed alone. */
+export interface SeedGroup {
+  name: string;
+  /** Numbers of the runs. */
+  runs: number[];
+}
+
+/** What the names of runs begin with, without the word that leads to the seed. */
+const commonName = (names: readonly string[]): string => {
+  const [first = ''] = names;
+  const differing = [...first].findIndex((character, i) => names.some((name) => name[i] !== character));
+  const shared = differing < 0 ? first : first.slice(0, differing);
+  return shared.replace(/[-_. /]*(seed|s)?[-_. =]*$/i, '') || `${first} and others`;
+};
+
+/** The groups of two or more such runs. */
+export const seedGroups = (runs: readonly Pick<RunRecord, 'name' | 'config'>[]): SeedGroup[] => {
+  const groups = new Map<string, number[]>();
+  for (const [i, { config }] of runs.entries()) {
+    if (config.size === 0) continue;
+    const settings = JSON.stringify([...config].filter(([key]) => !IDENTITY.has(key)).sort());
+    groups.set(settings, [...(groups.get(settings) ?? []), i]);
+  }
+  return [...groups.values()]
+    .filter((members) => new Set(members.map((i) => runs[i]?.config.get('training.seed'))).size > 1)
+    .map((members) => ({ name: commonName(members.map((i) => runs[i]?.name ?? '')), runs: members }));
+};
+
+/** Mean and sample standard deviation; the latter NaN for a single value. */
+export const meanAndDeviation = (values: readonly number[]): { mean: number; deviation: number } => {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : Number.NaN };
+};
+
+/** The ends of paths that tell them apart: as few of their parts as do. */
+export const distinctNames = (paths: readonly string[]): string[] => {
+  const parts = paths.map((path) => path.split(/[\\/]/).filter(Boolean));
+  const end = (i: number, depth: number) => parts[i]?.slice(-depth).join('/') ?? '';
+  return paths.map((path, i) => {
+    for (let depth = 1; depth <= (parts[i]?.length ?? 0); depth++) {
+      if (paths.every((_, j) => j === i || end(j, depth) !== end(i, depth))) return end(i, depth);
+    }
+    return path;
+  });
+};

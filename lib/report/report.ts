@@ -1,0 +1,237 @@
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { rangeError, typeError } from '../errors.ts';
+import { version } from '../version.ts';
+import { COLORS } from './chart.ts';
+import {
+  type Comparison,
+  compared,
+  distinctNames,
+  meanAndDeviation,
+  type SeedGroup,
+  seedGroups,
+} from './compare-runs.ts';
+import { escaped, table } from './html.ts';
+import { colorKey, page } from './page.ts';
+import { environmentOf, type RunRecord, type RunStatus, readRun } from './read-run.ts';
+import { progressAxes, runFigures } from './run-charts.ts';
+import { formatNumber } from './scale.ts';
+
+/** What a report says of a run; JSON. Numbers that the run does not have are null. */
+export interface RunOverview {
+  path: string;
+  /** Distinct among the runs of the report. */
+  name: string;
+  status: RunStatus;
+  /** Why it failed, or when it was heard of last; may be empty. */
+  detail: string;
+  steps: number;
+  forwards: number;
+  /** Since its first step began. */
+  seconds: number;
+  /** Validation accuracy of the model as it came, at its best, and at the end. */
+  before: number | null;
+  best: number | null;
+  last: number | null;
+  /** Accuracy on the test data. */
+  test: number | null;
+  /** What could not be read, in sentences. */
+  notes: string[];
+}
+
+export interface Report {
+  /** The whole page. */
+  html: string;
+  runs: RunOverview[];
+}
+
+const finiteOrNull = (value: unknown): number | null =>
+  typeof value === 'number' && Number.isFinite(value) ? value : null;
+
+const overview = (run: RunRecord): RunOverview => {
+  const { path, name, status, detail, step, forwards, seconds, evaluations, summary, notes } = run;
+  const accuracies = (split: string) =>
+    evaluations.filter((evaluation) => evaluation.split === split).map(({ values }) => values.accuracy ?? Number.NaN);
+  const scores = accuracies('validation');
+  const best = scores.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return {
+    path,
+    name,
+    status,
+    detail,
+    steps: step.at(-1) ?? 0,
+    forwards: forwards.at(-1) ?? 0,
+    seconds: seconds.at(-1) ?? 0,
+    before: finiteOrNull(scores[0]),
+    best: finiteOrNull(best),
+    last: finiteOrNull(scores.at(-1)),
+    test: finiteOrNull(accuracies('test').at(-1) ?? summary?.test?.accuracy),
+    notes,
+  };
+};
+
+const percent = (value: number | null): string => formatNumber(value ?? Number.NaN, 'percent');
+
+const named = (run: number, name: string) => ({ html: `${colorKey(run)} ${escaped(name)}` });
+
+const summaryTable = (runs: readonly RunRecord[], overviews: readonly RunOverview[]): string =>
+  table({
+    caption: 'Accuracies; forwards of a batch, as the engine counted them',
+    columns: ['run', 'state', 'before', 'best validation', 'last validation', 'test', 'forwards', 'steps', 'seconds'],
+    numbersFrom: 2,
+    rowAttributes: (row) => `data-run="${row}"`,
+    rows: overviews.map((one, i) => {
+      const planned = runs[i]?.config.get('training.steps');
+      return [
+        named(i, one.name),
+        one.detail ? `${one.status}: ${one.detail}` : one.status,
+        percent(one.before),
+        percent(one.best),
+        percent(one.last),
+        percent(one.test),
+        formatNumber(one.forwards),
+        planned && one.steps !== Number(planned) ? `${formatNumber(one.steps)} of ${planned}` : formatNumber(one.steps),
+        formatNumber(Number(one.seconds.toPrecision(3))),
+      ];
+    }),
+  });
+
+const spreadOf = (values: readonly (number | null)[]): string => {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return '–';
+  const { mean, deviation } = meanAndDeviation(known);
+  const count = known.length < values.length ? ` (${known.length} runs)` : '';
+  return Number.isNaN(deviation)
+    ? `${percent(mean)}${count}`
+    : `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)} %${count}`;
+};
+
+const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview[]): string =>
+  groups.length
+    ? table({
+        caption: 'Runs that differ in training.seed alone: mean ± sample standard deviation',
+        columns: ['runs', 'seeds', 'best validation', 'last validation', 'test'],
+        rows: groups.map(({ name, runs }) => {
+          const members = runs.map((i) => overviews[i] as RunOverview);
+          return [
+            named(runs[0] as number, name),
+            String(runs.length),
+            ...(['best', 'last', 'test'] as const).map((key) => spreadOf(members.map((member) => member[key]))),
+          ];
+        }),
+      })
+    : '';
+
+const notesOf = (overviews: readonly RunOverview[]): string => {
+  const items = overviews.flatMap(({ name, notes }) =>
+    notes.map((note) => `<li>${escaped(name)}: ${escaped(note)}</li>`),
+  );
+  return items.length ? `<ul>${items.join('')}</ul>` : '';
+};
+
+/** Rows that differ, a column a run; those that agree folded away. */
+const comparisonSection = (
+  runs: readonly RunRecord[],
+  { differing, same }: { differing: Comparison[]; same: Comparison[] },
+  words: { title: string; all: string },
+): string => {
+  const rows = ({ key, values }: Comparison) => [key, ...values];
+  const agreed = table({
+    caption: runs.length > 1 ? `The same in all runs` : words.title,
+    columns: ['key', 'value'],
+    numbersFrom: 2,
+    rows: same.map(({ key, values }) => [key, values[0] ?? '']),
+  });
+  const parts = [`<section><h2>${escaped(words.title)}</h2>`];
+  if (runs.length === 1) parts.push(agreed);
+  else {
+    parts.push(
+      differing.length
+        ? table({
+            caption: 'What differs',
+            columns: ['key', ...runs.map(({ name }) => name)],
+            numbersFrom: runs.length + 1,
+            rows: differing.map(rows),
+          })
+        : `<p>${escaped(words.all)}</p>`,
+    );
+    if (same.length) parts.push(`<details><summary>The same in all runs</summary>${agreed}</details>`);
+  }
+  return `${parts.join('')}</section>`;
+};
+
+const controls = (runs: readonly RunRecord[]): string => {
+  const axes = ['forwards', 'steps', 'seconds'].map(
+    (label, i) =>
+      `<label><input type="radio" name="axis" value="${i}"${i === 0 ? ' checked' : ''}><span>${label}</span></label>`,
+  );
+  const shown = runs.map(
+    ({ name }, i) =>
+      `<label><input type="checkbox" name="run" value="${i}" checked>${colorKey(i)}<span class="name">${escaped(name)}</span></label>`,
+  );
+  return `<form class="controls" autocomplete="off"><fieldset><legend>Over</legend>${axes.join('')}</fieldset><fieldset><legend>Runs</legend>${shown.join('')}</fieldset></form>`;
+};
+
+/** Enough of a digest to tell weights apart. */
+const shortDigest = (digest: string): string => digest.replace(/^(sha256:.{12}).*$/, '$1…');
+
+const environment = (runs: readonly RunRecord[]) =>
+  compared(
+    runs.map((run) => {
+      const { start, summary } = run;
+      const text = (value: unknown) => (typeof value === 'number' ? formatNumber(value) : undefined);
+      const entries: [string, string | undefined][] = [
+        ...Object.entries(environmentOf(run)),
+        ['parameters', text(start?.parameterCount)],
+        ['trained parameters', text(start?.dimension)],
+        ['training examples', text(start?.train)],
+        ['validation examples', text(start?.validation)],
+        ['test examples', text(start?.test)],
+        ['digest of the weights', typeof summary?.digest === 'string' ? shortDigest(summary.digest) : undefined],
+      ];
+      return new Map(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
+    }),
+  );
+
+/**
+ * A page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read, from
+ * runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
+ * HTML document that loads nothing. A folder that is named twice is shown once.
+ *
+ * Throws ERR_ZEST_RUN for a folder that is no run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
+ * without any.
+ */
+export const report = async (paths: readonly string[]): Promise<Report> => {
+  if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {
+    throw typeError('ERR_ZEST_ARGUMENT', 'report takes an array of the folders of runs');
+  }
+  if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'report needs the folder of at least one run');
+  const real = await Promise.all(paths.map((path) => realpath(path).catch(() => resolve(path))));
+  const distinct = paths.filter((_, i) => real.indexOf(real[i] as string) === i);
+  const names = distinctNames(distinct.map((path) => resolve(path)));
+  const runs: RunRecord[] = [];
+  for (const [i, path] of distinct.entries()) runs.push(await readRun(path, names[i] as string));
+
+  const overviews = runs.map(overview);
+  const groups = seedGroups(runs);
+  const figures = runFigures(runs, groups, progressAxes(runs));
+  const configs = runs.map(({ config }) => new Map([...config].filter(([key]) => key !== 'output')));
+  const title = runs.length === 1 ? `Run ${names[0]}` : `${runs.length} runs`;
+  const repeated = runs.length > COLORS ? ` Colours repeat after ${COLORS} runs, with dashed lines.` : '';
+  const body = [
+    `<header><h1>${escaped(title)}</h1><p class="quiet">node-zest ${escaped(version)}, ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC</p></header>`,
+    `<section><h2>Summary</h2>${summaryTable(runs, overviews)}${notesOf(overviews)}${seedTable(groups, overviews)}</section>`,
+    controls(runs),
+    `<section><h2>Charts</h2><p class="quiet">Thick lines of steps are the mean over 4 % of a run’s steps, faint ones single steps; where there are more than fit, the faint band goes from the smallest to the largest of those that a point stands for.${repeated}</p>`,
+    figures.length
+      ? `<div class="charts">${figures.map(({ html }) => html).join('')}</div>`
+      : '<p>No step and no evaluation yet.</p>',
+    '</section>',
+    comparisonSection(runs, compared(configs), { title: 'Configuration', all: 'All settings are the same.' }),
+    comparisonSection(runs, environment(runs), { title: 'Environment', all: 'All runs were made alike.' }),
+  ].join('\n');
+  return {
+    html: await page({ title: `${title} · node-zest`, body, charts: figures.map(({ chart }) => chart) }),
+    runs: overviews,
+  };
+};

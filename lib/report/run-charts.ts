@@ -1,0 +1,240 @@
+import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
+import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
+import { table } from './html.ts';
+import { figure } from './page.ts';
+import type { Evaluation, Progress } from './read-metrics.ts';
+import type { RunRecord } from './read-run.ts';
+import { type Format, formatNumber, type ValueScaleOptions } from './scale.ts';
+import { binned, equalBins, movingMean } from './series.ts';
+
+/** Points of a line at most: the plot is some 300 units wide. */
+const BINS = 150;
+/** Half the window that lines are smoothed over, as a share of the run's steps. */
+const SMOOTHING = 0.02;
+/** Lines of a chart's table at most. */
+const TABLE_ROWS = 11;
+
+/** The horizontal axes, each from 0 to the end of the longest run. */
+export const progressAxes = (runs: readonly RunRecord[]): Axis[] =>
+  (['forwards', 'step', 'seconds'] as const).map((key) => {
+    const ends = runs.flatMap((run) => [run[key].at(-1) ?? 0, ...run.evaluations.map((evaluation) => evaluation[key])]);
+    return { key, label: key === 'step' ? 'steps' : key, domain: [0, Math.max(1e-3, ...ends)] };
+  });
+
+interface StepChart {
+  id: string;
+  title: string;
+  words: string;
+  y?: { format?: Format } & ValueScaleOptions;
+  values(run: RunRecord): readonly number[] | undefined;
+}
+
+const scalar = (name: string) => (run: RunRecord) => run.values.get(name);
+
+/** Effective sample size as a share of the evaluations of a step, which are its forwards. */
+const effectiveShare = ({ values, forwards, step }: RunRecord): number[] | undefined =>
+  values.get('effectiveSampleSize')?.map((size, i) => {
+    const steps = (step[i] as number) - (step[i - 1] ?? (step[i] as number) - 1);
+    const taken =
+      i > 0 ? (forwards[i] as number) - (forwards[i - 1] as number) : (forwards[0] as number) / (step[0] as number);
+    return (size * steps) / taken;
+  });
+
+const STEP_CHARTS: readonly StepChart[] = [
+  {
+    id: 'training-loss',
+    title: 'Training loss',
+    words: 'Mean loss of each step’s evaluations, on its batch.',
+    values: scalar('meanLoss'),
+  },
+  {
+    id: 'tilt',
+    title: 'Tilt',
+    words: 't, as used by each step. 0 is MeZO.',
+    values: scalar('tilt'),
+  },
+  {
+    id: 'tau',
+    title: 'Tau',
+    words: 't·σ: the tilt against the spread of the losses. Far below 1 a step is hardly tilted.',
+    values: scalar('tau'),
+  },
+  {
+    id: 'effective-sample-size',
+    title: 'Effective sample size',
+    words: 'Share of a step’s evaluations that carry weight. Near its least, one evaluation decides the step.',
+    y: { format: 'percent', low: 0, high: 1.02, log: false },
+    values: effectiveShare,
+  },
+  {
+    id: 'coefficient-spread',
+    title: 'Coefficient spread',
+    words: 'Standard deviation of the coefficients over the directions of a step; 0 with one direction.',
+    values: scalar('coefficientSpread'),
+  },
+  {
+    id: 'gradient-norm',
+    title: 'Gradient norm',
+    words: '‖c‖·√d, the length of the estimate. It measures the noise of few directions more than the gradient.',
+    values: scalar('gradientNorm'),
+  },
+  {
+    id: 'learning-rate',
+    title: 'Learning rate',
+    words: 'After the schedule.',
+    y: { log: false, low: 0 },
+    values: scalar('learningRate'),
+  },
+];
+
+/** Binned and smoothed values of a run's steps. The places are the same lists for all charts. */
+const stepSeries = (runs: readonly RunRecord[]) => {
+  const places = runs.map(({ step, forwards, seconds }) => {
+    const bins = equalBins(step.length, BINS);
+    return { bins, x: [forwards, step, seconds].map((list) => bins.last.map((i) => list[i] as number)) };
+  });
+  return (values: readonly number[], run: number): Series => {
+    const { bins, x } = places[run] as (typeof places)[number];
+    const { mean, low, high } = binned(values, bins);
+    const radius = Math.round(values.length * SMOOTHING);
+    return {
+      name: runs[run]?.name ?? '',
+      color: run,
+      run,
+      x,
+      y: mean,
+      ...(bins.from.length < values.length && { low, high }),
+      ...(radius > 0 && { trend: movingMean(values, radius, bins.last) }),
+    };
+  };
+};
+
+const listsOf = (progress: readonly Progress[]): number[][] =>
+  (['forwards', 'step', 'seconds'] as const).map((key) => progress.map((entry) => entry[key]));
+
+/** The numbers of a chart's lines at some places of its first axis. */
+const numbers = (title: string, axis: Axis, series: readonly Series[], format: Format): string => {
+  const all = [...new Set(series.flatMap(({ x }) => x[0] ?? []))].sort((a, b) => a - b);
+  const every = Math.max(1, (all.length - 1) / (TABLE_ROWS - 1));
+  const chosen = Array.from(
+    { length: Math.min(all.length, TABLE_ROWS) },
+    (_, i) => all[Math.round(i * every)] as number,
+  );
+  const at = ({ x, y, trend }: Series, place: number): string => {
+    // What the line has reached by then.
+    const index = (x[0] ?? []).findLastIndex((value) => value <= place);
+    const ended = index === (x[0]?.length ?? 0) - 1 && (x[0]?.[index] ?? 0) < place;
+    return index < 0 || ended ? '' : formatNumber((trend ?? y)[index] as number, format);
+  };
+  return table({
+    caption: `${title} over ${axis.label}`,
+    columns: [axis.label, ...series.map(({ name }) => name)],
+    rows: chosen.map((place) => [formatNumber(place), ...series.map((one) => at(one, place))]),
+  });
+};
+
+/** A chart as a part of the page. */
+export interface Figure {
+  html: string;
+  chart: Chart;
+}
+
+const makeFigure = (
+  { id, title, words, y = {} }: Omit<StepChart, 'values'>,
+  axes: readonly Axis[],
+  series: readonly Series[],
+): Figure | undefined => {
+  if (!series.some((one) => one.y.some(Number.isFinite))) return undefined;
+  const format = y.format ?? 'number';
+  const ends = series.map(({ name, y, trend }) => {
+    const last = (trend ?? y).findLast(Number.isFinite);
+    return `${name} ends at ${formatNumber(last ?? Number.NaN, format)}`;
+  });
+  const description = `${words} ${ends.join('; ')}.`;
+  const chart = lineChart({ id, title, description, axes, y: { label: title, ...y }, series });
+  return { chart, html: figure(chart, title, words, numbers(title, axes[0] as Axis, series, format)) };
+};
+
+/** Names of what evaluations measured, accuracy first and loss last. */
+const measured = (runs: readonly RunRecord[]): string[] => {
+  const rank = (name: string) => ['loss', 'accuracy'].indexOf(name);
+  const found = runs.flatMap(({ evaluations }) => evaluations.flatMap(({ values }) => Object.keys(values)));
+  return [...new Set(found)].sort((a, b) => (rank(b) === 1 ? 1 : 0) - (rank(a) === 1 ? 1 : 0) || rank(a) - rank(b));
+};
+
+const validations = ({ evaluations }: RunRecord): Evaluation[] =>
+  evaluations.filter(({ split }) => split === 'validation');
+
+const formatOf = (metric: string): Format => (metric === 'accuracy' ? 'percent' : 'number');
+
+const evaluationFigures = (runs: readonly RunRecord[], axes: readonly Axis[]): (Figure | undefined)[] => {
+  const scored = runs.map((run) => ({ list: validations(run), x: listsOf(validations(run)) }));
+  return measured(runs).map((metric) => {
+    const series = scored.flatMap(({ list, x }, run): Series[] =>
+      list.length
+        ? [
+            {
+              name: runs[run]?.name ?? '',
+              color: run,
+              run,
+              x,
+              y: list.map(({ values }) => values[metric] ?? Number.NaN),
+              points: list.length <= 60,
+            },
+          ]
+        : [],
+    );
+    const words = `On the validation data, from the model as it came.`;
+    const id = `validation-${metric.replace(/[^a-zA-Z0-9]/g, '-')}`;
+    return makeFigure({ id, title: `Validation ${metric}`, words, y: { format: formatOf(metric) } }, axes, series);
+  });
+};
+
+/** Mean and standard deviation over seeds, at the evaluations that all runs of a group have. */
+const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], axes: readonly Axis[]) => {
+  const series = groups.flatMap((group): Series[] => {
+    const [first = [], ...others] = group.runs.map((run) => validations(runs[run] as RunRecord));
+    const shared = first.flatMap((evaluation) => {
+      const found = others.map((list) => list.find(({ step }) => step === evaluation.step));
+      return found.every((one) => one !== undefined) ? [[evaluation, ...found]] : [];
+    });
+    if (shared.length === 0) return [];
+    const scores = shared.map((list) => meanAndDeviation(list.map(({ values }) => values.accuracy ?? Number.NaN)));
+    const x = (['forwards', 'step', 'seconds'] as const).map((key) =>
+      shared.map((list) => meanAndDeviation(list.map((evaluation) => evaluation[key])).mean),
+    );
+    return [
+      {
+        name: group.name,
+        color: group.runs[0] as number,
+        x,
+        y: scores.map(({ mean }) => mean),
+        low: scores.map(({ mean, deviation }) => mean - deviation),
+        high: scores.map(({ mean, deviation }) => mean + deviation),
+      },
+    ];
+  });
+  const title = 'Validation accuracy over seeds';
+  const words = 'Mean of the runs that differ in training.seed alone; the band is one sample standard deviation.';
+  return makeFigure({ id: 'seeds', title, words, y: { format: 'percent' } }, axes, series);
+};
+
+/** The charts that the runs have values for. */
+export const runFigures = (
+  runs: readonly RunRecord[],
+  groups: readonly SeedGroup[],
+  axes: readonly Axis[],
+): Figure[] => {
+  const toSeries = stepSeries(runs);
+  const ofSteps = STEP_CHARTS.map((chart) => {
+    const series = runs.flatMap((run, i) => {
+      const values = chart.values(run);
+      return values?.length ? [toSeries(values, i)] : [];
+    });
+    return makeFigure(chart, axes, series);
+  });
+  const [loss, ...others] = ofSteps;
+  const [accuracy, ...scores] = evaluationFigures(runs, axes);
+  const seeds = seedFigure(runs, groups, axes);
+  return [accuracy, loss, seeds, ...scores, ...others].filter((one) => one !== undefined);
+};

@@ -1,0 +1,302 @@
+import { appendFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type Report, type RunOverview, report } from '../../lib/report/report.ts';
+import { zest } from '../cli/zest.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+import { reviewConfig, reviewFolder, run } from '../training/runs.ts';
+import { configText, evaluationLine, finished, metricLines, type RunFiles, stepLine, writeRun } from './runs.ts';
+
+const scratch = scratchFolder();
+let folders = 0;
+const folderOf = (files: RunFiles) => writeRun(join(scratch, `run${folders++}`), files);
+
+/** The report of one run of these files, alone. */
+const reportOf = async (files: RunFiles, secondsAgo = 0): Promise<Report & { only: RunOverview }> => {
+  const folder = await folderOf(files);
+  if (files.metrics) {
+    const then = Date.now() / 1000 - secondsAgo;
+    await utimes(join(folder, 'metrics.jsonl'), then, then);
+  }
+  const { html, runs } = await report([folder]);
+  expect(html.replaceAll('stream 5 is NaN', '')).not.toMatch(/NaN[^=]|undefined|\[object/);
+  return { html, runs, only: runs[0]! };
+};
+
+const whole: RunFiles = {
+  metrics: metricLines(40, 2, 10),
+  config: configText('mezo', 1, 40),
+  summary: finished(40, 2),
+};
+
+/** Numbers of the charts' series, as the script has them. */
+const dataOf = (html: string) =>
+  JSON.parse(html.match(/<script type="application\/json" id="data">(.*?)<\/script>/s)![1]!);
+
+describe('a report', () => {
+  it('says what a run reached', async () => {
+    const { only } = await reportOf(whole);
+    expect(only).toEqual({
+      path: expect.stringContaining('run'),
+      name: expect.stringMatching(/^run\d+$/),
+      status: 'finished',
+      detail: '',
+      steps: 40,
+      forwards: 80,
+      seconds: 4,
+      before: 0.5,
+      best: 0.9,
+      last: 0.9,
+      test: 0.75,
+      notes: [],
+    });
+  });
+
+  it('of a run that was trained here has all of its steps', async () => {
+    const folder = await reviewFolder();
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const config = reviewConfig(folder, 'run');
+    await run(config);
+    const { html, runs } = await report([config.output]);
+    expect(runs[0]).toMatchObject({ status: 'finished', steps: 6, forwards: 24, notes: [] });
+    const charts = dataOf(html).charts.map(({ id, series }: { id: string; series: { y: number[] }[] }) => [
+      id,
+      series[0]!.y.length,
+    ]);
+    expect(Object.fromEntries(charts)).toEqual({
+      'validation-accuracy': 4,
+      'validation-loss': 4,
+      'training-loss': 6,
+      tilt: 6,
+      tau: 6,
+      'effective-sample-size': 6,
+      'coefficient-spread': 6,
+      'gradient-norm': 6,
+      'learning-rate': 6,
+    });
+    expect(html).toContain(process.version);
+  });
+
+  it('shows effective sample size as a share of the evaluations of a step', async () => {
+    const { html } = await reportOf(whole);
+    const chart = dataOf(html).charts.find(({ id }: { id: string }) => id === 'effective-sample-size');
+    expect(new Set(chart.series[0].y)).toEqual(new Set([0.5]));
+  });
+
+  it('compares runs: only what differs, a column each, and seeds together', async () => {
+    const files = (method: 'mezo' | 'zest', seed: number): RunFiles => ({
+      ...whole,
+      config: configText(method, seed, 40),
+    });
+    const paths = await Promise.all([files('mezo', 1), files('mezo', 2), files('zest', 1)].map(folderOf));
+    const { html } = await report(paths);
+    const [, table] = html.match(/<caption>What differs<\/caption>(.*?)<\/table>/s)!;
+    expect(table!.match(/<th scope="row">[^<]*/g)).toEqual([
+      '<th scope="row">optimizer.method',
+      '<th scope="row">training.seed',
+    ]);
+    expect(html).toContain('90.0 ± 0.0 %');
+    expect(html).toContain('id="seeds"');
+  });
+
+  it('loads nothing, and lets only its own script run', async () => {
+    const { html } = await reportOf(whole);
+    expect(html).not.toMatch(/https?:|src=|@import|url\((?!#)/);
+    expect(html).toMatch(/default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-[^']+'/);
+  });
+
+  it('of ten runs of 4,000 steps stays below a megabyte', async () => {
+    const noise = (i: number) => Math.abs(Math.sin(i * 12.9898) * 43758.5453) % 1;
+    const metrics = Array.from({ length: 4000 }, (_, i) => ({
+      ...stepLine(i + 1, 10, 0.3 + noise(i)),
+      tilt: 100 * noise(i + 0.1),
+      tau: noise(i + 0.2),
+      effectiveSampleSize: 1 + 9 * noise(i + 0.3),
+      gradientNorm: 1e4 * noise(i + 0.4),
+      coefficientSpread: noise(i + 0.5),
+    }));
+    const paths = await Promise.all(
+      Array.from({ length: 10 }, (_, i) =>
+        folderOf({ metrics: [...metrics, evaluationLine(4000, 10, 0.8)], config: configText('zest', i, 4000) }),
+      ),
+    );
+    const { html, runs } = await report(paths);
+    expect(runs).toHaveLength(10);
+    expect(Buffer.byteLength(html)).toBeLessThan(1_000_000);
+  });
+});
+
+describe('a report of a run that', () => {
+  const going: RunFiles = { metrics: metricLines(20, 2, 10), config: configText('mezo', 1, 40) };
+
+  it('goes on says so, and leaves out half a last line', async () => {
+    const folder = await folderOf(going);
+    await appendFile(join(folder, 'metrics.jsonl'), '{"kind":"step","step":21,"meanL');
+    const { runs, html } = await report([folder]);
+    expect(runs[0]).toMatchObject({ status: 'running', steps: 20, notes: [] });
+    expect(runs[0]!.detail).toMatch(/^last heard of \d s ago$/);
+    expect(html).toContain('20 of 40');
+  });
+
+  it('was killed', async () => {
+    const { only } = await reportOf(going, 7200);
+    expect(only).toMatchObject({ status: 'failed', steps: 20 });
+    expect(only.detail).toBe('killed, or the machine stopped: it has no end, and nothing for 2 h');
+  });
+
+  it('is silent while it evaluates, as it was before', async () => {
+    // A pause of a minute in what it has written so far.
+    const metrics = [stepLine(1, 2, 1, 60), stepLine(2, 2, 1, 61)];
+    expect((await reportOf({ ...going, metrics }, 250)).only.status).toBe('running');
+    expect((await reportOf({ ...going, metrics }, 350)).only.status).toBe('failed');
+  });
+
+  it('failed', async () => {
+    const failure = {
+      kind: 'failure',
+      step: 20,
+      message: 'the loss at stream 5 is NaN',
+      code: 'ERR_ZEST_LOSS_NOT_FINITE',
+    };
+    const { only, html } = await reportOf({ ...going, metrics: [...going.metrics!, failure] });
+    expect(only).toMatchObject({ status: 'failed', detail: failure.message, steps: 20 });
+    expect(html).toContain('failed: the loss at stream 5 is NaN');
+  });
+
+  it('was interrupted', async () => {
+    const { only } = await reportOf({ ...going, summary: { ...finished(20, 2), interrupted: true } });
+    expect(only).toMatchObject({ status: 'interrupted', steps: 20 });
+  });
+
+  it('has taken no step yet, or has not even begun to write', async () => {
+    for (const metrics of [undefined, [], [evaluationLine(0, 2, 0.5)], [{ kind: 'start', steps: 40 }]]) {
+      const { only } = await reportOf({ ...going, metrics });
+      expect(only).toMatchObject({
+        status: 'running',
+        steps: 0,
+        forwards: 0,
+        best: metrics?.length === 1 && 'split' in metrics[0]! ? 0.5 : null,
+      });
+    }
+  });
+
+  it('has losses that are not numbers', async () => {
+    // JSON.stringify writes NaN as null.
+    const metrics = [1, 2, 3, 4, 5, 6].map((step) => stepLine(step, 2, step === 3 || step === 4 ? null : 1 / step));
+    const { html, only } = await reportOf({ ...going, metrics });
+    expect(only.steps).toBe(6);
+    const loss = dataOf(html).charts.find(({ id }: { id: string }) => id === 'training-loss');
+    expect(loss.series[0].y).toEqual([1, 0.5, null, null, 0.2, 0.16667]);
+    expect(html.match(/<svg id="training-loss".*?<\/svg>/s)![0].match(/<polyline class="line"/g)).toHaveLength(2);
+    const all = await reportOf({ ...going, metrics: [stepLine(1, 2, null)] });
+    expect(all.html).not.toContain('<svg id="training-loss"');
+  });
+
+  it('was written by an older version: no forwards, no coefficient spread', async () => {
+    const metrics = metricLines(20, 10, 10).map(({ forwards, coefficientSpread, ...line }) => line);
+    const old = await reportOf({ metrics, config: configText('zest', 1, 20) });
+    expect(old.only).toMatchObject({ steps: 20, forwards: 200 });
+    expect(old.html).not.toContain('<svg id="coefficient-spread"');
+    const counted = await reportOf({ metrics, summary: { steps: 20, forwards: 120 } });
+    expect(counted.only.forwards).toBe(120);
+    // Beside one that has the spread.
+    const both = await report([await folderOf({ metrics }), await folderOf(whole)]);
+    const chart = dataOf(both.html).charts.find(({ id }: { id: string }) => id === 'coefficient-spread');
+    expect(chart.series).toHaveLength(1);
+  });
+
+  it('was written by a later version: other keys, other kinds, other metrics', async () => {
+    const metrics = [
+      { kind: 'weather', step: 3, sun: true },
+      ...metricLines(20, 2, 10).map((line) => ({ ...line, novel: { deep: [1] }, matthews: 0.25 })),
+    ];
+    const summary = { ...finished(20, 2), novel: [{ a: 1 }], kept: null, test: { matthews: 0.1 } };
+    const { html, only } = await reportOf({ ...going, metrics, summary });
+    expect(only).toMatchObject({ status: 'finished', steps: 20, test: null, notes: [] });
+    expect(html).toContain('<svg id="validation-matthews"');
+  });
+
+  it('was resumed: its steps are there once, and its clock goes on', async () => {
+    const metrics = [1, 2, 3, 4].map((step) => stepLine(step, 2, step, step));
+    const again = [3, 4, 5].map((step) => stepLine(step, 2, 10 * step, step - 2));
+    const { html, only } = await reportOf({ ...going, metrics: [...metrics, evaluationLine(4, 2, 0.6), ...again] });
+    expect(only).toMatchObject({ steps: 5, seconds: 5, best: null });
+    const loss = dataOf(html).charts.find(({ id }: { id: string }) => id === 'training-loss');
+    expect(loss.series[0].y).toEqual([1, 2, 30, 40, 50]);
+  });
+
+  it('has files that are broken', async () => {
+    const { only } = await reportOf({
+      metrics: [
+        'not JSON',
+        '',
+        '[1]',
+        stepLine(1, 2, 0.5),
+        '{"kind":"step","step":"two"}',
+        '{"kind":"step","step":-1}',
+        'null',
+      ],
+      config: 'a: [1\n',
+      summary: '{"steps": 4',
+    });
+    expect(only.notes).toEqual([
+      'Its config.yaml is not readable.',
+      'Its summary.json is not readable.',
+      '3 lines of its metrics.jsonl could not be read.',
+    ]);
+    expect(only.steps).toBe(1);
+    expect((await reportOf({ summary: '[]', config: 'just text' })).only.notes).toHaveLength(2);
+  });
+});
+
+describe('report refuses', () => {
+  it('what is no run, by name', async () => {
+    const empty = join(scratch, 'empty');
+    await mkdir(empty);
+    const good = await folderOf(whole);
+    const isNone = /empty is not the folder of a run: it has no metrics\.jsonl, config\.yaml or summary\.json$/;
+    await rejects(() => report([good, empty]), 'ERR_ZEST_RUN', isNone);
+    await rejects(() => report([join(scratch, 'none')]), 'ERR_ZEST_RUN', /none is not there$/);
+    await rejects(() => report([join(good, 'config.yaml')]), 'ERR_ZEST_RUN', /config\.yaml is not the folder of a run/);
+    await mkdir(join(empty, 'metrics.jsonl'));
+    await rejects(() => report([empty]), 'ERR_ZEST_FILE', /^cannot read .*metrics\.jsonl: EISDIR/);
+  });
+
+  it('arguments that are no paths', async () => {
+    await rejects(() => report([]), 'ERR_ZEST_ARGUMENT', /at least one run/);
+    await rejects(() => report('runs' as never), 'ERR_ZEST_ARGUMENT', /an array of the folders/);
+    await rejects(() => report([3] as never), 'ERR_ZEST_ARGUMENT', /an array of the folders/);
+  });
+});
+
+describe('zest report', () => {
+  it('writes the page, in place of one that is there, with a run named twice once', async () => {
+    const folder = await folderOf(whole);
+    const output = join(scratch, 'out.html');
+    await writeFile(output, 'old');
+    const { status, stdout, stderr } = await zest(['report', folder, `${folder}/`, '--output', output]);
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: `1 run in ${output}\n` });
+    expect(await readFile(output, 'utf8')).toMatch(/^<!doctype html>/);
+    const json = await zest(['report', folder, '--json', '--output', output]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ path: folder, status: 'finished', best: 0.9 });
+  });
+
+  it('says what is wrong', async () => {
+    const folder = await folderOf(whole);
+    expect(await zest(['report'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("missing required argument 'run'"),
+    });
+    expect(await zest(['report', scratch])).toMatchObject({
+      status: 2,
+      stderr: `error: ${scratch} is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json (ERR_ZEST_RUN)\n`,
+    });
+    for (const output of [join(scratch, 'none', 'report.html'), scratch]) {
+      const { status, stderr } = await zest(['report', folder, '--output', output]);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^error: cannot write .* \(ERR_ZEST_FILE\)\n$/);
+    }
+    expect(await stat(`${scratch}.partial`).catch(() => 'none')).toBe('none');
+  });
+});
