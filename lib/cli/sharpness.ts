@@ -96,8 +96,10 @@ export const sharpnessCommand = async (path: string, options: SharpnessCommandOp
     showReport(report);
     if (folder === undefined) return;
     await writing(folder, mkdir(folder, { recursive: true }));
+    const { sharpnessPage } = await import('../sharpness/page.ts');
     await writeAtomic(join(folder, 'sharpness.json'), `${JSON.stringify(report)}\n`);
-    printLine(`written: ${join(folder, 'sharpness.json')}`);
+    await writeAtomic(join(folder, 'sharpness.html'), await sharpnessPage(report));
+    printLine(`written to ${folder}: sharpness.json and sharpness.html`);
   } finally {
     progress.clear();
   }

@@ -44,6 +44,10 @@ describe('zest sharpness', () => {
     expect(`${JSON.stringify(report)}\n`).toBe(first);
     expect(await readFile(join(folder, 'again', 'sharpness.json'), 'utf8')).toBe(first);
 
+    const page = (name: string) => readFile(join(name, 'sharpness.html'), 'utf8');
+    expect(await page(run)).toContain('after the run');
+    expect(await page(run)).toBe(await page(join(folder, 'again')));
+
     expect(report).toMatchObject({ kind: 'sharpness', source: run, split: 'train', examples: 12, seed: 0, samples: 3 });
     expect(report.measured.map(({ weights, step }) => [weights, step])).toEqual([
       ['before', 0],
