@@ -1,18 +1,11 @@
 import { checkedTerms } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
-import {
-  checkedCount,
-  checkedScale,
-  DEFAULT_SAMPLES,
-  FIRST_STREAM,
-  lossesAround,
-  type MeasureOptions,
-} from './losses.ts';
+import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 import { type Estimate, estimateMean } from './statistics.ts';
 
 export interface TraceOptions extends MeasureOptions {
-  /** Directions, n ≥ 2; each is taken both ways. Default 32. */
+  /** Directions, 2 to 100,000; each is taken both ways. Default 32. */
   samples?: number;
   /** ε, per coordinate. Default 1/√d: every probe goes as far as the length 1. */
   epsilon?: number;
@@ -41,7 +34,7 @@ export const hessianTrace = async <B>(
   options: TraceOptions = {},
 ): Promise<Trace> => {
   const { firstStream = FIRST_STREAM } = options;
-  const samples = checkedCount('samples', options.samples ?? DEFAULT_SAMPLES, 2);
+  const samples = checkedSamples(options.samples);
   const epsilon = checkedScale('epsilon', options.epsilon ?? 1 / Math.sqrt(objective.dimension));
   const streams = Array.from({ length: samples }, (_, i) => firstStream + BigInt(i));
   const points: Point[] = streams.flatMap((stream) => [

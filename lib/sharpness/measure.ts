@@ -9,7 +9,7 @@ import { loadExperiment, loadModel, loadTrainingExamples } from '../training/exp
 import { runFolder } from '../training/run-folder.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
-import { checkedCount, DEFAULT_SAMPLES } from './losses.ts';
+import { checkedCount, checkedSamples } from './losses.ts';
 import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './report.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness } from './sharpness.ts';
 
@@ -97,7 +97,7 @@ export const measureSharpness = async (
       dimension = model.dimension;
       model.directions = { seed, law };
       const total = forwardsOfSharpness(dimension, options);
-      const samples = options.samples ?? DEFAULT_SAMPLES;
+      const samples = checkedSamples(options.samples);
       if (measured.length === 0) {
         const forwards = total * sources.length;
         onStart?.({

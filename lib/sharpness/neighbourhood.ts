@@ -1,20 +1,13 @@
 import { rangeError, typeError } from '../errors.ts';
 import type { Objective } from '../objective.ts';
 import { show } from '../show.ts';
-import {
-  checkedCount,
-  checkedScale,
-  DEFAULT_SAMPLES,
-  FIRST_STREAM,
-  lossesAround,
-  type MeasureOptions,
-} from './losses.ts';
+import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from './statistics.ts';
 
 export interface NeighbourhoodOptions extends MeasureOptions {
   /** ρ, per coordinate, ascending: a perturbation ρ·v has the length ρ√d. Default 1e-3, 2e-3, 5e-3. */
   radii?: readonly number[];
-  /** Directions, n ≥ 2; each is taken both ways, and all radii take the same ones. Default 32. */
+  /** Directions, 2 to 100,000; each is taken both ways, and all radii take the same ones. Default 32. */
   samples?: number;
 }
 
@@ -91,7 +84,7 @@ export const neighbourhood = async <B>(
 ): Promise<Neighbourhood> => {
   const { firstStream = FIRST_STREAM } = options;
   const radii = checkedRadii(options.radii);
-  const samples = checkedCount('samples', options.samples ?? DEFAULT_SAMPLES, 2);
+  const samples = checkedSamples(options.samples);
   const [loss] = await lossesAround(objective, batch, options)([[]]);
   const lossesAt = lossesAround(objective, batch, { ...options, keepNotFinite: true });
   const results: LossesAtRadius[] = [];

@@ -1,14 +1,14 @@
 import type { Objective } from '../objective.ts';
 import { hessianTrace, type Trace } from './curvature.ts';
 import { checkedEigenvalueCount, defaultIterations, type Eigenvalues, topEigenvalues } from './eigenvalues.ts';
-import { checkedCount, DEFAULT_SAMPLES, FIRST_STREAM, type MeasureOptions } from './losses.ts';
+import { checkedSamples, FIRST_STREAM, type MeasureOptions } from './losses.ts';
 import { checkedRadii, type Neighbourhood, neighbourhood } from './neighbourhood.ts';
 import { checkedSize, lossSlice, type Slice } from './slice.ts';
 
 export interface SharpnessOptions extends MeasureOptions {
   /** ρ, per coordinate, ascending. Default 1e-3, 2e-3, 5e-3. */
   radii?: readonly number[];
-  /** Directions of the neighbourhood, and as many of the trace, n ≥ 2. Default 32. */
+  /** Directions of the neighbourhood, and as many of the trace, 2 to 100,000. Default 32. */
   samples?: number;
   /** Points along each axis of a slice that reaches to the largest radius, odd; 0: no slice. Default 0. */
   slice?: number;
@@ -30,7 +30,7 @@ const checked = (dimension: number, options: SharpnessOptions) => {
   const { slice = 0, eigenvalues = 0 } = options;
   return {
     radii: checkedRadii(options.radii),
-    samples: checkedCount('samples', options.samples ?? DEFAULT_SAMPLES, 2),
+    samples: checkedSamples(options.samples),
     slice: slice === 0 ? 0 : checkedSize('slice', slice, dimension),
     eigenvalues: eigenvalues === 0 ? 0 : checkedEigenvalueCount('eigenvalues', eigenvalues, dimension),
   };

@@ -4,7 +4,7 @@ import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOpt
 import { gramMatrix } from './subspace.ts';
 
 export interface SliceOptions extends MeasureOptions {
-  /** Points along each axis, odd so that θ is among them, n ≥ 3. Default 11. */
+  /** Points along each axis, odd so that θ is among them, 3 to 999. Default 11. */
   size?: number;
   /** How far each axis goes from θ, as ρ per coordinate. Default 5e-3, the largest of the usual radii. */
   radius?: number;
@@ -20,7 +20,7 @@ export interface Slice {
 
 /** Throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION. */
 export const checkedSize = (name: string, value: number, dimension: number): number => {
-  const size = checkedCount(name, value, 3);
+  const size = checkedCount(name, value, 3, 999);
   if (size % 2 === 0) throw rangeError('ERR_ZEST_OPTION', `${name} is ${size}; expected an odd number`);
   if (dimension > 1) return size;
   throw rangeError('ERR_ZEST_DIMENSION', 'a slice was asked for with 1 trainable parameter; it needs two');
