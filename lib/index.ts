@@ -38,12 +38,15 @@ export {
 } from './sharpness/curvature.ts';
 export { type EigenvalueOptions, type Eigenvalues, topEigenvalues } from './sharpness/eigenvalues.ts';
 export type { MeasureOptions } from './sharpness/losses.ts';
+export { type MeasureSharpnessOptions, measureSharpness, type SharpnessStart } from './sharpness/measure.ts';
 export {
   type LossesAtRadius,
   type Neighbourhood,
   type NeighbourhoodOptions,
   neighbourhood,
 } from './sharpness/neighbourhood.ts';
+export type { MeasuredWeights, SharpnessChange, SharpnessReport } from './sharpness/report.ts';
+export { type Sharpness, type SharpnessOptions, sharpness } from './sharpness/sharpness.ts';
 export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
 export type { Estimate } from './sharpness/statistics.ts';
 export type { SweepEstimate } from './sweep/estimate.ts';

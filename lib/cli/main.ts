@@ -1,9 +1,20 @@
 #!/usr/bin/env node
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ROW_FORMATS } from '../text/row-stream.ts';
 import { version } from '../version.ts';
 import { EXIT_USAGE, exitStatus, reportError } from './failure.ts';
 import { outliveReaders } from './interrupt.ts';
+
+const wholeNumber = (value: string): number => {
+  if (/^\d+$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('Expected a whole number.');
+};
+
+const numbers = (value: string): number[] =>
+  value.split(',').map((part) => {
+    if (part.trim() !== '' && Number.isFinite(Number(part))) return Number(part);
+    throw new InvalidArgumentError('Expected numbers with commas between.');
+  });
 
 const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
 
@@ -43,6 +54,20 @@ withSet(program.command('predict'))
   .option('--output <file>', 'write the answers there')
   .addOption(new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS))
   .action(async (path, options) => (await import('./predict.ts')).predictCommand(path, options));
+
+withSet(program.command('sharpness'))
+  .description('measure how sharp the loss is around the weights: of a model as it came, or before and after a run')
+  .argument('<config|run>', 'YAML or JSON file, or the folder of a run')
+  .option('--split <name>', 'train, validation or test', 'train')
+  .option('--examples <n>', 'examples of the split, all if it has fewer', wholeNumber, 256)
+  .option('--radii <list>', 'perturbation per coordinate, ascending', numbers, [1e-3, 2e-3, 5e-3])
+  .option('--samples <n>', 'directions of each mean, each both ways', wholeNumber, 32)
+  .option('--seed <n>', 'of the directions', wholeNumber, 0)
+  .option('--slice <n>', 'points along each axis of the picture, odd; 0: none', wholeNumber, 11)
+  .option('--eigenvalues <n>', 'largest eigenvalues of the Hessian, for few trainable parameters', wholeNumber, 0)
+  .option('--no-before', 'of a run, measure only the weights that it kept')
+  .option('--output <folder>', 'for sharpness.json and sharpness.html; default: the folder of the run')
+  .action(async (path, options) => (await import('./sharpness.ts')).sharpnessCommand(path, options));
 
 program
   .command('report')

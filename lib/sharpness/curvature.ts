@@ -1,11 +1,11 @@
 import { checkedTerms } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
-import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 import { type Estimate, estimateMean } from './statistics.ts';
 
 export interface TraceOptions extends MeasureOptions {
-  /** Directions, n ≥ 2; each is taken both ways. Default 32. */
+  /** Directions, 2 to 100,000; each is taken both ways. Default 32. */
   samples?: number;
   /** ε, per coordinate. Default 1/√d: every probe goes as far as the length 1. */
   epsilon?: number;
@@ -15,6 +15,8 @@ export interface TraceOptions extends MeasureOptions {
 export interface Trace extends Estimate {
   samples: number;
   epsilon: number;
+  /** vᵀHv of each direction. */
+  probes: number[];
 }
 
 /**
@@ -32,7 +34,7 @@ export const hessianTrace = async <B>(
   options: TraceOptions = {},
 ): Promise<Trace> => {
   const { firstStream = FIRST_STREAM } = options;
-  const samples = checkedCount('samples', options.samples ?? 32, 2);
+  const samples = checkedSamples(options.samples);
   const epsilon = checkedScale('epsilon', options.epsilon ?? 1 / Math.sqrt(objective.dimension));
   const streams = Array.from({ length: samples }, (_, i) => firstStream + BigInt(i));
   const points: Point[] = streams.flatMap((stream) => [
@@ -41,7 +43,7 @@ export const hessianTrace = async <B>(
   ]);
   const [loss, ...losses] = await lossesAround(objective, batch, options)([[], ...points]);
   const probes = streams.map((_, i) => (losses[2 * i]! - loss! + (losses[2 * i + 1]! - loss!)) / epsilon ** 2);
-  return { ...estimateMean(probes), samples, epsilon };
+  return { ...estimateMean(probes), samples, epsilon, probes };
 };
 
 export interface QuadraticFormOptions extends MeasureOptions {

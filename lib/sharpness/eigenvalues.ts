@@ -36,22 +36,26 @@ export interface Eigenvalues {
 }
 
 /** The time and memory of the coordinates grow with its square and cube, the forwards with d. */
-export const MOST_PARAMETERS = 512;
+const MOST_PARAMETERS = 512;
 
 /** What is left of Hq beside the basis, as a share of it, that is rounding and no direction. */
 const EXHAUSTED = 1e-12;
 
-export const DEFAULT_EPSILON = 0.1;
+const DEFAULT_EPSILON = 0.1;
 export const defaultIterations = (dimension: number, count: number): number => Math.min(dimension, 10 + 2 * count);
 
-/** Throws ERR_ZEST_DIMENSION. */
-export const assertFewParameters = (dimension: number): void => {
-  if (dimension <= MOST_PARAMETERS) return;
-  throw rangeError(
-    'ERR_ZEST_DIMENSION',
-    `eigenvalues were asked for with ${dimension} trainable parameters, and are computed for ${MOST_PARAMETERS} at most; ` +
-      'make fewer of them trainable, the bias of one layer say: trainable: {include: ["*.layer.0.output.dense.bias"]}',
-  );
+/** How many eigenvalues may be asked for. Throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION. */
+export const checkedEigenvalueCount = (name: string, value: number, dimension: number): number => {
+  const count = checkedCount(name, value, 1);
+  if (dimension > MOST_PARAMETERS) {
+    throw rangeError(
+      'ERR_ZEST_DIMENSION',
+      `eigenvalues were asked for with ${dimension} trainable parameters, and are computed for ${MOST_PARAMETERS} at most; ` +
+        'make fewer of them trainable, the bias of one layer say: trainable: {include: ["*.layer.0.output.dense.bias"]}',
+    );
+  }
+  if (count <= dimension) return count;
+  throw rangeError('ERR_ZEST_OPTION', `${name} is ${count}; there are ${dimension} trainable parameters`);
 };
 
 /**
@@ -71,9 +75,7 @@ export const topEigenvalues = async <B>(
 ): Promise<Eigenvalues> => {
   const { dimension: d } = objective;
   const { firstStream = FIRST_STREAM, tolerance = 0.01 } = options;
-  assertFewParameters(d);
-  const count = checkedCount('count', options.count ?? 1, 1);
-  if (count > d) throw rangeError('ERR_ZEST_OPTION', `count is ${count}; there are ${d} trainable parameters`);
+  const count = checkedEigenvalueCount('count', options.count ?? 1, d);
   const most = Math.min(d, checkedCount('iterations', options.iterations ?? defaultIterations(d, count), count));
   const epsilon = checkedScale('epsilon', options.epsilon ?? DEFAULT_EPSILON);
   if (!(tolerance > 0)) throw rangeError('ERR_ZEST_OPTION', `tolerance is ${tolerance}; expected a number > 0`);

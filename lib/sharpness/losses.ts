@@ -15,6 +15,7 @@ export interface MeasureOptions extends CallOptions {
 }
 
 export const FIRST_STREAM = 2n ** 62n;
+const DEFAULT_SAMPLES = 32;
 
 /** The loss at points. */
 export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;
@@ -68,10 +69,14 @@ export const lossesAround = <B>(
 };
 
 /** Checks an option that counts. Throws ERR_ZEST_OPTION. */
-export const checkedCount = (name: string, value: number, least: number): number => {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ≥ ${least}`);
+export const checkedCount = (name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number => {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `from ${least} to ${most}`;
+  throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ${range}`);
 };
+
+/** Directions of a mean; all points of a radius are in memory. Throws ERR_ZEST_OPTION. */
+export const checkedSamples = (value = DEFAULT_SAMPLES): number => checkedCount('samples', value, 2, 100_000);
 
 /** A length > 0 as the float32 that points are scaled with. Throws ERR_ZEST_OPTION. */
 export const checkedScale = (name: string, value: number): number => {

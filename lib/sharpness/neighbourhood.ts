@@ -1,13 +1,13 @@
 import { rangeError, typeError } from '../errors.ts';
 import type { Objective } from '../objective.ts';
 import { show } from '../show.ts';
-import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from './statistics.ts';
 
 export interface NeighbourhoodOptions extends MeasureOptions {
   /** ρ, per coordinate, ascending: a perturbation ρ·v has the length ρ√d. Default 1e-3, 2e-3, 5e-3. */
   radii?: readonly number[];
-  /** Directions, n ≥ 2; each is taken both ways, and all radii take the same ones. Default 32. */
+  /** Directions, 2 to 100,000; each is taken both ways, and all radii take the same ones. Default 32. */
   samples?: number;
 }
 
@@ -37,10 +37,10 @@ export interface Neighbourhood {
   radii: LossesAtRadius[];
 }
 
-export const DEFAULT_RADII: readonly number[] = [1e-3, 2e-3, 5e-3];
-export const DEFAULT_SAMPLES = 32;
+const DEFAULT_RADII: readonly number[] = [1e-3, 2e-3, 5e-3];
 
-const checkedRadii = (radii: readonly number[]): number[] => {
+/** Throws ERR_ZEST_OPTION. */
+export const checkedRadii = (radii: readonly number[] = DEFAULT_RADII): number[] => {
   if (!Array.isArray(radii) || radii.length === 0) {
     throw typeError('ERR_ZEST_OPTION', `radii is ${show(radii)}; expected an array of numbers`);
   }
@@ -83,8 +83,8 @@ export const neighbourhood = async <B>(
   options: NeighbourhoodOptions = {},
 ): Promise<Neighbourhood> => {
   const { firstStream = FIRST_STREAM } = options;
-  const radii = checkedRadii(options.radii ?? DEFAULT_RADII);
-  const samples = checkedCount('samples', options.samples ?? DEFAULT_SAMPLES, 2);
+  const radii = checkedRadii(options.radii);
+  const samples = checkedSamples(options.samples);
   const [loss] = await lossesAround(objective, batch, options)([[]]);
   const lossesAt = lossesAround(objective, batch, { ...options, keepNotFinite: true });
   const results: LossesAtRadius[] = [];

@@ -4,7 +4,7 @@ import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOpt
 import { gramMatrix } from './subspace.ts';
 
 export interface SliceOptions extends MeasureOptions {
-  /** Points along each axis, odd so that θ is among them, n ≥ 3. Default 11. */
+  /** Points along each axis, odd so that θ is among them, 3 to 999. Default 11. */
   size?: number;
   /** How far each axis goes from θ, as ρ per coordinate. Default 5e-3, the largest of the usual radii. */
   radius?: number;
@@ -17,6 +17,14 @@ export interface Slice {
   /** losses[i][j] = f(θ + stepsᵢ·a + stepsⱼ·b): NaN where it is not finite (null in JSON). */
   losses: number[][];
 }
+
+/** Throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION. */
+export const checkedSize = (name: string, value: number, dimension: number): number => {
+  const size = checkedCount(name, value, 3, 999);
+  if (size % 2 === 0) throw rangeError('ERR_ZEST_OPTION', `${name} is ${size}; expected an odd number`);
+  if (dimension > 1) return size;
+  throw rangeError('ERR_ZEST_DIMENSION', 'a slice was asked for with 1 trainable parameter; it needs two');
+};
 
 /**
  * The loss on the plane of two directions, v(firstStream) and what of v(firstStream + 1) is orthogonal to it, both scaled
@@ -32,11 +40,9 @@ export const lossSlice = async <B>(
   options: SliceOptions = {},
 ): Promise<Slice> => {
   const { firstStream = FIRST_STREAM } = options;
-  const size = checkedCount('size', options.size ?? 11, 3);
-  if (size % 2 === 0) throw rangeError('ERR_ZEST_OPTION', `size is ${size}; expected an odd number`);
-  const radius = checkedScale('radius', options.radius ?? 5e-3);
   const d = objective.dimension;
-  if (d < 2) throw rangeError('ERR_ZEST_DIMENSION', 'a slice was asked for with 1 trainable parameter; it needs two');
+  const size = checkedSize('size', options.size ?? 11, d);
+  const radius = checkedScale('radius', options.radius ?? 5e-3);
   const streams = [firstStream, firstStream + 1n];
   const [aa, ab, , bb] = await gramMatrix(objective, streams);
   const alongA = Math.sqrt(d / aa!);

@@ -53,9 +53,16 @@ export const estimateMean = (samples: readonly number[]): Estimate =>
  */
 export const estimateDeviation = (losses: readonly number[]): Estimate => {
   const pairs = losses.length / 2;
-  const without = Array.from({ length: pairs }, (_, i) =>
-    deviation([...losses.slice(0, 2 * i), ...losses.slice(2 * i + 2)]),
-  );
+  const centre = mean(losses);
+  const centred = losses.map((loss) => loss - centre);
+  const sum = centred.reduce((a, b) => a + b, 0);
+  const squares = centred.reduce((a, b) => a + b * b, 0);
+  const rest = losses.length - 2;
+  const without = Array.from({ length: pairs }, (_, i) => {
+    const [a, b] = [centred[2 * i]!, centred[2 * i + 1]!];
+    const variance = (squares - a * a - b * b - (sum - a - b) ** 2 / rest) / (rest - 1);
+    return Math.sqrt(Math.max(0, variance));
+  });
   const spread = deviation(without) * ((pairs - 1) / Math.sqrt(pairs));
   return interval(deviation(losses), spread, pairs);
 };

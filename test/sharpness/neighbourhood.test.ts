@@ -126,10 +126,11 @@ describe('neighbourhood', () => {
     [{ radii: 3 }, /radii is 3/],
     [{ radii: [2, 1] }, /radii\[1\] is 1; expected more than the one before/],
     [{ radii: [1, 1] }, /radii\[1\] is 1; expected more/],
-    [{ samples: 0 }, /samples is 0; expected a whole number ≥ 2/],
+    [{ samples: 0 }, /samples is 0; expected a whole number from 2 to 100000/],
     [{ samples: 1 }, /samples is 1/],
     [{ samples: 2.5 }, /samples is 2.5/],
     [{ samples: '8' }, /samples is '8'/],
+    [{ samples: 1e9 }, /samples is 1000000000/],
   ])('refuses %j', async (options, message) => {
     await rejects(() => neighbourhood(quadratic([[1]]), undefined, options as never), 'ERR_ZEST_OPTION', message);
   });

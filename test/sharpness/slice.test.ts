@@ -41,6 +41,7 @@ describe('lossSlice', () => {
 
   it.each([
     [{ size: 4 }, 'ERR_ZEST_OPTION', /size is 4; expected an odd number/],
+    [{ size: 1e7 + 1 }, 'ERR_ZEST_OPTION', /from 3 to 999/],
     [{ size: 1 }, 'ERR_ZEST_OPTION', /size is 1/],
     [{ radius: 0 }, 'ERR_ZEST_OPTION', /radius is 0/],
   ])('refuses %j', async (options, code, message) => {

@@ -79,7 +79,8 @@ describe('estimates', () => {
           const plain = estimate(even);
           const scaled = estimate(even.map((x) => factor * x));
           expect(scaled.value).toBeCloseTo(factor * plain.value, 10);
-          expect(scaled.standardError).toBeCloseTo(factor * plain.standardError, 10);
+          // Leaving out the one pair that differs cancels half of the digits.
+          expect(scaled.standardError).toBeCloseTo(factor * plain.standardError, 6);
           expect(plain.low).toBeLessThanOrEqual(plain.value);
         }
       }),
