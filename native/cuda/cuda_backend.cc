@@ -220,7 +220,7 @@ class CudaBackend : public Backend {
 
   PackedBatch run(const Directions& directions, const Batch& part, std::span<const Point> points,
                   bool as_graph) {
-    PackedBatch packed = pack(part, spec());
+    PackedBatch packed = pack(part, spec(), storage());
     points_.set(directions, points);
     forward_.upload(packed, points_);
     const auto enqueue = [&] {

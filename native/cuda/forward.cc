@@ -307,7 +307,7 @@ void Forward::layer(const LayerRoles& roles, bool last) {
   a.heads = spec_.heads, a.width = spec_.hidden / spec_.heads;
   a.scale = 1.0f / std::sqrt(static_cast<float>(a.width));
   a.tiles = tiles_at(last ? batch_->at.row_tiles : batch_->at.tiles);
-  a.tile_count = most_tiles(rows, shape.sequences);
+  a.tile_count = most_tiles(rows, shape.sequences, weights_.type());
   a.out = operand(context_, hidden);
   attend(a, main_);
 

@@ -53,27 +53,27 @@ int32_t place(const std::vector<int32_t>& sorted, int32_t value) {
 
 // Queries starts[s] .. starts[s + 1) of each sequence, a tile at a time. What fills a bucket, up to
 // `rows`, has no keys.
-std::vector<int32_t> tiles_of(const Batch& batch, const std::vector<int32_t>& starts,
-                              int64_t rows) {
+std::vector<int32_t> tiles_of(const Batch& batch, const std::vector<int32_t>& starts, int64_t rows,
+                              int32_t at_once) {
   std::vector<int32_t> tiles;
   const int32_t end = narrow(rows);
   for (int32_t s = 0; s < batch.sequences(); ++s) {
     const size_t i = static_cast<size_t>(s);
-    for (int32_t query = starts[i]; query < starts[i + 1]; query += queries_a_tile) {
-      tiles.insert(tiles.end(), {query, std::min(queries_a_tile, starts[i + 1] - query),
-                                 batch.starts[i], batch.length(s)});
+    for (int32_t query = starts[i]; query < starts[i + 1]; query += at_once) {
+      tiles.insert(tiles.end(), {query, std::min(at_once, starts[i + 1] - query), batch.starts[i],
+                                 batch.length(s)});
     }
   }
-  for (int32_t query = starts.back(); query < end; query += queries_a_tile) {
-    tiles.insert(tiles.end(), {query, std::min(queries_a_tile, end - query), 0, 0});
+  for (int32_t query = starts.back(); query < end; query += at_once) {
+    tiles.insert(tiles.end(), {query, std::min(at_once, end - query), 0, 0});
   }
   return tiles;
 }
 
 }  // namespace
 
-int64_t most_tiles(int64_t rows, int64_t sequences) {
-  return rows / queries_a_tile + sequences + 1;
+int64_t most_tiles(int64_t rows, int64_t sequences, StorageType type) {
+  return rows / queries_a_tile(type) + sequences + 1;
 }
 
 int64_t bucket(int64_t n) {
@@ -83,7 +83,7 @@ int64_t bucket(int64_t n) {
   return (n + step - 1) / step * step;
 }
 
-PackedBatch pack(const Batch& batch, const ModelSpec& spec) {
+PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   PackedBatch packed;
   BatchShape& shape = packed.shape;
   std::vector<int32_t>& block = packed.block;
@@ -120,10 +120,10 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec) {
   for (const int32_t start : batch.starts) row_starts.push_back(place(row_tokens, start));
   shape.rows = bucket(static_cast<int64_t>(row_tokens.size()));
   packed.at.row_tokens = append(block, row_tokens, shape.rows, 0);
-  packed.at.tiles = append(block, tiles_of(batch, batch.starts, shape.tokens),
-                           4 * most_tiles(shape.tokens, shape.sequences), 0);
-  packed.at.row_tiles = append(block, tiles_of(batch, row_starts, shape.rows),
-                               4 * most_tiles(shape.rows, shape.sequences), 0);
+  packed.at.tiles = append(block, tiles_of(batch, batch.starts, shape.tokens, queries_a_tile(type)),
+                           4 * most_tiles(shape.tokens, shape.sequences, type), 0);
+  packed.at.row_tiles = append(block, tiles_of(batch, row_starts, shape.rows, queries_a_tile(type)),
+                               4 * most_tiles(shape.rows, shape.sequences, type), 0);
 
   const bool all = std::any_of(
       batch.scored.begin(), batch.scored.end(),

@@ -44,10 +44,10 @@ struct PackedBatch {
   int64_t sequences = 0, logits = 0;
 };
 
-PackedBatch pack(const Batch& batch, const ModelSpec& spec);
+PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type);
 
 // No batch of so many rows and sequences, in buckets, has more attention tiles.
-int64_t most_tiles(int64_t rows, int64_t sequences);
+int64_t most_tiles(int64_t rows, int64_t sequences, StorageType type);
 
 // The smallest bucket that holds n.
 int64_t bucket(int64_t n);
