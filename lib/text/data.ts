@@ -57,8 +57,9 @@ const lines = (text: string): Line[] =>
 export type LineParser = (line: Line) => Row | undefined;
 
 /** One JSON object a line. */
-export const jsonLines = (file: string): LineParser => {
-  return ({ line, content }) => {
+export const jsonLines =
+  (file: string): LineParser =>
+  ({ line, content }) => {
     let fields: unknown;
     try {
       fields = JSON.parse(content);
@@ -70,7 +71,6 @@ export const jsonLines = (file: string): LineParser => {
     }
     return { file, line, fields: fields as Record<string, unknown> };
   };
-};
 
 /** RFC 4180: a quoted cell may hold commas, line ends and doubled quotes; a quote inside an unquoted cell is itself. */
 const parseCsv = (text: string, file: string): Cells[] => {

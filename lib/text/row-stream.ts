@@ -17,8 +17,8 @@ import {
 export const ROW_FORMATS = ['jsonl', 'csv', 'tsv', 'txt'] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
-/** A file's path, or bytes as they come, such as `process.stdin`. */
-export type RowInput = string | AsyncIterable<Uint8Array>;
+/** A file's path, or its content as it comes, such as `process.stdin`. */
+export type RowInput = string | AsyncIterable<Uint8Array | string>;
 
 export interface RowStreamOptions extends CallOptions {
   /** Default: the file's extension; of bytes, jsonl where the first line begins with a brace, or else txt. */
@@ -42,7 +42,8 @@ export const inputName = (input: RowInput): string => (typeof input === 'string'
 /** The bytes of an input; a file that cannot be read is ERR_ZEST_DATA. */
 async function* pieces(input: RowInput, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   try {
-    yield* typeof input === 'string' ? createReadStream(input, { signal }) : input;
+    const content = typeof input === 'string' ? createReadStream(input, { signal }) : input;
+    for await (const piece of content) yield typeof piece === 'string' ? Buffer.from(piece) : piece;
   } catch (cause) {
     signal?.throwIfAborted();
     throw dataError(inputName(input), `cannot be read: ${(cause as Error).message}`, cause);

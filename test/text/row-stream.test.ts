@@ -74,6 +74,14 @@ describe('streamRows', () => {
     await rejects(() => read(inPieces('{"text":"a"}\nb\n', 3)), 'ERR_ZEST_DATA', /^the input:2: is not JSON/);
   });
 
+  it('takes strings as they come', async () => {
+    const pieces = Readable.from(['é', 'in Film\n', 'two\n']).setEncoding('utf8');
+    expect(await read(pieces)).toEqual([
+      [1, { text: 'éin Film' }],
+      [2, { text: 'two' }],
+    ]);
+  });
+
   it('gives rows before the input has ended', async () => {
     let ended = false;
     const bytes = (async function* () {

@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { BUILT_IN_TASKS } from '../lib/text/built-in-tasks.ts';
+import { loadTask } from '../lib/text/task.ts';
+import { Tokenizer } from '../lib/text/tokenizer.ts';
+import { readConfig } from '../lib/training/config.ts';
+import { FILM, reviewConfig, reviewFolder, run } from './training/runs.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const guide = (name: string): Promise<string> => readFile(join(root, 'docs', name), 'utf8');
+
+/** The code blocks of a language, in order. */
+const blocks = (text: string, language: string): string[] =>
+  [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, code]) => code!);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+  const config = reviewConfig(folder, 'run');
+  await run({
+    ...config,
+    task: { ...config.task, template: 'this is {word} . It was {mask} .' },
+    data: { train: await asWords('train.jsonl') },
+  });
+  await asWords('test.jsonl').then((file) => rename(file, join(folder, 'new.jsonl')));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The reviews of a file with their field called `word`. */
+const asWords = async (name: string): Promise<string> => {
+  const file = join(folder, `words-${name}`);
+  await writeFile(file, (await readFile(join(folder, name), 'utf8')).replaceAll('"sentence"', '"word"'));
+  return file;
+};
+
+/** What a snippet prints; the files that it names are the test's. */
+const printed = async (code: string): Promise<string> => {
+  const places = { 'runs/words': 'run', 'new.jsonl': 'new.jsonl', 'train.jsonl': 'train.jsonl', tuned: 'tuned' };
+  const placed = Object.entries(places).reduce(
+    (text, [name, ours]) => text.replaceAll(`'${name}'`, JSON.stringify(join(folder, ours))),
+    code,
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', placed], {
+    cwd: root,
+  });
+  return stdout;
+};
+
+describe('docs/embed.md', () => {
+  /** What each snippet prints, in order. */
+  const expectations: [string, RegExp][] = [
+    ['openRun', /^\[\n {2}\{\n {4}label: [01],\n {4}name: '(terrible|great)',\n {4}word: /],
+    ['predict', /^((the|every|this) [a-z ]+ (terrible|great) 0\.[5-9]\d*\n){30}$/],
+    ['a few strings', /^\{ accuracy: (1|0\.5), loss: [\d.]+, count: 2 \}\n$/],
+    ['data in files', /^(\d+ 0\.\d+ 1 \d\.?\d*\n){20}$/],
+    ['any function', /^Float64Array\(2\) \[ (1\.00|0\.99)\d*, -(2\.00|1\.99)\d* \]\n$/],
+    ['errors', /^label word "unputdownable" must be one token and is \d/],
+  ];
+
+  it('has these snippets', async () => {
+    expect(blocks(await guide('embed.md'), 'js')).toHaveLength(expectations.length);
+  });
+
+  it.each(expectations.map(([name, output], i) => ({ name, output, i })))('$name', async ({ output, i }) => {
+    expect(await printed(blocks(await guide('embed.md'), 'js')[i]!)).toMatch(output);
+  });
+});
+
+describe('docs/tasks.md', () => {
+  it('has a snippet that prints what it says', async () => {
+    const [code, ...others] = blocks(await guide('tasks.md'), 'js');
+    expect(others).toEqual([]);
+    const [, decoded] = code!.match(/\/\/ (<s>.*)$/m)!;
+    expect((await printed(code!)).split('\n')[0]).toBe(decoded);
+  });
+
+  it('has configurations that are valid', async () => {
+    const tokenizer = await Tokenizer.load(FILM);
+    const [words, head, metrics] = blocks(await guide('tasks.md'), 'yaml').map((text) => parse(text));
+    const base = reviewConfig(folder, 'unused');
+    for (const part of [words, head, { task: { ...words.task, ...metrics } }]) {
+      const file = join(folder, 'guide.json');
+      await writeFile(file, JSON.stringify({ ...base, ...part }));
+      const { task } = await readConfig(file);
+      expect((await loadTask(task, tokenizer)).names).toEqual(part.task.labels);
+    }
+  });
+
+  it('lists the built-in tasks as they are', async () => {
+    const rows = (await guide('tasks.md')).split('\n').filter((line) => line.startsWith('| `'));
+    const listed = new Map(
+      rows.flatMap((row) => {
+        const [names, template, words] = row.slice(2, -2).split(' | ') as [string, string, string];
+        const labelWords = words.replaceAll(/ \([a-z]+\)/g, '').split(', ');
+        return names
+          .split(', ')
+          .map((name): [string, object] => [name.slice(1, -1), { template: template.slice(1, -1), labelWords }]);
+      }),
+    );
+    const built = [...BUILT_IN_TASKS].map(([name, { template, labelWords }]): [string, object] => [
+      name,
+      { template, labelWords },
+    ]);
+    expect(listed).toEqual(new Map(built));
+  });
+});
