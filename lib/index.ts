@@ -57,6 +57,12 @@ export type {
   TrainOptions,
   WarningEvent,
 } from './training/events.ts';
+export {
+  type FoundLearningRate,
+  findLearningRate,
+  type RatelessConfig,
+  type RateMeasurement,
+} from './training/find-learning-rate.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
 export { readTrajectory, type Trajectory, type TrajectoryHeader } from './training/trajectory.ts';
