@@ -52,6 +52,7 @@ export const ERROR_CODES = [
   'ERR_ZEST_SHOTS',
   'ERR_ZEST_CONFIG',
   'ERR_ZEST_RUN',
+  'ERR_ZEST_LEARNING_RATE',
   'ERR_ZEST_TRAJECTORY',
 ] as const;
 

@@ -36,6 +36,7 @@ withSet(program.command('train'))
   .description('fine-tune a model as a configuration says')
   .argument('[config]', 'YAML or JSON file')
   .option('--overwrite', 'replace a run that the output folder holds')
+  .option('--find-learning-rate', 'print a learning rate and how it was found; train nothing')
   .option('--schema', 'print the JSON Schema of configurations')
   .action(async (config, options) => (await import('./train.ts')).trainCommand(config, options));
 

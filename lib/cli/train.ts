@@ -10,6 +10,7 @@ export interface TrainCommandOptions {
   json?: boolean;
   overwrite?: boolean;
   schema?: boolean;
+  findLearningRate?: boolean;
 }
 
 const stepDetail = ({ meanLoss, tilt, effectiveSampleSize }: StepEvent): string =>
@@ -82,6 +83,9 @@ export const trainCommand = async (path: string | undefined, options: TrainComma
     printLine("error: missing required argument 'config'");
     process.exitCode = EXIT_USAGE;
     return;
+  }
+  if (options.findLearningRate) {
+    return (await import('./find-learning-rate.ts')).findLearningRateCommand(path, options);
   }
   endWithParent();
   const { readConfig } = await import('../training/config.ts');

@@ -1,0 +1,225 @@
+import type { Batch } from '../batch.ts';
+import { coefficients } from '../coefficients.ts';
+import { ZestError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
+import type { CallOptions, EstimatorOptions, Point } from '../objective.ts';
+import { learningRateFactor } from '../optimizers/schedule.ts';
+import { shuffledBatches } from '../text/sampling.ts';
+import type { Example } from '../text/task.ts';
+import { readConfig, resolveConfig } from './config.ts';
+import { loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
+import type { Config, ResolvedConfig } from './schema.ts';
+
+/** What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen by. */
+const COST_OF_RUN = 0.1;
+/** The cost of a step that is looked for, as a share of that loss: well above what float32 and chance make of it. */
+const COST_OF_STEP = 0.05;
+/** Steps that are measured: so many, and more where their directions are few. */
+const LEAST_STEPS = 16;
+const LEAST_DIRECTIONS = 32;
+/** Between the rates of the search, and how many it may try. */
+const FACTOR = 4;
+const MOST_RATES = 16;
+/** No run comes to this stream. */
+const FIRST_STREAM = 1n << 62n;
+
+/** The means over some steps from the start of a run, at one learning rate. */
+export interface RateMeasurement {
+  learningRate: number;
+  /** (f(θ + ηG) − f(θ − ηG))/2: what a step's direction brings. */
+  gain: number;
+  /** (f(θ + ηG) + f(θ − ηG))/2 − f(θ): what its length costs, by curvature. Infinity where a loss is not finite. */
+  cost: number;
+}
+
+/** The rate that `findLearningRate` found, and how. */
+export interface FoundLearningRate {
+  learningRate: number;
+  /** f(θ): the mean loss at the start, on the batches that the steps were judged by. */
+  loss: number;
+  /** The rate at which a step costs `stepShare` of the loss; the cost goes with the square of the rate. */
+  stepRate: number;
+  stepShare: number;
+  /** All steps of the run at the rate found cost this share of the loss. */
+  runShare: number;
+  /** Steps of the run, each counted as the square of its schedule's factor. */
+  scheduledSteps: number;
+  /** Steps that were measured at each rate. */
+  measuredSteps: number;
+  /** By ascending rate. */
+  measured: RateMeasurement[];
+  /** Forward passes of a batch that it took, counted by the engine. */
+  forwards: number;
+}
+
+type WithoutRate<T> = T extends unknown ? Omit<T, 'learningRate'> & { learningRate?: number } : never;
+
+/** A configuration in which `optimizer.learningRate` may be absent. */
+export type RatelessConfig = Omit<Config, 'optimizer'> & { optimizer: WithoutRate<Config['optimizer']> };
+
+const readRateless = (config: RatelessConfig | string, overrides: readonly string[]): Promise<ResolvedConfig> => {
+  const all = [...overrides, 'optimizer.learningRate=1'];
+  return typeof config === 'string' ? readConfig(config, all) : Promise.resolve(resolveConfig(config as Config, all));
+};
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** G of a step from the start, and the batch that it is judged by. */
+interface Probe {
+  terms: { stream: bigint; coefficient: number }[];
+  heldOut: Batch;
+  loss: number;
+}
+
+const estimatorOf = ({ optimizer }: ResolvedConfig, dimension: number): EstimatorOptions => {
+  const { rho, normalize } = optimizer;
+  if (optimizer.method === 'mezo') return { rho, normalize, dimension, tilt: 0, estimator: 'naive', sides: 'two' };
+  const { tilt, estimator, sides } = optimizer;
+  return { rho, normalize, dimension, tilt, estimator, sides };
+};
+
+const makeProbes = async (
+  config: ResolvedConfig,
+  model: Model,
+  batchOf: (index: number) => Batch,
+  { signal }: CallOptions,
+): Promise<Probe[]> => {
+  const { directions, rho } = config.optimizer;
+  const estimator = estimatorOf(config, model.dimension);
+  const scales = estimator.sides === 'two' ? [rho, -rho] : [rho];
+  const probes: Probe[] = [];
+  const count = Math.max(LEAST_STEPS, Math.ceil(LEAST_DIRECTIONS / directions));
+  for (let i = 0; i < count; i++) {
+    const streams = Array.from({ length: directions }, (_, j) => FIRST_STREAM + BigInt(i * directions + j));
+    const points = streams.flatMap((stream) => scales.map((scale) => ({ stream, scale })));
+    const losses = await model.evaluate(batchOf(2 * i), points, { signal });
+    const { coefficients: c } = coefficients(losses, estimator);
+    const heldOut = batchOf(2 * i + 1);
+    const [loss] = await model.evaluate(heldOut, [[]], { signal });
+    const terms = streams.map((stream, j) => ({ stream, coefficient: c[j] as number }));
+    probes.push({ terms, heldOut, loss: loss as number });
+  }
+  return probes;
+};
+
+const measure = async (
+  model: Model,
+  probes: readonly Probe[],
+  learningRate: number,
+  { signal }: CallOptions,
+): Promise<RateMeasurement> => {
+  const gains: number[] = [];
+  const costs: number[] = [];
+  for (const { terms, heldOut, loss } of probes) {
+    const along = (sign: number): Point =>
+      terms.map(({ stream, coefficient }) => ({ stream, scale: sign * learningRate * coefficient }));
+    try {
+      const [after, behind] = await model.evaluate(heldOut, [along(-1), along(1)], { signal });
+      gains.push(((behind as number) - (after as number)) / 2);
+      costs.push(((behind as number) + (after as number)) / 2 - loss);
+    } catch (error) {
+      if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_LOSS_NOT_FINITE') throw error;
+      return { learningRate, gain: 0, cost: Number.POSITIVE_INFINITY };
+    }
+  }
+  return { learningRate, gain: mean(gains), cost: mean(costs) };
+};
+
+/** The rate at which the cost is `target`, between two of which the first costs less; a parabola where no line through both, in logarithms, can be. */
+const rateBetween = (low: RateMeasurement, high: RateMeasurement, target: number): number => {
+  const parabola = ({ learningRate, cost }: RateMeasurement) => learningRate * Math.sqrt(target / cost);
+  if (high.cost === Number.POSITIVE_INFINITY) return low.cost > 0 ? parabola(low) : low.learningRate;
+  if (low.cost <= 0) return Math.max(low.learningRate, parabola(high));
+  const share = Math.log(target / low.cost) / Math.log(high.cost / low.cost);
+  return low.learningRate * (high.learningRate / low.learningRate) ** share;
+};
+
+/** Measures at geometric multiples of the rate of a first guess until two neighbours have the target between them. */
+const search = async (
+  target: number,
+  guess: number,
+  measureAt: (rate: number) => Promise<RateMeasurement>,
+): Promise<{ stepRate: number; measured: RateMeasurement[] }> => {
+  const measured = [await measureAt(guess)];
+  const isAbove = ({ cost }: RateMeasurement) => cost >= target;
+  const first = measured[0] as RateMeasurement;
+  while (measured.length < MOST_RATES) {
+    const edge = (isAbove(first) ? measured[0] : measured.at(-1)) as RateMeasurement;
+    const next = await measureAt(isAbove(first) ? edge.learningRate / FACTOR : edge.learningRate * FACTOR);
+    if (isAbove(first)) measured.unshift(next);
+    else measured.push(next);
+    if (isAbove(next) === isAbove(first)) continue;
+    const [low, high] = isAbove(first) ? [next, edge] : [edge, next];
+    return { stepRate: rateBetween(low, high, target), measured };
+  }
+  throw new ZestError(
+    'ERR_ZEST_LEARNING_RATE',
+    `no learning rate from ${measured[0]?.learningRate} to ${measured.at(-1)?.learningRate} makes a step cost ${100 * COST_OF_STEP} % of the loss`,
+  );
+};
+
+/** Σ factor² of a run's learning rates. */
+const scheduledSteps = ({ optimizer, training }: ResolvedConfig): number => {
+  const factor = learningRateFactor({ ...optimizer, totalSteps: training.steps });
+  return Array.from({ length: training.steps }, (_, step) => factor(step) ** 2).reduce((sum, x) => sum + x, 0);
+};
+
+/**
+ * Finds the learning rate of a run from the loss along its first steps. Only evaluates: nothing is trained or written.
+ *
+ * A step −ηG changes the loss by −gain + cost, with the gain odd in η and the cost even: ½η²·GᵀHG while η is small. G is
+ * mostly noise, E‖G‖² ≈ (d/k)·‖∇f‖², so the cost is the same from step to step and can be measured from few; the gain of a
+ * step cannot. But all gains of a run together cannot be more than the loss. So the rate is that at which all steps of the
+ * run together cost a tenth of the loss at its start: η = √(loss/10 / Σ cost of a step at rate 1).
+ *
+ * The cost of a step is measured on batches other than those that made G, at geometric multiples around the rate where it
+ * is 5 % of the loss. It takes some 250 forwards. `optimizer.learningRate` is not read.
+ *
+ * Throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost; what loading the model, the task and the
+ * data throws.
+ */
+export const findLearningRate = async (
+  config: RatelessConfig | string,
+  options: CallOptions & { overrides?: readonly string[] } = {},
+): Promise<FoundLearningRate> => {
+  const { overrides = [], signal } = options;
+  const resolved = await readRateless(config, overrides);
+  const { seed, batchSize } = resolved.training;
+  const { rho, law } = resolved.optimizer;
+  const { tokenizer, task } = await loadExperiment({
+    ...resolved,
+    data: { ...resolved.data, validation: undefined, test: undefined },
+  });
+  const examples = await loadTrainingExamples(resolved, task);
+  const model = await loadModel(resolved, tokenizer, { signal });
+  try {
+    model.directions = { seed, law };
+    const batches = shuffledBatches(examples.length, batchSize, seed);
+    const batchOf = (index: number) => task.batch(batches.batch(index).map((row) => examples[row] as Example));
+    const probes = await makeProbes(resolved, model, batchOf, { signal });
+    const loss = mean(probes.map((probe) => probe.loss));
+    const size = mean(probes.map(({ terms }) => Math.hypot(...terms.map(({ coefficient }) => coefficient))));
+    if (size === 0) {
+      throw new ZestError('ERR_ZEST_LEARNING_RATE', 'the loss is the same in all directions: no step has a length');
+    }
+    // A step that moves weights as far as a perturbation does.
+    const { stepRate, measured } = await search(COST_OF_STEP * loss, rho / size, (rate) =>
+      measure(model, probes, rate, { signal }),
+    );
+    const scheduled = scheduledSteps(resolved);
+    const rate = stepRate * Math.min(1, Math.sqrt(COST_OF_RUN / COST_OF_STEP / scheduled));
+    return {
+      learningRate: Number(rate.toPrecision(2)),
+      loss,
+      stepRate,
+      stepShare: COST_OF_STEP,
+      runShare: COST_OF_RUN,
+      scheduledSteps: scheduled,
+      measuredSteps: probes.length,
+      measured,
+      forwards: Number(model.forwards) / batches.size,
+    };
+  } finally {
+    model.dispose();
+  }
+};
