@@ -8,6 +8,7 @@ export const ERROR_CODES = [
   'ERR_ZEST_TILT',
   'ERR_ZEST_ESTIMATOR',
   'ERR_ZEST_LOSSES',
+  'ERR_ZEST_DIMENSION',
   // native binding and machine
   'ERR_ZEST_NO_BINARY',
   'ERR_ZEST_ISA',

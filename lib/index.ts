@@ -4,6 +4,7 @@ export { type ErrorCode, ZestError } from './errors.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
 export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
+export type { MemoryUse } from './model/memory.ts';
 export { type GenerateOptions, Model } from './model/model.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native.ts';
@@ -29,6 +30,35 @@ export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
 export { type Report, type RunOverview, report } from './report/report.ts';
 export {
+  hessianTrace,
+  type QuadraticFormOptions,
+  quadraticForm,
+  type Trace,
+  type TraceOptions,
+} from './sharpness/curvature.ts';
+export { type EigenvalueOptions, type Eigenvalues, topEigenvalues } from './sharpness/eigenvalues.ts';
+export type { MeasureOptions } from './sharpness/losses.ts';
+export { type MeasureSharpnessOptions, measureSharpness, type SharpnessStart } from './sharpness/measure.ts';
+export {
+  type LossesAtRadius,
+  type Neighbourhood,
+  type NeighbourhoodOptions,
+  neighbourhood,
+} from './sharpness/neighbourhood.ts';
+export type { MeasuredWeights, SharpnessChange, SharpnessReport } from './sharpness/report.ts';
+export { type Sharpness, type SharpnessOptions, sharpness } from './sharpness/sharpness.ts';
+export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
+export type { Estimate } from './sharpness/statistics.ts';
+export type { SweepEstimate } from './sweep/estimate.ts';
+export type { SweepEvent, SweepOptions } from './sweep/events.ts';
+export type { Axis, GridRun } from './sweep/grid.ts';
+export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
+export { sweep } from './sweep/sweep.ts';
+export { type Row, readRows } from './text/data.ts';
+export type { Measures, Metric } from './text/metrics.ts';
+export type { RowFormat, RowInput } from './text/row-stream.ts';
+export { type ShuffledBatches, shuffledBatches } from './text/sampling.ts';
+export {
   type Classification,
   type Example,
   type ExampleFields,
@@ -44,6 +74,7 @@ export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
   Environment,
+  EstimateEvent,
   EvaluationEvent,
   FailureEvent,
   Progress,
@@ -51,7 +82,10 @@ export type {
   Summary,
   TrainEvent,
   TrainOptions,
+  WarningEvent,
 } from './training/events.ts';
+export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
+export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
 export { readTrajectory, type Trajectory, type TrajectoryHeader } from './training/trajectory.ts';

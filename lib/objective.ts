@@ -121,4 +121,8 @@ export interface Objective<B> {
   apply(update: Update, options?: CallOptions): Promise<void>;
   /** The same as evaluate, coefficients, apply, to the bit. */
   step?(batch: B, options: StepOptions): Promise<StepResult>;
+  /** Names of the trainable parameters, in canonical order; together they have `dimension` elements. */
+  readonly trainableNames?: readonly string[];
+  /** v(stream) restricted to one parameter. */
+  direction?(stream: bigint, name: string): Promise<Float32Array>;
 }

@@ -1,5 +1,5 @@
 import { throwIfAborted } from './abort.ts';
-import { checkedPoints, nativeDirections, nativeUpdate } from './directions.ts';
+import { checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { rangeError, typeError, ZestError } from './errors.ts';
 import { native } from './native.ts';
 import type { Directions, Objective, Perturbation } from './objective.ts';
@@ -8,6 +8,10 @@ import type { Directions, Objective, Perturbation } from './objective.ts';
 export interface VectorObjective extends Objective<void> {
   /** θ: the vector itself, in float64, which only `apply` changes. */
   readonly x: Float64Array;
+  /** The vector counts as one parameter, `x`. */
+  readonly trainableNames: readonly ['x'];
+  /** v(stream). Rejects with ERR_ZEST_PARAMETER for another name than `x`. */
+  direction(stream: bigint, name?: string): Promise<Float32Array>;
 }
 
 const checkedStart = (x0: ArrayLike<number>): Float64Array => {
@@ -63,6 +67,7 @@ export const vectorObjective = (
   const objective: VectorObjective = {
     x,
     dimension: x.length,
+    trainableNames: ['x'],
     get version() {
       return version;
     },
@@ -84,6 +89,11 @@ export const vectorObjective = (
         }
         return losses;
       });
+    },
+
+    async direction(stream, name = 'x') {
+      if (name !== 'x') throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter '${name}'; the only one is 'x'`);
+      return drawer(objective.directions, x.length)(checkedStream(stream, 'stream'));
     },
 
     async apply(update, { signal } = {}) {

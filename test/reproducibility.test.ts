@@ -9,8 +9,8 @@ import { film, filmBatch } from './fixtures/film.ts';
 
 const THREADS = [1, 2, 3, 8];
 const COMMITTED = {
-  record: '1fd169c5f9eaa42916a7b9824907872de1562a4ac6e4a140496855ad1db59803',
-  weights: 'sha256:a05b9e74f15f547aea56aa1f9f89b7921ed75115d378d85aa7e83376f4922528',
+  record: '31b6a2a926f3efc3b65c167c0a280c535d9e5be93160a7ed5c6f285ddf75bd74',
+  weights: 'sha256:93e5eb5b170c85c0d0d28ec56d696172ae9af004a69b69a62d999fbc6ee2ad50',
 };
 const STEPS = [
   [4, 11, 7],

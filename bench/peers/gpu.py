@@ -17,7 +17,7 @@ WORKLOADS = [
     # name, hidden, heads, layers, intermediate, vocabulary, sequences, tokens
     ("roberta-base 64 x 128", 768, 12, 12, 3072, 50265, 64, 128),
     ("roberta-base 16 x 64", 768, 12, 12, 3072, 50265, 16, 64),
-    ("film-roberta-mini 16 x 32", 64, 4, 4, 128, 4096, 16, 32),
+    ("film-roberta-mini 16 x 32", 192, 3, 4, 768, 8192, 16, 32),
 ]
 REPEATS = 20
 RHO = 1e-3

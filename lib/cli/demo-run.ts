@@ -3,10 +3,10 @@ import { Model } from '../model/model.ts';
 import { mezo } from '../optimizers/mezo.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { zest } from '../optimizers/zest.ts';
+import { type RatedWord, ratedWords } from '../text/rated-words.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import { loadTask, type Task } from '../text/task.ts';
 import { Tokenizer } from '../text/tokenizer.ts';
-import { type RatedWord, ratedWords } from './demo-words.ts';
 
 const MODEL_FOLDER = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));
 

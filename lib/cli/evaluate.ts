@@ -1,6 +1,6 @@
 import { evaluate } from '../training/evaluate.ts';
 import { stopSignal } from './interrupt.ts';
-import { count, percent, printJson, printLine } from './output.ts';
+import { count, metricsText, printJson, printLine } from './output.ts';
 import { progressDisplay } from './progress.ts';
 
 /** `zest evaluate` */
@@ -15,8 +15,8 @@ export const evaluateCommand = async (path: string, options: { set: string[]; js
     for await (const event of events) {
       progress.clear();
       if (options.json) printJson(event);
-      const { split, accuracy, loss } = event;
-      printLine(`${split}: accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`);
+      const { split, loss } = event;
+      printLine(`${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`);
     }
   } finally {
     progress.clear();

@@ -16,6 +16,7 @@ const usage: ReadonlySet<ErrorCode> = new Set([
   'ERR_ZEST_RHO',
   'ERR_ZEST_TILT',
   'ERR_ZEST_ESTIMATOR',
+  'ERR_ZEST_DIMENSION',
   'ERR_ZEST_TEMPLATE',
   'ERR_ZEST_LABEL_WORD',
   'ERR_ZEST_TRAINABLE',

@@ -16,6 +16,13 @@ export const stopSignal = (): AbortSignal => {
   return stop.signal;
 };
 
+/** Ends a process that `zest sweep` started when that has gone: nobody waits for the run, and a resumed sweep begins it anew. */
+export const endWithParent = (): void => {
+  if (!process.channel) return;
+  process.once('disconnect', () => process.exit(EXIT_INTERRUPTED));
+  process.channel.unref();
+};
+
 /** Keeps a reader that goes away from being an error: of stderr it is ignored, of stdout it is an interruption. */
 export const outliveReaders = (): void => {
   const unlessGone = (then: () => void) => (error: NodeJS.ErrnoException) => {

@@ -1,8 +1,20 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { ROW_FORMATS } from '../text/row-stream.ts';
 import { version } from '../version.ts';
 import { EXIT_USAGE, exitStatus, reportError } from './failure.ts';
 import { outliveReaders } from './interrupt.ts';
+
+const wholeNumber = (value: string): number => {
+  if (/^\d+$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('Expected a whole number.');
+};
+
+const numbers = (value: string): number[] =>
+  value.split(',').map((part) => {
+    if (part.trim() !== '' && Number.isFinite(Number(part))) return Number(part);
+    throw new InvalidArgumentError('Expected numbers with commas between.');
+  });
 
 const collect = (value: string, earlier: string[]): string[] => [...earlier, value];
 
@@ -32,6 +44,31 @@ withSet(program.command('evaluate'))
   .argument('<config|run>', 'YAML or JSON file, or the folder of a run')
   .action(async (path, options) => (await import('./evaluate.ts')).evaluateCommand(path, options));
 
+withSet(program.command('predict'))
+  .description('label the rows of a file, one JSON object a line on stdout')
+  .argument('<run|config>', 'the folder of a run, or a YAML or JSON file: the model as it came')
+  .requiredOption(
+    '--input <file>',
+    '.jsonl, .csv, .tsv, or .txt with a text a line; - is stdin, JSON lines or plain text',
+  )
+  .option('--output <file>', 'write the answers there')
+  .addOption(new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS))
+  .action(async (path, options) => (await import('./predict.ts')).predictCommand(path, options));
+
+withSet(program.command('sharpness'))
+  .description('measure how sharp the loss is around the weights: of a model as it came, or before and after a run')
+  .argument('<config|run>', 'YAML or JSON file, or the folder of a run')
+  .option('--split <name>', 'train, validation or test', 'train')
+  .option('--examples <n>', 'examples of the split, all if it has fewer', wholeNumber, 256)
+  .option('--radii <list>', 'perturbation per coordinate, ascending', numbers, [1e-3, 2e-3, 5e-3])
+  .option('--samples <n>', 'directions of each mean, each both ways', wholeNumber, 32)
+  .option('--seed <n>', 'of the directions', wholeNumber, 0)
+  .option('--slice <n>', 'points along each axis of the picture, odd; 0: none', wholeNumber, 11)
+  .option('--eigenvalues <n>', 'largest eigenvalues of the Hessian, for few trainable parameters', wholeNumber, 0)
+  .option('--no-before', 'of a run, measure only the weights that it kept')
+  .option('--output <folder>', 'for sharpness.json and sharpness.html; default: the folder of the run')
+  .action(async (path, options) => (await import('./sharpness.ts')).sharpnessCommand(path, options));
+
 program
   .command('report')
   .description('show and compare runs in one HTML page, which needs no network')
@@ -39,6 +76,28 @@ program
   .option('--output <file>', 'the page; replaced if it is there', 'report.html')
   .option('--json', 'print what the page says of each run, one JSON object a line on stdout')
   .action(async (runs, options) => (await import('./report.ts')).reportCommand(runs, options));
+
+withSet(program.command('sweep'))
+  .description('train every combination of some values, and choose the best by validation')
+  .argument('<config>', 'YAML or JSON file')
+  .option('--grid <key=a,b,c>', 'values of a key of the configuration; may be repeated', collect, [])
+  .option('--resume', 'go on with the runs that are not finished')
+  .option('--jobs <n>', 'runs at a time (default: one a thread)')
+  .option('--forwards <n>', 'forward passes of each run; sets training.steps')
+  .option('--output <folder>', 'instead of the output of the configuration')
+  .action(async (config, options) => (await import('./sweep.ts')).sweepCommand(config, options));
+
+program
+  .command('experiment')
+  .description('compare methods at equal forwards on a data set, as docs/results.md does')
+  .argument('[name]', 'none: list the names')
+  .option('--data <folder>', 'has the folders sst2, mr, sst5 and trec', '../shared/data')
+  .option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again')
+  .option('--forwards <n>', 'forward passes of each run (default: 4000)')
+  .option('--jobs <n>', 'runs at a time (default: the cores)')
+  .option('--methods <a,b,c>', 'only these')
+  .option('--json', 'print one JSON object a line on stdout, instead of the table')
+  .action(async (name, options) => (await import('./experiment.ts')).experimentCommand(name, options));
 
 program
   .command('demo')

@@ -1,8 +1,8 @@
-import type { StepEvent, Summary, TrainEvent } from '../training/events.ts';
+import type { EstimateEvent, StepEvent, Summary, TrainEvent } from '../training/events.ts';
 import { train } from '../training/train.ts';
 import { EXIT_USAGE } from './failure.ts';
-import { stopSignal } from './interrupt.ts';
-import { count, duration, percent, printJson, printLine } from './output.ts';
+import { endWithParent, stopSignal } from './interrupt.ts';
+import { count, duration, megabytes, metricsText, printJson, printLine } from './output.ts';
 import { type ProgressDisplay, progressDisplay } from './progress.ts';
 
 export interface TrainCommandOptions {
@@ -12,18 +12,28 @@ export interface TrainCommandOptions {
   schema?: boolean;
 }
 
-/** The estimate of the whole run is made from so many steps. */
-const STEPS_OF_ESTIMATE = 3;
-
 const stepDetail = ({ meanLoss, tilt, effectiveSampleSize }: StepEvent): string =>
   `loss ${meanLoss.toFixed(4)}, tilt ${tilt.toPrecision(3)}, effective sample size ${effectiveSampleSize.toFixed(1)}`;
+
+/** Two digits that count, in ms below a second. */
+const briefly = (seconds: number): string =>
+  seconds < 1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : duration(seconds);
+
+const estimateLine = ({ seconds, forwards, evaluations, memory, ...each }: EstimateEvent): string => {
+  const parts = [`${count(forwards)} forwards of ${briefly(each.forwardSeconds)}`];
+  if (evaluations) parts.push(`${count(evaluations)} evaluations of ${briefly(each.evaluationSeconds)}`);
+  const held =
+    memory &&
+    `; memory about ${megabytes(memory.total)}, ${megabytes(memory.weights)} of it weights and ${megabytes(memory.activations)} activations`;
+  return `about ${duration(seconds)}: ${parts.join(', ')}${held ?? ''}`;
+};
 
 const summaryLines = (
   output: string,
   { steps, forwards, seconds, kept, before, validation, test }: Summary,
 ): string => {
-  const change = before && validation && `validation ${percent(before.accuracy)} → ${percent(validation.accuracy)}`;
-  const tested = test && `test ${percent(test.accuracy)} of ${count(test.count)}`;
+  const change = before && validation && `validation ${metricsText(validation, before)}`;
+  const tested = test && `test ${metricsText(test)} of ${count(test.count)}`;
   return [
     [change, tested].filter(Boolean).join(', '),
     `${count(steps)} steps, ${count(forwards)} forwards, ${duration(seconds)}; weights of step ${kept.step} in ${output}/checkpoints/${kept.name}`,
@@ -34,11 +44,6 @@ const summaryLines = (
 
 const showEvent = (event: TrainEvent, steps: number, progress: ProgressDisplay): void => {
   if (event.kind === 'step') {
-    if (event.step === STEPS_OF_ESTIMATE && steps > STEPS_OF_ESTIMATE) {
-      progress.clear();
-      const total = (event.seconds / event.step) * steps;
-      printLine(`about ${duration(total)} for ${count(steps)} steps, evaluations not counted`);
-    }
     const { step: done, seconds } = event;
     progress.update({ label: 'training', unit: 'steps', done, total: steps, seconds, detail: stepDetail(event) });
     return;
@@ -51,10 +56,14 @@ const showEvent = (event: TrainEvent, steps: number, progress: ProgressDisplay):
           `${count(event.train)} training, ${count(event.validation)} validation, ${count(event.test)} test examples`,
       );
       break;
+    case 'estimate':
+      printLine(estimateLine(event));
+      break;
+    case 'warning':
+      printLine(`warning: ${event.message} (${event.code})`);
+      break;
     case 'evaluation':
-      printLine(
-        `step ${event.step}: ${event.split} accuracy ${percent(event.accuracy)}, loss ${event.loss.toFixed(4)}`,
-      );
+      printLine(`step ${event.step}: ${event.split} ${metricsText(event)}, loss ${event.loss.toFixed(4)}`);
       break;
     case 'done':
       printLine(summaryLines(event.output, event.summary));
@@ -74,6 +83,7 @@ export const trainCommand = async (path: string | undefined, options: TrainComma
     process.exitCode = EXIT_USAGE;
     return;
   }
+  endWithParent();
   const { readConfig } = await import('../training/config.ts');
   const config = await readConfig(path, options.set);
   const progress = await progressDisplay();

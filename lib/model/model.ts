@@ -24,6 +24,7 @@ import {
   type LoadOptions,
   storageType,
 } from './load-options.ts';
+import { type MemoryUse, memoryUse } from './memory.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { nativeStepOptions, stepResult } from './step-options.ts';
@@ -49,6 +50,8 @@ export class Model implements Objective<Batch> {
   readonly family: string;
   /** Trainable parameters, d. */
   readonly dimension: number;
+  /** Names of the trainable parameters, in canonical order. */
+  readonly trainableNames: readonly string[];
   /** All parameters of the checkpoint, of a new head and of adapters, aliases counted once. */
   readonly parameterCount: number;
   /** Where the weights are: `cpu` or `cuda:N`. */
@@ -77,7 +80,9 @@ export class Model implements Objective<Batch> {
     const count = (parameters: typeof spec.parameters) =>
       parameters.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
     this.family = config.modelType;
-    this.dimension = count(spec.parameters.filter(({ trainable }) => trainable));
+    const trained = spec.parameters.filter(({ trainable }) => trainable);
+    this.dimension = count(trained);
+    this.trainableNames = trained.map(({ name }) => name);
     this.parameterCount = count(spec.parameters);
     this.device = device.name;
     this.dtype = dtype;
@@ -149,6 +154,19 @@ export class Model implements Objective<Batch> {
   /** Sequences evaluated so far, counted once a point, by the engine. */
   get forwards(): bigint {
     return this.#engine.forwards();
+  }
+
+  /** What is trained, in canonical order; a vector is one row. */
+  get trainableParameters(): { name: string; rows: number; columns: number }[] {
+    const { parameters } = this.#origin.description.spec;
+    return parameters.filter(({ trainable }) => trainable).map(({ name, rows, columns }) => ({ name, rows, columns }));
+  }
+
+  /** Bytes that the weights take, and the activations of an evaluation of so many tokens, from shapes; for the CPU. */
+  memory(tokens: number): MemoryUse {
+    const { hidden, intermediate } = this.#origin.description.spec;
+    const { parameterCount, dtype } = this;
+    return memoryUse({ parameterCount, dtype, hidden, intermediate }, tokens);
   }
 
   /** Names of all parameters, in canonical order. */

@@ -38,15 +38,27 @@ const decoded = (bytes: Uint8Array, file: string): string => {
   }
 };
 
-/** Lines that hold something, numbered from 1, without their line ends. */
-const lines = (text: string): { line: number; content: string }[] =>
+/** A line that holds something, numbered from 1, without its end. */
+export interface Line {
+  line: number;
+  content: string;
+}
+
+/** Without the CR of a CR LF. */
+export const withoutReturn = (content: string): string => (content.endsWith('\r') ? content.slice(0, -1) : content);
+
+const lines = (text: string): Line[] =>
   text
     .split('\n')
-    .map((content, i) => ({ line: i + 1, content: content.endsWith('\r') ? content.slice(0, -1) : content }))
+    .map((content, i) => ({ line: i + 1, content: withoutReturn(content) }))
     .filter(({ content }) => content !== '');
 
-const parseJsonLines = (text: string, file: string): Row[] =>
-  lines(text).map(({ line, content }) => {
+/** Makes rows of lines that come in order; undefined for a header. */
+export type LineParser = (line: Line) => Row | undefined;
+
+/** One JSON object a line. */
+export const jsonLines = (file: string): LineParser => {
+  return ({ line, content }) => {
     let fields: unknown;
     try {
       fields = JSON.parse(content);
@@ -57,7 +69,8 @@ const parseJsonLines = (text: string, file: string): Row[] =>
       throw dataError(`${file}:${line}`, 'must be a JSON object with a value for each field');
     }
     return { file, line, fields: fields as Record<string, unknown> };
-  });
+  };
+};
 
 /** RFC 4180: a quoted cell may hold commas, line ends and doubled quotes; a quote inside an unquoted cell is itself. */
 const parseCsv = (text: string, file: string): Cells[] => {
@@ -109,30 +122,42 @@ const parseCsv = (text: string, file: string): Cells[] => {
   return records;
 };
 
-/** As GLUE's files: no quoting, a quote is a character like any other. */
-const parseTsv = (text: string): Cells[] =>
-  lines(text).map(({ line, content }) => ({ line, cells: content.split('\t') }));
-
-const named = (records: Cells[], file: string): Row[] => {
-  const [header, ...rest] = records;
-  if (header === undefined) return [];
-  const names = header.cells;
-  const repeated = names.find((name, i) => names.indexOf(name) !== i);
-  if (repeated !== undefined) {
-    throw dataError(`${file}:${header.line}`, `names the column ${JSON.stringify(repeated)} twice`);
-  }
-  return rest.map(({ line, cells }) => {
+/** Makes rows of the records after the first, which names the columns. */
+const underHeader = (file: string): ((record: Cells) => Row | undefined) => {
+  let names: readonly string[] | undefined;
+  return ({ line, cells }) => {
+    if (names === undefined) {
+      const repeated = cells.find((name, i) => cells.indexOf(name) !== i);
+      if (repeated !== undefined) {
+        throw dataError(`${file}:${line}`, `names the column ${JSON.stringify(repeated)} twice`);
+      }
+      names = cells;
+      return undefined;
+    }
     if (cells.length !== names.length) {
       throw dataError(`${file}:${line}`, `has ${cells.length} columns where the header has ${names.length}`);
     }
     return { file, line, fields: Object.fromEntries(names.map((name, i) => [name, cells[i]])) };
-  });
+  };
 };
 
-const parsers: Record<string, (text: string, file: string) => Row[]> = {
-  '.jsonl': parseJsonLines,
-  '.csv': (text, file) => named(parseCsv(text, file), file),
-  '.tsv': (text, file) => named(parseTsv(text), file),
+/** Cells between tabs, as in GLUE's files: no quoting, a quote is a character like any other. */
+export const tabbedLines = (file: string): LineParser => {
+  const row = underHeader(file);
+  return ({ line, content }) => row({ line, cells: content.split('\t') });
+};
+
+const rowsOf = <T>(records: readonly T[], parse: (record: T) => Row | undefined): Row[] =>
+  records.map(parse).filter((row) => row !== undefined);
+
+/** The rows of a whole CSV file. */
+export const csvRows = (bytes: Uint8Array, file: string): Row[] =>
+  rowsOf(parseCsv(decoded(bytes, file), file), underHeader(file));
+
+const parsers: Record<string, (bytes: Uint8Array, file: string) => Row[]> = {
+  '.jsonl': (bytes, file) => rowsOf(lines(decoded(bytes, file)), jsonLines(file)),
+  '.csv': csvRows,
+  '.tsv': (bytes, file) => rowsOf(lines(decoded(bytes, file)), tabbedLines(file)),
 };
 
 /**
@@ -152,7 +177,7 @@ export const readRows = async (file: string): Promise<Row[]> => {
   } catch (cause) {
     throw dataError(file, `cannot be read: ${(cause as Error).message}`, cause);
   }
-  const rows = parse(decoded(bytes, file), file);
+  const rows = parse(bytes, file);
   if (rows.length === 0) throw dataError(file, 'has no rows');
   return rows;
 };

@@ -1,21 +1,20 @@
 import { ZestError } from '../errors.ts';
-import type { Template } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 const labelWordError = (word: unknown, fault: string): Error =>
   new ZestError('ERR_ZEST_LABEL_WORD', `label word ${JSON.stringify(word)} ${fault}`);
 
 /**
- * The token id of each label word in the mask's place: with a space before it, unless the template begins with the mask.
+ * The token id of each label word, as it is with a space before it: LM-BFF and MeZO do so even where a template begins
+ * with the mask.
  *
  * @throws ERR_ZEST_LABEL_WORD naming the word that is empty, not exactly one token, unknown, or the token of an earlier word
  */
-export const labelWordIds = (words: readonly string[], template: Template, tokenizer: Tokenizer): number[] => {
-  const space = template.before.length > 0 ? ' ' : '';
+export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer): number[] => {
   const ids: number[] = [];
   for (const word of words) {
     if (word.trim() === '') throw labelWordError(word, 'is empty');
-    const tokens = tokenizer.tokenize(space + word);
+    const tokens = tokenizer.tokenize(` ${word}`);
     const id = tokens[0];
     if (id === undefined || tokens.length !== 1) {
       const spelt = tokens.map((token) => JSON.stringify(tokenizer.token(token))).join(' ');

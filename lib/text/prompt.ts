@@ -3,7 +3,7 @@ import { rangeError } from '../errors.ts';
 import { labelWordIds } from './label-words.ts';
 import type { ClassSpec, LabelWordSpec, TaskSpec } from './task-spec.ts';
 import { fillTemplate, parseTemplate } from './template.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Encoding, Tokenizer } from './tokenizer.ts';
 import { cutLongest } from './truncation.ts';
 
 /** A text as the model sees it, and what is asked of it. */
@@ -21,14 +21,19 @@ export interface PromptMaker {
   make(fields: Readonly<Record<string, string>>): Prompt;
 }
 
+const packed = ({ ids, segments }: Encoding): Pick<Prompt, 'ids' | 'segments'> => ({
+  ids: Int32Array.from(ids),
+  ...(segments.some((segment) => segment !== 0) && { segments: Int32Array.from(segments) }),
+});
+
 const byLabelWords = (spec: LabelWordSpec, tokenizer: Tokenizer, maxLength: number | undefined): PromptMaker => {
   const template = parseTemplate(spec.template);
-  const words = labelWordIds(spec.labelWords, template, tokenizer);
+  const words = labelWordIds(spec.labelWords, tokenizer);
   return {
     fields: template.fields,
     make(fields) {
-      const { ids, position } = fillTemplate(template, fields, tokenizer, maxLength);
-      return { ids: Int32Array.from(ids), target: (label) => ({ kind: 'labelWords', position, words, label }) };
+      const { position, ...encoding } = fillTemplate(template, fields, tokenizer, maxLength);
+      return { ...packed(encoding), target: (label) => ({ kind: 'labelWords', position, words, label }) };
     },
   };
 };
@@ -54,12 +59,7 @@ const byClass = (spec: ClassSpec, tokenizer: Tokenizer, maxLength = Number.POSIT
         }
         texts = texts.map((ids, i) => ids.slice(0, kept[i]));
       }
-      const { ids, segments } = framed();
-      return {
-        ids: Int32Array.from(ids),
-        ...(segments.some((segment) => segment !== 0) && { segments: Int32Array.from(segments) }),
-        target: (label) => ({ kind: 'class', label }),
-      };
+      return { ...packed(framed()), target: (label) => ({ kind: 'class', label }) };
     },
   };
 };

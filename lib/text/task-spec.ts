@@ -1,4 +1,6 @@
 import { rangeError, typeError } from '../errors.ts';
+import { BUILT_IN_TASKS } from './built-in-tasks.ts';
+import { METRICS, type Metric } from './metrics.ts';
 
 /** What every classification task says of its labels. */
 interface Labels {
@@ -6,12 +8,17 @@ interface Labels {
   labels?: readonly string[];
   /** Field that holds the label. Default `label`. */
   labelField?: string;
+  /**
+   * What the task is judged by, beside the loss; the first decides which weights are best. Accuracy is always measured,
+   * `f1` (of label 1) and `matthews` take a task of two labels. Default `['accuracy']`.
+   */
+  metrics?: readonly Metric[];
 }
 
 /** Classification by a masked language model: the label word whose logit at `{mask}` is largest. */
 export interface LabelWordSpec extends Labels {
   kind?: 'labelWords';
-  /** For instance `"{sentence} It was {mask} ."`; see `parseTemplate`. */
+  /** For instance `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`; docs/tasks.md has the rules. */
   template: string;
   /** One word a label, index = label, each one token of the model. */
   labelWords: readonly string[];
@@ -29,27 +36,12 @@ export interface ClassSpec extends Labels {
 /** A text classification task. */
 export type TaskSpec = LabelWordSpec | ClassSpec;
 
-const sentiment = (): LabelWordSpec => ({
-  template: '{sentence} It was {mask} .',
-  labelWords: ['terrible', 'great'],
-  labels: ['negative', 'positive'],
-});
-
-/**
- * Tasks with a name. Their prompt and label words are those of LM-BFF (Gao et al. 2021) and MeZO (Malladi et al. 2023),
- * with a space before the full stop, as there is one in the tasks' texts.
- */
-export const BUILT_IN_TASKS: ReadonlyMap<string, TaskSpec> = new Map([
-  ['mr', sentiment()],
-  ['sst2', sentiment()],
-]);
-
 /** Far above any task, far below what fills the memory. */
 const MOST_CLASSES = 65_536;
 
 const KEYS = {
-  labelWords: ['kind', 'template', 'labelWords', 'labels', 'labelField'],
-  class: ['kind', 'fields', 'classes', 'labels', 'labelField'],
+  labelWords: ['kind', 'template', 'labelWords', 'labels', 'labelField', 'metrics'],
+  class: ['kind', 'fields', 'classes', 'labels', 'labelField', 'metrics'],
 };
 
 const strings = (key: string, value: unknown): readonly string[] => {
@@ -69,6 +61,16 @@ const checkLabels = (spec: Labels, classes: number): void => {
   }
   if (spec.labelField !== undefined && (typeof spec.labelField !== 'string' || spec.labelField === '')) {
     throw typeError('ERR_ZEST_OPTION', 'task.labelField must be the name of a field');
+  }
+  if (spec.metrics === undefined) return;
+  const metrics = strings('metrics', spec.metrics);
+  const strange = metrics.find((metric) => !(METRICS as readonly string[]).includes(metric));
+  if (metrics.length === 0 || strange !== undefined) {
+    throw rangeError('ERR_ZEST_OPTION', `task.metrics must be some of ${METRICS.join(', ')}, not ${strange ?? 'none'}`);
+  }
+  const ofTwo = metrics.find((metric) => metric !== 'accuracy');
+  if (ofTwo !== undefined && classes !== 2) {
+    throw rangeError('ERR_ZEST_OPTION', `task.metrics: ${ofTwo} is of two labels, and the task has ${classes}`);
   }
 };
 

@@ -2,6 +2,7 @@ import type { Batch } from '../batch.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { dataError, type Row } from './data.ts';
+import { type Measures, type Metric, measure } from './metrics.ts';
 import { type Prompt, type PromptMaker, promptMaker } from './prompt.ts';
 import { type TaskSpec, taskSpec } from './task-spec.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -38,9 +39,7 @@ export interface ScoreOptions extends CallOptions {
 }
 
 /** How well a model does on examples. */
-export interface Score {
-  /** Share of the examples whose label has the largest score, 0 to 1. */
-  accuracy: number;
+export interface Score extends Measures {
   /** Mean cross-entropy, in nats. */
   loss: number;
   /** How many examples. */
@@ -59,7 +58,8 @@ export interface Classification {
   probabilities: number[];
 }
 
-const DEFAULT_BATCH_SIZE = 32;
+/** Sequences a call of the model where scoring is not told otherwise. */
+export const evaluationBatchSize = 32;
 
 /** log Σ exp, in float64. */
 const logSumExp = (scores: Float32Array): number => {
@@ -78,6 +78,8 @@ export class Task {
   /** Fields that are read, each a string. */
   readonly fields: readonly string[];
   readonly labelField: string;
+  /** What it is judged by; the first decides which weights are best. */
+  readonly metrics: readonly Metric[];
   /** Most tokens of a sequence; longer texts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
   readonly #words: readonly string[] | undefined;
@@ -90,6 +92,7 @@ export class Task {
     this.spec = spec;
     this.maxLength = maxLength;
     this.labelField = spec.labelField ?? 'label';
+    this.metrics = spec.metrics ?? ['accuracy'];
     this.#maker = promptMaker(spec, tokenizer, maxLength);
     this.fields = this.#maker.fields;
     this.#words = spec.kind === 'class' ? undefined : spec.labelWords;
@@ -139,11 +142,14 @@ export class Task {
         `the task reads the field ${JSON.stringify(field)}, which ${row.file} does not have: ${Object.keys(row.fields).join(', ')}`,
       );
     }
-    return rows.map((row) => {
-      const place = `${row.file}:${row.line}`;
-      const texts = this.#texts(row.fields, place);
-      return new Example(texts, options.unlabelled ? 0 : this.label(row.fields, place), place);
-    });
+    return rows.map((row) => this.example(row, options));
+  }
+
+  /** As {@link examples}, for one row; any field that is missing is ERR_ZEST_DATA. */
+  example(row: Row, options: { unlabelled?: boolean } = {}): Example {
+    const place = `${row.file}:${row.line}`;
+    const texts = this.#texts(row.fields, place);
+    return new Example(texts, options.unlabelled ? 0 : this.label(row.fields, place), place);
   }
 
   /**
@@ -154,20 +160,25 @@ export class Task {
     return this.#batch(examples.map((example, i) => this.#example(example, i)));
   }
 
-  /** Accuracy and loss of a model on examples, evaluated in order. */
+  /** Accuracy, the task's other metrics and the loss of a model on examples, evaluated in order. */
   async score(
     model: Scorer,
     examples: readonly (Example | ExampleFields)[],
     options: ScoreOptions = {},
   ): Promise<Score> {
     const checked = examples.map((example, i) => this.#example(example, i));
-    let correct = 0;
+    const labels = checked.map(({ label }) => label);
+    const answers: number[] = [];
     let loss = 0;
     for await (const { example, scores } of this.#scores(model, checked, options)) {
-      if (largestAt(scores) === example.label) correct++;
+      answers.push(largestAt(scores));
       loss += logSumExp(scores) - scores[example.label]!;
     }
-    return { accuracy: correct / checked.length, loss: loss / checked.length, count: checked.length };
+    return {
+      ...measure(this.metrics, answers, labels),
+      loss: loss / checked.length,
+      count: checked.length,
+    };
   }
 
   /** The labels that a model gives to texts (of a task with one field) or to objects with the task's fields. */
@@ -246,7 +257,7 @@ export class Task {
     examples: readonly Example[],
     options: ScoreOptions,
   ): AsyncGenerator<{ example: Example; scores: Float32Array }> {
-    const { batchSize = DEFAULT_BATCH_SIZE, signal, onProgress } = options;
+    const { batchSize = evaluationBatchSize, signal, onProgress } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
       throw rangeError('ERR_ZEST_OPTION', `batchSize must be an integer ≥ 1, not ${batchSize}`);
     }

@@ -5,19 +5,31 @@ import { cutLongest } from './truncation.ts';
 /** Literal text of a template, or the place of a field. */
 export type TemplatePart = string | { field: string };
 
-/** A prompt around one mask: `{name}` is a field's text, `{mask}` the mask token, `{{` and `}}` are braces. */
+type Mark = 'mask' | 'segment';
+
+/** What stands between two marks of a template, and the mark that ends it; none ends the last. */
+interface Stretch {
+  parts: readonly TemplatePart[];
+  end?: Mark;
+}
+
+/**
+ * A prompt around one mask: `{name}` is a field's text, `{mask}` the mask token, `{{` and `}}` are braces. `{segment}`
+ * begins the second text of a pair for tokenizers that give it a segment of its own, as BERT's; for others, as RoBERTa's,
+ * it is nothing.
+ */
 export interface Template {
   /** As written. */
   text: string;
   /** Names of the fields, each once, in order of appearance. */
   fields: readonly string[];
-  before: readonly TemplatePart[];
-  after: readonly TemplatePart[];
+  stretches: readonly Stretch[];
 }
 
-/** A filled template: token ids with the special tokens, and the position of the mask among them. */
+/** A filled template: token ids with the special tokens, their segments, and the position of the mask among them. */
 export interface FilledTemplate {
   ids: number[];
+  segments: number[];
   position: number;
 }
 
@@ -25,18 +37,19 @@ const templateError = (text: string, fault: string): Error =>
   new ZestError('ERR_ZEST_TEMPLATE', `template ${JSON.stringify(text)} ${fault}`);
 
 /**
- * Reads a template such as `"{sentence} It was {mask} ."`.
+ * Reads a template such as `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`.
  *
- * @throws ERR_ZEST_TEMPLATE for a brace that opens or closes nothing, a place without a name, none or two `{mask}`, no field
+ * @throws ERR_ZEST_TEMPLATE for a brace that opens or closes nothing, a place without a name, none or two `{mask}`, two
+ *   `{segment}` or one that does not stand between two texts, no field
  */
 export const parseTemplate = (text: string): Template => {
-  const sides: TemplatePart[][] = [[]];
+  let parts: TemplatePart[] = [];
+  const stretches: Stretch[] = [];
   const fields = new Set<string>();
   const literal = (characters: string) => {
-    const side = sides.at(-1)!;
-    const last = side.at(-1);
-    if (typeof last === 'string') side[side.length - 1] = last + characters;
-    else if (characters !== '') side.push(characters);
+    const last = parts.at(-1);
+    if (typeof last === 'string') parts[parts.length - 1] = last + characters;
+    else if (characters !== '') parts.push(characters);
   };
   let end = 0;
   for (const match of text.matchAll(/\{\{|\}\}|\{([^{}]*)\}|[{}]/g)) {
@@ -47,18 +60,25 @@ export const parseTemplate = (text: string): Template => {
     else if (name === undefined) {
       throw templateError(text, `has a lone ${match[0]} at character ${match.index + 1}; a literal brace is doubled`);
     } else if (name.trim() === '') throw templateError(text, `has {} without a name at character ${match.index + 1}`);
-    else if (name === 'mask') sides.push([]);
-    else {
+    else if (name === 'mask' || name === 'segment') {
+      stretches.push({ parts, end: name });
+      parts = [];
+    } else {
       fields.add(name);
-      sides.at(-1)!.push({ field: name });
+      parts.push({ field: name });
     }
   }
   literal(text.slice(end));
-  const [before, after] = sides;
-  if (before === undefined || after === undefined) throw templateError(text, 'has no {mask}; it needs exactly one');
-  if (sides.length > 2) throw templateError(text, `has {mask} ${sides.length - 1} times; it needs exactly one`);
+  stretches.push({ parts });
+  const count = (mark: Mark) => stretches.filter((stretch) => stretch.end === mark).length;
+  if (count('mask') === 0) throw templateError(text, 'has no {mask}; it needs exactly one');
+  if (count('mask') > 1) throw templateError(text, `has {mask} ${count('mask')} times; it needs exactly one`);
+  if (count('segment') > 1) throw templateError(text, `has {segment} ${count('segment')} times; it may have one`);
+  if (/^\{segment\}|\{segment\}$/.test(text.trim())) {
+    throw templateError(text, 'begins or ends with {segment}, which stands between two texts');
+  }
   if (fields.size === 0) throw templateError(text, 'has no field; it needs at least one, such as {sentence}');
-  return { text, fields: [...fields], before, after };
+  return { text, fields: [...fields], stretches };
 };
 
 /** A run of ids that come of one field. */
@@ -67,7 +87,7 @@ interface Span {
   end: number;
 }
 
-interface Side {
+interface Piece {
   ids: number[];
   /** Where the tokens of each field lie; a token that holds characters of a field and of the template is the template's. */
   spans: () => Span[];
@@ -82,12 +102,12 @@ const commonPrefix = (a: readonly number[], b: readonly number[]): number => {
 const isSpace = (character: string | undefined): boolean =>
   character !== undefined && /\p{White_Space}/u.test(character);
 
-const side = (
+const tokenized = (
   parts: readonly TemplatePart[],
   fields: Readonly<Record<string, string>>,
   tokenizer: Tokenizer,
   strip: { start?: boolean; end?: boolean },
-): Side => {
+): Piece => {
   const texts = parts.map((part) => (typeof part === 'string' ? part : fields[part.field]!));
   const whole = texts.join('');
   let from = 0;
@@ -112,19 +132,31 @@ const side = (
   return { ids, spans };
 };
 
+/** The stretches as they are where `{segment}` is nothing. */
+const withoutSegment = (stretches: readonly Stretch[]): readonly Stretch[] => {
+  const at = stretches.findIndex(({ end }) => end === 'segment');
+  if (at < 0) return stretches;
+  const next = stretches[at + 1]!;
+  return stretches.toSpliced(at, 2, { parts: [...stretches[at]!.parts, ...next.parts], end: next.end });
+};
+
+/** Stands for the mask until its position is known; no token has this id. */
+const MASK_PLACE = -1;
+
 const withoutEnds = (ids: readonly number[], spans: readonly Span[], kept: readonly number[]): number[] => {
-  const result: number[] = [];
+  const pieces: (readonly number[])[] = [];
   let from = 0;
   for (const [i, { start, end }] of spans.entries()) {
-    result.push(...ids.slice(from, start + kept[i]!));
+    pieces.push(ids.slice(from, start + kept[i]!));
     from = end;
   }
-  return result.concat(ids.slice(from));
+  return [...pieces, ids.slice(from)].flat();
 };
 
 /**
- * Fills a template: the ids are those of the whole text with the mask token in its place, as the tokenizer would give
- * them (RoBERTa's mask takes the white space before it), except that special tokens spelt out in a field stay plain text.
+ * Fills a template: the ids are those of the whole text with the mask token in its place, or of the pair of texts around
+ * `{segment}`, as the tokenizer would give them (RoBERTa's mask takes the white space before it), except that special
+ * tokens spelt out in a field stay plain text.
  *
  * More than `maxLength` tokens, specials included, are cut: one token at a time from the end of whichever field has
  * most then. The mask, the special tokens and the template's own text stay.
@@ -142,26 +174,37 @@ export const fillTemplate = (
   if (maskId === undefined) {
     throw new ZestError('ERR_ZEST_TOKENIZER', `the tokenizer of ${tokenizer.folder} has no mask token`);
   }
-  const before = side(template.before, fields, tokenizer, { end: maskStrips.left });
-  const after = side(template.after, fields, tokenizer, { start: maskStrips.right });
-  const alone = tokenizer.frame([maskId]).ids;
-  let left = before.ids;
-  let right = after.ids;
-  const length = alone.length + left.length + right.length;
-  if (length > maxLength) {
-    const leftSpans = before.spans();
-    const rightSpans = after.spans();
-    const lengths = [...leftSpans, ...rightSpans].map((span) => span.end - span.start);
-    const kept = cutLongest(lengths, length - maxLength);
-    if (kept === undefined) {
-      const least = length - lengths.reduce((sum, n) => sum + n, 0);
-      throw rangeError(
-        'ERR_ZEST_SEQUENCE_LENGTH',
-        `template ${JSON.stringify(template.text)} takes ${least} tokens without its fields, more than the ${maxLength} allowed`,
-      );
+  const stretches = tokenizer.segmentsPairs ? template.stretches : withoutSegment(template.stretches);
+  const pieces = stretches.map(({ parts, end }, i) => ({
+    ...tokenized(parts, fields, tokenizer, {
+      end: end === 'mask' && maskStrips.left,
+      start: stretches[i - 1]?.end === 'mask' && maskStrips.right,
+    }),
+    mark: end,
+  }));
+  const framed = (ids: readonly (readonly number[])[]): FilledTemplate => {
+    const texts = [[]] as (readonly number[])[][];
+    for (const [i, { mark }] of pieces.entries()) {
+      texts.at(-1)!.push(ids[i]!);
+      if (mark === 'mask') texts.at(-1)!.push([MASK_PLACE]);
+      if (mark === 'segment') texts.push([]);
     }
-    left = withoutEnds(left, leftSpans, kept.slice(0, leftSpans.length));
-    right = withoutEnds(right, rightSpans, kept.slice(leftSpans.length));
+    const [first, second] = texts.map((text) => text.flat());
+    const encoding = tokenizer.frame(first!, second);
+    const position = encoding.ids.indexOf(MASK_PLACE);
+    return { ...encoding, ids: encoding.ids.with(position, maskId), position };
+  };
+  const whole = framed(pieces.map(({ ids }) => ids));
+  if (whole.ids.length <= maxLength) return whole;
+  const spans = pieces.map((piece) => piece.spans());
+  const lengths = spans.flat().map((span) => span.end - span.start);
+  const kept = cutLongest(lengths, whole.ids.length - maxLength);
+  if (kept === undefined) {
+    const least = whole.ids.length - lengths.reduce((sum, n) => sum + n, 0);
+    throw rangeError(
+      'ERR_ZEST_SEQUENCE_LENGTH',
+      `template ${JSON.stringify(template.text)} takes ${least} tokens without its fields, more than the ${maxLength} allowed`,
+    );
   }
-  return { ids: tokenizer.frame([...left, maskId, ...right]).ids, position: alone.indexOf(maskId) + left.length };
+  return framed(pieces.map(({ ids }, i) => withoutEnds(ids, spans[i]!, kept.splice(0, spans[i]!.length))));
 };

@@ -87,6 +87,8 @@ export class Tokenizer {
   readonly separatorId: number | undefined;
   /** Whether the mask token takes the white space on its left and right into itself, as RoBERTa's does on its left. */
   readonly maskStrips: { left: boolean; right: boolean };
+  /** Whether the second text of a pair has a segment of its own, as BERT's has. */
+  readonly segmentsPairs: boolean;
 
   readonly #library: Library;
   /** The same tokenizer without its special tokens, so that no text can hold one. */
@@ -142,6 +144,7 @@ export class Tokenizer {
     };
     this.#single = frame(null);
     this.#pair = frame([SECOND]);
+    this.segmentsPairs = this.#pair.segments.some((segment) => segment !== 0);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
-import { type Document, isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
+import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
 import type { core } from 'zod';
 import { ZestError } from '../errors.ts';
 import { nearest } from './nearest.ts';
@@ -124,9 +124,6 @@ const check = (value: unknown, where: (path: Path) => string): ResolvedConfig =>
   return result.data as ResolvedConfig;
 };
 
-/** Checks a configuration and fills in its defaults. Throws ERR_ZEST_CONFIG that names each key at fault. */
-export const resolveConfig = (config: Config): ResolvedConfig => check(config, () => '');
-
 const parse = (source: string, name: string, lines?: LineCounter): Document => {
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
   const error = document.errors[0] ?? document.warnings[0];
@@ -144,11 +141,11 @@ const plain = (document: Document, name: string): unknown => {
 };
 
 /** Sets a key; a value on the way to it that holds no keys gives way. */
-const assign = (document: Document, override: string): void => {
+const assign = (document: Document, override: string, option: string): void => {
   const equals = override.indexOf('=');
-  if (equals < 1) fail(`--set ${override}: expected key.path=value`);
+  const name = `${option} ${override}`;
+  if (equals < 1) fail(`${name}: expected key.path=value`);
   const path = override.slice(0, equals).split('.');
-  const name = `--set ${override}`;
   const value = plain(parse(override.slice(equals + 1), name), name);
   const blocked = path.findIndex((_, depth) => depth > 0 && isScalar(document.getIn(path.slice(0, depth), true)));
   try {
@@ -160,22 +157,37 @@ const assign = (document: Document, override: string): void => {
 };
 
 /**
- * Reads a configuration: YAML 1.2 or JSON, with `overrides` of the form key.path=value, each value parsed as YAML.
- * Paths inside are relative to the current directory. Throws ERR_ZEST_CONFIG with file, line, key and what was
- * expected, or if the file cannot be read.
+ * Checks a configuration, with `overrides` of the form key.path=value, and fills in its defaults. Throws
+ * ERR_ZEST_CONFIG that names each key at fault.
  */
-export const readConfig = async (file: string, overrides: readonly string[] = []): Promise<ResolvedConfig> => {
+export const resolveConfig = (config: Config, overrides: readonly string[] = []): ResolvedConfig => {
+  if (overrides.length === 0) return check(config, () => '');
+  const document = new Document(config);
+  for (const override of overrides) assign(document, override, 'override');
+  return check(plain(document, 'the configuration'), () => '');
+};
+
+/**
+ * Reads a configuration: YAML 1.2 or JSON, with `overrides` of the form key.path=value, each value parsed as YAML.
+ * Paths inside are relative to the current directory. `option` is where overrides come from, for errors. Throws
+ * ERR_ZEST_CONFIG with file, line, key and what was expected, or if the file cannot be read.
+ */
+export const readConfig = async (
+  file: string,
+  overrides: readonly string[] = [],
+  option = '--set',
+): Promise<ResolvedConfig> => {
   const source = await readFile(file, 'utf8').catch((cause: Error) =>
     fail(`cannot read the configuration ${file}: ${cause.message}`, cause),
   );
   const lines = new LineCounter();
   const document = parse(source, file, lines);
   if (!isMap(document.contents)) fail(`${file}: expected keys and values, got ${shown(plain(document, file))}`);
-  for (const override of overrides) assign(document, override);
+  for (const override of overrides) assign(document, override, option);
   const where = (path: Path): string => {
     for (let depth = path.length; depth >= 0; depth--) {
       const node = document.getIn(path.slice(0, depth), true) as YamlNode | undefined;
-      if (node) return node.range ? `${file}:${lines.linePos(node.range[0]).line}: ` : '--set ';
+      if (node) return node.range ? `${file}:${lines.linePos(node.range[0]).line}: ` : `${option} `;
     }
     return `${file}: `;
   };

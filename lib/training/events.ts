@@ -21,6 +21,29 @@ export interface StepEvent {
   seconds: number;
 }
 
+/** What a run is going to take, told before its first step. */
+export interface EstimateEvent {
+  kind: 'estimate';
+  /** Of all steps and evaluations; loading, checkpoints and the test are not among them. */
+  seconds: number;
+  /** A forward pass of a training batch, and an evaluation on the validation data (0 without). */
+  forwardSeconds: number;
+  evaluationSeconds: number;
+  /** How many of each there will be, if the run does not stop early. */
+  forwards: number;
+  evaluations: number;
+  /** Bytes, on the CPU: the process before the model was loaded, the weights, the activations of one evaluation group. */
+  memory?: { process: number; weights: number; activations: number; total: number };
+}
+
+/** A setting that is known not to work, told once a run after its first steps; docs/train.md has the codes. */
+export interface WarningEvent {
+  kind: 'warning';
+  code: 'WARN_ZEST_RHO' | 'WARN_ZEST_TILT' | 'WARN_ZEST_EFFECTIVE_SAMPLE_SIZE' | 'WARN_ZEST_UPDATE';
+  /** What is wrong, and what to change. */
+  message: string;
+}
+
 export interface EvaluationEvent extends Score {
   kind: 'evaluation';
   split: 'validation' | 'test';
@@ -66,7 +89,7 @@ export interface Summary {
   forwards: number;
   /** `loss`: mean loss of the last step's evaluations; null before the first step. */
   final: { loss: number | null };
-  /** The checkpoint that `validation` and `test` are of: the best in validation accuracy where training.keepBest says so. */
+  /** The checkpoint that `validation` and `test` are of: the best in validation, by the task's first metric, where training.keepBest says so. */
   kept: { name: 'best' | 'last'; step: number };
   /** Score of the weights kept; absent without data.validation, and if a run was interrupted before they were scored. */
   validation?: Score;
@@ -102,7 +125,9 @@ export type TrainEvent =
       output: string;
       environment: Environment;
     }
+  | EstimateEvent
   | StepEvent
+  | WarningEvent
   | EvaluationEvent
   | CheckpointEvent
   | { kind: 'done'; output: string; summary: Summary };

@@ -19,12 +19,20 @@ export interface Experiment {
 const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
   file === undefined ? [] : task.examples(await readRows(file));
 
+/** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
+export const loadTokenizedTask = async (
+  { model, task: spec, training }: ResolvedConfig,
+  checkpoint?: string,
+): Promise<Pick<Experiment, 'tokenizer' | 'task'>> => {
+  const tokenizer = await Tokenizer.load(checkpoint ?? model);
+  return { tokenizer, task: await loadTask(spec, tokenizer, { maxLength: training.maxLength }) };
+};
+
 /** Loads the tokenizer, the task and the data to evaluate on. */
-export const loadExperiment = async ({ model, task: spec, data, training }: ResolvedConfig): Promise<Experiment> => {
-  const tokenizer = await Tokenizer.load(model);
-  const task = await loadTask(spec, tokenizer, { maxLength: training.maxLength });
-  const validation = await readExamples(data.validation, task);
-  return { tokenizer, task, validation, test: await readExamples(data.test, task) };
+export const loadExperiment = async (config: ResolvedConfig, checkpoint?: string): Promise<Experiment> => {
+  const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
+  const validation = await readExamples(config.data.validation, task);
+  return { tokenizer, task, validation, test: await readExamples(config.data.test, task) };
 };
 
 /** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { METRICS } from '../text/metrics.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (config.ts).
 
@@ -77,6 +78,11 @@ const trainable = z.union(
 const labels = {
   labels: z.array(text()).optional().describe('names of the labels, index = label; data may use them'),
   labelField: text().optional().describe('field of the data that holds the label; default label'),
+  metrics: z
+    .array(z.enum(METRICS))
+    .min(1)
+    .optional()
+    .describe('beside accuracy and loss; the first decides which weights are best; default [accuracy]'),
 };
 const task = z.union(
   [
@@ -114,7 +120,7 @@ const training = z.strictObject({
   maxLength: count().default(128).describe('tokens of a sequence; longer text is cut'),
   evaluateEvery: count().default(100).describe('steps between evaluations on data.validation'),
   checkpointEvery: count().default(500).describe('steps between checkpoints'),
-  keepBest: z.boolean().default(true).describe('keep and test the weights of the best validation accuracy'),
+  keepBest: z.boolean().default(true).describe('keep and test the weights of the best validation score'),
   patience: count().nullable().default(null).describe('stop after so many evaluations without a better one'),
   seed: seed().default(1).describe('of directions and shuffling'),
   tensorboard: z.boolean().default(false).describe("write TensorBoard's event files beside metrics.jsonl"),

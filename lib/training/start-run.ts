@@ -23,6 +23,8 @@ export interface RunContext {
   log: TrajectoryWriter;
   /** With training.tensorboard. */
   events?: EventFileWriter;
+  /** Resident memory of the process before the model was loaded, in bytes. */
+  residentBefore: number;
   options: TrainOptions;
 }
 
@@ -32,8 +34,11 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   if (!options.overwrite) await assertNoRun(run);
   const experiment = await loadExperiment(config);
   const examples = await loadTrainingExamples(config, experiment.task);
+  const residentBefore = process.memoryUsage.rss();
   const model = await loadModel(config, experiment.tokenizer, options);
   try {
+    // A head that does not fit the task is found before anything is written.
+    await experiment.task.classify(model, examples.slice(0, 1), { signal: options.signal });
     await createRun(run, config);
     const log = await TrajectoryWriter.create(run.trajectory, {
       noiseVersion: NOISE_VERSION,
@@ -45,7 +50,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       version,
     });
     const events = config.training.tensorboard ? await EventFileWriter.create(run.path) : undefined;
-    return { config, run, experiment, examples, model, log, events, options };
+    return { config, run, experiment, examples, model, log, events, residentBefore, options };
   } catch (error) {
     model.dispose();
     throw error;

@@ -1,5 +1,6 @@
 import { arch, cpus, platform } from 'node:os';
 import { version } from '../version.ts';
+import { estimateRun } from './estimate.ts';
 import type { Environment, FailureEvent, TrainEvent, TrainOptions } from './events.ts';
 import { finishRun } from './finish-run.ts';
 import { appendMetrics } from './run-folder.ts';
@@ -56,6 +57,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
     await appendMetrics(run, start);
     yield start;
     try {
+      yield await estimateRun(context);
       yield* trainingLoop(context, state);
     } catch (error) {
       if (!signal?.aborted) throw error;

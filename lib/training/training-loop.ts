@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { mezo } from '../optimizers/mezo.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { zest } from '../optimizers/zest.ts';
+import type { Metric } from '../text/metrics.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example, Score } from '../text/task.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
@@ -9,6 +10,7 @@ import { record } from './record.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
+import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
 
 /** How far a run has come; {@link trainingLoop} keeps it up to date. */
 export interface RunState {
@@ -44,14 +46,17 @@ export const saveCheckpoint = async (
   return { kind: 'checkpoint', step, name, folder };
 };
 
+/** Whether a score is better by a metric, or by the loss if that is equal. */
+const isBetter = (a: Score, b: Score | undefined, metric: Metric): boolean => {
+  const gain = (a[metric] ?? 0) - (b?.[metric] ?? 0);
+  return b === undefined || gain > 0 || (gain === 0 && a.loss < b.loss);
+};
+
 /** Of the population. */
 const standardDeviation = (values: Float64Array): number => {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 };
-
-const isBetter = (a: Score, b: Score | undefined): boolean =>
-  b === undefined || a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
@@ -61,6 +66,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   const { signal } = options;
   const optimizer = configuredOptimizer(config);
   const batches = shuffledBatches(examples.length, batchSize, seed);
+  const watched: StepEvent[] = [];
   let evaluationsSinceBest = 0;
 
   const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
@@ -71,7 +77,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     yield event;
     state.last = { ...seen, score };
     state.before ??= score;
-    if (isBetter(score, state.best?.score)) {
+    if (isBetter(score, state.best?.score, task.metrics[0] ?? 'accuracy')) {
       state.best = state.last;
       evaluationsSinceBest = 0;
       if (keepBest) yield await saveCheckpoint(context, state.steps, 'best');
@@ -109,6 +115,12 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     await record(context, event);
     yield event;
     const last = state.steps === steps;
+    if (watched.length < WATCHED_STEPS) {
+      watched.push(event);
+      if (last || watched.length === WATCHED_STEPS) {
+        yield* settingWarnings(config, model, await weightScale(model), watched);
+      }
+    }
     if (validation.length && (last || state.steps % evaluateEvery === 0)) {
       yield* evaluate();
       state.stoppedEarly = !last && patience !== null && evaluationsSinceBest >= patience;

@@ -7,7 +7,7 @@ ZEST_INLINE F32 exponential(F32 x) {
   const U32 n = to_integer(x * broadcast(0x1.715476p+0f));  // 1 / log 2
   const F32 whole = to_float(n);
   F32 r = mul_add(whole, broadcast(-0x1.62e4p-1f), x);  // log 2, first 13 bits and the rest
-  r = mul_add(whole, broadcast(0x1.7f7d1cp-20f), r);
+  r = mul_add(whole, broadcast(-0x1.7f7d1cp-20f), r);
   F32 p = broadcast(0x1.6a2502p-10f);
   p = mul_add(p, r, broadcast(0x1.1239dcp-7f));
   p = mul_add(p, r, broadcast(0x1.5558fp-5f));

@@ -23,8 +23,9 @@ ZEST_INLINE void tile(const float* x, int64_t x_stride, const float* panel, int6
   }
 }
 
-template <int rows, int activation>
-static void product_tile(const Product& a, int64_t row) {
+// Without the activation, and not inlined: one copy a number of rows, whatever the activation.
+template <int rows>
+__attribute__((noinline)) static void product_tile(const Product& a, int64_t row) {
   F32 sums[rows][panel_vectors];
   tile<rows>(a.x + row * a.x_stride, a.x_stride, a.panel, a.depth, sums);
 #pragma GCC unroll 16
@@ -34,18 +35,32 @@ static void product_tile(const Product& a, int64_t row) {
       F32 y = sums[m][j];
       const int n = lanes_left(a.columns, j);
       if (a.bias) y = y + load_first(a.bias + 16 * j, n);
-      store_first(a.y + (row + m) * a.y_stride + 16 * j, activate<activation>(y), n);
+      store_first(a.y + (row + m) * a.y_stride + 16 * j, y, n);
     }
   }
 }
 
-template <int rows, int activation>
+template <int rows>
 static void product_rest(const Product& a, int64_t row, int64_t left) {
   if constexpr (rows > 0) {
     if (left == rows) {
-      product_tile<rows, activation>(a, row);
+      product_tile<rows>(a, row);
     } else {
-      product_rest<rows - 1, activation>(a, row, left);
+      product_rest<rows - 1>(a, row, left);
+    }
+  }
+}
+
+// While the outputs of a tile are in the first-level cache.
+template <int activation>
+static void activate_rows(const Product& a, int64_t row, int64_t end) {
+  if constexpr (activation >= 0) {
+    for (; row < end; ++row) {
+      for (int j = 0; 16 * j < a.columns; ++j) {
+        float* y = a.y + row * a.y_stride + 16 * j;
+        const int n = lanes_left(a.columns, j);
+        store_first(y, activate<activation>(load_first(y, n)), n);
+      }
     }
   }
 }
@@ -53,8 +68,12 @@ static void product_rest(const Product& a, int64_t row, int64_t left) {
 template <int activation>
 static void product(const Product& a) {
   int64_t row = 0;
-  for (; row + tile_rows <= a.rows; row += tile_rows) product_tile<tile_rows, activation>(a, row);
-  product_rest<tile_rows - 1, activation>(a, row, a.rows - row);
+  for (; row + tile_rows <= a.rows; row += tile_rows) {
+    product_tile<tile_rows>(a, row);
+    activate_rows<activation>(a, row, row + tile_rows);
+  }
+  product_rest<tile_rows - 1>(a, row, a.rows - row);
+  activate_rows<activation>(a, row, a.rows);
 }
 
 // Calls f.template operator()<activation>() for an activation known only at run time.

@@ -5,14 +5,13 @@
 // running maximum and sum of online softmax (Milakov and Gimelshein 2018). A warp has four queries:
 // for the scores a lane is a key, for the sums over values a lane is a column.
 #include "cuda/attention.h"
-#include "cuda/bfloat16.h"
 #include "cuda/launch.h"
 
 namespace zest::cuda {
 namespace {
 
-constexpr int warps = 4;
-constexpr int queries_a_warp = queries_a_tile / warps;
+constexpr int warps = 4, tile_queries = queries_a_tile(StorageType::float32);
+constexpr int queries_a_warp = tile_queries / warps;
 constexpr int keys_at_once = warp_lanes;
 constexpr int key_stride = keys_at_once + 1;  // so that the lanes of a store fall in other banks
 constexpr int most_columns_a_lane = most_head_width / warp_lanes;
@@ -32,11 +31,10 @@ __device__ __forceinline__ float warp_total(float x) {
 }
 
 __host__ __device__ constexpr size_t shared_floats(int width) {
-  return static_cast<size_t>(width) * (key_stride + keys_at_once + queries_a_tile) +
-         static_cast<size_t>(queries_a_tile) * keys_at_once;
+  return static_cast<size_t>(width) * (key_stride + keys_at_once + tile_queries) +
+         static_cast<size_t>(tile_queries) * keys_at_once;
 }
 
-template <class T>
 __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention a) {
   const AttentionTile tile = a.tiles[blockIdx.x];
   if (tile.queries == 0) return;  // the whole block
@@ -48,9 +46,9 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
   float* keys = shared_memory<float>();  // width x key_stride
   float* values = keys + width * key_stride;
   float* queries = values + width * keys_at_once;
-  float* weights = queries + width * queries_a_tile + warp * queries_a_warp * keys_at_once;
+  float* weights = queries + width * tile_queries + warp * queries_a_warp * keys_at_once;
 
-  for (int i = threadIdx.x; i < queries_a_tile * width; i += warps * warp_lanes) {
+  for (int i = threadIdx.x; i < tile_queries * width; i += warps * warp_lanes) {
     const int q = i / width, c = i % width;
     float x = 0.0f;
     if (q < tile.queries) {
@@ -97,7 +95,9 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
     for (int c = 0; c < width; ++c) {
       const float k = keys[c * key_stride + lane];
 #pragma unroll
-      for (int q = 0; q < queries_a_warp; ++q) scores[q] += own_queries[q * width + c] * k;
+      for (int q = 0; q < queries_a_warp; ++q) {
+        scores[q] = fmaf(own_queries[q * width + c], k, scores[q]);
+      }
     }
     const bool valid = first + lane < key_count;
 #pragma unroll
@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
         const float v = values[j * width + c];
 #pragma unroll
         for (int q = 0; q < queries_a_warp; ++q) {
-          sums[q][i] += weights[q * keys_at_once + j] * v;
+          sums[q][i] = fmaf(weights[q * keys_at_once + j], v, sums[q][i]);
         }
       }
     }
@@ -132,12 +132,12 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
   for (int q = 0; q < queries_a_warp; ++q) {
     const int in_tile = warp * queries_a_warp + q;
     if (in_tile >= tile.queries) continue;
-    T* out = static_cast<T*>(a.out.data) +
-             (point * a.query_rows + tile.first_query + in_tile) * a.out.stride + column;
+    float* out = static_cast<float*>(a.out.data) +
+                 (point * a.query_rows + tile.first_query + in_tile) * a.out.stride + column;
 #pragma unroll
     for (int i = 0; i < most_columns_a_lane; ++i) {
       const int c = lane + i * warp_lanes;
-      if (c < width) out[c] = from_float<T>(sums[q][i] / total[q]);
+      if (c < width) out[c] = total[q] == 0.0f ? 0.0f : sums[q][i] / total[q];
     }
   }
 }
@@ -145,10 +145,11 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
 }  // namespace
 
 void attend(const Attention& a, cudaStream_t stream) {
+  if (a.out.type == StorageType::bfloat16) return attend_bf16(a, stream);
   const dim3 blocks(static_cast<unsigned>(a.tile_count), static_cast<unsigned>(a.heads),
                     static_cast<unsigned>(a.points));
-  launch(a.out.type == StorageType::float32 ? attention_kernel<float> : attention_kernel<bfloat16>,
-         blocks, warps * warp_lanes, shared_floats(a.width) * sizeof(float), stream, a);
+  launch(attention_kernel, blocks, warps * warp_lanes, shared_floats(a.width) * sizeof(float),
+         stream, a);
 }
 
 }  // namespace zest::cuda

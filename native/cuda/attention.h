@@ -9,12 +9,13 @@
 
 namespace zest::cuda {
 
-// Some queries of one sequence and the keys of that sequence. A tile without queries is left out.
+// Some queries of one sequence and the keys of that sequence. A tile without queries is left out;
+// queries without keys get zeros.
 struct AttentionTile {
   int32_t first_query, queries;
   int32_t first_key, keys;
 };
-constexpr int queries_a_tile = 16;
+constexpr int queries_a_tile(StorageType type) { return type == StorageType::float32 ? 16 : 64; }
 constexpr int most_head_width = 128;
 
 struct Attention {
@@ -33,8 +34,10 @@ struct Attention {
   float scale = 0;
   const AttentionTile* tiles = nullptr;
   int64_t tile_count = 0;
-  Operand out;  // query_rows a point
+  Operand out;  // query_rows a point; its type says which of the two
 };
 void attend(const Attention& a, cudaStream_t stream);
+// attention_bf16.cu: on tensor cores.
+void attend_bf16(const Attention& a, cudaStream_t stream);
 
 }  // namespace zest::cuda

@@ -6,8 +6,8 @@
 
 namespace zest::cuda {
 
-// Throws ERR_ZEST_MEMORY where the device has no more, ERR_ZEST_DEVICE_LOST for all else. `what`
-// names the operation that failed.
+// Throws ERR_ZEST_MEMORY where the device has no more, ERR_ZEST_DEVICE where this build has no code
+// for it, ERR_ZEST_DEVICE_LOST for all else. `what` names the operation that failed.
 void check(cudaError_t error, const char* what);
 
 }  // namespace zest::cuda

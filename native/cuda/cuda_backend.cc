@@ -81,7 +81,7 @@ class CudaBackend : public Backend {
       for_each_pass(
           batch, points, abort,
           [&](const Batch& part, int32_t first, size_t point, std::span<const Point> some) {
-            const PackedBatch packed = run(directions, part, some, abort, true);
+            const PackedBatch packed = run(directions, part, some, true);
             const size_t stride = static_cast<size_t>(packed.shape.sequences);
             double* means = means_.reserve(some.size() * stride);
             copy_back(means, forward_.means(), some.size() * stride);
@@ -99,7 +99,7 @@ class CudaBackend : public Backend {
     guarded([&] {
       for_each_pass(batch, {&point, 1}, abort,
                     [&](const Batch& part, int32_t, size_t, std::span<const Point> some) {
-                      const PackedBatch packed = run(directions, part, some, abort, false);
+                      const PackedBatch packed = run(directions, part, some, false);
                       const size_t count = static_cast<size_t>(packed.logits);
                       float* on_device = values_.reserve(count);
                       forward_.copy_logits(packed, on_device);
@@ -219,13 +219,13 @@ class CudaBackend : public Backend {
   }
 
   PackedBatch run(const Directions& directions, const Batch& part, std::span<const Point> points,
-                  const AbortFlag& abort, bool as_graph) {
-    PackedBatch packed = pack(part, spec());
+                  bool as_graph) {
+    PackedBatch packed = pack(part, spec(), storage());
     points_.set(directions, points);
     forward_.upload(packed, points_);
     const auto enqueue = [&] {
       points_.prepare();
-      forward_.run(packed, points_, [&] { check_abort(abort); });
+      forward_.run(packed, points_);
     };
     if (as_graph) {
       const Plan& plan = points_.plan();

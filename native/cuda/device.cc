@@ -50,13 +50,15 @@ DeviceReport device_report() {
 }
 
 void use_device(int index) {
-  if (index >= 0 && cudaSetDevice(index) == cudaSuccess) return;
+  const cudaError_t error = index < 0 ? cudaErrorInvalidDevice : cudaSetDevice(index);
+  if (error == cudaSuccess) return;
   cudaGetLastError();
   const DeviceReport report = device_report();
   if (!report.failure.empty()) throw Error("ERR_ZEST_DEVICE", report.failure);
   if (index >= 0 && index < static_cast<int>(report.devices.size())) {
-    check(cudaSetDevice(index), "cudaSetDevice");
-    return;
+    // As where another process has it for itself, or its memory is full.
+    throw Error("ERR_ZEST_DEVICE", "CUDA device " + std::to_string(index) + " cannot be used: " +
+                                       cudaGetErrorName(error) + ", " + cudaGetErrorString(error));
   }
   throw Error("ERR_ZEST_DEVICE", "there is no CUDA device " + std::to_string(index) +
                                      "; those visible are 0 to " +

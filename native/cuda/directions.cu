@@ -1,4 +1,6 @@
 // Reference: core/noise/reference.h, an element at a time.
+#include <algorithm>
+
 #include "cuda/directions.h"
 #include "cuda/launch.h"
 #include "cuda/noise.h"
@@ -44,6 +46,13 @@ __global__ void __launch_bounds__(threads)
   });
 }
 
+// Blocks over shares and terms. There may be 2^20 terms, more than a grid's second dimension holds.
+dim3 grid_of(int64_t share_count, int32_t terms) {
+  constexpr int32_t terms_at_once = 1024;
+  return dim3(static_cast<unsigned>(share_count),
+              static_cast<unsigned>(std::min(terms, terms_at_once)));
+}
+
 // round(z^2 2^24), below 2^31: z^2 < 34.
 __device__ __forceinline__ int64_t fixed_square(float z) {
   using A = noise::ScalarArithmetic;
@@ -51,29 +60,30 @@ __device__ __forceinline__ int64_t fixed_square(float z) {
 }
 
 __global__ void __launch_bounds__(sphere_threads)
-    sphere_sums_kernel(Plan plan, const Parameter* parameters, const BlockShare* shares,
-                       unsigned long long* sums) {
-  const int term = static_cast<int>(blockIdx.y);
+    sphere_sums_kernel(Plan plan, int32_t terms, const Parameter* parameters,
+                       const BlockShare* shares, unsigned long long* sums) {
   const BlockShare share = shares[blockIdx.x];
   const Parameter p = parameters[share.parameter];
   const Unit unit = unit_at<counters>(share.first_unit + threadIdx.x, p.columns);
-  int64_t sum = 0;
-  if (unit.row < p.rows) {
-    const uint64_t offset = chunk_offset(p, unit);
-    for (int i = 0; i < counters; ++i) {
-      float v[quarters];
-      gaussian_values(plan.seed, plan.terms[term].stream, offset, unit.lane + i, v);
-      for (int quarter = 0; quarter < quarters; ++quarter) {
-        const int64_t c = unit.chunk + unit.lane + quarter * quarter_elements + i;
-        if (c < p.columns) sum += fixed_square(v[quarter]);
+  for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
+    int64_t sum = 0;
+    if (unit.row < p.rows) {
+      const uint64_t offset = chunk_offset(p, unit);
+      for (int i = 0; i < counters; ++i) {
+        float v[quarters];
+        gaussian_values(plan.seed, plan.terms[term].stream, offset, unit.lane + i, v);
+        for (int quarter = 0; quarter < quarters; ++quarter) {
+          const int64_t c = unit.chunk + unit.lane + quarter * quarter_elements + i;
+          if (c < p.columns) sum += fixed_square(v[quarter]);
+        }
       }
     }
-  }
-  for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
-    sum += __shfl_xor_sync(all_lanes, sum, lanes);
-  }
-  if (threadIdx.x % warp_lanes == 0) {
-    atomicAdd(sums + term, static_cast<unsigned long long>(sum));
+    for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
+      sum += __shfl_xor_sync(all_lanes, sum, lanes);
+    }
+    if (threadIdx.x % warp_lanes == 0) {
+      atomicAdd(sums + term, static_cast<unsigned long long>(sum));
+    }
   }
 }
 
@@ -88,8 +98,8 @@ __global__ void sphere_radius_kernel(const unsigned long long* sums, int32_t ter
 
 // Four threads a row: a factor's row has at most 64 columns, one chunk.
 __global__ void __launch_bounds__(4 * factor_rows_a_block)
-    make_factors_kernel(Plan plan, const FactorSource* sources, const BlockShare* shares) {
-  const int term = static_cast<int>(blockIdx.y);
+    make_factors_kernel(Plan plan, int32_t terms, const FactorSource* sources,
+                        const BlockShare* shares) {
   const BlockShare share = shares[blockIdx.x];
   const FactorSource source = sources[share.parameter];
   const int64_t all = share.first_unit + threadIdx.x / 4;  // rows of A, then rows of B
@@ -100,18 +110,20 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
   const uint64_t offset = (of_a ? source.base_a : source.base_b) +
                           static_cast<uint64_t>(row) * noise::row_span(plan.rank);
   const int64_t stride = padded_columns(source.columns);
-  float* a = source.a + (term * source.rows + row) * plan.rank;
-  float* b = source.b + term * plan.rank * stride + row;
-  for (int i = 0; i < counters; ++i) {
-    float v[quarters];
-    gaussian_values(plan.seed, plan.terms[term].stream, offset, lane + i, v);
-    for (int quarter = 0; quarter < quarters; ++quarter) {
-      const int q = quarter * quarter_elements + lane + i;
-      if (q >= plan.rank) continue;
-      if (of_a) {
-        a[q] = v[quarter];
-      } else {
-        b[q * stride] = v[quarter];
+  for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
+    float* a = source.a + (term * source.rows + row) * plan.rank;
+    float* b = source.b + term * plan.rank * stride + row;
+    for (int i = 0; i < counters; ++i) {
+      float v[quarters];
+      gaussian_values(plan.seed, plan.terms[term].stream, offset, lane + i, v);
+      for (int quarter = 0; quarter < quarters; ++quarter) {
+        const int q = quarter * quarter_elements + lane + i;
+        if (q >= plan.rank) continue;
+        if (of_a) {
+          a[q] = v[quarter];
+        } else {
+          b[q * stride] = v[quarter];
+        }
       }
     }
   }
@@ -142,8 +154,8 @@ void sphere_sums(const Plan& plan, int32_t terms, const Parameter* parameters,
                  const BlockShare* shares, int64_t share_count, unsigned long long* sums,
                  cudaStream_t stream) {
   check(cudaMemsetAsync(sums, 0, static_cast<size_t>(terms) * sizeof *sums, stream), "cudaMemset");
-  launch(sphere_sums_kernel, dim3(static_cast<unsigned>(share_count), static_cast<unsigned>(terms)),
-         sphere_threads, 0, stream, plan, parameters, shares, sums);
+  launch(sphere_sums_kernel, grid_of(share_count, terms), sphere_threads, 0, stream, plan, terms,
+         parameters, shares, sums);
 }
 
 void sphere_radius(const unsigned long long* sums, int32_t terms, int64_t dimension, float* radius,
@@ -154,9 +166,8 @@ void sphere_radius(const unsigned long long* sums, int32_t terms, int64_t dimens
 
 void make_factors(const Plan& plan, int32_t terms, const FactorSource* sources,
                   const BlockShare* shares, int64_t share_count, cudaStream_t stream) {
-  launch(make_factors_kernel,
-         dim3(static_cast<unsigned>(share_count), static_cast<unsigned>(terms)),
-         4 * factor_rows_a_block, 0, stream, plan, sources, shares);
+  launch(make_factors_kernel, grid_of(share_count, terms), 4 * factor_rows_a_block, 0, stream, plan,
+         terms, sources, shares);
 }
 
 }  // namespace zest::cuda

@@ -91,11 +91,28 @@ void Forward::upload(const PackedBatch& batch, const PointSet& points) {
   batch_ = &batch;
   points_ = &points;
   passes_ = points.points();
-  const BatchShape& shape = batch.shape;
+  try {
+    reserve_all();
+  } catch (...) {
+    release();  // a smaller call may need other parts of it
+    throw;
+  }
+  if (block_pending_) check(cudaEventSynchronize(block_copied_), "uploading a batch");
+  int32_t* staged = staged_block_.reserve(batch.block.size());
+  std::memcpy(staged, batch.block.data(), batch.block.size() * sizeof(int32_t));
+  check(cudaMemcpyAsync(block_.data(), staged, batch.block.size() * sizeof(int32_t),
+                        cudaMemcpyHostToDevice, main_),
+        "uploading a batch");
+  check(cudaEventRecord(block_copied_, main_), "uploading a batch");
+  block_pending_ = true;
+}
+
+void Forward::reserve_all() {
+  const BatchShape& shape = batch_->shape;
   const int64_t hidden = spec_.hidden, stride = padded8(hidden);
   const int64_t tokens = passes_ * shape.tokens, rows = passes_ * shape.rows;
   const int64_t more = std::max(tokens, rows);
-  reserve(block_, static_cast<int64_t>(batch.block.size()));
+  reserve(block_, static_cast<int64_t>(batch_->block.size()));
   reserve(vectors_, passes_ * weights_.vector_floats());
   for (int t = 0; t < tables; ++t) reserve(tables_[t], passes_ * shape.table_rows[t] * stride);
   for (Rows* r : {&hidden_, &gathered_, &context_, &normed_}) reserve_rows(*r, more, hidden);
@@ -125,15 +142,18 @@ void Forward::upload(const PackedBatch& batch, const PointSet& points) {
   for (DeviceMemory<std::byte>& piece : scratch_) {
     reserve(piece, std::max(scratch_bytes / 2, 8 * longest * passes_ * element));
   }
+}
 
-  if (block_pending_) check(cudaEventSynchronize(block_copied_), "uploading a batch");
-  int32_t* staged = staged_block_.reserve(batch.block.size());
-  std::memcpy(staged, batch.block.data(), batch.block.size() * sizeof(int32_t));
-  check(cudaMemcpyAsync(block_.data(), staged, batch.block.size() * sizeof(int32_t),
-                        cudaMemcpyHostToDevice, main_),
-        "uploading a batch");
-  check(cudaEventRecord(block_copied_, main_), "uploading a batch");
-  block_pending_ = true;
+void Forward::release() {
+  for (Rows* r : {&hidden_, &gathered_, &context_, &normed_, &inner_, &adapter_}) *r = {};
+  for (DeviceMemory<float>* m : {&vectors_, &query_, &key_, &value_, &projected_, &inner_product_,
+                                 &adapter_product_, &logits_, &losses_}) {
+    m->reset();
+  }
+  for (DeviceMemory<float>& table : tables_) table.reset();
+  for (DeviceMemory<std::byte>& piece : scratch_) piece.reset();
+  block_.reset();
+  means_.reset();
 }
 
 // Makes rows of the perturbed (or extended) weight in the next piece, on the second stream.
@@ -287,7 +307,7 @@ void Forward::layer(const LayerRoles& roles, bool last) {
   a.heads = spec_.heads, a.width = spec_.hidden / spec_.heads;
   a.scale = 1.0f / std::sqrt(static_cast<float>(a.width));
   a.tiles = tiles_at(last ? batch_->at.row_tiles : batch_->at.tiles);
-  a.tile_count = last ? shape.row_tiles : shape.tiles;
+  a.tile_count = most_tiles(rows, shape.sequences, weights_.type());
   a.out = operand(context_, hidden);
   attend(a, main_);
 
@@ -320,8 +340,8 @@ void Forward::layer(const LayerRoles& roles, bool last) {
   add_and_norm(roles.output, roles.output_norm, normed_, hidden_);
 }
 
-ScoredLogits Forward::scored_logits() const {
-  const BatchShape& shape = batch_->shape;
+ScoredLogits Forward::scored_logits(const PackedBatch& batch) const {
+  const BatchShape& shape = batch.shape;
   const LinearRoles& output = spec_.roles.head_output;
   ScoredLogits l;
   l.product = logits_.data();
@@ -329,11 +349,11 @@ ScoredLogits Forward::scored_logits() const {
   l.rows = shape.rows;
   l.bias = vector(output.bias);
   l.vector_stride = weights_.vector_floats();
-  l.outputs = shape.outputs ? in_block(batch_->at.outputs) : nullptr;
+  l.outputs = shape.outputs ? in_block(batch.at.outputs) : nullptr;
   l.points = passes_, l.scored = shape.scored;
-  l.row = in_block(batch_->at.row), l.label = in_block(batch_->at.label);
-  l.first = in_block(batch_->at.first), l.count = in_block(batch_->at.count);
-  l.columns = in_block(batch_->at.columns);
+  l.row = in_block(batch.at.row), l.label = in_block(batch.at.label);
+  l.first = in_block(batch.at.first), l.count = in_block(batch.at.count);
+  l.columns = in_block(batch.at.columns);
   return l;
 }
 
@@ -365,13 +385,12 @@ void Forward::head(const Rows& from) {
   const Outputs outputs{shape.outputs ? in_block(batch_->at.outputs) : nullptr,
                         shape.outputs ? shape.outputs : spec_.outputs};
   multiply(roles.head_output, outputs, operand(normed_, hidden), rows, logits_);
-  cross_entropy(scored_logits(), losses_.data(), main_);
+  cross_entropy(scored_logits(*batch_), losses_.data(), main_);
   sequence_means(losses_.data(), passes_, shape.scored, in_block(batch_->at.sequence_starts),
                  shape.sequences, means_.data(), main_);
 }
 
-void Forward::run(const PackedBatch& batch, const PointSet& points,
-                  const std::function<void()>& poll) {
+void Forward::run(const PackedBatch& batch, const PointSet& points) {
   batch_ = &batch;
   points_ = &points;
   passes_ = points.points();
@@ -381,17 +400,13 @@ void Forward::run(const PackedBatch& batch, const PointSet& points,
                   weights_.vector_floats(), main_);
   embed();
   const std::vector<LayerRoles>& layers = spec_.roles.layers;
-  for (size_t i = 0; i < layers.size(); ++i) {
-    poll();
-    layer(layers[i], i + 1 == layers.size());
-  }
+  for (size_t i = 0; i < layers.size(); ++i) layer(layers[i], i + 1 == layers.size());
   if (layers.empty()) gather_scored();
-  poll();
   head(layers.empty() ? gathered_ : hidden_);
 }
 
 void Forward::copy_logits(const PackedBatch& batch, float* out) const {
-  cuda::copy_logits(scored_logits(), in_block(batch.at.logit_starts), out, main_);
+  cuda::copy_logits(scored_logits(batch), in_block(batch.at.logit_starts), out, main_);
 }
 
 }  // namespace zest::cuda

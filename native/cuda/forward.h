@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "core/backend.h"
@@ -23,10 +22,10 @@ class Forward {
   Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise);
 
   // The block of a batch, on the device; reserves all that `run` needs, so that run allocates
-  // nothing.
+  // nothing. Without memory for it all is given back but the weights.
   void upload(const PackedBatch& batch, const PointSet& points);
-  // Enqueues the pass; `poll` is called between layers and may throw.
-  void run(const PackedBatch& batch, const PointSet& points, const std::function<void()>& poll);
+  // Enqueues the pass.
+  void run(const PackedBatch& batch, const PointSet& points);
 
   // After run: float64 losses of the sequences, point p's from p * shape.sequences.
   const double* means() const { return means_.data(); }
@@ -49,6 +48,8 @@ class Forward {
 
   template <class T>
   T* reserve(DeviceMemory<T>& memory, int64_t count);
+  void reserve_all();
+  void release();
   void reserve_rows(Rows& rows, int64_t count, int64_t columns);
   // As a product reads them, and as kernels write them: without data where that is `values`.
   Operand operand(const Rows& rows, int64_t columns) const;
@@ -70,7 +71,7 @@ class Forward {
   void product(int parameter, Outputs outputs, const Operand& x, int64_t rows, float* y,
                int64_t y_stride, float scale, bool add);
   void chunk(int parameter, RowChoice rows, bool extended, int64_t stride);
-  ScoredLogits scored_logits() const;
+  ScoredLogits scored_logits(const PackedBatch& batch) const;
 
   const Weights& weights_;
   const ModelSpec& spec_;
@@ -78,7 +79,7 @@ class Forward {
   cudaStream_t main_, noise_;
   int64_t moves_ = 0;
 
-  // Of the pass that runs.
+  // Of the pass that is enqueued.
   const PackedBatch* batch_ = nullptr;
   const PointSet* points_ = nullptr;
   int64_t passes_ = 0, chunks_ = 0;

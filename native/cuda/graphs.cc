@@ -42,7 +42,12 @@ void Graphs::run(const PassKey& key, int64_t moves, const std::function<void()>&
   entry.moves = moves;
   if (first) {
     // Libraries load their kernels at their first call, which a capture does not allow.
-    enqueue();
+    try {
+      enqueue();
+    } catch (...) {
+      entries_.erase(found);  // not all of it has run once
+      throw;
+    }
     return;
   }
   if (!entry.graph) entry.graph = capture(enqueue);

@@ -6,6 +6,8 @@
 namespace zest::cuda {
 namespace {
 
+constexpr int64_t rows_at_once = 64;
+
 int32_t narrow(int64_t n) { return static_cast<int32_t>(n); }
 
 // Appends values, and fills up to `size` with `fill`; returns where they begin.
@@ -24,24 +26,55 @@ std::vector<int32_t> distinct(std::vector<int32_t> values) {
   return values;
 }
 
+// The rows of a table that occur, in the order in which they come, and which of them each id is.
+struct TableRows {
+  std::vector<int32_t> rows, slots;
+};
+
+TableRows rows_of(const std::vector<int32_t>& ids) {
+  TableRows found;
+  std::vector<int32_t> slot_of(
+      static_cast<size_t>(ids.empty() ? 0 : *std::max_element(ids.begin(), ids.end()) + 1), -1);
+  found.slots.reserve(ids.size());
+  for (const int32_t id : ids) {
+    int32_t& slot = slot_of[static_cast<size_t>(id)];
+    if (slot < 0) {
+      slot = narrow(static_cast<int64_t>(found.rows.size()));
+      found.rows.push_back(id);
+    }
+    found.slots.push_back(slot);
+  }
+  return found;
+}
+
 int32_t place(const std::vector<int32_t>& sorted, int32_t value) {
   return narrow(std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin());
 }
 
-// Queries starts[s] .. starts[s + 1) of each sequence, a tile at a time.
-std::vector<int32_t> tiles_of(const Batch& batch, const std::vector<int32_t>& starts) {
+// Queries starts[s] .. starts[s + 1) of each sequence, a tile at a time. What fills a bucket, up to
+// `rows`, has no keys.
+std::vector<int32_t> tiles_of(const Batch& batch, const std::vector<int32_t>& starts, int64_t rows,
+                              int32_t at_once) {
   std::vector<int32_t> tiles;
+  const int32_t end = narrow(rows);
   for (int32_t s = 0; s < batch.sequences(); ++s) {
     const size_t i = static_cast<size_t>(s);
-    for (int32_t query = starts[i]; query < starts[i + 1]; query += queries_a_tile) {
-      tiles.insert(tiles.end(), {query, std::min(queries_a_tile, starts[i + 1] - query),
-                                 batch.starts[i], batch.length(s)});
+    for (int32_t query = starts[i]; query < starts[i + 1]; query += at_once) {
+      tiles.insert(tiles.end(), {query, std::min(at_once, starts[i + 1] - query), batch.starts[i],
+                                 batch.length(s)});
     }
+  }
+  for (int32_t query = starts.back(); query < end; query += at_once) {
+    tiles.insert(tiles.end(), {query, std::min(at_once, end - query), 0, 0});
   }
   return tiles;
 }
 
 }  // namespace
+
+int64_t most_tiles(int64_t rows, int64_t sequences, StorageType type) {
+  return rows / queries_a_tile(type) + sequences + 1;
+}
 
 int64_t bucket(int64_t n) {
   if (n <= 64) return (n + 7) / 8 * 8;
@@ -50,7 +83,7 @@ int64_t bucket(int64_t n) {
   return (n + step - 1) / step * step;
 }
 
-PackedBatch pack(const Batch& batch, const ModelSpec& spec) {
+PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   PackedBatch packed;
   BatchShape& shape = packed.shape;
   std::vector<int32_t>& block = packed.block;
@@ -69,12 +102,13 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec) {
   ids[segments] = batch.segments;
   if (batch.segments.empty()) ids[segments].assign(batch.ids.size(), 0);
   for (int t = 0; t < tables; ++t) {
-    const std::vector<int32_t> rows = distinct(ids[t]);
-    std::vector<int32_t> slots;
-    for (const int32_t id : ids[t]) slots.push_back(place(rows, id));
-    shape.table_rows[t] = bucket(static_cast<int64_t>(rows.size()));
-    packed.at.slots[t] = append(block, slots, shape.tokens, -1);
-    packed.at.table_rows[t] = append(block, rows, shape.table_rows[t], -1);
+    const TableRows found = rows_of(ids[t]);
+    const int64_t rows = static_cast<int64_t>(found.rows.size());
+    // Room for the words that could occur: how many do is another number for each batch.
+    shape.table_rows[t] = t == words ? std::min(shape.tokens, bucket(spec.vocabulary))
+                                     : (rows + rows_at_once - 1) / rows_at_once * rows_at_once;
+    packed.at.slots[t] = append(block, found.slots, shape.tokens, -1);
+    packed.at.table_rows[t] = append(block, found.rows, shape.table_rows[t], -1);
   }
 
   std::vector<int32_t> tokens;
@@ -86,12 +120,10 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec) {
   for (const int32_t start : batch.starts) row_starts.push_back(place(row_tokens, start));
   shape.rows = bucket(static_cast<int64_t>(row_tokens.size()));
   packed.at.row_tokens = append(block, row_tokens, shape.rows, 0);
-  const std::vector<int32_t> tiles = tiles_of(batch, batch.starts);
-  shape.tiles = bucket(static_cast<int64_t>(tiles.size() / 4));
-  packed.at.tiles = append(block, tiles, 4 * shape.tiles, 0);
-  const std::vector<int32_t> row_tiles = tiles_of(batch, row_starts);
-  shape.row_tiles = bucket(static_cast<int64_t>(row_tiles.size() / 4));
-  packed.at.row_tiles = append(block, row_tiles, 4 * shape.row_tiles, 0);
+  packed.at.tiles = append(block, tiles_of(batch, batch.starts, shape.tokens, queries_a_tile(type)),
+                           4 * most_tiles(shape.tokens, shape.sequences, type), 0);
+  packed.at.row_tiles = append(block, tiles_of(batch, row_starts, shape.rows, queries_a_tile(type)),
+                               4 * most_tiles(shape.rows, shape.sequences, type), 0);
 
   const bool all = std::any_of(
       batch.scored.begin(), batch.scored.end(),

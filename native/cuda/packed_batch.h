@@ -15,13 +15,13 @@ namespace zest::cuda {
 enum Table { words = 0, positions = 1, segments = 2 };
 constexpr int tables = 3;
 
-// Sizes in buckets, where an array begins in the block.
+// Sizes in buckets. Few of them, so that batches of a task share graphs: what they do not settle is
+// as large as they allow.
 struct BatchShape {
   int64_t tokens = 0, sequences = 0;
   int64_t rows = 0;     // distinct scored tokens
   int64_t scored = 0;   // scored positions
   int64_t outputs = 0;  // of the head that are scored; 0: all
-  int64_t tiles = 0, row_tiles = 0;
   int64_t table_rows[tables] = {};
   int64_t candidates = 0;
   auto operator<=>(const BatchShape&) const = default;
@@ -44,7 +44,10 @@ struct PackedBatch {
   int64_t sequences = 0, logits = 0;
 };
 
-PackedBatch pack(const Batch& batch, const ModelSpec& spec);
+PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type);
+
+// No batch of so many rows and sequences, in buckets, has more attention tiles.
+int64_t most_tiles(int64_t rows, int64_t sequences, StorageType type);
 
 // The smallest bucket that holds n.
 int64_t bucket(int64_t n);

@@ -1,6 +1,10 @@
 // Reference, for each point p, row r and column c, in float32 with one rounding an operation:
 //   x = W[r][c]; for each term: x = fma(scale[p], v(stream)[r][c], x); out[p][r][c] = x
-// A thread reads its unit of W once and makes the noise of each group of points once.
+// In bfloat16 the second point of a pair is rounded with the first one's error added, x + (out[p -
+// 1]
+// - x[p - 1]): what an estimator reads is the difference of the two, which so has one rounding
+// error instead of two of unlike sign. A thread reads its unit of W once and makes the noise of
+// each group of points once.
 #include <algorithm>
 
 #include "cuda/elements.h"
@@ -54,7 +58,14 @@ __device__ __forceinline__ void perturb_unit(const Plan& plan, const Parameter& 
         const int first = quarter * quarter_elements;
         Out values[counters];
 #pragma unroll
-        for (int i = 0; i < counters; ++i) values[i] = from_float<Out>(x[point][quarter][i]);
+        for (int i = 0; i < counters; ++i) {
+          values[i] = from_float<Out>(x[point][quarter][i]);
+          if constexpr (sizeof(Out) == 2) {
+            if (point == 0) {
+              x[1][quarter][i] += to_float(values[i]) - x[0][quarter][i];
+            }
+          }
+        }
         store_elements(out + first, p.columns - column - first, true, values);
       }
     }

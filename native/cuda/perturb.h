@@ -16,7 +16,7 @@ struct RowChoice {
   int64_t first = 0, count = 0;
 };
 
-// out[point * point_stride + i * row_stride + column], in float32 or rounded once to bfloat16.
+// out[point * point_stride + i * row_stride + column], in float32 or rounded to bfloat16.
 struct PerturbedRows {
   void* data = nullptr;
   StorageType type = StorageType::float32;

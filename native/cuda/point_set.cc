@@ -87,7 +87,7 @@ void PointSet::set(const Directions& directions, std::span<const Point> points) 
   if (device_plan_.size() < groups.size() * sizeof(Group) + terms.size() * sizeof(Term)) {
     reserve(device_plan_, group_room * sizeof(Group) + term_room * sizeof(Term));
   }
-  if (radius_.size() < terms.size() || radius_.size() == 0) {
+  if (sums_.size() < terms.size() || sums_.size() == 0) {
     reserve(radius_, term_room);
     reserve(sums_, term_room);
   }
@@ -121,6 +121,7 @@ void PointSet::place_factors() {
   const int32_t rank = plan_.law == Law::low_rank ? plan_.rank : 0;
   const int32_t terms = rank > 0 ? terms_ : 0;
   if (rank == factor_rank_ && terms == factor_terms_) return;
+  factor_rank_ = -1;  // until all is done
   size_t floats = 0;
   std::vector<FactorSource> sources(parameters_.size());
   const auto place = [&](float* base) {

@@ -33,8 +33,8 @@ describe('zest train', () => {
     expect(status).toBe(0);
     const events = parseLines(stdout);
     expect(events.map(({ kind }) => kind)).toEqual(
-      ['start', 'evaluation', 'checkpoint', 'step', 'step', 'evaluation'].concat(
-        events.slice(6).map(({ kind }) => kind as string),
+      ['start', 'estimate', 'evaluation', 'checkpoint', 'step', 'step', 'evaluation'].concat(
+        events.slice(7).map(({ kind }) => kind as string),
       ),
     );
     expect(events.filter(({ kind }) => kind === 'step')).toHaveLength(4);
@@ -43,7 +43,9 @@ describe('zest train', () => {
       'roberta, 3,448,064 parameters, 3,448,064 of them trained, on cpu; 40 training, 24 validation, 30 test examples',
     );
     expect(stderr).toMatch(/^step 0: validation accuracy \d+\.\d %, loss \d\.\d{4}$/m);
-    expect(stderr).toMatch(/^about \d+ s for 4 steps/m);
+    expect(stderr).toMatch(
+      /^about \d+ s: 16 forwards of .*, 3 evaluations of .*; memory about \d+ MB, 14 MB of it weights and \d+ MB activations$/m,
+    );
     expect(stderr).toMatch(/^validation .* % → .* %, test .* % of 30$/m);
     expect(stderr).toMatch(/^4 steps, 16 forwards, /m);
     await expectWhole('run');

@@ -17,7 +17,7 @@ describe('zest', () => {
     expect(version).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/) });
     const help = await zest(['--help']);
     expect(help.status).toBe(0);
-    for (const command of ['train', 'evaluate', 'demo', 'doctor']) expect(help.stdout).toContain(command);
+    for (const command of ['train', 'evaluate', 'predict', 'demo', 'doctor']) expect(help.stdout).toContain(command);
     expect((await zest(['train', '--help'])).stdout).toContain('--set <key.path=value>');
   });
 

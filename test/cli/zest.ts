@@ -17,10 +17,14 @@ export interface Running {
   printed(text: string): Promise<void>;
 }
 
-/** Starts the built `zest` as a shell would, with its output in pipes. */
-export const start = (args: readonly string[], env: Record<string, string> = {}): Running => {
+/** Starts the built `zest` as a shell would, with its output in pipes, and its input if that is to be written to. */
+export const start = (
+  args: readonly string[],
+  env: Record<string, string> = {},
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): Running => {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });
   const output = { stdout: '', stderr: '' };

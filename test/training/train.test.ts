@@ -61,6 +61,42 @@ describe('training', () => {
     expect((await replay(config.output)).after).toBe(summary.digest);
   });
 
+  it("keeps the best by the task's first metric", async () => {
+    // The model as it came tells good from bad, but three quarters of these are labelled good: a model that a large
+    // learning rate has ruined, and that finds everything good, is the more accurate, with a Matthews of 0.
+    const rows = [
+      ...Array.from({ length: 9 }, () => ({ sentence: 'the story is wonderful', label: 1 })),
+      ...Array.from({ length: 9 }, () => ({ sentence: 'the story is awful', label: 1 })),
+      ...Array.from({ length: 6 }, () => ({ sentence: 'the story is awful', label: 0 })),
+    ];
+    const validation = join(folder, 'skewed.jsonl');
+    await writeFile(validation, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const best = async (metrics: ('accuracy' | 'matthews')[]) => {
+      const config = reviewConfig(folder, 'metric');
+      await run(
+        {
+          ...config,
+          task: { ...config.task, metrics },
+          data: { ...config.data, validation },
+          optimizer: { method: 'mezo', learningRate: 1 },
+          training: { ...config.training, seed: 1 },
+        },
+        { overwrite: true },
+      );
+      return readSummary(config.output);
+    };
+    const byAccuracy = await best(['accuracy', 'matthews']);
+    expect(byAccuracy.kept.step).toBeGreaterThan(0);
+    expect(byAccuracy.validation).toMatchObject({ accuracy: 0.75, matthews: 0 });
+    const byMatthews = await best(['matthews']);
+    expect(byMatthews.kept.step).toBe(0);
+    expect(byMatthews.validation).toMatchObject({
+      accuracy: 15 / 24,
+      matthews: expect.closeTo(54 / Math.sqrt(9 * 18 * 6 * 15), 12),
+    });
+    expect(byMatthews.test).toMatchObject({ accuracy: expect.any(Number), matthews: expect.any(Number) });
+  });
+
   it('stops when patience runs out', async () => {
     const config = reviewConfig(folder, 'patience');
     const events = await run({
@@ -152,6 +188,18 @@ describe('what is wrong is said before anything is written', () => {
       'mask',
     ],
     ['a data file that is not there', { data: { train: '/no/such.jsonl' } }, 'ERR_ZEST_DATA', '/no/such.jsonl'],
+    [
+      'a task of classes for a language model',
+      { task: { kind: 'class' as const, fields: ['sentence'], classes: 2 } },
+      'ERR_ZEST_TARGET',
+      'head: { classes }',
+    ],
+    [
+      'a head of other classes than the task',
+      { head: { classes: 3 }, task: { kind: 'class' as const, fields: ['sentence'], classes: 2 } },
+      'ERR_ZEST_TARGET',
+      '3 scores where the task has 2 labels',
+    ],
     ['a tensor that no glob finds', { trainable: { include: ['none.*'] } }, 'ERR_ZEST_TRAINABLE', 'none.*'],
   ])('%s', async (_, change, code, named) => {
     const config = { ...reviewConfig(folder, 'wrong'), ...change };

@@ -2,6 +2,7 @@
 // shapes.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "cpu/dispatch.h"
@@ -194,17 +195,23 @@ struct Heads {
 };
 
 void check_attention(const std::vector<int32_t>& lengths, Heads h, int64_t prefixes, int64_t points,
-                     float size_of_values, double tolerance = 1e-5) {
+                     float size_of_values, double tolerance = 1e-5,
+                     StorageType type = StorageType::float32) {
   const int64_t hidden = int64_t{h.heads} * h.width, stride = padded8(hidden);
   std::vector<cuda::AttentionTile> tiles;
   int32_t tokens = 0;
+  const int32_t at_once = cuda::queries_a_tile(type);
   for (const int32_t length : lengths) {
-    for (int32_t q = 0; q < length; q += cuda::queries_a_tile) {
-      tiles.push_back({tokens + q, std::min(cuda::queries_a_tile, length - q), tokens, length});
+    for (int32_t q = 0; q < length; q += at_once) {
+      tiles.push_back({tokens + q, std::min(at_once, length - q), tokens, length});
     }
     tokens += length;
   }
   tiles.push_back({0, 0, 0, 0});
+  if (prefixes == 0) {  // what fills a bucket attends to nothing: zeros
+    tiles.push_back({tokens, 3, 0, 0});
+    tokens += 3;
+  }
   const int64_t all = points * tokens * stride, vectors = 3 * stride + 2 * prefixes * stride;
   std::vector<float> rows[3];
   for (uint32_t i = 0; i < 3; ++i) rows[i] = random_values(size(all), 20 + i, size_of_values);
@@ -212,7 +219,7 @@ void check_attention(const std::vector<int32_t>& lengths, Heads h, int64_t prefi
   const auto query = uploaded(rows[0]), key = uploaded(rows[1]), value = uploaded(rows[2]),
              d_vector = uploaded(vector);
   const auto d_tiles = uploaded(tiles);
-  const auto out = filled<float>(size(all));
+  const auto out = filled<float>(size(all));  // enough for both types
   cuda::Attention a;
   a.query = query.data(), a.key = key.data(), a.value = value.data();
   a.query_bias = d_vector.data(), a.key_bias = d_vector.data() + stride;
@@ -228,7 +235,7 @@ void check_attention(const std::vector<int32_t>& lengths, Heads h, int64_t prefi
   a.scale = 1.0f / std::sqrt(static_cast<float>(h.width));
   a.tiles = d_tiles.data();
   a.tile_count = static_cast<int64_t>(tiles.size());
-  a.out = {out.data(), StorageType::float32, stride};
+  a.out = {out.data(), type, stride};
   cuda::attend(a, stream());
 
   std::vector<float> expected(size(all), 0.0f);
@@ -258,7 +265,16 @@ void check_attention(const std::vector<int32_t>& lengths, Heads h, int64_t prefi
       first += length;
     }
   }
-  CHECK_NEAR(difference(downloaded(out, size(all)), expected, hidden, stride), 0, tolerance);
+  std::vector<float> got = downloaded(out, size(all));
+  if (type == StorageType::bfloat16) {
+    const std::vector<float> words = got;
+    for (size_t i = 0; i < got.size(); ++i) {
+      uint16_t bits;
+      std::memcpy(&bits, reinterpret_cast<const char*>(words.data()) + 2 * i, 2);
+      got[i] = cuda::to_float(bfloat16{bits});
+    }
+  }
+  CHECK_NEAR(difference(got, expected, hidden, stride), 0, tolerance);
 }
 
 TEST("attention is the CPU's to 1e-5: ragged sequences, odd heads, prefixes, one token") {
@@ -270,6 +286,20 @@ TEST("attention is the CPU's to 1e-5: ragged sequences, odd heads, prefixes, one
   under_some_schedule([&] {
     check_attention({48, 17}, {2, 32}, 0, 1, 30.0f, 3e-3);
   });  // scores to 900
+}
+
+// Values to 1 and scores to some tens: 2^-8 of the largest value, and half that of the weights.
+TEST("attention on tensor cores is the CPU's to bfloat16's rounding") {
+  const auto check = [](const std::vector<int32_t>& lengths, Heads h, int64_t prefixes,
+                        int64_t points) {
+    check_attention(lengths, h, prefixes, points, 1.0f, 0.02, StorageType::bfloat16);
+  };
+  for_each_schedule([&] { check({1, 7, 33, 16, 2}, {2, 12}, 0, 2); });
+  for_each_schedule([&] { check({100}, {1, 64}, 0, 1); });
+  under_some_schedule([&] { check({1}, {1, 1}, 0, 1); });
+  under_some_schedule([&] { check({70, 5}, {3, 7}, 5, 2); });
+  under_some_schedule([&] { check({3, 130}, {1, 128}, 33, 1); });
+  under_some_schedule([&] { check({64, 17}, {2, 32}, 0, 1); });
 }
 
 TEST("cross-entropy and means are the CPU's; all outputs or a few words") {

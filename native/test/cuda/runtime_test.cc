@@ -100,6 +100,23 @@ TEST("out of memory says what was asked and what is free; the model stays usable
   CHECK(digest(*model) == after);
   CHECK_THROWS("ERR_ZEST_MEMORY", backend());
   CHECK(step(*model, gaussian, batch, options(5), never).losses.size() == 10);
+  // Factors of low rank that there is no room for leave those that there were.
+  const Directions low_rank = {7, Law::low_rank, 16};
+  const auto evaluated = [&] {
+    return evaluate(*model, low_rank, batch, std::vector<Point>{{{1, 0.1f}}}, 0, never);
+  };
+  const std::vector<double> losses = evaluated();
+  Update update{0, {}};
+  for (uint64_t t = 0; t < 5000; ++t) update.terms.push_back({t, 0.0f});
+  shim::set_memory_limit(shim::allocated_bytes() + (size_t{2} << 20));
+  CHECK_THROWS("ERR_ZEST_MEMORY", model->apply(low_rank, update, never));
+  CHECK(evaluated() == losses);
+  // What a call without memory had taken is free for one that fits.
+  shim::set_memory_limit(size_t{1} << 36);
+  const auto other = backend();
+  shim::set_memory_limit(shim::allocated_bytes() + (size_t{24} << 20));
+  CHECK_THROWS("ERR_ZEST_MEMORY", step(*other, gaussian, large, options(5), never));
+  CHECK(step(*other, gaussian, batch, options(5), never).losses.size() == 10);
   shim::set_memory_limit(size_t{1} << 36);
   CHECK(digest(*model) != before);
 }
@@ -134,6 +151,18 @@ TEST("after the first step of a shape nothing is allocated, and the host waits o
       CHECK(shim::synchronisations() - waits <= 4);
     }
   }
+}
+
+TEST("batches of a task share a graph, whatever their words and lengths") {
+  const auto model = backend();
+  int64_t captures = 0;
+  for (uint32_t i = 0; i < 8; ++i) {
+    if (i == 2) captures = shim::captures();
+    const std::vector<int32_t> lengths = {5 + static_cast<int32_t>(i) % 3, 9,
+                                          30 - 3 * static_cast<int32_t>(i % 2)};
+    step(*model, gaussian, label_word_batch(lengths, small.vocabulary, i), options(5 * i), never);
+  }
+  CHECK(captures > 0 && shim::captures() == captures);
 }
 
 TEST("all memory is given back") {

@@ -33,6 +33,8 @@ enum cudaError_t {
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
+  cudaErrorNoKernelImageForDevice = 209,
+  cudaErrorUnsupportedPtxVersion = 222,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
   cudaErrorStreamCaptureUnsupported = 900,
@@ -132,7 +134,7 @@ alignas(128) extern unsigned char shared_bytes[];
 }  // namespace zest::cuda
 
 namespace zest::shim {
-void launch(const cudaLaunchConfig_t& config, std::function<void()> thread);
+cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> thread);
 void block_barrier();
 // Waits for the lanes of the mask; each then reads the value of lane `source` of its own warp.
 uint64_t exchange(unsigned mask, uint64_t value, int source);
@@ -195,6 +197,5 @@ template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
   std::tuple<std::decay_t<Parameters>...> values(std::forward<Arguments>(arguments)...);
-  zest::shim::launch(*config, [kernel, values] { std::apply(kernel, values); });
-  return cudaGetLastError();
+  return zest::shim::launch(*config, [kernel, values] { std::apply(kernel, values); });
 }

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <stdexcept>
 #include <vector>
@@ -34,7 +35,8 @@ struct Operation {
 };
 
 struct Stream {
-  std::deque<Operation> queue;
+  int device;
+  std::deque<Operation> queue = {};
   Graph* capture = nullptr;
 };
 
@@ -45,12 +47,19 @@ struct Graph {
 
 namespace {
 
+// A variable of the environment, for tests in Node, which cannot call set_devices and the like.
+long variable(const char* name, long otherwise) {
+  const char* value = std::getenv(name);
+  return value ? std::atol(value) : otherwise;
+}
+
 struct State {
-  int devices = 1;
-  int driver = 13000;
-  size_t limit = size_t{1} << 36;
+  int devices = static_cast<int>(variable("ZEST_SHIM_DEVICES", 1));
+  int driver = static_cast<int>(variable("ZEST_SHIM_DRIVER", 13000));
+  size_t limit = static_cast<size_t>(variable("ZEST_SHIM_MEMORY", 1L << 36));  // bytes
+  int64_t fault = variable("ZEST_SHIM_FAULT", -1);  // the launch that breaks the device
   size_t used = 0;
-  int64_t allocations = 0, synchronisations = 0, launches = 0;
+  int64_t allocations = 0, captures = 0, synchronisations = 0, launches = 0;
   cudaError_t broken = cudaSuccess;
   cudaError_t last = cudaSuccess;
   std::map<void*, size_t> sizes;
@@ -61,6 +70,18 @@ State& state() {
   static State instance;
   return instance;
 }
+
+// Of the calling thread, as in CUDA.
+thread_local int current_device = 0;
+
+// Threads may call at once; kernels run in the thread that waits, under the lock as well.
+struct Lock {
+  static std::recursive_mutex& mutex() {
+    static std::recursive_mutex instance;
+    return instance;
+  }
+  std::lock_guard<std::recursive_mutex> guard{mutex()};
+};
 
 cudaError_t result(cudaError_t error) {
   if (error == cudaSuccess && state().broken != cudaSuccess) error = state().broken;
@@ -114,6 +135,7 @@ void enqueue(Stream* stream, Operation operation) {
 }
 
 cudaError_t allocate(void** pointer, size_t bytes, bool on_device) {
+  const Lock lock;
   if (state().broken != cudaSuccess) return result(cudaSuccess);
   if (on_device && state().used + bytes > state().limit) return result(cudaErrorMemoryAllocation);
   // Not a multiple of the alignment where a sanitizer shall see the end.
@@ -164,6 +186,7 @@ void set_devices(int count, int driver_version) {
 void set_memory_limit(size_t bytes) { state().limit = bytes; }
 size_t allocated_bytes() { return state().used; }
 int64_t allocations() { return state().allocations; }
+int64_t captures() { return state().captures; }
 int64_t synchronisations() { return state().synchronisations; }
 int64_t launches() { return state().launches; }
 void break_device(cudaError_t error) {
@@ -171,18 +194,22 @@ void break_device(cudaError_t error) {
   if (error == cudaSuccess) state().last = cudaSuccess;
 }
 
-void launch(const cudaLaunchConfig_t& config, std::function<void()> thread) {
+cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> thread) {
+  const Lock lock;
   const size_t threads =
       size_t{config.blockDim.x} * config.blockDim.y * static_cast<size_t>(config.blockDim.z);
   const bool empty = config.gridDim.x == 0 || config.gridDim.y == 0 || config.gridDim.z == 0;
   if (empty || threads == 0 || threads > 1024 || config.gridDim.y > 65535 ||
       config.gridDim.z > 65535 || config.gridDim.x > 0x7fffffffu ||
-      config.dynamicSmemBytes > 48 * 1024 || !config.stream) {
-    state().last = cudaErrorInvalidValue;
-    return;
+      config.dynamicSmemBytes > 48 * 1024 || !config.stream ||
+      config.stream->device != current_device) {
+    return result(cudaErrorInvalidValue);
   }
-  if (state().broken != cudaSuccess) return;
-  enqueue(config.stream, {[config, thread = std::move(thread)] { run_grid(config, thread); }});
+  if (state().fault-- == 0) break_device(cudaErrorIllegalAddress);
+  if (state().broken == cudaSuccess) {
+    enqueue(config.stream, {[config, thread = std::move(thread)] { run_grid(config, thread); }});
+  }
+  return result(cudaSuccess);
 }
 
 }  // namespace zest::shim
@@ -190,6 +217,7 @@ void launch(const cudaLaunchConfig_t& config, std::function<void()> thread) {
 using namespace zest::shim;
 
 cudaError_t cudaGetDeviceCount(int* count) {
+  const Lock lock;
   *count = 0;
   if (state().driver < 13000) return result(cudaErrorInsufficientDriver);
   if (state().devices == 0) return result(cudaErrorNoDevice);
@@ -197,38 +225,47 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
+  const Lock lock;
   *version = state().driver;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
+  const Lock lock;
   *version = 13000;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  const Lock lock;
   if (device < 0 || device >= state().devices) return result(cudaErrorInvalidDevice);
   *properties = {"fibers on the host", state().limit, 9, 0, 4};
   return result(cudaSuccess);
 }
 cudaError_t cudaSetDevice(int device) {
+  const Lock lock;
   if (state().driver < 13000) return result(cudaErrorInsufficientDriver);
   if (state().devices == 0) return result(cudaErrorNoDevice);
   const bool there = device >= 0 && device < state().devices;
+  if (there) current_device = device;
   return result(there ? cudaSuccess : cudaErrorInvalidDevice);
 }
 cudaError_t cudaGetLastError() {
+  const Lock lock;
   const cudaError_t error = state().last;
   state().last = state().broken;
   return error;
 }
 const char* cudaGetErrorName(cudaError_t error) {
+  const Lock lock;
   return error == cudaErrorIllegalAddress ? "cudaErrorIllegalAddress" : "an error of the stand-in";
 }
 const char* cudaGetErrorString(cudaError_t error) {
+  const Lock lock;
   return error == cudaErrorIllegalAddress ? "an illegal memory access was encountered" : "no text";
 }
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes) { return allocate(pointer, bytes, true); }
 cudaError_t cudaFree(void* pointer) {
+  const Lock lock;
   if (pointer) {
     run_streams([] {
       for (Stream* stream : state().streams) {
@@ -246,44 +283,52 @@ cudaError_t cudaFree(void* pointer) {
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) { return allocate(pointer, bytes, false); }
 cudaError_t cudaFreeHost(void* pointer) {
+  const Lock lock;
   std::free(pointer);
   return result(cudaSuccess);
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  const Lock lock;
   *total = state().limit;
   *free = state().limit - state().used;
   return result(cudaSuccess);
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
+  const Lock lock;
   if (state().broken == cudaSuccess && bytes > 0) {
     enqueue(stream, {[=] { std::memcpy(to, from, bytes); }});
   }
   return result(cudaSuccess);
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  const Lock lock;
   if (state().broken == cudaSuccess) enqueue(stream, {[=] { std::memset(to, value, bytes); }});
   return result(cudaSuccess);
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  const Lock lock;
   if (state().broken != cudaSuccess) return result(cudaSuccess);
-  *stream = new Stream;
+  *stream = new Stream{current_device};
   state().streams.push_back(*stream);
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const Lock lock;
   std::erase(state().streams, stream);
   delete stream;
   return result(cudaSuccess);
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  const Lock lock;
   ++state().synchronisations;
   if (stream->capture) return result(cudaErrorStreamCaptureUnsupported);
   if (state().broken == cudaSuccess) run_streams([&] { return stream->queue.empty(); });
   return result(cudaSuccess);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const Lock lock;
   if (event->graph && !stream->capture) stream->capture = event->graph;
   enqueue(stream, {{}, event, event->recorded, true});
   return result(cudaSuccess);
@@ -291,38 +336,46 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  const Lock lock;
   if (state().broken != cudaSuccess) return result(cudaSuccess);
   *event = new Event;
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const Lock lock;
   delete event;
   return result(cudaSuccess);
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const Lock lock;
   event->graph = stream->capture;
   enqueue(stream, {{}, event, ++event->recorded, false});
   return result(cudaSuccess);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const Lock lock;
   ++state().synchronisations;
   if (state().broken == cudaSuccess) run_streams([&] { return event->done == event->recorded; });
   return result(cudaSuccess);
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+  const Lock lock;
   *milliseconds = 1;  // the stand-in has no clock
   return result(cudaSuccess);
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  const Lock lock;
   if (state().broken != cudaSuccess) return result(cudaSuccess);
   auto* graph = new Graph;
   graph->origin = stream;
   graph->lanes[stream];
   stream->capture = graph;
+  ++state().captures;
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  const Lock lock;
   if (!stream->capture || stream->capture->origin != stream) return result(cudaErrorInvalidValue);
   *graph = stream->capture;
   bool joined = true;
@@ -345,11 +398,13 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return result(joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined);
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  const Lock lock;
   if (state().broken != cudaSuccess) return result(cudaSuccess);
   *exec = new Graph(*graph);
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+  const Lock lock;
   if (state().broken != cudaSuccess) return result(cudaSuccess);
   const Graph graph = *exec;
   enqueue(stream, {[graph] {
@@ -378,10 +433,12 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   return result(cudaSuccess);
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  const Lock lock;
   delete graph;
   return result(cudaSuccess);
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  const Lock lock;
   delete exec;
   return result(cudaSuccess);
 }

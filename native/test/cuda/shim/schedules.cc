@@ -22,4 +22,6 @@ void under_some_schedule(const std::function<void()>& body) {
   shim::set_schedule(shim::Schedule::ascending);
 }
 
+size_t many_samples() { return 1000000; }
+
 }  // namespace zest::test

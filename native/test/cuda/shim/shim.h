@@ -1,4 +1,6 @@
-// What a test says to the stand-in of CUDA's run time (cuda_runtime.h beside this file).
+// What a test says to the stand-in of CUDA's run time (cuda_runtime.h beside this file). Tests in
+// Node say some of it by variables: ZEST_SHIM_DEVICES, ZEST_SHIM_DRIVER, ZEST_SHIM_MEMORY (bytes)
+// and ZEST_SHIM_FAULT, the kernel's launch, counted from 0, that breaks the device.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +21,8 @@ void set_memory_limit(size_t bytes);
 size_t allocated_bytes();
 // Allocations since the process began.
 int64_t allocations();
+// Captures of graphs.
+int64_t captures();
 // Times that the host waited for a stream or an event.
 int64_t synchronisations();
 // Every later call fails with the error, as after a kernel's fault; cudaSuccess mends it.

@@ -1,4 +1,4 @@
-import { sampleShots, shuffledBatches } from '../text/sampling.ts';
+import { sampleShots, shuffledBatches } from './sampling.ts';
 
 /** A word and whether people rated it as positive (1) or negative (0). */
 export type RatedWord = {

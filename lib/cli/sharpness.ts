@@ -1,0 +1,106 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rangeError } from '../errors.ts';
+import { type MeasureSharpnessOptions, measureSharpness } from '../sharpness/measure.ts';
+import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../sharpness/report.ts';
+import type { Estimate } from '../sharpness/statistics.ts';
+import { writeAtomic, writing } from '../training/files.ts';
+import { stopSignal } from './interrupt.ts';
+import { count, percent, printJson, printLine, table } from './output.ts';
+import { progressDisplay } from './progress.ts';
+
+export interface SharpnessCommandOptions extends Pick<MeasureSharpnessOptions, 'examples' | 'radii' | 'samples'> {
+  set: string[];
+  json?: boolean;
+  split: string;
+  seed: number;
+  slice: number;
+  eigenvalues: number;
+  before: boolean;
+  output?: string;
+}
+
+const SPLITS = ['train', 'validation', 'test'] as const;
+const DIGITS = 4;
+
+const number = (value: number): string => value.toPrecision(DIGITS);
+
+const withError = (estimate: Estimate | null): string => {
+  if (estimate === null) return 'not finite';
+  return `${number(estimate.value)} ± ${(estimate.high - estimate.value).toPrecision(2)}`;
+};
+
+const lines = ({ loss, radii, trace, eigenvalues }: MeasuredWeights): string => {
+  const rows = radii.map(({ radius, length, mean, increase, deviation, maximum, notFinite, losses }) => [
+    Number(radius.toPrecision(DIGITS)).toString(),
+    number(length),
+    ...(notFinite > 0
+      ? [`${notFinite} of ${losses.length} losses are not finite`, '', '', '']
+      : [withError(mean), withError(increase), withError(deviation), number(maximum!.value)]),
+  ]);
+  const largest = radii.find(({ maximum }) => maximum)?.maximum;
+  const titles = ['radius', 'length', 'mean loss', 'increase', 'standard deviation', 'maximum'];
+  const top = eigenvalues?.eigenvalues.map(({ value, residual }) => `${number(value)} (± ${residual.toPrecision(2)})`);
+  return [
+    `loss ${number(loss)}`,
+    table([titles, ...rows], 0),
+    ...(largest ? [`maximum: at least ${percent(largest.coverage)} of all perturbations have no larger loss`] : []),
+    `trace of the Hessian ${withError(trace)}`,
+    ...(top ? [`largest eigenvalues ${top.join(', ')}${eigenvalues?.converged ? '' : '; not converged'}`] : []),
+  ].join('\n');
+};
+
+const changeLines = ({ loss, increases, trace }: SharpnessChange): string =>
+  [
+    `after − before, along the same directions: loss ${number(loss)}, trace ${withError(trace)}`,
+    table(
+      [
+        ['radius', 'change of the increase'],
+        ...increases.map(({ radius, change }) => [Number(radius.toPrecision(DIGITS)).toString(), withError(change)]),
+      ],
+      0,
+    ),
+  ].join('\n');
+
+const showReport = ({ measured, change }: SharpnessReport): void => {
+  for (const weights of measured) printLine(`\n${weights.weights} (step ${weights.step}): ${lines(weights)}`);
+  if (change) printLine(`\n${changeLines(change)}`);
+  printLine('± is half of a 95 % interval, for the choice of directions and not for that of examples');
+};
+
+/** `zest sharpness` */
+export const sharpnessCommand = async (path: string, options: SharpnessCommandOptions): Promise<void> => {
+  const { set, json, split: name, output, ...measure } = options;
+  const split = SPLITS.find((one) => one === name);
+  if (!split) throw rangeError('ERR_ZEST_OPTION', `--split is ${name}; expected ${SPLITS.join(', ')}`);
+  const isRun = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  const folder = output ?? (isRun ? path : undefined);
+  const signal = stopSignal();
+  const progress = await progressDisplay();
+  try {
+    const report = await measureSharpness(path, {
+      ...measure,
+      split,
+      overrides: set,
+      signal,
+      onStart: ({ weights, examples, dimension, forwards }) =>
+        printLine(
+          `${weights.join(' and ')}: ${count(forwards)} forwards of ${count(examples)} examples of ${split}, ` +
+            `${count(dimension)} parameters perturbed`,
+        ),
+      onProgress: ({ stage, done, total }) =>
+        progress.update({ label: stage, done, total, ...(stage !== 'load' && { unit: 'forwards' }) }),
+    });
+    progress.clear();
+    if (json) printJson(report);
+    showReport(report);
+    if (folder === undefined) return;
+    await writing(folder, mkdir(folder, { recursive: true }));
+    const { sharpnessPage } = await import('../sharpness/page.ts');
+    await writeAtomic(join(folder, 'sharpness.json'), `${JSON.stringify(report)}\n`);
+    await writeAtomic(join(folder, 'sharpness.html'), await sharpnessPage(report));
+    printLine(`written to ${folder}: sharpness.json and sharpness.html`);
+  } finally {
+    progress.clear();
+  }
+};

@@ -1,0 +1,132 @@
+import { access, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rangeError, ZestError } from '../errors.ts';
+import { ratedWords } from '../text/rated-words.ts';
+import { writeAtomic } from '../training/files.ts';
+import type { Config } from '../training/schema.ts';
+
+/** What an experiment trains and tests on. */
+export type Dataset = Pick<Config, 'task'> & { data: Config['data'] & { validation: string; test: string } };
+
+/** Every fifth training example takes part in the choice of the learning rate instead, where a source has no split for it. */
+const VALIDATION_EVERY = 5;
+
+const writeRows = async (file: string, rows: readonly object[]): Promise<string> => {
+  await writeAtomic(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return file;
+};
+
+const withValidation = async (
+  folder: string,
+  rows: readonly object[],
+): Promise<{ train: string; validation: string }> => {
+  await mkdir(folder, { recursive: true });
+  const isValidation = (_: object, i: number) => i % VALIDATION_EVERY === VALIDATION_EVERY - 1;
+  return {
+    train: await writeRows(
+      join(folder, 'train.jsonl'),
+      rows.filter((row, i) => !isValidation(row, i)),
+    ),
+    validation: await writeRows(join(folder, 'validation.jsonl'), rows.filter(isValidation)),
+  };
+};
+
+/** The words of the demo, and its prompt. */
+const afinn = async (scratch: string): Promise<Dataset> => {
+  const { train, heldOut } = await ratedWords();
+  const split = await withValidation(scratch, train);
+  return {
+    task: { template: 'the film is {word} . i {mask} it .', labelWords: ['hated', 'loved'] },
+    data: { ...split, test: await writeRows(join(scratch, 'test.jsonl'), heldOut) },
+  };
+};
+
+const fromFolder = async (folder: string, name: string, splits: readonly string[]): Promise<string[]> => {
+  const files = splits.map((split) => join(folder, name, `${split}.jsonl`));
+  for (const file of files) {
+    await access(file).catch((cause) => {
+      throw new ZestError('ERR_ZEST_DATA', `${file} is not there; --data names the folder that has ${name}/`, {
+        cause,
+      });
+    });
+  }
+  return files;
+};
+
+const threeSplits = async (folder: string, name: string): Promise<Dataset> => {
+  const [train, validation, test] = (await fromFolder(folder, name, ['train', 'validation', 'test'])) as [
+    string,
+    string,
+    string,
+  ];
+  return { task: name, data: { train, validation, test } };
+};
+
+/** Single tokens of the built-in model's vocabulary, for DESC, ENTY, ABBR, HUM, NUM, LOC. */
+const TREC_WORDS = ['description', 'thing', 'term', 'person', 'number', 'place'];
+
+const trec = async (folder: string, scratch: string): Promise<Dataset> => {
+  const [all, test] = (await fromFolder(folder, 'trec', ['train', 'test'])) as [string, string];
+  const lines = (await readFile(all, 'utf8')).split('\n').filter((line) => line !== '');
+  return {
+    task: { template: '{mask} : {sentence}', labelWords: TREC_WORDS },
+    data: {
+      ...(await withValidation(
+        scratch,
+        lines.map((line) => JSON.parse(line)),
+      )),
+      test,
+    },
+  };
+};
+
+/** Training examples a class; `undefined`: all. */
+const SHOTS: Readonly<Record<string, readonly (number | undefined)[]>> = {
+  afinn: [16, undefined],
+  sst2: [16, 512],
+  mr: [16, 512],
+  sst5: [16, 512],
+  trec: [16, undefined],
+};
+const NOISE = [0.2, 0.4];
+const NOISY = ['afinn', 'sst2', 'mr'];
+
+interface Setting {
+  dataset: string;
+  shots: number | undefined;
+  labelNoise: number;
+}
+
+const settingName = ({ dataset, shots, labelNoise }: Setting): string =>
+  [dataset, ...(shots === undefined ? [] : [shots]), ...(labelNoise === 0 ? [] : [`noise-${labelNoise}`])].join('-');
+
+const SETTINGS: ReadonlyMap<string, Setting> = new Map(
+  Object.entries(SHOTS)
+    .flatMap(([dataset, all]): Setting[] => [
+      ...all.map((shots) => ({ dataset, shots, labelNoise: 0 })),
+      ...(NOISY.includes(dataset) ? NOISE : []).map((labelNoise) => ({ dataset, shots: all.at(-1), labelNoise })),
+    ])
+    .map((setting) => [settingName(setting), setting]),
+);
+
+/** Names of experiments: a data set, training examples a class, share of training labels drawn at random. */
+export const EXPERIMENTS: readonly string[] = [...SETTINGS.keys()];
+
+/**
+ * The data of an experiment. `folder` has sst2/, mr/, sst5/ and trec/; what is made is written to `scratch`.
+ *
+ * Throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for a file that is not there.
+ */
+export const experimentData = async (name: string, folder: string, scratch: string): Promise<Dataset> => {
+  const setting = SETTINGS.get(name);
+  if (!setting) {
+    throw rangeError('ERR_ZEST_OPTION', `experiment ${JSON.stringify(name)} is none of ${EXPERIMENTS.join(', ')}`);
+  }
+  const { dataset, shots, labelNoise } = setting;
+  const source = await (dataset === 'afinn'
+    ? afinn(scratch)
+    : dataset === 'trec'
+      ? trec(folder, scratch)
+      : threeSplits(folder, dataset));
+  return { ...source, data: { ...source.data, shots, labelNoise } };
+};

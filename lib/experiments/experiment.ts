@@ -1,0 +1,240 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { throwIfAborted } from '../abort.ts';
+import { rangeError } from '../errors.ts';
+import { chooseThreads } from '../model/load-options.ts';
+import { Model } from '../model/model.ts';
+import type { CallOptions } from '../objective.ts';
+import { neighbourhood } from '../sharpness/neighbourhood.ts';
+import { EventQueue } from '../sweep/event-queue.ts';
+import { finishedSummary, readFinished } from '../sweep/finished.ts';
+import { runJob } from '../sweep/job.ts';
+import { withBudget } from '../sweep/plan.ts';
+import type { Score } from '../text/task.ts';
+import { resolveConfig } from '../training/config.ts';
+import type { Summary } from '../training/events.ts';
+import { type Experiment, loadExperiment } from '../training/experiment.ts';
+import { writeAtomic, writing } from '../training/files.ts';
+import { runFolder } from '../training/run-folder.ts';
+import type { ResolvedConfig } from '../training/schema.ts';
+import { scoreSplit } from '../training/score-split.ts';
+import { version } from '../version.ts';
+import { type Dataset, experimentData } from './datasets.ts';
+import { limit } from './limit.ts';
+import { METHODS, type Method } from './methods.ts';
+
+const MODEL = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));
+const BATCH_SIZE = 16;
+const CHOOSING_SEED = 1;
+const TEST_SEEDS = [2, 3, 4, 5, 6];
+
+/** Loss at θ + ρv over that at θ, on so many validation examples: the same ones for every run. */
+const SHARPNESS = { radius: 5e-3, samples: 16, examples: 64 };
+
+export interface ExperimentOptions extends CallOptions {
+  /** The folder of the data sets sst2/, mr/, sst5/ and trec/. */
+  data: string;
+  /** Where runs are written; those that are there and finished are not run again. */
+  output: string;
+  /** Forward passes of a run. Default 4,000. */
+  forwards?: number;
+  /** Runs at a time, each with one thread. Default: the cores. */
+  jobs?: number;
+  /** Names of the methods to compare. Default: all. */
+  methods?: readonly string[];
+}
+
+/** What came of one run with the chosen learning rate. */
+export interface ExperimentRun {
+  seed: number;
+  validation: Score;
+  test: Score;
+  forwards: number;
+  /** Mean of f(θ + ρv) − f(θ) on validation examples, ρ = 5e-3. */
+  sharpness: number;
+}
+
+export interface MethodResult {
+  name: string;
+  title: string;
+  learningRate: number;
+  /** Validation loss of the choosing seed by learning rate; null where the run failed. */
+  tried: Record<string, number | null>;
+  /** Of the other seeds; null where a run failed. */
+  runs: (ExperimentRun | null)[];
+}
+
+/** The content of experiment.json. */
+export interface ExperimentResult {
+  name: string;
+  forwards: number;
+  /** The model as it came. */
+  before: { test: Score; sharpness: number };
+  methods: MethodResult[];
+  version: string;
+}
+
+export type ExperimentEvent =
+  | { kind: 'run'; method: string; learningRate: number; seed: number; validation: Score | null; seconds: number }
+  | { kind: 'done'; output: string; result: ExperimentResult };
+
+const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, options: ExperimentOptions) => {
+  const { output, forwards = 4000 } = options;
+  const config = resolveConfig({
+    model: MODEL,
+    task: dataset.task,
+    data: { ...dataset.data, seed },
+    optimizer: method.optimizer(rate),
+    // As many evaluations as checkpoints: one, at the end.
+    training: { steps: 1, evaluateEvery: 1, checkpointEvery: 1, batchSize: BATCH_SIZE, keepBest: false, seed },
+    output: join(output, method.name, String(rate), String(seed)),
+  });
+  return withBudget(config, forwards);
+};
+
+/** 1, 3, 10, 30 …: the step of the ladder that is `steps` above a rate. */
+const rung = (rate: number, steps: number): number => {
+  const at = Math.round(2 * Math.log10(rate)) + steps;
+  return Number(`${at % 2 === 0 ? 1 : 3}e${Math.floor(at / 2)}`);
+};
+
+const lossOf = (summary: Summary | undefined): number => summary?.validation?.loss ?? Number.POSITIVE_INFINITY;
+
+/** Climbs the ladder from where the method begins until both neighbours are worse. */
+const chooseRate = async (
+  { learningRate }: Method,
+  lossAt: (rate: number) => Promise<number>,
+): Promise<Pick<MethodResult, 'learningRate' | 'tried'>> => {
+  const seen = new Map<number, Promise<number>>();
+  const loss = (rate: number): Promise<number> => {
+    const known = seen.get(rate) ?? lossAt(rate);
+    seen.set(rate, known);
+    return known;
+  };
+  let best = learningRate;
+  for (;;) {
+    const around = [best, rung(best, -1), rung(best, 1)];
+    const losses = await Promise.all(around.map(loss));
+    const least = losses.indexOf(Math.min(...losses));
+    if (least <= 0) break;
+    best = around[least] as number;
+  }
+  const tried: Record<string, number | null> = {};
+  for (const [rate, known] of [...seen].sort(([a], [b]) => a - b)) {
+    const value = await known;
+    tried[rate] = Number.isFinite(value) ? value : null;
+  }
+  return { learningRate: best, tried };
+};
+
+const sharpnessOf = async (folder: string, { task, validation }: Experiment, options: CallOptions): Promise<number> => {
+  const model = await Model.load(folder, { threads: 1, ...options });
+  try {
+    const { radius, samples, examples } = SHARPNESS;
+    const around = { radii: [radius], samples, ...options };
+    const result = await neighbourhood(model, task.batch(validation.slice(0, examples)), around);
+    return result.radii[0]?.increase?.value ?? Number.NaN;
+  } finally {
+    model.dispose();
+  }
+};
+
+/** Computed once: kept in `file`. */
+const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    const value = await compute();
+    await writeAtomic(file, JSON.stringify(value));
+    return value;
+  }
+};
+
+const scoreBefore = async (config: ResolvedConfig, loaded: Experiment, options: CallOptions) => {
+  const model = await Model.load(config.model, { threads: 1, ...options });
+  try {
+    return {
+      test: await scoreSplit(loaded, model, 'test', options),
+      sharpness: await sharpnessOf(config.model, loaded, options),
+    };
+  } finally {
+    model.dispose();
+  }
+};
+
+/**
+ * Compares methods on a data set with equal forwards: for each the learning rate is chosen by the validation loss of one
+ * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
+ * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
+ *
+ * Throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output
+ * holds a run of another configuration.
+ */
+export async function* experiment(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
+  const { output, signal, forwards = 4000 } = options;
+  throwIfAborted(signal);
+  const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
+  if (unknown !== undefined) {
+    const names = METHODS.map(({ name }) => name).join(', ');
+    throw rangeError('ERR_ZEST_OPTION', `method ${JSON.stringify(unknown)} is none of ${names}`);
+  }
+  const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
+  await writing(output, mkdir(output, { recursive: true }));
+  const dataset = await experimentData(name, options.data, join(output, 'data'));
+  const base = configOf(dataset, methods[0] as Method, 1e-5, CHOOSING_SEED, options);
+  const loaded = await loadExperiment(base);
+
+  const queue = new EventQueue<ExperimentEvent>();
+  const stop = new AbortController();
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const slot = limit(options.jobs ?? chooseThreads(undefined));
+  const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
+    slot(async () => {
+      throwIfAborted(stopped);
+      const config = configOf(dataset, method, learningRate, seed, options);
+      const earlier = await finishedSummary(config, { resume: true });
+      if (earlier) return earlier;
+      const began = performance.now();
+      await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
+      throwIfAborted(stopped);
+      const summary = await readFinished(config.output);
+      const seconds = (performance.now() - began) / 1000;
+      const validation = summary?.validation ?? null;
+      queue.push({ kind: 'run', method: method.name, learningRate, seed, validation, seconds });
+      return summary;
+    });
+  const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {
+    const summary = await runOnce(method, learningRate, seed);
+    if (!summary?.validation || !summary.test) return null;
+    const { output: folder } = configOf(dataset, method, learningRate, seed, options);
+    const weights = join(runFolder(folder).checkpoints, 'last');
+    const sharpness = await slot(() =>
+      kept(join(folder, 'sharpness.json'), () => sharpnessOf(weights, loaded, { signal: stopped })),
+    );
+    const { validation, test, forwards } = summary;
+    return { seed, validation, test, forwards, sharpness };
+  };
+  const compare = async (method: Method): Promise<MethodResult> => {
+    const chosen = await chooseRate(method, async (rate) => lossOf(await runOnce(method, rate, CHOOSING_SEED)));
+    const runs = await Promise.all(TEST_SEEDS.map((seed) => testRun(method, chosen.learningRate, seed)));
+    return { name: method.name, title: method.title, ...chosen, runs };
+  };
+
+  const all = Promise.all([
+    slot(() => kept(join(output, 'before.json'), () => scoreBefore(base, loaded, { signal: stopped }))),
+    Promise.all(methods.map(compare)),
+  ]).finally(() => queue.end());
+  // Its rejection is seen below; while the reader is busy it would count as unhandled.
+  all.catch(() => stop.abort());
+  try {
+    yield* queue;
+    const [before, results] = await all;
+    const result: ExperimentResult = { name, forwards, before, methods: results, version };
+    await writeAtomic(join(output, 'experiment.json'), `${JSON.stringify(result, null, 2)}\n`);
+    yield { kind: 'done', output, result };
+  } finally {
+    stop.abort();
+    await all.catch(() => {});
+  }
+}

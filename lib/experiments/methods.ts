@@ -1,0 +1,45 @@
+import type { Config } from '../training/schema.ts';
+
+/** An optimizer but for its learning rate. */
+export interface Method {
+  name: string;
+  /** In a table. */
+  title: string;
+  /** Where the search for a learning rate begins. */
+  learningRate: number;
+  optimizer(learningRate: number): Config['optimizer'];
+}
+
+type Zest = Omit<Config['optimizer'] & { method: 'zest' }, 'method' | 'learningRate'>;
+
+const zest = (name: string, title: string, options: Zest, learningRate = 1e-4): Method => ({
+  name,
+  title,
+  learningRate,
+  optimizer: (learningRate) => ({ method: 'zest', schedule: 'linear', ...options, learningRate }),
+});
+
+const TWO_SIDED: Zest = { directions: 5, sides: 'two' };
+const ONE_SIDED: Zest = { directions: 10, sides: 'one' };
+
+/** What an experiment compares. A step takes ten forwards, MeZO's two. */
+export const METHODS: readonly Method[] = [
+  {
+    name: 'mezo',
+    title: 'MeZO',
+    learningRate: 3e-5,
+    optimizer: (learningRate) => ({ method: 'mezo', schedule: 'linear', learningRate }),
+  },
+  zest('n-spsa', 'n-SPSA, k = 5', { ...TWO_SIDED, tilt: 0 }),
+  zest('naive-t1', 'ZEST, naive, t = 1', { ...TWO_SIDED, tilt: 1 }),
+  zest('naive-tau1', 'ZEST, naive, tau = 1', { ...TWO_SIDED, tilt: { tau: 1 } }),
+  zest('corrected-t1', 'ZEST, bias-corrected, t = 1', { ...TWO_SIDED, tilt: 1, estimator: 'biasCorrected' }),
+  zest('corrected-tau1', 'ZEST, bias-corrected, tau = 1', {
+    ...TWO_SIDED,
+    tilt: { tau: 1 },
+    estimator: 'biasCorrected',
+  }),
+  zest('one-sided-t1', 'ZEST, one-sided, t = 1', { ...ONE_SIDED, tilt: 1 }),
+  zest('one-sided-tau1', 'ZEST, one-sided, tau = 1', { ...ONE_SIDED, tilt: { tau: 1 } }),
+  zest('fzoo', 'FZOO-normalised', { ...ONE_SIDED, tilt: 0, law: 'rademacher', normalize: 'sigma' }, 1e-3),
+];

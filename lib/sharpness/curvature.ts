@@ -1,0 +1,73 @@
+import { checkedTerms } from '../directions.ts';
+import { rangeError } from '../errors.ts';
+import type { Objective, Point } from '../objective.ts';
+import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import { type Estimate, estimateMean } from './statistics.ts';
+
+export interface TraceOptions extends MeasureOptions {
+  /** Directions, 2 to 100,000; each is taken both ways. Default 32. */
+  samples?: number;
+  /** ε, per coordinate. Default 1/√d: every probe goes as far as the length 1. */
+  epsilon?: number;
+}
+
+/** The trace of the Hessian, from so many probes. */
+export interface Trace extends Estimate {
+  samples: number;
+  epsilon: number;
+  /** vᵀHv of each direction. */
+  probes: number[];
+}
+
+/**
+ * The trace of the Hessian by Hutchinson's estimator on second differences: the mean of
+ * (f(θ + εv) + f(θ − εv) − 2f(θ))/ε² = vᵀHv + O(ε²) over directions with E[vvᵀ] = I. Its variance a probe is 2‖H‖²_F
+ * under the Gaussian law, less under Rademacher's (Hutchinson 1989; Avron and Toledo 2011). The standard error does not
+ * hold what all probes share: the truncation, and the rounding of f(θ), some 2e-7/ε² for losses in float32
+ * (docs/sharpness.md). Takes 1 + 2·samples forwards.
+ *
+ * Throws ERR_ZEST_OPTION, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE, ERR_ZEST_VERSION.
+ */
+export const hessianTrace = async <B>(
+  objective: Objective<B>,
+  batch: B | readonly B[],
+  options: TraceOptions = {},
+): Promise<Trace> => {
+  const { firstStream = FIRST_STREAM } = options;
+  const samples = checkedSamples(options.samples);
+  const epsilon = checkedScale('epsilon', options.epsilon ?? 1 / Math.sqrt(objective.dimension));
+  const streams = Array.from({ length: samples }, (_, i) => firstStream + BigInt(i));
+  const points: Point[] = streams.flatMap((stream) => [
+    { stream, scale: epsilon },
+    { stream, scale: -epsilon },
+  ]);
+  const [loss, ...losses] = await lossesAround(objective, batch, options)([[], ...points]);
+  const probes = streams.map((_, i) => (losses[2 * i]! - loss! + (losses[2 * i + 1]! - loss!)) / epsilon ** 2);
+  return { ...estimateMean(probes), samples, epsilon, probes };
+};
+
+export interface QuadraticFormOptions extends MeasureOptions {
+  /** Default: such that ε·v has the length 1, as directions have √d. */
+  epsilon?: number;
+}
+
+/**
+ * vᵀHv along one direction v = Σ scale·v(stream): (f(θ + εv) + f(θ − εv) − 2f(θ))/ε², exact to O(ε²) and the rounding of
+ * the losses over ε². Takes three forwards.
+ *
+ * Throws ERR_ZEST_POINT for a direction that is 0, ERR_ZEST_OPTION, and what the objective rejects with.
+ */
+export const quadraticForm = async <B>(
+  objective: Objective<B>,
+  batch: B | readonly B[],
+  direction: Point,
+  options: QuadraticFormOptions = {},
+): Promise<number> => {
+  const terms = checkedTerms(direction, 'direction');
+  const length = Math.sqrt(terms.reduce((sum, { scale }) => sum + scale ** 2, 0) * objective.dimension);
+  if (length === 0) throw rangeError('ERR_ZEST_POINT', 'direction is 0; expected a term with a scale that is not');
+  const epsilon = checkedScale('epsilon', options.epsilon ?? 1 / length);
+  const along = (sign: number): Point => terms.map(({ stream, scale }) => ({ stream, scale: sign * epsilon * scale }));
+  const [plus, minus, loss] = await lossesAround(objective, batch, options)([along(1), along(-1), []]);
+  return (plus! - loss! + (minus! - loss!)) / epsilon ** 2;
+};

@@ -1,0 +1,86 @@
+import { throwIfAborted } from '../abort.ts';
+import { rangeError, ZestError } from '../errors.ts';
+import type { CallOptions, Objective, Point } from '../objective.ts';
+import { show } from '../show.ts';
+
+/** Options of every measurement. */
+export interface MeasureOptions extends CallOptions {
+  /**
+   * The first of the streams whose directions are drawn. Default 2⁶²: far from those of any run, so that what is
+   * measured does not lie along the very directions that a run with the same seed has moved in.
+   */
+  firstStream?: bigint;
+  /** Told how many forwards are done, each time that some more are. One is a point evaluated on all batches. */
+  onForwards?: (count: number) => void;
+}
+
+export const FIRST_STREAM = 2n ** 62n;
+const DEFAULT_SAMPLES = 32;
+
+/** The loss at points. */
+export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;
+
+/** Between two looks at the signal and two reports of progress. */
+const POINTS_OF_CALL = 8;
+
+/**
+ * The loss of one batch, or the mean over several, each with the weight of its sequences, at points around the weights
+ * as they are now: evaluations reject with ERR_ZEST_VERSION once they are others. A loss that is not finite is an error,
+ * ERR_ZEST_LOSS_NOT_FINITE, or NaN with `keepNotFinite`.
+ */
+export const lossesAround = <B>(
+  objective: Objective<B>,
+  batch: B | readonly B[],
+  { signal, onForwards, keepNotFinite = false }: MeasureOptions & { keepNotFinite?: boolean },
+): LossesAt => {
+  const batches: readonly B[] = Array.isArray(batch) ? batch : [batch as B];
+  if (batches.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no batches to measure on');
+  const weights = batches.map((one) => (one as { sequences?: readonly unknown[] } | undefined)?.sequences?.length ?? 1);
+  const totalWeight = weights.reduce((a, b) => a + b);
+  const atVersion = objective.version;
+
+  const evaluate = async (batch: B, points: readonly Point[]): Promise<Float64Array> => {
+    try {
+      return await objective.evaluate(batch, points, { signal, atVersion });
+    } catch (error) {
+      if (!keepNotFinite || !(error instanceof ZestError) || error.code !== 'ERR_ZEST_LOSS_NOT_FINITE') throw error;
+      if (points.length === 1) return Float64Array.of(Number.NaN);
+      const each: number[] = [];
+      for (const point of points) each.push(...(await evaluate(batch, [point])));
+      return Float64Array.from(each);
+    }
+  };
+
+  return async (points) => {
+    throwIfAborted(signal);
+    const losses = new Float64Array(points.length);
+    for (let from = 0; from < points.length; from += POINTS_OF_CALL) {
+      const some = points.slice(from, from + POINTS_OF_CALL);
+      for (const [b, one] of batches.entries()) {
+        const share = weights[b]! / totalWeight;
+        for (const [p, loss] of (await evaluate(one, some)).entries()) {
+          losses[from + p] = losses[from + p]! + share * loss;
+        }
+      }
+      onForwards?.(some.length);
+    }
+    return losses;
+  };
+};
+
+/** Checks an option that counts. Throws ERR_ZEST_OPTION. */
+export const checkedCount = (name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number => {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `from ${least} to ${most}`;
+  throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ${range}`);
+};
+
+/** Directions of a mean; all points of a radius are in memory. Throws ERR_ZEST_OPTION. */
+export const checkedSamples = (value = DEFAULT_SAMPLES): number => checkedCount('samples', value, 2, 100_000);
+
+/** A length > 0 as the float32 that points are scaled with. Throws ERR_ZEST_OPTION. */
+export const checkedScale = (name: string, value: number): number => {
+  const scale = typeof value === 'number' ? Math.fround(value) : Number.NaN;
+  if (scale > 0 && Number.isFinite(scale)) return scale;
+  throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a number > 0 that float32 can hold`);
+};

@@ -1,0 +1,136 @@
+import { rangeError, ZestError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
+import { shuffledBatches } from '../text/sampling.ts';
+import type { Example } from '../text/task.ts';
+import type { Progress } from '../training/events.ts';
+import { loadExperiment, loadModel, loadTrainingExamples } from '../training/experiment.ts';
+import { findRun } from '../training/open-run.ts';
+import type { ResolvedConfig } from '../training/schema.ts';
+import { version } from '../version.ts';
+import { checkedCount, checkedSamples } from './losses.ts';
+import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './report.ts';
+import { forwardsOfSharpness, type SharpnessOptions, sharpness } from './sharpness.ts';
+
+export interface MeasureSharpnessOptions extends Omit<SharpnessOptions, 'firstStream' | 'onForwards'> {
+  /** Overrides of the configuration, each key.path=value. */
+  overrides?: readonly string[];
+  /** Default `train`: with its shots and its label noise, the loss that is trained. */
+  split?: SharpnessReport['split'];
+  /** Examples of the split, drawn by data.seed. Default 256, or all if there are fewer. */
+  examples?: number;
+  /** Of the directions. Default 0. */
+  seed?: number;
+  /** Measure a run's model as it came, too, and the change. Default true. */
+  before?: boolean;
+  /** Told once, before anything is measured. */
+  onStart?: (start: SharpnessStart) => void;
+  /** `total` is in bytes for `load`, in forwards for `before` and `after`. */
+  onProgress?: (progress: { stage: 'load' | MeasuredWeights['weights']; done: number; total: number }) => void;
+}
+
+/** What is going to be measured. */
+export interface SharpnessStart extends Pick<SharpnessReport, 'split' | 'examples' | 'dimension' | 'samples'> {
+  weights: MeasuredWeights['weights'][];
+  /** Evaluations of all examples at one point, of all weights; Lanczos' iteration may end sooner. */
+  forwards: number;
+}
+
+const DEFAULT_EXAMPLES = 256;
+/** Sequences in memory at a time. */
+const BATCH_SIZE = 64;
+
+const readExamples = async (
+  file: string,
+  config: ResolvedConfig,
+  split: SharpnessReport['split'],
+  most: number,
+): Promise<{ experiment: Awaited<ReturnType<typeof loadExperiment>>; examples: Example[] }> => {
+  const experiment = await loadExperiment(config);
+  if (split !== 'train' && config.data[split] === undefined) {
+    throw new ZestError('ERR_ZEST_CONFIG', `${file}: measuring on ${split} needs data.${split}`);
+  }
+  const all = split === 'train' ? await loadTrainingExamples(config, experiment.task) : experiment[split];
+  if (all.length <= most) return { experiment, examples: all };
+  const rows = shuffledBatches(all.length, most, config.data.seed).batch(0);
+  return { experiment, examples: rows.map((row) => all[row]!) };
+};
+
+/**
+ * Measures the sharpness of the model of a configuration as it came, or of the weights that a run kept and of the model
+ * as it came side by side. `path` is a configuration file or the folder of a run. What is perturbed is what the
+ * configuration trains; of a run with LoRA, which its checkpoint holds merged, all parameters.
+ *
+ * Throws ERR_ZEST_CONFIG, also where the configuration does not name the split; ERR_ZEST_RUN for a folder that is no run;
+ * ERR_ZEST_OPTION, ERR_ZEST_DIMENSION; what loading the model, the task and the data throws.
+ */
+export const measureSharpness = async (
+  path: string,
+  options: MeasureSharpnessOptions = {},
+): Promise<SharpnessReport> => {
+  const { overrides, split = 'train', seed = 0, signal, onStart, onProgress } = options;
+  const most = checkedCount('examples', options.examples ?? DEFAULT_EXAMPLES, 1);
+  const source = await findRun(path, overrides);
+  const { file, kept } = source;
+  const config = withoutLora(source.config);
+  const { experiment, examples } = await readExamples(file, config, split, most);
+  if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', `there are no examples in data.${split}`);
+  const batches = Array.from({ length: Math.ceil(examples.length / BATCH_SIZE) }, (_, i) =>
+    experiment.task.batch(examples.slice(i * BATCH_SIZE, (i + 1) * BATCH_SIZE)),
+  );
+  const { law } = config.optimizer;
+  const sources: Pick<MeasuredWeights, 'weights' | 'folder' | 'step'>[] = [];
+  if (!kept || (options.before ?? true)) sources.push({ weights: 'before', folder: config.model, step: 0 });
+  if (kept) sources.push({ weights: 'after', ...kept });
+  const measured: MeasuredWeights[] = [];
+  let dimension = 0;
+  for (const { weights, folder, step } of sources) {
+    const load = { ...config, model: folder, ...(weights === 'after' && { head: undefined }) };
+    const model: Model = await loadModel(load, experiment.tokenizer, {
+      signal,
+      onProgress: ({ done, total }: Progress) => onProgress?.({ stage: 'load', done, total }),
+    });
+    try {
+      dimension = model.dimension;
+      model.directions = { seed, law };
+      const total = forwardsOfSharpness(dimension, options);
+      const samples = checkedSamples(options.samples);
+      if (measured.length === 0) {
+        const forwards = total * sources.length;
+        onStart?.({
+          weights: sources.map((source) => source.weights),
+          split,
+          examples: examples.length,
+          dimension,
+          samples,
+          forwards,
+        });
+      }
+      let done = 0;
+      const onForwards = (count: number) => {
+        done += count;
+        onProgress?.({ stage: weights, done, total });
+      };
+      measured.push({ weights, folder, step, ...(await sharpness(model, batches, { ...options, onForwards })) });
+    } finally {
+      model.dispose();
+    }
+  }
+  const [first, second] = measured;
+  return {
+    kind: 'sharpness',
+    version,
+    source: path,
+    split,
+    examples: examples.length,
+    seed,
+    law,
+    trainable: config.trainable,
+    dimension,
+    samples: first!.trace.samples,
+    measured,
+    ...(second && { change: sharpnessChange(first!, second) }),
+  };
+};
+
+const withoutLora = (config: ResolvedConfig): ResolvedConfig =>
+  typeof config.trainable === 'object' && 'lora' in config.trainable ? { ...config, trainable: 'all' } : config;

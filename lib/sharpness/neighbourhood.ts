@@ -1,0 +1,99 @@
+import { rangeError, typeError } from '../errors.ts';
+import type { Objective } from '../objective.ts';
+import { show } from '../show.ts';
+import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from './statistics.ts';
+
+export interface NeighbourhoodOptions extends MeasureOptions {
+  /** ρ, per coordinate, ascending: a perturbation ρ·v has the length ρ√d. Default 1e-3, 2e-3, 5e-3. */
+  radii?: readonly number[];
+  /** Directions, 2 to 100,000; each is taken both ways, and all radii take the same ones. Default 32. */
+  samples?: number;
+}
+
+/** The losses f(θ + ρv) of one radius, over the law of the objective's directions. */
+export interface LossesAtRadius {
+  /** ρ, per coordinate. */
+  radius: number;
+  /** ρ√d. */
+  length: number;
+  /** [f⁺₀, f⁻₀, f⁺₁, …]: NaN where a loss is not finite (null in JSON). */
+  losses: number[];
+  /** How many of them are not finite. If any is, there is no mean, no deviation and no maximum. */
+  notFinite: number;
+  mean: Estimate | null;
+  /** mean − f(θ), which is (ρ²/2)·tr H where the radius is small. */
+  increase: Estimate | null;
+  /** Standard deviation of the losses. */
+  deviation: Estimate | null;
+  /** The largest of the 2n losses. With 95 % confidence at least `coverage` of all perturbations have no larger loss. */
+  maximum: { value: number; coverage: number } | null;
+}
+
+export interface Neighbourhood {
+  /** f(θ). */
+  loss: number;
+  /** In the order of the radii asked for. */
+  radii: LossesAtRadius[];
+}
+
+const DEFAULT_RADII: readonly number[] = [1e-3, 2e-3, 5e-3];
+
+/** Throws ERR_ZEST_OPTION. */
+export const checkedRadii = (radii: readonly number[] = DEFAULT_RADII): number[] => {
+  if (!Array.isArray(radii) || radii.length === 0) {
+    throw typeError('ERR_ZEST_OPTION', `radii is ${show(radii)}; expected an array of numbers`);
+  }
+  const checked = radii.map((radius, i) => checkedScale(`radii[${i}]`, radius));
+  const fallen = checked.findIndex((radius, i) => i > 0 && radius <= checked[i - 1]!);
+  if (fallen < 0) return checked;
+  throw rangeError('ERR_ZEST_OPTION', `radii[${fallen}] is ${radii[fallen]}; expected more than the one before`);
+};
+
+/** m_i = (f⁺ᵢ + f⁻ᵢ)/2 − f(θ), the antithetic samples of the increase. */
+export const increases = (losses: readonly number[], loss: number): number[] =>
+  Array.from({ length: losses.length / 2 }, (_, i) => (losses[2 * i]! - loss + (losses[2 * i + 1]! - loss)) / 2);
+
+const summarise = (radius: number, dimension: number, losses: number[], loss: number): LossesAtRadius => {
+  const notFinite = losses.filter((value) => !Number.isFinite(value)).length;
+  const all = { radius, length: radius * Math.sqrt(dimension), losses, notFinite };
+  if (notFinite > 0) return { ...all, mean: null, increase: null, deviation: null, maximum: null };
+  const increase = estimateMean(increases(losses, loss));
+  const maximum = losses.reduce((a, b) => Math.max(a, b));
+  return {
+    ...all,
+    mean: { ...increase, value: loss + increase.value, low: loss + increase.low, high: loss + increase.high },
+    increase,
+    deviation: estimateDeviation(losses),
+    maximum: { value: maximum, coverage: coverageOfMaximum(losses.length / 2) },
+  };
+};
+
+/**
+ * The loss around the weights: its mean, spread and maximum at θ ± ρv(stream) for `samples` directions of the
+ * objective's law and seed, over radii. Intervals are 95 %, for the directions and not for the choice of examples: the
+ * loss is that of the batch, or of a list of batches. Takes 1 + 2·samples·radii forwards.
+ *
+ * Throws ERR_ZEST_OPTION; ERR_ZEST_BATCH_EMPTY; ERR_ZEST_LOSS_NOT_FINITE where f(θ) itself is not finite;
+ * ERR_ZEST_VERSION if the weights change meanwhile.
+ */
+export const neighbourhood = async <B>(
+  objective: Objective<B>,
+  batch: B | readonly B[],
+  options: NeighbourhoodOptions = {},
+): Promise<Neighbourhood> => {
+  const { firstStream = FIRST_STREAM } = options;
+  const radii = checkedRadii(options.radii);
+  const samples = checkedSamples(options.samples);
+  const [loss] = await lossesAround(objective, batch, options)([[]]);
+  const lossesAt = lossesAround(objective, batch, { ...options, keepNotFinite: true });
+  const results: LossesAtRadius[] = [];
+  for (const radius of radii) {
+    const points = Array.from({ length: samples }, (_, i) => firstStream + BigInt(i)).flatMap((stream) => [
+      { stream, scale: radius },
+      { stream, scale: -radius },
+    ]);
+    results.push(summarise(radius, objective.dimension, Array.from(await lossesAt(points)), loss!));
+  }
+  return { loss: loss!, radii: results };
+};

@@ -1,0 +1,71 @@
+import type { Objective } from '../objective.ts';
+import { hessianTrace, type Trace } from './curvature.ts';
+import { checkedEigenvalueCount, defaultIterations, type Eigenvalues, topEigenvalues } from './eigenvalues.ts';
+import { checkedSamples, FIRST_STREAM, type MeasureOptions } from './losses.ts';
+import { checkedRadii, type Neighbourhood, neighbourhood } from './neighbourhood.ts';
+import { checkedSize, lossSlice, type Slice } from './slice.ts';
+
+export interface SharpnessOptions extends MeasureOptions {
+  /** ρ, per coordinate, ascending. Default 1e-3, 2e-3, 5e-3. */
+  radii?: readonly number[];
+  /** Directions of the neighbourhood, and as many of the trace, 2 to 100,000. Default 32. */
+  samples?: number;
+  /** Points along each axis of a slice that reaches to the largest radius, odd; 0: no slice. Default 0. */
+  slice?: number;
+  /** Largest eigenvalues, for at most 512 trainable parameters; 0: none. Default 0. */
+  eigenvalues?: number;
+}
+
+/** How sharp a minimum is, in several measures; docs/sharpness.md says what they mean. */
+export interface Sharpness extends Neighbourhood {
+  trace: Trace;
+  slice?: Slice;
+  eigenvalues?: Eigenvalues;
+}
+
+/** Each measure has streams of its own, so that their errors are independent. */
+const STREAMS_OF_MEASURE = 2n ** 32n;
+
+const checked = (dimension: number, options: SharpnessOptions) => {
+  const { slice = 0, eigenvalues = 0 } = options;
+  return {
+    radii: checkedRadii(options.radii),
+    samples: checkedSamples(options.samples),
+    slice: slice === 0 ? 0 : checkedSize('slice', slice, dimension),
+    eigenvalues: eigenvalues === 0 ? 0 : checkedEigenvalueCount('eigenvalues', eigenvalues, dimension),
+  };
+};
+
+/**
+ * How many forwards {@link sharpness} takes, at most: Lanczos' iteration may end sooner. Throws ERR_ZEST_OPTION and
+ * ERR_ZEST_DIMENSION for options that it cannot be called with.
+ */
+export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions): number => {
+  const { radii, samples, slice, eigenvalues } = checked(dimension, options);
+  const lanczos = eigenvalues > 0 ? 4 * dimension * defaultIterations(dimension, eigenvalues) : 0;
+  return 2 + 2 * samples * (radii.length + 1) + slice ** 2 + lanczos;
+};
+
+/**
+ * {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where asked for, from
+ * forward evaluations alone. Directions are of the objective's law and seed. Throws what they throw.
+ */
+export const sharpness = async <B>(
+  objective: Objective<B>,
+  batch: B | readonly B[],
+  options: SharpnessOptions = {},
+): Promise<Sharpness> => {
+  const { firstStream = FIRST_STREAM, signal, onForwards } = options;
+  const { radii, samples, slice, eigenvalues } = checked(objective.dimension, options);
+  const shared = (measure: bigint) => ({ signal, onForwards, firstStream: firstStream + measure * STREAMS_OF_MEASURE });
+  return {
+    ...(await neighbourhood(objective, batch, { ...shared(0n), radii, samples })),
+    trace: await hessianTrace(objective, batch, { ...shared(1n), samples }),
+    ...(slice > 0 && {
+      slice: await lossSlice(objective, batch, { ...shared(2n), size: slice, radius: radii.at(-1)! }),
+    }),
+    ...(eigenvalues > 0 && {
+      eigenvalues: await topEigenvalues(objective, batch, { ...shared(3n), count: eigenvalues }),
+    }),
+  };
+};

@@ -1,0 +1,59 @@
+import { rangeError } from '../errors.ts';
+import type { Objective, Point } from '../objective.ts';
+import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import { gramMatrix } from './subspace.ts';
+
+export interface SliceOptions extends MeasureOptions {
+  /** Points along each axis, odd so that θ is among them, 3 to 999. Default 11. */
+  size?: number;
+  /** How far each axis goes from θ, as ρ per coordinate. Default 5e-3, the largest of the usual radii. */
+  radius?: number;
+}
+
+/** The loss on a plane through θ. */
+export interface Slice {
+  /** Steps along both axes, as ρ per coordinate: −radius … radius. The length is √d times that. */
+  steps: number[];
+  /** losses[i][j] = f(θ + stepsᵢ·a + stepsⱼ·b): NaN where it is not finite (null in JSON). */
+  losses: number[][];
+}
+
+/** Throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION. */
+export const checkedSize = (name: string, value: number, dimension: number): number => {
+  const size = checkedCount(name, value, 3, 999);
+  if (size % 2 === 0) throw rangeError('ERR_ZEST_OPTION', `${name} is ${size}; expected an odd number`);
+  if (dimension > 1) return size;
+  throw rangeError('ERR_ZEST_DIMENSION', 'a slice was asked for with 1 trainable parameter; it needs two');
+};
+
+/**
+ * The loss on the plane of two directions, v(firstStream) and what of v(firstStream + 1) is orthogonal to it, both scaled
+ * to √d. One scale for all layers: a point is a sum of whole directions, so that Li et al.'s (2018) filter normalisation
+ * is not at hand. Takes size² forwards.
+ *
+ * Throws ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`, ERR_ZEST_DIMENSION for one of a
+ * single parameter, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_VERSION.
+ */
+export const lossSlice = async <B>(
+  objective: Objective<B>,
+  batch: B | readonly B[],
+  options: SliceOptions = {},
+): Promise<Slice> => {
+  const { firstStream = FIRST_STREAM } = options;
+  const d = objective.dimension;
+  const size = checkedSize('size', options.size ?? 11, d);
+  const radius = checkedScale('radius', options.radius ?? 5e-3);
+  const streams = [firstStream, firstStream + 1n];
+  const [aa, ab, , bb] = await gramMatrix(objective, streams);
+  const alongA = Math.sqrt(d / aa!);
+  const alongB = Math.sqrt(d / (bb! - ab! ** 2 / aa!));
+  const half = (size - 1) / 2;
+  const steps = Array.from({ length: size }, (_, i) => ((i - half) / half) * radius);
+  const point = (a: number, b: number): Point => {
+    const scales = [a * alongA - (b * alongB * ab!) / aa!, b * alongB];
+    return a === 0 && b === 0 ? [] : streams.map((stream, i) => ({ stream, scale: scales[i]! }));
+  };
+  const points = steps.flatMap((a) => steps.map((b) => point(a, b)));
+  const losses = await lossesAround(objective, batch, { ...options, keepNotFinite: true })(points);
+  return { steps, losses: steps.map((_, i) => Array.from(losses.subarray(i * size, (i + 1) * size))) };
+};

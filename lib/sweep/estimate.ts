@@ -1,0 +1,38 @@
+import type { EstimateEvent } from '../training/events.ts';
+import { forwardsOfStep, type PlannedRun } from './plan.ts';
+
+/** What a sweep is going to take: the estimate of its first run, which is made beside the others, for all that are left. */
+export interface SweepEstimate {
+  kind: 'estimate';
+  /** Wall clock of all runs, `jobs` at a time; loading, checkpoints and the test are not counted. */
+  seconds: number;
+  /** Forward passes of all runs, if none stops early. */
+  forwards: number;
+  /** Bytes of all processes at once; on the CPU. */
+  memory?: number;
+}
+
+/** Scales the estimate of `first` to all runs. A forward's time goes with the batch size; its length is taken to be the same. */
+export const estimateSweep = (
+  estimate: EstimateEvent,
+  first: PlannedRun,
+  left: readonly PlannedRun[],
+  jobs: number,
+): SweepEstimate => {
+  let seconds = 0;
+  let forwards = 0;
+  for (const { config } of left) {
+    const { steps, evaluateEvery, batchSize } = config.training;
+    const ofRun = steps * forwardsOfStep(config);
+    forwards += ofRun;
+    seconds += (ofRun * estimate.forwardSeconds * batchSize) / first.config.training.batchSize;
+    seconds += (1 + Math.ceil(steps / evaluateEvery)) * estimate.evaluationSeconds;
+  }
+  const atOnce = Math.min(jobs, left.length);
+  return {
+    kind: 'estimate',
+    seconds: seconds / atOnce,
+    forwards,
+    memory: estimate.memory && estimate.memory.total * atOnce,
+  };
+};

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { parseDocument } from 'yaml';
+import { ZestError } from '../errors.ts';
+
+/** One key of a grid and the values that it takes. */
+export interface Axis {
+  /** Path in the configuration, e.g. `optimizer.tilt`. */
+  key: string;
+  values: readonly unknown[];
+}
+
+/** One run of a grid. */
+export interface GridRun {
+  /** Of its folder: the same for the same keys and values, whatever else is in the grid. */
+  name: string;
+  /** The name without seeds: runs that share it are repetitions of one point. */
+  point: string;
+  /** By key, in the order of the axes. */
+  values: Record<string, unknown>;
+}
+
+const fail = (message: string, cause?: unknown): never => {
+  throw new ZestError('ERR_ZEST_CONFIG', message, { cause });
+};
+
+/** Characters of a value, and of a whole name, beyond which a hash stands for the rest. */
+const LONGEST_VALUE = 60;
+const LONGEST_NAME = 200;
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
+
+/**
+ * Reads `key=a,b,c`. The values are those of a YAML list, so that `optimizer.tilt=0,1,{tau: 1}` has three.
+ * Throws ERR_ZEST_CONFIG.
+ */
+export const parseAxis = (text: string): Axis => {
+  const name = `--grid ${text}`;
+  const equals = text.indexOf('=');
+  if (equals < 1) fail(`${name}: expected key.path=value,value…`);
+  const document = parseDocument(`[${text.slice(equals + 1)}]`, { prettyErrors: false });
+  const [error] = document.errors;
+  if (error) fail(`${name}: expected values of YAML with commas between them: ${error.message}`, error);
+  const values: unknown = document.toJS();
+  if (!Array.isArray(values) || values.length === 0) return fail(`${name}: expected at least one value`);
+  return { key: text.slice(0, equals), values };
+};
+
+/** Whether runs that differ in this key alone are repetitions of one point. */
+export const isSeed = (key: string): boolean => key === 'seed' || key.endsWith('.seed');
+
+/** A value as a part of a file name. */
+const slug = (value: unknown): string =>
+  JSON.stringify(value)
+    .replace(/[^\p{L}\p{N}.+-]+/gu, '-')
+    .replace(/^-+(?=\D)|-+$/g, '');
+
+const valueNames = (values: readonly unknown[]): string[] => {
+  const slugs = values.map(slug);
+  return slugs.map((name, i) => {
+    const clear = name !== '' && name.length <= LONGEST_VALUE && slugs.indexOf(name) === slugs.lastIndexOf(name);
+    return clear ? name : `${name.slice(0, LONGEST_VALUE)}-${hash(JSON.stringify(values[i]))}`;
+  });
+};
+
+const lastPart = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
+
+const joined = (parts: readonly string[]): string => {
+  const name = parts.join('_');
+  return name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME)}-${hash(name)}`;
+};
+
+/** All combinations of the axes' values, the last axis fastest. Throws ERR_ZEST_CONFIG for none, or for a key or a value that is there twice. */
+export const gridRuns = (axes: readonly Axis[]): GridRun[] => {
+  if (axes.length === 0) fail('a sweep needs a grid: key.path=value,value…');
+  const keys = axes.map(({ key }) => key);
+  let partial: { parts: string[]; ofPoint: string[]; values: Record<string, unknown> }[] = [
+    { parts: [], ofPoint: [], values: {} },
+  ];
+  for (const { key, values } of axes) {
+    if (keys.indexOf(key) !== keys.lastIndexOf(key)) fail(`the grid has ${key} twice`);
+    if (values.length === 0) fail(`the grid has no value for ${key}`);
+    const texts = values.map(
+      (value) => JSON.stringify(value) ?? fail(`the grid has a value for ${key} that is not JSON`),
+    );
+    const twice = texts.find((text, i) => texts.indexOf(text) !== i);
+    if (twice !== undefined) fail(`the grid has ${key}=${twice} twice`);
+    const short = keys.filter((other) => lastPart(other) === lastPart(key)).length === 1 ? lastPart(key) : key;
+    const names = valueNames(values).map((name) => `${short}=${name}`);
+    partial = partial.flatMap((run) =>
+      values.map((value, i) => ({
+        parts: [...run.parts, names[i] as string],
+        ofPoint: isSeed(key) ? run.ofPoint : [...run.ofPoint, names[i] as string],
+        values: { ...run.values, [key]: value },
+      })),
+    );
+  }
+  return partial.map(({ parts, ofPoint, values }) => ({ name: joined(parts), point: joined(ofPoint), values }));
+};

@@ -1,0 +1,92 @@
+import type { Score } from '../text/task.ts';
+import type { Summary } from '../training/events.ts';
+import { type GridRun, isSeed } from './grid.ts';
+
+/** Mean over runs, and their sample standard deviation; null for one run. */
+export interface Spread {
+  mean: number;
+  deviation: number | null;
+}
+
+/** What came of one run; `name` is its folder's. */
+export type SweepRun = GridRun &
+  (
+    | ({ status: 'done'; validation: Score } & Pick<
+        Summary,
+        'steps' | 'forwards' | 'before' | 'kept' | 'stoppedEarly' | 'digest'
+      >)
+    | { status: 'failed'; error: string }
+  );
+
+/** What came of the runs that differ in seeds alone. */
+export interface SweepPoint {
+  name: string;
+  /** By key, without seeds. */
+  values: Record<string, unknown>;
+  /** Names of the runs. */
+  runs: string[];
+  /** How many of them failed. */
+  failed: number;
+  /** Of the weights that each finished run kept, on the validation data; null if none finished. */
+  validation: { accuracy: Spread; loss: Spread } | null;
+  /** Mean forward passes of a run, counted by the engine; null if none finished. */
+  forwards: number | null;
+  /** Of the chosen point, with data.test. */
+  test?: { accuracy: Spread; loss: Spread };
+}
+
+/** The content of sweep.json: the same bytes whether or not the sweep was stopped on the way. */
+export interface SweepResult {
+  grid: Record<string, readonly unknown[]>;
+  /** Of each run, where one was set. */
+  forwards?: number;
+  /** Name of the point with the best mean validation accuracy, the lower mean loss of equals; null if none is whole. */
+  best: string | null;
+  points: SweepPoint[];
+  runs: SweepRun[];
+  version: string;
+}
+
+const spread = (values: readonly number[]): Spread => {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
+};
+
+/** Accuracy and loss over runs. */
+export const spreadOf = (scores: readonly Score[]): { accuracy: Spread; loss: Spread } => ({
+  accuracy: spread(scores.map(({ accuracy }) => accuracy)),
+  loss: spread(scores.map(({ loss }) => loss)),
+});
+
+/** The row of a run that got to its end. */
+export const doneRun = ({ name, point, values }: GridRun, summary: Summary): SweepRun => {
+  const { steps, forwards, kept, before, stoppedEarly, digest } = summary;
+  const validation = summary.validation as Score;
+  return { name, point, values, status: 'done', steps, forwards, kept, before, validation, stoppedEarly, digest };
+};
+
+/** The runs by point, in the order in which points first occur. */
+export const pointsOf = (runs: readonly SweepRun[]): SweepPoint[] => {
+  const byPoint = new Map<string, SweepRun[]>();
+  for (const run of runs) byPoint.set(run.point, [...(byPoint.get(run.point) ?? []), run]);
+  return [...byPoint].map(([name, ofPoint]) => {
+    const done = ofPoint.filter((run) => run.status === 'done');
+    return {
+      name,
+      values: Object.fromEntries(Object.entries(ofPoint[0]?.values ?? {}).filter(([key]) => !isSeed(key))),
+      runs: ofPoint.map((run) => run.name),
+      failed: ofPoint.length - done.length,
+      validation: done.length ? spreadOf(done.map(({ validation }) => validation)) : null,
+      forwards: done.length ? spread(done.map(({ forwards }) => forwards)).mean : null,
+    };
+  });
+};
+
+/** Best first: higher mean accuracy, then lower mean loss; points with failed runs last. */
+export const ranked = (points: readonly SweepPoint[]): SweepPoint[] =>
+  [...points].sort((a, b) => {
+    if (a.failed !== b.failed) return a.failed - b.failed;
+    if (!a.validation || !b.validation) return 0;
+    return b.validation.accuracy.mean - a.validation.accuracy.mean || a.validation.loss.mean - b.validation.loss.mean;
+  });

@@ -1,0 +1,164 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { throwIfAborted } from '../abort.ts';
+import { rangeError } from '../errors.ts';
+import { chooseThreads } from '../model/load-options.ts';
+import type { Score } from '../text/task.ts';
+import type { EstimateEvent, TrainEvent } from '../training/events.ts';
+import { writeAtomic, writing } from '../training/files.ts';
+import type { Config } from '../training/schema.ts';
+import { version } from '../version.ts';
+import { estimateSweep } from './estimate.ts';
+import { EventQueue } from './event-queue.ts';
+import type { SweepEvent, SweepOptions } from './events.ts';
+import { finishedSummary, readFinished } from './finished.ts';
+import type { Axis } from './grid.ts';
+import { runJob } from './job.ts';
+import { type Plan, type PlannedRun, planSweep } from './plan.ts';
+import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
+import { testRun } from './test-point.ts';
+
+const axesOf = (grid: SweepOptions['grid']): readonly Axis[] =>
+  Array.isArray(grid) ? grid : Object.entries(grid).map(([key, values]) => ({ key, values }));
+
+const positive = (value: number | undefined, name: string): void => {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
+  throw rangeError('ERR_ZEST_OPTION', `${name} is ${value}; expected a whole number ≥ 1`);
+};
+
+/** Runs at a time and the threads of each. */
+const share = (jobs: number | undefined, { runs }: Plan): { jobs: number; threads: number } => {
+  const threads = chooseThreads(undefined);
+  const onDevice = runs.some(({ config }) => config.device.startsWith('cuda'));
+  const chosen = Math.min(jobs ?? (onDevice ? 1 : threads), runs.length);
+  return { jobs: chosen, threads: Math.max(1, Math.floor(threads / chosen)) };
+};
+
+/** The row of a run: as an earlier sweep left it, or trained now. Undefined if it was stopped. */
+const train = async (
+  run: PlannedRun,
+  threads: number,
+  signal: AbortSignal,
+  queue: EventQueue<SweepEvent>,
+  onEstimate: (run: PlannedRun, estimate: EstimateEvent) => void,
+): Promise<SweepRun | undefined> => {
+  const { name, point, values, config } = run;
+  const onEvent = (event: TrainEvent) => {
+    queue.push({ kind: 'train', name, event });
+    if (event.kind === 'estimate') onEstimate(run, event);
+  };
+  const error = await runJob(config, { threads, signal, onEvent });
+  if (signal.aborted) return undefined;
+  const summary = error === undefined ? await readFinished(config.output) : undefined;
+  if (summary) return doneRun(run, summary);
+  return { name, point, values, status: 'failed', error: error ?? 'the run left no good summary.json' };
+};
+
+/** Trains the runs that are left, `jobs` at a time; `rows` gets what comes of them. */
+async function* trainAll(
+  left: readonly PlannedRun[],
+  rows: Map<string, SweepRun>,
+  { jobs, threads }: { jobs: number; threads: number },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SweepEvent, void> {
+  const queue = new EventQueue<SweepEvent>();
+  const stop = new AbortController();
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const next = left.values();
+  let estimated = false;
+  const onEstimate = (run: PlannedRun, estimate: EstimateEvent): void => {
+    if (!estimated) queue.push(estimateSweep(estimate, run, left, jobs));
+    estimated = true;
+  };
+  const work = async (): Promise<void> => {
+    for (const run of next) {
+      if (stopped.aborted) return;
+      const row = await train(run, threads, stopped, queue, onEstimate);
+      if (row === undefined) return;
+      rows.set(run.name, row);
+      queue.push({ kind: 'run', run: row });
+    }
+  };
+  const workers = Array.from({ length: jobs }, () =>
+    work().catch((error) => {
+      stop.abort();
+      throw error;
+    }),
+  );
+  const all = Promise.allSettled(workers).then((ended) => {
+    queue.end();
+    const failure = ended.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failure) throw failure.reason;
+  });
+  // Its rejection is seen below; while the reader is busy it would count as unhandled.
+  all.catch(() => {});
+  try {
+    yield* queue;
+  } finally {
+    stop.abort();
+    await all;
+  }
+}
+
+const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string, SweepRun>, signal?: AbortSignal) => {
+  const scores: Score[] = [];
+  for (const name of point.runs) {
+    const run = runs.find((planned) => planned.name === name) as PlannedRun;
+    const row = rows.get(name) as SweepRun & { status: 'done' };
+    scores.push(await testRun(run, row, test as string, { signal }));
+  }
+  return spreadOf(scores);
+};
+
+/**
+ * Trains every combination of the grid's values, each in a folder and a process of its own, and chooses the point with
+ * the best mean validation accuracy over its seeds. `config` is a configuration or the path of one. A run that fails is a
+ * row with its error. The weights of the chosen point, and of no other, are scored on data.test. Writes sweep.json.
+ *
+ * When `signal` aborts, the steps under way are finished, the runs end, and the iteration ends with `signal.reason`;
+ * `resume` goes on with the runs that are not finished, from their beginning, and leads to the same sweep.json. Leaving
+ * the loop early stops the runs too.
+ *
+ * Throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; ERR_ZEST_RUN if a folder
+ * holds a run and `resume` is not set, or one of another configuration.
+ */
+export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
+  const { signal, resume = false, forwards, overrides = [] } = options;
+  throwIfAborted(signal);
+  positive(options.jobs, 'jobs');
+  positive(forwards, 'forwards');
+  const grid = axesOf(options.grid);
+  const plan = await planSweep(config, { grid, overrides, forwards, output: options.output });
+  const rows = new Map<string, SweepRun>();
+  for (const run of plan.runs) {
+    const summary = await finishedSummary(run.config, { resume });
+    if (summary) rows.set(run.name, doneRun(run, summary));
+  }
+  const left = plan.runs.filter(({ name }) => !rows.has(name));
+  const sharing = share(options.jobs, plan);
+  await writing(plan.output, mkdir(plan.output, { recursive: true }));
+  yield {
+    kind: 'start',
+    output: plan.output,
+    runs: plan.runs.length,
+    finished: rows.size,
+    steps: left.reduce((sum, run) => sum + run.config.training.steps, 0),
+    ...sharing,
+  };
+  yield* trainAll(left, rows, sharing, signal);
+  throwIfAborted(signal);
+  const runs = plan.runs.map(({ name }) => rows.get(name) as SweepRun);
+  const points = pointsOf(runs);
+  const best = ranked(points).find(({ failed }) => failed === 0);
+  if (best && plan.test !== undefined) best.test = await testOf(plan, best, rows, signal);
+  const result: SweepResult = {
+    grid: Object.fromEntries(grid.map(({ key, values }) => [key, values])),
+    forwards,
+    best: best?.name ?? null,
+    points,
+    runs,
+    version,
+  };
+  await writeAtomic(join(plan.output, 'sweep.json'), `${JSON.stringify(result, null, 2)}\n`);
+  yield { kind: 'done', output: plan.output, result };
+}

@@ -1,0 +1,75 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ZestError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
+import type { CallOptions } from '../objective.ts';
+import type { Task } from '../text/task.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import type { Progress, Summary } from './events.ts';
+import { loadModel, loadTokenizedTask } from './experiment.ts';
+import { runFolder } from './run-folder.ts';
+import type { ResolvedConfig } from './schema.ts';
+
+/** A configuration, and the weights to use with it. */
+export interface RunSource {
+  /** The file that the configuration is from. */
+  file: string;
+  config: ResolvedConfig;
+  /** The checkpoint that the run kept, with the steps that its weights have seen; absent: the model as it came. */
+  kept?: { folder: string; step: number };
+}
+
+/** The checkpoint that a run kept. Throws ERR_ZEST_RUN if the run did not get to its end. */
+const keptCheckpoint = async (path: string): Promise<{ folder: string; step: number }> => {
+  const run = runFolder(path);
+  let summary: Summary;
+  try {
+    summary = JSON.parse(await readFile(run.summary, 'utf8'));
+  } catch (cause) {
+    throw new ZestError(
+      'ERR_ZEST_RUN',
+      `${path} is not the folder of a run that has ended: it has no good summary.json`,
+      { cause },
+    );
+  }
+  return { folder: join(run.checkpoints, summary.kept.name), step: summary.kept.step };
+};
+
+/** Reads the configuration at `path`, the folder of a run or a configuration file, with overrides key.path=value. */
+export const findRun = async (path: string, overrides: readonly string[] = []): Promise<RunSource> => {
+  const { readConfig } = await import('./config.ts');
+  const isRun = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  const kept = isRun ? await keptCheckpoint(path) : undefined;
+  const file = isRun ? runFolder(path).config : path;
+  return { file, config: await readConfig(file, overrides), kept };
+};
+
+export interface OpenRunOptions extends CallOptions {
+  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. */
+  overrides?: readonly string[];
+  onProgress?: (progress: Progress) => void;
+}
+
+/** A trained model and its task, ready to be used. */
+export interface OpenRun {
+  config: ResolvedConfig;
+  /** Steps that the weights have seen; 0: the model as it came. */
+  step: number;
+  tokenizer: Tokenizer;
+  task: Task;
+  /** To be disposed of by the caller. */
+  model: Model;
+}
+
+/**
+ * Opens the folder of a run that has ended, with the weights that it kept, or a configuration file, with the model as it
+ * came. A run's checkpoint is all that is needed: neither its base model nor its data are read.
+ *
+ * Rejects with ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws.
+ */
+export const openRun = async (path: string, options: OpenRunOptions = {}): Promise<OpenRun> => {
+  const { config, kept } = await findRun(path, options.overrides);
+  const { tokenizer, task } = await loadTokenizedTask(config, kept?.folder);
+  const model = await loadModel(config, tokenizer, options, kept?.folder);
+  return { config, step: kept?.step ?? 0, tokenizer, task, model };
+};

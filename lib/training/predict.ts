@@ -1,0 +1,75 @@
+import type { CallOptions } from '../objective.ts';
+import { dataError } from '../text/data.ts';
+import { inputName, type RowFormat, type RowInput, streamRows } from '../text/row-stream.ts';
+import type { Classification, ExampleFields, Scorer, Task } from '../text/task.ts';
+
+export interface PredictOptions extends CallOptions {
+  /** Default: the file's extension; of bytes, jsonl where the first line begins with a brace, or else txt. */
+  format?: RowFormat;
+  /** Rows a call of the model. Default 32. */
+  batchSize?: number;
+  /** Told after each call of the model how many rows are answered, and how many bytes of the input that makes. */
+  onProgress?: (rows: number, bytes: number) => void;
+}
+
+/**
+ * A row's fields, and the answer to it. Fields of the row that are called `label`, `probabilities` or `input` themselves
+ * are kept in `input`.
+ */
+export interface Prediction {
+  [field: string]: unknown;
+  /** The name of the most probable label. */
+  label: string;
+  /** By the label's name; they add up to 1. */
+  probabilities: Record<string, number>;
+  input?: Record<string, unknown>;
+}
+
+const OWN = new Set(['label', 'probabilities', 'input']);
+
+const prediction = (
+  fields: ExampleFields,
+  { name, probabilities }: Classification,
+  names: readonly string[],
+): Prediction => {
+  const entries = Object.entries(fields);
+  const taken = entries.filter(([field]) => OWN.has(field));
+  return {
+    ...Object.fromEntries(entries.filter(([field]) => !OWN.has(field))),
+    label: name,
+    probabilities: Object.fromEntries(names.map((each, i) => [each, probabilities[i]!])),
+    ...(taken.length > 0 && { input: Object.fromEntries(taken) }),
+  };
+};
+
+/**
+ * Labels the rows of a file, or of bytes as they come: `.jsonl`, `.csv` or `.tsv` with the task's fields among others, or
+ * `.txt`, a text a line, for a task with one field. Yields an answer a row, in order, before the rest is read. Rows need
+ * no label. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
+ *
+ * @param run what `openRun` gives, or any model with its task
+ * @throws ERR_ZEST_DATA naming `file:line`, ERR_ZEST_TEMPLATE naming a field that the first rows do not have
+ */
+export async function* predict(
+  { model, task }: { model: Scorer; task: Task },
+  input: RowInput,
+  options: PredictOptions = {},
+): AsyncGenerator<Prediction, void> {
+  const { format, batchSize = 32, signal, onProgress } = options;
+  let answered = 0;
+  let before = 0;
+  for await (const { rows, bytes } of streamRows(input, { format, fields: task.fields, signal })) {
+    for (let start = 0; start < rows.length; start += batchSize) {
+      const part = rows.slice(start, start + batchSize);
+      const unlabelled = true;
+      const examples =
+        answered === 0 ? task.examples(part, { unlabelled }) : part.map((row) => task.example(row, { unlabelled }));
+      const answers = await task.classify(model, examples, { batchSize, signal });
+      for (const [i, { fields }] of part.entries()) yield prediction(fields, answers[i]!, task.names);
+      answered += part.length;
+      onProgress?.(answered, before + ((bytes - before) * (start + part.length)) / rows.length);
+    }
+    before = bytes;
+  }
+  if (answered === 0) throw dataError(inputName(input), 'has no rows');
+}

@@ -1,0 +1,108 @@
+import type { Model } from '../model/model.ts';
+import type { StepEvent, WarningEvent } from './events.ts';
+import type { ResolvedConfig } from './schema.ts';
+
+/** Medians over so many first steps are judged. */
+export const WATCHED_STEPS = 5;
+
+/** Below it a tilt weighs all evaluations alike to a thousandth. */
+const LEAST_TAU = 1e-3;
+/** Below it one evaluation has most of the weight: two of equal weight have a size of 2. */
+const LEAST_SAMPLE_SIZE = 1.5;
+
+/** Of the trainable weights, so many tensors are read, none of more elements unless all have more, and so many values of each. */
+const SAMPLED_TENSORS = 8;
+const LARGEST_TENSOR = 2 ** 22; // elements
+const SAMPLED_VALUES = 4096;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+const evenly = <T>(items: readonly T[], count: number): T[] =>
+  items.length <= count
+    ? [...items]
+    : Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
+
+/** The median magnitude of trainable weights, over some tensors. */
+export const weightScale = async (model: Model): Promise<number> => {
+  const bySize = model.trainableParameters.toSorted((a, b) => a.rows * a.columns - b.rows * b.columns);
+  const small = bySize.filter(({ rows, columns }) => rows * columns <= LARGEST_TENSOR);
+  const magnitudes: number[] = [];
+  for (const { name } of evenly(small.length ? small : bySize.slice(0, 1), SAMPLED_TENSORS)) {
+    const values = await model.parameter(name);
+    const stride = Math.ceil(values.length / SAMPLED_VALUES);
+    for (let i = 0; i < values.length; i += stride) magnitudes.push(Math.abs(values[i]!));
+  }
+  return median(magnitudes);
+};
+
+const MANTISSA_BITS = { float32: 23, bfloat16: 7 };
+
+/** The distance of neighbouring numbers at a magnitude; 0 at 0. */
+export const resolution = (magnitude: number, dtype: 'float32' | 'bfloat16'): number =>
+  magnitude === 0 ? 0 : 2 ** (Math.floor(Math.log2(magnitude)) - MANTISSA_BITS[dtype]);
+
+const brief = (value: number): string => String(Number(value.toPrecision(2)));
+
+const asksForTilt = ({ optimizer }: ResolvedConfig): boolean => {
+  if (optimizer.method !== 'zest') return false;
+  const { tilt } = optimizer;
+  if (typeof tilt === 'number') return tilt > 0;
+  if ('effectiveSampleSize' in tilt) return tilt.effectiveSampleSize < 1;
+  return ('tau' in tilt ? tilt.tau : tilt.klRadius) > 0;
+};
+
+/**
+ * What is known not to work about a run's settings, as its first steps show it; none is told twice. `scale` is the
+ * {@link weightScale} of the model.
+ *
+ * The CPU forms perturbed weights in float32 whatever the dtype, and updates there too: bfloat16 weights are widened, and
+ * rounded stochastically by just the bits that float32 has more. On CUDA a perturbed bfloat16 weight is rounded to
+ * bfloat16.
+ */
+export const settingWarnings = (
+  config: ResolvedConfig,
+  model: { device: string; dtype: 'float32' | 'bfloat16'; dimension: number },
+  scale: number,
+  steps: readonly StepEvent[],
+): WarningEvent[] => {
+  const { optimizer } = config;
+  const { rho, directions, learningRate } = optimizer;
+  const warnings: WarningEvent[] = [];
+  const warn = (code: WarningEvent['code'], message: string) => warnings.push({ kind: 'warning', code, message });
+  const over = (key: 'tau' | 'effectiveSampleSize' | 'gradientNorm') => median(steps.map((step) => step[key]));
+
+  const perturbed = model.device === 'cpu' ? 'float32' : model.dtype;
+  const step = resolution(scale, perturbed);
+  if (rho < step) {
+    const other = perturbed === 'bfloat16' ? ', or dtype float32' : '';
+    warn(
+      'WARN_ZEST_RHO',
+      `rho ${rho} is below what ${perturbed} resolves at the weights' scale (${brief(step)} at ${brief(scale)}), so that most weights are not perturbed; use a larger optimizer.rho, 1e-3 is usual${other}`,
+    );
+  }
+  const [tau, size] = [over('tau'), over('effectiveSampleSize')];
+  if (asksForTilt(config) && tau < LEAST_TAU) {
+    warn(
+      'WARN_ZEST_TILT',
+      `the tilt is numerically none: tau, the tilt times the spread of a step's losses, is ${brief(tau)}, and the run behaves as MeZO with ${directions} direction${directions === 1 ? '' : 's'}; use optimizer.tilt {tau: 1}`,
+    );
+  }
+  const evaluations = optimizer.method === 'zest' && optimizer.sides === 'one' ? directions : 2 * directions;
+  if (asksForTilt(config) && evaluations > 2 && size < LEAST_SAMPLE_SIZE) {
+    warn(
+      'WARN_ZEST_EFFECTIVE_SAMPLE_SIZE',
+      `the effective sample size is ${brief(size)} of ${evaluations} evaluations: one of them decides each step; use a smaller optimizer.tilt, {tau: 1} say, or more directions`,
+    );
+  }
+  // ‖c‖ is the size of the step's move of one weight, before the learning rate.
+  const move = (learningRate * over('gradientNorm')) / Math.sqrt(model.dimension);
+  const half = resolution(scale, 'float32') / 2;
+  if (move < half) {
+    warn(
+      'WARN_ZEST_UPDATE',
+      `a step moves a weight by ${brief(move)}, less than half of what float32 resolves at the weights' scale (${brief(half)} at ${brief(scale)}), so that most updates vanish; use a larger optimizer.learningRate`,
+    );
+  }
+  return warnings;
+};

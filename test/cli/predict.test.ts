@@ -1,0 +1,127 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { openRun } from '../../lib/training/open-run.ts';
+import { predict } from '../../lib/training/predict.ts';
+import { reviewConfig, reviewFolder, run } from '../training/runs.ts';
+import { parseLines, start, zest } from './zest.ts';
+
+let folder: string;
+let trained: string;
+let config: string;
+const path = (name: string) => join(folder, name);
+beforeAll(async () => {
+  folder = await reviewFolder();
+  const review = reviewConfig(folder, 'run');
+  config = path('config.yaml');
+  await writeFile(config, stringify(review));
+  await run({ ...review, training: { ...review.training, steps: 2 } });
+  trained = review.output;
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('zest predict', () => {
+  it('prints what predict gives in code, an object a line', async () => {
+    const { model, task } = await openRun(trained);
+    const expected: object[] = [];
+    for await (const answer of predict({ model, task }, path('test.jsonl'))) expected.push(answer);
+    model.dispose();
+    for (const more of [[], ['--json']]) {
+      const { status, stdout, stderr } = await zest(['predict', trained, '--input', path('test.jsonl'), ...more]);
+      expect(status).toBe(0);
+      expect(parseLines(stdout)).toEqual(expected);
+      expect(stderr).toMatch(/^30 answers, \d+ s\n$/);
+    }
+    expect(expected[0]).toMatchObject({ label: expect.stringMatching(/^(terrible|great)$/), input: { label: 0 } });
+  });
+
+  it('reads csv, tsv and plain text alike, and takes a configuration', async () => {
+    await writeFile(path('a.csv'), 'id,sentence\n1,"charming, funny"\n2,dull\n');
+    await writeFile(path('a.tsv'), 'id\tsentence\n1\tcharming, funny\n2\tdull\n');
+    await writeFile(path('a.txt'), 'charming, funny\ndull\n');
+    const [csv, tsv, txt] = await Promise.all(
+      ['a.csv', 'a.tsv', 'a.txt'].map(async (name) => {
+        const args = ['predict', config, '--input', path(name), '--set', 'task.labels=[bad, good]'];
+        return parseLines((await zest(args)).stdout);
+      }),
+    );
+    expect(csv).toEqual(tsv);
+    expect(csv!.map(({ id, ...rest }) => rest)).toEqual(txt);
+    expect(csv).toMatchObject([
+      {
+        id: '1',
+        sentence: 'charming, funny',
+        label: 'good',
+        probabilities: { bad: expect.any(Number), good: expect.any(Number) },
+      },
+      { id: '2', sentence: 'dull', label: 'bad' },
+    ]);
+  });
+
+  it('writes a file that is there only when it is whole', async () => {
+    const out = path('out.jsonl');
+    const args = ['predict', trained, '--output', out];
+    const written = await zest([...args, '--input', path('test.jsonl'), '--json']);
+    expect(written.status).toBe(0);
+    expect(parseLines(written.stdout)).toEqual([{ kind: 'done', output: out, count: 30 }]);
+    const content = await readFile(out, 'utf8');
+    expect(content).toBe((await zest(['predict', trained, '--input', path('test.jsonl')])).stdout);
+    await writeFile(path('bad.jsonl'), '{"sentence": "a"}\n{"sentence": \n');
+    const failed = await zest([...args, '--input', path('bad.jsonl')]);
+    expect(failed.status).toBe(1);
+    expect(failed.stderr).toMatch(/^error: .*bad\.jsonl:2: is not JSON.* \(ERR_ZEST_DATA\)\n$/);
+    expect(await readFile(out, 'utf8')).toBe(content);
+    expect(await readdir(folder)).not.toContain('out.jsonl.partial');
+  });
+
+  it('answers lines of stdin as they come, and ends when it ends or at Ctrl-C', async () => {
+    const args = ['predict', trained, '--input', '-'];
+    const talk = start(args, {}, 'pipe');
+    talk.child.stdin!.write('charming\n');
+    await talk.printed('"sentence":"charming"');
+    talk.child.stdin!.write('{"sentence": 1}\nlast');
+    await talk.printed('"sentence":"{\\"sentence\\": 1}"');
+    talk.child.stdin!.end();
+    const { status, stdout } = await talk.finished;
+    expect(status).toBe(0);
+    expect(parseLines(stdout).map(({ sentence }) => sentence)).toEqual(['charming', '{"sentence": 1}', 'last']);
+
+    const waiting = start(args, {}, 'pipe');
+    waiting.child.stdin!.write('{"sentence": "dull"}\n');
+    await waiting.printed('"sentence":"dull"');
+    waiting.child.kill('SIGINT');
+    const stopped = await waiting.finished;
+    expect(stopped.status).toBe(130);
+    expect(stopped.stderr).not.toContain('error');
+  });
+
+  it('says what is wrong in a line, with the status that fits', async () => {
+    await writeFile(path('wrong.csv'), 'text,label\na,1\n');
+    await writeFile(path('empty.txt'), '');
+    await writeFile(path('latin.txt'), Buffer.from('a\ncafé\n', 'latin1'));
+    const cases: [string[], number, RegExp][] = [
+      [
+        [trained, '--input', path('wrong.csv')],
+        2,
+        /"sentence", which .*wrong\.csv does not have: text, label \(ERR_ZEST_TEMPLATE/,
+      ],
+      [[trained, '--input', path('empty.txt')], 1, /empty\.txt: has no rows \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('latin.txt')], 1, /latin\.txt:2: is not UTF-8 \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('none.txt')], 1, /none\.txt: cannot be read: ENOENT.* \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('test.jsonl'), '--format', 'xml'], 2, /'xml' is invalid/],
+      [[trained], 2, /required option '--input <file>' not specified/],
+      [[folder, '--input', path('test.jsonl')], 2, /no good summary\.json \(ERR_ZEST_RUN/],
+      [
+        [trained, '--input', path('test.jsonl'), '--output', join(folder, 'no', 'o')],
+        1,
+        /cannot write .* \(ERR_ZEST_FILE/,
+      ],
+    ];
+    for (const [args, expected, message] of cases) {
+      const { status, stdout, stderr } = await zest(['predict', ...args]);
+      expect(stderr).toMatch(message);
+      expect({ status, stdout }).toEqual({ status: expected, stdout: '' });
+    }
+  });
+});

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What an example prints, run as its first lines say. */
+const printed = async (name: string): Promise<string> => {
+  const source = await readFile(`${root}examples/${name}.ts`, 'utf8');
+  const [, built] = source.match(/^\/\/ .*npm run build && node (\S+)$/m) ?? [];
+  const { stdout } = await promisify(execFile)(process.execPath, [built!], { cwd: root });
+  return stdout;
+};
+
+describe('examples', () => {
+  it('embed: the loss falls, and two texts that it has not seen are understood', async () => {
+    const [loss, ...answers] = (await printed('embed')).trimEnd().split('\n');
+    const [before, after] = loss!.match(/\d\.\d{3}/g)!.map(Number);
+    expect(after).toBeLessThan(before! / 2);
+    expect(answers).toEqual([
+      expect.stringMatching(/^it lasts and lasts: positive \(0\.\d\d\)$/),
+      expect.stringMatching(/^the zipper broke on the second day: negative \(0\.\d\d\)$/),
+    ]);
+  });
+
+  it('custom-task: what is not trained on gets better too', async () => {
+    const lines = (await printed('custom-task')).trimEnd().split('\n');
+    const numbers = lines.map((line) => line.match(/\d\.\d+/g)!.map(Number)) as [number, number, number][];
+    expect(lines.map((line) => line.split(':')[0])).toEqual(['before', 'after']);
+    const [before, after] = numbers;
+    expect(after![0]).toBeGreaterThan(before![0]);
+    expect(after![1]).toBeGreaterThan(before![1]);
+    expect(after![2]).toBeLessThan(before![2]);
+  });
+
+  it('custom-estimator: both estimators learn', async () => {
+    const lines = (await printed('custom-estimator')).trimEnd().split('\n');
+    expect(lines.map((line) => line.split(':')[0])).toEqual(['naive', 'ranks']);
+    for (const line of lines) {
+      const [first, last] = line.match(/\d\.\d{3}/g)!.map(Number);
+      expect(last).toBeLessThan(first! - 0.05);
+    }
+  });
+});

@@ -1,0 +1,194 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import type { SweepEvent, SweepOptions } from '../../lib/sweep/events.ts';
+import { pointsOf, ranked, type SweepRun } from '../../lib/sweep/results.ts';
+import { sweep } from '../../lib/sweep/sweep.ts';
+import { evaluate } from '../../lib/training/evaluate.ts';
+import { start, zest } from '../cli/zest.ts';
+import { readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const GRID = { 'optimizer.tilt': [0, { tau: 1 }], 'training.seed': [1, 2] };
+const training = { steps: 4, batchSize: 8, maxLength: 32, evaluateEvery: 4 };
+const configOf = (output: string) => ({ ...reviewConfig(folder, output), training });
+
+const all = async (output: string, options: Partial<SweepOptions> = {}): Promise<SweepEvent[]> => {
+  const events: SweepEvent[] = [];
+  for await (const event of sweep(configOf(output), { grid: GRID, ...options })) events.push(event);
+  return events;
+};
+const table = (output: string) => readFile(join(folder, output, 'sweep.json'), 'utf8');
+const named = (events: SweepEvent[]) => events.flatMap((event) => (event.kind === 'run' ? event.run.name : []));
+
+describe('a sweep', () => {
+  it('is the runs that train would have made, compared by validation and tested where chosen', async () => {
+    const events = await all('whole', { jobs: 2 });
+    expect(events[0]).toMatchObject({ kind: 'start', runs: 4, finished: 0, steps: 16, jobs: 2 });
+    const { result } = events.at(-1) as SweepEvent & { kind: 'done' };
+    expect(JSON.parse(await table('whole'))).toEqual(result);
+    expect(result.runs.map(({ name }) => name)).toEqual([
+      'tilt=0_seed=1',
+      'tilt=0_seed=2',
+      'tilt=tau-1_seed=1',
+      'tilt=tau-1_seed=2',
+    ]);
+    expect(result.points.map(({ name, forwards }) => [name, forwards])).toEqual([
+      ['tilt=0', 16],
+      ['tilt=tau-1', 16],
+    ]);
+    const alone = configOf('alone');
+    const optimizer = { ...alone.optimizer, tilt: { tau: 1 } };
+    await run({ ...alone, optimizer, training: { ...training, seed: 2 } });
+    const { digest, validation } = await readSummary(alone.output);
+    expect(result.runs[3]).toMatchObject({ status: 'done', digest, validation, steps: 4, forwards: 16 });
+
+    const best = result.points.find(({ name }) => name === result.best);
+    const losses = [];
+    for (const name of best?.runs ?? []) {
+      expect(await readSummary(join(folder, 'whole', name))).not.toHaveProperty('test');
+      const overrides = [`data.test=${join(folder, 'test.jsonl')}`];
+      for await (const score of evaluate(join(folder, 'whole', name), { overrides })) {
+        if (score.split === 'test') losses.push(score.loss);
+      }
+    }
+    expect(best?.test?.loss.mean).toBe((losses[0]! + losses[1]!) / 2);
+    expect(result.points.filter(({ test }) => test)).toHaveLength(1);
+  });
+
+  it('is the same bytes after a kill in the middle of a run and of writing', async () => {
+    const file = join(folder, 'killed.yaml');
+    await writeFile(file, stringify({ ...configOf('killed'), training: { ...training, steps: 30 } }));
+    const args = ['sweep', file, '--grid', 'optimizer.tilt=0,{tau: 1}', '--grid', 'training.seed=1,2', '--jobs', '1'];
+    const first = start([...args, '--json']);
+    await first.printed('"kind":"run"');
+    await first.printed('"name":"tilt=0_seed=2","event":{"kind":"step","step":3');
+    first.child.kill('SIGKILL');
+    await first.finished;
+    // What a process that was killed elsewhere may have left: parts of files, and a run without its configuration.
+    await writeFile(join(folder, 'killed', 'tilt=0_seed=2', 'summary.json.partial'), '{"steps": ');
+    await writeFile(join(folder, 'killed', 'tilt=0_seed=2', 'summary.json'), '{"steps": 30, "validat');
+    const again = await zest(args);
+    expect(again.status).toBe(2);
+    expect(again.stderr).toContain('holds a run already; go on with --resume');
+    const resumed = await zest([...args, '--resume']);
+    expect(resumed.status).toBe(0);
+    expect(resumed.stderr).toContain('4 runs in');
+    expect(resumed.stderr).toContain('1 of them finished before');
+    const whole = await zest([...args, '--output', join(folder, 'never-killed')]);
+    expect(whole.status).toBe(0);
+    expect(await table('killed')).toBe(await table('never-killed'));
+    expect(whole.stderr).toMatch(/^optimizer\.tilt +runs +validation +loss +forwards$/m);
+  });
+
+  it('leaves no run behind when it is killed', async () => {
+    const file = join(folder, 'orphan.yaml');
+    await writeFile(file, stringify({ ...configOf('orphan'), training: { ...training, steps: 100_000 } }));
+    const running = start(['sweep', file, '--grid', 'training.seed=1', '--json']);
+    await running.printed('"kind":"step"');
+    running.child.kill('SIGKILL');
+    await running.finished;
+    const metrics = join(folder, 'orphan', 'seed=1', 'metrics.jsonl');
+    const settled = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return (await readFile(metrics, 'utf8')).length;
+    };
+    expect(await settled()).toBe(await settled());
+    expect(await readdir(join(folder, 'orphan', 'seed=1'))).not.toContain('summary.json');
+  });
+
+  it('stops at Ctrl-C', async () => {
+    const file = join(folder, 'stopped.yaml');
+    await writeFile(file, stringify({ ...configOf('stopped'), training: { ...training, steps: 300 } }));
+    const args = ['sweep', file, '--grid', 'training.seed=1,2', '--json'];
+    const running = start(args);
+    await running.printed('"kind":"step","step":2');
+    running.child.kill('SIGINT');
+    const { status, stderr } = await running.finished;
+    expect(status).toBe(130);
+    expect(stderr).toContain('stopped; --resume goes on');
+    expect(stderr).not.toContain('error');
+    expect(await readSummary(join(folder, 'stopped', 'seed=1'))).toMatchObject({ interrupted: true });
+    await expect(table('stopped')).rejects.toThrow('ENOENT');
+  });
+
+  it('goes on where a run fails, and says so', async () => {
+    const file = join(folder, 'failing.yaml');
+    await writeFile(file, stringify(configOf('failing')));
+    const { status, stderr, stdout } = await zest(['sweep', file, '--grid', 'data.shots=4,4000', '--json']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^shots=4000 failed: shots: 4000 rows of each class were asked for.* \(ERR_ZEST_SHOTS\)$/m);
+    const { result } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+    expect(result.best).toBe('shots=4');
+    expect(result.points[1]).toMatchObject({ failed: 1, validation: null, forwards: null });
+  });
+
+  it('refuses a folder with runs of another configuration, naming the key', async () => {
+    await expect(all('whole', { resume: true, overrides: ['training.batchSize=4'] })).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringContaining('training.batchSize 8, and the sweep 4'),
+    });
+    const events = await all('whole', { resume: true, grid: { ...GRID, 'training.seed': [1, 3] } });
+    expect(named(events)).toEqual(['tilt=0_seed=3', 'tilt=tau-1_seed=3']);
+  });
+
+  it.each([
+    [{ jobs: 0 }, 'ERR_ZEST_OPTION'],
+    [{ jobs: Number.NaN }, 'ERR_ZEST_OPTION'],
+    [{ forwards: 1.5 }, 'ERR_ZEST_OPTION'],
+    [{ grid: {} }, 'ERR_ZEST_CONFIG'],
+  ])('refuses %j', async (options, code) => {
+    await expect(all('refused', options)).rejects.toMatchObject({ code });
+    expect(await readdir(folder)).not.toContain('refused');
+  });
+
+  it('stops its runs when its reader leaves', async () => {
+    const options = { grid: { 'training.seed': [1] }, overrides: ['training.steps=100000'] };
+    for await (const event of sweep(configOf('left'), options)) {
+      if (event.kind === 'train' && event.event.kind === 'step') break;
+    }
+    expect(await readSummary(join(folder, 'left', 'seed=1'))).toMatchObject({ interrupted: true });
+  });
+});
+
+describe('points', () => {
+  const done = (name: string, accuracy: number, loss: number) =>
+    ({
+      name,
+      point: name[0],
+      values: { a: name[0], 'x.seed': name[1] },
+      status: 'done',
+      forwards: 10,
+      validation: { accuracy, loss, count: 9 },
+    }) as unknown as SweepRun;
+  const failed = (name: string) => ({ ...done(name, 0, 0), status: 'failed', error: 'no' }) as SweepRun;
+
+  it('are means over seeds, ranked by accuracy, then loss, failures last', () => {
+    const points = pointsOf([
+      done('a1', 0.5, 1),
+      done('a2', 0.75, 2),
+      done('b1', 0.625, 1),
+      failed('c1'),
+      done('c2', 1, 0),
+      failed('d1'),
+    ]);
+    expect(points[0]).toEqual({
+      name: 'a',
+      values: { a: 'a' },
+      runs: ['a1', 'a2'],
+      failed: 0,
+      validation: {
+        accuracy: { mean: 0.625, deviation: Math.sqrt(0.03125) },
+        loss: { mean: 1.5, deviation: Math.sqrt(0.5) },
+      },
+      forwards: 10,
+    });
+    expect(ranked(points).map(({ name }) => name)).toEqual(['b', 'a', 'c', 'd']);
+  });
+});

@@ -1,0 +1,106 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { memoryUse } from '../../lib/model/memory.ts';
+import { Model } from '../../lib/model/model.ts';
+import { estimateSweep } from '../../lib/sweep/estimate.ts';
+import { planSweep } from '../../lib/sweep/plan.ts';
+import { shuffledBatches } from '../../lib/text/sampling.ts';
+import { resolveConfig } from '../../lib/training/config.ts';
+import type { EstimateEvent } from '../../lib/training/events.ts';
+import { loadExperiment, loadTrainingExamples } from '../../lib/training/experiment.ts';
+import { train } from '../../lib/training/train.ts';
+import { configuredOptimizer } from '../../lib/training/training-loop.ts';
+import { FILM, ofKind, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('the estimate of a run', () => {
+  it('comes before the first step, counts what will be, and leaves the trajectory as it is without', async () => {
+    const config = reviewConfig(folder, 'estimated');
+    const events = await run(config);
+    expect(events[1]).toMatchObject({ kind: 'estimate', forwards: 24, evaluations: 4 });
+    const [estimate] = ofKind(events, 'estimate') as [EstimateEvent];
+    expect(estimate.seconds).toBeCloseTo(24 * estimate.forwardSeconds + 4 * estimate.evaluationSeconds, 10);
+    expect(estimate.memory?.weights).toBe(4 * 3_448_064);
+    expect(await readSummary(config.output)).toMatchObject({ forwards: 24 });
+
+    // The same steps by hand, where nothing is estimated.
+    const resolved = resolveConfig(config);
+    const { task } = await loadExperiment(resolved);
+    const examples = await loadTrainingExamples(resolved, task);
+    const model = await Model.load(FILM, { device: 'cpu' });
+    const optimizer = configuredOptimizer(resolved);
+    const batches = shuffledBatches(examples.length, 8, 1);
+    for (let step = 0; step < 6; step++) {
+      await optimizer.step(model, task.batch(batches.batch(step).map((row) => examples[row]!)));
+    }
+    expect(await model.digest()).toBe((await readSummary(config.output)).digest);
+    model.dispose();
+  });
+
+  it('does without validation data, and counts one side', async () => {
+    const { data, ...config } = reviewConfig(folder, 'bare');
+    const optimizer = { ...config.optimizer, sides: 'one' as const };
+    const [estimate] = ofKind(await run({ ...config, optimizer, data: { train: data.train } }), 'estimate');
+    expect(estimate).toMatchObject({ forwards: 12, evaluations: 0, evaluationSeconds: 0 });
+  });
+
+  it('ends with the run when that is aborted', async () => {
+    const config = reviewConfig(folder, 'stopped');
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const all = (async () => {
+      for await (const { kind } of train(config, { signal: controller.signal }))
+        if (kind === 'start') controller.abort(reason);
+    })();
+    await expect(all).rejects.toBe(reason);
+    expect(JSON.parse(await readFile(join(config.output, 'summary.json'), 'utf8'))).toMatchObject({
+      steps: 0,
+      interrupted: true,
+    });
+  });
+});
+
+describe('memory from shapes', () => {
+  it('is that of docs/performance.md for RoBERTa-base', () => {
+    const base = { parameterCount: 125_000_000, hidden: 768, intermediate: 3072, dtype: 'float32' as const };
+    expect(memoryUse(base, 1024)).toEqual({ weights: 500_000_000, activations: 72 * 2 ** 20 });
+    expect(memoryUse({ ...base, dtype: 'bfloat16' }, 100_000)).toEqual({
+      weights: 250_000_000,
+      activations: 576 * 2 ** 20,
+    });
+  });
+});
+
+describe('the estimate of a sweep', () => {
+  it('adds up its runs, shared among the jobs', async () => {
+    const grid = [
+      { key: 'optimizer.directions', values: [1, 3] },
+      { key: 'training.batchSize', values: [8, 16] },
+    ];
+    const { runs } = await planSweep(reviewConfig(folder, 'sweep'), { grid, overrides: [] });
+    const memory = { process: 1, weights: 2, activations: 3, total: 6 };
+    const estimate: EstimateEvent = {
+      kind: 'estimate',
+      seconds: 0,
+      forwardSeconds: 0.5,
+      evaluationSeconds: 2,
+      forwards: 0,
+      evaluations: 0,
+      memory,
+    };
+    const evaluations = 4 * (1 + 3) * 2;
+    expect(estimateSweep(estimate, runs[0]!, runs, 2)).toEqual({
+      kind: 'estimate',
+      seconds: ((12 + 36) * 0.5 * (1 + 2) + evaluations) / 2,
+      forwards: 96,
+      memory: 12,
+    });
+    expect(estimateSweep(estimate, runs[0]!, runs.slice(3), 2)).toMatchObject({ seconds: 36 * 0.5 * 2 + 8, memory: 6 });
+  });
+});

@@ -1,0 +1,130 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Model } from '../../lib/model/model.ts';
+import { type OpenRun, openRun } from '../../lib/training/open-run.ts';
+import { type Prediction, type PredictOptions, predict } from '../../lib/training/predict.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { FILM, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
+
+let folder: string;
+let opened: OpenRun;
+beforeAll(async () => {
+  folder = await reviewFolder();
+  await run(reviewConfig(folder, 'run'));
+  // The run is all that is needed: the data are gone.
+  for (const name of ['train', 'validation', 'test'])
+    await rename(join(folder, `${name}.jsonl`), join(folder, `${name}.gone`));
+  opened = await openRun(join(folder, 'run'));
+});
+afterAll(async () => {
+  opened?.model.dispose();
+  await rm(folder, { recursive: true });
+});
+
+const answers = async (content: string, options?: PredictOptions): Promise<Prediction[]> => {
+  const found: Prediction[] = [];
+  for await (const answer of predict(opened, Readable.from([Buffer.from(content)]), options)) found.push(answer);
+  return found;
+};
+
+describe('openRun', () => {
+  it('has the weights that the run kept, its task and its tokenizer', async () => {
+    const { kept } = await readSummary(join(folder, 'run'));
+    expect(opened.step).toBe(kept.step);
+    const checkpoint = await Model.load(join(folder, 'run', 'checkpoints', kept.name));
+    expect(await opened.model.digest()).toBe(await checkpoint.digest());
+    checkpoint.dispose();
+    expect(opened.task).toMatchObject({ fields: ['sentence'], names: ['terrible', 'great'], maxLength: 32 });
+    expect(opened.tokenizer.folder).toBe(join(folder, 'run', 'checkpoints', kept.name));
+  });
+
+  it('opens a configuration with the model as it came, and takes overrides', async () => {
+    const file = join(folder, 'config.json');
+    await writeFile(file, JSON.stringify(reviewConfig(folder, 'never')));
+    const { model, task, step, config } = await openRun(file, {
+      overrides: ['task.labels=[bad, good]', 'dtype=bfloat16'],
+    });
+    expect({ step, names: task.names, dtype: model.dtype, model: config.model }).toEqual({
+      step: 0,
+      names: ['bad', 'good'],
+      dtype: 'bfloat16',
+      model: FILM,
+    });
+    model.dispose();
+  });
+
+  it('refuses what is no run', async () => {
+    await rejects(() => openRun(folder), 'ERR_ZEST_RUN', /no good summary\.json/);
+    await rejects(() => openRun(join(folder, 'none')), 'ERR_ZEST_CONFIG', /cannot read the configuration/);
+  });
+});
+
+describe('predict', () => {
+  it('answers each row in order as task.classify does, whatever the batches', async () => {
+    const rows = ['charming', 'awful', '', 'x', '🦄🦄', 'dull and dull'].map((sentence, id) => ({
+      id,
+      sentence,
+      more: [null],
+    }));
+    const content = rows.map((row) => JSON.stringify(row)).join('\n');
+    const { task, model } = opened;
+    const expected = (await task.classify(model, rows)).map(({ name, probabilities: [terrible, great] }, i) => ({
+      ...rows[i],
+      label: name,
+      probabilities: { terrible, great },
+    }));
+    for (const batchSize of [1, 4, 32]) {
+      const progress: number[][] = [];
+      const found = await answers(content, { batchSize, onProgress: (...done) => progress.push(done) });
+      expect(found).toEqual(expected);
+      // The last line has no end: it is known only when the input ends, and answered apart.
+      expect(progress).toHaveLength(Math.ceil(5 / batchSize) + 1);
+      expect(progress.at(-1)).toEqual([6, Buffer.byteLength(content)]);
+    }
+    expect(Object.keys(expected[0]!)).toEqual(['id', 'sentence', 'more', 'label', 'probabilities']);
+  });
+
+  it('keeps fields that have the names of its own', async () => {
+    const row = { label: 1, sentence: 'dull', probabilities: 'p', input: 0, ['__proto__']: { label: 2 } };
+    const [answer] = await answers(
+      '{"label":1,"sentence":"dull","probabilities":"p","input":0,"__proto__":{"label":2}}',
+    );
+    expect(answer).toMatchObject({ sentence: 'dull', label: expect.stringMatching(/terrible|great/) });
+    expect(answer!.input).toEqual({ label: row.label, probabilities: 'p', input: 0 });
+    expect(Object.keys(answer!)).toContain('__proto__');
+  });
+
+  it('reads a text of a million characters', async () => {
+    const [answer] = await answers('dull '.repeat(200_000), { format: 'txt' });
+    const [short] = await answers('dull '.repeat(200), { format: 'txt' });
+    expect(answer!.probabilities).toEqual(short!.probabilities);
+  });
+
+  it('says what is wrong with the rows', async () => {
+    await rejects(() => answers(''), 'ERR_ZEST_DATA', /^the input: has no rows$/);
+    await rejects(() => answers('\n\r\n'), 'ERR_ZEST_DATA', /has no rows/);
+    await rejects(
+      () => answers('{"text":"a","idx":1}'),
+      'ERR_ZEST_TEMPLATE',
+      /^the task reads the field "sentence", which the input does not have: text, idx$/,
+    );
+    await rejects(
+      () => answers('{"sentence":"a"}\n{"text":"b"}'),
+      'ERR_ZEST_DATA',
+      /^the input:2: has no field "sentence"/,
+    );
+    await rejects(() => answers('{"sentence":["a"]}'), 'ERR_ZEST_DATA', /:1: field "sentence" must be a string/);
+    await rejects(() => answers('a', { batchSize: 0 }), 'ERR_ZEST_OPTION', /batchSize/);
+  });
+
+  it('answers what comes before a row at fault, and stops when told to', async () => {
+    const input = Readable.from([Buffer.from('{"sentence":"a"}\n{"sentence":"b"}\n{}\n')]);
+    const stream = predict(opened, input, { batchSize: 2 });
+    expect((await stream.next()).value).toMatchObject({ sentence: 'a' });
+    expect((await stream.next()).value).toMatchObject({ sentence: 'b' });
+    await rejects(() => stream.next(), 'ERR_ZEST_DATA', /:3: has no field "sentence"/);
+    await expect(answers('a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+  });
+});

@@ -1,0 +1,113 @@
+import { rm } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Model } from '../../lib/model/model.ts';
+import { resolveConfig } from '../../lib/training/config.ts';
+import type { StepEvent } from '../../lib/training/events.ts';
+import type { Config } from '../../lib/training/schema.ts';
+import { resolution, settingWarnings, weightScale } from '../../lib/training/warnings.ts';
+import { FILM, ofKind, reviewConfig, reviewFolder, run } from './runs.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const DIMENSION = 1e6;
+const step = (scalars: Partial<StepEvent>) =>
+  ({ tau: 1, effectiveSampleSize: 5, gradientNorm: 1e3, ...scalars }) as StepEvent;
+const codes = (
+  optimizer: Partial<Config['optimizer']>,
+  { steps = [step({})], scale = 0.04, device = 'cpu', dtype = 'float32' as 'float32' | 'bfloat16' } = {},
+) => {
+  const config = resolveConfig({
+    ...reviewConfig('/data', 'out'),
+    optimizer: { method: 'zest', learningRate: 1e-5, ...optimizer } as Config['optimizer'],
+  });
+  return settingWarnings(config, { device, dtype, dimension: DIMENSION }, scale, steps).map(({ code }) => code);
+};
+
+describe('the resolution of a dtype', () => {
+  it('is the distance to the next number', () => {
+    // IEEE 754: float32 has 2⁻²³ above 1; bfloat16 2⁻⁷.
+    expect(resolution(1, 'float32')).toBe(2 ** -23);
+    expect(resolution(1.99, 'bfloat16')).toBe(2 ** -7);
+    expect(resolution(0.04, 'float32')).toBe(2 ** -28);
+    const x = Math.fround(0.04);
+    expect(Math.fround(x + resolution(x, 'float32'))).toBeGreaterThan(x);
+    expect(Math.fround(x + resolution(x, 'float32') / 2.01)).toBe(x);
+    expect(resolution(0, 'float32')).toBe(0);
+  });
+});
+
+describe('a warning', () => {
+  it.each([
+    [{}, {}, []],
+    [{ rho: 3e-9 }, {}, ['WARN_ZEST_RHO']],
+    [{ rho: 4e-9 }, {}, []],
+    [{ rho: 1e-4 }, { dtype: 'bfloat16' as const }, []],
+    [{ rho: 1e-4 }, { dtype: 'bfloat16' as const, device: 'cuda:0' }, ['WARN_ZEST_RHO']],
+    [{ rho: 1e-3 }, { dtype: 'bfloat16' as const, device: 'cuda:0' }, []],
+    [{ rho: 1e-9 }, { scale: 0 }, []],
+    [{ tilt: 1 }, { steps: [step({ tau: 9e-4 })] }, ['WARN_ZEST_TILT']],
+    [{ tilt: 1 }, { steps: [1e-4, 2e-3, 2e-3].map((tau) => step({ tau })) }, []],
+    [{ tilt: 0 }, { steps: [step({ tau: 0, effectiveSampleSize: 10 })] }, []],
+    [{ tilt: { effectiveSampleSize: 1 } }, { steps: [step({ tau: 0 })] }, []],
+    [{ tilt: { klRadius: 0.1 } }, { steps: [step({ tau: 0 })] }, ['WARN_ZEST_TILT']],
+    [{ method: 'mezo' as const }, { steps: [step({ tau: 0, effectiveSampleSize: 1 })] }, []],
+    [{ tilt: 1e6 }, { steps: [step({ effectiveSampleSize: 1.1 })] }, ['WARN_ZEST_EFFECTIVE_SAMPLE_SIZE']],
+    [{ tilt: 1e6, directions: 1 }, { steps: [step({ effectiveSampleSize: 1.1 })] }, []],
+    [{ learningRate: 1.8e-9 }, {}, ['WARN_ZEST_UPDATE']],
+    [{ learningRate: 1.9e-9 }, {}, []],
+    [{ learningRate: 1.8e-9 }, { dtype: 'bfloat16' as const }, ['WARN_ZEST_UPDATE']],
+  ])('of %j in %j', (optimizer, run, expected) => {
+    expect(codes(optimizer, run)).toEqual(expected);
+  });
+
+  it('comes once a run, after the first steps, and says what to change', async () => {
+    const config = reviewConfig(folder, 'warned');
+    const optimizer = { method: 'zest' as const, tilt: 0.01, directions: 2, learningRate: 1e-14 };
+    const events = await run({ ...config, optimizer, training: { ...config.training, steps: 7 } });
+    const warnings = ofKind(events, 'warning');
+    expect(warnings.map(({ code }) => code)).toEqual(['WARN_ZEST_TILT', 'WARN_ZEST_UPDATE']);
+    expect(events.indexOf(warnings[0]!)).toBe(
+      events.findIndex((event) => event.kind === 'step' && event.step === 5) + 1,
+    );
+    expect(warnings[0]?.message).toMatch(/behaves as MeZO with 2 directions; use optimizer\.tilt \{tau: 1\}$/);
+    expect(warnings[1]?.message).toMatch(/use a larger optimizer\.learningRate$/);
+    // And it is true: what was to move the weights left most of them as they were.
+    const [before, after] = await Promise.all(
+      [FILM, `${config.output}/checkpoints/last`].map(async (path) => {
+        const model = await Model.load(path, { device: 'cpu' });
+        const weights = await model.parameter('roberta.encoder.layer.0.intermediate.dense.weight');
+        model.dispose();
+        return weights;
+      }),
+    );
+    expect(after?.filter((x, i) => x !== before?.[i]).length).toBeLessThan(0.1 * before!.length);
+  });
+
+  it('is not of usual settings, nor of a short run of them', async () => {
+    const config = reviewConfig(folder, 'fine');
+    for (const dtype of ['float32', 'bfloat16'] as const) {
+      const events = await run({ ...config, dtype, training: { ...config.training, steps: 2 } }, { overwrite: true });
+      expect(ofKind(events, 'warning')).toEqual([]);
+    }
+  });
+});
+
+describe('the scale of the weights', () => {
+  it('is the median magnitude of what is trained', async () => {
+    const bias = 'roberta.encoder.layer.1.output.dense.bias';
+    const model = await Model.load(FILM, { device: 'cpu', trainable: { include: [bias] } });
+    expect(model.trainableParameters).toEqual([{ name: bias, rows: 1, columns: 192 }]);
+    const sorted = (await model.parameter(bias)).map(Math.abs).sort();
+    expect(await weightScale(model)).toBe(sorted[96]);
+    model.dispose();
+    const whole = await Model.load(FILM, { device: 'cpu' });
+    const scale = await weightScale(whole);
+    expect(scale).toBeGreaterThan(0.005);
+    expect(scale).toBeLessThan(0.5);
+    whole.dispose();
+  });
+});
