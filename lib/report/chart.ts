@@ -256,7 +256,7 @@ export const lineChart = ({ id, title, description, axes, y: value, series }: Ch
   const svg = [
     `<svg id="${id}" class="chart" style="--band-opacity:${bandOpacity(series.length)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" tabindex="0" aria-labelledby="${id}-title ${id}-desc">`,
     `<title id="${id}-title">${escaped(title)}</title><desc id="${id}-desc">${escaped(description)}</desc>`,
-    `<clipPath id="${id}-plot"><rect x="${PLOT.left}" y="${PLOT.top - 2}" width="${PLOT.right - PLOT.left + 2}" height="${PLOT.bottom - PLOT.top + 4}"/></clipPath>`,
+    `<clipPath id="${id}-plot"><rect x="${PLOT.left - 3}" y="${PLOT.top - 3}" width="${PLOT.right - PLOT.left + 6}" height="${PLOT.bottom - PLOT.top + 6}"/></clipPath>`,
     frame(axes, scales, vertical),
     ...groups,
     `<line class="cursor" y1="${PLOT.top}" y2="${PLOT.bottom}" style="display:none"/>`,

@@ -93,9 +93,10 @@ const judge = (
 const forwardsOfStep = (summary: Partial<Summary> | undefined, config: Map<string, string>): number => {
   const counted = Number(summary?.forwards) / Number(summary?.steps);
   if (counted > 0 && Number.isFinite(counted)) return counted;
+  const directions = Number(config.get('optimizer.directions'));
   const sides = config.get('optimizer.sides') === 'one' ? 1 : 2;
   const usual = config.get('optimizer.method') === 'mezo' ? 1 : 5;
-  return sides * Number(config.get('optimizer.directions') ?? usual);
+  return sides * (directions >= 1 && Number.isFinite(directions) ? directions : usual);
 };
 
 /**

@@ -21,8 +21,9 @@ const TABLE_ROWS = 11;
 /** The horizontal axes, each from 0 to the end of the longest run. */
 export const progressAxes = (runs: readonly RunRecord[]): Axis[] =>
   PROGRESS.map((key) => {
-    const ends = runs.map((run) => Math.max(run[key].at(-1) ?? 0, run.evaluations.at(-1)?.[key] ?? 0));
-    return { key, label: key === 'step' ? 'steps' : key, domain: [0, Math.max(1e-3, ...ends)] };
+    const places = runs.flatMap((run) => [...run[key], ...run.evaluations.map((evaluation) => evaluation[key])]);
+    const end = places.reduce((most, place) => Math.max(most, place), 0);
+    return { key, label: key === 'step' ? 'steps' : key, domain: [0, end || 1] };
   });
 
 interface StepChart {

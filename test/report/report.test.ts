@@ -181,6 +181,20 @@ describe('a report of a run that', () => {
     }
   });
 
+  it('has numbers that cannot be', async () => {
+    const metrics = [
+      { ...stepLine(1, 2, 1e308), forwards: 1e308, seconds: -5, tilt: -1e308, effectiveSampleSize: 1e300 },
+      { ...stepLine(2, 2, -1e308), forwards: 'two', seconds: 1e300, tilt: 1e308 },
+      { ...stepLine(3, 2, 5e-324), forwards: -1, constructor: 1, __proto__: 2 },
+      '{"kind":"step","step":1e400}',
+      evaluationLine(3, 2, -1e9),
+    ];
+    const config = 'optimizer: { directions: many }\n__proto__: { a: 1 }\n';
+    const { html, only } = await reportOf({ metrics, config });
+    expect(only).toMatchObject({ steps: 3, forwards: 30, seconds: 0.3, best: -1e9 });
+    expect(html.match(/<svg.*<\/svg>/s)![0]).not.toContain('Infinity');
+  });
+
   it('was evaluated after every step', async () => {
     const { html } = await reportOf({ ...whole, metrics: metricLines(3000, 2, 1) });
     const chart = dataOf(html).charts.find(({ id }: { id: string }) => id === 'validation-accuracy');
