@@ -186,6 +186,9 @@ const labels = (series: readonly Series[], y: (value: number) => number): string
   return texts;
 };
 
+/** Bands lie over one another: the more there are, the fainter. */
+const bandOpacity = (count: number): number => Math.round(100 * Math.min(0.18, 0.5 / count)) / 100;
+
 /** Class and colour of a series' marks. */
 export const seriesStyle = (color: number): string =>
   `class="series${color >= COLORS ? ' dashed' : ''}" style="color:var(--series-${color % COLORS})"`;
@@ -251,9 +254,9 @@ export const lineChart = ({ id, title, description, axes, y: value, series }: Ch
       `<g ${seriesStyle(one.color)} data-series="${i}"${one.run === undefined ? '' : ` data-run="${one.run}"`}><g clip-path="url(#${id}-plot)">${marks(one, x, y)}</g>${texts[i]}</g>`,
   );
   const svg = [
-    `<svg id="${id}" class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" tabindex="0" aria-labelledby="${id}-title ${id}-desc">`,
+    `<svg id="${id}" class="chart" style="--band-opacity:${bandOpacity(series.length)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" tabindex="0" aria-labelledby="${id}-title ${id}-desc">`,
     `<title id="${id}-title">${escaped(title)}</title><desc id="${id}-desc">${escaped(description)}</desc>`,
-    `<clipPath id="${id}-plot"><rect x="${PLOT.left}" y="${PLOT.top - 2}" width="${PLOT.right - PLOT.left + 2}" height="${PLOT.bottom - PLOT.top + 4}"/></clipPath>`,
+    `<clipPath id="${id}-plot"><rect x="${PLOT.left - 3}" y="${PLOT.top - 3}" width="${PLOT.right - PLOT.left + 6}" height="${PLOT.bottom - PLOT.top + 6}"/></clipPath>`,
     frame(axes, scales, vertical),
     ...groups,
     `<line class="cursor" y1="${PLOT.top}" y2="${PLOT.bottom}" style="display:none"/>`,

@@ -33,6 +33,12 @@ type Line = Record<string, unknown>;
 
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : Number.NaN);
 
+/** A count or a time; NaN for what cannot be one. */
+const amountOf = (value: unknown): number => {
+  const amount = numberOf(value);
+  return amount >= 0 && amount <= Number.MAX_SAFE_INTEGER ? amount : Number.NaN;
+};
+
 /** The objects of the lines. A torn last line is left out silently: that is how a run that goes on, or was killed, looks. */
 const parseLines = (text: string, notes: string[]): Line[] => {
   const lines = text.split('\n');
@@ -83,10 +89,10 @@ export const readMetrics = (text: string, forwardsOfStep: number, notes: string[
       metrics.failure = undefined;
       if (step <= (metrics.step.at(-1) ?? -1)) rewind(metrics, step);
       const previous = metrics.seconds.at(-1) ?? 0;
-      const seconds = numberOf(line.seconds);
+      const seconds = amountOf(line.seconds);
       // The clock of a run that was resumed begins anew.
       if (seconds + resumedAt < previous) resumedAt = previous;
-      const forwards = numberOf(line.forwards);
+      const forwards = amountOf(line.forwards);
       metrics.step.push(step);
       metrics.forwards.push(Number.isFinite(forwards) ? forwards : step * forwardsOfStep);
       metrics.seconds.push(Number.isFinite(seconds) ? seconds + resumedAt : previous);
@@ -98,7 +104,7 @@ export const readMetrics = (text: string, forwardsOfStep: number, notes: string[
       }
     } else if (line.kind === 'evaluation' && typeof line.split === 'string') {
       const at = metrics.step.lastIndexOf(step);
-      const forwards = numberOf(line.forwards);
+      const forwards = amountOf(line.forwards);
       const { split } = line;
       metrics.evaluations = metrics.evaluations.filter((earlier) => earlier.split !== split || earlier.step !== step);
       metrics.evaluations.push({

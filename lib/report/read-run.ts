@@ -14,7 +14,7 @@ export interface RunRecord extends RunMetrics {
   /** Short, and distinct among the runs read together. */
   name: string;
   status: RunStatus;
-  /** What the status does not say: why it failed, when it was heard of last. */
+  /** What the status does not say: why it failed, how old its last line is. */
   detail: string;
   /** config.yaml: its leaves by dotted key. */
   config: Map<string, string>;
@@ -85,17 +85,18 @@ const judge = (
   if (failure !== undefined) return { status: 'failed', detail: failure };
   const longest = seconds.reduce((most, at, i) => Math.max(most, at - (seconds[i - 1] ?? 0)), 0);
   return silence < Math.max(SILENCE, PATIENCE * longest)
-    ? { status: 'running', detail: `last heard of ${ago(silence)} ago` }
-    : { status: 'failed', detail: `killed, or the machine stopped: it has no end, and nothing for ${ago(silence)}` };
+    ? { status: 'running', detail: `last line ${ago(silence)} ago` }
+    : { status: 'failed', detail: `no end, and no line for ${ago(silence)}: it was killed, or its program left it` };
 };
 
 /** Forwards of a step where the steps do not say: from the summary, else from the configuration. */
 const forwardsOfStep = (summary: Partial<Summary> | undefined, config: Map<string, string>): number => {
   const counted = Number(summary?.forwards) / Number(summary?.steps);
   if (counted > 0 && Number.isFinite(counted)) return counted;
+  const directions = Number(config.get('optimizer.directions'));
   const sides = config.get('optimizer.sides') === 'one' ? 1 : 2;
   const usual = config.get('optimizer.method') === 'mezo' ? 1 : 5;
-  return sides * Number(config.get('optimizer.directions') ?? usual);
+  return sides * (directions >= 1 && Number.isFinite(directions) ? directions : usual);
 };
 
 /**

@@ -23,7 +23,7 @@ export interface RunOverview {
   /** Distinct among the runs of the report. */
   name: string;
   status: RunStatus;
-  /** Why it failed, or when it was heard of last; may be empty. */
+  /** Why it failed, or how old its last line is; may be empty. */
   detail: string;
   steps: number;
   forwards: number;
@@ -50,9 +50,10 @@ const finiteOrNull = (value: unknown): number | null =>
 
 const overview = (run: RunRecord): RunOverview => {
   const { path, name, status, detail, step, forwards, seconds, evaluations, summary, notes } = run;
-  const accuracies = (split: string) =>
+  const accuraciesOn = (split: string) =>
     evaluations.filter((evaluation) => evaluation.split === split).map(({ values }) => values.accuracy ?? Number.NaN);
-  const scores = accuracies('validation');
+  const scores = accuraciesOn('validation');
+  const before = evaluations.find((evaluation) => evaluation.split === 'validation' && evaluation.step === 0);
   const best = scores.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   return {
     path,
@@ -62,10 +63,10 @@ const overview = (run: RunRecord): RunOverview => {
     steps: step.at(-1) ?? 0,
     forwards: forwards.at(-1) ?? 0,
     seconds: seconds.at(-1) ?? 0,
-    before: finiteOrNull(scores[0]),
+    before: finiteOrNull(before?.values.accuracy),
     best: finiteOrNull(best),
     last: finiteOrNull(scores.at(-1)),
-    test: finiteOrNull(accuracies('test').at(-1) ?? summary?.test?.accuracy),
+    test: finiteOrNull(accuraciesOn('test').at(-1) ?? summary?.test?.accuracy),
     notes,
   };
 };

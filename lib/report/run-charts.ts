@@ -7,8 +7,12 @@ import type { RunRecord } from './read-run.ts';
 import { type Format, formatNumber, type ValueScaleOptions } from './scale.ts';
 import { binned, equalBins, movingMean } from './series.ts';
 
+/** The ways to lay runs out, the first as the page opens. */
+const PROGRESS = ['forwards', 'step', 'seconds'] as const;
 /** Points of a line at most: the plot is some 300 units wide. */
 const BINS = 150;
+/** Evaluations are drawn as points, too, up to so many. */
+const POINTS = 60;
 /** Half the window that lines are smoothed over, as a share of the run's steps. */
 const SMOOTHING = 0.02;
 /** Lines of a chart's table at most. */
@@ -16,9 +20,10 @@ const TABLE_ROWS = 11;
 
 /** The horizontal axes, each from 0 to the end of the longest run. */
 export const progressAxes = (runs: readonly RunRecord[]): Axis[] =>
-  (['forwards', 'step', 'seconds'] as const).map((key) => {
-    const ends = runs.flatMap((run) => [run[key].at(-1) ?? 0, ...run.evaluations.map((evaluation) => evaluation[key])]);
-    return { key, label: key === 'step' ? 'steps' : key, domain: [0, Math.max(1e-3, ...ends)] };
+  PROGRESS.map((key) => {
+    const places = runs.flatMap((run) => [...run[key], ...run.evaluations.map((evaluation) => evaluation[key])]);
+    const end = places.reduce((most, place) => Math.max(most, place), 0);
+    return { key, label: key === 'step' ? 'steps' : key, domain: [0, end || 1] };
   });
 
 interface StepChart {
@@ -87,18 +92,16 @@ const STEP_CHARTS: readonly StepChart[] = [
   },
 ];
 
-/** Binned and smoothed values of a run's steps. The places are the same lists for all charts. */
-const stepSeries = (runs: readonly RunRecord[]) => {
-  const places = runs.map(({ step, forwards, seconds }) => {
-    const bins = equalBins(step.length, BINS);
-    return { bins, x: [forwards, step, seconds].map((list) => bins.last.map((i) => list[i] as number)) };
-  });
-  return (values: readonly number[], run: number): Series => {
-    const { bins, x } = places[run] as (typeof places)[number];
+/** Makes series of values at a run's steps or evaluations: put into bins, and smoothed over a share of them to each side. */
+const seriesAt = (name: string, run: number, progress: Record<keyof Progress, readonly number[]>, smoothing = 0) => {
+  const bins = equalBins(progress.step.length, BINS);
+  // The same lists for all of its series, so that the page has them once.
+  const x = PROGRESS.map((key) => bins.last.map((i) => progress[key][i] as number));
+  return (values: readonly number[]): Series => {
     const { mean, low, high } = binned(values, bins);
-    const radius = Math.round(values.length * SMOOTHING);
+    const radius = Math.round(values.length * smoothing);
     return {
-      name: runs[run]?.name ?? '',
+      name,
       color: run,
       run,
       x,
@@ -109,8 +112,11 @@ const stepSeries = (runs: readonly RunRecord[]) => {
   };
 };
 
-const listsOf = (progress: readonly Progress[]): number[][] =>
-  (['forwards', 'step', 'seconds'] as const).map((key) => progress.map((entry) => entry[key]));
+const listsOf = (evaluations: readonly Progress[]): Record<keyof Progress, number[]> => ({
+  step: evaluations.map(({ step }) => step),
+  forwards: evaluations.map(({ forwards }) => forwards),
+  seconds: evaluations.map(({ seconds }) => seconds),
+});
 
 /** The numbers of a chart's lines at some places of its first axis. */
 const numbers = (title: string, axis: Axis, series: readonly Series[], format: Format): string => {
@@ -168,23 +174,22 @@ const validations = ({ evaluations }: RunRecord): Evaluation[] =>
 const formatOf = (metric: string): Format => (metric === 'accuracy' ? 'percent' : 'number');
 
 const evaluationFigures = (runs: readonly RunRecord[], axes: readonly Axis[]): (Figure | undefined)[] => {
-  const scored = runs.map((run) => ({ list: validations(run), x: listsOf(validations(run)) }));
+  const scored = runs.map((run, i) => {
+    const list = validations(run);
+    return { list, toSeries: seriesAt(run.name, i, listsOf(list)) };
+  });
   return measured(runs).map((metric) => {
-    const series = scored.flatMap(({ list, x }, run): Series[] =>
+    const series = scored.flatMap(({ list, toSeries }): Series[] =>
       list.length
         ? [
             {
-              name: runs[run]?.name ?? '',
-              color: run,
-              run,
-              x,
-              y: list.map(({ values }) => values[metric] ?? Number.NaN),
-              points: list.length <= 60,
+              ...toSeries(list.map(({ values }) => values[metric] ?? Number.NaN)),
+              points: list.length <= POINTS,
             },
           ]
         : [],
     );
-    const words = `On the validation data, from the model as it came.`;
+    const words = 'On the validation data, from the model as it came.';
     const id = `validation-${metric.replace(/[^a-zA-Z0-9]/g, '-')}`;
     return makeFigure({ id, title: `Validation ${metric}`, words, y: { format: formatOf(metric) } }, axes, series);
   });
@@ -200,7 +205,7 @@ const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], ax
     });
     if (shared.length === 0) return [];
     const scores = shared.map((list) => meanAndDeviation(list.map(({ values }) => values.accuracy ?? Number.NaN)));
-    const x = (['forwards', 'step', 'seconds'] as const).map((key) =>
+    const x = PROGRESS.map((key) =>
       shared.map((list) => meanAndDeviation(list.map((evaluation) => evaluation[key])).mean),
     );
     return [
@@ -225,11 +230,12 @@ export const runFigures = (
   groups: readonly SeedGroup[],
   axes: readonly Axis[],
 ): Figure[] => {
-  const toSeries = stepSeries(runs);
+  const seriesOf = runs.map((run, i) => seriesAt(run.name, i, run, SMOOTHING));
   const ofSteps = STEP_CHARTS.map((chart) => {
     const series = runs.flatMap((run, i) => {
       const values = chart.values(run);
-      return values?.length ? [toSeries(values, i)] : [];
+      const toSeries = seriesOf[i];
+      return toSeries && values?.length ? [toSeries(values)] : [];
     });
     return makeFigure(chart, axes, series);
   });

@@ -53,6 +53,7 @@ const tickLabel = (value: number, step: number, format: Format): string => {
   const unit = format === 'percent' ? 100 * step : step;
   const decimals = Math.max(0, -Math.floor(Math.log10(unit) + 1e-9));
   const exact = Math.abs(shown) < unit / 1e6 ? 0 : shown;
+  if (exact === 0 && decimals > 4) return '0';
   const text =
     exact !== 0 && (unit >= 1e5 || decimals > 4)
       ? formatNumber(Number(exact.toPrecision(3)))
@@ -60,10 +61,13 @@ const tickLabel = (value: number, step: number, format: Format): string => {
   return text.replace(/^-/, '−') + (format === 'percent' ? ' %' : '');
 };
 
+/** Values no further apart than this, as a share of their size, differ by rounding. */
+const ROUNDING = 1e-9;
+
 /** An even axis. A range of no width is widened. */
 export const linearScale = (from: number, to: number, count = 5, format: Format = 'number'): Scale => {
   let [low, high] = [from, to];
-  if (!(high > low)) {
+  if (!(high - low > ROUNDING * Math.abs(low))) {
     const room = Math.abs(low) * 0.1 || 1;
     [low, high] = [low - room, low + room];
   }
@@ -79,7 +83,7 @@ export const linearScale = (from: number, to: number, count = 5, format: Format 
 
 /** A logarithmic axis of values above 0. */
 export const logScale = (from: number, to: number, count = 5): Scale => {
-  const [low, high] = to > from ? [from, to] : [from / 2, from * 2];
+  const [low, high] = to > from * (1 + ROUNDING) ? [from, to] : [from / 2, from * 2];
   const decades = Math.log10(high / low);
   const every = Math.max(1, Math.ceil(decades / count));
   const factors = decades <= 2 ? [1, 2, 5] : [1];

@@ -135,14 +135,14 @@ describe('a report of a run that', () => {
     await appendFile(join(folder, 'metrics.jsonl'), '{"kind":"step","step":21,"meanL');
     const { runs, html } = await report([folder]);
     expect(runs[0]).toMatchObject({ status: 'running', steps: 20, notes: [] });
-    expect(runs[0]!.detail).toMatch(/^last heard of \d s ago$/);
+    expect(runs[0]!.detail).toMatch(/^last line \d s ago$/);
     expect(html).toContain('20 of 40');
   });
 
   it('was killed', async () => {
     const { only } = await reportOf(going, 7200);
     expect(only).toMatchObject({ status: 'failed', steps: 20 });
-    expect(only.detail).toBe('killed, or the machine stopped: it has no end, and nothing for 2 h');
+    expect(only.detail).toBe('no end, and no line for 2 h: it was killed, or its program left it');
   });
 
   it('is silent while it evaluates, as it was before', async () => {
@@ -179,6 +179,27 @@ describe('a report of a run that', () => {
         best: metrics?.length === 1 && 'split' in metrics[0]! ? 0.5 : null,
       });
     }
+  });
+
+  it('has numbers that cannot be', async () => {
+    const metrics = [
+      { ...stepLine(1, 2, 1e308), forwards: 1e308, seconds: -5, tilt: -1e308, effectiveSampleSize: 1e300 },
+      { ...stepLine(2, 2, -1e308), forwards: 'two', seconds: 1e300, tilt: 1e308 },
+      { ...stepLine(3, 2, 5e-324), forwards: -1, constructor: 1, __proto__: 2 },
+      '{"kind":"step","step":1e400}',
+      evaluationLine(3, 2, -1e9),
+    ];
+    const config = 'optimizer: { directions: many }\n__proto__: { a: 1 }\n';
+    const { html, only } = await reportOf({ metrics, config });
+    expect(only).toMatchObject({ steps: 3, forwards: 30, seconds: 0.3, best: -1e9 });
+    expect(html.match(/<svg.*<\/svg>/s)![0]).not.toContain('Infinity');
+  });
+
+  it('was evaluated after every step', async () => {
+    const { html } = await reportOf({ ...whole, metrics: metricLines(3000, 2, 1) });
+    const chart = dataOf(html).charts.find(({ id }: { id: string }) => id === 'validation-accuracy');
+    expect(chart.series[0].y).toHaveLength(143);
+    expect(html.length).toBeLessThan(150_000);
   });
 
   it('has losses that are not numbers', async () => {

@@ -55,6 +55,9 @@ describe('an axis', () => {
       expect(scale.at(low)).toBeCloseTo(0.5, 12);
       expect(scale.ticks.length).toBeGreaterThan(1);
     }
+    // A tau of 1, in float64.
+    expect(labels(valueScale([1, 1 - 2 ** -53, 1 + 2 ** -52]))).toEqual(['0.90', '0.95', '1.00', '1.05', '1.10']);
+    expect(labels(valueScale([1, 1 + 2 ** -52], { log: true })).length).toBeGreaterThan(1);
     expect(labels(valueScale([]))[0]).toBe('0.0');
     expect(labels(valueScale([Number.NaN, Number.POSITIVE_INFINITY]))[0]).toBe('0.0');
   });
