@@ -296,10 +296,10 @@ export const nativeCuda = (): { binding: NativeBinding; cuda: NativeCuda } => {
   const { binding, tried } = load('zest_cuda');
   const cuda = binding?.cuda();
   if (!binding || !cuda) {
-    const why = binding ? `${candidates('zest_cuda')[0]} has none` : `tried:\n  ${tried.join('\n  ')}\n`;
+    const why = binding ? `${candidates('zest_cuda')[0]} is for the CPU alone.` : `Tried:\n  ${tried.join('\n  ')}`;
     throw new ZestError(
       'ERR_ZEST_DEVICE',
-      `this installation has no CUDA backend (${why}); build it with \`npx zest build --cuda\` (needs the CUDA toolkit 13)`,
+      `this installation has no CUDA backend; build it with \`npx zest build --cuda\` (needs the CUDA toolkit 13). ${why}`,
     );
   }
   if (cuda.failure) throw new ZestError('ERR_ZEST_DEVICE', cuda.failure);

@@ -24,7 +24,8 @@ const withCMake = () => {
   const architectures = process.env.ZEST_CUDA_ARCHITECTURES;
   const options = [
     ['--log-level', 'warn', '--parallel', String(cores)],
-    cuda ? ['--out', 'build/cuda', '--target', 'zest_cuda', '--CDZEST_CUDA=ON', '--CDZEST_WERROR=ON'] : [],
+    cuda ? ['--out', 'build/cuda', '--target', 'zest_cuda', '--CDZEST_CUDA=ON'] : [],
+    process.env.ZEST_WERROR ? [`--CDZEST_WERROR=${process.env.ZEST_WERROR}`] : [],
     cuda && architectures ? [`--CDZEST_CUDA_ARCHITECTURES=${architectures}`] : [],
   ].flat();
   const { status } = spawnSync(process.execPath, [cmakeJs, 'compile', ...options], { stdio: 'inherit' });
