@@ -84,14 +84,14 @@ export type {
   TrainOptions,
   WarningEvent,
 } from './training/events.ts';
-export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
-export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
 export {
   type FoundLearningRate,
   findLearningRate,
   type RatelessConfig,
   type RateMeasurement,
 } from './training/find-learning-rate.ts';
+export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
+export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
 export { readTrajectory, type Trajectory, type TrajectoryHeader } from './training/trajectory.ts';
