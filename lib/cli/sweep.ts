@@ -2,9 +2,10 @@ import type { SweepEvent } from '../sweep/events.ts';
 import { parseAxis } from '../sweep/grid.ts';
 import { ranked, type Spread, type SweepPoint, type SweepResult } from '../sweep/results.ts';
 import { sweep } from '../sweep/sweep.ts';
+import type { Metric } from '../text/metrics.ts';
 import { EXIT_FAILED } from './failure.ts';
 import { stopSignal } from './interrupt.ts';
-import { count, duration, megabytes, percent, printJson, printLine, table } from './output.ts';
+import { count, duration, megabytes, metricsText, printJson, printLine, table } from './output.ts';
 import { type ProgressDisplay, progressDisplay } from './progress.ts';
 
 export interface SweepCommandOptions {
@@ -20,26 +21,38 @@ export interface SweepCommandOptions {
 const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
   deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
 
-const accuracy = (value: Spread): string => `${spread(value, (share) => (100 * share).toFixed(1))} %`;
+const TITLES = { accuracy: 'accuracy', f1: 'F1', matthews: 'Matthews' };
+const measured = (value: Spread | undefined, metric: Metric): string => {
+  if (value === undefined) return '';
+  if (metric === 'matthews') return spread(value, (correlation) => correlation.toFixed(3));
+  return `${spread(value, (share) => (100 * share).toFixed(1))} %`;
+};
 const loss = (value: Spread): string => spread(value, (nats) => nats.toFixed(4));
 
-const pointRow = (keys: readonly string[], { values, runs, failed, validation, forwards }: SweepPoint): string[] => [
+const pointRow = (
+  keys: readonly string[],
+  metric: Metric,
+  { values, runs, failed, validation, forwards }: SweepPoint,
+): string[] => [
   ...keys.map((key) => (typeof values[key] === 'string' ? values[key] : JSON.stringify(values[key]))),
   `${runs.length - failed} of ${runs.length}`,
-  ...(validation ? [accuracy(validation.accuracy), loss(validation.loss)] : ['failed', '']),
+  ...(validation ? [measured(validation[metric], metric), loss(validation.loss)] : ['failed', '']),
   forwards === null ? '' : count(Math.round(forwards)),
 ];
 
 /** The points, best first, and what to make of them. */
-export const resultLines = ({ points, runs, best }: SweepResult, output: string): string => {
+export const resultLines = ({ points, runs, best, metric }: SweepResult, output: string): string => {
   const keys = Object.keys(points[0]?.values ?? {});
-  const titles = [...keys, 'runs', 'validation', 'loss', 'forwards'];
-  const lines = ['', table([titles, ...ranked(points).map((point) => pointRow(keys, point))], keys.length)];
+  const titles = [...keys, 'runs', `validation ${TITLES[metric]}`, 'loss', 'forwards'];
+  const lines = [
+    '',
+    table([titles, ...ranked(points, metric).map((point) => pointRow(keys, metric, point))], keys.length),
+  ];
   for (const run of runs) if (run.status === 'failed') lines.push(`${run.name} failed: ${run.error}`);
   const chosen = points.find(({ name }) => name === best);
   if (!chosen) lines.push('no point without a failed run: none is chosen');
   else {
-    const tested = chosen.test ? `; test ${accuracy(chosen.test.accuracy)}` : '';
+    const tested = chosen.test ? `; test ${measured(chosen.test[metric], metric)}` : '';
     lines.push(`best by validation: ${chosen.name || 'the only point'}${tested}`);
   }
   lines.push(`all of it in ${output}/sweep.json`);
@@ -94,8 +107,7 @@ const shower = (progress: ProgressDisplay) => {
         const known = stepsOf.get(run.name);
         if (known) known.done = known.total;
         progress.clear();
-        const outcome =
-          run.status === 'done' ? `validation ${percent(run.validation.accuracy)}` : `failed: ${run.error}`;
+        const outcome = run.status === 'done' ? `validation ${metricsText(run.validation)}` : `failed: ${run.error}`;
         printLine(`${run.name}: ${outcome}`);
         update();
         break;

@@ -1,3 +1,4 @@
+import { METRICS, type Metric } from '../text/metrics.ts';
 import type { Score } from '../text/task.ts';
 import type { Summary } from '../training/events.ts';
 import { type GridRun, isSeed } from './grid.ts';
@@ -7,6 +8,9 @@ export interface Spread {
   mean: number;
   deviation: number | null;
 }
+
+/** Over runs: the loss, accuracy, and the task's other metrics. */
+export type ScoreSpread = { accuracy: Spread; loss: Spread } & Partial<Record<Metric, Spread>>;
 
 /** What came of one run; `name` is its folder's. */
 export type SweepRun = GridRun &
@@ -28,11 +32,11 @@ export interface SweepPoint {
   /** How many of them failed. */
   failed: number;
   /** Of the weights that each finished run kept, on the validation data; null if none finished. */
-  validation: { accuracy: Spread; loss: Spread } | null;
+  validation: ScoreSpread | null;
   /** Mean forward passes of a run, counted by the engine; null if none finished. */
   forwards: number | null;
   /** Of the chosen point, with data.test. */
-  test?: { accuracy: Spread; loss: Spread };
+  test?: ScoreSpread;
 }
 
 /** The content of sweep.json: the same bytes whether or not the sweep was stopped on the way. */
@@ -40,7 +44,9 @@ export interface SweepResult {
   grid: Record<string, readonly unknown[]>;
   /** Of each run, where one was set. */
   forwards?: number;
-  /** Name of the point with the best mean validation accuracy, the lower mean loss of equals; null if none is whole. */
+  /** What points are chosen by: the first metric of the task. */
+  metric: Metric;
+  /** Name of the point with the best mean validation metric, the lower mean loss of equals; null if none is whole. */
   best: string | null;
   points: SweepPoint[];
   runs: SweepRun[];
@@ -53,11 +59,12 @@ const spread = (values: readonly number[]): Spread => {
   return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
 };
 
-/** Accuracy and loss over runs. */
-export const spreadOf = (scores: readonly Score[]): { accuracy: Spread; loss: Spread } => ({
-  accuracy: spread(scores.map(({ accuracy }) => accuracy)),
-  loss: spread(scores.map(({ loss }) => loss)),
-});
+/** Scores over runs. */
+export const spreadOf = (scores: readonly Score[]): ScoreSpread => {
+  const measured = METRICS.map((metric) => [metric, scores.flatMap((score) => score[metric] ?? [])] as const);
+  const metrics = measured.flatMap(([metric, values]) => (values.length ? [[metric, spread(values)] as const] : []));
+  return { ...Object.fromEntries(metrics), loss: spread(scores.map(({ loss }) => loss)) } as ScoreSpread;
+};
 
 /** The row of a run that got to its end. */
 export const doneRun = ({ name, point, values }: GridRun, summary: Summary): SweepRun => {
@@ -83,10 +90,12 @@ export const pointsOf = (runs: readonly SweepRun[]): SweepPoint[] => {
   });
 };
 
-/** Best first: higher mean accuracy, then lower mean loss; points with failed runs last. */
-export const ranked = (points: readonly SweepPoint[]): SweepPoint[] =>
-  [...points].sort((a, b) => {
+/** Best first: higher mean metric, then lower mean loss; points with failed runs last. */
+export const ranked = (points: readonly SweepPoint[], metric: Metric): SweepPoint[] => {
+  const mean = (point: SweepPoint) => point.validation?.[metric]?.mean ?? Number.NEGATIVE_INFINITY;
+  return [...points].sort((a, b) => {
     if (a.failed !== b.failed) return a.failed - b.failed;
     if (!a.validation || !b.validation) return 0;
-    return b.validation.accuracy.mean - a.validation.accuracy.mean || a.validation.loss.mean - b.validation.loss.mean;
+    return mean(b) - mean(a) || a.validation.loss.mean - b.validation.loss.mean;
   });
+};

@@ -4,6 +4,7 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { Score } from '../text/task.ts';
+import { taskSpec } from '../text/task-spec.ts';
 import type { EstimateEvent, TrainEvent } from '../training/events.ts';
 import { writeAtomic, writing } from '../training/files.ts';
 import type { Config } from '../training/schema.ts';
@@ -112,7 +113,7 @@ const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string,
 
 /**
  * Trains every combination of the grid's values, each in a folder and a process of its own, and chooses the point with
- * the best mean validation accuracy over its seeds. `config` is a configuration or the path of one. A run that fails is a
+ * the best mean over its seeds of the validation metric that the task names first. `config` is a configuration or the path of one. A run that fails is a
  * row with its error. The weights of the chosen point, and of no other, are scored on data.test. Writes sweep.json.
  *
  * When `signal` aborts, the steps under way are finished, the runs end, and the iteration ends with `signal.reason`;
@@ -149,11 +150,13 @@ export async function* sweep(config: Config | string, options: SweepOptions): As
   throwIfAborted(signal);
   const runs = plan.runs.map(({ name }) => rows.get(name) as SweepRun);
   const points = pointsOf(runs);
-  const best = ranked(points).find(({ failed }) => failed === 0);
+  const metric = taskSpec(plan.runs[0]?.config.task ?? '').metrics?.[0] ?? 'accuracy';
+  const best = ranked(points, metric).find(({ failed }) => failed === 0);
   if (best && plan.test !== undefined) best.test = await testOf(plan, best, rows, signal);
   const result: SweepResult = {
     grid: Object.fromEntries(grid.map(({ key, values }) => [key, values])),
     forwards,
+    metric,
     best: best?.name ?? null,
     points,
     runs,

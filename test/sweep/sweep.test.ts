@@ -189,6 +189,15 @@ describe('points', () => {
       },
       forwards: 10,
     });
-    expect(ranked(points).map(({ name }) => name)).toEqual(['b', 'a', 'c', 'd']);
+    expect(ranked(points, 'accuracy').map(({ name }) => name)).toEqual(['b', 'a', 'c', 'd']);
+  });
+
+  it('are ranked by the metric that is asked for', () => {
+    const of = (name: string, accuracy: number, matthews: number) =>
+      ({ ...done(name, accuracy, 1), validation: { accuracy, matthews, loss: 1, count: 9 } }) as unknown as SweepRun;
+    const points = pointsOf([of('a1', 0.7, 0.1), of('a2', 0.7, 0.3), of('b1', 0.6, 0.4)]);
+    expect(points[0]?.validation?.matthews).toEqual({ mean: 0.2, deviation: Math.sqrt(0.02) });
+    expect(ranked(points, 'matthews').map(({ name }) => name)).toEqual(['b', 'a']);
+    expect(ranked(points, 'accuracy').map(({ name }) => name)).toEqual(['a', 'b']);
   });
 });
