@@ -62,7 +62,13 @@ export const predictCommand = async (path: string, options: PredictCommandOption
         format,
         signal,
         onProgress: (rows, bytes) => {
-          if (shown) progress.update({ label: 'answering', done: bytes, total, detail: `${count(rows)} answers` });
+          if (shown)
+            progress.update({
+              label: 'answering',
+              done: bytes,
+              total,
+              detail: `${count(rows)} answer${rows === 1 ? '' : 's'}`,
+            });
         },
       });
       for await (const answer of answers) {
@@ -77,7 +83,7 @@ export const predictCommand = async (path: string, options: PredictCommandOption
     }
     progress.clear();
     if (output && json) printJson({ kind: 'done', output: options.output, count: answered });
-    printLine(`${count(answered)} answers, ${duration((performance.now() - began) / 1000)}`);
+    printLine(`${count(answered)} answer${answered === 1 ? '' : 's'}, ${duration((performance.now() - began) / 1000)}`);
   } finally {
     progress.clear();
     model.dispose();

@@ -11,6 +11,7 @@ import {
   type SeedGroup,
   seedGroups,
 } from './compare-runs.ts';
+import { findRuns } from './find-runs.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, page } from './page.ts';
 import { environmentOf, type RunRecord, type RunStatus, readRun } from './read-run.ts';
@@ -197,7 +198,7 @@ const environment = (runs: readonly RunRecord[]) =>
 /**
  * A page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read, from
  * runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
- * HTML document that loads nothing. A folder that is named twice is shown once.
+ * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep stands for its runs.
  *
  * Throws ERR_ZEST_RUN for a folder that is no run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
  * without any.
@@ -207,8 +208,9 @@ export const report = async (paths: readonly string[]): Promise<Report> => {
     throw typeError('ERR_ZEST_ARGUMENT', 'report takes an array of the folders of runs');
   }
   if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'report needs the folder of at least one run');
-  const real = await Promise.all(paths.map((path) => realpath(path).catch(() => resolve(path))));
-  const distinct = paths.filter((_, i) => real.indexOf(real[i] as string) === i);
+  const folders = await findRuns(paths);
+  const real = await Promise.all(folders.map((path) => realpath(path).catch(() => resolve(path))));
+  const distinct = folders.filter((_, i) => real.indexOf(real[i] as string) === i);
   const names = distinctNames(distinct.map((path) => resolve(path)));
   const runs: RunRecord[] = [];
   for (const [i, path] of distinct.entries()) runs.push(await readRun(path, names[i] as string));

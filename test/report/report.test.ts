@@ -53,6 +53,16 @@ describe('a report', () => {
     });
   });
 
+  it('of the folder of a sweep is that of the runs in it', async () => {
+    const sweep = join(scratch, 'sweep');
+    for (const seed of [2, 1]) await writeRun(join(sweep, `seed=${seed}`), whole);
+    await mkdir(join(sweep, 'notes'));
+    await writeFile(join(sweep, 'sweep.json'), '{}');
+    const { runs } = await report([sweep, join(sweep, 'seed=2')]);
+    expect(runs.map(({ name }) => name)).toEqual(['seed=1', 'seed=2']);
+    await rejects(() => report([join(sweep, 'notes')]), 'ERR_ZEST_RUN', /notes/);
+  });
+
   it('of a run that was trained here has all of its steps', async () => {
     const folder = await reviewFolder();
     onTestFinished(() => rm(folder, { recursive: true }));
