@@ -63,29 +63,28 @@ describe.each(['tokenizer-bert-uncased', 'tokenizer-roberta'])('real data with %
       .map((file) => path(`../../../shared/data/${file}.jsonl`))
       // The organisers keep the labels of RTE's test data.
       .filter((file) => existsSync(file) && !file.endsWith('/rte/test.jsonl'));
-    it.skipIf(files.length === 0 || !existsSync(folderOf(name)))(
-      `${task}: every row is read, and batched`,
-      async () => {
-        const loaded = await loadTask(task, tokenizer, { maxLength: 128 });
-        for (const file of files) {
-          const examples = loaded.examples(await readRows(file));
-          const chosen = one(examples);
-          expect(chosen.map(({ label }) => label).sort()).toEqual(loaded.names.map((_, label) => label));
-          const { sequences, segments, targets } = loaded.batch([...chosen, ...examples.slice(0, 64)]);
-          for (const [i, ids] of sequences.entries()) {
-            expect(ids.length).toBeLessThanOrEqual(128);
-            expect(ids[(targets[i] as { position: number }).position]).toBe(tokenizer.maskId);
-          }
-          const pair = loaded.fields.length === 2 && tokenizer.segmentsPairs;
-          expect(segments !== undefined).toBe(pair);
-          for (const [i, ids] of (segments ?? []).entries()) {
-            const second = ids.indexOf(1);
-            expect(sequences[i]![second - 1]).toBe(tokenizer.separatorId);
-            expect([...ids.slice(second)]).toEqual([...ids.slice(second)].map(() => 1));
-          }
+    // Of CR, MPQA and Subj there are no data in the folder; where the folder is absent, all are skipped.
+    if (files.length === 0 && existsSync(folderOf(name))) continue;
+    it.skipIf(!existsSync(folderOf(name)))(`${task}: every row is read, and batched`, async () => {
+      const loaded = await loadTask(task, tokenizer, { maxLength: 128 });
+      for (const file of files) {
+        const examples = loaded.examples(await readRows(file));
+        const chosen = one(examples);
+        expect(chosen.map(({ label }) => label).sort()).toEqual(loaded.names.map((_, label) => label));
+        const { sequences, segments, targets } = loaded.batch([...chosen, ...examples.slice(0, 64)]);
+        for (const [i, ids] of sequences.entries()) {
+          expect(ids.length).toBeLessThanOrEqual(128);
+          expect(ids[(targets[i] as { position: number }).position]).toBe(tokenizer.maskId);
         }
-      },
-    );
+        const pair = loaded.fields.length === 2 && tokenizer.segmentsPairs;
+        expect(segments !== undefined).toBe(pair);
+        for (const [i, ids] of (segments ?? []).entries()) {
+          const second = ids.indexOf(1);
+          expect(sequences[i]![second - 1]).toBe(tokenizer.separatorId);
+          expect([...ids.slice(second)]).toEqual([...ids.slice(second)].map(() => 1));
+        }
+      }
+    });
   }
 });
 
