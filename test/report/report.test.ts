@@ -319,9 +319,11 @@ describe('zest report', () => {
       status: 2,
       stderr: expect.stringContaining("missing required argument 'run'"),
     });
-    expect(await zest(['report', scratch])).toMatchObject({
+    const empty = join(scratch, 'no run');
+    await mkdir(empty);
+    expect(await zest(['report', empty])).toMatchObject({
       status: 2,
-      stderr: `error: ${scratch} is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json (ERR_ZEST_RUN)\n`,
+      stderr: `error: ${empty} is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json (ERR_ZEST_RUN)\n`,
     });
     for (const output of [join(scratch, 'none', 'report.html'), scratch]) {
       const { status, stderr } = await zest(['report', folder, '--output', output]);

@@ -84,7 +84,7 @@ describe('a sweep', () => {
     const whole = await zest([...args, '--output', join(folder, 'never-killed')]);
     expect(whole.status).toBe(0);
     expect(await table('killed')).toBe(await table('never-killed'));
-    expect(whole.stderr).toMatch(/^optimizer\.tilt +runs +validation +loss +forwards$/m);
+    expect(whole.stderr).toMatch(/^optimizer\.tilt +runs +validation accuracy +loss +forwards$/m);
   });
 
   it('leaves no run behind when it is killed', async () => {
