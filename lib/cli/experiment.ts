@@ -1,20 +1,27 @@
 import { join } from 'node:path';
 import { EXPERIMENTS } from '../experiments/datasets.ts';
-import { experiment } from '../experiments/experiment.ts';
+import { type ExperimentEvent, experiment } from '../experiments/experiment.ts';
 import { experimentMarkdown } from '../experiments/table.ts';
+import { EXIT_FAILED } from './failure.ts';
 import { stopSignal } from './interrupt.ts';
 import { duration, percent, printJson, printLine } from './output.ts';
 
 export interface ExperimentCommandOptions {
   data: string;
   output?: string;
-  forwards?: string;
-  jobs?: string;
+  forwards?: number;
+  jobs?: number;
   methods?: string;
   json?: boolean;
 }
 
-const wholeNumber = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
+const runLine = (event: ExperimentEvent & { kind: 'run' }): string => {
+  const { method, learningRate, seed, validation, error, seconds } = event;
+  const outcome = validation
+    ? `validation ${percent(validation.accuracy)}, loss ${validation.loss.toFixed(4)}`
+    : `failed: ${error}`;
+  return `${method}, learning rate ${learningRate.toExponential()}, seed ${seed}: ${outcome}, ${duration(seconds)}`;
+};
 
 /** `zest experiment` */
 export const experimentCommand = async (name: string | undefined, options: ExperimentCommandOptions): Promise<void> => {
@@ -22,27 +29,27 @@ export const experimentCommand = async (name: string | undefined, options: Exper
     for (const known of EXPERIMENTS) process.stdout.write(`${known}\n`);
     return;
   }
+  const signal = stopSignal();
   const events = experiment(name, {
     data: options.data,
     output: options.output ?? join('runs', 'experiments', name),
-    forwards: wholeNumber(options.forwards),
-    jobs: wholeNumber(options.jobs),
+    forwards: options.forwards,
+    jobs: options.jobs,
     methods: options.methods?.split(','),
-    signal: stopSignal(),
+    signal,
   });
-  for await (const event of events) {
-    if (options.json) printJson(event);
-    if (event.kind === 'run') {
-      const { method, learningRate, seed, validation, seconds } = event;
-      const outcome = validation
-        ? `validation ${percent(validation.accuracy)}, loss ${validation.loss.toFixed(4)}`
-        : 'failed';
-      printLine(
-        `${method}, learning rate ${learningRate.toExponential()}, seed ${seed}: ${outcome}, ${duration(seconds)}`,
-      );
-    } else {
-      if (!options.json) process.stdout.write(`${experimentMarkdown(event.result)}\n`);
-      printLine(`all of it in ${join(event.output, 'experiment.json')}`);
+  try {
+    for await (const event of events) {
+      if (options.json) printJson(event);
+      if (event.kind === 'run') printLine(runLine(event));
+      else {
+        if (!options.json) process.stdout.write(`${experimentMarkdown(event.result)}\n`);
+        printLine(`all of it in ${join(event.output, 'experiment.json')}`);
+        if (event.result.methods.some(({ runs }) => runs.includes(null))) process.exitCode = EXIT_FAILED;
+      }
     }
+  } catch (error) {
+    if (signal.aborted) printLine('stopped; the same command goes on');
+    throw error;
   }
 };

@@ -83,8 +83,8 @@ withSet(program.command('sweep'))
   .argument('<config>', 'YAML or JSON file')
   .option('--grid <key=a,b,c>', 'values of a key of the configuration; may be repeated', collect, [])
   .option('--resume', 'go on with the runs that are not finished')
-  .option('--jobs <n>', 'runs at a time (default: one a thread)')
-  .option('--forwards <n>', 'forward passes of each run; sets training.steps')
+  .option('--jobs <n>', 'runs at a time (default: one a thread)', wholeNumber)
+  .option('--forwards <n>', 'forward passes of each run; sets training.steps', wholeNumber)
   .option('--output <folder>', 'instead of the output of the configuration')
   .action(async (config, options) => (await import('./sweep.ts')).sweepCommand(config, options));
 
@@ -94,8 +94,8 @@ program
   .argument('[name]', 'none: list the names')
   .option('--data <folder>', 'has the folders sst2, mr, sst5 and trec', '../shared/data')
   .option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again')
-  .option('--forwards <n>', 'forward passes of each run (default: 4000)')
-  .option('--jobs <n>', 'runs at a time (default: the cores)')
+  .option('--forwards <n>', 'forward passes of each run (default: 4000)', wholeNumber)
+  .option('--jobs <n>', 'runs at a time (default: the cores)', wholeNumber)
   .option('--methods <a,b,c>', 'only these')
   .option('--json', 'print one JSON object a line on stdout, instead of the table')
   .action(async (name, options) => (await import('./experiment.ts')).experimentCommand(name, options));

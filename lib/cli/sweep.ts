@@ -13,8 +13,8 @@ export interface SweepCommandOptions {
   set: string[];
   json?: boolean;
   resume?: boolean;
-  jobs?: string;
-  forwards?: string;
+  jobs?: number;
+  forwards?: number;
   output?: string;
 }
 
@@ -120,8 +120,6 @@ const shower = (progress: ProgressDisplay) => {
   };
 };
 
-const wholeNumber = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
-
 /** `zest sweep` */
 export const sweepCommand = async (path: string, options: SweepCommandOptions): Promise<void> => {
   const grid = options.grid.map(parseAxis);
@@ -134,8 +132,8 @@ export const sweepCommand = async (path: string, options: SweepCommandOptions): 
       signal,
       overrides: options.set,
       resume: options.resume,
-      jobs: wholeNumber(options.jobs),
-      forwards: wholeNumber(options.forwards),
+      jobs: options.jobs,
+      forwards: options.forwards,
       output: options.output,
     });
     for await (const event of events) {

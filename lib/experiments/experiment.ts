@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { throwIfAborted } from '../abort.ts';
-import { rangeError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
@@ -11,6 +11,7 @@ import { EventQueue } from '../sweep/event-queue.ts';
 import { finishedSummary, readFinished } from '../sweep/finished.ts';
 import { runJob } from '../sweep/job.ts';
 import { withBudget } from '../sweep/plan.ts';
+import { assertPositive } from '../sweep/positive.ts';
 import type { Score } from '../text/task.ts';
 import { resolveConfig } from '../training/config.ts';
 import type { Summary } from '../training/events.ts';
@@ -26,6 +27,7 @@ import { METHODS, type Method } from './methods.ts';
 
 const MODEL = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));
 const BATCH_SIZE = 16;
+const FORWARDS = 4000;
 const CHOOSING_SEED = 1;
 const TEST_SEEDS = [2, 3, 4, 5, 6];
 
@@ -76,11 +78,20 @@ export interface ExperimentResult {
 }
 
 export type ExperimentEvent =
-  | { kind: 'run'; method: string; learningRate: number; seed: number; validation: Score | null; seconds: number }
+  | {
+      kind: 'run';
+      method: string;
+      learningRate: number;
+      seed: number;
+      /** Null where the run failed: `error` says why. */
+      validation: Score | null;
+      error?: string;
+      seconds: number;
+    }
   | { kind: 'done'; output: string; result: ExperimentResult };
 
 const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, options: ExperimentOptions) => {
-  const { output, forwards = 4000 } = options;
+  const { output, forwards = FORWARDS } = options;
   const config = resolveConfig({
     model: MODEL,
     task: dataset.task,
@@ -101,9 +112,9 @@ const rung = (rate: number, steps: number): number => {
 
 const lossOf = (summary: Summary | undefined): number => summary?.validation?.loss ?? Number.POSITIVE_INFINITY;
 
-/** Climbs the ladder from where the method begins until both neighbours are worse. */
+/** Climbs the ladder from where the method begins until both neighbours are worse. Throws ERR_ZEST_RUN if all runs fail. */
 const chooseRate = async (
-  { learningRate }: Method,
+  { name, learningRate }: Method,
   lossAt: (rate: number) => Promise<number>,
 ): Promise<Pick<MethodResult, 'learningRate' | 'tried'>> => {
   const seen = new Map<number, Promise<number>>();
@@ -116,8 +127,11 @@ const chooseRate = async (
   for (;;) {
     const around = [best, rung(best, -1), rung(best, 1)];
     const losses = await Promise.all(around.map(loss));
+    if (!losses.some(Number.isFinite)) {
+      throw new ZestError('ERR_ZEST_RUN', `no run of ${name} got to its end, at learning rates ${around.join(', ')}`);
+    }
     const least = losses.indexOf(Math.min(...losses));
-    if (least <= 0) break;
+    if (least === 0) break;
     best = around[least] as number;
   }
   const tried: Record<string, number | null> = {};
@@ -168,21 +182,27 @@ const scoreBefore = async (config: ResolvedConfig, loaded: Experiment, options: 
  * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
  * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
  *
- * Throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output
- * holds a run of another configuration.
+ * Throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards than
+ * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds a run of another configuration
+ * and where a method's runs fail whatever the learning rate.
  */
 export async function* experiment(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
-  const { output, signal, forwards = 4000 } = options;
+  const { output, signal, forwards = FORWARDS } = options;
   throwIfAborted(signal);
   const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
   if (unknown !== undefined) {
     const names = METHODS.map(({ name }) => name).join(', ');
     throw rangeError('ERR_ZEST_OPTION', `method ${JSON.stringify(unknown)} is none of ${names}`);
   }
+  assertPositive(options.jobs, 'jobs');
+  assertPositive(options.forwards, 'forwards');
   const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
   await writing(output, mkdir(output, { recursive: true }));
   const dataset = await experimentData(name, options.data, join(output, 'data'));
-  const base = configOf(dataset, methods[0] as Method, 1e-5, CHOOSING_SEED, options);
+  // All of them, so that too few forwards for one method are told before the first run of another.
+  const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, options)) as [
+    ResolvedConfig,
+  ];
   const loaded = await loadExperiment(base);
 
   const queue = new EventQueue<ExperimentEvent>();
@@ -196,12 +216,12 @@ export async function* experiment(name: string, options: ExperimentOptions): Asy
       const earlier = await finishedSummary(config, { resume: true });
       if (earlier) return earlier;
       const began = performance.now();
-      await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
+      const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
       throwIfAborted(stopped);
       const summary = await readFinished(config.output);
       const seconds = (performance.now() - began) / 1000;
       const validation = summary?.validation ?? null;
-      queue.push({ kind: 'run', method: method.name, learningRate, seed, validation, seconds });
+      queue.push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });
       return summary;
     });
   const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {

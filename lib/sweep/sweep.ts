@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
-import { rangeError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { Score } from '../text/task.ts';
 import { taskSpec } from '../text/task-spec.ts';
@@ -16,16 +15,12 @@ import { finishedSummary, readFinished } from './finished.ts';
 import type { Axis } from './grid.ts';
 import { runJob } from './job.ts';
 import { type Plan, type PlannedRun, planSweep } from './plan.ts';
+import { assertPositive } from './positive.ts';
 import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
 import { testRun } from './test-point.ts';
 
 const axesOf = (grid: SweepOptions['grid']): readonly Axis[] =>
   Array.isArray(grid) ? grid : Object.entries(grid).map(([key, values]) => ({ key, values }));
-
-const positive = (value: number | undefined, name: string): void => {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
-  throw rangeError('ERR_ZEST_OPTION', `${name} is ${value}; expected a whole number ≥ 1`);
-};
 
 /** Runs at a time and the threads of each. */
 const share = (jobs: number | undefined, { runs }: Plan): { jobs: number; threads: number } => {
@@ -126,8 +121,8 @@ const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string,
 export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
   const { signal, resume = false, forwards, overrides = [] } = options;
   throwIfAborted(signal);
-  positive(options.jobs, 'jobs');
-  positive(forwards, 'forwards');
+  assertPositive(options.jobs, 'jobs');
+  assertPositive(forwards, 'forwards');
   const grid = axesOf(options.grid);
   const plan = await planSweep(config, { grid, overrides, forwards, output: options.output });
   const rows = new Map<string, SweepRun>();

@@ -32,6 +32,9 @@ describe('zest', () => {
     [['train', 'a.yaml', '--fast'], "error: unknown option '--fast'"],
     [['train', 'a.yaml', '--set'], "error: option '--set <key.path=value>' argument missing"],
     [['doctor', 'now'], 'error: too many arguments'],
+    [['sweep', 'a.yaml', '--jobs', 'two'], "error: option '--jobs <n>' argument 'two' is invalid."],
+    [['experiment', 'afinn', '--forwards', 'abc'], "error: option '--forwards <n>' argument 'abc' is invalid."],
+    [['experiment', 'afinn', '--jobs', '0'], 'error: jobs is 0; expected a whole number ≥ 1 (ERR_ZEST_OPTION)'],
   ])('refuses %j as bad usage', async (args, message) => {
     const { status, stdout, stderr } = await zest(args);
     expect(stderr).toContain(message);

@@ -57,6 +57,35 @@ describe('experiment', () => {
     await expect(run('afinn', { methods: ['adam'] })).rejects.toThrow(/"adam" is none of mezo, n-spsa, /);
     await expect(run('sst2-16', {})).rejects.toThrow(/nothing\/sst2\/train.jsonl is not there/);
   });
+
+  it('refuses numbers of runs and forwards that make no sense before the first run', async () => {
+    for (const options of [{ jobs: 0 }, { jobs: 1.5 }, { forwards: 0 }, { forwards: Number.NaN }]) {
+      const [key] = Object.keys(options);
+      const expected = { code: 'ERR_ZEST_OPTION', message: expect.stringContaining(`${key} is `) };
+      await expect(run('afinn-16', options)).rejects.toMatchObject(expected);
+    }
+    await expect(run('afinn-16', { forwards: 5 })).rejects.toThrow(/forwards for a step, which takes 10, got 5/);
+  });
+
+  it('ends with the name of a method of which no run gets to its end', async () => {
+    const events: ExperimentEvent[] = [];
+    const output = join(folder, 'broken');
+    // Inherited by the runs, which end before they begin.
+    process.env.NODE_OPTIONS = `--require ${join(folder, 'nothing.cjs')}`;
+    const all = async () => {
+      for await (const event of experiment('afinn', { data: '', output, forwards: 2, methods: ['mezo'], jobs: 1 })) {
+        events.push(event);
+      }
+    };
+    try {
+      await expect(all()).rejects.toThrow(/no run of mezo got to its end, at learning rates 0.00003, 0.00001, 0.0001/);
+    } finally {
+      delete process.env.NODE_OPTIONS;
+    }
+    expect(events).toHaveLength(3);
+    for (const event of events)
+      expect(event).toMatchObject({ kind: 'run', validation: null, error: 'the run ended with status 1' });
+  });
 });
 
 describe('limit', () => {
