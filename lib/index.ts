@@ -28,7 +28,8 @@ export { type MezoOptions, mezo } from './optimizers/mezo.ts';
 export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/optimizer.ts';
 export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
 export { type ZestOptions, zest } from './optimizers/zest.ts';
-export { type Report, type RunOverview, report } from './report/report.ts';
+export { type Report, report } from './report/report.ts';
+export type { RunOverview } from './report/summary.ts';
 export {
   hessianTrace,
   type QuadraticFormOptions,

@@ -2,7 +2,7 @@ import type { SweepEvent } from '../sweep/events.ts';
 import { parseAxis } from '../sweep/grid.ts';
 import { ranked, type Spread, type SweepPoint, type SweepResult } from '../sweep/results.ts';
 import { sweep } from '../sweep/sweep.ts';
-import type { Metric } from '../text/metrics.ts';
+import { METRIC_TITLES, type Metric } from '../text/metrics.ts';
 import { EXIT_FAILED } from './failure.ts';
 import { stopSignal } from './interrupt.ts';
 import { count, duration, megabytes, metricsText, printJson, printLine, table } from './output.ts';
@@ -21,7 +21,6 @@ export interface SweepCommandOptions {
 const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
   deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
 
-const TITLES = { accuracy: 'accuracy', f1: 'F1', matthews: 'Matthews' };
 const measured = (value: Spread | undefined, metric: Metric): string => {
   if (value === undefined) return '';
   if (metric === 'matthews') return spread(value, (correlation) => correlation.toFixed(3));
@@ -43,7 +42,7 @@ const pointRow = (
 /** The points, best first, and what to make of them. */
 export const resultLines = ({ points, runs, best, metric }: SweepResult, output: string): string => {
   const keys = Object.keys(points[0]?.values ?? {});
-  const titles = [...keys, 'runs', `validation ${TITLES[metric]}`, 'loss', 'forwards'];
+  const titles = [...keys, 'runs', `validation ${METRIC_TITLES[metric]}`, 'loss', 'forwards'];
   const lines = [
     '',
     table([titles, ...ranked(points, metric).map((point) => pointRow(keys, metric, point))], keys.length),

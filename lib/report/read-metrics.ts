@@ -25,6 +25,8 @@ export interface RunMetrics {
   evaluations: Evaluation[];
   /** The start event as written. */
   start?: Record<string, unknown>;
+  /** What the run was warned of. */
+  warnings: { code: string; message: string }[];
   /** The message of the failure that ended the run. */
   failure?: string;
 }
@@ -77,11 +79,14 @@ const scalarsOf = (line: Line): [string, number][] =>
  * without a number. `forwardsOfStep` serves where the lines do not count forwards.
  */
 export const readMetrics = (text: string, forwardsOfStep: number, notes: string[]): RunMetrics => {
-  const metrics: RunMetrics = { step: [], forwards: [], seconds: [], values: new Map(), evaluations: [] };
+  const metrics: RunMetrics = { step: [], forwards: [], seconds: [], values: new Map(), evaluations: [], warnings: [] };
   let resumedAt = 0;
   for (const line of parseLines(text, notes)) {
     const step = numberOf(line.step);
     if (line.kind === 'start') metrics.start = line;
+    if (line.kind === 'warning' && typeof line.code === 'string' && typeof line.message === 'string') {
+      metrics.warnings.push({ code: line.code, message: line.message });
+    }
     if (line.kind === 'failure')
       metrics.failure = typeof line.message === 'string' ? line.message : 'without a message';
     if (!Number.isSafeInteger(step) || step < 0) continue;

@@ -3,133 +3,20 @@ import { resolve } from 'node:path';
 import { rangeError, typeError } from '../errors.ts';
 import { version } from '../version.ts';
 import { COLORS } from './chart.ts';
-import {
-  type Comparison,
-  compared,
-  distinctNames,
-  meanAndDeviation,
-  type SeedGroup,
-  seedGroups,
-} from './compare-runs.ts';
+import { type Comparison, compared, distinctNames, seedGroups } from './compare-runs.ts';
 import { findRuns } from './find-runs.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, page } from './page.ts';
-import { environmentOf, type RunRecord, type RunStatus, readRun } from './read-run.ts';
+import { environmentOf, type RunRecord, readRun } from './read-run.ts';
 import { progressAxes, runFigures } from './run-charts.ts';
 import { formatNumber } from './scale.ts';
-
-/** What a report says of a run; JSON. Numbers that the run does not have are null. */
-export interface RunOverview {
-  path: string;
-  /** Distinct among the runs of the report. */
-  name: string;
-  status: RunStatus;
-  /** Why it failed, or how old its last line is; may be empty. */
-  detail: string;
-  steps: number;
-  forwards: number;
-  /** Since its first step began. */
-  seconds: number;
-  /** Validation accuracy of the model as it came, at its best, and at the end. */
-  before: number | null;
-  best: number | null;
-  last: number | null;
-  /** Accuracy on the test data. */
-  test: number | null;
-  /** What could not be read, in sentences. */
-  notes: string[];
-}
+import { overview, type RunOverview, summarySection } from './summary.ts';
 
 export interface Report {
   /** The whole page. */
   html: string;
   runs: RunOverview[];
 }
-
-const finiteOrNull = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isFinite(value) ? value : null;
-
-const overview = (run: RunRecord): RunOverview => {
-  const { path, name, status, detail, step, forwards, seconds, evaluations, summary, notes } = run;
-  const accuraciesOn = (split: string) =>
-    evaluations.filter((evaluation) => evaluation.split === split).map(({ values }) => values.accuracy ?? Number.NaN);
-  const scores = accuraciesOn('validation');
-  const before = evaluations.find((evaluation) => evaluation.split === 'validation' && evaluation.step === 0);
-  const best = scores.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return {
-    path,
-    name,
-    status,
-    detail,
-    steps: step.at(-1) ?? 0,
-    forwards: forwards.at(-1) ?? 0,
-    seconds: seconds.at(-1) ?? 0,
-    before: finiteOrNull(before?.values.accuracy),
-    best: finiteOrNull(best),
-    last: finiteOrNull(scores.at(-1)),
-    test: finiteOrNull(accuraciesOn('test').at(-1) ?? summary?.test?.accuracy),
-    notes,
-  };
-};
-
-const percent = (value: number | null): string => formatNumber(value ?? Number.NaN, 'percent');
-
-const named = (run: number, name: string) => ({ html: `${colorKey(run)} ${escaped(name)}` });
-
-const summaryTable = (runs: readonly RunRecord[], overviews: readonly RunOverview[]): string =>
-  table({
-    caption: 'Accuracies; forwards of a batch, as the engine counted them',
-    columns: ['run', 'state', 'before', 'best validation', 'last validation', 'test', 'forwards', 'steps', 'seconds'],
-    numbersFrom: 2,
-    rowAttributes: (row) => `data-run="${row}"`,
-    rows: overviews.map((one, i) => {
-      const planned = runs[i]?.config.get('training.steps');
-      return [
-        named(i, one.name),
-        one.detail ? `${one.status}: ${one.detail}` : one.status,
-        percent(one.before),
-        percent(one.best),
-        percent(one.last),
-        percent(one.test),
-        formatNumber(one.forwards),
-        planned && one.steps !== Number(planned) ? `${formatNumber(one.steps)} of ${planned}` : formatNumber(one.steps),
-        formatNumber(Number(one.seconds.toPrecision(3))),
-      ];
-    }),
-  });
-
-const spreadOf = (values: readonly (number | null)[]): string => {
-  const known = values.filter((value) => value !== null);
-  if (known.length === 0) return '–';
-  const { mean, deviation } = meanAndDeviation(known);
-  const count = known.length < values.length ? ` (${known.length} runs)` : '';
-  return Number.isNaN(deviation)
-    ? `${percent(mean)}${count}`
-    : `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)} %${count}`;
-};
-
-const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview[]): string =>
-  groups.length
-    ? table({
-        caption: 'Runs that differ in training.seed alone: mean ± sample standard deviation',
-        columns: ['runs', 'seeds', 'best validation', 'last validation', 'test'],
-        rows: groups.map(({ name, runs }) => {
-          const members = runs.map((i) => overviews[i] as RunOverview);
-          return [
-            named(runs[0] as number, name),
-            String(runs.length),
-            ...(['best', 'last', 'test'] as const).map((key) => spreadOf(members.map((member) => member[key]))),
-          ];
-        }),
-      })
-    : '';
-
-const notesOf = (overviews: readonly RunOverview[]): string => {
-  const items = overviews.flatMap(({ name, notes }) =>
-    notes.map((note) => `<li>${escaped(name)}: ${escaped(note)}</li>`),
-  );
-  return items.length ? `<ul>${items.join('')}</ul>` : '';
-};
 
 /** Rows that differ, a column a run; those that agree folded away. */
 const comparisonSection = (
@@ -223,7 +110,7 @@ export const report = async (paths: readonly string[]): Promise<Report> => {
   const repeated = runs.length > COLORS ? ` Colours repeat after ${COLORS} runs, with dashed lines.` : '';
   const body = [
     `<header><h1>${escaped(title)}</h1><p class="quiet">node-zest ${escaped(version)}, ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC</p></header>`,
-    `<section><h2>Summary</h2>${summaryTable(runs, overviews)}${notesOf(overviews)}${seedTable(groups, overviews)}</section>`,
+    summarySection(runs, overviews, groups),
     controls(runs),
     `<section><h2>Charts</h2><p class="quiet">Thick lines of steps are the mean over 4 % of a run’s steps, faint ones single steps; where there are more than fit, the faint band goes from the smallest to the largest of those that a point stands for.${repeated}</p>`,
     figures.length

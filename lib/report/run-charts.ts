@@ -1,6 +1,7 @@
 import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
 import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
+import { formatOf, metricOf, titleOf } from './metric.ts';
 import { figure } from './page.ts';
 import type { Evaluation, Progress } from './read-metrics.ts';
 import type { RunRecord } from './read-run.ts';
@@ -171,8 +172,6 @@ const measured = (runs: readonly RunRecord[]): string[] => {
 const validations = ({ evaluations }: RunRecord): Evaluation[] =>
   evaluations.filter(({ split }) => split === 'validation');
 
-const formatOf = (metric: string): Format => (metric === 'accuracy' ? 'percent' : 'number');
-
 const evaluationFigures = (runs: readonly RunRecord[], axes: readonly Axis[]): (Figure | undefined)[] => {
   const scored = runs.map((run, i) => {
     const list = validations(run);
@@ -191,12 +190,17 @@ const evaluationFigures = (runs: readonly RunRecord[], axes: readonly Axis[]): (
     );
     const words = 'On the validation data, from the model as it came.';
     const id = `validation-${metric.replace(/[^a-zA-Z0-9]/g, '-')}`;
-    return makeFigure({ id, title: `Validation ${metric}`, words, y: { format: formatOf(metric) } }, axes, series);
+    const title = `Validation ${titleOf(metric)}`;
+    return makeFigure({ id, title, words, y: { format: formatOf(metric) } }, axes, series);
   });
 };
 
 /** Mean and standard deviation over seeds, at the evaluations that all runs of a group have. */
 const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], axes: readonly Axis[]) => {
+  const metrics = new Set(
+    groups.flatMap((group) => group.runs.map((run) => metricOf((runs[run] as RunRecord).config))),
+  );
+  const [metric = 'accuracy'] = metrics.size === 1 ? metrics : [];
   const series = groups.flatMap((group): Series[] => {
     const [first = [], ...others] = group.runs.map((run) => validations(runs[run] as RunRecord));
     const shared = first.flatMap((evaluation) => {
@@ -204,7 +208,7 @@ const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], ax
       return found.every((one) => one !== undefined) ? [[evaluation, ...found]] : [];
     });
     if (shared.length === 0) return [];
-    const scores = shared.map((list) => meanAndDeviation(list.map(({ values }) => values.accuracy ?? Number.NaN)));
+    const scores = shared.map((list) => meanAndDeviation(list.map(({ values }) => values[metric] ?? Number.NaN)));
     const x = PROGRESS.map((key) =>
       shared.map((list) => meanAndDeviation(list.map((evaluation) => evaluation[key])).mean),
     );
@@ -219,9 +223,9 @@ const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], ax
       },
     ];
   });
-  const title = 'Validation accuracy over seeds';
+  const title = `Validation ${titleOf(metric)} over seeds`;
   const words = 'Mean of the runs that differ in training.seed alone; the band is one sample standard deviation.';
-  return makeFigure({ id: 'seeds', title, words, y: { format: 'percent' } }, axes, series);
+  return makeFigure({ id: 'seeds', title, words, y: { format: formatOf(metric) } }, axes, series);
 };
 
 /** The charts that the runs have values for. */

@@ -2,6 +2,15 @@
 export const METRICS = ['accuracy', 'f1', 'matthews'] as const;
 export type Metric = (typeof METRICS)[number];
 
+/** As people read them. */
+export const METRIC_TITLES: Readonly<Record<Metric, string>> = {
+  accuracy: 'accuracy',
+  f1: 'F1',
+  matthews: 'Matthews',
+};
+
+export const isMetric = (value: unknown): value is Metric => METRICS.some((metric) => metric === value);
+
 /** Counts of the answers to a task of two labels, label 1 being the positive one. */
 interface Confusion {
   truePositive: number;

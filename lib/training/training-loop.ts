@@ -7,6 +7,7 @@ import { shuffledBatches } from '../text/sampling.ts';
 import type { Example, Score } from '../text/task.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
 import { record } from './record.ts';
+import { appendMetrics } from './run-folder.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
@@ -118,7 +119,10 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     if (watched.length < WATCHED_STEPS) {
       watched.push(event);
       if (last || watched.length === WATCHED_STEPS) {
-        yield* settingWarnings(config, model, await weightScale(model), watched);
+        for (const warning of settingWarnings(config, model, await weightScale(model), watched)) {
+          await appendMetrics(context.run, warning);
+          yield warning;
+        }
       }
     }
     if (validation.length && (last || state.steps % evaluateEvery === 0)) {

@@ -1,7 +1,8 @@
 import { appendFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Report, type RunOverview, report } from '../../lib/report/report.ts';
+import { type Report, report } from '../../lib/report/report.ts';
+import type { RunOverview } from '../../lib/report/summary.ts';
 import { zest } from '../cli/zest.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
@@ -45,12 +46,46 @@ describe('a report', () => {
       steps: 40,
       forwards: 80,
       seconds: 4,
+      metric: 'accuracy',
       before: 0.5,
       best: 0.9,
       last: 0.9,
       test: 0.75,
+      warnings: [],
       notes: [],
     });
+  });
+
+  it('is in the metric that the task names first', async () => {
+    const measured = (step: number, f1: number, matthews: number) => ({
+      ...evaluationLine(step, 2, 0.6),
+      f1,
+      matthews,
+    });
+    const steps = metricLines(20, 2, 30).filter(({ kind }) => kind === 'step');
+    const metrics = [measured(0, 0.1, -0.25), ...steps, measured(20, 0.75, 0.5)];
+    const of = (task: string) => reportOf({ metrics, config: `${task}\n${configText('zest', 1, 20)}` });
+    const f1 = await of('task: { template: "{text} {mask}", labelWords: [a, b], metrics: [f1, accuracy] }');
+    expect(f1.only).toMatchObject({ metric: 'f1', before: 0.1, best: 0.75, last: 0.75, test: null });
+    expect(f1.html).toContain('Scores are F1; ');
+    const matthews = await of('task: cola');
+    expect(matthews.only).toMatchObject({ metric: 'matthews', best: 0.5 });
+    expect(matthews.html).toMatch(/<td[^>]*>0\.5<\/td>/);
+    for (const task of ['task: unheard-of', 'task: { metrics: [recall] }', 'task: { metrics: 3 }']) {
+      expect((await of(task)).only).toMatchObject({ metric: 'accuracy', last: 0.6 });
+    }
+  });
+
+  it('tells what runs were warned of, a kind once', async () => {
+    const warning = (tau: string) => ({ kind: 'warning', code: 'WARN_ZEST_TILT', message: `tau is <${tau}>` });
+    const folders = [await folderOf(whole)];
+    for (const tau of ['1e-5', '2e-5']) {
+      folders.push(await folderOf({ ...whole, metrics: [warning(tau), ...whole.metrics!] }));
+    }
+    const { html, runs } = await report(folders);
+    expect(runs.map(({ warnings }) => warnings.length)).toEqual([0, 1, 1]);
+    expect(html).toContain(': warning: tau is &lt;1e-5&gt; (WARN_ZEST_TILT); 2 runs were warned of this');
+    expect(html).not.toContain('tau is &lt;2e-5');
   });
 
   it('of the folder of a sweep is that of the runs in it', async () => {

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
@@ -75,6 +76,8 @@ describe('a warning', () => {
     );
     expect(warnings[0]?.message).toMatch(/behaves as MeZO with 2 directions; use optimizer\.tilt \{tau: 1\}$/);
     expect(warnings[1]?.message).toMatch(/use a larger optimizer\.learningRate$/);
+    const lines = (await readFile(join(config.output, 'metrics.jsonl'), 'utf8')).trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line)).filter(({ kind }) => kind === 'warning')).toEqual(warnings);
     // And it is true: what was to move the weights left most of them as they were.
     const [before, after] = await Promise.all(
       [FILM, `${config.output}/checkpoints/last`].map(async (path) => {

@@ -1,0 +1,25 @@
+import { BUILT_IN_TASKS } from '../text/built-in-tasks.ts';
+import { isMetric, METRIC_TITLES, type Metric } from '../text/metrics.ts';
+import type { Format } from './scale.ts';
+
+/** How a metric is written: shares as per cent, Matthews' correlation as it is. */
+export const formatOf = (metric: string): Format => (metric === 'accuracy' || metric === 'f1' ? 'percent' : 'number');
+
+/** The title of a metric, or the name of something else that was measured. */
+export const titleOf = (measured: string): string => (isMetric(measured) ? METRIC_TITLES[measured] : measured);
+
+const listed = (text: string | undefined): unknown[] => {
+  try {
+    const value = JSON.parse(text ?? '[]');
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+};
+
+/** What a run's task is judged by: the first metric that its configuration, as leaves by dotted key, asks for. */
+export const metricOf = (config: ReadonlyMap<string, string>): Metric => {
+  const own = listed(config.get('task.metrics'));
+  const builtIn = BUILT_IN_TASKS.get(config.get('task') ?? '')?.metrics ?? [];
+  return [...own, ...builtIn].find(isMetric) ?? 'accuracy';
+};

@@ -1,0 +1,150 @@
+import type { Metric } from '../text/metrics.ts';
+import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
+import { escaped, table } from './html.ts';
+import { formatOf, metricOf, titleOf } from './metric.ts';
+import { colorKey } from './page.ts';
+import type { RunRecord, RunStatus } from './read-run.ts';
+import { formatNumber } from './scale.ts';
+
+/** What a report says of a run; JSON. Numbers that the run does not have are null. */
+export interface RunOverview {
+  path: string;
+  /** Distinct among the runs of the report. */
+  name: string;
+  status: RunStatus;
+  /** Why it failed, or how old its last line is; may be empty. */
+  detail: string;
+  steps: number;
+  forwards: number;
+  /** Since its first step began. */
+  seconds: number;
+  /** What `before`, `best`, `last` and `test` measure: the first metric of the task. */
+  metric: Metric;
+  /** On the validation data: the model as it came, at its best, and at the end. */
+  before: number | null;
+  best: number | null;
+  last: number | null;
+  /** On the test data. */
+  test: number | null;
+  /** What the run was warned of: the setting that is known not to work. */
+  warnings: { code: string; message: string }[];
+  /** What could not be read, in sentences. */
+  notes: string[];
+}
+
+const finiteOrNull = (value: unknown): number | null =>
+  typeof value === 'number' && Number.isFinite(value) ? value : null;
+
+/** What a run came to, in one line. */
+export const overview = (run: RunRecord): RunOverview => {
+  const { path, name, status, detail, step, forwards, seconds, evaluations, summary, warnings, notes } = run;
+  const metric = metricOf(run.config);
+  const scoresOn = (split: string) =>
+    evaluations.filter((evaluation) => evaluation.split === split).map(({ values }) => values[metric] ?? Number.NaN);
+  const scores = scoresOn('validation');
+  const before = evaluations.find((evaluation) => evaluation.split === 'validation' && evaluation.step === 0);
+  const best = scores.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return {
+    path,
+    name,
+    status,
+    detail,
+    steps: step.at(-1) ?? 0,
+    forwards: forwards.at(-1) ?? 0,
+    seconds: seconds.at(-1) ?? 0,
+    metric,
+    before: finiteOrNull(before?.values[metric]),
+    best: finiteOrNull(best),
+    last: finiteOrNull(scores.at(-1)),
+    test: finiteOrNull(scoresOn('test').at(-1) ?? summary?.test?.[metric]),
+    warnings,
+    notes,
+  };
+};
+
+const score = (value: number | null, metric: Metric): string => formatNumber(value ?? Number.NaN, formatOf(metric));
+
+const measures = (overviews: readonly RunOverview[]): string =>
+  [...new Set(overviews.map(({ metric }) => titleOf(metric)))].join(', ');
+
+const named = (run: number, name: string) => ({ html: `${colorKey(run)} ${escaped(name)}` });
+
+const summaryTable = (runs: readonly RunRecord[], overviews: readonly RunOverview[]): string =>
+  table({
+    caption: `Scores are ${measures(overviews)}; forwards of a batch, as the engine counted them`,
+    columns: ['run', 'state', 'before', 'best validation', 'last validation', 'test', 'forwards', 'steps', 'seconds'],
+    numbersFrom: 2,
+    rowAttributes: (row) => `data-run="${row}"`,
+    rows: overviews.map((one, i) => {
+      const planned = runs[i]?.config.get('training.steps');
+      return [
+        named(i, one.name),
+        one.detail ? `${one.status}: ${one.detail}` : one.status,
+        score(one.before, one.metric),
+        score(one.best, one.metric),
+        score(one.last, one.metric),
+        score(one.test, one.metric),
+        formatNumber(one.forwards),
+        planned && one.steps !== Number(planned) ? `${formatNumber(one.steps)} of ${planned}` : formatNumber(one.steps),
+        formatNumber(Number(one.seconds.toPrecision(3))),
+      ];
+    }),
+  });
+
+const spreadOf = (values: readonly (number | null)[], metric: Metric): string => {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return '–';
+  const { mean, deviation } = meanAndDeviation(known);
+  const count = known.length < values.length ? ` (${known.length} runs)` : '';
+  return Number.isNaN(deviation)
+    ? `${score(mean, metric)}${count}`
+    : formatOf(metric) === 'percent'
+      ? `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)} %${count}`
+      : `${mean.toFixed(3)} ± ${deviation.toFixed(3)}${count}`;
+};
+
+const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview[]): string =>
+  groups.length
+    ? table({
+        caption: 'Runs that differ in training.seed alone: mean ± sample standard deviation',
+        columns: ['runs', 'seeds', 'best validation', 'last validation', 'test'],
+        rows: groups.map(({ name, runs }) => {
+          const members = runs.map((i) => overviews[i] as RunOverview);
+          const { metric } = members[0] as RunOverview;
+          return [
+            named(runs[0] as number, name),
+            String(runs.length),
+            ...(['best', 'last', 'test'] as const).map((key) =>
+              spreadOf(
+                members.map((member) => member[key]),
+                metric,
+              ),
+            ),
+          ];
+        }),
+      })
+    : '';
+
+/** A line for each kind of warning, with the first run that has it, and one for each note. */
+const remarks = (overviews: readonly RunOverview[]): string => {
+  const warned = new Map<string, { text: string; runs: number }>();
+  for (const { name, warnings } of overviews) {
+    for (const { code, message } of warnings) {
+      const { text, runs } = warned.get(code) ?? { text: `${name}: warning: ${message} (${code})`, runs: 0 };
+      warned.set(code, { text, runs: runs + 1 });
+    }
+  }
+  const items = [
+    ...[...warned.values()].map(({ text, runs }) => (runs > 1 ? `${text}; ${runs} runs were warned of this` : text)),
+    ...overviews.flatMap(({ name, notes }) => notes.map((note) => `${name}: ${note}`)),
+  ];
+  return items.length ? `<ul>${items.map((item) => `<li>${escaped(item)}</li>`).join('')}</ul>` : '';
+};
+
+/** The first section of a page: a row a run, a row a group of seeds, warnings, and what could not be read. */
+export const summarySection = (
+  runs: readonly RunRecord[],
+  overviews: readonly RunOverview[],
+  groups: readonly SeedGroup[],
+): string =>
+  `<section><h2>Summary</h2>${summaryTable(runs, overviews)}${remarks(overviews)}${seedTable(groups, overviews)}</section>`;
