@@ -94,7 +94,11 @@ program
   .argument('[name]', 'none: list the names')
   .option('--data <folder>', 'has the folders sst2, mr, sst5 and trec', '../shared/data')
   .option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again')
-  .option('--forwards <n>', 'forward passes of each run (default: 4000)', wholeNumber)
+  .option(
+    '--forwards <n>',
+    'forward passes of each run (default: 4000 for words and questions, 2000 for sentences)',
+    wholeNumber,
+  )
   .option('--jobs <n>', 'runs at a time (default: the cores)', wholeNumber)
   .option('--methods <a,b,c>', 'only these')
   .option('--json', 'print one JSON object a line on stdout, instead of the table')

@@ -80,31 +80,38 @@ const trec = async (folder: string, scratch: string): Promise<Dataset> => {
   };
 };
 
-/** Training examples a class; `undefined`: all. */
-const SHOTS: Readonly<Record<string, readonly (number | undefined)[]>> = {
-  afinn: [16, undefined],
-  sst2: [16, 512],
-  mr: [16, 512],
-  sst5: [16, 512],
-  trec: [16, undefined],
+interface Source {
+  /** Training examples a class; `undefined`: all. */
+  shots: readonly (number | undefined)[];
+  /** Shares of the labels drawn at random, with the larger of the two numbers of examples. */
+  labelNoise?: readonly number[];
+  /** Of a run: half as many where a text is two or three times as long. */
+  forwards: number;
+}
+
+const SOURCES: Readonly<Record<string, Source>> = {
+  afinn: { shots: [16, undefined], labelNoise: [0.2, 0.4], forwards: 4000 },
+  sst2: { shots: [16, 512], labelNoise: [0.2, 0.4], forwards: 2000 },
+  mr: { shots: [16, 512], labelNoise: [0.2, 0.4], forwards: 2000 },
+  sst5: { shots: [16, 512], forwards: 2000 },
+  trec: { shots: [16, undefined], forwards: 4000 },
 };
-const NOISE = [0.2, 0.4];
-const NOISY = ['afinn', 'sst2', 'mr'];
 
 interface Setting {
   dataset: string;
   shots: number | undefined;
   labelNoise: number;
+  forwards: number;
 }
 
 const settingName = ({ dataset, shots, labelNoise }: Setting): string =>
   [dataset, ...(shots === undefined ? [] : [shots]), ...(labelNoise === 0 ? [] : [`noise-${labelNoise}`])].join('-');
 
 const SETTINGS: ReadonlyMap<string, Setting> = new Map(
-  Object.entries(SHOTS)
-    .flatMap(([dataset, all]): Setting[] => [
-      ...all.map((shots) => ({ dataset, shots, labelNoise: 0 })),
-      ...(NOISY.includes(dataset) ? NOISE : []).map((labelNoise) => ({ dataset, shots: all.at(-1), labelNoise })),
+  Object.entries(SOURCES)
+    .flatMap(([dataset, { shots, labelNoise = [], forwards }]): Setting[] => [
+      ...shots.map((shots) => ({ dataset, shots, labelNoise: 0, forwards })),
+      ...labelNoise.map((labelNoise) => ({ dataset, shots: shots.at(-1), labelNoise, forwards })),
     ])
     .map((setting) => [settingName(setting), setting]),
 );
@@ -112,17 +119,22 @@ const SETTINGS: ReadonlyMap<string, Setting> = new Map(
 /** Names of experiments: a data set, training examples a class, share of training labels drawn at random. */
 export const EXPERIMENTS: readonly string[] = [...SETTINGS.keys()];
 
+const settingOf = (name: string): Setting => {
+  const setting = SETTINGS.get(name);
+  if (setting) return setting;
+  throw rangeError('ERR_ZEST_OPTION', `experiment ${JSON.stringify(name)} is none of ${EXPERIMENTS.join(', ')}`);
+};
+
+/** Forward passes of each run of an experiment, unless told otherwise. Throws ERR_ZEST_OPTION for an unknown name. */
+export const experimentForwards = (name: string): number => settingOf(name).forwards;
+
 /**
  * The data of an experiment. `folder` has sst2/, mr/, sst5/ and trec/; what is made is written to `scratch`.
  *
  * Throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for a file that is not there.
  */
 export const experimentData = async (name: string, folder: string, scratch: string): Promise<Dataset> => {
-  const setting = SETTINGS.get(name);
-  if (!setting) {
-    throw rangeError('ERR_ZEST_OPTION', `experiment ${JSON.stringify(name)} is none of ${EXPERIMENTS.join(', ')}`);
-  }
-  const { dataset, shots, labelNoise } = setting;
+  const { dataset, shots, labelNoise } = settingOf(name);
   const source = await (dataset === 'afinn'
     ? afinn(scratch)
     : dataset === 'trec'

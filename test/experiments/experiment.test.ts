@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXPERIMENTS } from '../../lib/experiments/datasets.ts';
+import { EXPERIMENTS, experimentForwards } from '../../lib/experiments/datasets.ts';
 import { type ExperimentEvent, experiment } from '../../lib/experiments/experiment.ts';
 import { limit } from '../../lib/experiments/limit.ts';
 
@@ -53,6 +53,10 @@ describe('experiment', () => {
 
   it('says which experiments and methods there are, and where data are looked for', async () => {
     expect(EXPERIMENTS).toContain('mr-512-noise-0.2');
+    expect(EXPERIMENTS).toHaveLength(16);
+    expect(EXPERIMENTS.filter((name) => experimentForwards(name) === 4000)).toEqual(
+      EXPERIMENTS.filter((name) => /^(afinn|trec)/.test(name)),
+    );
     await expect(run('afin', {})).rejects.toThrow(/"afin" is none of afinn-16, afinn, /);
     await expect(run('afinn', { methods: ['adam'] })).rejects.toThrow(/"adam" is none of mezo, n-spsa, /);
     await expect(run('sst2-16', {})).rejects.toThrow(/nothing\/sst2\/train.jsonl is not there/);
