@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { throwIfAborted } from '../abort.ts';
-import { rangeError, ZestError } from '../errors.ts';
+import { rangeError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
@@ -21,6 +21,7 @@ import { runFolder } from '../training/run-folder.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { scoreSplit } from '../training/score-split.ts';
 import { version } from '../version.ts';
+import { type ChosenRate, chooseRate } from './choose-rate.ts';
 import { type Dataset, experimentData, experimentForwards } from './datasets.ts';
 import { limit } from './limit.ts';
 import { METHODS, type Method } from './methods.ts';
@@ -56,12 +57,9 @@ export interface ExperimentRun {
   sharpness: number;
 }
 
-export interface MethodResult {
+export interface MethodResult extends ChosenRate {
   name: string;
   title: string;
-  learningRate: number;
-  /** Validation loss of the choosing seed by learning rate; null where the run failed. */
-  tried: Record<string, number | null>;
   /** Of the other seeds; null where a run failed. */
   runs: (ExperimentRun | null)[];
 }
@@ -108,43 +106,7 @@ const configOf = (
   return withBudget(config, forwards);
 };
 
-/** 1, 3, 10, 30 …: the step of the ladder that is `steps` above a rate. */
-const rung = (rate: number, steps: number): number => {
-  const at = Math.round(2 * Math.log10(rate)) + steps;
-  return Number(`${at % 2 === 0 ? 1 : 3}e${Math.floor(at / 2)}`);
-};
-
 const lossOf = (summary: Summary | undefined): number => summary?.validation?.loss ?? Number.POSITIVE_INFINITY;
-
-/** Climbs the ladder from where the method begins until both neighbours are worse. Throws ERR_ZEST_RUN if all runs fail. */
-const chooseRate = async (
-  { name, learningRate }: Method,
-  lossAt: (rate: number) => Promise<number>,
-): Promise<Pick<MethodResult, 'learningRate' | 'tried'>> => {
-  const seen = new Map<number, Promise<number>>();
-  const loss = (rate: number): Promise<number> => {
-    const known = seen.get(rate) ?? lossAt(rate);
-    seen.set(rate, known);
-    return known;
-  };
-  let best = learningRate;
-  for (;;) {
-    const around = [best, rung(best, -1), rung(best, 1)];
-    const losses = await Promise.all(around.map(loss));
-    if (!losses.some(Number.isFinite)) {
-      throw new ZestError('ERR_ZEST_RUN', `no run of ${name} got to its end, at learning rates ${around.join(', ')}`);
-    }
-    const least = losses.indexOf(Math.min(...losses));
-    if (least === 0) break;
-    best = around[least] as number;
-  }
-  const tried: Record<string, number | null> = {};
-  for (const [rate, known] of [...seen].sort(([a], [b]) => a - b)) {
-    const value = await known;
-    tried[rate] = Number.isFinite(value) ? value : null;
-  }
-  return { learningRate: best, tried };
-};
 
 const sharpnessOf = async (folder: string, { task, validation }: Experiment, options: CallOptions): Promise<number> => {
   const model = await Model.load(folder, { threads: 1, ...options });
