@@ -22,6 +22,7 @@ const briefly = (seconds: number): string =>
 
 const estimateLine = ({ seconds, forwards, evaluations, memory, ...each }: EstimateEvent): string => {
   const parts = [`${count(forwards)} forwards of ${briefly(each.forwardSeconds)}`];
+  if (each.updateSeconds) parts.push(`updates of ${briefly(each.updateSeconds)}`);
   if (evaluations) parts.push(`${count(evaluations)} evaluations of ${briefly(each.evaluationSeconds)}`);
   const held =
     memory &&

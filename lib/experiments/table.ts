@@ -1,4 +1,4 @@
-import { estimateMean } from '../sharpness/statistics.ts';
+import { type Estimate, estimateMean } from '../sharpness/statistics.ts';
 import type { ExperimentResult, ExperimentRun, MethodResult } from './experiment.ts';
 
 /** What others are compared with: the same directions and forwards without a tilt. */
@@ -12,19 +12,26 @@ const spread = (values: readonly number[], shown: (value: number) => string): st
   return `${shown(value)} ± ${shown(standardError * Math.sqrt(values.length))}`;
 };
 
-/** Differences of paired runs: mean and 95 % interval, which is Student's. */
-const against = (runs: readonly ExperimentRun[], reference: readonly ExperimentRun[]): string => {
-  const differences = runs.flatMap(({ seed, test }) => {
-    const other = reference.find((run) => run.seed === seed);
+const finished = ({ runs }: MethodResult): ExperimentRun[] => runs.filter((run) => run !== null);
+
+/**
+ * By how much the accuracy of a method is above that of another, over the seeds that both finished: mean and 95 %
+ * interval. `undefined` if those are fewer than two.
+ */
+export const accuracyAbove = (method: MethodResult, reference: MethodResult): Estimate | undefined => {
+  const differences = finished(method).flatMap(({ seed, test }) => {
+    const other = finished(reference).find((run) => run.seed === seed);
     return other ? [test.accuracy - other.test.accuracy] : [];
   });
-  if (differences.length < 2) return '';
-  const { value, low, high } = estimateMean(differences);
-  const signed = (share: number) => `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}`;
-  return `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+  return differences.length < 2 ? undefined : estimateMean(differences);
 };
 
-const finished = ({ runs }: MethodResult): ExperimentRun[] => runs.filter((run) => run !== null);
+const signed = (share: number): string => `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}`;
+
+const against = (method: MethodResult, reference: MethodResult | undefined): string => {
+  const above = reference && reference !== method ? accuracyAbove(method, reference) : undefined;
+  return above ? `${signed(above.value)} [${signed(above.low)}, ${signed(above.high)}]` : '';
+};
 
 const row = (method: MethodResult, reference: MethodResult | undefined): string[] => {
   const runs = finished(method);
@@ -37,7 +44,7 @@ const row = (method: MethodResult, reference: MethodResult | undefined): string[
       runs.map(({ test }) => test.accuracy),
       percent,
     ),
-    reference && reference !== method ? against(runs, finished(reference)) : '',
+    against(method, reference),
     spread(
       runs.map(({ test }) => test.loss),
       nats,

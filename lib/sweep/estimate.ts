@@ -23,9 +23,11 @@ export const estimateSweep = (
   let forwards = 0;
   for (const { config } of left) {
     const { steps, evaluateEvery, batchSize } = config.training;
+    const { directions } = config.optimizer;
     const ofRun = steps * forwardsOfStep(config);
     forwards += ofRun;
     seconds += (ofRun * estimate.forwardSeconds * batchSize) / first.config.training.batchSize;
+    seconds += (steps * estimate.updateSeconds * directions) / first.config.optimizer.directions;
     seconds += (1 + Math.ceil(steps / evaluateEvery)) * estimate.evaluationSeconds;
   }
   const atOnce = Math.min(jobs, left.length);

@@ -1,5 +1,7 @@
 import type { Batch } from '../batch.ts';
-import type { Point } from '../objective.ts';
+import { chooseThreads } from '../model/load-options.ts';
+import { noise } from '../noise.ts';
+import type { Law, Point } from '../objective.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import { type Example, evaluationBatchSize } from '../text/task.ts';
 import type { EstimateEvent } from './events.ts';
@@ -14,11 +16,34 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
   return (performance.now() - began) / 1000;
 };
 
+/** Values of noise that are timed; enough for a millisecond. */
+const TIMED_VALUES = 2 ** 20;
+
+/**
+ * Time of one direction's part of an update, on the CPU: nearly all of it is noise, a value for each parameter. It is the
+ * noise that is timed, for an update would move the weights. A low-rank direction, which is a sum of a few products a
+ * weight, is taken to cost what Rademacher's signs do.
+ */
+const directionSeconds = async (law: Law, dimension: number, threads: number): Promise<number> => {
+  const into = new Float32Array(Math.min(dimension, TIMED_VALUES));
+  const fill = async () =>
+    noise({
+      seed: 0,
+      stream: 0n,
+      offset: 0,
+      into,
+      law: law === 'gaussian' || law === 'sphere' ? 'gaussian' : 'rademacher',
+    });
+  await fill();
+  return ((await timed(fill)) * dimension) / into.length / threads;
+};
+
 const tokens = ({ sequences }: Batch): number => sequences.reduce((sum, { length }) => sum + length, 0);
 
 /**
- * What a run will take, from the time of a few forwards and from shapes. Evaluations only: the weights stay as they are,
- * and so does the run. Updates, checkpoints and the test are not counted; nor is what `patience` may save.
+ * What a run will take, from the time of a few forwards, that of noise, and from shapes. Evaluations only: the weights
+ * stay as they are, and so does the run. Checkpoints and the test are not counted, nor updates on a GPU; nor is what
+ * `patience` may save.
  */
 export const estimateRun = async (context: RunContext): Promise<EstimateEvent> => {
   const { config, experiment, examples, model, residentBefore, options } = context;
@@ -53,11 +78,14 @@ export const estimateRun = async (context: RunContext): Promise<EstimateEvent> =
   }
   const evaluations = validation.length ? 1 + Math.ceil(steps / evaluateEvery) : 0;
   const forwardSeconds = pairSeconds / 2;
+  const updateSeconds =
+    model.device === 'cpu' ? directions * (await directionSeconds(law, model.dimension, chooseThreads(undefined))) : 0;
   const memory = model.device === 'cpu' ? model.memory(mostTokens) : undefined;
   return {
     kind: 'estimate',
-    seconds: steps * stepForwards * forwardSeconds + evaluations * evaluationSeconds,
+    seconds: steps * (stepForwards * forwardSeconds + updateSeconds) + evaluations * evaluationSeconds,
     forwardSeconds,
+    updateSeconds,
     evaluationSeconds,
     forwards: steps * stepForwards,
     evaluations,

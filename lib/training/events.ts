@@ -24,10 +24,11 @@ export interface StepEvent {
 /** What a run is going to take, told before its first step. */
 export interface EstimateEvent {
   kind: 'estimate';
-  /** Of all steps and evaluations; loading, checkpoints and the test are not among them. */
+  /** Of all forwards, updates and evaluations; loading, checkpoints and the test are not among them. */
   seconds: number;
-  /** A forward pass of a training batch, and an evaluation on the validation data (0 without). */
+  /** A forward pass of a training batch, the update of a step (0 on a GPU), an evaluation on the validation data (0 without). */
   forwardSeconds: number;
+  updateSeconds: number;
   evaluationSeconds: number;
   /** How many of each there will be, if the run does not stop early. */
   forwards: number;

@@ -25,7 +25,9 @@ describe('the estimate of a run', () => {
     const events = await run(config);
     expect(events[1]).toMatchObject({ kind: 'estimate', forwards: 24, evaluations: 4 });
     const [estimate] = ofKind(events, 'estimate') as [EstimateEvent];
-    expect(estimate.seconds).toBeCloseTo(24 * estimate.forwardSeconds + 4 * estimate.evaluationSeconds, 10);
+    const { forwardSeconds, updateSeconds, evaluationSeconds } = estimate;
+    expect(estimate.seconds).toBeCloseTo(24 * forwardSeconds + 6 * updateSeconds + 4 * evaluationSeconds, 10);
+    expect(updateSeconds).toBeGreaterThan(0);
     expect(estimate.memory?.weights).toBe(4 * 3_448_064);
     expect(await readSummary(config.output)).toMatchObject({ forwards: 24 });
 
@@ -89,6 +91,7 @@ describe('the estimate of a sweep', () => {
       kind: 'estimate',
       seconds: 0,
       forwardSeconds: 0.5,
+      updateSeconds: 0.25,
       evaluationSeconds: 2,
       forwards: 0,
       evaluations: 0,
@@ -97,10 +100,13 @@ describe('the estimate of a sweep', () => {
     const evaluations = 4 * (1 + 3) * 2;
     expect(estimateSweep(estimate, runs[0]!, runs, 2)).toEqual({
       kind: 'estimate',
-      seconds: ((12 + 36) * 0.5 * (1 + 2) + evaluations) / 2,
+      seconds: ((12 + 36) * 0.5 * (1 + 2) + 6 * 0.25 * (1 + 1 + 3 + 3) + evaluations) / 2,
       forwards: 96,
       memory: 12,
     });
-    expect(estimateSweep(estimate, runs[0]!, runs.slice(3), 2)).toMatchObject({ seconds: 36 * 0.5 * 2 + 8, memory: 6 });
+    expect(estimateSweep(estimate, runs[0]!, runs.slice(3), 2)).toMatchObject({
+      seconds: 36 * 0.5 * 2 + 6 * 0.25 * 3 + 8,
+      memory: 6,
+    });
   });
 });

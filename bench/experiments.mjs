@@ -1,0 +1,69 @@
+// node bench/experiments.mjs: what `zest experiment` found, side by side: tables for docs/results.md, and its picture
+// docs/results.svg. Reads bench/results/experiment-*.json.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { EXPERIMENTS } from '../dist/experiments/datasets.js';
+import { accuracyAbove, experimentMarkdown } from '../dist/experiments/table.js';
+import { estimateMean, mean } from '../dist/sharpness/statistics.js';
+import { forest } from './forest.mjs';
+
+const FOLDER = new URL('results/', import.meta.url);
+const PICTURE = new URL('../docs/results.svg', import.meta.url);
+const REFERENCES = ['n-spsa', 'mezo'];
+
+const files = (await readdir(FOLDER)).filter((name) => name.startsWith('experiment-'));
+const read = async (name) => JSON.parse(await readFile(new URL(name, FOLDER), 'utf8'));
+const order = ({ name }) => EXPERIMENTS.indexOf(name);
+const results = (await Promise.all(files.map(read))).sort((a, b) => order(a) - order(b));
+const methods = results[0].methods.map(({ name, title }) => ({ name, title }));
+
+const find = (result, name) => result.methods.find((method) => method.name === name);
+const above = (result, name, reference) => accuracyAbove(find(result, name), find(result, reference));
+const signOf = ({ low, high }) => (low > 0 ? 1 : high < 0 ? -1 : 0);
+const percent = (share) => (100 * share).toFixed(1).replace('-', '−');
+const signed = (share) => `${share < 0 ? '' : '+'}${percent(share)}`;
+const table = (titles, rows) =>
+  [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const accuracy = (result, name) => {
+  const reached = percent(mean(find(result, name).runs.map(({ test }) => test.accuracy)));
+  const sign = name === 'n-spsa' ? 0 : signOf(above(result, name, 'n-spsa'));
+  return reached + ['▼', '', '▲'][sign + 1];
+};
+const overview = table(
+  ['', 'before', ...methods.map(({ title }) => title)],
+  results.map((result) => [
+    `[${result.name}](#${result.name.replace('.', '')})`,
+    percent(result.before.test.accuracy),
+    ...methods.map(({ name }) => accuracy(result, name)),
+  ]),
+);
+
+const tally = (name, reference) => {
+  if (name === reference) return ['', ''];
+  const differences = results.map((result) => above(result, name, reference));
+  const count = (sign) => differences.filter((difference) => signOf(difference) === sign).length;
+  const { value, low, high } = estimateMean(differences.map((difference) => difference.value));
+  return [`${count(1)} / ${count(0)} / ${count(-1)}`, `${signed(value)} [${signed(low)}, ${signed(high)}]`];
+};
+const summary = table(
+  ['', 'n-SPSA: won / tied / lost', 'points', 'MeZO: won / tied / lost', 'points'],
+  methods.map(({ name, title }) => [title, ...REFERENCES.flatMap((reference) => tally(name, reference))]),
+);
+
+console.log(`${overview}\n\n${summary}\n`);
+for (const result of results) console.log(`### ${result.name}\n\n${experimentMarkdown(result)}\n`);
+
+const picture = forest({
+  title: 'Accuracy above n-SPSA, in points',
+  rows: results.map(({ name }) => name),
+  columns: methods
+    .filter(({ name }) => name !== 'n-spsa')
+    .map(({ name, title }) => ({
+      title,
+      estimates: results.map((result) => {
+        const { value, low, high } = above(result, name, 'n-spsa');
+        return { value: 100 * value, low: 100 * low, high: 100 * high };
+      }),
+    })),
+});
+await writeFile(PICTURE, picture);
