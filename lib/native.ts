@@ -229,6 +229,11 @@ export interface NativeBinding {
   coefficients(losses: Float64Array, options: NativeEstimatorOptions): NativeCoefficients;
   /** Cores the process may use. */
   cores(): number;
+  /**
+   * Whether this process now has the exclusive lock of an open file or folder: until the descriptor is closed, or the
+   * process ends in any way. True also where the file system has no locks.
+   */
+  lockFile(descriptor: number): boolean;
   createAbort(): NativeAbort;
   createEngine(options: {
     spec: NativeModelSpec;

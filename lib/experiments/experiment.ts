@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { throwIfAborted } from '../abort.ts';
@@ -16,7 +16,8 @@ import type { Score } from '../text/task.ts';
 import { resolveConfig } from '../training/config.ts';
 import type { Summary } from '../training/events.ts';
 import { type Experiment, loadExperiment } from '../training/experiment.ts';
-import { writeAtomic, writing } from '../training/files.ts';
+import { writeAtomic } from '../training/files.ts';
+import { lockingFolder } from '../training/folder-lock.ts';
 import { runFolder } from '../training/run-folder.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { scoreSplit } from '../training/score-split.ts';
@@ -87,13 +88,13 @@ export type ExperimentEvent =
     }
   | { kind: 'done'; output: string; result: ExperimentResult };
 
-const configOf = (
-  dataset: Dataset,
-  method: Method,
-  rate: number,
-  seed: number,
-  { output, forwards }: { output: string; forwards: number },
-) => {
+/** Where runs are written, and the forward passes of each. */
+interface Budget {
+  output: string;
+  forwards: number;
+}
+
+const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, { output, forwards }: Budget) => {
   const config = resolveConfig({
     model: MODEL,
     task: dataset.task,
@@ -143,28 +144,15 @@ const scoreBefore = async (config: ResolvedConfig, loaded: Experiment, options: 
   }
 };
 
-/**
- * Compares methods on a data set with equal forwards: for each the learning rate is chosen by the validation loss of one
- * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
- * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
- *
- * Throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards than
- * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds a run of another configuration
- * and where a method's runs fail whatever the learning rate.
- */
-export async function* experiment(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
-  const { output, signal, forwards = experimentForwards(name) } = options;
-  const budget = { output, forwards };
-  throwIfAborted(signal);
-  const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
-  if (unknown !== undefined) {
-    const names = METHODS.map(({ name }) => name).join(', ');
-    throw rangeError('ERR_ZEST_OPTION', `method ${JSON.stringify(unknown)} is none of ${names}`);
-  }
-  assertPositive(options.jobs, 'jobs');
-  assertPositive(options.forwards, 'forwards');
-  const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
-  await writing(output, mkdir(output, { recursive: true }));
+/** An experiment whose folder is ours. */
+async function* compareMethods(
+  name: string,
+  methods: readonly Method[],
+  budget: Budget,
+  options: ExperimentOptions,
+): AsyncGenerator<ExperimentEvent, void> {
+  const { output, forwards } = budget;
+  const { signal } = options;
   const dataset = await experimentData(name, options.data, join(output, 'data'));
   // All of them, so that too few forwards for one method are told before the first run of another.
   const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget)) as [
@@ -224,4 +212,27 @@ export async function* experiment(name: string, options: ExperimentOptions): Asy
     stop.abort();
     await all.catch(() => {});
   }
+}
+
+/**
+ * Compares methods on a data set with equal forwards: for each the learning rate is chosen by the validation loss of one
+ * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
+ * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
+ *
+ * Throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards than
+ * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds a run of another configuration
+ * or another experiment writes to it, and where a method's runs fail whatever the learning rate.
+ */
+export async function* experiment(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
+  const { output, signal, forwards = experimentForwards(name) } = options;
+  throwIfAborted(signal);
+  const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
+  if (unknown !== undefined) {
+    const names = METHODS.map(({ name }) => name).join(', ');
+    throw rangeError('ERR_ZEST_OPTION', `method ${JSON.stringify(unknown)} is none of ${names}`);
+  }
+  assertPositive(options.jobs, 'jobs');
+  assertPositive(options.forwards, 'forwards');
+  const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
+  yield* lockingFolder(output, () => compareMethods(name, methods, { output, forwards }, options));
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { TrainEvent } from '../training/events.ts';
 import { writeAtomic, writing } from '../training/files.ts';
+import { folderUnlocked } from '../training/folder-lock.ts';
 import { runFolder } from '../training/run-folder.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 
@@ -50,8 +51,9 @@ export const runJob = async (config: ResolvedConfig, options: JobOptions): Promi
   const { threads, signal, onEvent } = options;
   const run = runFolder(config.output);
   await writing(run.path, mkdir(run.path, { recursive: true }));
-  await writeAtomic(run.config, stringify(config));
+  await folderUnlocked(run.path, signal);
   if (signal.aborted) return undefined;
+  await writeAtomic(run.config, stringify(config));
   const child = fork(MAIN, ['train', run.config, '--overwrite', '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     execArgv: [],

@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { Score } from '../text/task.ts';
 import { taskSpec } from '../text/task-spec.ts';
 import type { EstimateEvent, TrainEvent } from '../training/events.ts';
-import { writeAtomic, writing } from '../training/files.ts';
+import { writeAtomic } from '../training/files.ts';
+import { lockingFolder } from '../training/folder-lock.ts';
 import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { estimateSweep } from './estimate.ts';
@@ -106,25 +106,9 @@ const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string,
   return spreadOf(scores);
 };
 
-/**
- * Trains every combination of the grid's values, each in a folder and a process of its own, and chooses the point with
- * the best mean over its seeds of the validation metric that the task names first. `config` is a configuration or the path of one. A run that fails is a
- * row with its error. The weights of the chosen point, and of no other, are scored on data.test. Writes sweep.json.
- *
- * When `signal` aborts, the steps under way are finished, the runs end, and the iteration ends with `signal.reason`;
- * `resume` goes on with the runs that are not finished, from their beginning, and leads to the same sweep.json. Leaving
- * the loop early stops the runs too.
- *
- * Throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; ERR_ZEST_RUN if a folder
- * holds a run and `resume` is not set, or one of another configuration.
- */
-export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
-  const { signal, resume = false, forwards, overrides = [] } = options;
-  throwIfAborted(signal);
-  assertPositive(options.jobs, 'jobs');
-  assertPositive(forwards, 'forwards');
-  const grid = axesOf(options.grid);
-  const plan = await planSweep(config, { grid, overrides, forwards, output: options.output });
+/** A sweep whose folder is ours. */
+async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptions): AsyncGenerator<SweepEvent, void> {
+  const { signal, resume = false, forwards } = options;
   const rows = new Map<string, SweepRun>();
   for (const run of plan.runs) {
     const summary = await finishedSummary(run.config, { resume });
@@ -132,7 +116,6 @@ export async function* sweep(config: Config | string, options: SweepOptions): As
   }
   const left = plan.runs.filter(({ name }) => !rows.has(name));
   const sharing = share(options.jobs, plan);
-  await writing(plan.output, mkdir(plan.output, { recursive: true }));
   yield {
     kind: 'start',
     output: plan.output,
@@ -159,4 +142,27 @@ export async function* sweep(config: Config | string, options: SweepOptions): As
   };
   await writeAtomic(join(plan.output, 'sweep.json'), `${JSON.stringify(result, null, 2)}\n`);
   yield { kind: 'done', output: plan.output, result };
+}
+
+/**
+ * Trains every combination of the grid's values, each in a folder and a process of its own, and chooses the point with
+ * the best mean over its seeds of the validation metric that the task names first. `config` is a configuration or the
+ * path of one. A run that fails is a row with its error. The weights of the chosen point, and of no other, are scored on
+ * data.test. Writes sweep.json.
+ *
+ * When `signal` aborts, the steps under way are finished, the runs end, and the iteration ends with `signal.reason`;
+ * `resume` goes on with the runs that are not finished, from their beginning, and leads to the same sweep.json. Leaving
+ * the loop early stops the runs too.
+ *
+ * Throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; ERR_ZEST_RUN if a folder
+ * holds a run and `resume` is not set, or one of another configuration, or if another sweep writes to the output.
+ */
+export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
+  const { signal, forwards, overrides = [] } = options;
+  throwIfAborted(signal);
+  assertPositive(options.jobs, 'jobs');
+  assertPositive(forwards, 'forwards');
+  const grid = axesOf(options.grid);
+  const plan = await planSweep(config, { grid, overrides, forwards, output: options.output });
+  yield* lockingFolder(plan.output, () => sweepPlan(plan, grid, options));
 }

@@ -1,4 +1,4 @@
-import { access, appendFile, mkdir, readdir, rm } from 'node:fs/promises';
+import { access, appendFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { writeAtomic, writing } from './files.ts';
@@ -45,9 +45,8 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
   }
 };
 
-/** Makes the folder of a new run, in place of one that is there. */
+/** Begins a run in a folder that is there, in place of what it holds of another. */
 export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise<void> => {
-  await writing(run.path, mkdir(run.path, { recursive: true }));
   const eventFiles = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
   for (const name of eventFiles) await writing(run.path, rm(join(run.path, name)));
   for (const part of [run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {

@@ -1,9 +1,11 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { Model } from '../model/model.ts';
 import type { Example } from '../text/task.ts';
 import { version } from '../version.ts';
 import { baseDigest } from './base-digest.ts';
 import type { TrainOptions } from './events.ts';
 import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
+import { lockFolder } from './folder-lock.ts';
 import { assertNoRun, createRun, type RunFolder, runFolder } from './run-folder.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { EventFileWriter } from './tensorboard.ts';
@@ -25,6 +27,8 @@ export interface RunContext {
   events?: EventFileWriter;
   /** Resident memory of the process before the model was loaded, in bytes. */
   residentBefore: number;
+  /** The right to write to the run's folder. */
+  lock: FileHandle;
   options: TrainOptions;
 }
 
@@ -36,9 +40,13 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   const examples = await loadTrainingExamples(config, experiment.task);
   const residentBefore = process.memoryUsage.rss();
   const model = await loadModel(config, experiment.tokenizer, options);
+  let lock: FileHandle | undefined;
   try {
     // A head that does not fit the task is found before anything is written.
     await experiment.task.classify(model, examples.slice(0, 1), { signal: options.signal });
+    lock = await lockFolder(run.path);
+    // Another run may have been there, and ended, since the first look.
+    if (!options.overwrite) await assertNoRun(run);
     await createRun(run, config);
     const log = await TrajectoryWriter.create(run.trajectory, {
       noiseVersion: NOISE_VERSION,
@@ -50,9 +58,10 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       version,
     });
     const events = config.training.tensorboard ? await EventFileWriter.create(run.path) : undefined;
-    return { config, run, experiment, examples, model, log, events, residentBefore, options };
+    return { config, run, experiment, examples, model, log, events, residentBefore, lock, options };
   } catch (error) {
     model.dispose();
+    await lock?.close();
     throw error;
   }
 };

@@ -29,7 +29,7 @@ const failure = (step: number, error: unknown): FailureEvent => ({
  * Yields what happens. When `signal` aborts, the step under way is finished or not begun, the weights and the summary
  * are written, and the iteration ends with `signal.reason`. Leaving the loop early only closes the files.
  *
- * Throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and `overwrite` is not set; what loading the model, the
+ * Throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and `overwrite` is not set, or another run writes to it; what loading the model, the
  * task and the data throws; ERR_ZEST_LOSS_NOT_FINITE.
  */
 export async function* train(config: Config | string, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
@@ -38,7 +38,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
   const { readConfig, resolveConfig } = await import('./config.ts');
   const resolved = typeof config === 'string' ? await readConfig(config) : resolveConfig(config);
   const context = await startRun(resolved, options);
-  const { run, experiment, examples, model, log, events } = context;
+  const { run, experiment, examples, model, log, events, lock } = context;
   const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
   try {
     const start: TrainEvent = {
@@ -70,6 +70,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
   } finally {
     await log.close();
     await events?.close();
+    await lock.close();
     model.dispose();
   }
 }

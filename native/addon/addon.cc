@@ -1,4 +1,8 @@
 // The exports of zest.node: NativeBinding of lib/native.ts.
+#include <sys/file.h>
+
+#include <cerrno>
+
 #include "addon/abort.h"
 #include "addon/convert.h"
 #include "addon/cuda.h"
@@ -82,6 +86,15 @@ Napi::Value create_abort(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Classes>()->abort.New({});
 }
 
+// Whether the process got the exclusive lock of an open file or folder, which goes with the
+// descriptor; false: another descriptor has it. True also where a file system has no locks.
+Napi::Value lock_file(const Napi::CallbackInfo& info) {
+  return with_code(info.Env(), [&]() -> Napi::Value {
+    const bool held = flock(to_int32(info[0]), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    return Napi::Boolean::New(info.Env(), !held);
+  });
+}
+
 Napi::Value create_engine(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Classes>()->engine.New({info[0]});
 }
@@ -96,6 +109,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("coefficients", Napi::Function::New<coefficients>(env, "coefficients"));
   exports.Set("cores", Napi::Function::New<cores>(env, "cores"));
   exports.Set("cuda", Napi::Function::New<cuda>(env, "cuda"));
+  exports.Set("lockFile", Napi::Function::New<lock_file>(env, "lockFile"));
   exports.Set("createAbort", Napi::Function::New<create_abort>(env, "createAbort"));
   exports.Set("createEngine", Napi::Function::New<create_engine>(env, "createEngine"));
   return exports;

@@ -87,11 +87,14 @@ describe('a sweep', () => {
     expect(whole.stderr).toMatch(/^optimizer\.tilt +runs +validation accuracy +loss +forwards$/m);
   });
 
-  it('leaves no run behind when it is killed', async () => {
+  it('has its folder to itself, and leaves no run behind when it is killed', async () => {
     const file = join(folder, 'orphan.yaml');
     await writeFile(file, stringify({ ...configOf('orphan'), training: { ...training, steps: 100_000 } }));
     const running = start(['sweep', file, '--grid', 'training.seed=1', '--json']);
     await running.printed('"kind":"step"');
+    const second = await zest(['sweep', file, '--grid', 'training.seed=1', '--resume']);
+    expect(second.status).toBe(2);
+    expect(second.stderr).toContain('orphan is being written to by another run; wait for its end');
     running.child.kill('SIGKILL');
     await running.finished;
     const metrics = join(folder, 'orphan', 'seed=1', 'metrics.jsonl');
