@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ZestError } from './errors.ts';
 
@@ -255,7 +256,7 @@ const bindings = new Map<Addon, NativeBinding>();
 /** The .node files that would be tried, in order. */
 export const candidates = (addon: Addon = 'zest'): string[] => {
   const chosen = process.env.ZEST_NATIVE;
-  if (chosen) return [chosen];
+  if (chosen) return [resolve(chosen)];
   return ['Release', 'Debug'].map((folder) =>
     fileURLToPath(new URL(`../build/${folder}/${addon}.node`, import.meta.url)),
   );

@@ -32,7 +32,7 @@ const assertSameConfig = async (file: string, config: ResolvedConfig): Promise<v
   if (key === undefined) return;
   throw new ZestError(
     'ERR_ZEST_RUN',
-    `${file} has ${key} ${show(valueAt(there, key))}, and the sweep ${show(valueAt(config, key))}; ` +
+    `${file} has ${key} ${show(valueAt(there, key))} where ${show(valueAt(config, key))} is asked for; ` +
       'name another output, or remove that run',
   );
 };

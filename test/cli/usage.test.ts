@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseLines, zest } from './zest.ts';
 
@@ -133,5 +133,11 @@ describe('zest doctor', () => {
         { name: 'cuda', built: false, usable: false },
       ],
     });
+  });
+
+  it('finds the addon that ZEST_NATIVE names from the folder one is in', async () => {
+    const addon = resolve('build/Release/zest.node');
+    const { stdout } = await zest(['doctor', '--json'], { ZEST_NATIVE: relative('', addon) });
+    expect(parseLines(stdout)[0]).toMatchObject({ binary: addon, backends: [{ name: 'cpu', usable: true }, {}] });
   });
 });

@@ -135,7 +135,7 @@ describe('a sweep', () => {
   it('refuses a folder with runs of another configuration, naming the key', async () => {
     await expect(all('whole', { resume: true, overrides: ['training.batchSize=4'] })).rejects.toMatchObject({
       code: 'ERR_ZEST_RUN',
-      message: expect.stringContaining('training.batchSize 8, and the sweep 4'),
+      message: expect.stringContaining('training.batchSize 8 where 4 is asked for'),
     });
     const events = await all('whole', { resume: true, grid: { ...GRID, 'training.seed': [1, 3] } });
     expect(named(events).sort()).toEqual(['tilt=0_seed=3', 'tilt=tau-1_seed=3']);
