@@ -15,8 +15,9 @@ export const evaluateCommand = async (path: string, options: { set: string[]; js
     for await (const event of events) {
       progress.clear();
       if (options.json) printJson(event);
-      const { split, loss } = event;
-      printLine(`${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`);
+      const { split, step, loss } = event;
+      const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`;
+      printLine(step > 0 ? `${scored}, weights of step ${count(step)}` : `${scored}, the model as it came`);
     }
   } finally {
     progress.clear();

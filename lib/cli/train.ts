@@ -94,6 +94,7 @@ export const trainCommand = async (path: string | undefined, options: TrainComma
   const progress = await progressDisplay();
   const signal = stopSignal();
   const { steps } = config.training;
+  let begun = false;
   try {
     const events = train(config, {
       signal,
@@ -101,12 +102,15 @@ export const trainCommand = async (path: string | undefined, options: TrainComma
       onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
     });
     for await (const event of events) {
+      begun = true;
       if (options.json) printJson(event);
       showEvent(event, steps, progress);
     }
   } catch (error) {
     progress.clear();
-    if (signal.aborted) printLine(`stopped; what was done is in ${config.output}`);
+    if (signal.aborted) {
+      printLine(begun ? `stopped; what was done is in ${config.output}` : 'stopped before the run began');
+    }
     throw error;
   } finally {
     progress.clear();

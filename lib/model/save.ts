@@ -75,7 +75,10 @@ export const saveModel = async (folder: string, engine: NativeEngine, origin: Or
     for (const name of TOKENIZER_FILES) {
       const source = join(origin.folder, name);
       if (!existsSync(source)) continue;
-      await replaceFile(join(folder, name), (temporary) => copyFile(source, temporary));
+      await replaceFile(join(folder, name), async (temporary) => {
+        await copyFile(source, temporary);
+        await flush(temporary);
+      });
     }
     const json = `${JSON.stringify(savedConfig(origin), null, 2)}\n`;
     await replaceFile(join(folder, 'config.json'), async (temporary) => {

@@ -1,5 +1,5 @@
-import { access, appendFile, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, appendFile, readdir, realpath, rm } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { writeAtomic, writing } from './files.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -45,11 +45,23 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
   }
 };
 
+/** Throws ERR_ZEST_RUN if the model to train is a checkpoint of the very run that is to be replaced. */
+export const assertModelApart = async (run: RunFolder, model: string): Promise<void> => {
+  const checkpoints = await realpath(run.checkpoints).catch(() => undefined);
+  if (checkpoints === undefined) return;
+  const [first] = relative(checkpoints, await realpath(model)).split(sep);
+  if (first === '..') return;
+  throw new ZestError(
+    'ERR_ZEST_RUN',
+    `the model ${model} is a checkpoint of the run in ${run.path}, which --overwrite would remove; name another folder as output`,
+  );
+};
+
 /** Begins a run in a folder that is there, in place of what it holds of another. */
 export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise<void> => {
-  const eventFiles = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
-  for (const name of eventFiles) await writing(run.path, rm(join(run.path, name)));
-  for (const part of [run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {
+  const events = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
+  const findings = [...events, 'sharpness.json', 'sharpness.html'].map((name) => join(run.path, name));
+  for (const part of [...findings, run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {
     await writing(part, rm(part, { recursive: true, force: true }));
   }
   const { stringify } = await import('yaml');

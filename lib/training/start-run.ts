@@ -6,7 +6,7 @@ import { baseDigest } from './base-digest.ts';
 import type { TrainOptions } from './events.ts';
 import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
 import { lockFolder } from './folder-lock.ts';
-import { assertNoRun, createRun, type RunFolder, runFolder } from './run-folder.ts';
+import { assertModelApart, assertNoRun, createRun, type RunFolder, runFolder } from './run-folder.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { EventFileWriter } from './tensorboard.ts';
 import { TrajectoryWriter } from './trajectory.ts';
@@ -47,10 +47,12 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
     if (!options.overwrite) await assertNoRun(run);
+    await assertModelApart(run, config.model);
+    const base = await baseDigest(config.model);
     await createRun(run, config);
     const log = await TrajectoryWriter.create(run.trajectory, {
       noiseVersion: NOISE_VERSION,
-      base: await baseDigest(config.model),
+      base,
       trainable: await model.digest(),
       dimension: model.dimension,
       directions: { seed: String(config.training.seed), law: config.optimizer.law },

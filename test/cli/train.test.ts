@@ -166,7 +166,7 @@ describe('zest evaluate', () => {
       },
       { kind: 'evaluation', split: 'test', step: 0, accuracy: expect.any(Number), loss: expect.any(Number), count: 30 },
     ]);
-    expect(base.stderr).toMatch(/^test: accuracy \d+\.\d %, loss \d\.\d{4}, 30 examples$/m);
+    expect(base.stderr).toMatch(/^test: accuracy \d+\.\d %, loss \d\.\d{4}, 30 examples, the model as it came$/m);
     const part = await zest(['evaluate', file, '--json', '--set', `data.test=${join(folder, 'validation.jsonl')}`]);
     expect(parseLines(part.stdout)[1]).toEqual({ ...scores[0], split: 'test' });
   });

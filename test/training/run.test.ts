@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -184,5 +184,16 @@ describe('a run', () => {
     expect((await readSummary(other.output)).steps).toBe(1);
     expect((await readTrajectory(join(other.output, 'trajectory.zest'))).updates).toHaveLength(1);
     expect(await readFile(join(other.output, 'notes.txt'), 'utf8')).toBe('mine');
+    // The weights to go on from are part of what would be replaced.
+    const kept = join(other.output, 'checkpoints', 'last');
+    await symlink(other.output, join(folder, 'by-another-name'));
+    for (const model of [kept, join(folder, 'by-another-name', 'checkpoints', 'last')]) {
+      await expect(run({ ...other, model }, { overwrite: true })).rejects.toMatchObject({
+        code: 'ERR_ZEST_RUN',
+        message: `the model ${model} is a checkpoint of the run in ${other.output}, which --overwrite would remove; name another folder as output`,
+      });
+    }
+    expect(await digestOf(kept)).toBe((await readSummary(other.output)).digest);
+    await run({ ...other, model: kept, output: join(folder, 'gone-on') });
   });
 });
