@@ -11,7 +11,7 @@ export interface Axis {
 
 /** One run of a grid. */
 export interface GridRun {
-  /** Of its folder: the same for the same keys and values, whatever else is in the grid. */
+  /** Of its folder. Other values in the grid leave it as it is, but for those that read alike, such as true and "true". */
   name: string;
   /** The name without seeds: runs that share it are repetitions of one point. */
   point: string;

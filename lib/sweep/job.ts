@@ -57,12 +57,15 @@ export const runJob = async (config: ResolvedConfig, options: JobOptions): Promi
   const child = fork(MAIN, ['train', run.config, '--overwrite', '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     execArgv: [],
-    env: { ...process.env, ZEST_THREADS: String(threads) },
+    // Without ZEST_DEBUG, so that a failure is told in the form that `errorOf` reads.
+    env: { ...process.env, ZEST_THREADS: String(threads), ZEST_DEBUG: undefined },
     // A group of its own: Ctrl-C reaches the sweep alone, which tells the runs. They end with it in any case.
     detached: true,
   });
   const stop = () => child.kill('SIGINT');
   signal.addEventListener('abort', stop, { once: true });
+  // It may have come while the configuration was written.
+  if (signal.aborted) stop();
   const stderr = collected(child);
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
     const event = parsed(line);

@@ -51,40 +51,56 @@ export interface PlanOptions {
   output?: string;
 }
 
-const checkGrid = ({ grid, forwards }: PlanOptions): void => {
-  for (const { key } of grid) {
-    const why =
-      key === 'output'
-        ? 'each run has a folder of its own under it'
-        : key === 'data.test'
-          ? 'it takes no part in the choice'
-          : key === 'training.steps' && forwards !== undefined
-            ? 'forwards sets it'
-            : undefined;
-    if (why) throw new ZestError('ERR_ZEST_CONFIG', `the grid cannot have ${key}: ${why}`);
+const fail = (message: string): never => {
+  throw new ZestError('ERR_ZEST_CONFIG', message);
+};
+
+/** Throws ERR_ZEST_CONFIG where two runs of a grid are one and the same, but for their names. */
+const assertDistinct = (runs: readonly PlannedRun[]): void => {
+  const names = new Map<string, string>();
+  for (const { name, config } of runs) {
+    const content = JSON.stringify({ ...config, output: undefined });
+    const other = names.get(content);
+    if (other !== undefined) fail(`the grid has one run twice, as ${other} and as ${name}`);
+    names.set(content, name);
   }
+};
+
+/** Why no run can have a value of its own for a key; undefined where it can. */
+const whyNotInGrid = (key: string, forwards: number | undefined): string | undefined => {
+  if (key === 'output') return 'each run has a folder of its own under it';
+  if (key === 'data.test') return 'it takes no part in the choice';
+  if (key === 'training.steps' && forwards !== undefined) return 'forwards sets it';
+  return undefined;
+};
+
+const assertCommon = (key: string, forwards: number | undefined): void => {
+  const why = whyNotInGrid(key, forwards);
+  if (why) fail(`the grid cannot have ${key}: ${why}`);
 };
 
 /** Every run of a sweep with its configuration, checked before the first begins. Throws ERR_ZEST_CONFIG. */
 export const planSweep = async (config: Config | string, options: PlanOptions): Promise<Plan> => {
-  checkGrid(options);
   const { overrides, forwards } = options;
+  for (const { key } of options.grid) assertCommon(key, forwards);
   let output = options.output;
-  let test: string | undefined;
+  let first: ResolvedConfig | undefined;
   const runs: PlannedRun[] = [];
   for (const run of gridRuns(options.grid)) {
     const values = Object.entries(run.values).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
     const all = [...overrides, ...values];
     const resolved =
       typeof config === 'string' ? await readConfig(config, all, '--set or --grid') : resolveConfig(config, all);
-    const { test: testFile, ...data } = resolved.data;
-    if (data.validation === undefined) {
-      throw new ZestError('ERR_ZEST_CONFIG', 'data.validation: is missing; a sweep chooses by it');
-    }
-    test = testFile;
+    first ??= resolved;
+    // A key above them may be in the grid.
+    if (resolved.data.test !== first.data.test) assertCommon('data.test', forwards);
+    if (resolved.training.steps !== first.training.steps) assertCommon('training.steps', forwards);
+    const { test: _, ...data } = resolved.data;
+    if (data.validation === undefined) fail('data.validation: is missing; a sweep chooses by it');
     output ??= resolved.output;
     const own = { ...resolved, data, output: join(output, run.name) };
     runs.push({ ...run, config: forwards === undefined ? own : withBudget(own, forwards) });
   }
-  return { output: output as string, runs, test };
+  assertDistinct(runs);
+  return { output: output as string, runs, test: first?.data.test };
 };

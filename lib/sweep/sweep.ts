@@ -1,5 +1,7 @@
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
+import { ZestError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { Score } from '../text/task.ts';
 import { taskSpec } from '../text/task-spec.ts';
@@ -17,7 +19,7 @@ import { runJob } from './job.ts';
 import { type Plan, type PlannedRun, planSweep } from './plan.ts';
 import { assertPositive } from './positive.ts';
 import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
-import { testRun } from './test-point.ts';
+import { assertTestable, testRun } from './test-point.ts';
 
 const axesOf = (grid: SweepOptions['grid']): readonly Axis[] =>
   Array.isArray(grid) ? grid : Object.entries(grid).map(([key, values]) => ({ key, values }));
@@ -106,14 +108,28 @@ const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string,
   return spreadOf(scores);
 };
 
+const assertNoSweep = async (table: string): Promise<void> => {
+  const isThere = await access(table).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return;
+  throw new ZestError(
+    'ERR_ZEST_RUN',
+    `${table} is there from another sweep; replace it with --resume, or name another output`,
+  );
+};
+
 /** A sweep whose folder is ours. */
 async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptions): AsyncGenerator<SweepEvent, void> {
   const { signal, resume = false, forwards } = options;
+  const table = join(plan.output, 'sweep.json');
   const rows = new Map<string, SweepRun>();
   for (const run of plan.runs) {
     const summary = await finishedSummary(run.config, { resume });
     if (summary) rows.set(run.name, doneRun(run, summary));
   }
+  if (!resume) await assertNoSweep(table);
   const left = plan.runs.filter(({ name }) => !rows.has(name));
   const sharing = share(options.jobs, plan);
   yield {
@@ -140,7 +156,7 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
     runs,
     version,
   };
-  await writeAtomic(join(plan.output, 'sweep.json'), `${JSON.stringify(result, null, 2)}\n`);
+  await writeAtomic(table, `${JSON.stringify(result, null, 2)}\n`);
   yield { kind: 'done', output: plan.output, result };
 }
 
@@ -154,8 +170,8 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
  * `resume` goes on with the runs that are not finished, from their beginning, and leads to the same sweep.json. Leaving
  * the loop early stops the runs too.
  *
- * Throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; ERR_ZEST_RUN if a folder
- * holds a run and `resume` is not set, or one of another configuration, or if another sweep writes to the output.
+ * Throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; what reading the test
+ * data throws, before the first run; ERR_ZEST_RUN if the output holds a sweep or a folder a run and `resume` is not set, or one of another configuration, or if another sweep writes to the output.
  */
 export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
   const { signal, forwards, overrides = [] } = options;
@@ -164,5 +180,6 @@ export async function* sweep(config: Config | string, options: SweepOptions): As
   assertPositive(forwards, 'forwards');
   const grid = axesOf(options.grid);
   const plan = await planSweep(config, { grid, overrides, forwards, output: options.output });
+  if (plan.test !== undefined) await assertTestable(plan.runs, plan.test);
   yield* lockingFolder(plan.output, () => sweepPlan(plan, grid, options));
 }

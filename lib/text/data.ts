@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { decodeUtf8 } from './utf8.ts';
 
 /** One example as a file has it. */
 export interface Row {
@@ -18,25 +19,6 @@ interface Cells {
   line: number;
   cells: string[];
 }
-
-const decoded = (bytes: Uint8Array, file: string): string => {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    let line = 1;
-    for (let start = 0; start < bytes.length; line++) {
-      const newline = bytes.indexOf(0x0a, start);
-      const end = newline < 0 ? bytes.length : newline + 1;
-      try {
-        new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(start, end));
-      } catch {
-        throw dataError(`${file}:${line}`, 'is not UTF-8', cause);
-      }
-      start = end;
-    }
-    throw dataError(file, `cannot be decoded: ${(cause as Error).message}`, cause);
-  }
-};
 
 /** A line that holds something, numbered from 1, without its end. */
 export interface Line {
@@ -152,12 +134,12 @@ const rowsOf = <T>(records: readonly T[], parse: (record: T) => Row | undefined)
 
 /** The rows of a whole CSV file. */
 export const csvRows = (bytes: Uint8Array, file: string): Row[] =>
-  rowsOf(parseCsv(decoded(bytes, file), file), underHeader(file));
+  rowsOf(parseCsv(decodeUtf8(bytes, file, 'ERR_ZEST_DATA'), file), underHeader(file));
 
 const parsers: Record<string, (bytes: Uint8Array, file: string) => Row[]> = {
-  '.jsonl': (bytes, file) => rowsOf(lines(decoded(bytes, file)), jsonLines(file)),
+  '.jsonl': (bytes, file) => rowsOf(lines(decodeUtf8(bytes, file, 'ERR_ZEST_DATA')), jsonLines(file)),
   '.csv': csvRows,
-  '.tsv': (bytes, file) => rowsOf(lines(decoded(bytes, file)), tabbedLines(file)),
+  '.tsv': (bytes, file) => rowsOf(lines(decodeUtf8(bytes, file, 'ERR_ZEST_DATA')), tabbedLines(file)),
 };
 
 /**

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
 import type { core } from 'zod';
 import { ZestError } from '../errors.ts';
+import { decodeUtf8 } from '../text/utf8.ts';
 import { nearest } from './nearest.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
@@ -156,6 +157,14 @@ const assign = (document: Document, override: string, option: string): void => {
   }
 };
 
+const depth = (override: string): number => (override.split('=', 1)[0] as string).split('.').length;
+
+/** Sets keys: one before those within it, whatever their order, so that none is lost; of the same key the last counts. */
+const assignAll = (document: Document, overrides: readonly string[], option: string): void => {
+  const ordered = [...overrides].sort((a, b) => depth(a) - depth(b));
+  for (const override of ordered) assign(document, override, option);
+};
+
 /**
  * Checks a configuration, with `overrides` of the form key.path=value, and fills in its defaults. Throws
  * ERR_ZEST_CONFIG that names each key at fault.
@@ -163,7 +172,7 @@ const assign = (document: Document, override: string, option: string): void => {
 export const resolveConfig = (config: Config, overrides: readonly string[] = []): ResolvedConfig => {
   if (overrides.length === 0) return check(config, () => '');
   const document = new Document(config);
-  for (const override of overrides) assign(document, override, 'override');
+  assignAll(document, overrides, 'override');
   return check(plain(document, 'the configuration'), () => '');
 };
 
@@ -177,13 +186,14 @@ export const readConfig = async (
   overrides: readonly string[] = [],
   option = '--set',
 ): Promise<ResolvedConfig> => {
-  const source = await readFile(file, 'utf8').catch((cause: Error) =>
+  const bytes = await readFile(file).catch((cause: Error) =>
     fail(`cannot read the configuration ${file}: ${cause.message}`, cause),
   );
+  const source = decodeUtf8(bytes, file, 'ERR_ZEST_CONFIG');
   const lines = new LineCounter();
   const document = parse(source, file, lines);
   if (!isMap(document.contents)) fail(`${file}: expected keys and values, got ${shown(plain(document, file))}`);
-  for (const override of overrides) assign(document, override, option);
+  assignAll(document, overrides, option);
   const where = (path: Path): string => {
     for (let depth = path.length; depth >= 0; depth--) {
       const node = document.getIn(path.slice(0, depth), true) as YamlNode | undefined;

@@ -109,7 +109,32 @@ describe('a plan', () => {
     expect(runs.every((run) => run.config.data.test === undefined)).toBe(true);
   });
 
+  it('sets a key before those within it, on the grid and beside it', async () => {
+    const methods = [1e-4, 2e-4].map((learningRate) => ({ method: 'zest', learningRate }));
+    const grid = [
+      { key: 'optimizer.tilt', values: [0, 5] },
+      { key: 'optimizer', values: methods },
+    ];
+    const { runs } = await planSweep(config, { grid, overrides: ['optimizer.schedule=linear'] });
+    expect(runs.map((run) => run.config.optimizer)).toMatchObject(
+      [0, 5].flatMap((tilt) => methods.map((method) => ({ ...method, tilt, schedule: 'linear' }))),
+    );
+  });
+
   it.each([
+    [
+      'data',
+      ['a', 'b'].map((test) => ({ ...config.data, test })),
+      {},
+      'the grid cannot have data.test: it takes no part',
+    ],
+    ['training', [{ steps: 100 }, { steps: 200 }], { forwards: 40 }, 'the grid cannot have training.steps: forwards'],
+    [
+      'optimizer.tilt',
+      [0, 1],
+      { overrides: ['optimizer.tilt.tau=1'] },
+      'the grid has one run twice, as tilt=0 and as tilt=1',
+    ],
     ['output', ['a'], {}, 'the grid cannot have output'],
     ['data.test', ['a'], {}, 'the grid cannot have data.test'],
     ['training.steps', [1], { forwards: 10 }, 'forwards sets it'],

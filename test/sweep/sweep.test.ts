@@ -1,11 +1,15 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { SweepEvent, SweepOptions } from '../../lib/sweep/events.ts';
+import { runJob } from '../../lib/sweep/job.ts';
 import { pointsOf, ranked, type SweepRun } from '../../lib/sweep/results.ts';
 import { sweep } from '../../lib/sweep/sweep.ts';
+import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
+import type { TrainEvent } from '../../lib/training/events.ts';
 import { start, zest } from '../cli/zest.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 
@@ -141,7 +145,35 @@ describe('a sweep', () => {
     expect(named(events).sort()).toEqual(['tilt=0_seed=3', 'tilt=tau-1_seed=3']);
   });
 
+  it('does not replace the table of another sweep unless asked', async () => {
+    await expect(all('whole', { grid: { 'optimizer.rho': [1e-2] } })).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: `${join(folder, 'whole', 'sweep.json')} is there from another sweep; replace it with --resume, or name another output`,
+    });
+    expect(await readdir(join(folder, 'whole'))).not.toContain('rho=0.01');
+  });
+
+  it('tells why a run failed also where errors show their stack', async () => {
+    const file = join(folder, 'debug.yaml');
+    await writeFile(file, stringify(configOf('debug')));
+    const { stderr } = await zest(['sweep', file, '--grid', 'data.shots=4000'], { ZEST_DEBUG: '1' });
+    expect(stderr).toMatch(/^shots=4000 failed: shots: 4000 rows of each class were asked for/m);
+  });
+
+  it('stops a run that it is just starting', async () => {
+    const config = resolveConfig({ ...configOf('starting'), training: { ...training, steps: 100_000 } });
+    const stop = new AbortController();
+    const events: TrainEvent[] = [];
+    const job = runJob(config, { threads: 1, signal: stop.signal, onEvent: (event) => events.push(event) });
+    const files = async () => (await readdir(config.output).catch(() => [])).join();
+    while (!(await files()).includes('config.yaml')) await setImmediate();
+    stop.abort();
+    await job;
+    expect(events).toEqual([]);
+  });
+
   it.each([
+    [{ overrides: ['data.test=/none.jsonl'] }, 'ERR_ZEST_DATA'],
     [{ jobs: 0 }, 'ERR_ZEST_OPTION'],
     [{ jobs: Number.NaN }, 'ERR_ZEST_OPTION'],
     [{ forwards: 1.5 }, 'ERR_ZEST_OPTION'],

@@ -113,6 +113,25 @@ describe('a configuration file', () => {
     expect((await read(YAML, [override])).optimizer).toMatchObject(expected);
   });
 
+  it('takes a key with --set before those within it, and the last of the same key', async () => {
+    const overrides = [
+      'optimizer.rho=0.01',
+      'optimizer.tilt.tau=2',
+      'optimizer={method: zest, learningRate: 1}',
+      'optimizer.rho=0.02',
+    ];
+    expect((await read(YAML, overrides)).optimizer).toMatchObject({ learningRate: 1, rho: 0.02, tilt: { tau: 2 } });
+  });
+
+  it('is refused where it is not UTF-8, naming the line', async () => {
+    await writeFile(file, Buffer.from(YAML.replace('runs/film', 'runs/\xe9t\xe9'), 'latin1'));
+    const line = YAML.split('\n').findIndex((text) => text.startsWith('output')) + 1;
+    await expect(readConfig(file)).rejects.toMatchObject({
+      code: 'ERR_ZEST_CONFIG',
+      message: `${file}:${line}: is not UTF-8`,
+    });
+  });
+
   it('takes keys of every kind with --set', async () => {
     const config = await read(YAML, [
       'device=cuda:1',
