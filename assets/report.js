@@ -84,9 +84,9 @@ for (const chart of charts) {
     box.hidden = true;
     cursor.style.display = 'none';
   };
+  const visible = () => series.map((_, i) => i).filter((i) => groups[i].style.display !== 'none');
   const show = (x) => {
-    const visible = series.map((_, i) => i).filter((i) => groups[i].style.display !== 'none');
-    const hits = visible
+    const hits = visible()
       .map((i) => ({ i, at: nearest(chart.places[i], x, series[i]) }))
       .filter(({ at }) => at >= 0)
       .map(({ i, at }) => ({ i, at, place: chart.places[i][at] }));
@@ -131,8 +131,10 @@ for (const chart of charts) {
     if (event.key === 'Escape') hide();
     if (!step) return;
     event.preventDefault();
-    // The next place at which any series has a value.
-    const places = chart.places.flat().filter((at) => step * (at - shownAt) > 0.05);
+    // The next place at which any series that is shown has a value.
+    const places = visible()
+      .flatMap((i) => chart.places[i].filter((_, at) => series[i].y[at] !== null))
+      .filter((at) => step * (at - shownAt) > 0.05);
     if (box.hidden) show(shownAt);
     else if (places.length) show(step > 0 ? Math.min(...places) : Math.max(...places));
   });

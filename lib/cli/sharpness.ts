@@ -4,7 +4,7 @@ import { rangeError } from '../errors.ts';
 import { type MeasureSharpnessOptions, measureSharpness } from '../sharpness/measure.ts';
 import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../sharpness/report.ts';
 import type { Estimate } from '../sharpness/statistics.ts';
-import { writeAtomic, writing } from '../training/files.ts';
+import { assertWritable, writeAtomic, writing } from '../training/files.ts';
 import { stopSignal } from './interrupt.ts';
 import { count, percent, printJson, printLine, table } from './output.ts';
 import { progressDisplay } from './progress.ts';
@@ -40,11 +40,17 @@ const lines = ({ loss, radii, trace, eigenvalues }: MeasuredWeights): string => 
   ]);
   const largest = radii.find(({ maximum }) => maximum)?.maximum;
   const titles = ['radius', 'length', 'mean loss', 'increase', 'standard deviation', 'maximum'];
-  const top = eigenvalues?.eigenvalues.map(({ value, residual }) => `${number(value)} (± ${residual.toPrecision(2)})`);
+  const top = eigenvalues?.eigenvalues.map(
+    ({ value, residual }) => `${number(value)} (residual ${residual.toPrecision(2)})`,
+  );
   return [
     `loss ${number(loss)}`,
     table([titles, ...rows], 0),
-    ...(largest ? [`maximum: at least ${percent(largest.coverage)} of all perturbations have no larger loss`] : []),
+    ...(largest
+      ? [
+          `maximum: with 95 % confidence, at least ${percent(largest.coverage)} of all perturbations have no larger loss`,
+        ]
+      : []),
     `trace of the Hessian ${withError(trace)}`,
     ...(top ? [`largest eigenvalues ${top.join(', ')}${eigenvalues?.converged ? '' : '; not converged'}`] : []),
   ].join('\n');
@@ -75,6 +81,8 @@ export const sharpnessCommand = async (path: string, options: SharpnessCommandOp
   if (!split) throw rangeError('ERR_ZEST_OPTION', `--split is ${name}; expected ${SPLITS.join(', ')}`);
   const isRun = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
   const folder = output ?? (isRun ? path : undefined);
+  // Before minutes of work that could not be written.
+  if (folder !== undefined) await assertWritable(folder);
   const signal = stopSignal();
   const progress = await progressDisplay();
   try {

@@ -2,7 +2,8 @@ import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native.ts';
 import { adapterOptions } from './adapter-options.ts';
-import type { EncoderConfig } from './config-json.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import { type EncoderConfig, readEncoderConfig } from './config-json.ts';
 import { chooseHead, type Head, type HeadOption } from './head.ts';
 import { newLora } from './lora.ts';
 import { prefixTensors } from './prefix.ts';
@@ -164,4 +165,13 @@ export const describe = (
     ...roles,
   };
   return { spec, head, shapes: tensors.map(({ shape }) => shape), merged };
+};
+
+/** The names that a model of a checkpoint folder would have as its `trainableNames`; its weights are not read. */
+export const trainableNames = async (
+  folder: string,
+  options: { head?: HeadOption; trainable: Trainable },
+): Promise<string[]> => {
+  const { spec } = describe(await readEncoderConfig(folder), await readCheckpoint(folder), options);
+  return spec.parameters.filter(({ trainable }) => trainable).map(({ name }) => name);
 };

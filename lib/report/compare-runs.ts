@@ -19,31 +19,36 @@ export const compared = (
 /** Keys that say which of several equal runs it is, not what it does. */
 const IDENTITY: ReadonlySet<string> = new Set(['training.seed', 'training.tensorboard', 'output']);
 
-/** Runs that differ in training.seed alone. */
+/** Finished runs that differ in training.seed alone, one of each seed. */
 export interface SeedGroup {
   name: string;
   /** Numbers of the runs. */
   runs: number[];
 }
 
-/** What the names of runs begin with, without the word that leads to the seed. */
+/** What the names of runs begin with, without the seed's number and the word that leads to it. */
 const commonName = (names: readonly string[]): string => {
   const [first = ''] = names;
   const differing = [...first].findIndex((character, i) => names.some((name) => name[i] !== character));
   const shared = differing < 0 ? first : first.slice(0, differing);
-  return shared.replace(/[-_. /]*(seed|s)?[-_. =]*$/i, '') || `${first} and others`;
+  const cutsNumber = names.some((name) => /\d/.test(name[shared.length] ?? ''));
+  const whole = cutsNumber ? shared.replace(/\d+$/, '') : shared;
+  return whole.replace(/([-_. /]+s|[-_. /]*seed)?[-_. =/]*$/i, '') || `${first} and others`;
 };
 
 /** The groups of two or more such runs. */
-export const seedGroups = (runs: readonly Pick<RunRecord, 'name' | 'config'>[]): SeedGroup[] => {
-  const groups = new Map<string, number[]>();
-  for (const [i, { config }] of runs.entries()) {
-    if (config.size === 0) continue;
+export const seedGroups = (runs: readonly Pick<RunRecord, 'name' | 'config' | 'status'>[]): SeedGroup[] => {
+  const groups = new Map<string, Map<string | undefined, number>>();
+  for (const [i, { config, status }] of runs.entries()) {
+    if (config.size === 0 || status !== 'finished') continue;
     const settings = JSON.stringify([...config].filter(([key]) => !IDENTITY.has(key)).sort());
-    groups.set(settings, [...(groups.get(settings) ?? []), i]);
+    const bySeed = groups.get(settings) ?? new Map();
+    const seed = config.get('training.seed');
+    groups.set(settings, bySeed.set(seed, bySeed.get(seed) ?? i));
   }
   return [...groups.values()]
-    .filter((members) => new Set(members.map((i) => runs[i]?.config.get('training.seed'))).size > 1)
+    .filter((bySeed) => bySeed.size > 1)
+    .map((bySeed) => [...bySeed.values()])
     .map((members) => ({ name: commonName(members.map((i) => runs[i]?.name ?? '')), runs: members }));
 };
 

@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
 import type { Environment, Summary } from '../training/events.ts';
+import { isLocked } from '../training/folder-lock.ts';
 import { runFolder } from '../training/run-folder.ts';
 import { type RunMetrics, readMetrics } from './read-metrics.ts';
 
-/** How a run stands. `running`: it has no end yet, and its last line is not old. */
+/** How a run stands. `running`: it has no end yet, and a process has its folder locked or its last line is not old. */
 export type RunStatus = 'finished' | 'interrupted' | 'failed' | 'running';
 
 /** A run's folder as read, by whatever version of node-zest it was written. */
@@ -23,7 +24,7 @@ export interface RunRecord extends RunMetrics {
   notes: string[];
 }
 
-/** A run without an end is taken to go on until it has been silent for so many times its longest pause so far … */
+/** A run without an end and without a lock, as of another machine, is taken to go on until it has been silent for so many times its longest pause so far … */
 const PATIENCE = 5;
 /** … and for at least so long, in seconds. */
 const SILENCE = 120;
@@ -79,12 +80,12 @@ const ago = (seconds: number): string => {
 const judge = (
   { failure, seconds }: RunMetrics,
   summary: Partial<Summary> | undefined,
-  silence: number,
+  { silence, locked }: { silence: number; locked: boolean },
 ): { status: RunStatus; detail: string } => {
   if (summary) return summary.interrupted ? { status: 'interrupted', detail: '' } : { status: 'finished', detail: '' };
   if (failure !== undefined) return { status: 'failed', detail: failure };
   const longest = seconds.reduce((most, at, i) => Math.max(most, at - (seconds[i - 1] ?? 0)), 0);
-  return silence < Math.max(SILENCE, PATIENCE * longest)
+  return locked || silence < Math.max(SILENCE, PATIENCE * longest)
     ? { status: 'running', detail: `last line ${ago(silence)} ago` }
     : { status: 'failed', detail: `no end, and no line for ${ago(silence)}: it was killed, or its program left it` };
 };
@@ -121,7 +122,9 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
   const metrics = readMetrics(metricsText ?? '', forwardsOfStep(summary, config), notes);
   const file = metricsText === undefined ? files.path : files.metrics;
   const silence = (Date.now() - (await stat(file)).mtimeMs) / 1000;
-  const { status, detail } = judge(metrics, summary, silence);
+  const hasEnd = summary !== undefined || metrics.failure !== undefined;
+  const locked = !hasEnd && (await isLocked(path).catch(() => false));
+  const { status, detail } = judge(metrics, summary, { silence, locked });
   return { path, name, status, detail, config, summary, notes, ...metrics };
 };
 

@@ -16,6 +16,8 @@ export interface Report {
   /** The whole page. */
   html: string;
   runs: RunOverview[];
+  /** Files among the paths, which were left out. */
+  files: string[];
 }
 
 /** Rows that differ, a column a run; those that agree folded away. */
@@ -85,9 +87,10 @@ const environment = (runs: readonly RunRecord[]) =>
 /**
  * A page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read, from
  * runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
- * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep stands for its runs.
+ * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep or an experiment stands
+ * for the runs under it; files among folders are left out.
  *
- * Throws ERR_ZEST_RUN for a folder that is no run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
+ * Throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
  * without any.
  */
 export const report = async (paths: readonly string[]): Promise<Report> => {
@@ -95,7 +98,9 @@ export const report = async (paths: readonly string[]): Promise<Report> => {
     throw typeError('ERR_ZEST_ARGUMENT', 'report takes an array of the folders of runs');
   }
   if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'report needs the folder of at least one run');
-  const folders = await findRuns(paths);
+  const found = await findRuns(paths);
+  // Where there is nothing else, a file is at fault.
+  const folders = found.folders.length > 0 ? found.folders : found.files;
   const real = await Promise.all(folders.map((path) => realpath(path).catch(() => resolve(path))));
   const distinct = folders.filter((_, i) => real.indexOf(real[i] as string) === i);
   const names = distinctNames(distinct.map((path) => resolve(path)));
@@ -123,5 +128,6 @@ export const report = async (paths: readonly string[]): Promise<Report> => {
   return {
     html: await page({ title: `${title} · node-zest`, body, charts: figures.map(({ chart }) => chart) }),
     runs: overviews,
+    files: found.files,
   };
 };

@@ -224,7 +224,8 @@ const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], ax
     ];
   });
   const title = `Validation ${titleOf(metric)} over seeds`;
-  const words = 'Mean of the runs that differ in training.seed alone; the band is one sample standard deviation.';
+  const words =
+    'Mean of the finished runs that differ in training.seed alone; the band is one sample standard deviation.';
   return makeFigure({ id: 'seeds', title, words, y: { format: formatOf(metric) } }, axes, series);
 };
 

@@ -106,7 +106,7 @@ const spreadOf = (values: readonly (number | null)[], metric: Metric): string =>
 const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview[]): string =>
   groups.length
     ? table({
-        caption: 'Runs that differ in training.seed alone: mean ± sample standard deviation',
+        caption: 'Finished runs that differ in training.seed alone: mean ± sample standard deviation',
         columns: ['runs', 'seeds', 'best validation', 'last validation', 'test'],
         rows: groups.map(({ name, runs }) => {
           const members = runs.map((i) => overviews[i] as RunOverview);

@@ -1,10 +1,12 @@
 import { rangeError, ZestError } from '../errors.ts';
+import { adapterOptions } from '../model/adapter-options.ts';
+import { trainableNames } from '../model/description.ts';
 import type { Model } from '../model/model.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example } from '../text/task.ts';
 import type { Progress } from '../training/events.ts';
-import { loadExperiment, loadModel, loadTrainingExamples } from '../training/experiment.ts';
-import { findRun } from '../training/open-run.ts';
+import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from '../training/experiment.ts';
+import { findRun, type RunSource } from '../training/open-run.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { checkedCount, checkedSamples } from './losses.ts';
@@ -39,16 +41,17 @@ const DEFAULT_EXAMPLES = 256;
 /** Sequences in memory at a time. */
 const BATCH_SIZE = 64;
 
+/** The task and the examples of a split, of which alone the data are read. */
 const readExamples = async (
-  file: string,
-  config: ResolvedConfig,
+  { file, config, kept }: RunSource,
   split: SharpnessReport['split'],
   most: number,
-): Promise<{ experiment: Awaited<ReturnType<typeof loadExperiment>>; examples: Example[] }> => {
-  const experiment = await loadExperiment(config);
+): Promise<{ experiment: Experiment; examples: Example[] }> => {
   if (split !== 'train' && config.data[split] === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: measuring on ${split} needs data.${split}`);
   }
+  const only = { validation: undefined, test: undefined, [split]: config.data[split] };
+  const experiment = await loadExperiment({ ...config, data: { ...config.data, ...only } }, kept?.folder);
   const all = split === 'train' ? await loadTrainingExamples(config, experiment.task) : experiment[split];
   if (all.length <= most) return { experiment, examples: all };
   const rows = shuffledBatches(all.length, most, config.data.seed).batch(0);
@@ -70,9 +73,8 @@ export const measureSharpness = async (
   const { overrides, split = 'train', seed = 0, signal, onStart, onProgress } = options;
   const most = checkedCount('examples', options.examples ?? DEFAULT_EXAMPLES, 1);
   const source = await findRun(path, overrides);
-  const { file, kept } = source;
-  const config = withoutLora(source.config);
-  const { experiment, examples } = await readExamples(file, config, split, most);
+  const { config, kept } = source;
+  const { experiment, examples } = await readExamples(source, split, most);
   if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', `there are no examples in data.${split}`);
   const batches = Array.from({ length: Math.ceil(examples.length / BATCH_SIZE) }, (_, i) =>
     experiment.task.batch(examples.slice(i * BATCH_SIZE, (i + 1) * BATCH_SIZE)),
@@ -84,7 +86,8 @@ export const measureSharpness = async (
   const measured: MeasuredWeights[] = [];
   let dimension = 0;
   for (const { weights, folder, step } of sources) {
-    const load = { ...config, model: folder, ...(weights === 'after' && { head: undefined }) };
+    const trainable = await perturbed(config, weights);
+    const load = { ...config, trainable, model: folder, ...(weights === 'after' && { head: undefined }) };
     const model: Model = await loadModel(load, experiment.tokenizer, {
       signal,
       onProgress: ({ done, total }: Progress) => onProgress?.({ stage: 'load', done, total }),
@@ -132,5 +135,16 @@ export const measureSharpness = async (
   };
 };
 
-const withoutLora = (config: ResolvedConfig): ResolvedConfig =>
-  typeof config.trainable === 'object' && 'lora' in config.trainable ? { ...config, trainable: 'all' } : config;
+/**
+ * What to perturb. A checkpoint holds LoRA merged, so that all is perturbed, of the model as it came too; and a head that
+ * was new with a prefix is an old one there, so that both are named.
+ */
+const perturbed = async (
+  { model, trainable, head }: ResolvedConfig,
+  weights: MeasuredWeights['weights'],
+): Promise<ResolvedConfig['trainable']> => {
+  const { lora, prefix } = adapterOptions(trainable);
+  if (lora) return 'all';
+  const named = weights === 'after' && prefix && head;
+  return named ? { include: await trainableNames(model, { trainable, head }) } : trainable;
+};

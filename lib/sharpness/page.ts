@@ -131,14 +131,14 @@ const summary = (report: SharpnessReport): string => {
   ].join('');
 };
 
-const notFinite = ({ measured }: SharpnessReport): string =>
-  measured
-    .flatMap(({ weights, radii }) =>
-      radii
+const notFinite = (report: SharpnessReport): string =>
+  report.measured
+    .flatMap((weights) =>
+      weights.radii
         .filter((at) => at.notFinite > 0)
         .map(
           (at) =>
-            `<p>${NAMES[weights]}, ρ = ${formatNumber(Number(at.radius.toPrecision(6)))}: ${at.notFinite} of ${at.losses.length} losses are not finite.</p>`,
+            `<p>${nameOf(weights, report)}, ρ = ${formatNumber(Number(at.radius.toPrecision(6)))}: ${at.notFinite} of ${at.losses.length} losses are not finite.</p>`,
         ),
     )
     .join('');

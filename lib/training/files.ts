@@ -1,4 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { access, constants, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
 
 /** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. */
@@ -8,6 +9,21 @@ export const writing = async <T>(file: string, write: Promise<T>): Promise<T> =>
   } catch (cause) {
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${(cause as Error).message}`, { cause });
   }
+};
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Throws ERR_ZEST_FILE if a folder, or one to be made, could not be written to. Nothing is made. */
+export const assertWritable = async (folder: string): Promise<void> => {
+  let there = folder;
+  while (!(await isThere(there)) && dirname(there) !== there) there = dirname(there);
+  // A file is no folder: reading it as one says so.
+  await writing(folder, readdir(there));
+  await writing(folder, access(there, constants.W_OK));
 };
 
 const replace = async (file: string, content: string | Uint8Array): Promise<void> => {

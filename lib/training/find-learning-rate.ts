@@ -173,7 +173,7 @@ const scheduledSteps = ({ optimizer, training }: ResolvedConfig): number => {
  * run together cost a tenth of the loss at its start: η = √(loss/10 / Σ cost of a step at rate 1).
  *
  * The cost of a step is measured on batches other than those that made G, at geometric multiples around the rate where it
- * is 5 % of the loss. It takes some 300 forwards. `optimizer.learningRate` is not read.
+ * is 5 % of the loss. It takes 200 to 300 forwards. `optimizer.learningRate` is not read.
  *
  * Throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost; what loading the model, the task and the
  * data throws.

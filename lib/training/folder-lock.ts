@@ -29,6 +29,13 @@ export const lockFolder = async (folder: string): Promise<FileHandle> => {
   );
 };
 
+/** Whether a run or a sweep of this machine writes to a folder. */
+export const isLocked = async (folder: string): Promise<boolean> => {
+  const handle = await tryLock(folder);
+  await handle?.close();
+  return handle === undefined;
+};
+
 /** Waits for whatever writes to a folder, as the runs of a sweep that was killed do until their step is done. */
 export const folderUnlocked = async (folder: string, signal: AbortSignal): Promise<void> => {
   while (!signal.aborted) {

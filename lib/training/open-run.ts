@@ -22,9 +22,9 @@ export interface RunSource {
 /** The checkpoint that a run kept. Throws ERR_ZEST_RUN if the run did not get to its end. */
 const keptCheckpoint = async (path: string): Promise<{ folder: string; step: number }> => {
   const run = runFolder(path);
-  let summary: Summary;
   try {
-    summary = JSON.parse(await readFile(run.summary, 'utf8'));
+    const { kept }: Summary = JSON.parse(await readFile(run.summary, 'utf8'));
+    return { folder: join(run.checkpoints, kept.name), step: kept.step };
   } catch (cause) {
     throw new ZestError(
       'ERR_ZEST_RUN',
@@ -32,7 +32,6 @@ const keptCheckpoint = async (path: string): Promise<{ folder: string; step: num
       { cause },
     );
   }
-  return { folder: join(run.checkpoints, summary.kept.name), step: summary.kept.step };
 };
 
 /** Reads the configuration at `path`, the folder of a run or a configuration file, with overrides key.path=value. */

@@ -93,6 +93,30 @@ describe('zest sharpness', () => {
     expect(report.trainable).toEqual({ include: ['*layer.3*bias'] });
   });
 
+  it('perturbs the same parameters before and after, where the head was new and there is a prefix', async () => {
+    const { task: _, ...config } = reviewConfig(folder, 'prefixed');
+    const task = { kind: 'class', fields: ['sentence'], classes: 2 };
+    const other = join(folder, 'prefixed.yaml');
+    const head = { classes: 2 };
+    await writeFile(other, stringify({ ...config, task, head, trainable: { prefix: { tokens: 2 } } }));
+    expect((await zest(['train', other])).status).toBe(0);
+    const { status, stdout } = await zest(['sharpness', config.output, ...SHORT, '--json']);
+    expect(status).toBe(0);
+    const [{ dimension, measured }] = parseLines(stdout) as unknown as [SharpnessReport];
+    const alone = await zest(['sharpness', config.output, ...SHORT, '--no-before', '--json']);
+    const [kept] = parseLines(alone.stdout) as unknown as [SharpnessReport];
+    const base = await zest(['sharpness', other, ...SHORT, '--json']);
+    const [came] = parseLines(base.stdout) as unknown as [SharpnessReport];
+    expect([kept.dimension, came.dimension]).toEqual([dimension, dimension]);
+    expect(measured).toMatchObject([came.measured[0]!.trace, kept.measured[0]!.trace].map((trace) => ({ trace })));
+  });
+
+  it('finds out before it measures that its findings cannot be written', async () => {
+    const { status, stdout, stderr } = await zest(['sharpness', run, '--samples', '5000', '--output', file]);
+    expect(stderr).toMatch(/^error: cannot write .*run\.yaml: ENOTDIR.* \(ERR_ZEST_FILE\)\n$/);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  });
+
   it('says which losses are not finite', async () => {
     const args = ['sharpness', file, '--examples', '4', '--samples', '2', '--radii', '1e-3,1e30', '--slice', '0'];
     const { status, stdout, stderr } = await zest([...args, '--json']);

@@ -122,6 +122,16 @@ describe.skipIf(absent)('the page of zest report, in Chromium', () => {
     expect(await box.locator('div').allTextContents()).toContain('mezo: 60.0 %');
     await page.keyboard.press('Escape');
     expect(await box.isVisible()).toBe(false);
+
+    // Places of a run that is hidden are none to stop at: from 0 straight to the third run's 1,000.
+    for (const run of [0, 1]) await page.locator(`input[name="run"][value="${run}"]`).uncheck();
+    await page.locator('#validation-accuracy').focus();
+    const stops = [];
+    for (let press = 0; press < 3; press++) {
+      await page.keyboard.press('ArrowRight');
+      stops.push(await box.locator('strong').textContent());
+    }
+    expect(stops.at(-1)).toBe('2,000 forwards');
   });
 
   it('switches a run off in all charts, and on again', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Report, report } from '../../lib/report/report.ts';
 import type { RunOverview } from '../../lib/report/summary.ts';
+import { lockFolder } from '../../lib/training/folder-lock.ts';
 import { zest } from '../cli/zest.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
@@ -20,9 +21,9 @@ const reportOf = async (files: RunFiles, secondsAgo = 0): Promise<Report & { onl
     const then = Date.now() / 1000 - secondsAgo;
     await utimes(join(folder, 'metrics.jsonl'), then, then);
   }
-  const { html, runs } = await report([folder]);
-  expect(html.replaceAll('stream 5 is NaN', '')).not.toMatch(/NaN[^=]|undefined|\[object/);
-  return { html, runs, only: runs[0]! };
+  const made = await report([folder]);
+  expect(made.html.replaceAll('stream 5 is NaN', '')).not.toMatch(/NaN[^=]|undefined|\[object/);
+  return { ...made, only: made.runs[0]! };
 };
 
 const whole: RunFiles = {
@@ -96,6 +97,26 @@ describe('a report', () => {
     const { runs } = await report([sweep, join(sweep, 'seed=2')]);
     expect(runs.map(({ name }) => name)).toEqual(['seed=1', 'seed=2']);
     await rejects(() => report([join(sweep, 'notes')]), 'ERR_ZEST_RUN', /notes/);
+  });
+
+  it('of what `runs/*` names has all runs under it, and leaves out files', async () => {
+    const runs = join(scratch, 'runs');
+    const page = join(runs, 'report.html');
+    await writeRun(join(runs, 'one'), whole);
+    await writeRun(join(runs, 'experiments', 'afinn', 'mezo', '0.001', '2'), whole);
+    await writeRun(join(runs, 'one', 'within'), whole);
+    await writeFile(page, 'of before');
+    const found = await report(['one', 'experiments', 'report.html'].map((name) => join(runs, name)));
+    expect(found.runs.map(({ name }) => name)).toEqual(['one', '2']);
+    expect(found.files).toEqual([page]);
+    await rejects(() => report([page]), 'ERR_ZEST_RUN', /report\.html is not the folder of a run/);
+    await rejects(() => report([join(runs, 'one'), join(runs, 'typo')]), 'ERR_ZEST_RUN', /typo is not there/);
+    const output = join(scratch, 'all.html');
+    const { status, stderr } = await zest(['report', join(runs, 'one'), page, '--output', output]);
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: `${page} is left out: it is a file, and a run is a folder\n1 run in ${output}\n`,
+    });
   });
 
   it('of a run that was trained here has all of its steps', async () => {
@@ -182,6 +203,17 @@ describe('a report of a run that', () => {
     expect(runs[0]).toMatchObject({ status: 'running', steps: 20, notes: [] });
     expect(runs[0]!.detail).toMatch(/^last line \d s ago$/);
     expect(html).toContain('20 of 40');
+  });
+
+  it('goes on is never taken for killed, however long it is silent', async () => {
+    const folder = await folderOf(going);
+    const then = Date.now() / 1000 - 7200;
+    await utimes(join(folder, 'metrics.jsonl'), then, then);
+    const lock = await lockFolder(folder);
+    expect((await report([folder])).runs[0]).toMatchObject({ status: 'running', detail: 'last line 2 h ago' });
+    await lock.close();
+    expect((await report([folder])).runs[0]).toMatchObject({ status: 'failed' });
+    await (await lockFolder(folder)).close();
   });
 
   it('was killed', async () => {

@@ -3,6 +3,7 @@ import { lineChart, shortened } from '../../lib/report/chart.ts';
 import { compared, distinctNames, meanAndDeviation, seedGroups } from '../../lib/report/compare-runs.ts';
 import { heatMap } from '../../lib/report/heat-map.ts';
 import { escaped, inlineJson, table } from '../../lib/report/html.ts';
+import type { RunStatus } from '../../lib/report/read-run.ts';
 import { formatNumber, linearScale, logScale, quantile, valueScale } from '../../lib/report/scale.ts';
 import { binned, equalBins, movingMean } from '../../lib/report/series.ts';
 
@@ -130,19 +131,45 @@ describe('what runs have in common', () => {
   });
 
   it('groups those of several seeds', () => {
-    const run = (name: string, seed: string, rest: [string, string][]) => ({
+    const run = (name: string, seed: string, method: string, status: RunStatus = 'finished') => ({
       name,
-      config: new Map([['training.seed', seed], ['output', name], ...rest]),
+      status,
+      config: new Map([
+        ['training.seed', seed],
+        ['output', name],
+        ['optimizer.method', method],
+      ]),
     });
-    const groups = seedGroups([
-      run('mezo-seed1', '1', [['optimizer.method', 'mezo']]),
-      run('zest-1', '1', [['optimizer.method', 'zest']]),
-      run('mezo-seed2', '2', [['optimizer.method', 'mezo']]),
-      run('zest-1-again', '1', [['optimizer.method', 'zest']]),
-      { name: 'none', config: new Map() },
-      { name: 'none-2', config: new Map() },
-    ]);
-    expect(groups).toEqual([{ name: 'mezo', runs: [0, 2] }]);
+    const none = { status: 'finished', config: new Map<string, string>() } as const;
+    const runs = [
+      run('mezo-seed1', '1', 'mezo'),
+      run('zest-1', '1', 'zest'),
+      run('mezo-seed2', '2', 'mezo'),
+      run('zest-1-again', '1', 'zest'),
+      run('mezo-again', '2', 'mezo'),
+      run('mezo-seed3', '3', 'mezo', 'running'),
+      run('mezo-seed4', '4', 'mezo', 'interrupted'),
+      { name: 'none', ...none },
+      { name: 'none-2', ...none },
+    ];
+    expect(seedGroups(runs)).toEqual([{ name: 'mezo', runs: [0, 2] }]);
+  });
+
+  it.each([
+    [['words-1', 'words-2'], 'words'],
+    [['mezo-seed1', 'mezo-seed10'], 'mezo'],
+    [['mezo-seed10', 'mezo-seed11'], 'mezo'],
+    [['tilt=0_seed=1', 'tilt=0_seed=2'], 'tilt=0'],
+    [['0.001/1', '0.001/2'], '0.001'],
+    [['run_s1', 'run_s2'], 'run'],
+    [['1', '2'], '1 and others'],
+  ])('names %j %s', (names, name) => {
+    const runs = names.map((name, i) => ({
+      name,
+      status: 'finished' as const,
+      config: new Map([['training.seed', `${i}`]]),
+    }));
+    expect(seedGroups(runs)).toEqual([{ name, runs: [0, 1] }]);
   });
 
   it('has mean and sample standard deviation', () => {
