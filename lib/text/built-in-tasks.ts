@@ -27,8 +27,8 @@ const paraphrase = (first: string, second: string, labels: string[]): LabelWordS
 
 /**
  * Tasks with a name. Template, label words and the order of the labels are those of LM-BFF (Gao et al. 2021), which
- * MeZO (Malladi et al. 2023) took over; fields have the names of GLUE, and metrics
- * are GLUE's. Two things differ. Texts are left as they are,
+ * MeZO (Malladi et al. 2023) took over; fields have the names that they have in Hugging
+ * Face's copy of GLUE (of SuperGLUE for rte), and metrics are GLUE's. Two things differ. Texts are left as they are,
  * where LM-BFF's code drops the last character of a premise and lower-cases the first letter of a hypothesis. And
  * BERT gets the texts of a pair as a pair, with a separator between them; LM-BFF's templates have none.
  */

@@ -101,16 +101,15 @@ export class Task {
       (_, i) => `${i}`,
     );
     this.names = spec.labels ?? this.#words ?? numbers;
-    // Names that are integers themselves (stars, say) leave no room for labels by index.
-    const byIndex = !spec.labels?.some((name) => /^-?\d+$/.test(name));
-    this.#labels = new Map(
-      [...(byIndex ? numbers : []), ...(spec.labels ?? [])].map((key, i) => [key, i % numbers.length]),
-    );
+    // Names that are integers themselves (stars, say) leave no room for labels by index, and label words none for names.
+    const integers = this.names.some((name) => /^-?\d+$/.test(name));
+    const keys = integers ? (spec.labels ?? numbers) : [...numbers, ...this.names];
+    this.#labels = new Map(keys.map((key, i) => [key, i % numbers.length]));
   }
 
   /**
-   * The label of fields: an integer from 0, as a number or in digits, or one of `labels`. With `labels` that are integers
-   * themselves, only those.
+   * The label of fields: an integer from 0, as a number or in digits, or one of `labels`, without which the label words
+   * are names. With `labels` that are integers themselves, only those; label words that are integers are no names.
    *
    * @param place `file:line`, for the error
    * @throws ERR_ZEST_DATA without the field, ERR_ZEST_LABEL for a label that is not in the list

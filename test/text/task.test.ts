@@ -115,6 +115,14 @@ describe('Task.examples', () => {
     ]);
   });
 
+  it('takes label words as names where there are no others, and none that are integers', async () => {
+    const words = await loadTask(spec, tokenizer);
+    const rows = spec.labelWords.map((label) => ({ sentence: 'x', label }));
+    expect(words.examples(rowsOf(...rows)).map(({ label }) => label)).toEqual(spec.labelWords.map((_, i) => i));
+    const digits = await loadTask({ ...spec, labelWords: ['1', '0'] }, tokenizer);
+    expect(digits.examples(rowsOf({ sentence: 'x', label: '1' }))[0]!.label).toBe(1);
+  });
+
   it('takes names that are integers for names only', async () => {
     const byStars = await loadTask(stars, tokenizer);
     expect(
