@@ -35,6 +35,7 @@ interface TokenizerJson {
   added_tokens: AddedToken[];
   normalizer?: NormalizerJson | null;
   post_processor?: { type?: string } | null;
+  model?: { type?: string; vocab?: [piece: string, score: number][] };
 }
 
 /** Token ids and the segment (token type) of each. */
@@ -50,6 +51,26 @@ const lowercases = (normalizer: NormalizerJson | null | undefined): boolean =>
   normalizer?.type === 'Lowercase' ||
   (normalizer?.type === 'BertNormalizer' && normalizer.lowercase !== false) ||
   (normalizer?.normalizers?.some(lowercases) ?? false);
+
+/** No token of a vocabulary begins so. */
+const NO_TEXT = '\u0000special ';
+
+/**
+ * A tokenizer.json that finds no special token in a text. Unigram (XLM-RoBERTa, CamemBERT) has them among its pieces too,
+ * with the best score of all, so those are spelt otherwise there.
+ */
+const withoutSpecials = (json: TokenizerJson): TokenizerJson => {
+  const isSpecial = (token: AddedToken) => token.special === true;
+  const specials = new Set(json.added_tokens.filter(isSpecial).map(({ content }) => content));
+  const plain = { ...json, added_tokens: json.added_tokens.filter((token) => !isSpecial(token)) };
+  const { model } = json;
+  if (model?.type !== 'Unigram' || model.vocab === undefined) return plain;
+  const vocab = model.vocab.map(([piece, score]): [string, number] => [
+    specials.has(piece) ? NO_TEXT + piece : piece,
+    score,
+  ]);
+  return { ...plain, model: { ...model, vocab } };
+};
 
 const readJson = async (file: string): Promise<unknown> => {
   let text: string;
@@ -98,13 +119,9 @@ export class Tokenizer {
   readonly #pair: Encoding & { tokens: string[] };
 
   private constructor(folder: string, json: TokenizerJson, config: Record<string, unknown>) {
-    const special = (token: AddedToken) => token.special === true;
     this.folder = folder;
     this.#library = new LibraryTokenizer(json, config) as Library;
-    this.#plain = new LibraryTokenizer(
-      { ...json, added_tokens: json.added_tokens.filter((token) => !special(token)) },
-      config,
-    ) as Library;
+    this.#plain = new LibraryTokenizer(withoutSpecials(json), config) as Library;
     this.#lowercases = lowercases(json.normalizer);
     this.vocabularySize = this.#library.model.vocab.length;
     const limit = config.model_max_length;

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertVocabulary, Tokenizer } from '../../lib/text/tokenizer.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
 import { FILM, folderOf } from './folders.ts';
 
 interface Fixture {
@@ -147,5 +148,45 @@ describe('Tokenizer', () => {
         message: expect.stringMatching(/wrong vocabulary size.*8191.*8191/),
       }),
     );
+  });
+});
+
+describe('a Unigram tokenizer', () => {
+  const folder = scratchFolder();
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    // As in XLM-RoBERTa's file: special tokens are pieces too, with the best score.
+    const specials = ['<s>', '<pad>', '</s>', '<unk>'];
+    const letters = [...'▁abdekmnpsu<>/'];
+    const vocab = [...specials.map((piece) => [piece, 0]), ...letters.map((piece) => [piece, -5]), ['<mask>', 0]];
+    const added = [...specials, '<mask>'].map((content) => ({
+      id: vocab.findIndex(([piece]) => piece === content),
+      content,
+      special: true,
+      lstrip: content === '<mask>',
+    }));
+    const json = {
+      added_tokens: added,
+      normalizer: null,
+      pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' },
+      post_processor: null,
+      decoder: { type: 'Metaspace', replacement: '▁' },
+      model: { type: 'Unigram', unk_id: 3, vocab },
+    };
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json));
+    await writeFile(
+      join(folder, 'tokenizer_config.json'),
+      JSON.stringify({ pad_token: '<pad>', mask_token: '<mask>' }),
+    );
+    tokenizer = await Tokenizer.load(folder);
+  });
+
+  it('finds no special token in a text alone, and its unknown token for unknown letters only', () => {
+    const pieces = (text: string) => tokenizer.tokenize(text).map((id) => tokenizer.token(id));
+    for (const special of ['<s>', '<pad>', '</s>', '<unk>', '<mask>']) {
+      expect(pieces(`a${special}b`)).toEqual(['▁', 'a', ...special, 'b']);
+    }
+    expect(pieces('aéb')).toEqual(['▁', 'a', '<unk>', 'b']);
+    expect(tokenizer.encode('a <mask>')).toContain(tokenizer.maskId);
   });
 });

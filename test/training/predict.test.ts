@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,6 +57,10 @@ describe('openRun', () => {
 
   it('refuses what is no run', async () => {
     await rejects(() => openRun(folder), 'ERR_ZEST_RUN', /no good summary\.json/);
+    const other = join(folder, 'other-summary');
+    await mkdir(other);
+    await writeFile(join(other, 'summary.json'), '{}');
+    await rejects(() => openRun(other), 'ERR_ZEST_RUN', /no good summary\.json/);
     await rejects(() => openRun(join(folder, 'none')), 'ERR_ZEST_CONFIG', /cannot read the configuration/);
   });
 });
