@@ -100,7 +100,7 @@ program
     wholeNumber,
   )
   .option('--jobs <n>', 'runs at a time (default: the cores)', wholeNumber)
-  .option('--methods <a,b,c>', 'only these')
+  .option('--methods <a,b,c>', 'only these; the table has those of earlier calls too')
   .option('--json', 'print one JSON object a line on stdout, instead of the table')
   .action(async (name, options) => (await import('./experiment.ts')).experimentCommand(name, options));
 

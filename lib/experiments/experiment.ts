@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { throwIfAborted } from '../abort.ts';
-import { rangeError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
@@ -28,6 +28,7 @@ import { limit } from './limit.ts';
 import { METHODS, type Method } from './methods.ts';
 
 const MODEL = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));
+const RESULT = 'experiment.json';
 const BATCH_SIZE = 16;
 const CHOOSING_SEED = 1;
 const TEST_SEEDS = [2, 3, 4, 5, 6];
@@ -44,7 +45,7 @@ export interface ExperimentOptions extends CallOptions {
   forwards?: number;
   /** Runs at a time, each with one thread. Default: the cores. */
   jobs?: number;
-  /** Names of the methods to compare. Default: all. */
+  /** Names of the methods to compare. Default: all. The result has those of earlier calls too. */
   methods?: readonly string[];
 }
 
@@ -121,15 +122,31 @@ const sharpnessOf = async (folder: string, { task, validation }: Experiment, opt
   }
 };
 
-/** Computed once: kept in `file`. */
-const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
+/** `undefined` where there is none, or none that can be read. */
+const readJson = async <T>(file: string): Promise<T | undefined> => {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch {
-    const value = await compute();
-    await writeAtomic(file, JSON.stringify(value));
-    return value;
+    return undefined;
   }
+};
+
+/** Computed once: kept in `file`. */
+const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
+  const earlier = await readJson<T>(file);
+  if (earlier !== undefined) return earlier;
+  const value = await compute();
+  await writeAtomic(file, JSON.stringify(value));
+  return value;
+};
+
+/** What earlier calls, with other methods, found. */
+const earlierMethods = async (name: string, { output, forwards }: Budget): Promise<MethodResult[]> => {
+  const earlier = await readJson<ExperimentResult>(join(output, RESULT));
+  if (!earlier) return [];
+  if (earlier.name === name && earlier.forwards === forwards) return earlier.methods;
+  const found = `${earlier.name} with ${earlier.forwards} forwards a run, not ${name} with ${forwards}`;
+  throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}; give another output`);
 };
 
 const scoreBefore = async (config: ResolvedConfig, loaded: Experiment, options: CallOptions) => {
@@ -154,6 +171,7 @@ async function* compareMethods(
   const { output, forwards } = budget;
   const { signal } = options;
   const dataset = await experimentData(name, options.data, join(output, 'data'));
+  const earlier = await earlierMethods(name, budget);
   // All of them, so that too few forwards for one method are told before the first run of another.
   const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget)) as [
     ResolvedConfig,
@@ -204,9 +222,10 @@ async function* compareMethods(
   all.catch(() => stop.abort());
   try {
     yield* queue;
-    const [before, results] = await all;
+    const [before, compared] = await all;
+    const results = METHODS.flatMap(({ name }) => [...compared, ...earlier].find((one) => one.name === name) ?? []);
     const result: ExperimentResult = { name, forwards, before, methods: results, version };
-    await writeAtomic(join(output, 'experiment.json'), `${JSON.stringify(result, null, 2)}\n`);
+    await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
     yield { kind: 'done', output, result };
   } finally {
     stop.abort();
@@ -220,8 +239,8 @@ async function* compareMethods(
  * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
  *
  * Throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards than
- * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds a run of another configuration
- * or another experiment writes to it, and where a method's runs fail whatever the learning rate.
+ * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds results or a run of another
+ * experiment, or another experiment writes to it, and where a method's runs fail whatever the learning rate.
  */
 export async function* experiment(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
   const { output, signal, forwards = experimentForwards(name) } = options;

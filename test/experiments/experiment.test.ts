@@ -47,7 +47,15 @@ describe('experiment', () => {
     const again = await run('afinn-noise-0.4', options);
     expect(again).toEqual([last]);
     expect(JSON.parse(await readFile(join(folder, 'afinn-noise-0.4', 'experiment.json'), 'utf8'))).toEqual(last.result);
-    await expect(run('afinn-noise-0.4', { ...options, forwards: 20 })).rejects.toMatchObject({ code: 'ERR_ZEST_RUN' });
+    const other = { ...options, methods: ['mezo'] };
+    const more = (await run('afinn-noise-0.4', other)).at(-1);
+    if (more?.kind !== 'done') throw new Error('no result');
+    expect(more.result.methods.map(({ name }) => name)).toEqual(['mezo', 'one-sided-tau1']);
+    expect(more.result.methods[1]).toEqual(methods[0]);
+    await expect(run('afinn-noise-0.4', { ...other, forwards: 20 })).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/has the results of afinn-noise-0.4 with 10 forwards a run, not .* with 20; give/),
+    });
   }, 180_000);
 
   it('says which experiments and methods there are, and where data are looked for', async () => {
