@@ -216,6 +216,8 @@ export interface NativeCuda {
   devices: string[];
   /** Why there is none, or empty. */
   failure: string;
+  /** Where there are devices: why cuBLASLt, which models multiply with, cannot be opened, or empty. */
+  missingCublaslt: string;
 }
 
 export interface NativeBinding {

@@ -39,8 +39,8 @@ const examineCuda = (): BackendReport => {
   const built = candidates('zest_cuda').some((path) => existsSync(path));
   const report: BackendReport = { name: 'cuda', built, usable: false, verified: false };
   try {
-    report.devices = nativeCuda().cuda.devices;
-    report.usable = true;
+    const { devices, missingCublaslt } = nativeCuda().cuda;
+    Object.assign(report, { devices, usable: !missingCublaslt, reason: missingCublaslt || undefined });
   } catch (error) {
     report.reason = (error as Error).message;
   }

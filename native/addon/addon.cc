@@ -78,6 +78,7 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
     result.Set("runtime", report->runtime);
     result.Set("devices", devices);
     result.Set("failure", report->failure);
+    result.Set("missingCublaslt", report->missing_cublaslt);
     return result;
   });
 }

@@ -15,6 +15,7 @@ struct CudaReport {
   int driver = 0, runtime = 0;       // 13000 is 13.0; driver 0: none
   std::vector<std::string> devices;  // by index
   std::string failure;               // why there is none, or empty
+  std::string missing_cublaslt;      // with devices: why cuBLASLt cannot be opened, or empty
 };
 
 // Nothing where the binary has no CUDA backend.

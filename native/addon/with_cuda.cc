@@ -1,4 +1,5 @@
 #include "addon/cuda.h"
+#include "cuda/cublaslt.h"
 #include "cuda/cuda_backend.h"
 #include "cuda/device.h"
 
@@ -6,7 +7,8 @@ namespace zest::addon {
 
 std::optional<CudaReport> cuda_report() {
   const cuda::DeviceReport report = cuda::device_report();
-  return CudaReport{report.driver, report.runtime, report.devices, report.failure};
+  return CudaReport{report.driver, report.runtime, report.devices, report.failure,
+                    report.devices.empty() ? std::string() : cuda::Products::missing_library()};
 }
 
 std::unique_ptr<Backend> make_cuda(const ModelSpec& spec, StorageType storage, int device) {

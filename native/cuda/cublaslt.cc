@@ -144,6 +144,15 @@ struct Products::Planned {
   Algorithm algorithm{};
 };
 
+std::string Products::missing_library() {
+  try {
+    Library::open();
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 Products::Products() : library_(Library::open()) {
   library_.check(library_.create(&handle_), "cublasLtCreate");
   try {

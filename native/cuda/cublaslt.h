@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 
 #include "core/model.h"
 #include "cuda/memory.h"
@@ -29,6 +30,9 @@ struct Product {
 
 class Products {
  public:
+  // Why cuBLASLt cannot be opened, or empty.
+  static std::string missing_library();
+
   // Throws ERR_ZEST_CUBLAS that names the library, the paths tried and the fix.
   Products();
   ~Products();

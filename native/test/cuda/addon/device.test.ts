@@ -178,6 +178,14 @@ describe('zest doctor', () => {
     expect(cuda).toMatchObject({ usable: true, verified: false });
     expect(cuda.devices).toHaveLength(2);
   });
+
+  it('calls devices without cuBLASLt not usable, as models on them are', async () => {
+    const env = { ZEST_CUBLASLT: join(scratch, 'a library that is not there') };
+    const [, cuda] = JSON.parse((await zest(['doctor', '--json'], env)).stdout).backends;
+    const reason = expect.stringMatching(/could not be opened. Tried:\n.*a library that is not there/);
+    expect(cuda).toMatchObject({ usable: false, reason, devices: [expect.any(String), expect.any(String)] });
+    expect((await outcomes('cuda', env)).load).toMatchObject({ code: 'ERR_ZEST_CUBLAS', message: reason });
+  });
 });
 
 it('a run on a device leaves a log that leads to the same weights on the CPU', async () => {
