@@ -106,9 +106,9 @@ const forwardsOfStep = (summary: Partial<Summary> | undefined, config: Map<strin
  */
 export const readRun = async (path: string, name: string): Promise<RunRecord> => {
   const files = runFolder(path);
-  const [configText, metricsText, summaryText] = await Promise.all(
-    [files.config, files.metrics, files.summary].map(readIfThere),
-  );
+  const configText = await readIfThere(files.config);
+  const metricsText = await readIfThere(files.metrics);
+  const summaryText = await readIfThere(files.summary);
   if (configText === undefined && metricsText === undefined && summaryText === undefined) {
     const there = await stat(path).catch(() => undefined);
     const fault = there

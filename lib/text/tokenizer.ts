@@ -171,7 +171,9 @@ export class Tokenizer {
    */
   static async load(folder: string): Promise<Tokenizer> {
     const file = join(folder, 'tokenizer.json');
-    const [json, config] = await Promise.all([readJson(file), readJson(join(folder, 'tokenizer_config.json'))]);
+    // One after the other, so that of two faults it is always the same that is told.
+    const json = await readJson(file);
+    const config = await readJson(join(folder, 'tokenizer_config.json'));
     try {
       return new Tokenizer(folder, json as TokenizerJson, config as Record<string, unknown>);
     } catch (cause) {

@@ -110,10 +110,12 @@ describe('Tokenizer', () => {
   });
 
   it('names the file that is missing or broken', async () => {
-    await expect(Tokenizer.load(join(folder, 'absent'))).rejects.toMatchObject({
-      code: 'ERR_ZEST_TOKENIZER',
-      message: expect.stringContaining('tokenizer.json'),
-    });
+    for (let i = 0; i < 200; i++) {
+      await expect(Tokenizer.load(join(folder, 'absent'))).rejects.toMatchObject({
+        code: 'ERR_ZEST_TOKENIZER',
+        message: expect.stringContaining('tokenizer.json'), // of two that are missing, always this one
+      });
+    }
     const cases: [string, (text: string) => string, string][] = [
       ['tokenizer.json', (text) => text.slice(0, 1000), 'is not JSON'],
       ['tokenizer.json', () => '[]', 'JSON object'],
