@@ -23,11 +23,15 @@ export interface SharpnessCommandOptions extends Pick<MeasureSharpnessOptions, '
 const SPLITS = ['train', 'validation', 'test'] as const;
 const DIGITS = 4;
 
-const number = (value: number): string => value.toPrecision(DIGITS);
+/** 2.1e+3 as 2100: digits that are not significant are no more to read than an exponent. */
+const number = (value: number, digits = DIGITS): string => {
+  const text = value.toPrecision(digits);
+  return Math.abs(value) < 1e9 && text.includes('e+') ? String(Number(text)) : text;
+};
 
 const withError = (estimate: Estimate | null): string => {
   if (estimate === null) return 'not finite';
-  return `${number(estimate.value)} ± ${(estimate.high - estimate.value).toPrecision(2)}`;
+  return `${number(estimate.value)} ± ${number(estimate.high - estimate.value, 2)}`;
 };
 
 const lines = ({ loss, radii, trace, eigenvalues }: MeasuredWeights): string => {
@@ -41,7 +45,7 @@ const lines = ({ loss, radii, trace, eigenvalues }: MeasuredWeights): string => 
   const largest = radii.find(({ maximum }) => maximum)?.maximum;
   const titles = ['radius', 'length', 'mean loss', 'increase', 'standard deviation', 'maximum'];
   const top = eigenvalues?.eigenvalues.map(
-    ({ value, residual }) => `${number(value)} (residual ${residual.toPrecision(2)})`,
+    ({ value, residual }) => `${number(value)} (residual ${number(residual, 2)})`,
   );
   return [
     `loss ${number(loss)}`,

@@ -71,7 +71,8 @@ const joined = (parts: readonly string[]): string => {
 
 /** All combinations of the axes' values, the last axis fastest. Throws ERR_ZEST_CONFIG for none, or for a key or a value that is there twice. */
 export const gridRuns = (axes: readonly Axis[]): GridRun[] => {
-  if (axes.length === 0) fail('a sweep needs a grid: key.path=value,value…');
+  if (axes.length === 0)
+    fail('a sweep needs a grid (--grid, or grid from code), such as optimizer.learningRate=1e-4,3e-4');
   const keys = axes.map(({ key }) => key);
   let partial: { parts: string[]; ofPoint: string[]; values: Record<string, unknown> }[] = [
     { parts: [], ofPoint: [], values: {} },

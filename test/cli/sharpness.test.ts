@@ -36,6 +36,7 @@ describe('zest sharpness', () => {
     expect(stderr).toMatch(/^before \(step 0\): loss \d/m);
     expect(stderr).toMatch(/^after \(step 6\): loss \d/m);
     expect(stderr).toMatch(/^after − before, along the same directions: loss .*, trace .* ± /m);
+    expect(stderr).not.toMatch(/\de\+/);
     const first = await readFile(join(run, 'sharpness.json'), 'utf8');
 
     const again = await zest(['sharpness', run, ...SHORT, '--json', '--output', join(folder, 'again')]);
