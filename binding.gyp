@@ -11,10 +11,11 @@
     'flags_avx2': ['<!@(<(read).flags.avx2.join(\' \')")'],
     'flags_avx512': ['<!@(<(read).flags.avx512.join(\' \')")'],
     'definitions': ['<!@(<(read).definitions.join(\' \')")'],
+    'version': '<!(node -p "require(\'./package.json\').version")',
   },
   'target_defaults': {
     'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
-    'defines': ['<@(definitions)'],
+    'defines': ['<@(definitions)', 'ZEST_VERSION="<(version)"'],
     'cflags!': ['-fno-exceptions'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
     'cflags_cc': ['-std=c++20', '-O3', '-DNDEBUG', '-pthread', '<@(flags)'],

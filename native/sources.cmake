@@ -23,6 +23,7 @@ zest_list(zest_addon addon)
 zest_list(zest_addon_with_cuda addon_with_cuda)
 zest_list(zest_addon_without_cuda addon_without_cuda)
 zest_list(zest_flags_cuda flags cuda)
+zest_list(zest_cuda_architectures cuda_architectures)
 zest_list(zest_definitions definitions)
 zest_list(zest_flags flags all)
 

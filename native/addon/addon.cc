@@ -1,4 +1,4 @@
-// The exports of zest.node: NativeBinding of lib/native.ts.
+// The exports of zest.node: NativeBinding of lib/native/binding.ts.
 #include <sys/file.h>
 
 #include <cerrno>
@@ -104,6 +104,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* classes =
       new Classes{Napi::Persistent(Abort::define(env)), Napi::Persistent(Engine::define(env))};
   env.SetInstanceData(classes);
+  exports.Set("version", ZEST_VERSION);
   exports.Set("isa", Napi::Function::New<isa>(env, "isa"));
   exports.Set("noise", Napi::Function::New<noise>(env, "noise"));
   exports.Set("vectorDirection", Napi::Function::New<vector_direction>(env, "vectorDirection"));

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model, type StepResult } from '../../../../lib/index.ts';
-import { nativeCuda } from '../../../../lib/native.ts';
+import { nativeCuda } from '../../../../lib/native/load.ts';
 import { zest } from '../../../../test/cli/zest.ts';
 import { filmBatch } from '../../../../test/fixtures/film.ts';
 import { writeFolder } from '../../../../test/fixtures/safetensors.ts';
