@@ -14,7 +14,7 @@ const ranks: Estimator = (losses, { rho }) => {
   );
 };
 
-const folder = 'models/film-roberta-mini';
+const folder = 'film-roberta-mini';
 const task = await loadTask('sst2', await Tokenizer.load(folder));
 const batch = task.batch([
   { sentence: 'a bore from beginning to end', label: 0 },

@@ -1,7 +1,7 @@
 // A task of one's own, from a template and label words. Run: npm run build && node dist/examples/custom-task.js
 import { loadTask, Model, Tokenizer, zest } from 'node-zest';
 
-const folder = 'models/film-roberta-mini';
+const folder = 'film-roberta-mini';
 const model = await Model.load(folder);
 const task = await loadTask(
   {

@@ -1,7 +1,7 @@
 // From strings to a trained and used model. Run: npm run build && node dist/examples/embed.js
 import { loadTask, Model, Tokenizer, zest } from 'node-zest';
 
-const folder = 'models/film-roberta-mini';
+const folder = 'film-roberta-mini';
 const model = await Model.load(folder);
 const task = await loadTask('sst2', await Tokenizer.load(folder));
 

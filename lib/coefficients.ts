@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { type ErrorCode, rangeError, typeError } from './errors.ts';
-import { type NativeEstimatorOptions, native } from './native.ts';
+import type { NativeEstimatorOptions } from './native/binding.ts';
+import { native } from './native/load.ts';
 import type { EstimatorOptions, StepResult, Tilt } from './objective.ts';
 
 // The names behind the numbers of core/estimators.h, in its order.

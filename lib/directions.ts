@@ -1,5 +1,5 @@
 import { rangeError, typeError } from './errors.ts';
-import type { NativeDirections, NativePoints, NativeUpdate } from './native.ts';
+import type { NativeDirections, NativePoints, NativeUpdate } from './native/binding.ts';
 import type { Directions, Perturbation, Point, Update } from './objective.ts';
 import { show } from './show.ts';
 

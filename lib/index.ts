@@ -7,7 +7,7 @@ export type { LoadOptions } from './model/load-options.ts';
 export type { MemoryUse } from './model/memory.ts';
 export { type GenerateOptions, Model } from './model/model.ts';
 export type { Trainable } from './model/trainable.ts';
-export type { Shortcuts } from './native.ts';
+export type { Shortcuts } from './native/binding.ts';
 export { type NoiseOptions, noise } from './noise.ts';
 export type {
   CallOptions,

@@ -1,6 +1,6 @@
 import { checkedSeed, checkedStream } from './directions.ts';
 import { rangeError } from './errors.ts';
-import { native } from './native.ts';
+import { native } from './native/load.ts';
 import { show } from './show.ts';
 
 export interface NoiseOptions {

@@ -1,7 +1,7 @@
 import { throwIfAborted } from './abort.ts';
 import { checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { rangeError, typeError, ZestError } from './errors.ts';
-import { native } from './native.ts';
+import { native } from './native/load.ts';
 import type { Directions, Objective, Perturbation } from './objective.ts';
 
 /** A function of a vector as an objective. */

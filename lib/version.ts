@@ -1,4 +1,9 @@
 import { createRequire } from 'node:module';
 
+/** node-zest's package.json. */
+export const manifest: { version: string; optionalDependencies?: Record<string, string> } = createRequire(
+  import.meta.url,
+)('../package.json');
+
 /** Version of node-zest. */
-export const version: string = createRequire(import.meta.url)('../package.json').version;
+export const version: string = manifest.version;

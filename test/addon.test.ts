@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type NativeEngine, native } from '../lib/native.ts';
+import type { NativeEngine } from '../lib/native/binding.ts';
+import { native } from '../lib/native/load.ts';
 import { rejects } from './fixtures/rejects.ts';
 
-// lib/native.ts says what the addon is; here the addon says the same.
+// lib/native/binding.ts says what the addon is; here the addon says the same.
 
 const source = ts.createSourceFile(
-  'native.ts',
-  readFileSync(new URL('../lib/native.ts', import.meta.url), 'utf8'),
+  'binding.ts',
+  readFileSync(new URL('../lib/native/binding.ts', import.meta.url), 'utf8'),
   ts.ScriptTarget.ESNext,
 );
 const methodsOf = (name: string): string[] => {

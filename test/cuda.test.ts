@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Model } from '../lib/index.ts';
-import { candidates, native, nativeCuda } from '../lib/native.ts';
+import { findAddon, native, nativeCuda } from '../lib/native/load.ts';
 import { zest } from './cli/zest.ts';
 
 const folder = 'models/film-roberta-mini';
-const built = candidates('zest_cuda').some((path) => existsSync(path));
+const built = findAddon('zest_cuda') !== undefined;
 const device = (() => {
   try {
     return nativeCuda().cuda.devices[0];

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../lib/model/model.ts';
-import { candidates, type NativeEngine, native } from '../lib/native.ts';
+import type { NativeEngine } from '../lib/native/binding.ts';
+import { loadNative, native } from '../lib/native/load.ts';
 import { type NoiseOptions, noise } from '../lib/noise.ts';
 import type { Law } from '../lib/objective.ts';
 import { film, nameOf } from './fixtures/film.ts';
@@ -198,7 +199,7 @@ describe('directions of models/film-roberta-mini', () => {
 });
 
 describe('the instruction set', () => {
-  const addon = candidates().find((path) => existsSync(path)) ?? '';
+  const addon = loadNative().file;
   const place = vectors.gaussian[2]!;
   /** What a process with that ZEST_ISA says of itself, with some noise; or the code of its error. */
   const child = (ZEST_ISA: string | undefined): { used: string; available: string[]; values: string[] } | string => {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { native } from '../lib/native.ts';
+import { native } from '../lib/native/load.ts';
 import { film, filmBatch } from './fixtures/film.ts';
 
 // docs/reproducibility.md. native/test/engine_test.cc trains a smaller model for longer.

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { Model } from '../model/model.ts';
 import { mezo } from '../optimizers/mezo.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
@@ -8,7 +7,7 @@ import { shuffledBatches } from '../text/sampling.ts';
 import { loadTask, type Task } from '../text/task.ts';
 import { Tokenizer } from '../text/tokenizer.ts';
 
-const MODEL_FOLDER = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));
+const MODEL = 'film-roberta-mini';
 
 export const TASK = {
   template: 'the film is {word} . i {mask} it .',
@@ -46,7 +45,7 @@ export interface Demo {
 }
 
 export const loadDemo = async (): Promise<Demo> => ({
-  task: await loadTask(TASK, await Tokenizer.load(MODEL_FOLDER)),
+  task: await loadTask(TASK, await Tokenizer.load(MODEL)),
   ...(await ratedWords()),
 });
 
@@ -79,7 +78,7 @@ export const runDemo = async (
   { signal, words, onStep }: DemoRunOptions,
 ): Promise<{ run: DemoRun; labels: { before: string[]; after: string[] } }> => {
   const began = performance.now();
-  const model = await Model.load(MODEL_FOLDER, { signal });
+  const model = await Model.load(MODEL, { signal });
   try {
     const score = async () => (await task.score(model, heldOut, { signal })).accuracy;
     const label = async () => (await task.classify(model, heldOut.slice(0, words), { signal })).map(({ name }) => name);

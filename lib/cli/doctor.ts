@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { chooseThreads } from '../model/load-options.ts';
-import { candidates, native, nativeCuda } from '../native.ts';
+import { findAddon, loadNative, machine, nativeCuda } from '../native/load.ts';
+import { SCOPE } from '../native/platforms.ts';
 import { version } from '../version.ts';
 import { printJson, printLine } from './output.ts';
 
@@ -25,6 +25,10 @@ export interface DoctorReport {
   processor: string;
   /** The .node file in use; null if none could be loaded. */
   binary: string | null;
+  /** The package that it is from; null if it was built here, or ZEST_NATIVE names it. */
+  package: string | null;
+  /** Whether that package was run by its makers on a machine of this kind; null without a package. */
+  packageRan: boolean | null;
   isa: { used: string; available: string[] } | null;
   /** Threads that a model uses by default. */
   threads: number | null;
@@ -36,8 +40,8 @@ export interface DoctorReport {
 const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CACHE', 'ZEST_CUBLASLT'];
 
 const examineCuda = (): BackendReport => {
-  const built = candidates('zest_cuda').some((path) => existsSync(path));
-  const report: BackendReport = { name: 'cuda', built, usable: false, verified: false };
+  const addon = findAddon('zest_cuda');
+  const report: BackendReport = { name: 'cuda', built: addon !== undefined, usable: false, verified: false };
   try {
     const { devices, missingCublaslt } = nativeCuda().cuda;
     Object.assign(report, { devices, usable: !missingCublaslt, reason: missingCublaslt || undefined });
@@ -51,9 +55,11 @@ const examine = (): DoctorReport => {
   const report: DoctorReport = {
     version,
     node: process.version,
-    platform: `${process.platform}-${process.arch}`,
+    platform: machine(),
     processor: cpus()[0]?.model ?? 'unknown',
     binary: null,
+    package: null,
+    packageRan: null,
     isa: null,
     threads: null,
     environment: Object.fromEntries(
@@ -63,8 +69,10 @@ const examine = (): DoctorReport => {
   };
   const cpu: BackendReport = { name: 'cpu', built: false, usable: false, verified: true };
   try {
-    const binding = native();
-    report.binary = candidates().find((path) => existsSync(path)) ?? null;
+    const { binding, file, platform } = loadNative();
+    report.binary = file;
+    report.package = platform ? `${SCOPE}/${platform.name}` : null;
+    report.packageRan = platform?.ran ?? null;
     cpu.built = true;
     report.isa = binding.isa();
     report.threads = chooseThreads(undefined);
@@ -74,6 +82,12 @@ const examine = (): DoctorReport => {
   }
   report.backends.push(cpu, examineCuda());
   return report;
+};
+
+const addonLine = ({ binary, package: name, packageRan }: DoctorReport): string => {
+  if (!binary) return 'none';
+  if (!name) return binary;
+  return `${binary} (${name}${packageRan ? '' : ', built, not yet run by us'})`;
 };
 
 const backendLine = ({ name, built, usable, reason, verified }: BackendReport): string =>
@@ -92,7 +106,7 @@ export const doctorCommand = async (options: { json?: boolean }): Promise<void> 
       ['node-zest', report.version],
       ['Node', `${report.node}, ${report.platform}`],
       ['processor', report.processor],
-      ['addon', report.binary ?? 'none'],
+      ['addon', addonLine(report)],
       [
         'instructions',
         report.isa ? `${report.isa.used} in use, ${report.isa.available.join(', ')} available` : 'unknown',

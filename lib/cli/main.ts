@@ -120,6 +120,7 @@ program
   .command('build')
   .description('compile the native addon on this machine')
   .option('--cuda', 'the one with the CUDA backend, which needs the CUDA toolkit 13')
+  .option('--output <folder>', 'put it there, for ZEST_NATIVE, instead of into the package')
   .action(async (options) => (await import('./build.ts')).buildCommand(options));
 
 outliveReaders();

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { chooseThreads } from '../model/load-options.ts';
@@ -27,7 +26,7 @@ import { type Dataset, experimentData, experimentForwards } from './datasets.ts'
 import { limit } from './limit.ts';
 import { METHODS, type Method } from './methods.ts';
 
-const MODEL = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));
+const MODEL = 'film-roberta-mini';
 const RESULT = 'experiment.json';
 const BATCH_SIZE = 16;
 const CHOOSING_SEED = 1;

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
-import type { NativeAbort, NativeBinding } from '../native.ts';
+import type { NativeAbort, NativeBinding } from '../native/binding.ts';
 
 /**
  * Runs a call of an engine of the binding, which a signal may stop: the promise then rejects with `signal.reason`. Errors of the

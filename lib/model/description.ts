@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
-import type { NativeModelSpec, NativeParameter } from '../native.ts';
+import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import { adapterOptions } from './adapter-options.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { type EncoderConfig, readEncoderConfig } from './config-json.ts';

@@ -1,5 +1,6 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { type NativeBinding, native, nativeCuda, type Shortcuts } from '../native.ts';
+import type { NativeBinding, Shortcuts } from '../native/binding.ts';
+import { native, nativeCuda } from '../native/load.ts';
 import type { CallOptions, Directions } from '../objective.ts';
 import { show } from '../show.ts';
 import type { HeadOption } from './head.ts';

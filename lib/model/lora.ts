@@ -1,5 +1,5 @@
 import { rangeError, ZestError } from '../errors.ts';
-import type { NativeLinear } from '../native.ts';
+import type { NativeLinear } from '../native/binding.ts';
 import type { LoraOptions } from './adapter-options.ts';
 import { matchesGlob } from './glob.ts';
 import { linearsOf, type Roles } from './roles.ts';

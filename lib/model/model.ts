@@ -9,9 +9,10 @@ import {
   nativeUpdate,
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import type { NativeAbort, NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native.ts';
+import type { NativeAbort, NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
 import type { CallOptions, Directions, Objective, Point, StepOptions, StepResult, Update } from '../objective.ts';
 import { composeStep } from '../optimizers/compose-step.ts';
+import { modelFolder } from './built-in.ts';
 import { callEngine } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { readEncoderConfig } from './config-json.ts';
@@ -97,16 +98,17 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Loads a Hugging Face folder: config.json and model.safetensors, or shards with their index.
+   * Loads a Hugging Face folder: config.json and model.safetensors, or shards with their index. `film-roberta-mini` is
+   * the built-in model, wherever node-zest is installed.
    *
    * Rejects with ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON, ERR_ZEST_FAMILY, ERR_ZEST_SAFETENSORS, ERR_ZEST_TENSOR_MISSING,
    * ERR_ZEST_TENSOR_SHAPE, ERR_ZEST_TENSOR_DTYPE, ERR_ZEST_TENSOR_VALUE, ERR_ZEST_UNSUPPORTED for what the folder holds;
    * ERR_ZEST_OPTION, ERR_ZEST_TRAINABLE, ERR_ZEST_DIRECTIONS, ERR_ZEST_THREADS, ERR_ZEST_DEVICE, ERR_ZEST_CUBLAS for the
    * options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST.
    */
-  static async load(folder: string, options: LoadOptions = {}): Promise<Model> {
-    if (typeof folder !== 'string')
-      throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof folder}; expected a path`);
+  static async load(name: string, options: LoadOptions = {}): Promise<Model> {
+    if (typeof name !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof name}; expected a path`);
+    const folder = modelFolder(name);
     const { dtype = 'float32', trainable = 'all', head, signal, onProgress } = options;
     throwIfAborted(signal);
     const device = chooseDevice(options.device);

@@ -1,6 +1,6 @@
 import type { Batch, Target } from '../batch.ts';
 import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
-import type { NativeBatch, NativeModelSpec } from '../native.ts';
+import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
 import { show } from '../show.ts';
 
 /** What a batch must fit. */

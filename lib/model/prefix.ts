@@ -1,5 +1,5 @@
 import { rangeError, ZestError } from '../errors.ts';
-import type { NativeLayer } from '../native.ts';
+import type { NativeLayer } from '../native/binding.ts';
 import type { PrefixOptions } from './adapter-options.ts';
 import type { EncoderConfig } from './config-json.ts';
 import type { AdapterTensor } from './lora.ts';

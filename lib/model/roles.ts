@@ -1,4 +1,4 @@
-import type { NativeLayer, NativeLinear, NativeModelSpec, NativeNorm } from '../native.ts';
+import type { NativeLayer, NativeLinear, NativeModelSpec, NativeNorm } from '../native/binding.ts';
 import type { EncoderConfig } from './config-json.ts';
 import type { Head } from './head.ts';
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import type { NativeEngine } from '../native.ts';
+import type { NativeEngine } from '../native/binding.ts';
 import type { EncoderConfig } from './config-json.ts';
 import type { Description } from './description.ts';
 import { architectureHead } from './head.ts';

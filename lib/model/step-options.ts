@@ -1,7 +1,7 @@
 import { nativeEstimatorOptions } from '../coefficients.ts';
 import { checkedStream } from '../directions.ts';
 import { rangeError, typeError } from '../errors.ts';
-import type { NativeStepOptions, NativeStepResult } from '../native.ts';
+import type { NativeStepOptions, NativeStepResult } from '../native/binding.ts';
 import type { StepOptions, StepResult } from '../objective.ts';
 import { show } from '../show.ts';
 

@@ -1,4 +1,4 @@
-import type { NativeEngine } from '../native.ts';
+import type { NativeEngine } from '../native/binding.ts';
 
 const live = new Set<WeakRef<NativeEngine>>();
 let listens = false;

@@ -1,5 +1,5 @@
 import { ZestError } from '../errors.ts';
-import type { NativeParameter } from '../native.ts';
+import type { NativeParameter } from '../native/binding.ts';
 import type { TensorEntry } from './safetensors.ts';
 
 /** A tensor that is in no file but made from a seed: N(0, initialScale²), or zeros where that is 0. */

@@ -1,9 +1,3 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { ZestError } from './errors.ts';
-
 // The typed contract with native/addon: the only place that knows the shape of a .node file. Methods that return
 // promises run on the engine's own thread, in call order. Errors from C++ arrive as Error with a `code`.
 
@@ -221,6 +215,8 @@ export interface NativeCuda {
 }
 
 export interface NativeBinding {
+  /** The version of node-zest that it was built for. */
+  version: string;
   /** null where the binary has no CUDA backend. */
   cuda(): NativeCuda | null;
   /** Instruction sets this binary has and this processor can run, best first, and the one in use. */
@@ -248,68 +244,3 @@ export interface NativeBinding {
     cudaDevice?: number;
   }): NativeEngine;
 }
-
-const require = createRequire(import.meta.url);
-
-/** The addon for the CPU alone, and the one with the CUDA backend as well. */
-export type Addon = 'zest' | 'zest_cuda';
-const bindings = new Map<Addon, NativeBinding>();
-
-/** The .node files that would be tried, in order. */
-export const candidates = (addon: Addon = 'zest'): string[] => {
-  const chosen = process.env.ZEST_NATIVE;
-  if (chosen) return [resolve(chosen)];
-  return ['Release', 'Debug'].map((folder) =>
-    fileURLToPath(new URL(`../build/${folder}/${addon}.node`, import.meta.url)),
-  );
-};
-
-const load = (addon: Addon): { binding?: NativeBinding; tried: string[] } => {
-  const known = bindings.get(addon);
-  const tried: string[] = [];
-  if (known) return { binding: known, tried };
-  for (const path of candidates(addon)) {
-    if (!existsSync(path)) {
-      tried.push(`${path}: no such file`);
-      continue;
-    }
-    try {
-      const binding = require(path) as NativeBinding;
-      bindings.set(addon, binding);
-      return { binding, tried };
-    } catch (cause) {
-      if (cause instanceof ZestError) throw cause;
-      tried.push(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
-    }
-  }
-  return { tried };
-};
-
-/** Loads the native addon once. Throws ERR_ZEST_NO_BINARY that lists every path tried and the fix. */
-export const native = (): NativeBinding => {
-  const { binding, tried } = load('zest');
-  if (binding) return binding;
-  throw new ZestError(
-    'ERR_ZEST_NO_BINARY',
-    `no native addon for node-zest could be loaded. Tried:\n  ${tried.join('\n  ')}\n` +
-      'Build it with `npm run build:native` (needs cmake and a C++20 compiler), or name a .node file in ZEST_NATIVE.',
-  );
-};
-
-/**
- * The addon with the CUDA backend, loaded once, and what it finds. Throws ERR_ZEST_DEVICE: it was not built, or the
- * machine has no driver, one that is too old, or no device that is visible.
- */
-export const nativeCuda = (): { binding: NativeBinding; cuda: NativeCuda } => {
-  const { binding, tried } = load('zest_cuda');
-  const cuda = binding?.cuda();
-  if (!binding || !cuda) {
-    const why = binding ? `${candidates('zest_cuda')[0]} is for the CPU alone.` : `Tried:\n  ${tried.join('\n  ')}`;
-    throw new ZestError(
-      'ERR_ZEST_DEVICE',
-      `this installation has no CUDA backend; build it with \`npx zest build --cuda\` (needs the CUDA toolkit 13). ${why}`,
-    );
-  }
-  if (cuda.failure) throw new ZestError('ERR_ZEST_DEVICE', cuda.failure);
-  return { binding, cuda };
-};

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { modelFolder } from '../model/built-in.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
 interface Library {
@@ -165,11 +166,12 @@ export class Tokenizer {
   }
 
   /**
-   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder.
+   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`.
    *
    * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
    */
-  static async load(folder: string): Promise<Tokenizer> {
+  static async load(name: string): Promise<Tokenizer> {
+    const folder = modelFolder(name);
     const file = join(folder, 'tokenizer.json');
     // One after the other, so that of two faults it is always the same that is told.
     const json = await readJson(file);

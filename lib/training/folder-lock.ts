@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
-import { native } from '../native.ts';
+import { native } from '../native/load.ts';
 import { writing } from './files.ts';
 
 /** Between two looks at a folder that another process writes to. */

@@ -1,6 +1,7 @@
 import { access, appendFile, readdir, realpath, rm } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { modelFolder } from '../model/built-in.ts';
 import { writeAtomic, writing } from './files.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
@@ -49,7 +50,7 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
 export const assertModelApart = async (run: RunFolder, model: string): Promise<void> => {
   const checkpoints = await realpath(run.checkpoints).catch(() => undefined);
   if (checkpoints === undefined) return;
-  const [first] = relative(checkpoints, await realpath(model)).split(sep);
+  const [first] = relative(checkpoints, await realpath(modelFolder(model))).split(sep);
   if (first === '..') return;
   throw new ZestError(
     'ERR_ZEST_RUN',

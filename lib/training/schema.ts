@@ -128,7 +128,7 @@ const training = z.strictObject({
 
 /** The configuration of a run; api of the file, its defaults and its JSON Schema in one. */
 export const configSchema = z.strictObject({
-  model: text().describe('a Hugging Face folder'),
+  model: text().describe('a Hugging Face folder, or film-roberta-mini, which is built in'),
   device: z
     .union([z.enum(['auto', 'cpu', 'cuda']), z.templateLiteral(['cuda:', z.int().min(0)])], {
       error: 'auto, cpu, cuda or cuda:N',

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
 import { Model } from '../../lib/model/model.ts';
-import type { Shortcuts } from '../../lib/native.ts';
+import type { Shortcuts } from '../../lib/native/binding.ts';
 import type { Point } from '../../lib/objective.ts';
 import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
 import { fma32 } from '../fixtures/fma.ts';

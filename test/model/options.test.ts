@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { native } from '../../lib/native.ts';
+import { native } from '../../lib/native/load.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { modelTests } from '../fixtures/tiny-models.ts';

@@ -1,0 +1,15 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+
+/** Names of the models that come with node-zest. */
+export const builtInModels = (): string[] => (existsSync(MODELS) ? readdirSync(MODELS) : []);
+
+/**
+ * The folder of a model: a path as it is, or where a built-in model such as `film-roberta-mini` is installed. A folder
+ * of that name in the current directory comes first.
+ */
+export const modelFolder = (nameOrPath: string): string =>
+  !existsSync(nameOrPath) && builtInModels().includes(nameOrPath) ? join(MODELS, nameOrPath) : nameOrPath;
