@@ -49,12 +49,20 @@ const existing = (path: string): string => {
   return path;
 };
 
+const assertVersion = (other: string | undefined): void => {
+  if (other === version) return;
+  throw new Error(`it is of version ${other ?? 'unknown'}, and node-zest of ${version}`);
+};
+
 const inPackage = (name: string): string => {
+  let description: string;
   try {
-    return require.resolve(name);
+    description = require.resolve(`${name}/package.json`);
   } catch (cause) {
     throw new Error('not installed', { cause });
   }
+  assertVersion(require(description).version);
+  return require.resolve(name);
 };
 
 /** Where an addon is looked for, in order: ZEST_NATIVE, and then nowhere else; a build on this machine; a package. */
@@ -87,9 +95,7 @@ const open = (file: string, platform?: Platform): NativeBinding => {
     throw new Error(`${firstLine(cause)}${platform?.needs ? ` (it needs ${platform.needs})` : ''}`, { cause });
   }
   if (typeof binding?.createEngine !== 'function') throw new Error('it is not an addon of node-zest');
-  if (binding.version !== version) {
-    throw new Error(`it is of version ${binding.version ?? 'unknown'}, and node-zest of ${version}`);
-  }
+  assertVersion(binding.version);
   return binding as NativeBinding;
 };
 

@@ -36,9 +36,10 @@ const layPackage = (folder: string, changes: object = {}): void => {
 };
 
 /** Installs a file as the addon of this machine's package. */
-const layAddon = (file: string): void => {
+const layAddon = (file: string, version = manifest.version): void => {
   mkdirSync(packaged, { recursive: true });
-  writeFileSync(join(packaged, 'package.json'), JSON.stringify({ name: `@node-zest/${machine()}`, main: 'zest.node' }));
+  const description = { name: `@node-zest/${machine()}`, version, main: 'zest.node' };
+  writeFileSync(join(packaged, 'package.json'), JSON.stringify(description));
   cpSync(file, join(packaged, 'zest.node'));
 };
 
@@ -137,11 +138,12 @@ describe.skipIf(!platform)('an installed package', () => {
   });
 
   it('names both versions where they differ', () => {
-    layAddon(addon);
+    const differ = (other: string, own: string) => `it is of version ${other}, and node-zest of ${own}`;
+    layAddon(addon, '0.0.9');
+    expect(run(NOISE).output).toContain(`@node-zest/${machine()}: ${differ('0.0.9', manifest.version)}`);
+    // The addon itself knows its version too, which tells a build or a ZEST_NATIVE that is left over.
     writeFileSync(join(home, 'package.json'), JSON.stringify({ ...manifest, version: '9.9.9' }));
-    expect(run(NOISE).output).toContain(
-      `@node-zest/${machine()}: it is of version ${manifest.version}, and node-zest of 9.9.9`,
-    );
+    expect(run(NOISE, { ZEST_NATIVE: addon }).output).toContain(`${addon}: ${differ(manifest.version, '9.9.9')}`);
   });
 
   it('tells a broken, an empty and a foreign file from an addon of its own', () => {
