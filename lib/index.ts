@@ -19,15 +19,35 @@ export type {
   Objective,
   Perturbation,
   Point,
+  DirectionOptions,
+  EvaluateOptions,
   StepOptions,
-  StepResult,
   Tilt,
+  ZestStepResult,
   Update,
 } from './objective.ts';
-export { type MezoOptions, mezo } from './optimizers/mezo.ts';
-export type { Optimizer, OptimizerState, StepCallOptions } from './optimizers/optimizer.ts';
-export type { ScheduleName, ScheduleOptions } from './optimizers/schedule.ts';
-export { type ZestOptions, zest } from './optimizers/zest.ts';
+export {
+  type Conflict,
+  type Diagnostic,
+  defineMethod,
+  type FirstSteps,
+  type Method,
+  type MethodState,
+  type StepContext,
+  type StepEstimate,
+} from './methods/method.ts';
+export { createOptimizer, type Optimizer, type OptimizerState, type StepCallOptions } from './methods/optimizer.ts';
+export {
+  type MezoOptions,
+  mezo,
+  type NspsaOptions,
+  nspsa,
+  registerMethod,
+  type ZestOptions,
+  zest,
+} from './methods/registry.ts';
+export type { StepResult } from './methods/run-step.ts';
+export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export {

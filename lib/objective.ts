@@ -106,23 +106,47 @@ export interface StepResult {
   gradientNorm: number;
 }
 
-/** Anything that can be evaluated at perturbed points and updated; `B` is its batch. Optimizers are written against this. */
+/** Options of an evaluation. */
+export interface EvaluateOptions extends CallOptions {
+  /** What v(stream) is; default: the objective's own. */
+  directions?: Directions;
+  /** An error if θ is at another version when the call's turn comes. */
+  atVersion?: bigint;
+  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  microBatch?: number;
+}
+
+/** Options of calls that draw directions. */
+export interface DirectionOptions extends CallOptions {
+  /** What v(stream) is; default: the objective's own. */
+  directions?: Directions;
+}
+
+/**
+ * Anything that can be evaluated at perturbed points and updated; `B` is its batch. Methods are written against this.
+ * The two primitives are `evaluate` and `apply`; directions go with each call.
+ */
 export interface Objective<B> {
   /** Trainable parameters, d. */
   readonly dimension: number;
   /** Updates applied so far. */
   readonly version: bigint;
-  /** Set by the optimizer or the caller before the first step. */
-  directions: Directions;
-  /** The loss at each point; θ is only read. With `atVersion`, an error if θ has moved on. */
-  evaluate(batch: B, points: readonly Point[], options?: CallOptions & { atVersion?: bigint }): Promise<Float64Array>;
+  /** The loss at each point; θ is only read. */
+  evaluate(batch: B, points: readonly Point[], options?: EvaluateOptions): Promise<Float64Array>;
+  /** θ ← θ − (decay·θ + Σ coefficient·v(stream)). */
+  apply(update: Update, options?: DirectionOptions): Promise<void>;
+  /** ∇f at a point (default: θ itself), one value a trainable parameter in canonical order, where the objective has one. */
+  gradient?(batch: B, options?: DirectionOptions & { at?: Point }): Promise<Float64Array>;
   /** Per point, the loss of each sequence. */
-  sequenceLosses?(batch: B, points: readonly Point[], options?: CallOptions): Promise<Float64Array[]>;
-  apply(update: Update, options?: CallOptions): Promise<void>;
-  /** The same as evaluate, coefficients, apply, to the bit. */
-  step?(batch: B, options: StepOptions): Promise<StepResult>;
+  sequenceLosses?(
+    batch: B,
+    points: readonly Point[],
+    options?: Omit<EvaluateOptions, 'atVersion'>,
+  ): Promise<Float64Array[]>;
+  /** Does some work with the objective while no call of others takes effect on it. */
+  exclusively?<T>(work: (alone: Objective<B>) => Promise<T>): Promise<T>;
   /** Names of the trainable parameters, in canonical order; together they have `dimension` elements. */
   readonly trainableNames?: readonly string[];
   /** v(stream) restricted to one parameter. */
-  direction?(stream: bigint, name: string): Promise<Float32Array>;
+  direction?(stream: bigint, name: string, options?: DirectionOptions): Promise<Float32Array>;
 }

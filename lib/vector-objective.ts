@@ -2,7 +2,7 @@ import { throwIfAborted } from './abort.ts';
 import { checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { rangeError, typeError, ZestError } from './errors.ts';
 import { native } from './native/load.ts';
-import type { Directions, Objective, Perturbation } from './objective.ts';
+import type { DirectionOptions, Directions, Objective, Perturbation } from './objective.ts';
 
 /** A function of a vector as an objective. */
 export interface VectorObjective extends Objective<void> {
@@ -11,7 +11,7 @@ export interface VectorObjective extends Objective<void> {
   /** The vector counts as one parameter, `x`. */
   readonly trainableNames: readonly ['x'];
   /** v(stream). Rejects with ERR_ZEST_PARAMETER for another name than `x`. */
-  direction(stream: bigint, name?: string): Promise<Float32Array>;
+  direction(stream: bigint, name?: string, options?: DirectionOptions): Promise<Float32Array>;
 }
 
 const checkedStart = (x0: ArrayLike<number>): Float64Array => {
@@ -64,6 +64,8 @@ export const vectorObjective = (
     throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${loss}; x is unchanged`);
   };
 
+  const own: Directions = { seed: 0, law: 'gaussian', ...options.directions };
+  nativeDirections(own);
   const objective: VectorObjective = {
     x,
     dimension: x.length,
@@ -71,12 +73,11 @@ export const vectorObjective = (
     get version() {
       return version;
     },
-    directions: { seed: 0, law: 'gaussian', ...options.directions },
 
-    async evaluate(_, points, { signal, atVersion } = {}) {
+    async evaluate(_, points, { signal, atVersion, directions = own } = {}) {
       throwIfAborted(signal);
       const terms = checkedPoints(points);
-      const direction = drawer(objective.directions, x.length);
+      const direction = drawer(directions, x.length);
       return inTurn(async () => {
         if (atVersion !== undefined && atVersion !== version) {
           const message = `the evaluation was asked for at version ${atVersion}, but x is at version ${version}`;
@@ -91,15 +92,15 @@ export const vectorObjective = (
       });
     },
 
-    async direction(stream, name = 'x') {
+    async direction(stream, name = 'x', { directions = own } = {}) {
       if (name !== 'x') throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter '${name}'; the only one is 'x'`);
-      return drawer(objective.directions, x.length)(checkedStream(stream, 'stream'));
+      return drawer(directions, x.length)(checkedStream(stream, 'stream'));
     },
 
-    async apply(update, { signal } = {}) {
+    async apply(update, { signal, directions = own } = {}) {
       throwIfAborted(signal);
       const { decay, streams, coefficients } = nativeUpdate(update);
-      const direction = drawer(objective.directions, x.length);
+      const direction = drawer(directions, x.length);
       return inTurn(async () => {
         throwIfAborted(signal);
         const g = x.map((value) => decay * value);
@@ -113,7 +114,6 @@ export const vectorObjective = (
       });
     },
   };
-  nativeDirections(objective.directions);
   return objective;
 };
 

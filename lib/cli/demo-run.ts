@@ -1,7 +1,6 @@
 import { Model } from '../model/model.ts';
-import { mezo } from '../optimizers/mezo.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
-import { zest } from '../optimizers/zest.ts';
+import type { Optimizer } from '../methods/optimizer.ts';
+import { mezo, zest } from '../methods/registry.ts';
 import { type RatedWord, ratedWords } from '../text/rated-words.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import { loadTask, type Task } from '../text/task.ts';
@@ -20,19 +19,16 @@ export const SEEDS = [1, 2];
 
 interface Method {
   name: string;
-  forwardsOfStep: number;
   optimizer(options: { schedule: 'linear'; totalSteps: number; seed: number }): Optimizer;
 }
 
 export const METHODS: readonly Method[] = [
   {
     name: 'MeZO',
-    forwardsOfStep: 2,
     optimizer: (options) => mezo({ learningRate: 5e-5, ...options }),
   },
   {
     name: 'ZEST',
-    forwardsOfStep: 10,
     optimizer: (options) => zest({ directions: 5, tilt: { tau: 1 }, learningRate: 2e-4, ...options }),
   },
 ];

@@ -1,5 +1,6 @@
 import type { EstimateEvent } from '../training/events.ts';
-import { forwardsOfStep, type PlannedRun } from './plan.ts';
+import { forwardsOfStep } from '../methods/registry.ts';
+import type { PlannedRun } from './plan.ts';
 
 /** What a sweep is going to take: the estimate of its first run, which is made beside the others, for all that are left. */
 export interface SweepEstimate {
@@ -24,7 +25,7 @@ export const estimateSweep = (
   for (const { config } of left) {
     const { steps, evaluateEvery, batchSize } = config.training;
     const { directions } = config.optimizer;
-    const ofRun = steps * forwardsOfStep(config);
+    const ofRun = steps * forwardsOfStep(config.optimizer);
     forwards += ofRun;
     seconds += (ofRun * estimate.forwardSeconds * batchSize) / first.config.training.batchSize;
     seconds += (steps * estimate.updateSeconds * directions) / first.config.optimizer.directions;

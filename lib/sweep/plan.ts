@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { forwardsOfStep } from '../methods/registry.ts';
 import { readConfig, resolveConfig } from '../training/config.ts';
 import type { Config, ResolvedConfig } from '../training/schema.ts';
 import { type Axis, type GridRun, gridRuns } from './grid.ts';
@@ -17,17 +18,13 @@ export interface Plan {
   test: string | undefined;
 }
 
-/** Forward passes of a batch that a step takes. */
-export const forwardsOfStep = ({ optimizer }: ResolvedConfig): number =>
-  optimizer.directions * (optimizer.method === 'zest' && optimizer.sides === 'one' ? 1 : 2);
-
 /**
  * The configuration with as many steps as `forwards` allow. What is counted in steps keeps its share of them:
  * evaluateEvery, checkpointEvery and warmupSteps. Throws ERR_ZEST_CONFIG if the forwards do not suffice for a step.
  */
 export const withBudget = (config: ResolvedConfig, forwards: number): ResolvedConfig => {
   const { training, optimizer } = config;
-  const each = forwardsOfStep(config);
+  const each = forwardsOfStep(optimizer);
   const steps = Math.floor(forwards / each);
   if (steps < 1)
     throw new ZestError('ERR_ZEST_CONFIG', `expected forwards for a step, which takes ${each}, got ${forwards}`);

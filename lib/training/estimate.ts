@@ -1,14 +1,17 @@
 import type { Batch } from '../batch.ts';
 import { chooseThreads } from '../model/load-options.ts';
+import { methodOf } from '../methods/registry.ts';
+import { firstRound } from '../methods/run-step.ts';
 import { noise } from '../noise.ts';
-import type { Law, Point } from '../objective.ts';
+import type { Law } from '../objective.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import { type Example, evaluationBatchSize } from '../text/task.ts';
 import type { EstimateEvent } from './events.ts';
 import type { RunContext } from './start-run.ts';
 
-/** Batches whose forwards are timed, of the training examples. */
+/** Batches whose forwards are timed, of the training examples, and the points of each: those that a step asks for first. */
 const TIMED_BATCHES = 3;
+const TIMED_POINTS = 2;
 
 const timed = async (work: () => Promise<unknown>): Promise<number> => {
   const began = performance.now();
@@ -49,24 +52,22 @@ export const estimateRun = async (context: RunContext): Promise<EstimateEvent> =
   const { config, experiment, examples, model, residentBefore, options } = context;
   const { task, validation } = experiment;
   const { steps, batchSize, evaluateEvery, seed } = config.training;
-  const { rho, law, directions } = config.optimizer;
+  const { optimizer } = config;
+  const method = methodOf(optimizer);
+  const { law = 'gaussian' } = optimizer;
   const { signal } = options;
   const order = shuffledBatches(examples.length, batchSize, seed);
   const batches = Array.from({ length: TIMED_BATCHES }, (_, i) =>
     task.batch(order.batch(i).map((row) => examples[row] as Example)),
   );
-  model.directions = { seed, law };
-  const sides: Point[] = [
-    { stream: 0n, scale: rho },
-    { stream: 0n, scale: -rho },
-  ];
+  const points = firstRound(method, optimizer).slice(0, TIMED_POINTS);
+  const call = { directions: { seed, law }, signal };
   // The first call allocates, and reads weights that were never read.
-  await model.evaluate(batches[0] as Batch, sides, { signal });
-  let pairSeconds = 0;
-  for (const batch of batches) pairSeconds += await timed(() => model.evaluate(batch, sides, { signal }));
-  pairSeconds /= TIMED_BATCHES;
-  const oneSided = config.optimizer.method === 'zest' && config.optimizer.sides === 'one';
-  const stepForwards = oneSided ? directions : 2 * directions;
+  await model.evaluate(batches[0] as Batch, points, call);
+  let pointSeconds = 0;
+  for (const batch of batches) pointSeconds += await timed(() => model.evaluate(batch, points, call));
+  const forwardSeconds = pointSeconds / TIMED_BATCHES / points.length;
+  const stepForwards = method.forwards(optimizer);
 
   let evaluationSeconds = 0;
   let mostTokens = Math.max(...batches.map(tokens));
@@ -77,9 +78,8 @@ export const estimateRun = async (context: RunContext): Promise<EstimateEvent> =
     evaluationSeconds = (seconds * validation.length) / batch.sequences.length;
   }
   const evaluations = validation.length ? 1 + Math.ceil(steps / evaluateEvery) : 0;
-  const forwardSeconds = pairSeconds / 2;
   const updateSeconds =
-    model.device === 'cpu' ? directions * (await directionSeconds(law, model.dimension, chooseThreads(undefined))) : 0;
+    model.device === 'cpu' ? method.streams(optimizer) * (await directionSeconds(law, model.dimension, chooseThreads(undefined))) : 0;
   const memory = model.device === 'cpu' ? model.memory(mostTokens) : undefined;
   return {
     kind: 'estimate',

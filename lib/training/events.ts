@@ -1,24 +1,19 @@
 import type { CallOptions } from '../objective.ts';
 import type { Score } from '../text/task.ts';
 
-/** The scalars of a step's StepResult, beside what the run knows; one line of metrics.jsonl. */
+/** The scalars of a step, beside what the run knows; one line of metrics.jsonl. The method's diagnostics are among them. */
 export interface StepEvent {
   kind: 'step';
   /** Steps taken, this one included. */
   step: number;
   learningRate: number;
   meanLoss: number;
-  tiltedLoss: number;
-  tilt: number;
-  tau: number;
-  effectiveSampleSize: number;
-  gradientNorm: number;
-  /** How far the directions' coefficients lie apart: √(Σ(cᵢ − mean c)²/k), the population standard deviation; 0 at k = 1. */
-  coefficientSpread: number;
   /** Forward passes of a batch that training has taken, this step's included. */
   forwards: number;
   /** Since the first step began. */
   seconds: number;
+  /** A diagnostic of the method, by its name. */
+  [diagnostic: string]: number | string;
 }
 
 /** What a run is going to take, told before its first step. */
@@ -40,7 +35,7 @@ export interface EstimateEvent {
 /** A setting that is known not to work, told once a run after its first steps; docs/train.md has the codes. */
 export interface WarningEvent {
   kind: 'warning';
-  code: 'WARN_ZEST_RHO' | 'WARN_ZEST_TILT' | 'WARN_ZEST_EFFECTIVE_SAMPLE_SIZE' | 'WARN_ZEST_UPDATE';
+  code: string;
   /** What is wrong, and what to change. */
   message: string;
 }

@@ -1,9 +1,12 @@
 import type { Batch } from '../batch.ts';
-import { coefficients } from '../coefficients.ts';
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
-import type { CallOptions, EstimatorOptions, Point } from '../objective.ts';
-import { learningRateFactor } from '../optimizers/schedule.ts';
+import type { StepEstimate } from '../methods/method.ts';
+import { methodOf } from '../methods/registry.ts';
+import { estimateStep, perturbationScale } from '../methods/run-step.ts';
+import { learningRateFactor } from '../methods/schedule.ts';
+import type { CallOptions, Directions, Point } from '../objective.ts';
+import { mean } from '../statistics.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example } from '../text/task.ts';
 import { readConfig, resolveConfig } from './config.ts';
@@ -62,41 +65,34 @@ const readRateless = (config: RatelessConfig | string, overrides: readonly strin
   return typeof config === 'string' ? readConfig(config, all) : Promise.resolve(resolveConfig(config as Config, all));
 };
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /** G of a step from the start, and the batch that it is judged by. */
 interface Probe {
-  terms: { stream: bigint; coefficient: number }[];
+  terms: StepEstimate['terms'];
   heldOut: Batch;
   loss: number;
 }
 
-const estimatorOf = ({ optimizer }: ResolvedConfig, dimension: number): EstimatorOptions => {
-  const { rho, normalize } = optimizer;
-  if (optimizer.method === 'mezo') return { rho, normalize, dimension, tilt: 0, estimator: 'naive', sides: 'two' };
-  const { tilt, estimator, sides } = optimizer;
-  return { rho, normalize, dimension, tilt, estimator, sides };
-};
+/** How the finder draws directions, and stops. */
+interface ProbeCall extends CallOptions {
+  directions: Directions;
+}
 
 const makeProbes = async (
-  config: ResolvedConfig,
+  { optimizer }: ResolvedConfig,
   model: Model,
   batchOf: (index: number) => Batch,
-  { signal }: CallOptions,
+  call: ProbeCall,
 ): Promise<Probe[]> => {
-  const { directions, rho } = config.optimizer;
-  const estimator = estimatorOf(config, model.dimension);
-  const scales = estimator.sides === 'two' ? [rho, -rho] : [rho];
+  const method = methodOf(optimizer);
+  const streams = method.streams(optimizer);
   const probes: Probe[] = [];
-  const count = Math.max(LEAST_STEPS, Math.ceil(LEAST_DIRECTIONS / directions));
+  const count = Math.max(LEAST_STEPS, Math.ceil(LEAST_DIRECTIONS / streams));
   for (let i = 0; i < count; i++) {
-    const streams = Array.from({ length: directions }, (_, j) => FIRST_STREAM + BigInt(i * directions + j));
-    const points = streams.flatMap((stream) => scales.map((scale) => ({ stream, scale })));
-    const losses = await model.evaluate(batchOf(2 * i), points, { signal });
-    const { coefficients: c } = coefficients(losses, estimator);
+    const firstStream = FIRST_STREAM + BigInt(i * streams);
+    const state = method.initialState?.(optimizer) ?? {};
+    const { terms } = await estimateStep(model, batchOf(2 * i), method, optimizer, { ...call, firstStream, state });
     const heldOut = batchOf(2 * i + 1);
-    const [loss] = await model.evaluate(heldOut, [[]], { signal });
-    const terms = streams.map((stream, j) => ({ stream, coefficient: c[j] as number }));
+    const [loss] = await model.evaluate(heldOut, [[]], call);
     probes.push({ terms, heldOut, loss: loss as number });
   }
   return probes;
@@ -106,7 +102,7 @@ const measure = async (
   model: Model,
   probes: readonly Probe[],
   learningRate: number,
-  { signal }: CallOptions,
+  call: ProbeCall,
 ): Promise<RateMeasurement> => {
   const gains: number[] = [];
   const costs: number[] = [];
@@ -114,7 +110,7 @@ const measure = async (
     const along = (sign: number): Point =>
       terms.map(({ stream, coefficient }) => ({ stream, scale: sign * learningRate * coefficient }));
     try {
-      const [after, behind] = await model.evaluate(heldOut, [along(-1), along(1)], { signal });
+      const [after, behind] = await model.evaluate(heldOut, [along(-1), along(1)], call);
       gains.push(((behind as number) - (after as number)) / 2);
       costs.push(((behind as number) + (after as number)) / 2 - loss);
     } catch (error) {
@@ -185,7 +181,8 @@ export const findLearningRate = async (
   const { overrides = [], signal } = options;
   const resolved = await readRateless(config, overrides);
   const { seed, batchSize } = resolved.training;
-  const { rho, law } = resolved.optimizer;
+  const { optimizer } = resolved;
+  const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
   const { tokenizer, task } = await loadExperiment({
     ...resolved,
     data: { ...resolved.data, validation: undefined, test: undefined },
@@ -193,18 +190,18 @@ export const findLearningRate = async (
   const examples = await loadTrainingExamples(resolved, task);
   const model = await loadModel(resolved, tokenizer, { signal });
   try {
-    model.directions = { seed, law };
     const batches = shuffledBatches(examples.length, batchSize, seed);
     const batchOf = (index: number) => task.batch(batches.batch(index).map((row) => examples[row] as Example));
-    const probes = await makeProbes(resolved, model, batchOf, { signal });
+    const probes = await makeProbes(resolved, model, batchOf, call);
     const loss = mean(probes.map((probe) => probe.loss));
     const size = mean(probes.map(({ terms }) => Math.hypot(...terms.map(({ coefficient }) => coefficient))));
     if (size === 0) {
       throw new ZestError('ERR_ZEST_LEARNING_RATE', 'the loss is the same in all directions: no step has a length');
     }
     // A step that moves weights as far as a perturbation does.
-    const { stepRate, measured } = await search(COST_OF_STEP * loss, rho / size, (rate) =>
-      measure(model, probes, rate, { signal }),
+    const guess = perturbationScale(methodOf(optimizer), optimizer) / size;
+    const { stepRate, measured } = await search(COST_OF_STEP * loss, guess, (rate) =>
+      measure(model, probes, rate, call),
     );
     const scheduled = scheduledSteps(resolved);
     const rate = stepRate * Math.min(1, Math.sqrt(COST_OF_RUN / COST_OF_STEP / scheduled));

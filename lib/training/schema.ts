@@ -1,55 +1,12 @@
 import { z } from 'zod';
+import { count, positive } from '../methods/options.ts';
+import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
 import { METRICS } from '../text/metrics.ts';
 
-// A union's `error` is what was expected, in words; the other messages are made from the issue (config.ts).
+// A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
 
 const text = () => z.string().min(1);
-const positive = () => z.number().positive();
-const count = () => z.int().min(1);
 const seed = () => z.int().min(0);
-
-const tilt = z.union(
-  [
-    z.number().min(0),
-    z.strictObject({ tau: z.number().min(0) }),
-    z.strictObject({ effectiveSampleSize: z.number().positive().max(1) }),
-    z.strictObject({ klRadius: z.number().min(0) }),
-  ],
-  { error: 'a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}' },
-);
-
-const law = z.union([z.enum(['gaussian', 'sphere', 'rademacher']), z.strictObject({ lowRank: count() })], {
-  error: 'gaussian, sphere, rademacher or {lowRank: rank}',
-});
-
-const common = {
-  rho: positive().default(1e-3).describe('perturbation scale per coordinate'),
-  law: law.default('gaussian').describe('law of the directions'),
-  normalize: z
-    .enum(['none', 'sigma', 'norm'])
-    .default('none')
-    .describe('divide the coefficients by σ/ρ (sigma) or by ‖c‖√d (norm)'),
-  learningRate: positive(),
-  schedule: z.enum(['constant', 'linear', 'cosine']).default('constant'),
-  warmupSteps: z.int().min(0).default(0).describe('steps of linear growth before the schedule'),
-  weightDecay: z.number().min(0).default(0).describe('decoupled; skips biases and norms'),
-};
-
-const optimizer = z.discriminatedUnion('method', [
-  z.strictObject({
-    method: z.literal('zest'),
-    directions: count().default(5).describe('directions a step; two forwards each'),
-    tilt: tilt.default(1).describe('t, or how to choose it from the losses of each step'),
-    estimator: z.enum(['naive', 'biasCorrected', 'beale', 'jackknife']).default('naive'),
-    sides: z.enum(['two', 'one']).default('two').describe('one: one forward a direction'),
-    ...common,
-  }),
-  z.strictObject({
-    method: z.literal('mezo'),
-    directions: count().default(1).describe('directions a step; two forwards each'),
-    ...common,
-  }),
-]);
 
 const patterns = z.array(text()).min(1).describe('globs over checkpoint names');
 const trainable = z.union(
@@ -126,8 +83,7 @@ const training = z.strictObject({
   tensorboard: z.boolean().default(false).describe("write TensorBoard's event files beside metrics.jsonl"),
 });
 
-/** The configuration of a run; api of the file, its defaults and its JSON Schema in one. */
-export const configSchema = z.strictObject({
+const keys = {
   model: text().describe('a Hugging Face folder, or film-roberta-mini, which is built in'),
   device: z
     .union([z.enum(['auto', 'cpu', 'cuda']), z.templateLiteral(['cuda:', z.int().min(0)])], {
@@ -144,15 +100,25 @@ export const configSchema = z.strictObject({
   trainable: trainable.default('all'),
   task,
   data,
-  optimizer,
+};
+const lastKeys = {
   training: training.prefault({}),
   output: text().describe('folder of the run'),
-});
+};
+
+type Keys = z.ZodObject<typeof keys & typeof lastKeys>;
 
 /** A configuration as written: keys with defaults may be absent. */
-export type Config = z.input<typeof configSchema>;
+export type Config = z.input<Keys> & { optimizer: MethodConfig };
 /** A configuration with every default filled in. */
-export type ResolvedConfig = z.output<typeof configSchema>;
+export type ResolvedConfig = z.output<Keys> & { optimizer: MethodSettings };
+
+/**
+ * The configuration of a run: the check of the file, its defaults and its JSON Schema in one. Made anew at each call,
+ * since methods may have been registered.
+ */
+export const configSchema = () =>
+  z.strictObject({ ...keys, optimizer: z.discriminatedUnion('method', optimizerSchemas()), ...lastKeys });
 
 /** The JSON Schema (draft 2020-12) of a configuration file, for editors. */
-export const configJsonSchema = (): object => z.toJSONSchema(configSchema, { io: 'input' });
+export const configJsonSchema = (): object => z.toJSONSchema(configSchema(), { io: 'input' });

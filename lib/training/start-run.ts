@@ -55,7 +55,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       base,
       trainable: await model.digest(),
       dimension: model.dimension,
-      directions: { seed: String(config.training.seed), law: config.optimizer.law },
+      directions: { seed: String(config.training.seed), law: config.optimizer.law ?? 'gaussian' },
       config,
       version,
     });

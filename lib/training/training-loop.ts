@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { mezo } from '../optimizers/mezo.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
-import { zest } from '../optimizers/zest.ts';
+import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
+import { methodOf } from '../methods/registry.ts';
 import type { Metric } from '../text/metrics.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example, Score } from '../text/task.ts';
@@ -31,8 +30,8 @@ export interface RunState {
 
 /** The optimizer of a configuration; `training.seed` seeds its directions. */
 export const configuredOptimizer = ({ optimizer, training }: ResolvedConfig): Optimizer => {
-  const shared = { seed: training.seed, totalSteps: training.steps };
-  return optimizer.method === 'mezo' ? mezo({ ...optimizer, ...shared }) : zest({ ...optimizer, ...shared });
+  const { method: _, ...options } = optimizer;
+  return createOptimizer(methodOf(optimizer), { ...options, seed: training.seed, totalSteps: training.steps });
 };
 
 /** Writes the weights with their tokenizer to checkpoints/`name`, after the log that leads to them. */
@@ -51,12 +50,6 @@ export const saveCheckpoint = async (
 const isBetter = (a: Score, b: Score | undefined, metric: Metric): boolean => {
   const gain = (a[metric] ?? 0) - (b?.[metric] ?? 0);
   return b === undefined || gain > 0 || (gain === 0 && a.loss < b.loss);
-};
-
-/** Of the population. */
-const standardDeviation = (values: Float64Array): number => {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 };
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
@@ -104,12 +97,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       step: state.steps,
       learningRate,
       meanLoss: result.meanLoss,
-      tiltedLoss: result.tiltedLoss,
-      tilt: result.tilt,
-      tau: result.tau,
-      effectiveSampleSize: result.effectiveSampleSize,
-      gradientNorm: result.gradientNorm,
-      coefficientSpread: standardDeviation(result.coefficients),
+      ...result.diagnostics,
       forwards: state.forwards,
       seconds: (performance.now() - began) / 1000,
     };

@@ -1,14 +1,11 @@
 import type { Model } from '../model/model.ts';
+import { methodOf } from '../methods/registry.ts';
+import { perturbationScale } from '../methods/run-step.ts';
 import type { StepEvent, WarningEvent } from './events.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Medians over so many first steps are judged. */
 export const WATCHED_STEPS = 5;
-
-/** Below it a tilt weighs all evaluations alike to a thousandth. */
-const LEAST_TAU = 1e-3;
-/** Below it one evaluation has most of the weight: two of equal weight have a size of 2. */
-const LEAST_SAMPLE_SIZE = 1.5;
 
 /** Of the trainable weights, so many tensors are read, none of more elements unless all have more, and so many values of each. */
 const SAMPLED_TENSORS = 8;
@@ -44,14 +41,6 @@ export const resolution = (magnitude: number, dtype: 'float32' | 'bfloat16'): nu
 
 const brief = (value: number): string => String(Number(value.toPrecision(2)));
 
-const asksForTilt = ({ optimizer }: ResolvedConfig): boolean => {
-  if (optimizer.method !== 'zest') return false;
-  const { tilt } = optimizer;
-  if (typeof tilt === 'number') return tilt > 0;
-  if ('effectiveSampleSize' in tilt) return tilt.effectiveSampleSize < 1;
-  return ('tau' in tilt ? tilt.tau : tilt.klRadius) > 0;
-};
-
 /**
  * What is known not to work about a run's settings, as its first steps show it; none is told twice. `scale` is the
  * {@link weightScale} of the model.
@@ -67,13 +56,15 @@ export const settingWarnings = (
   steps: readonly StepEvent[],
 ): WarningEvent[] => {
   const { optimizer } = config;
-  const { rho, directions, learningRate } = optimizer;
+  const { learningRate } = optimizer;
+  const method = methodOf(optimizer);
   const warnings: WarningEvent[] = [];
-  const warn = (code: WarningEvent['code'], message: string) => warnings.push({ kind: 'warning', code, message });
-  const over = (key: 'tau' | 'effectiveSampleSize' | 'gradientNorm') => median(steps.map((step) => step[key]));
+  const warn = (code: string, message: string) => warnings.push({ kind: 'warning', code, message });
+  const over = (diagnostic: string) => median(steps.map((step) => Number(step[diagnostic])));
 
   const perturbed = model.device === 'cpu' ? 'float32' : model.dtype;
   const step = resolution(scale, perturbed);
+  const rho = perturbationScale(method, optimizer);
   if (rho < step) {
     const other = perturbed === 'bfloat16' ? ', or dtype float32' : '';
     warn(
@@ -81,20 +72,7 @@ export const settingWarnings = (
       `rho ${rho} is below what ${perturbed} resolves at the weights' scale (${brief(step)} at ${brief(scale)}), so that most weights are not perturbed; use a larger optimizer.rho, 1e-3 is usual${other}`,
     );
   }
-  const [tau, size] = [over('tau'), over('effectiveSampleSize')];
-  if (asksForTilt(config) && tau < LEAST_TAU) {
-    warn(
-      'WARN_ZEST_TILT',
-      `the tilt is numerically none: tau, the tilt times the spread of a step's losses, is ${brief(tau)}, and the run behaves as MeZO with ${directions} direction${directions === 1 ? '' : 's'}; use optimizer.tilt {tau: 1}`,
-    );
-  }
-  const evaluations = optimizer.method === 'zest' && optimizer.sides === 'one' ? directions : 2 * directions;
-  if (asksForTilt(config) && evaluations > 2 && size < LEAST_SAMPLE_SIZE) {
-    warn(
-      'WARN_ZEST_EFFECTIVE_SAMPLE_SIZE',
-      `the effective sample size is ${brief(size)} of ${evaluations} evaluations: one of them decides each step; use a smaller optimizer.tilt, {tau: 1} say, or more directions`,
-    );
-  }
+  for (const { code, message } of method.warnings?.(optimizer, { median: over }) ?? []) warn(code, message);
   // ‖c‖ is the size of the step's move of one weight, before the learning rate.
   const move = (learningRate * over('gradientNorm')) / Math.sqrt(model.dimension);
   const half = resolution(scale, 'float32') / 2;

@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import type { Point } from '../objective.ts';
+import { inPrograms, positive, stepLength } from './options.ts';
+
+/** Values that JSON can hold, under names of the method's own. */
+export type MethodState = Record<string, unknown>;
+
+/** What a step is told beside its options. */
+export interface StepContext<S extends MethodState = MethodState> {
+  /** The streams of the step's directions, as many as {@link Method.streams} says. */
+  streams: readonly bigint[];
+  /** Trainable parameters, d. */
+  dimension: number;
+  state: S;
+}
+
+/** What a method makes of the losses it asked for. */
+export interface StepEstimate<S extends MethodState = MethodState> {
+  /** G = Σ coefficient·v(stream): the step goes along −G. Float64, before the learning rate. */
+  terms: readonly { stream: bigint; coefficient: number }[];
+  /** Mean of the losses, for whoever watches. */
+  meanLoss: number;
+  /** Scalars by the names of {@link Method.diagnostics}. */
+  diagnostics: Readonly<Record<string, number>>;
+  /** The state of the next step; absent: as it was. */
+  state?: S;
+}
+
+/** How a scalar of a step is shown. */
+export interface Diagnostic {
+  /** Of its chart. */
+  title: string;
+  /** What it says, in a sentence or two. */
+  words: string;
+  /** Name in the line of progress; absent: it is not there. */
+  brief?: string;
+  /** Shown as a share of the step's forwards. */
+  perForward?: boolean;
+}
+
+/** A fault of options that fit by themselves, but not together. */
+export interface Conflict {
+  option: string;
+  /** What was expected of it, as in "expected naive with sides one". */
+  expected: string;
+}
+
+/** The medians of a run's first steps, for a method to judge its settings by. */
+export interface FirstSteps {
+  median(diagnostic: string): number;
+}
+
+/**
+ * A zeroth-order method: which options it has, which losses a step asks for, and the direction that it makes of them.
+ * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method.
+ *
+ * @example
+ * const halves = defineMethod({
+ *   name: 'halves',
+ *   title: 'One-sided differences',
+ *   options: { rho: z.number().positive().default(1e-3).describe('perturbation scale') },
+ *   streams: () => 1,
+ *   forwards: () => 2,
+ *   diagnostics: {},
+ *   *estimate({ rho }, { streams: [stream] }) {
+ *     const [at, ahead] = yield [[], { stream, scale: rho }];
+ *     return { terms: [{ stream, coefficient: (ahead - at) / rho }], meanLoss: at, diagnostics: {} };
+ *   },
+ * });
+ */
+export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends MethodState = MethodState> {
+  /** As configurations name it. */
+  name: string;
+  /** As tables name it. */
+  title: string;
+  /** Its options beside those that all methods have, with defaults and descriptions. */
+  options: Shape;
+  /** What is wrong between options; none: nothing. */
+  conflicts?(options: MethodOptions<Shape>): Conflict[];
+  /** Directions that a step draws. */
+  streams(options: MethodOptions<Shape>): number;
+  /** Forward passes of a batch that a step takes. */
+  forwards(options: MethodOptions<Shape>): number;
+  /** The state before the first step; default: none. */
+  initialState?(options: MethodOptions<Shape>): S;
+  /**
+   * A step: yields the points of a round, is given their losses, may yield another round, and returns the direction.
+   * Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
+   */
+  estimate(
+    options: MethodOptions<Shape>,
+    context: StepContext<S>,
+  ): Generator<readonly Point[], StepEstimate<S>, Float64Array>;
+  diagnostics: Readonly<Record<string, Diagnostic>>;
+  /** Settings that are known not to work, as a run's first steps show them. */
+  warnings?(options: MethodOptions<Shape>, steps: FirstSteps): { code: string; message: string }[];
+}
+
+/** Options of a method with every default filled in, those of the step's length among them. */
+export type MethodOptions<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape & typeof stepLength>>;
+
+/** Options as a program gives them: those with a default may be absent. */
+export type MethodInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength & typeof inPrograms>>;
+
+/** Options as a configuration gives them. */
+export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength>>;
+
+/** Gives a method the types of its own options. */
+export const defineMethod = <Shape extends z.ZodRawShape, S extends MethodState>(
+  method: Method<Shape, S>,
+): Method<Shape, S> => method;
+
+/** A method whose options are not known here. */
+// biome-ignore lint/suspicious/noExplicitAny: a method's options are its own business.
+export type AnyMethod = Method<any, any>;
+
+const refuseConflicts =
+  (method: AnyMethod) =>
+  ({ value, issues }: z.core.ParsePayload<Record<string, unknown>>): void => {
+    for (const { option, expected } of method.conflicts?.(value as MethodOptions<z.ZodRawShape>) ?? []) {
+      issues.push({ code: 'custom', path: [option], message: expected, input: value[option] });
+    }
+  };
+
+/** The options of a method in a configuration, with `method`, its name. */
+export const configurationSchema = (method: AnyMethod, name: string = method.name) =>
+  z
+    .strictObject({
+      ...{ method: z.literal(name), ...method.options, ...stepLength },
+      learningRate: positive().describe(stepLength.learningRate.description ?? ''),
+    })
+    .check(refuseConflicts(method));
+
+/** The options of a method in a program. */
+export const programSchema = (method: AnyMethod) =>
+  z.strictObject({ ...method.options, ...stepLength, ...inPrograms }).check(refuseConflicts(method));

@@ -1,0 +1,116 @@
+import { ZestError } from '../errors.ts';
+import { checkOptions } from '../options/check.ts';
+import type { CallOptions, Law, Objective } from '../objective.ts';
+import { type AnyMethod, type Method, type MethodInput, type MethodState, programSchema } from './method.ts';
+import { runStep, type StepResult } from './run-step.ts';
+import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
+import type { z } from 'zod';
+
+/** Where an optimizer stands: JSON, and all that a restored one needs to go on with the same bits. */
+export interface OptimizerState {
+  /** Name of the method. */
+  method: string;
+  /** Steps taken; step s of k directions uses streams s·k … s·k + k − 1. */
+  step: number;
+  /** k, the seed (decimal) and the law: what the streams of the steps to come depend on. */
+  directions: number;
+  seed: string;
+  law: Law;
+  /** The method's own state, under its names. */
+  [own: string]: unknown;
+}
+
+export interface StepCallOptions extends CallOptions {
+  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  microBatch?: number;
+}
+
+/** A method with its options, and where it stands. One optimizer trains one objective. */
+export interface Optimizer {
+  /** Name of the method. */
+  readonly method: string;
+  /** Forward passes of a batch that a step takes. */
+  readonly forwards: number;
+  /** The learning rate of the next step, after the schedule. */
+  readonly learningRate: number;
+  /**
+   * Takes a step: evaluates the batch at the method's points, and applies the update that it makes of the losses. A step
+   * that fails or is aborted changes nothing and may be taken again. Calls take effect one after another.
+   */
+  step<B>(objective: Objective<B>, batch: B, options?: StepCallOptions): Promise<StepResult>;
+  /** As above, of an objective without a batch. */
+  step(objective: Objective<void>): Promise<StepResult>;
+  state(): OptimizerState;
+  /** Goes on from a state. Throws ERR_ZEST_OPTION if it is of another method, other directions, seed or law than this optimizer's. */
+  restore(state: OptimizerState): void;
+}
+
+/** What the optimizer itself reads of a method's options. */
+type SharedOptions = Record<string, unknown> &
+  ScheduleOptions & { learningRate: number; weightDecay: number; seed: bigint | number; law?: Law };
+
+const KEYS = ['method', 'directions', 'seed', 'law'] as const;
+
+/**
+ * Makes an optimizer of any method.
+ *
+ * @throws TypeError or RangeError with the code of the option at fault, as the method's schema says
+ */
+export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodState>(
+  method: Method<Shape, S>,
+  given: MethodInput<Shape>,
+): Optimizer => {
+  const any: AnyMethod = method;
+  const options = checkOptions(programSchema(any), given) as SharedOptions;
+  const { learningRate, weightDecay, seed, law = 'gaussian' } = options;
+  const factor = learningRateFactor(options);
+  const directions = any.streams(options);
+  const own = { method: method.name, directions, seed: String(seed), law };
+  let state: MethodState = any.initialState?.(options) ?? {};
+  let steps = 0;
+  let previous: Promise<unknown> = Promise.resolve();
+
+  const take = async <B>(objective: Objective<B>, batch: B, call: StepCallOptions): Promise<StepResult> => {
+    const { state: next, terms: _, ...result } = await runStep(objective, batch, any, options, {
+      ...call,
+      directions: { seed, law },
+      firstStream: BigInt(steps) * BigInt(directions),
+      state,
+      learningRate: learningRate * factor(steps),
+      weightDecay,
+    });
+    state = next ?? state;
+    steps++;
+    return result;
+  };
+
+  return {
+    method: method.name,
+    forwards: any.forwards(options),
+    get learningRate() {
+      return learningRate * factor(steps);
+    },
+    step<B>(objective: Objective<B>, batch?: B, call: StepCallOptions = {}) {
+      const result = previous.then(() => take(objective, batch as B, call));
+      previous = result.catch(() => {});
+      return result;
+    },
+    state: () => ({ ...state, ...own, step: steps }),
+    restore(given: OptimizerState) {
+      for (const key of KEYS) {
+        if (JSON.stringify(given[key]) !== JSON.stringify(own[key])) {
+          throw new ZestError(
+            'ERR_ZEST_OPTION',
+            `${key} of the state is ${JSON.stringify(given[key])}; expected ${JSON.stringify(own[key])}, this optimizer's`,
+          );
+        }
+      }
+      if (!Number.isSafeInteger(given.step) || given.step < 0) {
+        throw new ZestError('ERR_ZEST_OPTION', `step of the state is ${given.step}; expected a whole number ≥ 0`);
+      }
+      const { method: _m, step, directions: _d, seed: _s, law: _l, ...rest } = given;
+      steps = step;
+      state = rest;
+    },
+  };
+};

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { coded } from '../options/check.ts';
+
+// Options that several methods have. A union's `error` says in words what was expected.
+
+const SEEDS = 2n ** 64n;
+
+export const count = () => z.int().min(1);
+export const positive = () => z.number().positive();
+
+/** How many directions a step draws. */
+export const directions = (usual: number) =>
+  coded(
+    count()
+      .max(2 ** 20)
+      .default(usual)
+      .describe('directions a step'),
+    'ERR_ZEST_DIRECTIONS',
+  );
+
+export const tilt = z.union(
+  [
+    z.number().min(0),
+    z.strictObject({ tau: z.number().min(0) }),
+    z.strictObject({ effectiveSampleSize: z.number().positive().max(1) }),
+    z.strictObject({ klRadius: z.number().min(0) }),
+  ],
+  { error: 'a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}' },
+);
+
+const law = z.union([z.enum(['gaussian', 'sphere', 'rademacher']), z.strictObject({ lowRank: count().max(64) })], {
+  error: 'gaussian, sphere, rademacher or {lowRank: rank}',
+});
+
+/** What methods of random directions have in common. */
+export const perturbation = {
+  rho: coded(positive().default(1e-3).describe('perturbation scale per coordinate'), 'ERR_ZEST_RHO'),
+  law: coded(law.default('gaussian').describe('law of the directions'), 'ERR_ZEST_DIRECTIONS'),
+  normalize: z
+    .enum(['none', 'sigma', 'norm'])
+    .default('none')
+    .describe('divide the coefficients by σ/ρ (sigma) or by ‖c‖√d (norm)'),
+};
+
+/** What every method has: how far a step goes. */
+export const stepLength = {
+  learningRate: z.number().describe('η of θ ← θ − η·(G + λθ)'),
+  schedule: z
+    .enum(['constant', 'linear', 'cosine'])
+    .default('constant')
+    .describe('how the learning rate falls from its value to 0 over the run'),
+  warmupSteps: z.int().min(0).default(0).describe('steps of linear growth before the schedule'),
+  weightDecay: z.number().min(0).default(0).describe('λ, decoupled; skips biases and norms'),
+};
+
+/** What a program may set beside, and a run sets from its own configuration. */
+export const inPrograms = {
+  seed: coded(
+    z
+      .custom<bigint | number>(
+        (value) =>
+          (typeof value === 'bigint' && value >= 0n && value < SEEDS) ||
+          (Number.isSafeInteger(value) && (value as number) >= 0),
+        { error: 'a whole number from 0, safe or a bigint below 2^64' },
+      )
+      .default(0)
+      .describe('seed of the directions'),
+    'ERR_ZEST_DIRECTIONS',
+  ),
+  totalSteps: z.int().min(0).optional().describe('step at which a falling schedule reaches 0'),
+};

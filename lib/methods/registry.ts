@@ -1,0 +1,89 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ZestError } from '../errors.ts';
+import { type AnyMethod, type ConfigurationInput, configurationSchema, type MethodOptions } from './method.ts';
+import { mezoMethod } from './mezo.ts';
+import { nspsaMethod } from './nspsa.ts';
+import { zestMethod } from './zest.ts';
+
+export { type MezoOptions, mezo } from './mezo.ts';
+export { type NspsaOptions, nspsa } from './nspsa.ts';
+export { type ZestOptions, zest } from './zest.ts';
+
+const methods = new Map<string, AnyMethod>(
+  [zestMethod, mezoMethod, nspsaMethod].map((method): [string, AnyMethod] => [method.name, method]),
+);
+
+/** Names that a configuration may give as its method. */
+export const methodNames = (): string[] => [...methods.keys()];
+
+/** The method that a configuration names; undefined if there is none. */
+export const findMethod = (name: unknown): AnyMethod | undefined => methods.get(name as string);
+
+/** The method of a configuration that was checked. */
+export const methodOf = ({ method }: { method: string }): AnyMethod => {
+  const found = methods.get(method);
+  if (!found) throw new ZestError('ERR_ZEST_INTERNAL', `method ${method} is not registered`);
+  return found;
+};
+
+/** Forward passes of a batch that a step of a configuration's optimizer takes. */
+export const forwardsOfStep = (optimizer: { method: string }): number => methodOf(optimizer).forwards(optimizer);
+
+/** Every method.
+export const allMethods = (): AnyMethod[] => [...methods.values()];
+
+const PARTS = ['streams', 'forwards', 'estimate'] as const;
+
+/**
+ * Adds a method, so that configurations can name it. `name` is what they write: default the method's own.
+ *
+ * @throws ZestError with ERR_ZEST_OPTION for what is no method, or a name that another one has
+ */
+export const registerMethod = (method: AnyMethod, name: string = method?.name): void => {
+  const isMethod = typeof name === 'string' && PARTS.every((part) => typeof method?.[part] === 'function');
+  if (!isMethod || typeof method.options !== 'object' || typeof method.diagnostics !== 'object') {
+    throw new ZestError('ERR_ZEST_OPTION', `method ${name} is none; expected what defineMethod returns`);
+  }
+  const other = methods.get(name);
+  if (other && other !== method) throw new ZestError('ERR_ZEST_OPTION', `method ${name} is another one already`);
+  methods.set(name, method);
+};
+
+/** Whether a method's name is the path of a module. */
+const isPath = (name: unknown): name is string => typeof name === 'string' && /[\\/]|\.[cm]?[jt]s$/.test(name);
+
+/**
+ * Loads the module whose path a configuration gives as its method, such as `./my-method.js`: its default export. Paths
+ * are relative to the current directory. Does nothing for the name of a method.
+ *
+ * @throws ZestError with ERR_ZEST_CONFIG if the module cannot be loaded, or exports no method
+ */
+export const loadMethod = async (name: unknown): Promise<void> => {
+  if (!isPath(name) || methods.has(name)) return;
+  try {
+    const { default: method } = await import(pathToFileURL(resolve(name)).href);
+    registerMethod(method, name);
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new ZestError('ERR_ZEST_CONFIG', `optimizer.method: ${name} cannot be used: ${why}`, { cause });
+  }
+};
+
+/** The schemas of a configuration's optimizer, one for each method. */
+export const optimizerSchemas = () => {
+  const [first, ...others] = [...methods].map(([name, method]) => configurationSchema(method, name));
+  return [first!, ...others] as const;
+};
+
+type BuiltIn = { zest: typeof zestMethod; mezo: typeof mezoMethod; nspsa: typeof nspsaMethod };
+
+/** The `optimizer` of a configuration as written: keys with defaults may be absent. */
+export type MethodConfig = {
+  [Name in keyof BuiltIn]: { method: Name } & ConfigurationInput<BuiltIn[Name]['options']>;
+}[keyof BuiltIn];
+
+/** The `optimizer` of a configuration with every default filled in. */
+export type MethodSettings = {
+  [Name in keyof BuiltIn]: { method: Name } & MethodOptions<BuiltIn[Name]['options']>;
+}[keyof BuiltIn];

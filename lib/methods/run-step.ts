@@ -1,0 +1,105 @@
+import { ZestError } from '../errors.ts';
+import type { CallOptions, Directions, Objective, Point, Update } from '../objective.ts';
+import type { AnyMethod, MethodState, StepEstimate } from './method.ts';
+
+/** What a step did. */
+export interface StepResult {
+  /** Of all points in the order in which the method asked for them, in nats. */
+  losses: Float64Array;
+  /** What was applied, in float32. */
+  update: Update;
+  meanLoss: number;
+  /** The method's own scalars, by the names that it gives them. */
+  diagnostics: Readonly<Record<string, number>>;
+}
+
+/** Where a step looks, and how it is computed. */
+export interface StepCall extends CallOptions {
+  directions: Directions;
+  firstStream: bigint;
+  state: MethodState;
+  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  microBatch?: number;
+}
+
+/** How far a step goes. */
+export interface StepLength {
+  /** After the schedule. */
+  learningRate: number;
+  weightDecay: number;
+}
+
+const assertFinite = (losses: Float64Array, points: readonly Point[]): void => {
+  const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (bad < 0) return;
+  const point = points[bad] as Point;
+  const [term] = Array.isArray(point) ? point : [point];
+  const where = term ? `stream ${term.stream}, scale ${term.scale}` : 'the unperturbed weights';
+  throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${losses[bad]}`);
+};
+
+/** The streams of a step, from its first on. */
+export const streamsFrom = (first: bigint, count: number): bigint[] =>
+  Array.from({ length: count }, (_, i) => first + BigInt(i));
+
+/** The first points that a step asks for, as of a run's first step. */
+export const firstRound = (method: AnyMethod, options: Record<string, unknown>, firstStream = 0n): readonly Point[] => {
+  const streams = streamsFrom(firstStream, method.streams(options));
+  const state = method.initialState?.(options) ?? {};
+  const round = method.estimate(options, { streams, dimension: 1, state }).next();
+  return round.done ? [] : round.value;
+};
+
+/** The largest scale of a method's first points: ρ of most. */
+export const perturbationScale = (method: AnyMethod, options: Record<string, unknown>): number =>
+  firstRound(method, options)
+    .flat()
+    .reduce((most, { scale }) => Math.max(most, Math.abs(scale)), 0);
+
+/** Evaluates the rounds of points that a method asks for, and returns what it makes of them. Nothing is applied. */
+export const estimateStep = async <B>(
+  objective: Objective<B>,
+  batch: B,
+  method: AnyMethod,
+  options: Record<string, unknown>,
+  { directions, firstStream, state, microBatch, signal }: StepCall,
+): Promise<StepEstimate & { losses: Float64Array }> => {
+  const streams = streamsFrom(firstStream, method.streams(options));
+  const rounds = method.estimate(options, { streams, dimension: objective.dimension, state });
+  const atVersion = objective.version;
+  const all: number[] = [];
+  let round = rounds.next();
+  while (!round.done) {
+    const losses = await objective.evaluate(batch, round.value, { directions, atVersion, microBatch, signal });
+    assertFinite(losses, round.value);
+    all.push(...losses);
+    round = rounds.next(losses);
+  }
+  return { ...round.value, losses: Float64Array.from(all) };
+};
+
+/** The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. */
+export const updateOf = (terms: StepEstimate['terms'], { learningRate, weightDecay }: StepLength): Update => ({
+  decay: Math.fround(learningRate * weightDecay),
+  terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: Math.fround(learningRate * coefficient) })),
+});
+
+/**
+ * The step of every method: rounds of points → losses → direction → update. No other call on the objective takes effect
+ * in between where it can say so ({@link Objective.exclusively}).
+ */
+export const runStep = <B>(
+  objective: Objective<B>,
+  batch: B,
+  method: AnyMethod,
+  options: Record<string, unknown>,
+  call: StepCall & StepLength,
+): Promise<StepResult & Pick<StepEstimate, 'terms' | 'state'>> => {
+  const take = async (alone: Objective<B>) => {
+    const estimate = await estimateStep(alone, batch, method, options, call);
+    const update = updateOf(estimate.terms, call);
+    await alone.apply(update, { directions: call.directions, signal: call.signal });
+    return { ...estimate, update };
+  };
+  return objective.exclusively?.(take) ?? take(objective);
+};

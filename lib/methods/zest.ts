@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { coefficients } from '../coefficients.ts';
+import type { Estimator, EstimatorOptions, Tilt } from '../objective.ts';
+import { coded } from '../options/check.ts';
+import { deviation } from '../statistics.ts';
+import { defineMethod, type MethodInput, type MethodOptions, type StepContext, type StepEstimate } from './method.ts';
+import { createOptimizer, type Optimizer } from './optimizer.ts';
+import { directions, perturbation, tilt } from './options.ts';
+
+const shape = {
+  directions: directions(5),
+  tilt: coded(tilt.default(1).describe('t, or how to choose it from the losses of each step'), 'ERR_ZEST_TILT'),
+  estimator: coded(
+    z
+      .enum(['naive', 'biasCorrected', 'beale', 'jackknife'])
+      .default('naive')
+      .describe('how the ratio of means that ∇F is gets estimated'),
+    'ERR_ZEST_ESTIMATOR',
+  ),
+  sides: z.enum(['two', 'one']).default('two').describe('one: one forward a direction'),
+  ...perturbation,
+};
+
+type Shape = typeof shape;
+
+/** Below it a tilt weighs all evaluations alike to a thousandth. */
+const LEAST_TAU = 1e-3;
+/** Below it one evaluation has most of the weight: two of equal weight have a size of 2. */
+const LEAST_SAMPLE_SIZE = 1.5;
+
+const brief = (value: number): string => String(Number(value.toPrecision(2)));
+
+const asksForTilt = (tilt: Tilt): boolean => {
+  if (typeof tilt === 'number') return tilt > 0;
+  if ('effectiveSampleSize' in tilt) return tilt.effectiveSampleSize < 1;
+  return ('tau' in tilt ? tilt.tau : tilt.klRadius) > 0;
+};
+
+const forwards = ({ directions, sides }: { directions: number; sides: 'one' | 'two' }): number =>
+  sides === 'one' ? directions : 2 * directions;
+
+/** The scalars of {@link coefficients}, for every method that is ZEST under another name. */
+export const zestDiagnostics = {
+  tilt: { title: 'Tilt', words: 't, as used by each step. 0 is MeZO.', brief: 'tilt' },
+  tau: {
+    title: 'Tau',
+    words: 't·σ: the tilt against the spread of the losses. Far below 1 a step is hardly tilted.',
+  },
+  effectiveSampleSize: {
+    title: 'Effective sample size',
+    words: 'Share of a step’s evaluations that carry weight. Near its least, one evaluation decides the step.',
+    brief: 'effective sample size',
+    perForward: true,
+  },
+  coefficientSpread: {
+    title: 'Coefficient spread',
+    words: 'Standard deviation of the coefficients over the directions of a step; 0 with one direction.',
+  },
+  gradientNorm: {
+    title: 'Gradient norm',
+    words: '‖c‖·√d, the length of the estimate. It measures the noise of few directions more than the gradient.',
+  },
+  tiltedLoss: { title: 'Tilted loss', words: '(1/t)·log mean exp(t·f) over a step’s losses.' },
+};
+
+/** What {@link zestEstimate} reads of a method's options. */
+type EstimateOptions = Omit<EstimatorOptions, 'dimension'>;
+
+/** ZEST's step: θ ± ρv or θ + ρv for each direction, and the coefficients of {@link coefficients}. */
+export function* zestEstimate(
+  { rho, tilt, estimator, sides, normalize }: EstimateOptions,
+  { streams, dimension }: Pick<StepContext, 'streams' | 'dimension'>,
+): Generator<{ stream: bigint; scale: number }[], StepEstimate, Float64Array> {
+  const scales = sides === 'two' ? [rho, -rho] : [rho];
+  const losses = yield streams.flatMap((stream) => scales.map((scale) => ({ stream, scale })));
+  const step = coefficients(losses, { rho, tilt, estimator, sides, normalize, dimension });
+  const { coefficients: c, losses: _, meanLoss, ...scalars } = step;
+  return {
+    terms: streams.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+    meanLoss,
+    diagnostics: { ...scalars, coefficientSpread: deviation(c) },
+  };
+}
+
+/** ZEST (arXiv 2510.16157). */
+export const zestMethod = defineMethod({
+  name: 'zest',
+  title: 'ZEST',
+  options: shape,
+  conflicts({ sides, estimator, directions }) {
+    if (sides === 'two') return [];
+    return [
+      ...(estimator === 'naive' ? [] : [{ option: 'estimator', expected: 'naive with sides one' }]),
+      ...(directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2 with sides one' }]),
+    ];
+  },
+  streams: ({ directions }) => directions,
+  forwards,
+  estimate: zestEstimate,
+  diagnostics: zestDiagnostics,
+  warnings(options, { median }) {
+    if (!asksForTilt(options.tilt)) return [];
+    const { directions } = options;
+    const [tau, size] = [median('tau'), median('effectiveSampleSize')];
+    const found: { code: string; message: string }[] = [];
+    if (tau < LEAST_TAU) {
+      found.push({
+        code: 'WARN_ZEST_TILT',
+        message: `the tilt is numerically none: tau, the tilt times the spread of a step's losses, is ${brief(tau)}, and the run behaves as MeZO with ${directions} direction${directions === 1 ? '' : 's'}; use optimizer.tilt {tau: 1}`,
+      });
+    }
+    if (forwards(options) > 2 && size < LEAST_SAMPLE_SIZE) {
+      found.push({
+        code: 'WARN_ZEST_EFFECTIVE_SAMPLE_SIZE',
+        message: `the effective sample size is ${brief(size)} of ${forwards(options)} evaluations: one of them decides each step; use a smaller optimizer.tilt, {tau: 1} say, or more directions`,
+      });
+    }
+    return found;
+  },
+});
+
+/** Options of {@link zest}. */
+export interface ZestOptions extends Omit<MethodInput<Shape>, 'estimator'> {
+  /** A ratio estimator by its name, or a function of the losses that returns one coefficient a direction. Default `naive`. */
+  estimator?: Estimator;
+}
+
+/**
+ * ZEST: zeroth-order learning on the tilted objective F_t(θ) = (1/t)·log E[exp(t·f(θ + ρv))].
+ *
+ * A step draws k directions vᵢ, evaluates f at θ ± ρvᵢ, and moves along G = Σ cᵢvᵢ, where c is a ratio estimator of
+ * ∇F_t = E[a·v]/E[B], a = (exp(t·f⁺) − exp(t·f⁻))/(2tρ), B = (exp(t·f⁺) + exp(t·f⁻))/2 (arXiv 2510.16157).
+ * Defaults: directions 5, rho 1e-3, tilt 1, estimator `naive`, sides `two`, law `gaussian`, normalize `none`,
+ * schedule `constant`, weightDecay 0, seed 0. `learningRate` has none.
+ *
+ * @example
+ * const optimizer = zest({ learningRate: 1e-5, tilt: { tau: 1 }, seed: 1 });
+ * const { meanLoss, diagnostics } = await optimizer.step(model, batch);
+ *
+ * @throws TypeError or RangeError with the code of the option at fault: ERR_ZEST_OPTION, ERR_ZEST_DIRECTIONS,
+ * ERR_ZEST_RHO, ERR_ZEST_TILT or ERR_ZEST_ESTIMATOR
+ */
+export const zest = (options: ZestOptions): Optimizer => {
+  const { estimator, ...others } = options;
+  if (typeof estimator !== 'function') return createOptimizer(zestMethod, { ...others, estimator });
+  const own = (checked: MethodOptions<Shape>, context: StepContext) => zestEstimate({ ...checked, estimator }, context);
+  return createOptimizer({ ...zestMethod, estimate: own }, others);
+};

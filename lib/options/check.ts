@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { type ErrorCode, rangeError, typeError } from '../errors.ts';
+import { describeIssue, expectation, type Fault } from './messages.ts';
+
+/** The error codes of options that have one of their own; the others are ERR_ZEST_OPTION. */
+const codes = z.registry<{ code: ErrorCode }>();
+
+/** Gives an option's schema the code of the error that a wrong value is. */
+export const coded = <S extends z.ZodType>(schema: S, code: ErrorCode): S => {
+  codes.add(schema, { code });
+  return schema;
+};
+
+const codeOf = (schema: z.ZodObject, { path }: Fault): ErrorCode => {
+  const option = schema.shape[String(path[0])];
+  return (option && codes.get(option as z.ZodType)?.code) ?? 'ERR_ZEST_OPTION';
+};
+
+/** Whether a value is of the wrong kind, rather than out of its range. */
+const isWrongKind = ({ issue }: Fault, value: unknown): boolean =>
+  issue.code === 'unrecognized_keys' ||
+  ((issue.code === 'invalid_type' || issue.code === 'invalid_union') && typeof value !== 'number');
+
+/**
+ * Checks the options of a call by the schema that describes them, and fills in the defaults.
+ *
+ * @throws TypeError for an option that is not known or of the wrong kind, RangeError for a value out of its range; their
+ * code is that of the option, or ERR_ZEST_OPTION
+ */
+export const checkOptions = <S extends z.ZodObject>(schema: S, options: unknown, name = 'options'): z.output<S> => {
+  const result = schema.safeParse(options, { error: expectation });
+  if (result.success) return result.data;
+  const [fault] = result.error.issues.flatMap((issue) => describeIssue(issue, options, name)) as [Fault];
+  const value = fault.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], options);
+  const make = isWrongKind(fault, value) ? typeError : rangeError;
+  throw make(codeOf(schema, fault), fault.message);
+};

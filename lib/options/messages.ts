@@ -1,0 +1,91 @@
+import { inspect } from 'node:util';
+import type { core } from 'zod';
+import { nearest } from './nearest.ts';
+
+// What zod finds wrong with options or a configuration, in sentences: "rho is -1; expected a number > 0".
+
+export type Path = readonly PropertyKey[];
+
+export interface Fault {
+  path: Path;
+  message: string;
+  issue: core.$ZodIssue;
+}
+
+export const dotted = (path: Path): string => path.map(String).join('.');
+
+/** A value as a message shows it, on one line. */
+export const shown = (value: unknown): string => {
+  const text = inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+};
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'keys and values',
+};
+
+const bound = (issue: { origin: string; sign: string; limit: unknown }): string => {
+  if (issue.origin === 'string') return 'a string that is not empty';
+  if (issue.origin === 'array') return `a list of ${issue.limit} or more entries`;
+  return `a number ${issue.sign} ${issue.limit}`;
+};
+
+/** What an issue of zod says was expected: the `error` to parse with. */
+export const expectation = (issue: core.$ZodRawIssue): string => {
+  switch (issue.code) {
+    case 'invalid_type':
+      return KINDS[issue.expected] ?? issue.expected;
+    case 'invalid_value':
+      return issue.values.length > 1 ? `one of ${issue.values.join(', ')}` : String(issue.values[0]);
+    case 'too_small':
+      return bound({ origin: issue.origin, sign: issue.inclusive ? '≥' : '>', limit: issue.minimum });
+    case 'too_big':
+      return bound({ origin: issue.origin, sign: issue.inclusive ? '≤' : '<', limit: issue.maximum });
+    case 'invalid_union':
+      return `one of ${((issue.options ?? []) as unknown[]).filter((option) => option !== undefined).join(', ')}`;
+    case 'unrecognized_keys':
+      return Object.keys((issue.inst as unknown as { _zod: { def: { shape: object } } })._zod.def.shape).join(', ');
+    default:
+      return 'another value';
+  }
+};
+
+const valueAt = (root: unknown, path: Path): unknown =>
+  path.reduce((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], root);
+
+/** The issues of the one alternative of a union that the value was meant as, if that is clear. */
+const meant = (issue: core.$ZodIssue): core.$ZodIssue[] | undefined => {
+  if (issue.code !== 'invalid_union') return undefined;
+  const ofKind = issue.errors.filter((issues) =>
+    issues.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  const close = ofKind.filter((issues) => issues.every(({ path }) => path.length > 0));
+  const chosen = close.length ? close : ofKind;
+  return chosen.length === 1
+    ? chosen[0]?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
+    : undefined;
+};
+
+/** Describes an issue, one fault a key: `root` is what was parsed, `name` how it is called itself. */
+export const describeIssue = (issue: core.$ZodIssue, root: unknown, name: string): Fault[] => {
+  const inner = meant(issue);
+  if (inner) return inner.flatMap((one) => describeIssue(one, root, name));
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = issue.message.split(', ');
+    return issue.keys.map((key) => {
+      const guess = nearest(key, allowed);
+      const path = [...issue.path, key];
+      const hint = guess ? ` (did you mean ${guess}?)` : '';
+      return { path, issue, message: `${dotted(path)} is not known${hint}; expected one of ${issue.message}` };
+    });
+  }
+  const value = valueAt(root, issue.path);
+  const found = value === undefined ? 'missing' : shown(value);
+  const key = issue.path.length ? dotted(issue.path) : name;
+  return [{ path: issue.path, issue, message: `${key} is ${found}; expected ${issue.message}` }];
+};
