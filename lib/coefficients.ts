@@ -2,21 +2,14 @@ import { inspect } from 'node:util';
 import { type ErrorCode, rangeError, typeError } from './errors.ts';
 import type { NativeEstimatorOptions } from './native/binding.ts';
 import { native } from './native/load.ts';
+import { isNameOf, NAMES } from './native/names.ts';
 import type { EstimatorOptions, StepResult, Tilt } from './objective.ts';
-
-// The names behind the numbers of core/estimators.h, in its order.
-const ESTIMATORS = ['naive', 'biasCorrected', 'beale', 'jackknife'];
-const SIDES = ['two', 'one'];
-const NORMALIZATIONS = ['none', 'sigma', 'norm'];
-const TILT_RULES = ['number', 'tau', 'effectiveSampleSize', 'klRadius'];
 
 const show = (value: unknown): string => inspect(value, { depth: 0 });
 
-/** The place of a name in a list of names. */
-const choose = (names: readonly string[], value: unknown, key: string, code: ErrorCode): number => {
-  const index = names.indexOf(value as string);
-  if (index < 0) throw rangeError(code, `${key} is ${show(value)}; expected ${names.join(', ')}`);
-  return index;
+const choose = <Key extends 'estimator' | 'sides' | 'normalize'>(key: Key, value: unknown, code: ErrorCode) => {
+  if (isNameOf(key, value)) return value;
+  throw rangeError(code, `${key} is ${show(value)}; expected ${NAMES[key].join(', ')}`);
 };
 
 const number = (value: unknown, key: string, accepts: (x: number) => boolean, expected: string, code: ErrorCode) => {
@@ -37,18 +30,17 @@ const tiltRule = (tilt: Tilt): Pick<NativeEstimatorOptions, 'tiltRule' | 'tiltVa
   const code = 'ERR_ZEST_TILT';
   const fromZero = (x: number) => x >= 0;
   if (typeof tilt === 'number') {
-    return { tiltRule: 0, tiltValue: number(tilt, 'tilt', fromZero, 'a finite number ≥ 0', code) };
+    return { tiltRule: 'number', tiltValue: number(tilt, 'tilt', fromZero, 'a finite number ≥ 0', code) };
   }
   const entries = typeof tilt === 'object' && tilt !== null ? Object.entries(tilt) : [];
   const [name = '', value] = entries[0] ?? [];
-  const rule = TILT_RULES.indexOf(name);
-  if (rule < 1 || entries.length !== 1) {
+  if (!isNameOf('tiltRule', name) || name === 'number' || entries.length !== 1) {
     throw typeError(code, `tilt is ${show(tilt)}; expected a number, {tau}, {effectiveSampleSize} or {klRadius}`);
   }
   const isShare = name === 'effectiveSampleSize';
   const accepts = isShare ? (x: number) => x > 0 && x <= 1 : fromZero;
   const expected = isShare ? 'a share of the evaluations, above 0 and up to 1' : 'a finite number ≥ 0';
-  return { tiltRule: rule, tiltValue: number(value, `tilt.${name}`, accepts, expected, code) };
+  return { tiltRule: name, tiltValue: number(value, `tilt.${name}`, accepts, expected, code) };
 };
 
 /**
@@ -67,12 +59,12 @@ export const nativeEstimatorOptions = (options: EstimatorOptions, directions: nu
   const settings = {
     rho: number(options.rho, 'rho', (x) => x > 0, 'a finite number above 0', 'ERR_ZEST_RHO'),
     ...tiltRule(options.tilt),
-    estimator: isFunction ? 0 : choose(ESTIMATORS, estimator, 'estimator', 'ERR_ZEST_ESTIMATOR'),
-    sides: choose(SIDES, options.sides, 'sides', 'ERR_ZEST_OPTION'),
-    normalize: choose(NORMALIZATIONS, normalize, 'normalize', 'ERR_ZEST_OPTION'),
+    estimator: isFunction ? 'naive' : choose('estimator', estimator, 'ERR_ZEST_ESTIMATOR'),
+    sides: choose('sides', options.sides, 'ERR_ZEST_OPTION'),
+    normalize: choose('normalize', normalize, 'ERR_ZEST_OPTION'),
     dimension: number(dimension, 'dimension', isCount, 'a whole number of parameters ≥ 1', 'ERR_ZEST_OPTION'),
   };
-  if (options.sides === 'one' && settings.estimator !== 0) {
+  if (options.sides === 'one' && settings.estimator !== 'naive') {
     throw rangeError('ERR_ZEST_ESTIMATOR', `estimator is ${show(estimator)}; expected naive, the one for sides 'one'`);
   }
   if (options.sides === 'one' && directions === 1) {
@@ -88,10 +80,11 @@ const gradientNorm = (c: Float64Array, dimension: number): number =>
 /** What the core does with its own coefficients; where the unit is 0, as σ of equal losses is, they stay. */
 const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstimatorOptions): Float64Array => {
   let unit = 1;
-  if (settings.normalize === NORMALIZATIONS.indexOf('sigma')) {
+  if (settings.normalize === 'sigma') {
     // τ = t·σ, so that σ is the τ of t = 1.
-    unit = native().coefficients(losses, { ...settings, tiltRule: 0, tiltValue: 1, normalize: 0 }).tau / settings.rho;
-  } else if (settings.normalize === NORMALIZATIONS.indexOf('norm')) {
+    const ofUnitTilt = { ...settings, tiltRule: 'number', tiltValue: 1, normalize: 'none' } as const;
+    unit = native().coefficients(losses, ofUnitTilt).tau / settings.rho;
+  } else if (settings.normalize === 'norm') {
     unit = gradientNorm(c, settings.dimension);
   }
   return unit === 0 ? c : c.map((x) => x / unit);
@@ -129,7 +122,7 @@ export const coefficients = (losses: ArrayLike<number>, options: EstimatorOption
   }
   if (typeof options.estimator !== 'function') return { losses: values, ...native().coefficients(values, settings) };
 
-  const core = native().coefficients(values, { ...settings, normalize: 0 });
+  const core = native().coefficients(values, { ...settings, normalize: 'none' });
   const name = 'what the estimator returned';
   const { rho, sides, estimator } = options;
   const returned = float64(estimator(values.slice(), { rho, tilt: core.tilt, sides }), name, 'ERR_ZEST_ESTIMATOR');

@@ -1,5 +1,7 @@
 import { rangeError, typeError } from './errors.ts';
 import type { NativeDirections, NativePoints, NativeUpdate } from './native/binding.ts';
+import { native } from './native/load.ts';
+import { NAMES } from './native/names.ts';
 import type { Directions, Perturbation, Point, Update } from './objective.ts';
 import { show } from './show.ts';
 
@@ -8,10 +10,8 @@ import { show } from './show.ts';
 /** User streams are below it; the rest is the engine's. */
 const STREAMS = 2n ** 63n;
 const SEEDS = 2n ** 64n;
-/** core/parameters.h */
-const MOST_RANK = 64;
-/** core/direction.h Law */
-const LAWS = ['gaussian', 'sphere', 'rademacher'];
+/** Those that take no rank. */
+const LAWS = NAMES.law.filter((law) => law !== 'lowRank');
 
 /** A stream. Throws ERR_ZEST_STREAM; `name` is the argument it came in. */
 export const checkedStream = (value: unknown, name: string): bigint => {
@@ -37,19 +37,17 @@ export const nativeDirections = (directions: Directions): NativeDirections => {
   }
   const { law } = directions;
   const seed = checkedSeed(directions.seed);
-  const index = LAWS.indexOf(law as string);
-  if (index >= 0) return { seed, law: index, rank: 0 };
+  const plain = LAWS.find((name) => name === law);
+  if (plain) return { seed, law: plain, rank: 0 };
   const rank = typeof law === 'object' && law !== null ? law.lowRank : undefined;
   if (rank === undefined) {
     throw typeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected ${LAWS.join(', ')} or { lowRank }`);
   }
-  if (!Number.isSafeInteger(rank) || rank < 1 || rank > MOST_RANK) {
-    throw rangeError(
-      'ERR_ZEST_DIRECTIONS',
-      `law.lowRank is ${show(rank)}; expected a whole number from 1 to ${MOST_RANK}`,
-    );
+  const most = native().limits.rank;
+  if (!Number.isSafeInteger(rank) || rank < 1 || rank > most) {
+    throw rangeError('ERR_ZEST_DIRECTIONS', `law.lowRank is ${show(rank)}; expected a whole number from 1 to ${most}`);
   }
-  return { seed, law: LAWS.length, rank };
+  return { seed, law: 'lowRank', rank };
 };
 
 /** The terms of a point, scales rounded to float32. Throws ERR_ZEST_POINT or ERR_ZEST_STREAM. */

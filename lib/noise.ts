@@ -19,7 +19,6 @@ export interface NoiseOptions {
 }
 
 const MOST_VALUES = 2 ** 30;
-const LAWS = { gaussian: 0, rademacher: 2 };
 
 /**
  * Values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream: N(0, 1), or ±1.
@@ -27,7 +26,7 @@ const LAWS = { gaussian: 0, rademacher: 2 };
  */
 export const noise = (options: NoiseOptions): Float32Array => {
   const { seed, stream, offset, into, length = into?.length as number, law = 'gaussian' } = options ?? {};
-  if (!Object.hasOwn(LAWS, law)) {
+  if (law !== 'gaussian' && law !== 'rademacher') {
     throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected gaussian or rademacher`);
   }
   if (!Number.isSafeInteger(offset) || offset < 0) {
@@ -43,6 +42,6 @@ export const noise = (options: NoiseOptions): Float32Array => {
     );
   }
   const values = into && into.length > length ? into.subarray(0, length) : (into ?? length);
-  const filled = native().noise(checkedSeed(seed), checkedStream(stream, 'stream'), BigInt(offset), values, LAWS[law]);
+  const filled = native().noise(checkedSeed(seed), checkedStream(stream, 'stream'), BigInt(offset), values, law);
   return into ?? filled;
 };

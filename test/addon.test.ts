@@ -3,6 +3,7 @@ import ts from 'typescript';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { NativeEngine } from '../lib/native/binding.ts';
 import { native } from '../lib/native/load.ts';
+import { NAMES } from '../lib/native/names.ts';
 import { rejects } from './fixtures/rejects.ts';
 
 // lib/native/binding.ts says what the addon is; here the addon says the same.
@@ -25,7 +26,17 @@ const exported = (value: object): string[] =>
 
 const nothing = { weight: -1, bias: -1, adapterA: -1, adapterB: -1 };
 const vector = (name: string, columns: number) => ({
-  ...{ name, rows: 1, columns, matrix: false, trainable: true, decays: false, file: '', offset: 0, fileType: 0 },
+  ...{
+    name,
+    rows: 1,
+    columns,
+    matrix: false,
+    trainable: true,
+    decays: false,
+    file: '',
+    offset: 0,
+    fileType: 'F32' as const,
+  },
   ...{ initialScale: 1, initialSeed: 5n, initialOffset: 0 },
 });
 const spec = {
@@ -39,7 +50,14 @@ const spec = {
     positionOffset: 0,
     paddingId: -1,
   },
-  ...{ outputs: 7, normEpsilon: 1e-12, adapterScale: 1, activation: 0, headActivation: 0, head: 0 },
+  ...({
+    outputs: 7,
+    normEpsilon: 1e-12,
+    adapterScale: 1,
+    activation: 'geluErf',
+    headActivation: 'geluErf',
+    head: 'languageModel',
+  } as const),
   ...{
     parameters: [vector('a', 200), vector('b', 3)],
     wordEmbeddings: -1,
@@ -52,8 +70,8 @@ const shortcuts = {
   ...{ packSequences: true, labelledPositionsOnly: true, scoredWordsOnly: true, lastLayerAtLabels: true },
   ...{ gatherEmbeddings: true, shareNoise: true, fusePerturbation: true },
 };
-const options = { spec, storage: 0, threads: 1, shortcuts };
-const directions = { seed: 3n, law: 0, rank: 0 };
+const options = { spec, storage: 'float32' as const, threads: 1, shortcuts };
+const directions = { seed: 3n, law: 'gaussian' as const, rank: 0 };
 const points = { termStarts: Int32Array.of(0), streams: new BigUint64Array(), scales: new Float32Array() };
 
 describe('the addon', () => {
@@ -70,13 +88,21 @@ describe('the addon', () => {
     expect(methodsOf('NativeEngine')).toContain('sequenceLosses');
   });
 
+  it('knows the names of its enums that lib/native/names.ts has, and says which there are', async () => {
+    expect(native().names).toEqual(NAMES);
+    const law = 'gauss' as 'gaussian';
+    const options = /^law is 'gauss'; expected gaussian, sphere, rademacher, lowRank$/;
+    await rejects(() => native().vectorDirection({ ...directions, law }, 0n, 1), 'ERR_ZEST_OPTION', options);
+    await rejects(() => native().noise(0n, 0n, 0n, 1, law), 'ERR_ZEST_OPTION', options);
+  });
+
   it('makes new parameters from their seed, and reads and moves them', async () => {
     const before = await engine.parameter(0);
-    expect(before).toEqual(native().noise(5n, 0n, 0n, 200, 0));
+    expect(before).toEqual(native().noise(5n, 0n, 0n, 200, 'gaussian'));
     const update = { decay: 0, streams: BigUint64Array.of(9n), coefficients: Float32Array.of(1) };
     await engine.apply(directions, update, native().createAbort());
     const v = await engine.direction(directions, 9n, 0);
-    expect(v).toEqual(native().noise(3n, 9n, 0n, 200, 0));
+    expect(v).toEqual(native().noise(3n, 9n, 0n, 200, 'gaussian'));
     expect(await engine.parameter(0)).toEqual(before.map((w, i) => w - (v[i] as number)));
     expect(engine.version()).toBe(1n);
   });
@@ -145,7 +171,7 @@ describe('the addon', () => {
       () => native().createEngine({ ...options, spec: { ...spec, headDense: { ...nothing, weight: 2 } } }),
       () => native().createEngine({ ...options, spec: { ...spec, headOutput: { ...nothing, adapterA: 2 } } }),
       () => native().createEngine({ ...options, spec: { ...spec, wordEmbeddings: 5 } }),
-      () => native().noise(0n, 0n, 0n, -1, 0),
+      () => native().noise(0n, 0n, 0n, -1, 'gaussian'),
       () => native().coefficients([] as never, {} as never),
       () => native().vectorDirection({} as never, 0n, 1),
       () => Object.getPrototypeOf(engine).digest.call({}),

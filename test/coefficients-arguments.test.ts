@@ -139,30 +139,30 @@ describe('bad arguments', () => {
 });
 
 describe('nativeEstimatorOptions', () => {
-  it('holds the numbers of core/estimators.h', () => {
+  it('holds the names of core/names.h', () => {
     const options: EstimatorOptions = { rho: 0.5, tilt: { klRadius: 2 }, estimator: 'jackknife', sides: 'two' };
     expect(nativeEstimatorOptions({ ...options, normalize: 'norm', dimension: 7 }, 3)).toEqual({
       rho: 0.5,
-      tiltRule: 3,
+      tiltRule: 'klRadius',
       tiltValue: 2,
-      estimator: 3,
-      sides: 0,
-      normalize: 2,
+      estimator: 'jackknife',
+      sides: 'two',
+      normalize: 'norm',
       dimension: 7,
     });
     expect(nativeEstimatorOptions(one, 2)).toEqual({
       rho: 1e-3,
-      tiltRule: 0,
+      tiltRule: 'number',
       tiltValue: 1,
-      estimator: 0,
-      sides: 1,
-      normalize: 0,
+      estimator: 'naive',
+      sides: 'one',
+      normalize: 'none',
       dimension: 1,
     });
   });
 
   it('counts a function as naive', () => {
     const estimator = () => new Float64Array(2);
-    expect(nativeEstimatorOptions({ ...one, estimator }, 2).estimator).toBe(0);
+    expect(nativeEstimatorOptions({ ...one, estimator }, 2).estimator).toBe('naive');
   });
 });

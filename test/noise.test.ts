@@ -41,11 +41,9 @@ const vectors: Vectors = JSON.parse(readFileSync(new URL('fixtures/noise/vectors
 
 const hex = (values: Float32Array): string[] =>
   [...new Uint32Array(values.buffer, values.byteOffset, values.length)].map((v) => v.toString(16).padStart(8, '0'));
-const lawNumber = (law: Law): number =>
-  typeof law === 'string' ? ['gaussian', 'sphere', 'rademacher'].indexOf(law) : 3;
 const directionsOf = (seed: string, law: Law) => ({
   seed: BigInt(seed),
-  law: lawNumber(law),
+  law: typeof law === 'string' ? law : ('lowRank' as const),
   rank: typeof law === 'string' ? 0 : law.lowRank,
 });
 
@@ -62,7 +60,7 @@ describe.each(['gaussian', 'rademacher'] as const)('%s noise', (law) => {
     expect(beyond.length).toBeGreaterThan(0);
     for (const { seed, stream, offset, values } of beyond) {
       const at = [BigInt(seed), BigInt(stream), BigInt(offset)] as const;
-      expect(hex(native().noise(...at, values.length, lawNumber(law)))).toEqual(values);
+      expect(hex(native().noise(...at, values.length, law))).toEqual(values);
     }
   });
 
@@ -143,7 +141,7 @@ describe('directions of the model in docs/noise.md', () => {
   beforeAll(async () => {
     const none = { weight: -1, bias: -1, adapterA: -1, adapterB: -1 };
     const shortcuts = { packSequences: true, labelledPositionsOnly: true, scoredWordsOnly: true };
-    const initial = { decays: false, file: '', offset: 0, fileType: 0, initialScale: 0, initialSeed: 0n };
+    const initial = { decays: false, file: '', offset: 0, fileType: 'F32', initialScale: 0, initialSeed: 0n };
     engine = native().createEngine({
       spec: {
         ...{ hidden: 4, heads: 1, intermediate: 4, vocabulary: 7, positions: 8, segments: 1, positionOffset: 0 },
@@ -152,15 +150,15 @@ describe('directions of the model in docs/noise.md', () => {
           outputs: 7,
           normEpsilon: 1e-12,
           adapterScale: 1,
-          activation: 0,
-          headActivation: 0,
-          head: 0,
+          activation: 'geluErf',
+          headActivation: 'geluErf',
+          head: 'languageModel',
         },
         parameters: vectors.model.parameters.map((p) => ({ ...p, ...initial, initialOffset: 0 })),
         ...{ wordEmbeddings: -1, positionEmbeddings: -1, segmentEmbeddings: -1, embeddingNorm: none, layers: [] },
         ...{ headDense: none, headNorm: none, headOutput: none },
       },
-      storage: 0,
+      storage: 'float32',
       threads: 2,
       shortcuts: {
         ...shortcuts,
@@ -206,7 +204,7 @@ describe('the instruction set', () => {
     const program = `
       const addon = require(${JSON.stringify(addon)});
       try {
-        const values = addon.noise(${place.seed}n, ${place.stream}n, ${place.offset}n, 8, 0);
+        const values = addon.noise(${place.seed}n, ${place.stream}n, ${place.offset}n, 8, 'gaussian');
         console.log(JSON.stringify({ ...addon.isa(), values: [...new Uint32Array(values.buffer)] }));
       } catch (error) {
         console.log(JSON.stringify(error.code));

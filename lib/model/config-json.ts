@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import type { NameOf } from '../native/names.ts';
 import { show } from '../show.ts';
 import { FAMILIES, type Family } from './families.ts';
 
-/** core/model.h Activation, by the names that transformers gives. */
-const ACTIVATIONS: Readonly<Record<string, number>> = {
-  ...{ gelu: 0, gelu_new: 1, gelu_pytorch_tanh: 1, quick_gelu: 2, relu: 3, silu: 4, swish: 4, tanh: 5 },
+/** By the names that transformers gives. */
+const ACTIVATIONS: Readonly<Record<string, NameOf<'activation'>>> = {
+  ...{ gelu: 'geluErf', gelu_new: 'geluTanh', gelu_pytorch_tanh: 'geluTanh', quick_gelu: 'geluQuick' },
+  ...{ relu: 'relu', silu: 'silu', swish: 'silu', tanh: 'tanh' },
 };
 
 /** What a config.json says of an encoder; keys that it leaves out have transformers' defaults. */
@@ -24,8 +26,7 @@ export interface EncoderConfig {
   positions: number;
   segments: number;
   normEpsilon: number;
-  /** core/model.h Activation */
-  activation: number;
+  activation: NameOf<'activation'>;
   paddingId: number | undefined;
   tied: boolean;
   initializerRange: number;
@@ -113,7 +114,7 @@ export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> 
     positions,
     segments: count('type_vocab_size', 2),
     normEpsilon: positive('layer_norm_eps', 1e-12),
-    activation: ACTIVATIONS[activationName] as number,
+    activation: ACTIVATIONS[activationName] as NameOf<'activation'>,
     paddingId: isToken ? (paddingId as number) : undefined,
     tied: flag('tie_word_embeddings', true),
     initializerRange: json.initializer_range === 0 ? 0.02 : positive('initializer_range', 0.02),

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
+import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { type EncoderConfig, readEncoderConfig } from './config-json.ts';
@@ -10,7 +11,7 @@ import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { bareName, checkpointName } from './tensor-names.ts';
-import { assertFits, byUtf8, FILE_TYPES, isFloat, type NewTensor, newTensor } from './tensors.ts';
+import { assertFits, byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
 
 /** A model as the engine takes it, and what the engine need not know. */
@@ -25,11 +26,6 @@ export interface Description {
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
 
-/** core/model.h Head */
-const HEADS: Readonly<Record<Head['kind'], number>> = { languageModel: 0, classifier: 1 };
-/** core/model.h Activation */
-const GELU_ERF = 0;
-
 const toParameter = ({ name, file, dtype, shape, offset, ...made }: TensorEntry | NewTensor): NativeParameter => ({
   name,
   rows: shape.slice(0, -1).reduce((a, b) => a * b, 1),
@@ -39,7 +35,7 @@ const toParameter = ({ name, file, dtype, shape, offset, ...made }: TensorEntry 
   decays: false,
   file,
   offset,
-  fileType: FILE_TYPES[dtype] as number,
+  fileType: dtype as NameOf<'fileType'>,
   initialScale: 'initialScale' in made ? made.initialScale : 0,
   initialSeed: 'initialSeed' in made ? made.initialSeed : 0n,
   initialOffset: 0,
@@ -159,8 +155,8 @@ export const describe = (
     normEpsilon: config.normEpsilon,
     adapterScale: lora ? lora.alpha / lora.rank : 1,
     activation: config.activation,
-    headActivation: languageModel.configuredActivation ? config.activation : GELU_ERF,
-    head: HEADS[head.kind],
+    headActivation: languageModel.configuredActivation ? config.activation : 'geluErf',
+    head: head.kind,
     parameters,
     ...roles,
   };

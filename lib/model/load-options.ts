@@ -1,6 +1,7 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBinding, Shortcuts } from '../native/binding.ts';
 import { native, nativeCuda } from '../native/load.ts';
+import { isNameOf, type NameOf } from '../native/names.ts';
 import type { CallOptions, Directions } from '../objective.ts';
 import { show } from '../show.ts';
 import type { HeadOption } from './head.ts';
@@ -78,10 +79,9 @@ export const chooseThreads = (threads: unknown): number => {
   throw rangeError('ERR_ZEST_THREADS', `${name} is ${given}; expected a whole number from 1 to ${MOST_THREADS}`);
 };
 
-/** core/model.h StorageType. Throws ERR_ZEST_OPTION. */
-export const storageType = (dtype: unknown): number => {
-  const index = ['float32', 'bfloat16'].indexOf(dtype as string);
-  if (index >= 0) return index;
+/** How weights are stored. Throws ERR_ZEST_OPTION. */
+export const storageType = (dtype: unknown): NameOf<'storage'> => {
+  if (isNameOf('storage', dtype)) return dtype;
   throw rangeError('ERR_ZEST_OPTION', `dtype is ${show(dtype)}; expected 'float32' or 'bfloat16'`);
 };
 

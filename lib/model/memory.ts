@@ -1,3 +1,5 @@
+import { native } from '../native/load.ts';
+
 /** What a model takes in memory, in bytes. */
 export interface MemoryUse {
   /** All parameters as they are stored. */
@@ -6,8 +8,6 @@ export interface MemoryUse {
   activations: number;
 }
 
-/** Tokens that the CPU backend packs at once (native/cpu/cpu_backend.cc). */
-const MOST_PACKED_TOKENS = 8192;
 const FLOAT_BYTES = 4;
 
 /**
@@ -19,5 +19,6 @@ export const memoryUse = (
   tokens: number,
 ): MemoryUse => ({
   weights: shape.parameterCount * (shape.dtype === 'bfloat16' ? 2 : FLOAT_BYTES),
-  activations: 2 * Math.min(tokens, MOST_PACKED_TOKENS) * (8 * shape.hidden + shape.intermediate) * FLOAT_BYTES,
+  activations:
+    2 * Math.min(tokens, native().limits.packedTokens) * (8 * shape.hidden + shape.intermediate) * FLOAT_BYTES,
 });

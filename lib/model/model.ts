@@ -77,7 +77,7 @@ export class Model implements Objective<Batch> {
 
   private constructor(device: Device, engine: NativeEngine, origin: Origin, directions: Directions) {
     const { config, description, dtype } = origin;
-    const { spec, head } = description;
+    const { spec } = description;
     const count = (parameters: typeof spec.parameters) =>
       parameters.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
     this.family = config.modelType;
@@ -93,7 +93,7 @@ export class Model implements Objective<Batch> {
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = { ...spec, head: head.kind };
+    this.#limits = spec;
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 

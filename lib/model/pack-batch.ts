@@ -6,8 +6,8 @@ import { show } from '../show.ts';
 /** What a batch must fit. */
 export type BatchLimits = Pick<
   NativeModelSpec,
-  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs'
-> & { head: 'languageModel' | 'classifier' };
+  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs' | 'head'
+>;
 
 type Ids = readonly number[] | Int32Array;
 

@@ -1,5 +1,6 @@
 import { ZestError } from '../errors.ts';
 import type { NativeParameter } from '../native/binding.ts';
+import { isNameOf } from '../native/names.ts';
 import type { TensorEntry } from './safetensors.ts';
 
 /** A tensor that is in no file but made from a seed: N(0, initialScale²), or zeros where that is 0. */
@@ -11,12 +12,8 @@ export const newTensor = (name: string, shape: number[], initialScale: number, s
   ...{ file: '', dtype: 'F32', offset: 0, bytes: 0 },
 });
 
-/** core/model.h FileType, by dtype. */
-export const FILE_TYPES: Readonly<Record<string, number>> = { F32: 0, F16: 1, BF16: 2 };
-
 /** Whether a tensor can be a parameter. */
-export const isFloat = ({ dtype, shape }: TensorEntry): boolean =>
-  Object.hasOwn(FILE_TYPES, dtype) && !shape.includes(0);
+export const isFloat = ({ dtype, shape }: TensorEntry): boolean => isNameOf('fileType', dtype) && !shape.includes(0);
 
 /** Orders tensors by the UTF-8 bytes of their names. */
 export const byUtf8 = (a: TensorEntry, b: TensorEntry): number =>

@@ -1,10 +1,12 @@
 // The typed contract with native/addon: the only place that knows the shape of a .node file. Methods that return
 // promises run on the engine's own thread, in call order. Errors from C++ arrive as Error with a `code`.
 
+import type { NAMES, NameOf } from './names.ts';
+
 export interface NativeDirections {
   seed: bigint;
-  /** 0 gaussian, 1 sphere, 2 rademacher, 3 lowRank */
-  law: number;
+  law: NameOf<'law'>;
+  /** Of `lowRank`; 0 for the others. */
   rank: number;
 }
 
@@ -30,14 +32,14 @@ export interface NativeUpdate {
   coefficients: Float32Array;
 }
 
-/** core/estimators.h; enums as their numbers. */
+/** core/estimators.h */
 export interface NativeEstimatorOptions {
   rho: number;
-  tiltRule: number;
+  tiltRule: NameOf<'tiltRule'>;
   tiltValue: number;
-  estimator: number;
-  sides: number;
-  normalize: number;
+  estimator: NameOf<'estimator'>;
+  sides: NameOf<'sides'>;
+  normalize: NameOf<'normalize'>;
   dimension: number;
 }
 
@@ -74,8 +76,7 @@ export interface NativeParameter {
   decays: boolean;
   file: string;
   offset: number;
-  /** 0 F32, 1 F16, 2 BF16 */
-  fileType: number;
+  fileType: NameOf<'fileType'>;
   initialScale: number;
   initialSeed: bigint;
   initialOffset: number;
@@ -120,11 +121,9 @@ export interface NativeModelSpec {
   normEpsilon: number;
   /** Of LoRA's product: alpha / rank. */
   adapterScale: number;
-  /** core/model.h Activation */
-  activation: number;
-  headActivation: number;
-  /** core/model.h Head */
-  head: number;
+  activation: NameOf<'activation'>;
+  headActivation: NameOf<'activation'>;
+  head: NameOf<'head'>;
   parameters: NativeParameter[];
   wordEmbeddings: number;
   positionEmbeddings: number;
@@ -217,12 +216,16 @@ export interface NativeCuda {
 export interface NativeBinding {
   /** The version of node-zest that it was built for. */
   version: string;
+  /** Of each enum, in its order. */
+  names: { [Enum in keyof typeof NAMES]: string[] };
+  /** Most columns of the factors of `lowRank`, and most tokens that the CPU packs at once. */
+  limits: { rank: number; packedTokens: number };
   /** null where the binary has no CUDA backend. */
   cuda(): NativeCuda | null;
   /** Instruction sets this binary has and this processor can run, best first, and the one in use. */
   isa(): { used: string; available: string[] };
   /** Fills an array, a new one if a length is given, and returns it. */
-  noise(seed: bigint, stream: bigint, offset: bigint, values: Float32Array | number, law: number): Float32Array;
+  noise(seed: bigint, stream: bigint, offset: bigint, values: Float32Array | number, law: NameOf<'law'>): Float32Array;
   /** v(stream) of a lone vector parameter of `length` elements, under a law. */
   vectorDirection(directions: NativeDirections, stream: bigint, length: number): Float32Array;
   coefficients(losses: Float64Array, options: NativeEstimatorOptions): NativeCoefficients;
@@ -236,8 +239,7 @@ export interface NativeBinding {
   createAbort(): NativeAbort;
   createEngine(options: {
     spec: NativeModelSpec;
-    /** core/model.h StorageType */
-    storage: number;
+    storage: NameOf<'storage'>;
     threads: number;
     shortcuts: Shortcuts;
     /** Index of a CUDA device; left out: the CPU. */

@@ -7,6 +7,8 @@
 #include "addon/file_lock.h"
 #include "addon/napi_setup.h"
 #include "addon/values.h"
+#include "core/parameters.h"
+#include "cpu/cpu_backend.h"
 #include "cpu/dispatch.h"
 #include "cpu/thread_pool.h"
 
@@ -37,7 +39,7 @@ Napi::Value noise(const Napi::CallbackInfo& info) {
     auto values = info[3].IsNumber() ? make_array<float>(info.Env(), to_int32(info[3]))
                                      : to_array<float>(info[3]);
     fill_noise(to_uint64(info[0]), to_uint64(info[1]), to_uint64(info[2]), values.ElementLength(),
-               static_cast<Law>(to_int32(info[4])), values.Data());
+               named<Law>(info[4].As<Napi::String>().Utf8Value()), values.Data());
     return values;
   });
 }
@@ -94,11 +96,30 @@ Napi::Value create_engine(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Classes>()->engine.New({info[0]});
 }
 
+Napi::Object names(Napi::Env env) {
+  const Napi::Object all = Napi::Object::New(env);
+  for_each_enum([&]<class Enum>(Names<Enum> of) {
+    const Napi::Array list = Napi::Array::New(env);
+    for (const Name<Enum>& entry : of.table) list.Set(list.Length(), entry.name);
+    all.Set(of.kind, list);
+  });
+  return all;
+}
+
+Napi::Object limits(Napi::Env env) {
+  const Napi::Object all = Napi::Object::New(env);
+  all.Set("rank", most_rank);
+  all.Set("packedTokens", most_packed_tokens);
+  return all;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* classes =
       new Classes{Napi::Persistent(Abort::define(env)), Napi::Persistent(Engine::define(env))};
   env.SetInstanceData(classes);
   exports.Set("version", ZEST_VERSION);
+  exports.Set("names", names(env));
+  exports.Set("limits", limits(env));
   exports.Set("isa", Napi::Function::New<isa>(env, "isa"));
   exports.Set("noise", Napi::Function::New<noise>(env, "noise"));
   exports.Set("vectorDirection", Napi::Function::New<vector_direction>(env, "vectorDirection"));

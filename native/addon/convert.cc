@@ -28,8 +28,7 @@ Shortcuts to_shortcuts(const Napi::Value& value) {
 
 Directions to_directions(const Napi::Value& value) {
   const Napi::Object from = object(value);
-  return {to_uint64(from.Get("seed")), static_cast<Law>(integer(from, "law")),
-          integer(from, "rank")};
+  return {to_uint64(from.Get("seed")), choice<Law>(from, "law"), integer(from, "rank")};
 }
 
 Batch to_batch(const Napi::Value& value) {
@@ -71,12 +70,9 @@ Update to_update(const Napi::Value& value) {
 
 EstimatorOptions to_estimator_options(const Napi::Value& value) {
   const Napi::Object from = object(value);
-  return {number(from, "rho"),
-          static_cast<TiltRule>(integer(from, "tiltRule")),
-          number(from, "tiltValue"),
-          static_cast<Estimator>(integer(from, "estimator")),
-          static_cast<Sides>(integer(from, "sides")),
-          static_cast<Normalize>(integer(from, "normalize")),
+  return {number(from, "rho"),          choice<TiltRule>(from, "tiltRule"),
+          number(from, "tiltValue"),    choice<Estimator>(from, "estimator"),
+          choice<Sides>(from, "sides"), choice<Normalize>(from, "normalize"),
           number(from, "dimension")};
 }
 

@@ -41,9 +41,9 @@ Model to_model(const Napi::Value& value) {
   spec.outputs = integer(from, "outputs");
   spec.norm_epsilon = static_cast<float>(number(from, "normEpsilon"));
   spec.adapter_scale = static_cast<float>(number(from, "adapterScale"));
-  spec.activation = static_cast<Activation>(integer(from, "activation"));
-  spec.head_activation = static_cast<Activation>(integer(from, "headActivation"));
-  spec.head = static_cast<Head>(integer(from, "head"));
+  spec.activation = choice<Activation>(from, "activation");
+  spec.head_activation = choice<Activation>(from, "headActivation");
+  spec.head = choice<Head>(from, "head");
 
   const auto parameters = from.Get("parameters").As<Napi::Array>();
   for (uint32_t i = 0; i < parameters.Length(); ++i) {
@@ -53,7 +53,7 @@ Model to_model(const Napi::Value& value) {
                                boolean(p, "matrix"), boolean(p, "trainable"),
                                boolean(p, "decays")});
     model.sources.push_back(
-        {text(p, "file"), long_integer(p, "offset"), static_cast<FileType>(integer(p, "fileType")),
+        {text(p, "file"), long_integer(p, "offset"), choice<FileType>(p, "fileType"),
          static_cast<float>(number(p, "initialScale")), to_uint64(p.Get("initialSeed")),
          static_cast<float>(number(p, "initialOffset"))});
   }

@@ -47,7 +47,7 @@ Engine::Engine(const Napi::CallbackInfo& info) : ObjectWrap(info), env_(info.Env
   with_code(info.Env(), [&] {
     const auto options = info[0].As<Napi::Object>();
     model_ = to_model(options.Get("spec"));
-    storage_ = static_cast<StorageType>(options.Get("storage").As<Napi::Number>().Int32Value());
+    storage_ = choice<StorageType>(options, "storage");
     shortcuts_ = to_shortcuts(options.Get("shortcuts"));
     threads_ = options.Get("threads").As<Napi::Number>().Int32Value();
     if (options.Has("cudaDevice")) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "addon/napi_setup.h"
+#include "core/names.h"
 
 namespace zest::addon {
 
@@ -45,6 +46,11 @@ inline bool boolean(const Napi::Object& from, const char* key) {
 
 inline std::string text(const Napi::Object& from, const char* key) {
   return from.Get(key).As<Napi::String>().Utf8Value();
+}
+
+template <class Enum>
+Enum choice(const Napi::Object& from, const char* key) {
+  return named<Enum>(text(from, key));
 }
 
 // A kind of typed array: its type in Node-API, and its constructor in JavaScript.

@@ -7,7 +7,7 @@
 
 namespace zest {
 
-enum class Law : int { gaussian = 0, sphere = 1, rademacher = 2, low_rank = 3 };
+enum class Law { gaussian, sphere, rademacher, low_rank };
 
 struct Directions {
   uint64_t seed = 0;

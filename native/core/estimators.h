@@ -7,10 +7,10 @@
 
 namespace zest {
 
-enum class Estimator : int { naive = 0, bias_corrected = 1, beale = 2, jackknife = 3 };
-enum class Sides : int { two = 0, one = 1 };
-enum class Normalize : int { none = 0, sigma = 1, norm = 2 };
-enum class TiltRule : int { number = 0, tau = 1, effective_sample_size = 2, kl_radius = 3 };
+enum class Estimator { naive, bias_corrected, beale, jackknife };
+enum class Sides { two, one };
+enum class Normalize { none, sigma, norm };
+enum class TiltRule { number, tau, effective_sample_size, kl_radius };
 
 struct EstimatorOptions {
   double rho = 1e-3;  // per coordinate, > 0

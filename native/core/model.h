@@ -8,21 +8,15 @@
 
 namespace zest {
 
-enum class StorageType : int { float32 = 0, bfloat16 = 1 };
-enum class FileType : int { float32 = 0, float16 = 1, bfloat16 = 2 };
-enum class Activation : int {
-  gelu_erf = 0,
-  gelu_tanh = 1,
-  gelu_quick = 2,
-  relu = 3,
-  silu = 4,
-  tanh = 5
-};
+enum class StorageType { float32, bfloat16 };
+enum class FileType { float32, float16, bfloat16 };
+enum class Activation { gelu_erf, gelu_tanh, gelu_quick, relu, silu, tanh };
 // What is read from the last hidden states.
-enum class Head : int {
-  masked_lm = 0,  // dense, activation, norm, then the decoder (tied to the word embeddings or its
-                  // own) and bias
-  pooled_classifier = 1,  // first token: dense, tanh, then the classifier
+enum class Head {
+  // dense, activation, norm, then the decoder (tied to the word embeddings or its own) and bias
+  masked_lm,
+  // first token: dense, tanh, then the classifier
+  pooled_classifier,
 };
 
 // A tensor of the model in canonical order (names sorted by their UTF-8 bytes, aliases removed). A

@@ -14,10 +14,6 @@ namespace zest {
 namespace cpu {
 namespace {
 
-// Tokens packed at once: enough that packing a panel is nothing beside its product, few enough that
-// activations of a large batch stay small.
-constexpr int32_t most_packed_tokens = 8192;
-
 bool same_streams(const Point& a, const Point& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const Term& x, const Term& y) { return x.stream == y.stream; });

@@ -1,0 +1,22 @@
+/**
+ * The names that the addon knows of each of its enums, in its order (native/core/names.h). They stand here for types and
+ * messages; a test holds them against `binding.names`.
+ */
+export const NAMES = {
+  law: ['gaussian', 'sphere', 'rademacher', 'lowRank'],
+  estimator: ['naive', 'biasCorrected', 'beale', 'jackknife'],
+  sides: ['two', 'one'],
+  normalize: ['none', 'sigma', 'norm'],
+  tiltRule: ['number', 'tau', 'effectiveSampleSize', 'klRadius'],
+  storage: ['float32', 'bfloat16'],
+  fileType: ['F32', 'F16', 'BF16'],
+  activation: ['geluErf', 'geluTanh', 'geluQuick', 'relu', 'silu', 'tanh'],
+  head: ['languageModel', 'classifier'],
+} as const;
+
+/** One of the names of an enum. */
+export type NameOf<Enum extends keyof typeof NAMES> = (typeof NAMES)[Enum][number];
+
+/** Whether a value is one of the names of an enum. */
+export const isNameOf = <Enum extends keyof typeof NAMES>(kind: Enum, value: unknown): value is NameOf<Enum> =>
+  (NAMES[kind] as readonly unknown[]).includes(value);
