@@ -1,31 +1,13 @@
 export type { Batch, Target } from './batch.ts';
-export { coefficients } from './coefficients.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
-export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
-export type { HeadOption } from './model/head.ts';
-export type { LoadOptions } from './model/load-options.ts';
-export type { MemoryUse } from './model/memory.ts';
-export { type GenerateOptions, Model } from './model/model.ts';
-export type { Trainable } from './model/trainable.ts';
-export type { Shortcuts } from './native/binding.ts';
-export { type NoiseOptions, noise } from './noise.ts';
-export type {
-  CallOptions,
-  Directions,
-  Estimator,
-  EstimatorContext,
-  EstimatorOptions,
-  Law,
-  Objective,
-  Perturbation,
-  Point,
-  DirectionOptions,
-  EvaluateOptions,
-  StepOptions,
-  Tilt,
-  ZestStepResult,
-  Update,
-} from './objective.ts';
+export {
+  type Coefficients,
+  coefficients,
+  type Estimator,
+  type EstimatorContext,
+  type EstimatorOptions,
+  type Tilt,
+} from './methods/estimators.ts';
 export {
   type Conflict,
   type Diagnostic,
@@ -48,6 +30,26 @@ export {
 } from './methods/registry.ts';
 export type { StepResult } from './methods/run-step.ts';
 export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
+export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
+export type { HeadOption } from './model/head.ts';
+export type { LoadOptions } from './model/load-options.ts';
+export type { MemoryUse } from './model/memory.ts';
+export { type GenerateOptions, Model } from './model/model.ts';
+export type { ModelStepOptions, ModelStepResult } from './model/step.ts';
+export type { Trainable } from './model/trainable.ts';
+export type { Shortcuts } from './native/binding.ts';
+export { type NoiseOptions, noise } from './noise.ts';
+export type {
+  CallOptions,
+  DirectionOptions,
+  Directions,
+  EvaluateOptions,
+  Law,
+  Objective,
+  Perturbation,
+  Point,
+  Update,
+} from './objective.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export {
@@ -91,7 +93,7 @@ export {
 } from './text/task.ts';
 export type { ClassSpec, LabelWordSpec, TaskSpec } from './text/task-spec.ts';
 export { type Encoding, Tokenizer } from './text/tokenizer.ts';
-export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
+export { type EvaluateOptions as EvaluateRunOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
   Environment,

@@ -34,78 +34,6 @@ export interface Update {
   terms: readonly { stream: bigint; coefficient: number }[];
 }
 
-/**
- * The tilt t of the objective F_t(θ) = (1/t)·log E[exp(t·f(θ + ρv))], as a number or chosen at each step from its n losses:
- * - `{ tau }`: t = τ/σ, σ the population standard deviation of the losses
- * - `{ effectiveSampleSize: κ }`: the t at which (Σw)²/Σw² = κ·n, w = exp(t·f); 0 < κ ≤ 1
- * - `{ klRadius: δ }`: the t at which KL(softmax(t·f) ‖ uniform) = δ
- *
- * Solved to 1e-12, at most 10⁶/σ; σ = 0 gives t = 0.
- */
-export type Tilt = number | { tau: number } | { effectiveSampleSize: number } | { klRadius: number };
-
-/** What a caller's own estimator is told beside the losses. */
-export interface EstimatorContext {
-  rho: number;
-  tilt: number;
-  sides: 'one' | 'two';
-}
-
-/** How losses become coefficients: one of the ratio estimators, or a function of the losses that returns one coefficient a direction. */
-export type Estimator =
-  | 'naive'
-  | 'biasCorrected'
-  | 'beale'
-  | 'jackknife'
-  | ((losses: Float64Array, context: EstimatorContext) => Float64Array);
-
-/** How a step's losses become the coefficients of its directions. */
-export interface EstimatorOptions {
-  /** Perturbation scale per coordinate, > 0; the ball's radius is ρ√d. */
-  rho: number;
-  tilt: Tilt;
-  estimator: Estimator;
-  /** `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two directions. */
-  sides: 'two' | 'one';
-  /** `sigma` divides the coefficients by σ/ρ (FZOO's normalisation), `norm` by ‖c‖·√d. Default `none`. */
-  normalize?: 'none' | 'sigma' | 'norm';
-  /** d, for `gradientNorm` and `normalize: 'norm'`. Default 1. */
-  dimension?: number;
-}
-
-/** One step: evaluate, coefficients, apply. */
-export interface StepOptions extends EstimatorOptions, CallOptions {
-  /** How many directions, k ≥ 1; their streams are firstStream … firstStream + k − 1. */
-  directions: number;
-  firstStream: bigint;
-  learningRate: number;
-  /** Decoupled, times the learning rate; skips biases and norms. Default 0. */
-  weightDecay?: number;
-  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
-  microBatch?: number;
-}
-
-/** What a step did. Scalars are float64 except where noted. */
-export interface StepResult {
-  /** Two-sided: [f⁺₀, f⁻₀, f⁺₁, …]; one-sided: [f₀, f₁, …]. */
-  losses: Float64Array;
-  /** c, one a direction, after `normalize`, before the learning rate. */
-  coefficients: Float64Array;
-  /** What was applied, in float32. */
-  update: Update;
-  /** The t used. */
-  tilt: number;
-  /** t·σ. */
-  tau: number;
-  /** (1/t)·log mean exp(t·f) over the losses. */
-  tiltedLoss: number;
-  meanLoss: number;
-  /** (Σw)²/Σw² over the n evaluations, a count from 1 to n. */
-  effectiveSampleSize: number;
-  /** ‖c‖·√d. */
-  gradientNorm: number;
-}
-
 /** Options of an evaluation. */
 export interface EvaluateOptions extends CallOptions {
   /** What v(stream) is; default: the objective's own. */
@@ -150,3 +78,18 @@ export interface Objective<B> {
   /** v(stream) restricted to one parameter. */
   direction?(stream: bigint, name: string, options?: DirectionOptions): Promise<Float32Array>;
 }
+
+/** The objective, with other directions for its calls that do not say which. */
+export const withDirections = <B>(objective: Objective<B>, directions: Directions): Objective<B> => ({
+  dimension: objective.dimension,
+  get version() {
+    return objective.version;
+  },
+  trainableNames: objective.trainableNames,
+  evaluate: (batch, points, options) => objective.evaluate(batch, points, { directions, ...options }),
+  apply: (update, options) => objective.apply(update, { directions, ...options }),
+  ...(objective.direction && {
+    direction: (stream: bigint, name: string, options?: DirectionOptions) =>
+      objective.direction!(stream, name, { directions, ...options }),
+  }),
+});

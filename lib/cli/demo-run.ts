@@ -1,6 +1,6 @@
-import { Model } from '../model/model.ts';
 import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, zest } from '../methods/registry.ts';
+import { Model } from '../model/model.ts';
 import { type RatedWord, ratedWords } from '../text/rated-words.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import { loadTask, type Task } from '../text/task.ts';
@@ -79,8 +79,9 @@ export const runDemo = async (
     const score = async () => (await task.score(model, heldOut, { signal })).accuracy;
     const label = async () => (await task.classify(model, heldOut.slice(0, words), { signal })).map(({ name }) => name);
     const before = { accuracy: await score(), labels: await label() };
-    const steps = FORWARDS / method.forwardsOfStep;
-    const optimizer = method.optimizer({ schedule: 'linear', totalSteps: steps, seed });
+    const withSteps = (totalSteps: number) => method.optimizer({ schedule: 'linear', totalSteps, seed });
+    const steps = FORWARDS / withSteps(FORWARDS).forwards;
+    const optimizer = withSteps(steps);
     const batches = shuffledBatches(train.length, BATCH_SIZE, seed);
     const evaluated = model.forwards;
     for (let step = 0; step < steps; step++) {

@@ -1,4 +1,7 @@
+import type { Method } from '../methods/method.ts';
+import { methodOf } from '../methods/registry.ts';
 import type { EstimateEvent, StepEvent, Summary, TrainEvent } from '../training/events.ts';
+import type { ResolvedConfig } from '../training/schema.ts';
 import { train } from '../training/train.ts';
 import { EXIT_USAGE } from './failure.ts';
 import { endWithParent, stopSignal } from './interrupt.ts';
@@ -13,8 +16,13 @@ export interface TrainCommandOptions {
   findLearningRate?: boolean;
 }
 
-const stepDetail = ({ meanLoss, tilt, effectiveSampleSize }: StepEvent): string =>
-  `loss ${meanLoss.toFixed(4)}, tilt ${tilt.toPrecision(3)}, effective sample size ${effectiveSampleSize.toFixed(1)}`;
+const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): string =>
+  [
+    `loss ${event.meanLoss.toFixed(4)}`,
+    ...Object.entries(diagnostics).flatMap(([name, { brief }]) =>
+      brief ? [`${brief} ${Number(event[name]).toPrecision(3)}`] : [],
+    ),
+  ].join(', ');
 
 /** Two digits that count, in ms below a second. */
 const briefly = (seconds: number): string =>
@@ -44,10 +52,11 @@ const summaryLines = (
     .join('\n');
 };
 
-const showEvent = (event: TrainEvent, steps: number, progress: ProgressDisplay): void => {
+const showEvent = (event: TrainEvent, { training, optimizer }: ResolvedConfig, progress: ProgressDisplay): void => {
   if (event.kind === 'step') {
     const { step: done, seconds } = event;
-    progress.update({ label: 'training', unit: 'steps', done, total: steps, seconds, detail: stepDetail(event) });
+    const detail = stepDetail(event, methodOf(optimizer).diagnostics);
+    progress.update({ label: 'training', unit: 'steps', done, total: training.steps, seconds, detail });
     return;
   }
   progress.clear();
@@ -93,7 +102,6 @@ export const trainCommand = async (path: string | undefined, options: TrainComma
   const config = await readConfig(path, options.set);
   const progress = await progressDisplay();
   const signal = stopSignal();
-  const { steps } = config.training;
   let begun = false;
   try {
     const events = train(config, {
@@ -104,7 +112,7 @@ export const trainCommand = async (path: string | undefined, options: TrainComma
     for await (const event of events) {
       begun = true;
       if (options.json) printJson(event);
-      showEvent(event, steps, progress);
+      showEvent(event, config, progress);
     }
   } catch (error) {
     progress.clear();

@@ -36,6 +36,8 @@ export interface Diagnostic {
   brief?: string;
   /** Shown as a share of the step's forwards. */
   perForward?: boolean;
+  /** Whether the report draws it. Default true. */
+  chart?: boolean;
 }
 
 /** A fault of options that fit by themselves, but not together. */
@@ -100,7 +102,9 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
 export type MethodOptions<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape & typeof stepLength>>;
 
 /** Options as a program gives them: those with a default may be absent. */
-export type MethodInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength & typeof inPrograms>>;
+export type MethodInput<Shape extends z.ZodRawShape> = z.input<
+  z.ZodObject<Shape & typeof stepLength & typeof inPrograms>
+>;
 
 /** Options as a configuration gives them. */
 export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength>>;
@@ -115,7 +119,7 @@ export const defineMethod = <Shape extends z.ZodRawShape, S extends MethodState>
 export type AnyMethod = Method<any, any>;
 
 const refuseConflicts =
-  (method: AnyMethod) =>
+  (method: Pick<AnyMethod, 'conflicts'>) =>
   ({ value, issues }: z.core.ParsePayload<Record<string, unknown>>): void => {
     for (const { option, expected } of method.conflicts?.(value as MethodOptions<z.ZodRawShape>) ?? []) {
       issues.push({ code: 'custom', path: [option], message: expected, input: value[option] });
@@ -132,5 +136,8 @@ export const configurationSchema = (method: AnyMethod, name: string = method.nam
     .check(refuseConflicts(method));
 
 /** The options of a method in a program. */
-export const programSchema = (method: AnyMethod) =>
-  z.strictObject({ ...method.options, ...stepLength, ...inPrograms }).check(refuseConflicts(method));
+export const programSchema = <Shape extends z.ZodRawShape>({
+  options,
+  ...method
+}: Pick<AnyMethod, 'conflicts'> & { options: Shape }) =>
+  z.strictObject({ ...options, ...stepLength, ...inPrograms }).check(refuseConflicts(method));

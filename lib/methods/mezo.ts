@@ -15,8 +15,7 @@ export const mezoMethod = defineMethod({
   options: shape,
   streams: ({ directions }) => directions,
   forwards: ({ directions }) => 2 * directions,
-  estimate: (options, context) =>
-    zestEstimate({ ...options, tilt: 0, estimator: 'naive', sides: 'two' }, context),
+  estimate: (options, context) => zestEstimate({ ...options, tilt: 0, estimator: 'naive', sides: 'two' }, context),
   diagnostics: zestDiagnostics,
 });
 

@@ -1,10 +1,10 @@
+import type { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import { checkOptions } from '../options/check.ts';
 import type { CallOptions, Law, Objective } from '../objective.ts';
+import { checkOptions } from '../options/check.ts';
 import { type AnyMethod, type Method, type MethodInput, type MethodState, programSchema } from './method.ts';
 import { runStep, type StepResult } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
-import type { z } from 'zod';
 
 /** Where an optimizer stands: JSON, and all that a restored one needs to go on with the same bits. */
 export interface OptimizerState {
@@ -71,7 +71,11 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   let previous: Promise<unknown> = Promise.resolve();
 
   const take = async <B>(objective: Objective<B>, batch: B, call: StepCallOptions): Promise<StepResult> => {
-    const { state: next, terms: _, ...result } = await runStep(objective, batch, any, options, {
+    const {
+      state: next,
+      terms: _,
+      ...result
+    } = await runStep(objective, batch, any, options, {
       ...call,
       directions: { seed, law },
       firstStream: BigInt(steps) * BigInt(directions),

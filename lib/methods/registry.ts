@@ -30,9 +30,10 @@ export const methodOf = ({ method }: { method: string }): AnyMethod => {
 /** Forward passes of a batch that a step of a configuration's optimizer takes. */
 export const forwardsOfStep = (optimizer: { method: string }): number => methodOf(optimizer).forwards(optimizer);
 
-/** Every method.
+/** Every method. */
 export const allMethods = (): AnyMethod[] => [...methods.values()];
 
+/** What a method has at least. */
 const PARTS = ['streams', 'forwards', 'estimate'] as const;
 
 /**

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { coefficients } from '../coefficients.ts';
-import type { Estimator, EstimatorOptions, Tilt } from '../objective.ts';
 import { coded } from '../options/check.ts';
 import { deviation } from '../statistics.ts';
+import { coefficients, type Estimator, type EstimatorOptions, type Tilt } from './estimators.ts';
 import { defineMethod, type MethodInput, type MethodOptions, type StepContext, type StepEstimate } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, perturbation, tilt } from './options.ts';
@@ -60,7 +59,7 @@ export const zestDiagnostics = {
     title: 'Gradient norm',
     words: '‖c‖·√d, the length of the estimate. It measures the noise of few directions more than the gradient.',
   },
-  tiltedLoss: { title: 'Tilted loss', words: '(1/t)·log mean exp(t·f) over a step’s losses.' },
+  tiltedLoss: { title: 'Tilted loss', words: '(1/t)·log mean exp(t·f) over a step’s losses.', chart: false },
 };
 
 /** What {@link zestEstimate} reads of a method's options. */
@@ -119,6 +118,16 @@ export const zestMethod = defineMethod({
   },
 });
 
+/** ZEST with an estimator that may be a function of the losses. */
+export const withEstimator = (estimator: Estimator | undefined) =>
+  typeof estimator === 'function'
+    ? {
+        ...zestMethod,
+        estimate: (options: MethodOptions<Shape>, context: StepContext) =>
+          zestEstimate({ ...options, estimator }, context),
+      }
+    : zestMethod;
+
 /** Options of {@link zest}. */
 export interface ZestOptions extends Omit<MethodInput<Shape>, 'estimator'> {
   /** A ratio estimator by its name, or a function of the losses that returns one coefficient a direction. Default `naive`. */
@@ -141,8 +150,6 @@ export interface ZestOptions extends Omit<MethodInput<Shape>, 'estimator'> {
  * ERR_ZEST_RHO, ERR_ZEST_TILT or ERR_ZEST_ESTIMATOR
  */
 export const zest = (options: ZestOptions): Optimizer => {
-  const { estimator, ...others } = options;
-  if (typeof estimator !== 'function') return createOptimizer(zestMethod, { ...others, estimator });
-  const own = (checked: MethodOptions<Shape>, context: StepContext) => zestEstimate({ ...checked, estimator }, context);
-  return createOptimizer({ ...zestMethod, estimate: own }, others);
+  const named = typeof options?.estimator === 'function' ? undefined : options?.estimator;
+  return createOptimizer(withEstimator(options?.estimator), { ...options, estimator: named });
 };

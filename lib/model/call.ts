@@ -2,6 +2,9 @@ import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
 import type { NativeAbort, NativeBinding } from '../native/binding.ts';
 
+/** What the engine is to do, once its turn has come. */
+export type EngineCall<T> = (abort: NativeAbort) => Promise<T>;
+
 /**
  * Runs a call of an engine of the binding, which a signal may stop: the promise then rejects with `signal.reason`. Errors of the
  * engine become ZestErrors whose stack leads to the caller.
@@ -9,7 +12,7 @@ import type { NativeAbort, NativeBinding } from '../native/binding.ts';
 export const callEngine = async <T>(
   binding: NativeBinding,
   signal: AbortSignal | undefined,
-  call: (abort: NativeAbort) => Promise<T>,
+  call: EngineCall<T>,
 ): Promise<T> => {
   throwIfAborted(signal);
   const abort = binding.createAbort();

@@ -9,11 +9,18 @@ import {
   nativeUpdate,
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import type { NativeAbort, NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
-import type { CallOptions, Directions, Objective, Point, StepOptions, StepResult, Update } from '../objective.ts';
-import { composeStep } from '../optimizers/compose-step.ts';
+import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
+import type {
+  CallOptions,
+  DirectionOptions,
+  Directions,
+  EvaluateOptions,
+  Objective,
+  Point,
+  Update,
+} from '../objective.ts';
 import { modelFolder } from './built-in.ts';
-import { callEngine } from './call.ts';
+import { callEngine, type EngineCall } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { readEncoderConfig } from './config-json.ts';
 import { describe } from './description.ts';
@@ -28,7 +35,7 @@ import {
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
-import { nativeStepOptions, stepResult } from './step-options.ts';
+import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
 
 /** A prompt's continuation; see {@link Model.generate}. */
@@ -63,8 +70,8 @@ export class Model implements Objective<Batch> {
   readonly vocabularySize: number;
   /** Most tokens of a sequence. */
   readonly maxLength: number;
-  /** Used by the calls that are made from now on; checked when they are. */
-  directions: Directions;
+  /** What v(stream) is in calls that do not say otherwise: those given at {@link Model.load}. */
+  readonly directions: Directions;
 
   readonly #binding: NativeBinding;
   readonly #engine: NativeEngine;
@@ -180,23 +187,17 @@ export class Model implements Objective<Batch> {
    * The loss at each point, in nats: the mean over the batch's sequences. Rejects with ERR_ZEST_LOSS_NOT_FINITE naming
    * the stream, ERR_ZEST_VERSION if the weights are not at `atVersion` when the call's turn comes.
    */
-  async evaluate(
-    batch: Batch,
-    points: readonly Point[],
-    options: CallOptions & { atVersion?: bigint } = {},
-  ): Promise<Float64Array> {
-    const { signal, atVersion = -1n } = options;
-    if (typeof atVersion !== 'bigint' || (options.atVersion !== undefined && atVersion < 0n)) {
-      throw rangeError('ERR_ZEST_ARGUMENT', `atVersion is ${String(atVersion)}; expected a bigint ≥ 0`);
-    }
-    const { directions, packed } = this.#checked(batch, signal);
-    const terms = nativePoints(checkedPoints(points));
-    return this.#call(signal, (abort) => this.#engine.evaluate(directions, packed, terms, atVersion, abort));
+  async evaluate(batch: Batch, points: readonly Point[], options: EvaluateOptions = {}): Promise<Float64Array> {
+    return this.#call(options.signal, this.#evaluation(batch, points, options));
   }
 
   /** Per point, the loss of each sequence, in nats. Rejects with ERR_ZEST_LOSS_NOT_FINITE naming the stream. */
-  async sequenceLosses(batch: Batch, points: readonly Point[], options: CallOptions = {}): Promise<Float64Array[]> {
-    const { directions, packed } = this.#checked(batch, options.signal);
+  async sequenceLosses(
+    batch: Batch,
+    points: readonly Point[],
+    options: Omit<EvaluateOptions, 'atVersion'> = {},
+  ): Promise<Float64Array[]> {
+    const { directions, packed } = this.#checked(batch, options);
     const terms = checkedPoints(points);
     const losses = await this.#call(options.signal, (abort) =>
       this.#engine.sequenceLosses(directions, packed, nativePoints(terms), abort),
@@ -213,46 +214,41 @@ export class Model implements Objective<Batch> {
   }
 
   /** θ ← θ − (decay·θ + Σ coefficient·v(stream)) over the trainable parameters; decay skips biases and norms. */
-  async apply(update: Update, options: CallOptions = {}): Promise<void> {
-    throwIfAborted(options.signal);
-    const directions = nativeDirections(this.directions);
-    const terms = nativeUpdate(update);
-    return this.#call(options.signal, (abort) => this.#engine.apply(directions, terms, abort));
+  async apply(update: Update, options: DirectionOptions = {}): Promise<void> {
+    return this.#call(options.signal, this.#application(update, options));
   }
 
   /**
-   * Evaluates the 2k (or k) points of a step, turns the losses into coefficients and applies them, all in the engine.
-   * With an estimator that is a function the three are calls of their own, between which no other call takes effect.
+   * Takes a step of ZEST at streams of the caller's choice: evaluates the 2k (or k) points, turns the losses into
+   * coefficients and applies them. No other call takes effect in between.
    */
-  async step(batch: Batch, options: StepOptions): Promise<StepResult> {
-    const settings = nativeStepOptions(options, this.dimension);
-    const { signal, estimator } = options;
-    const { directions, packed } = this.#checked(batch, signal);
-    const engine = this.#engine;
-    if (typeof estimator !== 'function') {
-      return stepResult(await this.#call(signal, (abort) => engine.step(directions, packed, settings, abort)));
-    }
+  async step(batch: Batch, options: ModelStepOptions): Promise<ModelStepResult> {
+    return stepModel(this, batch, options, this.directions);
+  }
+
+  /** Does some work with the model while no other call on it takes effect; `alone` is the model for that work. */
+  async exclusively<T>(work: (alone: Objective<Batch>) => Promise<T>): Promise<T> {
+    this.#assertThere();
+    const now = <R>(signal: AbortSignal | undefined, call: EngineCall<R>) => callEngine(this.#binding, signal, call);
+    const version = () => this.version;
     const alone: Objective<Batch> = {
       dimension: this.dimension,
-      version: this.version,
-      directions: this.directions,
-      evaluate: (_, points) =>
-        callEngine(this.#binding, signal, (abort) =>
-          engine.evaluate(directions, packed, nativePoints(checkedPoints(points)), -1n, abort),
-        ),
-      apply: (update) =>
-        callEngine(this.#binding, signal, (abort) => engine.apply(directions, nativeUpdate(update), abort)),
+      get version() {
+        return version();
+      },
+      evaluate: async (batch, points, options = {}) => now(options.signal, this.#evaluation(batch, points, options)),
+      apply: async (update, options = {}) => now(options.signal, this.#application(update, options)),
     };
-    return this.#enqueue(() => composeStep(alone, batch, options), { alone: true });
+    return this.#enqueue(() => work(alone), { alone: true });
   }
 
   /**
    * The logits at a point (default: θ itself), one row a scored position in the order of the targets: `labelWords` has
    * one a word, `class` one a class, `maskedTokens` one a token of the vocabulary.
    */
-  async logits(batch: Batch, options: CallOptions & { at?: Point } = {}): Promise<Float32Array[]> {
+  async logits(batch: Batch, options: DirectionOptions & { at?: Point } = {}): Promise<Float32Array[]> {
     const { signal, at = [] } = options;
-    const { directions, packed } = this.#checked(batch, signal);
+    const { directions, packed } = this.#checked(batch, options);
     const point = nativePoints([checkedTerms(at, 'at')]);
     return this.#call(signal, (abort) => this.#engine.logits(directions, packed, point, abort));
   }
@@ -270,10 +266,10 @@ export class Model implements Objective<Batch> {
     return this.#call(undefined, () => this.#engine.parameter(index));
   }
 
-  /** v(stream) restricted to one parameter, rows × columns, under the model's directions; zeros where it is not trained. */
-  async direction(stream: bigint, name: string): Promise<Float32Array> {
+  /** v(stream) restricted to one parameter, rows × columns; zeros where it is not trained. */
+  async direction(stream: bigint, name: string, options: DirectionOptions = {}): Promise<Float32Array> {
     const index = this.#index(name);
-    const directions = nativeDirections(this.directions);
+    const directions = this.#directionsOf(options);
     checkedStream(stream, 'stream');
     return this.#call(undefined, () => this.#engine.direction(directions, stream, index));
   }
@@ -306,9 +302,36 @@ export class Model implements Objective<Batch> {
     this.dispose();
   }
 
-  #checked(batch: Batch, signal: AbortSignal | undefined): { directions: NativeDirections; packed: NativeBatch } {
-    throwIfAborted(signal);
-    return { directions: nativeDirections(this.directions), packed: packBatch(batch, this.#limits) };
+  #checked(batch: Batch, options: DirectionOptions): { directions: NativeDirections; packed: NativeBatch } {
+    throwIfAborted(options.signal);
+    return { directions: this.#directionsOf(options), packed: packBatch(batch, this.#limits) };
+  }
+
+  #directionsOf({ directions = this.directions }: DirectionOptions): NativeDirections {
+    return nativeDirections(directions);
+  }
+
+  /** An evaluation, checked: what the engine is to do. */
+  #evaluation(batch: Batch, points: readonly Point[], options: EvaluateOptions): EngineCall<Float64Array> {
+    const { atVersion = -1n } = options;
+    if (typeof atVersion !== 'bigint' || (options.atVersion !== undefined && atVersion < 0n)) {
+      throw rangeError('ERR_ZEST_ARGUMENT', `atVersion is ${String(atVersion)}; expected a bigint ≥ 0`);
+    }
+    const { directions, packed } = this.#checked(batch, options);
+    const terms = nativePoints(checkedPoints(points));
+    return (abort) => this.#engine.evaluate(directions, packed, terms, atVersion, abort);
+  }
+
+  /** An update, checked: what the engine is to do. */
+  #application(update: Update, options: DirectionOptions): EngineCall<void> {
+    throwIfAborted(options.signal);
+    const directions = this.#directionsOf(options);
+    const terms = nativeUpdate(update);
+    return (abort) => this.#engine.apply(directions, terms, abort);
+  }
+
+  #assertThere(): void {
+    if (this.#disposed) throw new ZestError('ERR_ZEST_DISPOSED', 'the model has been disposed');
   }
 
   #index(name: string): number {
@@ -317,12 +340,8 @@ export class Model implements Objective<Batch> {
     throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter '${name}'; one is '${[...this.#indexes.keys()][0]}'`);
   }
 
-  #call<T>(
-    signal: AbortSignal | undefined,
-    call: (abort: NativeAbort) => Promise<T>,
-    options?: { alone: boolean },
-  ): Promise<T> {
-    if (this.#disposed) throw new ZestError('ERR_ZEST_DISPOSED', 'the model has been disposed');
+  #call<T>(signal: AbortSignal | undefined, call: EngineCall<T>, options?: { alone: boolean }): Promise<T> {
+    this.#assertThere();
     return this.#enqueue(() => callEngine(this.#binding, signal, call), options);
   }
 

@@ -1,5 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
+import { type AnyMethod, configurationSchema } from '../methods/method.ts';
+import { findMethod } from '../methods/registry.ts';
+import { zestMethod } from '../methods/zest.ts';
 import type { Environment, Summary } from '../training/events.ts';
 import { isLocked } from '../training/folder-lock.ts';
 import { runFolder } from '../training/run-folder.ts';
@@ -46,18 +49,18 @@ const flattened = (value: unknown, prefix = ''): [string, string][] =>
     ? Object.entries(value).flatMap(([key, inner]) => flattened(inner, prefix ? `${prefix}.${key}` : key))
     : [[prefix, typeof value === 'string' ? value : (JSON.stringify(value) ?? '')]];
 
-const readConfig = async (text: string | undefined, notes: string[]): Promise<Map<string, string>> => {
+const readConfig = async (text: string | undefined, notes: string[]): Promise<Record<string, unknown>> => {
   if (text === undefined) {
     notes.push('It has no config.yaml.');
-    return new Map();
+    return {};
   }
   const { parse } = await import('yaml');
   try {
     const value = parse(text, { logLevel: 'error' });
-    if (isObject(value)) return new Map(flattened(value));
+    if (isObject(value)) return value;
   } catch {}
   notes.push('Its config.yaml is not readable.');
-  return new Map();
+  return {};
 };
 
 const readSummary = (text: string | undefined, notes: string[]): Partial<Summary> | undefined => {
@@ -90,14 +93,21 @@ const judge = (
     : { status: 'failed', detail: `no end, and no line for ${ago(silence)}: it was killed, or its program left it` };
 };
 
-/** Forwards of a step where the steps do not say: from the summary, else from the configuration. */
-const forwardsOfStep = (summary: Partial<Summary> | undefined, config: Map<string, string>): number => {
+/** Forwards of a step where the steps do not say: from the summary, else from the method and its settings. */
+const forwardsOfStep = (summary: Partial<Summary> | undefined, optimizer: unknown): number => {
   const counted = Number(summary?.forwards) / Number(summary?.steps);
   if (counted > 0 && Number.isFinite(counted)) return counted;
-  const directions = Number(config.get('optimizer.directions'));
-  const sides = config.get('optimizer.sides') === 'one' ? 1 : 2;
-  const usual = config.get('optimizer.method') === 'mezo' ? 1 : 5;
-  return sides * (directions >= 1 && Number.isFinite(directions) ? directions : usual);
+  const settings = isObject(optimizer) ? optimizer : {};
+  const method: AnyMethod = findMethod(settings.method) ?? zestMethod;
+  const schema = configurationSchema(method);
+  const usual = { method: method.name, learningRate: 1 };
+  return method.forwards(schema.safeParse({ ...settings, ...usual }).data ?? schema.parse(usual));
+};
+  const method = findMethod(settings.method) ?? zestMethod;
+  const checked = configurationSchema(method).safeParse({ ...settings, method: method.name });
+  return method.forwards(
+    checked.success ? checked.data : configurationSchema(method).parse({ method: method.name, learningRate: 1 }),
+  );
 };
 
 /**
@@ -117,9 +127,10 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
     throw new ZestError('ERR_ZEST_RUN', `${path} ${fault}`);
   }
   const notes: string[] = [];
-  const config = await readConfig(configText, notes);
+  const written = await readConfig(configText, notes);
+  const config = new Map(flattened(written));
   const summary = readSummary(summaryText, notes);
-  const metrics = readMetrics(metricsText ?? '', forwardsOfStep(summary, config), notes);
+  const metrics = readMetrics(metricsText ?? '', forwardsOfStep(summary, written.optimizer), notes);
   const file = metricsText === undefined ? files.path : files.metrics;
   const silence = (Date.now() - (await stat(file)).mtimeMs) / 1000;
   const hasEnd = summary !== undefined || metrics.failure !== undefined;

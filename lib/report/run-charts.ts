@@ -1,3 +1,5 @@
+import type { Diagnostic } from '../methods/method.ts';
+import { allMethods } from '../methods/registry.ts';
 import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
 import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
@@ -37,61 +39,50 @@ interface StepChart {
 
 const scalar = (name: string) => (run: RunRecord) => run.values.get(name);
 
-/** Effective sample size as a share of the evaluations of a step, which are its forwards. */
-const effectiveShare = ({ values, forwards, step }: RunRecord): number[] | undefined =>
-  values.get('effectiveSampleSize')?.map((size, i) => {
-    const steps = (step[i] as number) - (step[i - 1] ?? (step[i] as number) - 1);
-    const taken =
-      i > 0 ? (forwards[i] as number) - (forwards[i - 1] as number) : (forwards[0] as number) / (step[0] as number);
-    return (size * steps) / taken;
-  });
+/** A scalar of the steps, divided by their forwards. */
+const perForward =
+  (name: string) =>
+  ({ values, forwards, step }: RunRecord): number[] | undefined =>
+    values.get(name)?.map((value, i) => {
+      const steps = (step[i] as number) - (step[i - 1] ?? (step[i] as number) - 1);
+      const taken =
+        i > 0 ? (forwards[i] as number) - (forwards[i - 1] as number) : (forwards[0] as number) / (step[0] as number);
+      return (value * steps) / taken;
+    });
 
-const STEP_CHARTS: readonly StepChart[] = [
-  {
-    id: 'training-loss',
-    title: 'Training loss',
-    words: 'Mean loss of each step’s evaluations, on its batch.',
-    values: scalar('meanLoss'),
-  },
-  {
-    id: 'tilt',
-    title: 'Tilt',
-    words: 't, as used by each step. 0 is MeZO.',
-    values: scalar('tilt'),
-  },
-  {
-    id: 'tau',
-    title: 'Tau',
-    words: 't·σ: the tilt against the spread of the losses. Far below 1 a step is hardly tilted.',
-    values: scalar('tau'),
-  },
-  {
-    id: 'effective-sample-size',
-    title: 'Effective sample size',
-    words: 'Share of a step’s evaluations that carry weight. Near its least, one evaluation decides the step.',
-    y: { format: 'percent', low: 0, high: 1.02, log: false },
-    values: effectiveShare,
-  },
-  {
-    id: 'coefficient-spread',
-    title: 'Coefficient spread',
-    words: 'Standard deviation of the coefficients over the directions of a step; 0 with one direction.',
-    values: scalar('coefficientSpread'),
-  },
-  {
-    id: 'gradient-norm',
-    title: 'Gradient norm',
-    words: '‖c‖·√d, the length of the estimate. It measures the noise of few directions more than the gradient.',
-    values: scalar('gradientNorm'),
-  },
-  {
-    id: 'learning-rate',
-    title: 'Learning rate',
-    words: 'After the schedule.',
-    y: { log: false, low: 0 },
-    values: scalar('learningRate'),
-  },
-];
+const LOSS: StepChart = {
+  id: 'training-loss',
+  title: 'Training loss',
+  words: 'Mean loss of each step’s evaluations, on its batch.',
+  values: scalar('meanLoss'),
+};
+const LEARNING_RATE: StepChart = {
+  id: 'learning-rate',
+  title: 'Learning rate',
+  words: 'After the schedule.',
+  y: { log: false, low: 0 },
+  values: scalar('learningRate'),
+};
+
+const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const chartOf = (name: string, { title, words, perForward: share }: Diagnostic): StepChart => ({
+  id: dashed(name),
+  title,
+  words,
+  ...(share && { y: { format: 'percent', low: 0, high: 1.02, log: false } }),
+  values: share ? perForward(name) : scalar(name),
+});
+
+/** The loss, each diagnostic of a method, and the learning rate. */
+const stepCharts = (): StepChart[] => {
+  const diagnostics = new Map(allMethods().flatMap((method) => Object.entries<Diagnostic>(method.diagnostics)));
+  return [
+    LOSS,
+    ...[...diagnostics].filter(([, { chart = true }]) => chart).map(([name, one]) => chartOf(name, one)),
+    LEARNING_RATE,
+  ];
+};
 
 /** Makes series of values at a run's steps or evaluations: put into bins, and smoothed over a share of them to each side. */
 const seriesAt = (name: string, run: number, progress: Record<keyof Progress, readonly number[]>, smoothing = 0) => {
@@ -236,7 +227,7 @@ export const runFigures = (
   axes: readonly Axis[],
 ): Figure[] => {
   const seriesOf = runs.map((run, i) => seriesAt(run.name, i, run, SMOOTHING));
-  const ofSteps = STEP_CHARTS.map((chart) => {
+  const ofSteps = stepCharts().map((chart) => {
     const series = runs.flatMap((run, i) => {
       const values = chart.values(run);
       const toSeries = seriesOf[i];

@@ -2,6 +2,7 @@ import { rangeError, ZestError } from '../errors.ts';
 import { adapterOptions } from '../model/adapter-options.ts';
 import { trainableNames } from '../model/description.ts';
 import type { Model } from '../model/model.ts';
+import { withDirections } from '../objective.ts';
 import { shuffledBatches } from '../text/sampling.ts';
 import type { Example } from '../text/task.ts';
 import type { Progress } from '../training/events.ts';
@@ -79,7 +80,7 @@ export const measureSharpness = async (
   const batches = Array.from({ length: Math.ceil(examples.length / BATCH_SIZE) }, (_, i) =>
     experiment.task.batch(examples.slice(i * BATCH_SIZE, (i + 1) * BATCH_SIZE)),
   );
-  const { law } = config.optimizer;
+  const { law = 'gaussian' } = config.optimizer;
   const sources: Pick<MeasuredWeights, 'weights' | 'folder' | 'step'>[] = [];
   if (!kept || (options.before ?? true)) sources.push({ weights: 'before', folder: config.model, step: 0 });
   if (kept) sources.push({ weights: 'after', ...kept });
@@ -94,7 +95,6 @@ export const measureSharpness = async (
     });
     try {
       dimension = model.dimension;
-      model.directions = { seed, law };
       const total = forwardsOfSharpness(dimension, options);
       const samples = checkedSamples(options.samples);
       if (measured.length === 0) {
@@ -108,12 +108,13 @@ export const measureSharpness = async (
           forwards,
         });
       }
+      const around = withDirections(model, { seed, law });
       let done = 0;
       const onForwards = (count: number) => {
         done += count;
         onProgress?.({ stage: weights, done, total });
       };
-      measured.push({ weights, folder, step, ...(await sharpness(model, batches, { ...options, onForwards })) });
+      measured.push({ weights, folder, step, ...(await sharpness(around, batches, { ...options, onForwards })) });
     } finally {
       model.dispose();
     }

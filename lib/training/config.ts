@@ -21,7 +21,10 @@ const conflicts = ({ optimizer, training, data }: ResolvedConfig): Pick<Fault, '
     );
   }
   if (training.patience !== null && data.validation === undefined) {
-    report(['training', 'patience'], `${training.patience}; expected null without data.validation, which decides when to stop`);
+    report(
+      ['training', 'patience'],
+      `${training.patience}; expected null without data.validation, which decides when to stop`,
+    );
   }
   return found;
 };

@@ -1,7 +1,7 @@
 import type { Batch } from '../batch.ts';
-import { chooseThreads } from '../model/load-options.ts';
 import { methodOf } from '../methods/registry.ts';
 import { firstRound } from '../methods/run-step.ts';
+import { chooseThreads } from '../model/load-options.ts';
 import { noise } from '../noise.ts';
 import type { Law } from '../objective.ts';
 import { shuffledBatches } from '../text/sampling.ts';
@@ -79,7 +79,9 @@ export const estimateRun = async (context: RunContext): Promise<EstimateEvent> =
   }
   const evaluations = validation.length ? 1 + Math.ceil(steps / evaluateEvery) : 0;
   const updateSeconds =
-    model.device === 'cpu' ? method.streams(optimizer) * (await directionSeconds(law, model.dimension, chooseThreads(undefined))) : 0;
+    model.device === 'cpu'
+      ? method.streams(optimizer) * (await directionSeconds(law, model.dimension, chooseThreads(undefined)))
+      : 0;
   const memory = model.device === 'cpu' ? model.memory(mostTokens) : undefined;
   return {
     kind: 'estimate',

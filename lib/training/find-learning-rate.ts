@@ -1,10 +1,10 @@
 import type { Batch } from '../batch.ts';
 import { ZestError } from '../errors.ts';
-import type { Model } from '../model/model.ts';
 import type { StepEstimate } from '../methods/method.ts';
 import { methodOf } from '../methods/registry.ts';
 import { estimateStep, perturbationScale } from '../methods/run-step.ts';
 import { learningRateFactor } from '../methods/schedule.ts';
+import type { Model } from '../model/model.ts';
 import type { CallOptions, Directions, Point } from '../objective.ts';
 import { mean } from '../statistics.ts';
 import { shuffledBatches } from '../text/sampling.ts';

@@ -1,6 +1,6 @@
-import type { Model } from '../model/model.ts';
 import { methodOf } from '../methods/registry.ts';
 import { perturbationScale } from '../methods/run-step.ts';
+import type { Model } from '../model/model.ts';
 import type { StepEvent, WarningEvent } from './events.ts';
 import type { ResolvedConfig } from './schema.ts';
 

@@ -1,9 +1,66 @@
 import { inspect } from 'node:util';
-import { type ErrorCode, rangeError, typeError } from './errors.ts';
-import type { NativeEstimatorOptions } from './native/binding.ts';
-import { native } from './native/load.ts';
-import { isNameOf, NAMES } from './native/names.ts';
-import type { EstimatorOptions, StepResult, Tilt } from './objective.ts';
+import { type ErrorCode, rangeError, typeError } from '../errors.ts';
+import type { NativeEstimatorOptions } from '../native/binding.ts';
+import { native } from '../native/load.ts';
+import { isNameOf, NAMES } from '../native/names.ts';
+
+/**
+ * The tilt t of the objective F_t(θ) = (1/t)·log E[exp(t·f(θ + ρv))], as a number or chosen at each step from its n losses:
+ * - `{ tau }`: t = τ/σ, σ the population standard deviation of the losses
+ * - `{ effectiveSampleSize: κ }`: the t at which (Σw)²/Σw² = κ·n, w = exp(t·f); 0 < κ ≤ 1
+ * - `{ klRadius: δ }`: the t at which KL(softmax(t·f) ‖ uniform) = δ
+ *
+ * Solved to 1e-12, at most 10⁶/σ; σ = 0 gives t = 0.
+ */
+export type Tilt = number | { tau: number } | { effectiveSampleSize: number } | { klRadius: number };
+
+/** What a caller's own estimator is told beside the losses. */
+export interface EstimatorContext {
+  rho: number;
+  tilt: number;
+  sides: 'one' | 'two';
+}
+
+/** How losses become coefficients: one of the ratio estimators, or a function of the losses that returns one coefficient a direction. */
+export type Estimator =
+  | 'naive'
+  | 'biasCorrected'
+  | 'beale'
+  | 'jackknife'
+  | ((losses: Float64Array, context: EstimatorContext) => Float64Array);
+
+/** How a step's losses become the coefficients of its directions. */
+export interface EstimatorOptions {
+  /** Perturbation scale per coordinate, > 0; the ball's radius is ρ√d. */
+  rho: number;
+  tilt: Tilt;
+  estimator: Estimator;
+  /** `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two directions. */
+  sides: 'two' | 'one';
+  /** `sigma` divides the coefficients by σ/ρ (FZOO's normalisation), `norm` by ‖c‖·√d. Default `none`. */
+  normalize?: 'none' | 'sigma' | 'norm';
+  /** d, for `gradientNorm` and `normalize: 'norm'`. Default 1. */
+  dimension?: number;
+}
+
+/** What {@link coefficients} makes of a step's losses. Scalars are float64. */
+export interface Coefficients {
+  /** Two-sided: [f⁺₀, f⁻₀, f⁺₁, …]; one-sided: [f₀, f₁, …]. */
+  losses: Float64Array;
+  /** c, one a direction, after `normalize`, before the learning rate. */
+  coefficients: Float64Array;
+  /** The t used. */
+  tilt: number;
+  /** t·σ. */
+  tau: number;
+  /** (1/t)·log mean exp(t·f) over the losses. */
+  tiltedLoss: number;
+  meanLoss: number;
+  /** (Σw)²/Σw² over the n evaluations, a count from 1 to n. */
+  effectiveSampleSize: number;
+  /** ‖c‖·√d. */
+  gradientNorm: number;
+}
 
 const show = (value: unknown): string => inspect(value, { depth: 0 });
 
@@ -112,7 +169,7 @@ const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstim
  * a function's result of the wrong length or not finite) or ERR_ZEST_OPTION (sides, normalize, dimension); ZestError
  * with ERR_ZEST_LOSSES or ERR_ZEST_TILT where the losses lie so far apart that float64 cannot hold the result
  */
-export const coefficients = (losses: ArrayLike<number>, options: EstimatorOptions): Omit<StepResult, 'update'> => {
+export const coefficients = (losses: ArrayLike<number>, options: EstimatorOptions): Coefficients => {
   const values = float64(losses, 'losses', 'ERR_ZEST_LOSSES');
   const directions = options?.sides === 'one' ? values.length : values.length / 2;
   const settings = nativeEstimatorOptions(options, directions);

@@ -1,0 +1,76 @@
+import type { Batch } from '../batch.ts';
+import { checkedStream } from '../directions.ts';
+import { rangeError, typeError } from '../errors.ts';
+import type { Coefficients, EstimatorOptions } from '../methods/estimators.ts';
+import { programSchema } from '../methods/method.ts';
+import { runStep } from '../methods/run-step.ts';
+import { withEstimator, zestMethod } from '../methods/zest.ts';
+import type { CallOptions, Directions, Objective, Update } from '../objective.ts';
+import { checkOptions } from '../options/check.ts';
+import { show } from '../show.ts';
+
+/** One step of ZEST: evaluate, coefficients, apply. */
+export interface ModelStepOptions extends EstimatorOptions, CallOptions {
+  /** How many directions, k ≥ 1; their streams are firstStream … firstStream + k − 1. */
+  directions: number;
+  firstStream: bigint;
+  learningRate: number;
+  /** Decoupled, times the learning rate; skips biases and norms. Default 0. */
+  weightDecay?: number;
+  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  microBatch?: number;
+}
+
+/** What a step of ZEST did. */
+export interface ModelStepResult extends Coefficients {
+  /** What was applied, in float32. */
+  update: Update;
+}
+
+const schema = programSchema(zestMethod);
+
+/** Throws ERR_ZEST_RHO for a ρ that float32 cannot hold, ERR_ZEST_OPTION for such a decay. */
+const assertFloat32 = (rho: number, decay: number): void => {
+  const rounded = Math.fround(rho);
+  if (!Number.isFinite(rounded) || rounded === 0) {
+    throw rangeError('ERR_ZEST_RHO', `rho is ${rho}; expected a number that float32 can hold`);
+  }
+  if (!Number.isFinite(Math.fround(decay))) {
+    throw rangeError('ERR_ZEST_OPTION', 'learningRate · weightDecay is beyond float32');
+  }
+};
+
+/**
+ * Takes a step of ZEST at streams of the caller's choice.
+ *
+ * @throws TypeError or RangeError with ERR_ZEST_DIRECTIONS (how many), ERR_ZEST_STREAM, ERR_ZEST_RHO, ERR_ZEST_TILT,
+ * ERR_ZEST_ESTIMATOR or ERR_ZEST_OPTION (the rest)
+ */
+export const stepModel = async (
+  model: Objective<Batch>,
+  batch: Batch,
+  given: ModelStepOptions,
+  directions: Directions,
+): Promise<ModelStepResult> => {
+  if (typeof given !== 'object' || given === null) {
+    throw typeError('ERR_ZEST_OPTION', `options is ${show(given)}; expected the options of a step`);
+  }
+  const { estimator, firstStream, microBatch, signal, dimension: _, ...others } = given;
+  const named = typeof estimator === 'function' ? undefined : estimator;
+  const options = checkOptions(schema, { ...others, estimator: named });
+  const { learningRate, weightDecay } = options;
+  assertFloat32(options.rho, learningRate * weightDecay);
+  checkedStream(firstStream, 'firstStream');
+  checkedStream(firstStream + BigInt(options.directions - 1), 'firstStream + directions − 1');
+  const call = { directions, firstStream, state: {}, microBatch, signal, learningRate, weightDecay };
+  const result = await runStep(model, batch, withEstimator(estimator), options, call);
+  const { losses, update, meanLoss, terms, diagnostics } = result;
+  const { coefficientSpread: __, ...scalars } = diagnostics as Record<keyof Coefficients | 'coefficientSpread', number>;
+  return {
+    ...scalars,
+    losses,
+    coefficients: Float64Array.from(terms, ({ coefficient }) => coefficient),
+    meanLoss,
+    update,
+  };
+};
