@@ -1,9 +1,9 @@
 // node bench/experiments.mjs: what `zest experiment` found, side by side: tables for docs/results.md, and its picture
 // docs/results.svg. Reads bench/results/experiment-*.json.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { EXPERIMENTS } from '../dist/experiments/datasets.js';
-import { accuracyAbove, experimentMarkdown } from '../dist/experiments/table.js';
-import { estimateMean, mean } from '../dist/sharpness/statistics.js';
+import { EXPERIMENTS } from '../dist/comparison/datasets.js';
+import { accuracyAbove, experimentMarkdown } from '../dist/comparison/table.js';
+import { estimateMean, mean } from '../dist/statistics.js';
 import { forest } from './forest.mjs';
 
 const FOLDER = new URL('results/', import.meta.url);

@@ -1,4 +1,4 @@
-import type { RunRecord } from './read-run.ts';
+import type { RunRecord } from '../runs/read.ts';
 
 /** A key with a text for each run. */
 export interface Comparison {

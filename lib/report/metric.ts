@@ -1,5 +1,5 @@
-import { BUILT_IN_TASKS } from '../text/built-in-tasks.ts';
-import { isMetric, METRIC_TITLES, type Metric } from '../text/metrics.ts';
+import { BUILT_IN_TASKS } from '../tasks/built-in.ts';
+import { isMetric, METRIC_TITLES, type Metric } from '../tasks/metrics.ts';
 import type { Format } from './scale.ts';
 
 /** How a metric is written: shares as per cent, Matthews' correlation as it is. */

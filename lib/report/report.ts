@@ -1,13 +1,13 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { rangeError, typeError } from '../errors.ts';
+import { findRuns } from '../runs/find.ts';
+import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
 import { version } from '../version.ts';
 import { COLORS } from './chart.ts';
 import { type Comparison, compared, distinctNames, seedGroups } from './compare-runs.ts';
-import { findRuns } from './find-runs.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, page } from './page.ts';
-import { environmentOf, type RunRecord, readRun } from './read-run.ts';
 import { progressAxes, runFigures } from './run-charts.ts';
 import { formatNumber } from './scale.ts';
 import { overview, type RunOverview, summarySection } from './summary.ts';

@@ -1,10 +1,10 @@
+import type { RunRecord } from '../runs/read.ts';
+import type { Evaluation, Progress } from '../runs/read-metrics.ts';
 import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
 import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
 import { figure } from './page.ts';
-import type { Evaluation, Progress } from './read-metrics.ts';
-import type { RunRecord } from './read-run.ts';
 import { type Format, formatNumber, type ValueScaleOptions } from './scale.ts';
 import { binned, equalBins, movingMean } from './series.ts';
 

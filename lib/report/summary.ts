@@ -1,9 +1,9 @@
-import type { Metric } from '../text/metrics.ts';
+import type { RunRecord, RunStatus } from '../runs/read.ts';
+import type { Metric } from '../tasks/metrics.ts';
 import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
 import { colorKey } from './page.ts';
-import type { RunRecord, RunStatus } from './read-run.ts';
 import { formatNumber } from './scale.ts';
 
 /** What a report says of a run; JSON. Numbers that the run does not have are null. */

@@ -1,6 +1,6 @@
-import { METRICS, type Metric } from '../text/metrics.ts';
-import type { Score } from '../text/task.ts';
-import type { Summary } from '../training/events.ts';
+import type { Summary } from '../runs/events.ts';
+import { METRICS, type Metric } from '../tasks/metrics.ts';
+import type { Score } from '../tasks/task.ts';
 import { type GridRun, isSeed } from './grid.ts';
 
 /** Mean over runs, and their sample standard deviation; null for one run. */

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
 import type { core } from 'zod';
+import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
-import { decodeUtf8 } from '../text/utf8.ts';
 import { nearest } from './nearest.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 

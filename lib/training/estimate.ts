@@ -1,10 +1,10 @@
 import type { Batch } from '../batch.ts';
+import { shuffledBatches } from '../data/sampling.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { noise } from '../noise.ts';
 import type { Law, Point } from '../objective.ts';
-import { shuffledBatches } from '../text/sampling.ts';
-import { type Example, evaluationBatchSize } from '../text/task.ts';
-import type { EstimateEvent } from './events.ts';
+import type { EstimateEvent } from '../runs/events.ts';
+import { type Example, evaluationBatchSize } from '../tasks/task.ts';
 import type { RunContext } from './start-run.ts';
 
 /** Batches whose forwards are timed, of the training examples. */

@@ -1,13 +1,13 @@
 import type { Batch } from '../batch.ts';
 import { coefficients } from '../coefficients.ts';
+import { shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions, EstimatorOptions, Point } from '../objective.ts';
 import { learningRateFactor } from '../optimizers/schedule.ts';
-import { shuffledBatches } from '../text/sampling.ts';
-import type { Example } from '../text/task.ts';
+import type { Example } from '../tasks/task.ts';
 import { readConfig, resolveConfig } from './config.ts';
-import { loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
+import { loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /** What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen by. */

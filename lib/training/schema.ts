@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { METRICS } from '../text/metrics.ts';
+import { METRICS } from '../tasks/metrics.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (config.ts).
 

@@ -1,5 +1,5 @@
 import type { Model } from '../model/model.ts';
-import type { StepEvent, WarningEvent } from './events.ts';
+import type { StepEvent, WarningEvent } from '../runs/events.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Medians over so many first steps are judged. */

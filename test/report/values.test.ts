@@ -3,9 +3,9 @@ import { lineChart, shortened } from '../../lib/report/chart.ts';
 import { compared, distinctNames, meanAndDeviation, seedGroups } from '../../lib/report/compare-runs.ts';
 import { heatMap } from '../../lib/report/heat-map.ts';
 import { escaped, inlineJson, table } from '../../lib/report/html.ts';
-import type { RunStatus } from '../../lib/report/read-run.ts';
 import { formatNumber, linearScale, logScale, quantile, valueScale } from '../../lib/report/scale.ts';
 import { binned, equalBins, movingMean } from '../../lib/report/series.ts';
+import type { RunStatus } from '../../lib/runs/read.ts';
 
 const labels = (scale: { ticks: readonly { label: string }[] }) => scale.ticks.map(({ label }) => label);
 
