@@ -2,16 +2,18 @@ import { access, constants, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ZestError } from './errors.ts';
 
-/** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. */
+/** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. Errors that have a code of ours stay. */
 export const writing = async <T>(file: string, write: Promise<T>): Promise<T> => {
   try {
     return await write;
   } catch (cause) {
+    if (cause instanceof ZestError) throw cause;
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${(cause as Error).message}`, { cause });
   }
 };
 
-const isThere = (path: string): Promise<boolean> =>
+/** Whether a path leads to something. */
+export const isThere = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
     () => false,
@@ -26,16 +28,17 @@ export const assertWritable = async (folder: string): Promise<void> => {
   await writing(folder, access(there, constants.W_OK));
 };
 
-const replace = async (file: string, content: string | Uint8Array): Promise<void> => {
-  const temporary = `${file}.partial`;
-  const handle = await open(temporary, 'w');
+/**
+ * Replaces a file so that a reader sees the old content or the new, never a part: `write` makes a temporary file beside
+ * it, which then takes its name, or is removed if anything fails.
+ */
+export const replaceFile = async (
+  file: string,
+  write: (temporary: string) => Promise<void>,
+  temporary = `${file}.partial`,
+): Promise<void> => {
   try {
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await write(temporary);
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
@@ -43,6 +46,17 @@ const replace = async (file: string, content: string | Uint8Array): Promise<void
   }
 };
 
-/** Writes a file so that a reader sees the old content or the new, never a part: a temporary file beside it, then a rename. */
+/** Writes a whole file at once, as {@link replaceFile} does, and has it on disk. */
 export const writeAtomic = (file: string, content: string | Uint8Array): Promise<void> =>
-  writing(file, replace(file, content));
+  writing(
+    file,
+    replaceFile(file, async (temporary) => {
+      const handle = await open(temporary, 'w');
+      try {
+        await handle.writeFile(content);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }),
+  );

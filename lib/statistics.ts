@@ -32,15 +32,23 @@ const interval = (value: number, standardError: number, samples: number): Estima
   return { value, standardError, low: value - half, high: value + half };
 };
 
+/** Averages values; the differences from the first are what is summed, so that equal values have exactly their mean. */
 export const mean = (values: readonly number[]): number => {
   const first = values[0] ?? Number.NaN;
   return first + values.reduce((sum, value) => sum + (value - first), 0) / values.length;
 };
 
-/** The sample standard deviation, with n − 1. */
+/** The sample standard deviation, with n − 1; NaN for a single value. */
 export const deviation = (values: readonly number[]): number => {
   const centre = mean(values);
   return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
+};
+
+/** The value below which the share `q` of sorted values lies, interpolated. */
+export const quantile = (sorted: ArrayLike<number>, q: number): number => {
+  const at = q * (sorted.length - 1);
+  const below = sorted[Math.floor(at)] as number;
+  return below + (at % 1) * ((sorted[Math.ceil(at)] as number) - below);
 };
 
 /** The mean of independent samples, two or more. */

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { coverageOfMaximum, deviation, estimateDeviation, estimateMean, mean, tQuantile } from '../lib/statistics.ts';
+import {
+  coverageOfMaximum,
+  deviation,
+  estimateDeviation,
+  estimateMean,
+  mean,
+  quantile,
+  tQuantile,
+} from '../lib/statistics.ts';
 
 describe("Student's t", () => {
   // scipy.stats.t.ppf(0.975, n)
@@ -15,6 +23,17 @@ describe("Student's t", () => {
     [1000, 1.9623390808264083, 1e-9],
   ])('with %i degrees of freedom', (degrees, expected, tolerance) => {
     expect(Math.abs(tQuantile(degrees) - expected)).toBeLessThan(tolerance);
+  });
+});
+
+describe('values', () => {
+  it('have a mean, a sample standard deviation and quantiles', () => {
+    const values = [2, 4, 4, 4, 5, 5, 7, 9];
+    expect([mean(values), deviation(values)]).toEqual([5, Math.sqrt(32 / 7)]);
+    expect([mean([3]), deviation([3])]).toEqual([3, Number.NaN]);
+    expect(mean([])).toBeNaN();
+    expect([0, 0.25, 0.5, 1].map((q) => quantile([1, 2, 3, 4, 5], q))).toEqual([1, 2, 3, 5]);
+    expect(quantile([1, 2], 0.5)).toBe(1.5);
   });
 });
 

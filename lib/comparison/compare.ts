@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
@@ -8,6 +7,7 @@ import { limit } from '../jobs/limit.ts';
 import { assertPositive } from '../jobs/positive.ts';
 import { runJob } from '../jobs/process.ts';
 import { EventQueue } from '../jobs/queue.ts';
+import { readJson } from '../json.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
@@ -121,19 +121,10 @@ const sharpnessOf = async (folder: string, { task, validation }: Experiment, opt
   }
 };
 
-/** `undefined` where there is none, or none that can be read. */
-const readJson = async <T>(file: string): Promise<T | undefined> => {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch {
-    return undefined;
-  }
-};
-
 /** Computed once: kept in `file`. */
 const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
-  const earlier = await readJson<T>(file);
-  if (earlier !== undefined) return earlier;
+  const earlier = await readJson(file);
+  if (earlier !== undefined) return earlier as T;
   const value = await compute();
   await writeAtomic(file, JSON.stringify(value));
   return value;
@@ -141,7 +132,7 @@ const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
 
 /** What earlier calls, with other methods, found. */
 const earlierMethods = async (name: string, { output, forwards }: Budget): Promise<MethodResult[]> => {
-  const earlier = await readJson<ExperimentResult>(join(output, RESULT));
+  const earlier = (await readJson(join(output, RESULT))) as ExperimentResult | undefined;
   if (!earlier) return [];
   if (earlier.name === name && earlier.forwards === forwards) return earlier.methods;
   const found = `${earlier.name} with ${earlier.forwards} forwards a run, not ${name} with ${forwards}`;

@@ -1,3 +1,4 @@
+import { markdownTable } from '../markdown.ts';
 import { type Estimate, estimateMean } from '../statistics.ts';
 import type { ExperimentResult, ExperimentRun, MethodResult } from './compare.ts';
 
@@ -67,7 +68,4 @@ export const experimentTable = ({ before, methods }: ExperimentResult): string[]
 };
 
 /** The same in Markdown. */
-export const experimentMarkdown = (result: ExperimentResult): string => {
-  const [titles = [], ...rows] = experimentTable(result);
-  return [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-};
+export const experimentMarkdown = (result: ExperimentResult): string => markdownTable(experimentTable(result));

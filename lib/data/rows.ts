@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 /** One example as a file has it. */
@@ -48,10 +49,10 @@ export const jsonLines =
     } catch (cause) {
       throw dataError(`${file}:${line}`, `is not JSON: ${(cause as Error).message}`, cause);
     }
-    if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+    if (!isObject(fields)) {
       throw dataError(`${file}:${line}`, 'must be a JSON object with a value for each field');
     }
-    return { file, line, fields: fields as Record<string, unknown> };
+    return { file, line, fields };
   };
 
 /** RFC 4180: a quoted cell may hold commas, line ends and doubled quotes; a quote inside an unquoted cell is itself. */

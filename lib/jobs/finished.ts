@@ -1,14 +1,12 @@
-import { access, readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ZestError } from '../errors.ts';
+import { isThere } from '../files.ts';
+import { isObject, readJson } from '../json.ts';
 import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { show } from '../show.ts';
 import { readConfig } from '../training/config.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The path of the first key in which two configurations differ. */
 export const differingKey = (a: unknown, b: unknown, path: readonly string[] = []): string | undefined => {
@@ -37,7 +35,7 @@ const assertSameConfig = async (file: string, config: ResolvedConfig): Promise<v
   );
 };
 
-const isWhole = (summary: Partial<Summary> | null): boolean =>
+const isWhole = (summary: Partial<Summary> | null | undefined): boolean =>
   Number.isSafeInteger(summary?.steps) &&
   Number.isFinite(summary?.validation?.accuracy) &&
   Number.isFinite(summary?.validation?.loss) &&
@@ -45,12 +43,8 @@ const isWhole = (summary: Partial<Summary> | null): boolean =>
 
 /** The summary of a run that got to its end, else undefined. */
 export const readFinished = async (folder: string): Promise<Summary | undefined> => {
-  try {
-    const summary = JSON.parse(await readFile(runFolder(folder).summary, 'utf8'));
-    return isWhole(summary) ? summary : undefined;
-  } catch {
-    return undefined;
-  }
+  const summary = (await readJson(runFolder(folder).summary)) as Summary | undefined;
+  return isWhole(summary) ? summary : undefined;
 };
 
 /**
@@ -62,11 +56,6 @@ export const finishedSummary = async (
   { resume }: { resume: boolean },
 ): Promise<Summary | undefined> => {
   const run = runFolder(config.output);
-  const isThere = (path: string) =>
-    access(path).then(
-      () => true,
-      () => false,
-    );
   // Of a run that was killed while it replaced another, the configuration may be missing.
   if (!(await isThere(run.config))) return undefined;
   if (!resume) {

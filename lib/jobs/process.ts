@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { writeAtomic, writing } from '../files.ts';
+import { parseJson } from '../json.ts';
 import type { TrainEvent } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { folderUnlocked } from '../runs/lock.ts';
@@ -37,15 +38,6 @@ const collected = (child: ChildProcess): (() => string) => {
   return () => tail;
 };
 
-/** Undefined for the line that a process was killed in. */
-const parsed = (line: string): TrainEvent | undefined => {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-};
-
 /** Trains in a process of its own, in the folder that the configuration names; resolves to what went wrong, if something did. */
 export const runJob = async (config: ResolvedConfig, options: JobOptions): Promise<string | undefined> => {
   const { threads, signal, onEvent } = options;
@@ -68,8 +60,9 @@ export const runJob = async (config: ResolvedConfig, options: JobOptions): Promi
   if (signal.aborted) stop();
   const stderr = collected(child);
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-    const event = parsed(line);
-    if (event) onEvent(event);
+    const event = parseJson(line);
+    // A process that is killed leaves half a line.
+    if (event) onEvent(event as TrainEvent);
   });
   try {
     const [status, killedBy] = await once(child, 'close');

@@ -1,18 +1,11 @@
-import { access, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isThere } from '../files.ts';
 import { runFolder } from './folder.ts';
 
 const isRun = async (path: string): Promise<boolean> => {
   const { config, metrics, summary } = runFolder(path);
-  const there = await Promise.all(
-    [config, metrics, summary].map((file) =>
-      access(file).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return there.includes(true);
+  return (await Promise.all([config, metrics, summary].map(isThere))).includes(true);
 };
 
 /** Folders under a path in which runs are looked for: an experiment has method/learning rate/seed, and is one of several. */

@@ -1,8 +1,8 @@
-import { access, appendFile, readdir, realpath, rm } from 'node:fs/promises';
+import { appendFile, readdir, realpath, rm } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
-import { writeAtomic, writing } from '../files.ts';
+import { isThere, writeAtomic, writing } from '../files.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
 
@@ -29,16 +29,10 @@ export const runFolder = (path: string): RunFolder => ({
   checkpoints: join(path, 'checkpoints'),
 });
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
 /** Throws ERR_ZEST_RUN if the folder holds a run already. */
 export const assertNoRun = async (run: RunFolder): Promise<void> => {
   for (const part of [run.config, run.metrics, run.trajectory, run.summary, run.checkpoints]) {
-    if (!(await exists(part))) continue;
+    if (!(await isThere(part))) continue;
     throw new ZestError(
       'ERR_ZEST_RUN',
       `${run.path} holds a run already (${part}); name another folder as output, or replace the run with --overwrite`,

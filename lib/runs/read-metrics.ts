@@ -1,3 +1,5 @@
+import { isObject, parseJson } from '../json.ts';
+
 /** The axes that runs are compared over. */
 export interface Progress {
   /** Steps taken. */
@@ -47,10 +49,8 @@ const parseLines = (text: string, notes: string[]): Line[] => {
   let broken = 0;
   const objects = lines.flatMap((line, i): Line[] => {
     if (line.trim() === '') return [];
-    try {
-      const value = JSON.parse(line);
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return [value];
-    } catch {}
+    const value = parseJson(line);
+    if (isObject(value)) return [value];
     if (i < lines.length - 1) broken++;
     return [];
   });

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
+import { isObject, parseJson } from '../json.ts';
 import type { Environment, Summary } from './events.ts';
 import { isLocked } from './lock.ts';
 import { runFolder } from './folder.ts';
@@ -38,9 +39,6 @@ const readIfThere = (file: string): Promise<string | undefined> =>
     throw new ZestError('ERR_ZEST_FILE', `cannot read ${file}: ${cause.message}`, { cause });
   });
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const flattened = (value: unknown, prefix = ''): [string, string][] =>
   isObject(value) && (prefix === '' || Object.keys(value).length > 0)
     ? Object.entries(value).flatMap(([key, inner]) => flattened(inner, prefix ? `${prefix}.${key}` : key))
@@ -62,10 +60,8 @@ const readConfig = async (text: string | undefined, notes: string[]): Promise<Ma
 
 const readSummary = (text: string | undefined, notes: string[]): Partial<Summary> | undefined => {
   if (text === undefined) return undefined;
-  try {
-    const value = JSON.parse(text);
-    if (isObject(value)) return value;
-  } catch {}
+  const value = parseJson(text);
+  if (isObject(value)) return value;
   notes.push('Its summary.json is not readable.');
   return undefined;
 };

@@ -1,8 +1,7 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
-import { writeAtomic } from '../files.ts';
+import { isThere, writeAtomic } from '../files.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
 import { assertPositive } from '../jobs/positive.ts';
 import { runJob } from '../jobs/process.ts';
@@ -109,11 +108,7 @@ const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string,
 };
 
 const assertNoSweep = async (table: string): Promise<void> => {
-  const isThere = await access(table).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
+  if (!(await isThere(table))) return;
   throw new ZestError(
     'ERR_ZEST_RUN',
     `${table} is there from another sweep; replace it with --resume, or name another output`,

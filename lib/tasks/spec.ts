@@ -1,4 +1,5 @@
 import { rangeError, typeError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { BUILT_IN_TASKS } from './built-in.ts';
 import { METRICS, type Metric } from './metrics.ts';
 
@@ -88,7 +89,7 @@ export const taskSpec = (nameOrSpec: string | TaskSpec): TaskSpec => {
       `task ${JSON.stringify(nameOrSpec)} is not built in; there are ${names}. Others are given as {template, labelWords}`,
     );
   }
-  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
+  if (!isObject(spec)) {
     throw typeError(
       'ERR_ZEST_OPTION',
       'task must be the name of a built-in task or an object such as {template, labelWords}',
@@ -106,14 +107,14 @@ export const taskSpec = (nameOrSpec: string | TaskSpec): TaskSpec => {
     );
   }
   if (kind === 'labelWords') {
-    const checked = spec as LabelWordSpec;
+    const checked = spec as unknown as LabelWordSpec;
     if (typeof checked.template !== 'string') throw typeError('ERR_ZEST_OPTION', 'task.template must be a string');
     const count = strings('labelWords', checked.labelWords).length;
     if (count < 2) throw rangeError('ERR_ZEST_OPTION', `task.labelWords must have at least two words, not ${count}`);
     checkLabels(checked, count);
     return checked;
   }
-  const checked = spec as ClassSpec;
+  const checked = spec as unknown as ClassSpec;
   const count = strings('fields', checked.fields).length;
   if (count < 1 || count > 2) {
     throw rangeError('ERR_ZEST_OPTION', `task.fields must name one field or two, not ${count}`);

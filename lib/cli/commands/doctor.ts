@@ -37,7 +37,7 @@ export interface DoctorReport {
   backends: BackendReport[];
 }
 
-const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CACHE', 'ZEST_CUBLASLT'];
+const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CUBLASLT'];
 
 const examineCuda = (): BackendReport => {
   const addon = findAddon('zest_cuda');
