@@ -1,9 +1,10 @@
 // node bench/experiments.mjs: what `zest experiment` found, side by side: tables for docs/results.md, and its picture
 // docs/results.svg. Reads bench/results/experiment-*.json.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { EXPERIMENTS } from '../dist/experiments/datasets.js';
-import { accuracyAbove, experimentMarkdown } from '../dist/experiments/table.js';
-import { estimateMean, mean } from '../dist/sharpness/statistics.js';
+import { EXPERIMENTS } from '../dist/comparison/datasets.js';
+import { accuracyAbove, experimentMarkdown } from '../dist/comparison/table.js';
+import { markdownTable } from '../dist/markdown.js';
+import { estimateMean, mean } from '../dist/statistics.js';
 import { forest } from './forest.mjs';
 
 const FOLDER = new URL('results/', import.meta.url);
@@ -21,22 +22,20 @@ const above = (result, name, reference) => accuracyAbove(find(result, name), fin
 const signOf = ({ low, high }) => (low > 0 ? 1 : high < 0 ? -1 : 0);
 const percent = (share) => (100 * share).toFixed(1).replace('-', '−');
 const signed = (share) => `${share < 0 ? '' : '+'}${percent(share)}`;
-const table = (titles, rows) =>
-  [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 const accuracy = (result, name) => {
   const reached = percent(mean(find(result, name).runs.map(({ test }) => test.accuracy)));
   const sign = name === 'n-spsa' ? 0 : signOf(above(result, name, 'n-spsa'));
   return reached + ['▼', '', '▲'][sign + 1];
 };
-const overview = table(
+const overview = markdownTable([
   ['', 'before', ...methods.map(({ title }) => title)],
-  results.map((result) => [
+  ...results.map((result) => [
     `[${result.name}](#${result.name.replace('.', '')})`,
     percent(result.before.test.accuracy),
     ...methods.map(({ name }) => accuracy(result, name)),
   ]),
-);
+]);
 
 const tally = (name, reference) => {
   if (name === reference) return ['', ''];
@@ -45,10 +44,10 @@ const tally = (name, reference) => {
   const { value, low, high } = estimateMean(differences.map((difference) => difference.value));
   return [`${count(1)} / ${count(0)} / ${count(-1)}`, `${signed(value)} [${signed(low)}, ${signed(high)}]`];
 };
-const summary = table(
+const summary = markdownTable([
   ['', 'n-SPSA: won / tied / lost', 'points', 'MeZO: won / tied / lost', 'points'],
-  methods.map(({ name, title }) => [title, ...REFERENCES.flatMap((reference) => tally(name, reference))]),
-);
+  ...methods.map(({ name, title }) => [title, ...REFERENCES.flatMap((reference) => tally(name, reference))]),
+]);
 
 console.log(`${overview}\n\n${summary}\n`);
 for (const result of results) console.log(`### ${result.name}\n\n${experimentMarkdown(result)}\n`);

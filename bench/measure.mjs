@@ -1,10 +1,4 @@
-/** Linear interpolation between the two nearest of the sorted values. */
-export const quantile = (sorted, fraction) => {
-  const at = fraction * (sorted.length - 1);
-  const low = Math.floor(at);
-  const high = Math.min(low + 1, sorted.length - 1);
-  return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
-};
+import { quantile } from '../dist/statistics.js';
 
 /** Minimum, quartiles and maximum. */
 export const summarize = (values) => {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { native } from '../dist/native.js';
+import { markdownTable } from '../dist/markdown.js';
+import { native } from '../dist/native/load.js';
 
 const git = (...args) => {
   try {
@@ -32,8 +33,7 @@ const rates = (row) =>
     .map(([unit, value]) => `${number(value)} ${unit}`)
     .join(', ');
 
-const table = (header, rows) =>
-  [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const table = (header, rows) => markdownTable([header, ...rows]);
 
 const timed = (rows) =>
   table(

@@ -1,4 +1,7 @@
 export type { Batch, Target } from './batch.ts';
+export type { RowFormat, RowInput } from './data/row-stream.ts';
+export { type Row, readRows } from './data/rows.ts';
+export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
 export {
   type Coefficients,
@@ -43,7 +46,7 @@ export type {
   CallOptions,
   DirectionOptions,
   Directions,
-  EvaluateOptions,
+  EvaluationOptions,
   Law,
   Objective,
   Perturbation,
@@ -52,48 +55,6 @@ export type {
 } from './objective.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
-export {
-  hessianTrace,
-  type QuadraticFormOptions,
-  quadraticForm,
-  type Trace,
-  type TraceOptions,
-} from './sharpness/curvature.ts';
-export { type EigenvalueOptions, type Eigenvalues, topEigenvalues } from './sharpness/eigenvalues.ts';
-export type { MeasureOptions } from './sharpness/losses.ts';
-export { type MeasureSharpnessOptions, measureSharpness, type SharpnessStart } from './sharpness/measure.ts';
-export {
-  type LossesAtRadius,
-  type Neighbourhood,
-  type NeighbourhoodOptions,
-  neighbourhood,
-} from './sharpness/neighbourhood.ts';
-export type { MeasuredWeights, SharpnessChange, SharpnessReport } from './sharpness/report.ts';
-export { type Sharpness, type SharpnessOptions, sharpness } from './sharpness/sharpness.ts';
-export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
-export type { Estimate } from './sharpness/statistics.ts';
-export type { SweepEstimate } from './sweep/estimate.ts';
-export type { SweepEvent, SweepOptions } from './sweep/events.ts';
-export type { Axis, GridRun } from './sweep/grid.ts';
-export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
-export { sweep } from './sweep/sweep.ts';
-export { type Row, readRows } from './text/data.ts';
-export type { Measures, Metric } from './text/metrics.ts';
-export type { RowFormat, RowInput } from './text/row-stream.ts';
-export { type ShuffledBatches, shuffledBatches } from './text/sampling.ts';
-export {
-  type Classification,
-  type Example,
-  type ExampleFields,
-  loadTask,
-  type Score,
-  type ScoreOptions,
-  type Scorer,
-  type Task,
-} from './text/task.ts';
-export type { ClassSpec, LabelWordSpec, TaskSpec } from './text/task-spec.ts';
-export { type Encoding, Tokenizer } from './text/tokenizer.ts';
-export { type EvaluateOptions as EvaluateRunOptions, evaluate } from './training/evaluate.ts';
 export type {
   CheckpointEvent,
   Environment,
@@ -106,7 +67,47 @@ export type {
   TrainEvent,
   TrainOptions,
   WarningEvent,
-} from './training/events.ts';
+} from './runs/events.ts';
+export { readTrajectory, type Trajectory, type TrajectoryHeader } from './runs/trajectory.ts';
+export {
+  hessianTrace,
+  type QuadraticFormOptions,
+  quadraticForm,
+  type Trace,
+  type TraceOptions,
+} from './sharpness/curvature.ts';
+export { type EigenvalueOptions, type Eigenvalues, topEigenvalues } from './sharpness/eigenvalues.ts';
+export type { MeasuredWeights, SharpnessChange, SharpnessReport } from './sharpness/findings.ts';
+export type { MeasureOptions } from './sharpness/losses.ts';
+export { type MeasureSharpnessOptions, measureSharpness, type SharpnessStart } from './sharpness/measure.ts';
+export {
+  type LossesAtRadius,
+  type Neighbourhood,
+  type NeighbourhoodOptions,
+  neighbourhood,
+} from './sharpness/neighbourhood.ts';
+export { type Sharpness, type SharpnessOptions, sharpness } from './sharpness/sharpness.ts';
+export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
+export type { Estimate } from './statistics.ts';
+export type { SweepEstimate } from './sweep/estimate.ts';
+export type { SweepEvent, SweepOptions } from './sweep/events.ts';
+export type { Axis, GridRun } from './sweep/grid.ts';
+export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
+export { sweep } from './sweep/sweep.ts';
+export type { Measures, Metric } from './tasks/metrics.ts';
+export type { ClassSpec, LabelWordSpec, TaskSpec } from './tasks/spec.ts';
+export {
+  type Classification,
+  type Example,
+  type ExampleFields,
+  loadTask,
+  type Score,
+  type ScoreOptions,
+  type Scorer,
+  type Task,
+} from './tasks/task.ts';
+export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
+export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export {
   type FoundLearningRate,
   findLearningRate,
@@ -117,6 +118,5 @@ export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.
 export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
-export { readTrajectory, type Trajectory, type TrajectoryHeader } from './training/trajectory.ts';
 export { type VectorObjective, vectorObjective } from './vector-objective.ts';
 export { version } from './version.ts';

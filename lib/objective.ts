@@ -35,7 +35,7 @@ export interface Update {
 }
 
 /** Options of an evaluation. */
-export interface EvaluateOptions extends CallOptions {
+export interface EvaluationOptions extends CallOptions {
   /** What v(stream) is; default: the objective's own. */
   directions?: Directions;
   /** An error if θ is at another version when the call's turn comes. */
@@ -60,7 +60,7 @@ export interface Objective<B> {
   /** Updates applied so far. */
   readonly version: bigint;
   /** The loss at each point; θ is only read. */
-  evaluate(batch: B, points: readonly Point[], options?: EvaluateOptions): Promise<Float64Array>;
+  evaluate(batch: B, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array>;
   /** θ ← θ − (decay·θ + Σ coefficient·v(stream)). */
   apply(update: Update, options?: DirectionOptions): Promise<void>;
   /** ∇f at a point (default: θ itself), one value a trainable parameter in canonical order, where the objective has one. */
@@ -69,7 +69,7 @@ export interface Objective<B> {
   sequenceLosses?(
     batch: B,
     points: readonly Point[],
-    options?: Omit<EvaluateOptions, 'atVersion'>,
+    options?: Omit<EvaluationOptions, 'atVersion'>,
   ): Promise<Float64Array[]>;
   /** Does some work with the objective while no call of others takes effect on it. */
   exclusively?<T>(work: (alone: Objective<B>) => Promise<T>): Promise<T>;

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { BUILT_IN_TASKS } from '../lib/text/built-in-tasks.ts';
-import { loadTask } from '../lib/text/task.ts';
-import { Tokenizer } from '../lib/text/tokenizer.ts';
+import { BUILT_IN_TASKS } from '../lib/tasks/built-in.ts';
+import { loadTask } from '../lib/tasks/task.ts';
+import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
 import { FILM, reviewConfig, reviewFolder, run } from './training/runs.ts';
 

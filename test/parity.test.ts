@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Target } from '../lib/batch.ts';
 import type { LoadOptions } from '../lib/model/load-options.ts';
 import { Model } from '../lib/model/model.ts';
-import { Tokenizer } from '../lib/text/tokenizer.ts';
+import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { float32Bits, readTensors, withConfig, withZeros } from './fixtures/parity/checkpoint.ts';
 
 // What transformers computes for the same files: test/fixtures/parity/make.py.

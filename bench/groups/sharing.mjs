@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Model } from '../../dist/index.js';
+import { quantile } from '../../dist/statistics.js';
 import { startEngineWorker } from '../child.mjs';
-import { interleave, quantile, ratio, time } from '../measure.mjs';
+import { interleave, ratio, time } from '../measure.mjs';
 import { BASE, equalLengths, FILM } from './workloads.mjs';
 
 const STEP = { directions: 5, rho: 1e-3, tilt: 0, estimator: 'naive', sides: 'two', learningRate: 1e-9 };

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { ROW_FORMATS } from '../text/row-stream.ts';
+import { ROW_FORMATS } from '../data/row-stream.ts';
 import { version } from '../version.ts';
-import { EXIT_USAGE, exitStatus, reportError } from './failure.ts';
-import { outliveReaders } from './interrupt.ts';
+import { EXIT_USAGE, exitStatus, reportError } from './terminal/failure.ts';
+import { outliveReaders } from './terminal/interrupt.ts';
 
 const wholeNumber = (value: string): number => {
   if (/^\d+$/.test(value)) return Number(value);
@@ -38,12 +38,12 @@ withSet(program.command('train'))
   .option('--overwrite', 'replace a run that the output folder holds')
   .option('--find-learning-rate', 'print a learning rate and how it was found; train nothing')
   .option('--schema', 'print the JSON Schema of configurations')
-  .action(async (config, options) => (await import('./train.ts')).trainCommand(config, options));
+  .action(async (config, options) => (await import('./commands/train.ts')).trainCommand(config, options));
 
 withSet(program.command('evaluate'))
   .description('score the model of a configuration as it came, or the weights that a run kept')
   .argument('<config|run>', 'YAML or JSON file, or the folder of a run')
-  .action(async (path, options) => (await import('./evaluate.ts')).evaluateCommand(path, options));
+  .action(async (path, options) => (await import('./commands/evaluate.ts')).evaluateCommand(path, options));
 
 withSet(program.command('predict'))
   .description('label the rows of a file, one JSON object a line on stdout')
@@ -54,7 +54,7 @@ withSet(program.command('predict'))
   )
   .option('--output <file>', 'write the answers there')
   .addOption(new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS))
-  .action(async (path, options) => (await import('./predict.ts')).predictCommand(path, options));
+  .action(async (path, options) => (await import('./commands/predict.ts')).predictCommand(path, options));
 
 withSet(program.command('sharpness'))
   .description('measure how sharp the loss is around the weights: of a model as it came, or before and after a run')
@@ -68,7 +68,7 @@ withSet(program.command('sharpness'))
   .option('--eigenvalues <n>', 'largest eigenvalues of the Hessian, for few trainable parameters', wholeNumber, 0)
   .option('--no-before', 'of a run, measure only the weights that it kept')
   .option('--output <folder>', 'for sharpness.json and sharpness.html; default: the folder of the run')
-  .action(async (path, options) => (await import('./sharpness.ts')).sharpnessCommand(path, options));
+  .action(async (path, options) => (await import('./commands/sharpness.ts')).sharpnessCommand(path, options));
 
 program
   .command('report')
@@ -76,7 +76,7 @@ program
   .argument('<run...>', 'folders of runs, finished or not')
   .option('--output <file>', 'the page; replaced if it is there', 'report.html')
   .option('--json', 'print what the page says of each run, one JSON object a line on stdout')
-  .action(async (runs, options) => (await import('./report.ts')).reportCommand(runs, options));
+  .action(async (runs, options) => (await import('./commands/report.ts')).reportCommand(runs, options));
 
 withSet(program.command('sweep'))
   .description('train every combination of some values, and choose the best by validation')
@@ -86,7 +86,7 @@ withSet(program.command('sweep'))
   .option('--jobs <n>', 'runs at a time (default: one a thread)', wholeNumber)
   .option('--forwards <n>', 'forward passes of each run; sets training.steps', wholeNumber)
   .option('--output <folder>', 'instead of the output of the configuration')
-  .action(async (config, options) => (await import('./sweep.ts')).sweepCommand(config, options));
+  .action(async (config, options) => (await import('./commands/sweep.ts')).sweepCommand(config, options));
 
 program
   .command('experiment')
@@ -102,26 +102,26 @@ program
   .option('--jobs <n>', 'runs at a time (default: the cores)', wholeNumber)
   .option('--methods <a,b,c>', 'only these; the table has those of earlier calls too')
   .option('--json', 'print one JSON object a line on stdout, instead of the table')
-  .action(async (name, options) => (await import('./experiment.ts')).experimentCommand(name, options));
+  .action(async (name, options) => (await import('./commands/experiment.ts')).experimentCommand(name, options));
 
 program
   .command('demo')
   .description('fine-tune the built-in model on words that people rated, with MeZO and with ZEST')
   .option('--json', 'print one JSON object a line on stdout')
-  .action(async (options) => (await import('./demo.ts')).demoCommand(options));
+  .action(async (options) => (await import('./commands/demo.ts')).demoCommand(options));
 
 program
   .command('doctor')
   .description('show what this machine can run')
   .option('--json', 'print one JSON object on stdout')
-  .action(async (options) => (await import('./doctor.ts')).doctorCommand(options));
+  .action(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options));
 
 program
   .command('build')
   .description('compile the native addon on this machine')
   .option('--cuda', 'the one with the CUDA backend, which needs the CUDA toolkit 13')
   .option('--output <folder>', 'put it there, for ZEST_NATIVE, instead of into the package')
-  .action(async (options) => (await import('./build.ts')).buildCommand(options));
+  .action(async (options) => (await import('./commands/build.ts')).buildCommand(options));
 
 outliveReaders();
 try {

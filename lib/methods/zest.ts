@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { coded } from '../options/check.ts';
-import { deviation } from '../statistics.ts';
+import { populationDeviation } from '../statistics.ts';
 import { coefficients, type Estimator, type EstimatorOptions, type Tilt } from './estimators.ts';
 import { defineMethod, type MethodInput, type MethodOptions, type StepContext, type StepEstimate } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
@@ -77,7 +77,7 @@ export function* zestEstimate(
   return {
     terms: streams.map((stream, i) => ({ stream, coefficient: c[i] as number })),
     meanLoss,
-    diagnostics: { ...scalars, coefficientSpread: deviation(c) },
+    diagnostics: { ...scalars, coefficientSpread: populationDeviation(c) },
   };
 }
 

@@ -14,7 +14,7 @@ import type {
   CallOptions,
   DirectionOptions,
   Directions,
-  EvaluateOptions,
+  EvaluationOptions,
   Objective,
   Point,
   Update,
@@ -187,7 +187,7 @@ export class Model implements Objective<Batch> {
    * The loss at each point, in nats: the mean over the batch's sequences. Rejects with ERR_ZEST_LOSS_NOT_FINITE naming
    * the stream, ERR_ZEST_VERSION if the weights are not at `atVersion` when the call's turn comes.
    */
-  async evaluate(batch: Batch, points: readonly Point[], options: EvaluateOptions = {}): Promise<Float64Array> {
+  async evaluate(batch: Batch, points: readonly Point[], options: EvaluationOptions = {}): Promise<Float64Array> {
     return this.#call(options.signal, this.#evaluation(batch, points, options));
   }
 
@@ -195,7 +195,7 @@ export class Model implements Objective<Batch> {
   async sequenceLosses(
     batch: Batch,
     points: readonly Point[],
-    options: Omit<EvaluateOptions, 'atVersion'> = {},
+    options: Omit<EvaluationOptions, 'atVersion'> = {},
   ): Promise<Float64Array[]> {
     const { directions, packed } = this.#checked(batch, options);
     const terms = checkedPoints(points);
@@ -312,7 +312,7 @@ export class Model implements Objective<Batch> {
   }
 
   /** An evaluation, checked: what the engine is to do. */
-  #evaluation(batch: Batch, points: readonly Point[], options: EvaluateOptions): EngineCall<Float64Array> {
+  #evaluation(batch: Batch, points: readonly Point[], options: EvaluationOptions): EngineCall<Float64Array> {
     const { atVersion = -1n } = options;
     if (typeof atVersion !== 'bigint' || (options.atVersion !== undefined && atVersion < 0n)) {
       throw rangeError('ERR_ZEST_ARGUMENT', `atVersion is ${String(atVersion)}; expected a bigint ≥ 0`);

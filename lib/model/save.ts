@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { replaceFile } from '../files.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { EncoderConfig } from './config-json.ts';
 import type { Description } from './description.ts';
@@ -25,16 +26,9 @@ export interface Origin {
   dtype: 'float32' | 'bfloat16';
 }
 
-/** Writes a file through a temporary one beside it: its name holds the old content or the new, never a part. */
-const replaceFile = async (file: string, write: (temporary: string) => Promise<void>): Promise<void> => {
-  const temporary = `${file}.${randomUUID()}.partial`;
-  try {
-    await write(temporary);
-    await rename(temporary, file);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-};
+/** Replaces a file at once; two that save to one folder have temporary files of their own. */
+const replace = (file: string, write: (temporary: string) => Promise<void>): Promise<void> =>
+  replaceFile(file, write, `${file}.${randomUUID()}.partial`);
 
 const flush = async (path: string): Promise<void> => {
   const handle = await open(path);
@@ -75,17 +69,17 @@ export const saveModel = async (folder: string, engine: NativeEngine, origin: Or
     for (const name of TOKENIZER_FILES) {
       const source = join(origin.folder, name);
       if (!existsSync(source)) continue;
-      await replaceFile(join(folder, name), async (temporary) => {
+      await replace(join(folder, name), async (temporary) => {
         await copyFile(source, temporary);
         await flush(temporary);
       });
     }
     const json = `${JSON.stringify(savedConfig(origin), null, 2)}\n`;
-    await replaceFile(join(folder, 'config.json'), async (temporary) => {
+    await replace(join(folder, 'config.json'), async (temporary) => {
       await writeFile(temporary, json);
       await flush(temporary);
     });
-    await replaceFile(join(folder, 'model.safetensors'), (temporary) =>
+    await replace(join(folder, 'model.safetensors'), (temporary) =>
       engine.writeFile(temporary, safetensorsHeader(tensors), Int32Array.from(indexes)),
     );
     await flush(folder);

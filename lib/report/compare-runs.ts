@@ -1,7 +1,7 @@
-import type { RunRecord } from './read-run.ts';
+import type { RunRecord } from '../runs/read.ts';
 
 /** A key with a text for each run. */
-export interface Comparison {
+export interface ComparedKey {
   key: string;
   values: string[];
 }
@@ -9,10 +9,10 @@ export interface Comparison {
 /** The keys that differ between runs, or are the same; a key that a run lacks is – there. */
 export const compared = (
   maps: readonly ReadonlyMap<string, string>[],
-): { differing: Comparison[]; same: Comparison[] } => {
+): { differing: ComparedKey[]; same: ComparedKey[] } => {
   const keys = [...new Set(maps.flatMap((map) => [...map.keys()]))];
   const rows = keys.map((key) => ({ key, values: maps.map((map) => map.get(key) ?? '–') }));
-  const differs = ({ values }: Comparison) => values.some((value) => value !== values[0]);
+  const differs = ({ values }: ComparedKey) => values.some((value) => value !== values[0]);
   return { differing: rows.filter(differs), same: rows.filter((row) => !differs(row)) };
 };
 
@@ -50,13 +50,6 @@ export const seedGroups = (runs: readonly Pick<RunRecord, 'name' | 'config' | 's
     .filter((bySeed) => bySeed.size > 1)
     .map((bySeed) => [...bySeed.values()])
     .map((members) => ({ name: commonName(members.map((i) => runs[i]?.name ?? '')), runs: members }));
-};
-
-/** Mean and sample standard deviation; the latter NaN for a single value. */
-export const meanAndDeviation = (values: readonly number[]): { mean: number; deviation: number } => {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : Number.NaN };
 };
 
 /** The ends of paths that tell them apart: as few of their parts as do. */

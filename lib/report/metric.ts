@@ -1,5 +1,6 @@
-import { BUILT_IN_TASKS } from '../text/built-in-tasks.ts';
-import { isMetric, METRIC_TITLES, type Metric } from '../text/metrics.ts';
+import { parseJson } from '../json.ts';
+import { BUILT_IN_TASKS } from '../tasks/built-in.ts';
+import { isMetric, METRIC_TITLES, type Metric } from '../tasks/metrics.ts';
 import type { Format } from './scale.ts';
 
 /** How a metric is written: shares as per cent, Matthews' correlation as it is. */
@@ -9,12 +10,8 @@ export const formatOf = (metric: string): Format => (metric === 'accuracy' || me
 export const titleOf = (measured: string): string => (isMetric(measured) ? METRIC_TITLES[measured] : measured);
 
 const listed = (text: string | undefined): unknown[] => {
-  try {
-    const value = JSON.parse(text ?? '[]');
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
-  }
+  const value = parseJson(text ?? '[]');
+  return Array.isArray(value) ? value : [];
 };
 
 /** What a run's task is judged by: the first metric that its configuration, as leaves by dotted key, asks for. */

@@ -1,13 +1,13 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { rangeError, typeError } from '../errors.ts';
+import { findRuns } from '../runs/find.ts';
+import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
 import { version } from '../version.ts';
 import { COLORS } from './chart.ts';
-import { type Comparison, compared, distinctNames, seedGroups } from './compare-runs.ts';
-import { findRuns } from './find-runs.ts';
+import { type ComparedKey, compared, distinctNames, seedGroups } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, page } from './page.ts';
-import { environmentOf, type RunRecord, readRun } from './read-run.ts';
 import { progressAxes, runFigures } from './run-charts.ts';
 import { formatNumber } from './scale.ts';
 import { overview, type RunOverview, summarySection } from './summary.ts';
@@ -23,10 +23,10 @@ export interface Report {
 /** Rows that differ, a column a run; those that agree folded away. */
 const comparisonSection = (
   runs: readonly RunRecord[],
-  { differing, same }: { differing: Comparison[]; same: Comparison[] },
+  { differing, same }: { differing: ComparedKey[]; same: ComparedKey[] },
   words: { title: string; all: string },
 ): string => {
-  const rows = ({ key, values }: Comparison) => [key, ...values];
+  const rows = ({ key, values }: ComparedKey) => [key, ...values];
   const agreed = table({
     caption: runs.length > 1 ? `The same in all runs` : words.title,
     columns: ['key', 'value'],

@@ -1,12 +1,13 @@
 import type { Diagnostic } from '../methods/method.ts';
 import { allMethods } from '../methods/registry.ts';
+import type { RunRecord } from '../runs/read.ts';
+import type { Evaluation, Progress } from '../runs/read-metrics.ts';
+import { deviation, mean } from '../statistics.ts';
 import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
-import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
+import type { SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
 import { figure } from './page.ts';
-import type { Evaluation, Progress } from './read-metrics.ts';
-import type { RunRecord } from './read-run.ts';
 import { type Format, formatNumber, type ValueScaleOptions } from './scale.ts';
 import { binned, equalBins, movingMean } from './series.ts';
 
@@ -199,18 +200,16 @@ const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], ax
       return found.every((one) => one !== undefined) ? [[evaluation, ...found]] : [];
     });
     if (shared.length === 0) return [];
-    const scores = shared.map((list) => meanAndDeviation(list.map(({ values }) => values[metric] ?? Number.NaN)));
-    const x = PROGRESS.map((key) =>
-      shared.map((list) => meanAndDeviation(list.map((evaluation) => evaluation[key])).mean),
-    );
+    const scores = shared.map((list) => list.map(({ values }) => values[metric] ?? Number.NaN));
+    const x = PROGRESS.map((key) => shared.map((list) => mean(list.map((evaluation) => evaluation[key]))));
     return [
       {
         name: group.name,
         color: group.runs[0] as number,
         x,
-        y: scores.map(({ mean }) => mean),
-        low: scores.map(({ mean, deviation }) => mean - deviation),
-        high: scores.map(({ mean, deviation }) => mean + deviation),
+        y: scores.map(mean),
+        low: scores.map((values) => mean(values) - deviation(values)),
+        high: scores.map((values) => mean(values) + deviation(values)),
       },
     ];
   });

@@ -1,3 +1,5 @@
+import { quantile } from '../statistics.ts';
+
 /** A place on an axis that is named. */
 export interface Tick {
   value: number;
@@ -97,13 +99,6 @@ export const logScale = (from: number, to: number, count = 5): Scale => {
       ? values.map((value) => ({ value, label: logLabel(value) }))
       : linearScale(low, high, count).ticks;
   return { low, high, log: true, at: (value) => Math.log(value / low) / Math.log(high / low), ticks };
-};
-
-/** The value below which the share `q` of sorted values lies, interpolated. */
-export const quantile = (sorted: ArrayLike<number>, q: number): number => {
-  const at = q * (sorted.length - 1);
-  const below = sorted[Math.floor(at)] as number;
-  return below + (at % 1) * ((sorted[Math.ceil(at)] as number) - below);
 };
 
 /** Shares of the values, at either end, that may lie outside of an axis. */

@@ -1,3 +1,5 @@
+import { mean } from '../statistics.ts';
+
 /** Values in order, put together so that a chart can show them: one entry a bin. */
 export interface Bins {
   /** Where each bin begins; it ends where the next one does. */
@@ -20,7 +22,7 @@ export const binned = (
 ): { mean: number[]; low: number[]; high: number[] } => {
   const parts = from.map((start, i) => values.slice(start, (last[i] as number) + 1).filter(Number.isFinite));
   return {
-    mean: parts.map((part) => part.reduce((sum, value) => sum + value, 0) / part.length),
+    mean: parts.map(mean),
     low: parts.map((part) => (part.length ? Math.min(...part) : Number.NaN)),
     high: parts.map((part) => (part.length ? Math.max(...part) : Number.NaN)),
   };
@@ -28,7 +30,4 @@ export const binned = (
 
 /** The mean of the finite values within `radius` entries of each of the indices `at`; NaN where there are none. */
 export const movingMean = (values: readonly number[], radius: number, at: readonly number[]): number[] =>
-  at.map((i) => {
-    const window = values.slice(Math.max(0, i - radius), i + radius + 1).filter(Number.isFinite);
-    return window.reduce((sum, value) => sum + value, 0) / window.length;
-  });
+  at.map((i) => mean(values.slice(Math.max(0, i - radius), i + radius + 1).filter(Number.isFinite)));

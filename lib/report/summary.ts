@@ -1,9 +1,10 @@
-import type { Metric } from '../text/metrics.ts';
-import { meanAndDeviation, type SeedGroup } from './compare-runs.ts';
+import type { RunRecord, RunStatus } from '../runs/read.ts';
+import { deviation, mean } from '../statistics.ts';
+import type { Metric } from '../tasks/metrics.ts';
+import type { SeedGroup } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
 import { colorKey } from './page.ts';
-import type { RunRecord, RunStatus } from './read-run.ts';
 import { formatNumber } from './scale.ts';
 
 /** What a report says of a run; JSON. Numbers that the run does not have are null. */
@@ -94,13 +95,13 @@ const summaryTable = (runs: readonly RunRecord[], overviews: readonly RunOvervie
 const spreadOf = (values: readonly (number | null)[], metric: Metric): string => {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return '–';
-  const { mean, deviation } = meanAndDeviation(known);
+  const [centre, spread] = [mean(known), deviation(known)];
   const count = known.length < values.length ? ` (${known.length} runs)` : '';
-  return Number.isNaN(deviation)
-    ? `${score(mean, metric)}${count}`
+  return Number.isNaN(spread)
+    ? `${score(centre, metric)}${count}`
     : formatOf(metric) === 'percent'
-      ? `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)} %${count}`
-      : `${mean.toFixed(3)} ± ${deviation.toFixed(3)}${count}`;
+      ? `${(100 * centre).toFixed(1)} ± ${(100 * spread).toFixed(1)} %${count}`
+      : `${centre.toFixed(3)} ± ${spread.toFixed(3)}${count}`;
 };
 
 const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview[]): string =>

@@ -1,8 +1,8 @@
 import { checkedTerms } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { type Estimate, estimateMean } from '../statistics.ts';
 import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
-import { type Estimate, estimateMean } from './statistics.ts';
 
 export interface TraceOptions extends MeasureOptions {
   /** Directions, 2 to 100,000; each is taken both ways. Default 32. */

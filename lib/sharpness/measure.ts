@@ -1,17 +1,17 @@
+import { shuffledBatches } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { adapterOptions } from '../model/adapter-options.ts';
 import { trainableNames } from '../model/description.ts';
 import type { Model } from '../model/model.ts';
 import { withDirections } from '../objective.ts';
-import { shuffledBatches } from '../text/sampling.ts';
-import type { Example } from '../text/task.ts';
-import type { Progress } from '../training/events.ts';
-import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from '../training/experiment.ts';
+import type { Progress } from '../runs/events.ts';
+import type { Example } from '../tasks/task.ts';
+import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from '../training/inputs.ts';
 import { findRun, type RunSource } from '../training/open-run.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
+import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './findings.ts';
 import { checkedCount, checkedSamples } from './losses.ts';
-import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './report.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness } from './sharpness.ts';
 
 export interface MeasureSharpnessOptions extends Omit<SharpnessOptions, 'firstStream' | 'onForwards'> {

@@ -1,8 +1,8 @@
 import { rangeError, typeError } from '../errors.ts';
 import type { Objective } from '../objective.ts';
 import { show } from '../show.ts';
+import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from '../statistics.ts';
 import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
-import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from './statistics.ts';
 
 export interface NeighbourhoodOptions extends MeasureOptions {
   /** ρ, per coordinate, ascending: a perturbation ρ·v has the length ρ√d. Default 1e-3, 2e-3, 5e-3. */

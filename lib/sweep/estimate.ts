@@ -1,5 +1,5 @@
 import { forwardsOfStep } from '../methods/registry.ts';
-import type { EstimateEvent } from '../training/events.ts';
+import type { EstimateEvent } from '../runs/events.ts';
 import type { PlannedRun } from './plan.ts';
 
 /** What a sweep is going to take: the estimate of its first run, which is made beside the others, for all that are left. */

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../objective.ts';
-import type { TrainEvent } from '../training/events.ts';
+import type { TrainEvent } from '../runs/events.ts';
 import type { SweepEstimate } from './estimate.ts';
 import type { Axis } from './grid.ts';
 import type { SweepResult, SweepRun } from './results.ts';

@@ -1,6 +1,7 @@
-import { METRICS, type Metric } from '../text/metrics.ts';
-import type { Score } from '../text/task.ts';
-import type { Summary } from '../training/events.ts';
+import type { Summary } from '../runs/events.ts';
+import { deviation, mean } from '../statistics.ts';
+import { METRICS, type Metric } from '../tasks/metrics.ts';
+import type { Score } from '../tasks/task.ts';
 import { type GridRun, isSeed } from './grid.ts';
 
 /** Mean over runs, and their sample standard deviation; null for one run. */
@@ -53,11 +54,10 @@ export interface SweepResult {
   version: string;
 }
 
-const spread = (values: readonly number[]): Spread => {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
-};
+const spread = (values: readonly number[]): Spread => ({
+  mean: mean(values),
+  deviation: values.length > 1 ? deviation(values) : null,
+});
 
 /** Scores over runs. */
 export const spreadOf = (scores: readonly Score[]): ScoreSpread => {
@@ -85,17 +85,17 @@ export const pointsOf = (runs: readonly SweepRun[]): SweepPoint[] => {
       runs: ofPoint.map((run) => run.name),
       failed: ofPoint.length - done.length,
       validation: done.length ? spreadOf(done.map(({ validation }) => validation)) : null,
-      forwards: done.length ? spread(done.map(({ forwards }) => forwards)).mean : null,
+      forwards: done.length ? mean(done.map(({ forwards }) => forwards)) : null,
     };
   });
 };
 
 /** Best first: higher mean metric, then lower mean loss; points with failed runs last. */
 export const ranked = (points: readonly SweepPoint[], metric: Metric): SweepPoint[] => {
-  const mean = (point: SweepPoint) => point.validation?.[metric]?.mean ?? Number.NEGATIVE_INFINITY;
+  const reached = (point: SweepPoint) => point.validation?.[metric]?.mean ?? Number.NEGATIVE_INFINITY;
   return [...points].sort((a, b) => {
     if (a.failed !== b.failed) return a.failed - b.failed;
     if (!a.validation || !b.validation) return 0;
-    return mean(b) - mean(a) || a.validation.loss.mean - b.validation.loss.mean;
+    return reached(b) - reached(a) || a.validation.loss.mean - b.validation.loss.mean;
   });
 };

@@ -1,23 +1,22 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
+import { isThere, writeAtomic } from '../files.ts';
+import { finishedSummary, readFinished } from '../jobs/finished.ts';
+import { assertPositive } from '../jobs/positive.ts';
+import { runJob } from '../jobs/process.ts';
+import { EventQueue } from '../jobs/queue.ts';
 import { chooseThreads } from '../model/load-options.ts';
-import type { Score } from '../text/task.ts';
-import { taskSpec } from '../text/task-spec.ts';
-import type { EstimateEvent, TrainEvent } from '../training/events.ts';
-import { writeAtomic } from '../training/files.ts';
-import { lockingFolder } from '../training/folder-lock.ts';
+import type { EstimateEvent, TrainEvent } from '../runs/events.ts';
+import { lockingFolder } from '../runs/lock.ts';
+import { taskSpec } from '../tasks/spec.ts';
+import type { Score } from '../tasks/task.ts';
 import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { estimateSweep } from './estimate.ts';
-import { EventQueue } from './event-queue.ts';
 import type { SweepEvent, SweepOptions } from './events.ts';
-import { finishedSummary, readFinished } from './finished.ts';
 import type { Axis } from './grid.ts';
-import { runJob } from './job.ts';
 import { type Plan, type PlannedRun, planSweep } from './plan.ts';
-import { assertPositive } from './positive.ts';
 import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
 import { assertTestable, testRun } from './test-point.ts';
 
@@ -109,11 +108,7 @@ const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string,
 };
 
 const assertNoSweep = async (table: string): Promise<void> => {
-  const isThere = await access(table).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
+  if (!(await isThere(table))) return;
   throw new ZestError(
     'ERR_ZEST_RUN',
     `${table} is there from another sweep; replace it with --resume, or name another output`,

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { CallOptions } from '../objective.ts';
-import type { Score } from '../text/task.ts';
-import { type Experiment, loadExperiment, loadModel } from '../training/experiment.ts';
-import { runFolder } from '../training/run-folder.ts';
+import { runFolder } from '../runs/folder.ts';
+import type { Score } from '../tasks/task.ts';
+import { type Experiment, loadExperiment, loadModel } from '../training/inputs.ts';
 import { scoreSplit } from '../training/score-split.ts';
 import type { PlannedRun } from './plan.ts';
 import type { SweepRun } from './results.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
+import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
 import { loadMethod } from '../methods/registry.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
-import { decodeUtf8 } from '../text/utf8.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
 const fail = (message: string, cause?: unknown): never => {

@@ -1,12 +1,12 @@
 import type { Batch } from '../batch.ts';
+import { shuffledBatches } from '../data/sampling.ts';
 import { methodOf } from '../methods/registry.ts';
 import { firstRound } from '../methods/run-step.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { noise } from '../noise.ts';
 import type { Law } from '../objective.ts';
-import { shuffledBatches } from '../text/sampling.ts';
-import { type Example, evaluationBatchSize } from '../text/task.ts';
-import type { EstimateEvent } from './events.ts';
+import type { EstimateEvent } from '../runs/events.ts';
+import { type Example, evaluationBatchSize } from '../tasks/task.ts';
 import type { RunContext } from './start-run.ts';
 
 /** Batches whose forwards are timed, of the training examples, and the points of each: those that a step asks for first. */

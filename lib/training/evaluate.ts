@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
-import type { EvaluationEvent } from './events.ts';
-import { loadExperiment, loadModel } from './experiment.ts';
+import type { EvaluationEvent } from '../runs/events.ts';
+import { loadExperiment, loadModel } from './inputs.ts';
 import { findRun, type OpenRunOptions } from './open-run.ts';
 import { scoreSplit } from './score-split.ts';
 

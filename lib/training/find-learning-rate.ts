@@ -1,4 +1,5 @@
 import type { Batch } from '../batch.ts';
+import { shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
 import type { StepEstimate } from '../methods/method.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -7,10 +8,9 @@ import { learningRateFactor } from '../methods/schedule.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions, Directions, Point } from '../objective.ts';
 import { mean } from '../statistics.ts';
-import { shuffledBatches } from '../text/sampling.ts';
-import type { Example } from '../text/task.ts';
+import type { Example } from '../tasks/task.ts';
 import { readConfig, resolveConfig } from './config.ts';
-import { loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
+import { loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /** What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen by. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { Score } from '../text/task.ts';
+import { writeAtomic } from '../files.ts';
+import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
+import { record } from '../runs/metrics-log.ts';
+import type { Score } from '../tasks/task.ts';
 import { version } from '../version.ts';
-import type { EvaluationEvent, Summary, TrainEvent } from './events.ts';
-import { loadModel } from './experiment.ts';
-import { writeAtomic } from './files.ts';
-import { record } from './record.ts';
+import { loadModel } from './inputs.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint } from './training-loop.ts';

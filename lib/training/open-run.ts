@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
-import type { Task } from '../text/task.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
-import type { Progress, Summary } from './events.ts';
-import { loadModel, loadTokenizedTask } from './experiment.ts';
-import { runFolder } from './run-folder.ts';
+import type { Progress, Summary } from '../runs/events.ts';
+import { runFolder } from '../runs/folder.ts';
+import type { Task } from '../tasks/task.ts';
+import type { Tokenizer } from '../tasks/tokenizer.ts';
+import { loadModel, loadTokenizedTask } from './inputs.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** A configuration, and the weights to use with it. */

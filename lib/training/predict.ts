@@ -1,7 +1,7 @@
+import { inputName, type RowFormat, type RowInput, streamRows } from '../data/row-stream.ts';
+import { dataError } from '../data/rows.ts';
 import type { CallOptions } from '../objective.ts';
-import { dataError } from '../text/data.ts';
-import { inputName, type RowFormat, type RowInput, streamRows } from '../text/row-stream.ts';
-import type { Classification, ExampleFields, Scorer, Task } from '../text/task.ts';
+import type { Classification, ExampleFields, Scorer, Task } from '../tasks/task.ts';
 
 export interface PredictOptions extends CallOptions {
   /** Default: the file's extension; of bytes, jsonl where the first line begins with a brace, or else txt. */

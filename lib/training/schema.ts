@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count, positive } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
-import { METRICS } from '../text/metrics.ts';
+import { METRICS } from '../tasks/metrics.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
 

@@ -1,6 +1,6 @@
-import type { Score, Scorer } from '../text/task.ts';
-import type { EvaluationEvent, TrainOptions } from './events.ts';
-import type { Experiment } from './experiment.ts';
+import type { EvaluationEvent, TrainOptions } from '../runs/events.ts';
+import type { Score, Scorer } from '../tasks/task.ts';
+import type { Experiment } from './inputs.ts';
 
 /** Scores a model on the validation or the test examples. */
 export const scoreSplit = (

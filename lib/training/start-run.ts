@@ -1,15 +1,15 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Model } from '../model/model.ts';
-import type { Example } from '../text/task.ts';
+import { baseDigest } from '../runs/base-digest.ts';
+import type { TrainOptions } from '../runs/events.ts';
+import { assertModelApart, assertNoRun, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
+import { lockFolder } from '../runs/lock.ts';
+import { EventFileWriter } from '../runs/tensorboard.ts';
+import { TrajectoryWriter } from '../runs/trajectory.ts';
+import type { Example } from '../tasks/task.ts';
 import { version } from '../version.ts';
-import { baseDigest } from './base-digest.ts';
-import type { TrainOptions } from './events.ts';
-import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './experiment.ts';
-import { lockFolder } from './folder-lock.ts';
-import { assertModelApart, assertNoRun, createRun, type RunFolder, runFolder } from './run-folder.ts';
+import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { ResolvedConfig } from './schema.ts';
-import { EventFileWriter } from './tensorboard.ts';
-import { TrajectoryWriter } from './trajectory.ts';
 
 /** Of docs/noise.md. */
 const NOISE_VERSION = 1;

@@ -1,9 +1,9 @@
 import { arch, cpus, platform } from 'node:os';
+import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
+import { appendMetrics } from '../runs/folder.ts';
 import { version } from '../version.ts';
 import { estimateRun } from './estimate.ts';
-import type { Environment, FailureEvent, TrainEvent, TrainOptions } from './events.ts';
 import { finishRun } from './finish-run.ts';
-import { appendMetrics } from './run-folder.ts';
 import type { Config } from './schema.ts';
 import { startRun } from './start-run.ts';
 import { type RunState, trainingLoop } from './training-loop.ts';

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
+import { shuffledBatches } from '../data/sampling.ts';
 import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
-import type { Metric } from '../text/metrics.ts';
-import { shuffledBatches } from '../text/sampling.ts';
-import type { Example, Score } from '../text/task.ts';
-import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from './events.ts';
-import { record } from './record.ts';
-import { appendMetrics } from './run-folder.ts';
+import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from '../runs/events.ts';
+import { appendMetrics } from '../runs/folder.ts';
+import { record } from '../runs/metrics-log.ts';
+import type { Metric } from '../tasks/metrics.ts';
+import type { Example, Score } from '../tasks/task.ts';
 import type { ResolvedConfig } from './schema.ts';
 import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';

@@ -1,7 +1,7 @@
 import { methodOf } from '../methods/registry.ts';
 import { perturbationScale } from '../methods/run-step.ts';
 import type { Model } from '../model/model.ts';
-import type { StepEvent, WarningEvent } from './events.ts';
+import type { StepEvent, WarningEvent } from '../runs/events.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Medians over so many first steps are judged. */

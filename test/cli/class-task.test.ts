@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadTask } from '../../lib/text/task.ts';
-import { Tokenizer } from '../../lib/text/tokenizer.ts';
+import { loadTask } from '../../lib/tasks/task.ts';
+import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { writeFolder } from '../fixtures/safetensors.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';

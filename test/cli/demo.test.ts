@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ratedWords } from '../../lib/text/rated-words.ts';
+import { ratedWords } from '../../lib/demo/words.ts';
 import { parseLines, zest } from './zest.ts';
 
 describe('the demo', () => {

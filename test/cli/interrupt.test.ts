@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 
-const INTERRUPT = new URL('../../dist/cli/interrupt.js', import.meta.url);
+const INTERRUPT = new URL('../../dist/cli/terminal/interrupt.js', import.meta.url);
 
 /** A command that goes on after it is told to stop. */
 const STUBBORN = `

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { readTrajectory } from '../../lib/training/trajectory.ts';
+import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { digestOf, replay, reviewConfig, reviewFolder } from '../training/runs.ts';
 import { parseLines, start, zest } from './zest.ts';
 

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { Tokenizer } from '../../lib/text/tokenizer.ts';
+import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { bits, film, filmBatch } from '../fixtures/film.ts';
 import { float32Bits, readTensors } from '../fixtures/parity/checkpoint.ts';
 import { rejects } from '../fixtures/rejects.ts';

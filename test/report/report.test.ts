@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Report, report } from '../../lib/report/report.ts';
 import type { RunOverview } from '../../lib/report/summary.ts';
-import { lockFolder } from '../../lib/training/folder-lock.ts';
+import { lockFolder } from '../../lib/runs/lock.ts';
 import { zest } from '../cli/zest.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';

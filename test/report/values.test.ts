@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { lineChart, shortened } from '../../lib/report/chart.ts';
-import { compared, distinctNames, meanAndDeviation, seedGroups } from '../../lib/report/compare-runs.ts';
+import { compared, distinctNames, seedGroups } from '../../lib/report/compare-runs.ts';
 import { heatMap } from '../../lib/report/heat-map.ts';
 import { escaped, inlineJson, table } from '../../lib/report/html.ts';
-import type { RunStatus } from '../../lib/report/read-run.ts';
-import { formatNumber, linearScale, logScale, quantile, valueScale } from '../../lib/report/scale.ts';
+import { formatNumber, linearScale, logScale, valueScale } from '../../lib/report/scale.ts';
 import { binned, equalBins, movingMean } from '../../lib/report/series.ts';
+import type { RunStatus } from '../../lib/runs/read.ts';
 
 const labels = (scale: { ticks: readonly { label: string }[] }) => scale.ticks.map(({ label }) => label);
 
@@ -80,11 +80,6 @@ describe('an axis', () => {
     expect(valueScale([1, 2, 3]).log).toBe(false);
     const { at } = logScale(1, 100);
     expect(at(10)).toBeCloseTo(0.5, 12);
-  });
-
-  it('knows quantiles', () => {
-    expect([0, 0.25, 0.5, 1].map((q) => quantile([1, 2, 3, 4, 5], q))).toEqual([1, 2, 3, 5]);
-    expect(quantile([1, 2], 0.5)).toBe(1.5);
   });
 });
 
@@ -170,11 +165,6 @@ describe('what runs have in common', () => {
       config: new Map([['training.seed', `${i}`]]),
     }));
     expect(seedGroups(runs)).toEqual([{ name, runs: [0, 1] }]);
-  });
-
-  it('has mean and sample standard deviation', () => {
-    expect(meanAndDeviation([2, 4, 4, 4, 5, 5, 7, 9])).toEqual({ mean: 5, deviation: Math.sqrt(32 / 7) });
-    expect(meanAndDeviation([3])).toEqual({ mean: 3, deviation: Number.NaN });
   });
 
   it('is left out of their names', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Objective } from '../../lib/objective.ts';
 import { neighbourhood } from '../../lib/sharpness/neighbourhood.ts';
-import { coverageOfMaximum, deviation } from '../../lib/sharpness/statistics.ts';
+import { coverageOfMaximum, deviation } from '../../lib/statistics.ts';
 import { vectorObjective } from '../../lib/vector-objective.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';

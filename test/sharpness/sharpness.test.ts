@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sharpnessChange } from '../../lib/sharpness/report.ts';
+import { sharpnessChange } from '../../lib/sharpness/findings.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness } from '../../lib/sharpness/sharpness.ts';
 import { vectorObjective } from '../../lib/vector-objective.ts';
 import { rejects } from '../fixtures/rejects.ts';

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { runJob } from '../../lib/jobs/process.ts';
+import type { TrainEvent } from '../../lib/runs/events.ts';
 import type { SweepEvent, SweepOptions } from '../../lib/sweep/events.ts';
-import { runJob } from '../../lib/sweep/job.ts';
 import { pointsOf, ranked, type SweepRun } from '../../lib/sweep/results.ts';
 import { sweep } from '../../lib/sweep/sweep.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
-import type { TrainEvent } from '../../lib/training/events.ts';
 import { start, zest } from '../cli/zest.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 

@@ -1,10 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TrainEvent } from '../../lib/runs/events.ts';
+import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
-import type { TrainEvent } from '../../lib/training/events.ts';
 import { train } from '../../lib/training/train.ts';
-import { readTrajectory } from '../../lib/training/trajectory.ts';
 import { digestOf, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;

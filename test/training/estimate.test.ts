@@ -1,14 +1,14 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { shuffledBatches } from '../../lib/data/sampling.ts';
 import { memoryUse } from '../../lib/model/memory.ts';
 import { Model } from '../../lib/model/model.ts';
+import type { EstimateEvent } from '../../lib/runs/events.ts';
 import { estimateSweep } from '../../lib/sweep/estimate.ts';
 import { planSweep } from '../../lib/sweep/plan.ts';
-import { shuffledBatches } from '../../lib/text/sampling.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
-import type { EstimateEvent } from '../../lib/training/events.ts';
-import { loadExperiment, loadTrainingExamples } from '../../lib/training/experiment.ts';
+import { loadExperiment, loadTrainingExamples } from '../../lib/training/inputs.ts';
 import { train } from '../../lib/training/train.ts';
 import { configuredOptimizer } from '../../lib/training/training-loop.ts';
 import { FILM, ofKind, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { coefficients } from '../../lib/coefficients.ts';
+import { splitMix64 } from '../../lib/data/sampling.ts';
 import type { Directions, Objective, Point, StepOptions, StepResult, Update } from '../../lib/objective.ts';
 import { mezo } from '../../lib/optimizers/mezo.ts';
 import { zest } from '../../lib/optimizers/zest.ts';
-import { splitMix64 } from '../../lib/text/sampling.ts';
 
 const list = (point: Point) => (Array.isArray(point) ? point : [point]);
 

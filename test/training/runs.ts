@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
-import type { FailureEvent, Summary, TrainEvent, TrainOptions } from '../../lib/training/events.ts';
+import type { FailureEvent, Summary, TrainEvent, TrainOptions } from '../../lib/runs/events.ts';
+import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
-import { readTrajectory } from '../../lib/training/trajectory.ts';
 
 /** The built-in model. */
 export const FILM = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));

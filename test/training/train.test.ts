@@ -2,10 +2,10 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
+import type { EvaluationEvent, Progress } from '../../lib/runs/events.ts';
+import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
-import type { EvaluationEvent, Progress } from '../../lib/training/events.ts';
 import type { Config } from '../../lib/training/schema.ts';
-import { readTrajectory } from '../../lib/training/trajectory.ts';
 import { FILM, ofKind, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;

@@ -1,0 +1,121 @@
+import { cpus } from 'node:os';
+import { chooseThreads } from '../../model/load-options.ts';
+import { findAddon, loadNative, machine, nativeCuda } from '../../native/load.ts';
+import { SCOPE } from '../../native/platforms.ts';
+import { version } from '../../version.ts';
+import { printJson, printLine } from '../terminal/output.ts';
+
+interface BackendReport {
+  name: 'cpu' | 'cuda';
+  built: boolean;
+  usable: boolean;
+  /** Why it is not usable. */
+  reason?: string;
+  /** Of the CUDA backend, by index. */
+  devices?: string[];
+  /** Held against known results on hardware of its kind. */
+  verified: boolean;
+}
+
+/** What `zest doctor --json` prints. */
+export interface DoctorReport {
+  version: string;
+  node: string;
+  platform: string;
+  processor: string;
+  /** The .node file in use; null if none could be loaded. */
+  binary: string | null;
+  /** The package that it is from; null if it was built here, or ZEST_NATIVE names it. */
+  package: string | null;
+  /** Whether that package was run by its makers on a machine of this kind; null without a package. */
+  packageRan: boolean | null;
+  isa: { used: string; available: string[] } | null;
+  /** Threads that a model uses by default. */
+  threads: number | null;
+  /** Variables that change what runs. */
+  environment: Record<string, string>;
+  backends: BackendReport[];
+}
+
+const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CUBLASLT'];
+
+const examineCuda = (): BackendReport => {
+  const addon = findAddon('zest_cuda');
+  const report: BackendReport = { name: 'cuda', built: addon !== undefined, usable: false, verified: false };
+  try {
+    const { devices, missingCublaslt } = nativeCuda().cuda;
+    Object.assign(report, { devices, usable: !missingCublaslt, reason: missingCublaslt || undefined });
+  } catch (error) {
+    report.reason = (error as Error).message;
+  }
+  return report;
+};
+
+const examine = (): DoctorReport => {
+  const report: DoctorReport = {
+    version,
+    node: process.version,
+    platform: machine(),
+    processor: cpus()[0]?.model ?? 'unknown',
+    binary: null,
+    package: null,
+    packageRan: null,
+    isa: null,
+    threads: null,
+    environment: Object.fromEntries(
+      VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+    ),
+    backends: [],
+  };
+  const cpu: BackendReport = { name: 'cpu', built: false, usable: false, verified: true };
+  try {
+    const { binding, file, platform } = loadNative();
+    report.binary = file;
+    report.package = platform ? `${SCOPE}/${platform.name}` : null;
+    report.packageRan = platform?.ran ?? null;
+    cpu.built = true;
+    report.isa = binding.isa();
+    report.threads = chooseThreads(undefined);
+    cpu.usable = true;
+  } catch (error) {
+    cpu.reason = (error as Error).message;
+  }
+  report.backends.push(cpu, examineCuda());
+  return report;
+};
+
+const addonLine = ({ binary, package: name, packageRan }: DoctorReport): string => {
+  if (!binary) return 'none';
+  if (!name) return binary;
+  return `${binary} (${name}${packageRan ? '' : ', built, not yet run by us'})`;
+};
+
+const backendLine = ({ name, built, usable, reason, verified }: BackendReport): string =>
+  [
+    `${name.padEnd(12)}${built ? 'built' : 'not built'}`,
+    ...(verified ? [] : ['unverified (no result from a real card is committed)']),
+    usable ? 'usable' : `not usable: ${reason}`,
+  ].join(', ');
+
+/** `zest doctor` */
+export const doctorCommand = async (options: { json?: boolean }): Promise<void> => {
+  const report = examine();
+  if (options.json) printJson(report);
+  else {
+    const lines = [
+      ['node-zest', report.version],
+      ['Node', `${report.node}, ${report.platform}`],
+      ['processor', report.processor],
+      ['addon', addonLine(report)],
+      [
+        'instructions',
+        report.isa ? `${report.isa.used} in use, ${report.isa.available.join(', ')} available` : 'unknown',
+      ],
+      ['threads', `${report.threads ?? 'unknown'}`],
+      ...Object.entries(report.environment),
+    ];
+    for (const [name, value] of lines) printLine(`${name?.padEnd(13)}${value}`);
+    for (const backend of report.backends) printLine(backendLine(backend));
+  }
+  if (!report.backends.some(({ usable }) => usable)) process.exitCode = 1;
+};

@@ -1,0 +1,152 @@
+import type { SweepEvent } from '../../sweep/events.ts';
+import { parseAxis } from '../../sweep/grid.ts';
+import { ranked, type Spread, type SweepPoint, type SweepResult } from '../../sweep/results.ts';
+import { sweep } from '../../sweep/sweep.ts';
+import { METRIC_TITLES, type Metric } from '../../tasks/metrics.ts';
+import { EXIT_FAILED } from '../terminal/failure.ts';
+import { stopSignal } from '../terminal/interrupt.ts';
+import { count, duration, megabytes, metricsText, printJson, printLine, table } from '../terminal/output.ts';
+import { type ProgressDisplay, progressDisplay } from '../terminal/progress.ts';
+
+export interface SweepCommandOptions {
+  grid: string[];
+  set: string[];
+  json?: boolean;
+  resume?: boolean;
+  jobs?: number;
+  forwards?: number;
+  output?: string;
+}
+
+const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
+  deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
+
+const measured = (value: Spread | undefined, metric: Metric): string => {
+  if (value === undefined) return '';
+  if (metric === 'matthews') return spread(value, (correlation) => correlation.toFixed(3));
+  return `${spread(value, (share) => (100 * share).toFixed(1))} %`;
+};
+const loss = (value: Spread): string => spread(value, (nats) => nats.toFixed(4));
+
+const pointRow = (
+  keys: readonly string[],
+  metric: Metric,
+  { values, runs, failed, validation, forwards }: SweepPoint,
+): string[] => [
+  ...keys.map((key) => (typeof values[key] === 'string' ? values[key] : JSON.stringify(values[key]))),
+  `${runs.length - failed} of ${runs.length}`,
+  ...(validation ? [measured(validation[metric], metric), loss(validation.loss)] : ['failed', '']),
+  forwards === null ? '' : count(Math.round(forwards)),
+];
+
+/** The points, best first, and what to make of them. */
+export const resultLines = ({ points, runs, best, metric }: SweepResult, output: string): string => {
+  const keys = Object.keys(points[0]?.values ?? {});
+  const titles = [...keys, 'runs', `validation ${METRIC_TITLES[metric]}`, 'loss', 'forwards'];
+  const lines = [
+    '',
+    table([titles, ...ranked(points, metric).map((point) => pointRow(keys, metric, point))], keys.length),
+  ];
+  for (const run of runs) if (run.status === 'failed') lines.push(`${run.name} failed: ${run.error}`);
+  const chosen = points.find(({ name }) => name === best);
+  if (!chosen) lines.push('no point without a failed run: none is chosen');
+  else {
+    const tested = chosen.test ? `; test ${measured(chosen.test[metric], metric)}` : '';
+    lines.push(`best by validation: ${chosen.name || 'the only point'}${tested}`);
+  }
+  lines.push(`all of it in ${output}/sweep.json`);
+  return lines.join('\n');
+};
+
+/** Shows events, and keeps count of the steps of all runs. */
+const shower = (progress: ProgressDisplay) => {
+  const stepsOf = new Map<string, { done: number; total: number }>();
+  /** Each is told of one run. */
+  const warned = new Set<string>();
+  let total = 0;
+  let runs = 0;
+  let ended = 0;
+  const update = () => {
+    const done = [...stepsOf.values()].reduce((sum, run) => sum + run.done, 0);
+    progress.update({ label: 'sweep', unit: 'steps', done, total, detail: `${ended} of ${runs} runs` });
+  };
+  return (event: SweepEvent): void => {
+    switch (event.kind) {
+      case 'start': {
+        const { output, finished, jobs, threads } = event;
+        ({ runs, steps: total } = event);
+        ended = finished;
+        const there = finished ? `, ${finished} of them finished before` : '';
+        printLine(`${runs} runs in ${output}${there}; ${jobs} at a time, threads each: ${threads}`);
+        break;
+      }
+      case 'estimate': {
+        const { seconds, forwards, memory } = event;
+        const held = memory === undefined ? '' : `; memory about ${megabytes(memory)}`;
+        printLine(`about ${duration(seconds)} for ${count(forwards)} forwards and the evaluations${held}`);
+        break;
+      }
+      case 'train': {
+        const known = stepsOf.get(event.name);
+        if (event.event.kind === 'warning' && !warned.has(event.event.code)) {
+          warned.add(event.event.code);
+          progress.clear();
+          printLine(`warning: ${event.name}: ${event.event.message} (${event.event.code})`);
+        }
+        if (event.event.kind === 'start') stepsOf.set(event.name, { done: 0, total: event.event.steps });
+        if (event.event.kind === 'step' && known) {
+          known.done = event.event.step;
+          update();
+        }
+        break;
+      }
+      case 'run': {
+        const { run } = event;
+        ended++;
+        const known = stepsOf.get(run.name);
+        if (known) known.done = known.total;
+        progress.clear();
+        const outcome = run.status === 'done' ? `validation ${metricsText(run.validation)}` : `failed: ${run.error}`;
+        printLine(`${run.name}: ${outcome}`);
+        update();
+        break;
+      }
+      case 'done':
+        progress.clear();
+        printLine(resultLines(event.result, event.output));
+        break;
+    }
+  };
+};
+
+/** `zest sweep` */
+export const sweepCommand = async (path: string, options: SweepCommandOptions): Promise<void> => {
+  const grid = options.grid.map(parseAxis);
+  const progress = await progressDisplay();
+  const signal = stopSignal();
+  const show = shower(progress);
+  try {
+    const events = sweep(path, {
+      grid,
+      signal,
+      overrides: options.set,
+      resume: options.resume,
+      jobs: options.jobs,
+      forwards: options.forwards,
+      output: options.output,
+    });
+    for await (const event of events) {
+      if (options.json) printJson(event);
+      show(event);
+      if (event.kind === 'done' && event.result.runs.some(({ status }) => status === 'failed')) {
+        process.exitCode = EXIT_FAILED;
+      }
+    }
+  } catch (error) {
+    progress.clear();
+    if (signal.aborted) printLine('stopped; --resume goes on');
+    throw error;
+  } finally {
+    progress.clear();
+  }
+};

@@ -1,0 +1,50 @@
+import type { Measures } from '../../tasks/metrics.ts';
+
+/** One line for a person. */
+export const printLine = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** One line for a program. */
+export const printJson = (value: object): void => {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+};
+
+/** 7 s, 2 min 5 s, 3 h 12 min. */
+export const duration = (seconds: number): string => {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+};
+
+/** Bytes as 14 MB. */
+export const megabytes = (bytes: number): string => `${count(Math.round(bytes / 1e6))} MB`;
+
+/** 0.8125 as 81.3 %. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** The metrics of a score, or how they changed: accuracy 81.3 %, F1 79.0 %, Matthews 0.412. */
+export const metricsText = (score: Measures, from?: Measures): string => {
+  const part = (name: string, key: keyof Measures, shown: (value: number) => string): string[] => {
+    const value = score[key];
+    const old = from?.[key];
+    return value === undefined ? [] : [`${name} ${old === undefined ? '' : `${shown(old)} → `}${shown(value)}`];
+  };
+  return [
+    ...part('accuracy', 'accuracy', percent),
+    ...part('F1', 'f1', percent),
+    ...part('Matthews', 'matthews', (value) => value.toFixed(3)),
+  ].join(', ');
+};
+
+/** 3448064 as 3,448,064. */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+/** Columns under their titles; the first `textColumns` are text, the others numbers. */
+export const table = (rows: readonly (readonly string[])[], textColumns: number): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const padded = (cell: string, column: number) =>
+    column < textColumns ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
+  return rows.map((row) => row.map(padded).join('  ').trimEnd()).join('\n');
+};

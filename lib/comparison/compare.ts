@@ -1,0 +1,247 @@
+import { join } from 'node:path';
+import { throwIfAborted } from '../abort.ts';
+import { rangeError, ZestError } from '../errors.ts';
+import { writeAtomic } from '../files.ts';
+import { finishedSummary, readFinished } from '../jobs/finished.ts';
+import { limit } from '../jobs/limit.ts';
+import { assertPositive } from '../jobs/positive.ts';
+import { runJob } from '../jobs/process.ts';
+import { EventQueue } from '../jobs/queue.ts';
+import { readJson } from '../json.ts';
+import { chooseThreads } from '../model/load-options.ts';
+import { Model } from '../model/model.ts';
+import type { CallOptions } from '../objective.ts';
+import type { Summary } from '../runs/events.ts';
+import { runFolder } from '../runs/folder.ts';
+import { lockingFolder } from '../runs/lock.ts';
+import { neighbourhood } from '../sharpness/neighbourhood.ts';
+import { withBudget } from '../sweep/plan.ts';
+import type { Score } from '../tasks/task.ts';
+import { resolveConfig } from '../training/config.ts';
+import { type Experiment, loadExperiment } from '../training/inputs.ts';
+import type { ResolvedConfig } from '../training/schema.ts';
+import { scoreSplit } from '../training/score-split.ts';
+import { version } from '../version.ts';
+import { type ChosenRate, chooseRate } from './choose-rate.ts';
+import { type Dataset, experimentData, experimentForwards } from './datasets.ts';
+import { METHODS, type Method } from './methods.ts';
+
+const MODEL = 'film-roberta-mini';
+const RESULT = 'experiment.json';
+const BATCH_SIZE = 16;
+const CHOOSING_SEED = 1;
+const TEST_SEEDS = [2, 3, 4, 5, 6];
+
+/** Loss at θ + ρv over that at θ, on so many validation examples: the same ones for every run. */
+const SHARPNESS = { radius: 5e-3, samples: 16, examples: 64 };
+
+export interface ExperimentOptions extends CallOptions {
+  /** The folder of the data sets sst2/, mr/, sst5/ and trec/. */
+  data: string;
+  /** Where runs are written; those that are there and finished are not run again. */
+  output: string;
+  /** Forward passes of a run. Default 4,000 for words and questions, 2,000 for sentences. */
+  forwards?: number;
+  /** Runs at a time, each with one thread. Default: the cores. */
+  jobs?: number;
+  /** Names of the methods to compare. Default: all. The result has those of earlier calls too. */
+  methods?: readonly string[];
+}
+
+/** What came of one run with the chosen learning rate. */
+export interface ExperimentRun {
+  seed: number;
+  validation: Score;
+  test: Score;
+  forwards: number;
+  /** Mean of f(θ + ρv) − f(θ) on validation examples, ρ = 5e-3. */
+  sharpness: number;
+}
+
+export interface MethodResult extends ChosenRate {
+  name: string;
+  title: string;
+  /** Of the other seeds; null where a run failed. */
+  runs: (ExperimentRun | null)[];
+}
+
+/** The content of experiment.json. */
+export interface ExperimentResult {
+  name: string;
+  forwards: number;
+  /** The model as it came. */
+  before: { test: Score; sharpness: number };
+  methods: MethodResult[];
+  version: string;
+}
+
+export type ExperimentEvent =
+  | {
+      kind: 'run';
+      method: string;
+      learningRate: number;
+      seed: number;
+      /** Null where the run failed: `error` says why. */
+      validation: Score | null;
+      error?: string;
+      seconds: number;
+    }
+  | { kind: 'done'; output: string; result: ExperimentResult };
+
+/** Where runs are written, and the forward passes of each. */
+interface Budget {
+  output: string;
+  forwards: number;
+}
+
+const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, { output, forwards }: Budget) => {
+  const config = resolveConfig({
+    model: MODEL,
+    task: dataset.task,
+    data: { ...dataset.data, seed },
+    optimizer: method.optimizer(rate),
+    // As many evaluations as checkpoints: one, at the end.
+    training: { steps: 1, evaluateEvery: 1, checkpointEvery: 1, batchSize: BATCH_SIZE, keepBest: false, seed },
+    output: join(output, method.name, String(rate), String(seed)),
+  });
+  return withBudget(config, forwards);
+};
+
+const lossOf = (summary: Summary | undefined): number => summary?.validation?.loss ?? Number.POSITIVE_INFINITY;
+
+const sharpnessOf = async (folder: string, { task, validation }: Experiment, options: CallOptions): Promise<number> => {
+  const model = await Model.load(folder, { threads: 1, ...options });
+  try {
+    const { radius, samples, examples } = SHARPNESS;
+    const around = { radii: [radius], samples, ...options };
+    const result = await neighbourhood(model, task.batch(validation.slice(0, examples)), around);
+    return result.radii[0]?.increase?.value ?? Number.NaN;
+  } finally {
+    model.dispose();
+  }
+};
+
+/** Computed once: kept in `file`. */
+const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
+  const earlier = await readJson(file);
+  if (earlier !== undefined) return earlier as T;
+  const value = await compute();
+  await writeAtomic(file, JSON.stringify(value));
+  return value;
+};
+
+/** What earlier calls, with other methods, found. */
+const earlierMethods = async (name: string, { output, forwards }: Budget): Promise<MethodResult[]> => {
+  const earlier = (await readJson(join(output, RESULT))) as ExperimentResult | undefined;
+  if (!earlier) return [];
+  if (earlier.name === name && earlier.forwards === forwards) return earlier.methods;
+  const found = `${earlier.name} with ${earlier.forwards} forwards a run, not ${name} with ${forwards}`;
+  throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}; give another output`);
+};
+
+const scoreBefore = async (config: ResolvedConfig, loaded: Experiment, options: CallOptions) => {
+  const model = await Model.load(config.model, { threads: 1, ...options });
+  try {
+    return {
+      test: await scoreSplit(loaded, model, 'test', options),
+      sharpness: await sharpnessOf(config.model, loaded, options),
+    };
+  } finally {
+    model.dispose();
+  }
+};
+
+/** An experiment whose folder is ours. */
+async function* compareMethods(
+  name: string,
+  methods: readonly Method[],
+  budget: Budget,
+  options: ExperimentOptions,
+): AsyncGenerator<ExperimentEvent, void> {
+  const { output, forwards } = budget;
+  const { signal } = options;
+  const dataset = await experimentData(name, options.data, join(output, 'data'));
+  const earlier = await earlierMethods(name, budget);
+  // All of them, so that too few forwards for one method are told before the first run of another.
+  const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget)) as [
+    ResolvedConfig,
+  ];
+  const loaded = await loadExperiment(base);
+
+  const queue = new EventQueue<ExperimentEvent>();
+  const stop = new AbortController();
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const slot = limit(options.jobs ?? chooseThreads(undefined));
+  const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
+    slot(async () => {
+      throwIfAborted(stopped);
+      const config = configOf(dataset, method, learningRate, seed, budget);
+      const earlier = await finishedSummary(config, { resume: true });
+      if (earlier) return earlier;
+      const began = performance.now();
+      const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
+      throwIfAborted(stopped);
+      const summary = await readFinished(config.output);
+      const seconds = (performance.now() - began) / 1000;
+      const validation = summary?.validation ?? null;
+      queue.push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });
+      return summary;
+    });
+  const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {
+    const summary = await runOnce(method, learningRate, seed);
+    if (!summary?.validation || !summary.test) return null;
+    const { output: folder } = configOf(dataset, method, learningRate, seed, budget);
+    const weights = join(runFolder(folder).checkpoints, 'last');
+    const sharpness = await slot(() =>
+      kept(join(folder, 'sharpness.json'), () => sharpnessOf(weights, loaded, { signal: stopped })),
+    );
+    const { validation, test, forwards } = summary;
+    return { seed, validation, test, forwards, sharpness };
+  };
+  const compare = async (method: Method): Promise<MethodResult> => {
+    const chosen = await chooseRate(method, async (rate) => lossOf(await runOnce(method, rate, CHOOSING_SEED)));
+    const runs = await Promise.all(TEST_SEEDS.map((seed) => testRun(method, chosen.learningRate, seed)));
+    return { name: method.name, title: method.title, ...chosen, runs };
+  };
+
+  const all = Promise.all([
+    slot(() => kept(join(output, 'before.json'), () => scoreBefore(base, loaded, { signal: stopped }))),
+    Promise.all(methods.map(compare)),
+  ]).finally(() => queue.end());
+  // Its rejection is seen below; while the reader is busy it would count as unhandled.
+  all.catch(() => stop.abort());
+  try {
+    yield* queue;
+    const [before, compared] = await all;
+    const results = METHODS.flatMap(({ name }) => [...compared, ...earlier].find((one) => one.name === name) ?? []);
+    const result: ExperimentResult = { name, forwards, before, methods: results, version };
+    await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
+    yield { kind: 'done', output, result };
+  } finally {
+    stop.abort();
+    await all.catch(() => {});
+  }
+}
+
+/**
+ * Compares methods on a data set with equal forwards: for each the learning rate is chosen by the validation loss of one
+ * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
+ * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
+ *
+ * Throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards than
+ * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds results or a run of another
+ * experiment, or another experiment writes to it, and where a method's runs fail whatever the learning rate.
+ */
+export async function* experiment(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
+  const { output, signal, forwards = experimentForwards(name) } = options;
+  throwIfAborted(signal);
+  const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
+  if (unknown !== undefined) {
+    const names = METHODS.map(({ name }) => name).join(', ');
+    throw rangeError('ERR_ZEST_OPTION', `method ${JSON.stringify(unknown)} is none of ${names}`);
+  }
+  assertPositive(options.jobs, 'jobs');
+  assertPositive(options.forwards, 'forwards');
+  const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
+  yield* lockingFolder(output, () => compareMethods(name, methods, { output, forwards }, options));
+}

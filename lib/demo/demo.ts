@@ -1,0 +1,102 @@
+import { shuffledBatches } from '../data/sampling.ts';
+import type { Optimizer } from '../methods/optimizer.ts';
+import { mezo, zest } from '../methods/registry.ts';
+import { Model } from '../model/model.ts';
+import { loadTask, type Task } from '../tasks/task.ts';
+import { Tokenizer } from '../tasks/tokenizer.ts';
+import { type RatedWord, ratedWords } from './words.ts';
+
+const MODEL = 'film-roberta-mini';
+
+export const TASK = {
+  template: 'the film is {word} . i {mask} it .',
+  labelWords: ['hated', 'loved'],
+};
+export const BATCH_SIZE = 32;
+/** Forward passes of a batch that each run may take. */
+export const FORWARDS = 600;
+export const SEEDS = [1, 2];
+
+interface Method {
+  name: string;
+  optimizer(options: { schedule: 'linear'; totalSteps: number; seed: number }): Optimizer;
+}
+
+export const METHODS: readonly Method[] = [
+  {
+    name: 'MeZO',
+    optimizer: (options) => mezo({ learningRate: 5e-5, ...options }),
+  },
+  {
+    name: 'ZEST',
+    optimizer: (options) => zest({ directions: 5, tilt: { tau: 1 }, learningRate: 2e-4, ...options }),
+  },
+];
+
+/** What the demo trains and tests on. */
+export interface Demo {
+  task: Task;
+  train: readonly RatedWord[];
+  heldOut: readonly RatedWord[];
+}
+
+export const loadDemo = async (): Promise<Demo> => ({
+  task: await loadTask(TASK, await Tokenizer.load(MODEL)),
+  ...(await ratedWords()),
+});
+
+/** What one run did. */
+export interface DemoRun {
+  method: string;
+  seed: number;
+  /** Accuracy on the held-out words. */
+  before: number;
+  after: number;
+  steps: number;
+  /** Forward passes of a batch in training, counted by the engine. */
+  forwards: number;
+  /** Loading and evaluation included. */
+  seconds: number;
+}
+
+export interface DemoRunOptions {
+  signal: AbortSignal;
+  /** Held-out words to label before and after: so many of the first. */
+  words: number;
+  onStep(step: number, steps: number, meanLoss: number): void;
+}
+
+/** Fine-tunes the model as it comes, and scores it on the held-out words before and after. */
+export const runDemo = async (
+  { task, train, heldOut }: Demo,
+  method: Method,
+  seed: number,
+  { signal, words, onStep }: DemoRunOptions,
+): Promise<{ run: DemoRun; labels: { before: string[]; after: string[] } }> => {
+  const began = performance.now();
+  const model = await Model.load(MODEL, { signal });
+  try {
+    const score = async () => (await task.score(model, heldOut, { signal })).accuracy;
+    const label = async () => (await task.classify(model, heldOut.slice(0, words), { signal })).map(({ name }) => name);
+    const before = { accuracy: await score(), labels: await label() };
+    const withSteps = (totalSteps: number) => method.optimizer({ schedule: 'linear', totalSteps, seed });
+    const steps = FORWARDS / withSteps(FORWARDS).forwards;
+    const optimizer = withSteps(steps);
+    const batches = shuffledBatches(train.length, BATCH_SIZE, seed);
+    const evaluated = model.forwards;
+    for (let step = 0; step < steps; step++) {
+      const batch = task.batch(batches.batch(step).map((row) => train[row]!));
+      const { meanLoss } = await optimizer.step(model, batch, { signal });
+      onStep(step + 1, steps, meanLoss);
+    }
+    const forwards = Number(model.forwards - evaluated) / BATCH_SIZE;
+    const after = { accuracy: await score(), labels: await label() };
+    const seconds = (performance.now() - began) / 1000;
+    return {
+      run: { method: method.name, seed, before: before.accuracy, after: after.accuracy, steps, forwards, seconds },
+      labels: { before: before.labels, after: after.labels },
+    };
+  } finally {
+    model.dispose();
+  }
+};

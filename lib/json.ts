@@ -1,0 +1,17 @@
+import { readFile } from 'node:fs/promises';
+
+/** Whether a value is an object of keys, not null and no array. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Parses JSON; undefined for a text that is none. */
+export const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Reads a JSON file; undefined where there is none, or none that can be read. */
+export const readJson = (file: string): Promise<unknown> => readFile(file, 'utf8').then(parseJson, () => undefined);

@@ -1,0 +1,68 @@
+import { appendFile, readdir, realpath, rm } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { ZestError } from '../errors.ts';
+import { modelFolder } from '../model/built-in.ts';
+import { isThere, writeAtomic, writing } from '../files.ts';
+import type { ResolvedConfig } from '../training/schema.ts';
+import { EVENT_FILE_PREFIX } from './tensorboard.ts';
+
+/** Where the parts of a run are. */
+export interface RunFolder {
+  path: string;
+  /** The resolved configuration. */
+  config: string;
+  /** One JSON object a line: a step or an evaluation. */
+  metrics: string;
+  /** docs/trajectory.md */
+  trajectory: string;
+  summary: string;
+  checkpoints: string;
+}
+
+/** The parts of a run under its folder. */
+export const runFolder = (path: string): RunFolder => ({
+  path,
+  config: join(path, 'config.yaml'),
+  metrics: join(path, 'metrics.jsonl'),
+  trajectory: join(path, 'trajectory.zest'),
+  summary: join(path, 'summary.json'),
+  checkpoints: join(path, 'checkpoints'),
+});
+
+/** Throws ERR_ZEST_RUN if the folder holds a run already. */
+export const assertNoRun = async (run: RunFolder): Promise<void> => {
+  for (const part of [run.config, run.metrics, run.trajectory, run.summary, run.checkpoints]) {
+    if (!(await isThere(part))) continue;
+    throw new ZestError(
+      'ERR_ZEST_RUN',
+      `${run.path} holds a run already (${part}); name another folder as output, or replace the run with --overwrite`,
+    );
+  }
+};
+
+/** Throws ERR_ZEST_RUN if the model to train is a checkpoint of the very run that is to be replaced. */
+export const assertModelApart = async (run: RunFolder, model: string): Promise<void> => {
+  const checkpoints = await realpath(run.checkpoints).catch(() => undefined);
+  if (checkpoints === undefined) return;
+  const [first] = relative(checkpoints, await realpath(modelFolder(model))).split(sep);
+  if (first === '..') return;
+  throw new ZestError(
+    'ERR_ZEST_RUN',
+    `the model ${model} is a checkpoint of the run in ${run.path}, which --overwrite would remove; name another folder as output`,
+  );
+};
+
+/** Begins a run in a folder that is there, in place of what it holds of another. */
+export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise<void> => {
+  const events = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
+  const findings = [...events, 'sharpness.json', 'sharpness.html'].map((name) => join(run.path, name));
+  for (const part of [...findings, run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {
+    await writing(part, rm(part, { recursive: true, force: true }));
+  }
+  const { stringify } = await import('yaml');
+  await writeAtomic(run.config, stringify(config));
+};
+
+/** Adds a line to metrics.jsonl. */
+export const appendMetrics = (run: RunFolder, entry: object): Promise<void> =>
+  writing(run.metrics, appendFile(run.metrics, `${JSON.stringify(entry)}\n`));

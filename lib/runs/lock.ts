@@ -1,0 +1,56 @@
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ZestError } from '../errors.ts';
+import { native } from '../native/load.ts';
+import { writing } from '../files.ts';
+
+/** Between two looks at a folder that another process writes to. */
+const POLL_MS = 100;
+
+const tryLock = async (folder: string): Promise<FileHandle | undefined> => {
+  const handle = await writing(folder, open(folder, 'r'));
+  if (native().lockFile(handle.fd)) return handle;
+  await handle.close();
+  return undefined;
+};
+
+/**
+ * Makes a folder, if need be, and takes the right to write to it, which lasts until the handle is closed (also when
+ * nobody holds it any more) or the process ends in any way. Throws ERR_ZEST_RUN if another run has it, of this process
+ * or another.
+ */
+export const lockFolder = async (folder: string): Promise<FileHandle> => {
+  await writing(folder, mkdir(folder, { recursive: true }));
+  const handle = await tryLock(folder);
+  if (handle) return handle;
+  throw new ZestError(
+    'ERR_ZEST_RUN',
+    `${folder} is being written to by another run; wait for its end, or name another output`,
+  );
+};
+
+/** Whether a run or a sweep of this machine writes to a folder. */
+export const isLocked = async (folder: string): Promise<boolean> => {
+  const handle = await tryLock(folder);
+  await handle?.close();
+  return handle === undefined;
+};
+
+/** Waits for whatever writes to a folder, as the runs of a sweep that was killed do until their step is done. */
+export const folderUnlocked = async (folder: string, signal: AbortSignal): Promise<void> => {
+  while (!signal.aborted) {
+    const handle = await tryLock(folder);
+    if (handle) return handle.close();
+    await delay(POLL_MS, undefined, { signal }).catch(() => {});
+  }
+};
+
+/** Yields what `work` does, with the right to write to a folder. Throws ERR_ZEST_RUN if another has it. */
+export async function* lockingFolder<T>(folder: string, work: () => AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+  const lock = await lockFolder(folder);
+  try {
+    yield* work();
+  } finally {
+    await lock.close();
+  }
+}

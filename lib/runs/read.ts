@@ -1,0 +1,143 @@
+import { readFile, stat } from 'node:fs/promises';
+import { ZestError } from '../errors.ts';
+import { type AnyMethod, configurationSchema } from '../methods/method.ts';
+import { findMethod } from '../methods/registry.ts';
+import { zestMethod } from '../methods/zest.ts';
+import { isObject, parseJson } from '../json.ts';
+import type { Environment, Summary } from './events.ts';
+import { isLocked } from './lock.ts';
+import { runFolder } from './folder.ts';
+import { type RunMetrics, readMetrics } from './read-metrics.ts';
+
+/** How a run stands. `running`: it has no end yet, and a process has its folder locked or its last line is not old. */
+export type RunStatus = 'finished' | 'interrupted' | 'failed' | 'running';
+
+/** A run's folder as read, by whatever version of node-zest it was written. */
+export interface RunRecord extends RunMetrics {
+  /** As it was given. */
+  path: string;
+  /** Short, and distinct among the runs read together. */
+  name: string;
+  status: RunStatus;
+  /** What the status does not say: why it failed, how old its last line is. */
+  detail: string;
+  /** config.yaml: its leaves by dotted key. */
+  config: Map<string, string>;
+  summary?: Partial<Summary>;
+  /** What could not be read, in sentences. */
+  notes: string[];
+}
+
+/** A run without an end and without a lock, as of another machine, is taken to go on until it has been silent for so many times its longest pause so far … */
+const PATIENCE = 5;
+/** … and for at least so long, in seconds. */
+const SILENCE = 120;
+
+const absent = (error: NodeJS.ErrnoException): boolean => error.code === 'ENOENT' || error.code === 'ENOTDIR';
+
+/** The text of a file; undefined if there is none. */
+const readIfThere = (file: string): Promise<string | undefined> =>
+  readFile(file, 'utf8').catch((cause) => {
+    if (absent(cause)) return undefined;
+    throw new ZestError('ERR_ZEST_FILE', `cannot read ${file}: ${cause.message}`, { cause });
+  });
+
+const flattened = (value: unknown, prefix = ''): [string, string][] =>
+  isObject(value) && (prefix === '' || Object.keys(value).length > 0)
+    ? Object.entries(value).flatMap(([key, inner]) => flattened(inner, prefix ? `${prefix}.${key}` : key))
+    : [[prefix, typeof value === 'string' ? value : (JSON.stringify(value) ?? '')]];
+
+const readConfig = async (text: string | undefined, notes: string[]): Promise<Record<string, unknown>> => {
+  if (text === undefined) {
+    notes.push('It has no config.yaml.');
+    return {};
+  }
+  const { parse } = await import('yaml');
+  try {
+    const value = parse(text, { logLevel: 'error' });
+    if (isObject(value)) return value;
+  } catch {}
+  notes.push('Its config.yaml is not readable.');
+  return {};
+};
+
+const readSummary = (text: string | undefined, notes: string[]): Partial<Summary> | undefined => {
+  if (text === undefined) return undefined;
+  const value = parseJson(text);
+  if (isObject(value)) return value;
+  notes.push('Its summary.json is not readable.');
+  return undefined;
+};
+
+/** 40 s, 5 min, 3 h, 2 days: how long ago, roughly. */
+const ago = (seconds: number): string => {
+  if (seconds < 100) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+};
+
+const judge = (
+  { failure, seconds }: RunMetrics,
+  summary: Partial<Summary> | undefined,
+  { silence, locked }: { silence: number; locked: boolean },
+): { status: RunStatus; detail: string } => {
+  if (summary) return summary.interrupted ? { status: 'interrupted', detail: '' } : { status: 'finished', detail: '' };
+  if (failure !== undefined) return { status: 'failed', detail: failure };
+  const longest = seconds.reduce((most, at, i) => Math.max(most, at - (seconds[i - 1] ?? 0)), 0);
+  return locked || silence < Math.max(SILENCE, PATIENCE * longest)
+    ? { status: 'running', detail: `last line ${ago(silence)} ago` }
+    : { status: 'failed', detail: `no end, and no line for ${ago(silence)}: it was killed, or its program left it` };
+};
+
+/** Forwards of a step where the steps do not say: from the summary, else from the method and its settings. */
+const forwardsOfStep = (summary: Partial<Summary> | undefined, optimizer: unknown): number => {
+  const counted = Number(summary?.forwards) / Number(summary?.steps);
+  if (counted > 0 && Number.isFinite(counted)) return counted;
+  const settings = isObject(optimizer) ? optimizer : {};
+  const method: AnyMethod = findMethod(settings.method) ?? zestMethod;
+  const schema = configurationSchema(method);
+  const usual = { method: method.name, learningRate: 1 };
+  return method.forwards(schema.safeParse({ ...settings, ...usual }).data ?? schema.parse(usual));
+};
+
+/**
+ * Reads the folder of a run. Throws ERR_ZEST_RUN if it is none: it has neither metrics.jsonl nor config.yaml nor
+ * summary.json; ERR_ZEST_FILE if one of them cannot be read.
+ */
+export const readRun = async (path: string, name: string): Promise<RunRecord> => {
+  const files = runFolder(path);
+  const configText = await readIfThere(files.config);
+  const metricsText = await readIfThere(files.metrics);
+  const summaryText = await readIfThere(files.summary);
+  if (configText === undefined && metricsText === undefined && summaryText === undefined) {
+    const there = await stat(path).catch(() => undefined);
+    const fault = there
+      ? 'is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json'
+      : 'is not there';
+    throw new ZestError('ERR_ZEST_RUN', `${path} ${fault}`);
+  }
+  const notes: string[] = [];
+  const written = await readConfig(configText, notes);
+  const config = new Map(flattened(written));
+  const summary = readSummary(summaryText, notes);
+  const metrics = readMetrics(metricsText ?? '', forwardsOfStep(summary, written.optimizer), notes);
+  const file = metricsText === undefined ? files.path : files.metrics;
+  const silence = (Date.now() - (await stat(file)).mtimeMs) / 1000;
+  const hasEnd = summary !== undefined || metrics.failure !== undefined;
+  const locked = !hasEnd && (await isLocked(path).catch(() => false));
+  const { status, detail } = judge(metrics, summary, { silence, locked });
+  return { path, name, status, detail, config, summary, notes, ...metrics };
+};
+
+/** What the run was computed with, as far as it is known. */
+export const environmentOf = ({ start, summary }: RunRecord): Partial<Environment> & { device?: string } => {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const environment = isObject(start?.environment) ? start.environment : {};
+  return {
+    version: text(environment.version) ?? text(summary?.version),
+    node: text(environment.node),
+    platform: text(environment.platform),
+    processor: text(environment.processor),
+    device: text(start?.device) ?? text(summary?.device),
+  };
+};

@@ -1,0 +1,133 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writing } from '../files.ts';
+
+// TensorBoard's event files: TFRecords (tensorflow/core/lib/io/record_writer.h) of protobuf Events
+// (tensorflow/core/util/event.proto, framework/summary.proto). Of both only what scalars need is written.
+
+/** Event files of a folder, by the start of their name. */
+export const EVENT_FILE_PREFIX = 'events.out.tfevents.';
+
+/** x³² + x²⁸ + … of Castagnoli, reflected. */
+const CRC32C_POLYNOMIAL = 0x82f63b78;
+const CRC32C_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte;
+  for (let bit = 0; bit < 8; bit++) remainder = (remainder >>> 1) ^ (remainder & 1 ? CRC32C_POLYNOMIAL : 0);
+  return remainder;
+});
+
+/** CRC-32C (RFC 3720, B.4), as an unsigned number. */
+export const crc32c = (bytes: Uint8Array): number => {
+  let crc = 0xffff_ffff;
+  for (const byte of bytes) crc = (CRC32C_TABLE[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
+  return ~crc >>> 0;
+};
+
+/** A checksum as TFRecords hold it: rotated right by 15 bits, plus a constant, so that data may hold checksums. */
+const maskedCrc32c = (bytes: Uint8Array): Buffer => {
+  const crc = crc32c(bytes);
+  const masked = Buffer.alloc(4);
+  masked.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0);
+  return masked;
+};
+
+/** A TFRecord: length in 64 bits, its checksum, the data, theirs. */
+const record = (data: Buffer): Buffer => {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(data.length));
+  return Buffer.concat([length, maskedCrc32c(length), data, maskedCrc32c(data)]);
+};
+
+// Protobuf wire types.
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH_DELIMITED = 2;
+const FIXED32 = 5;
+
+const varint = (value: number): Buffer => {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  return Buffer.from([...bytes, rest]);
+};
+const tag = (field: number, wireType: number): Buffer => varint(field * 8 + wireType);
+const doubleField = (field: number, value: number): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value);
+  return Buffer.concat([tag(field, FIXED64), bytes]);
+};
+const floatField = (field: number, value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return Buffer.concat([tag(field, FIXED32), bytes]);
+};
+const bytesField = (field: number, value: Buffer): Buffer =>
+  Buffer.concat([tag(field, LENGTH_DELIMITED), varint(value.length), value]);
+
+// Fields of Event, Summary and Summary.Value.
+const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 };
+const SUMMARY = { value: 1 };
+const VALUE = { tag: 1, simpleValue: 2 };
+
+/** The first record of an event file. `wallTime` in seconds since 1970. */
+export const encodeFileVersion = (wallTime: number): Buffer =>
+  record(
+    Buffer.concat([
+      doubleField(EVENT.wallTime, wallTime),
+      bytesField(EVENT.fileVersion, Buffer.from('brain.Event:2', 'latin1')),
+    ]),
+  );
+
+/** A record of scalars, kept as float32, at a step. */
+export const encodeScalars = (wallTime: number, step: number, scalars: Readonly<Record<string, number>>): Buffer => {
+  const values = Object.entries(scalars).map(([name, value]) =>
+    bytesField(
+      SUMMARY.value,
+      Buffer.concat([bytesField(VALUE.tag, Buffer.from(name, 'utf8')), floatField(VALUE.simpleValue, value)]),
+    ),
+  );
+  return record(
+    Buffer.concat([
+      doubleField(EVENT.wallTime, wallTime),
+      // proto3 leaves out zeros.
+      ...(step ? [tag(EVENT.step, VARINT), varint(step)] : []),
+      bytesField(EVENT.summary, Buffer.concat(values)),
+    ]),
+  );
+};
+
+const now = (): number => Date.now() / 1000;
+
+/** An open event file. Each record is written whole and at once, so that TensorBoard sees it while the run goes on. */
+export class EventFileWriter {
+  readonly #file: string;
+  readonly #handle: FileHandle;
+
+  private constructor(file: string, handle: FileHandle) {
+    this.#file = file;
+    this.#handle = handle;
+  }
+
+  /** Starts an event file, named after the time, in a folder. */
+  static async create(folder: string): Promise<EventFileWriter> {
+    const wallTime = now();
+    const seconds = String(Math.floor(wallTime)).padStart(10, '0');
+    const file = join(folder, `${EVENT_FILE_PREFIX}${seconds}.zest`);
+    const writer = new EventFileWriter(file, await writing(file, open(file, 'a')));
+    await writer.#append(encodeFileVersion(wallTime));
+    return writer;
+  }
+
+  /** Adds scalars by tag. */
+  add(step: number, scalars: Readonly<Record<string, number>>): Promise<void> {
+    return this.#append(encodeScalars(now(), step, scalars));
+  }
+
+  #append(bytes: Buffer): Promise<void> {
+    return writing(this.#file, this.#handle.appendFile(bytes));
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}

@@ -1,0 +1,75 @@
+import { readRows } from '../data/rows.ts';
+import { sampleShots, withLabelNoise } from '../data/sampling.ts';
+import { Model } from '../model/model.ts';
+import type { TrainOptions } from '../runs/events.ts';
+import { Example, loadTask, type Task } from '../tasks/task.ts';
+import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
+import type { ResolvedConfig } from './schema.ts';
+
+/** What a configuration names, in memory, beside the model. */
+export interface Experiment {
+  tokenizer: Tokenizer;
+  task: Task;
+  /** Empty without data.validation. */
+  validation: Example[];
+  /** Empty without data.test. */
+  test: Example[];
+}
+
+const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
+  file === undefined ? [] : task.examples(await readRows(file));
+
+/** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
+export const loadTokenizedTask = async (
+  { model, task: spec, training }: ResolvedConfig,
+  checkpoint?: string,
+): Promise<Pick<Experiment, 'tokenizer' | 'task'>> => {
+  const tokenizer = await Tokenizer.load(checkpoint ?? model);
+  return { tokenizer, task: await loadTask(spec, tokenizer, { maxLength: training.maxLength }) };
+};
+
+/** Loads the tokenizer, the task and the data to evaluate on. */
+export const loadExperiment = async (config: ResolvedConfig, checkpoint?: string): Promise<Experiment> => {
+  const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
+  const validation = await readExamples(config.data.validation, task);
+  return { tokenizer, task, validation, test: await readExamples(config.data.test, task) };
+};
+
+/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
+export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> => {
+  const { seed, shots, labelNoise } = data;
+  const { names } = task;
+  const labelsOf = (examples: readonly Example[]) => examples.map(({ label }) => label);
+  const all = await readExamples(data.train, task);
+  const chosen =
+    shots === undefined ? all : sampleShots(labelsOf(all), { names, shots, seed }).map((row) => all[row] as Example);
+  if (labelNoise === 0) return chosen;
+  const noisy = withLabelNoise(labelsOf(chosen), { classes: names.length, share: labelNoise, seed });
+  return chosen.map(({ fields, source }, i) => new Example(fields, noisy[i] as number, source));
+};
+
+/**
+ * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and
+ * the adapter of the run within.
+ */
+export const loadModel = async (
+  { model: base, device, dtype, trainable, head }: ResolvedConfig,
+  tokenizer: Tokenizer,
+  { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
+  checkpoint?: string,
+): Promise<Model> => {
+  const model = await Model.load(checkpoint ?? base, {
+    device,
+    dtype,
+    ...(checkpoint === undefined && { trainable, head }),
+    signal,
+    onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
+  });
+  try {
+    assertVocabulary(tokenizer, model.vocabularySize);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+};

@@ -1,0 +1,121 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ExperimentEvent, experiment } from '../../lib/comparison/compare.ts';
+import { EXPERIMENTS, experimentForwards } from '../../lib/comparison/datasets.ts';
+import { limit } from '../../lib/jobs/limit.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'zest-experiment-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const run = async (name: string, options: object): Promise<ExperimentEvent[]> => {
+  const events: ExperimentEvent[] = [];
+  for await (const event of experiment(name, {
+    data: join(folder, 'nothing'),
+    output: join(folder, name),
+    ...options,
+  })) {
+    events.push(event);
+  }
+  return events;
+};
+
+describe('experiment', () => {
+  it('chooses a learning rate on one seed, tests five others with equal forwards, and takes up what is there', async () => {
+    const options = { forwards: 10, methods: ['one-sided-tau1'] };
+    const events = await run('afinn-noise-0.4', options);
+    const last = events.at(-1);
+    if (last?.kind !== 'done') throw new Error('no result');
+    const { before, methods } = last.result;
+    expect(before.test).toMatchObject({ accuracy: 0.5, count: 660 });
+    expect(methods.map(({ name }) => name)).toEqual(options.methods);
+    for (const { learningRate, tried, runs } of methods) {
+      const losses = Object.entries(tried).sort(([a], [b]) => Number(a) - Number(b));
+      const at = losses.findIndex(([rate]) => Number(rate) === learningRate);
+      const loss = (i: number) => losses[i]?.[1] ?? Number.POSITIVE_INFINITY; // beyond what was tried
+      expect(losses.length).toBeGreaterThanOrEqual(3);
+      expect(loss(at)).toBeLessThanOrEqual(Math.min(loss(at - 1), loss(at + 1)));
+      expect(runs.map((one) => one?.seed)).toEqual([2, 3, 4, 5, 6]);
+      expect(new Set(runs.map((one) => one?.forwards))).toEqual(new Set([10]));
+      expect(new Set(runs.map((one) => one?.test.loss)).size).toBe(5);
+      expect(runs.every((one) => Number.isFinite(one?.sharpness))).toBe(true);
+    }
+    const again = await run('afinn-noise-0.4', options);
+    expect(again).toEqual([last]);
+    expect(JSON.parse(await readFile(join(folder, 'afinn-noise-0.4', 'experiment.json'), 'utf8'))).toEqual(last.result);
+    const other = { ...options, methods: ['mezo'] };
+    const more = (await run('afinn-noise-0.4', other)).at(-1);
+    if (more?.kind !== 'done') throw new Error('no result');
+    expect(more.result.methods.map(({ name }) => name)).toEqual(['mezo', 'one-sided-tau1']);
+    expect(more.result.methods[1]).toEqual(methods[0]);
+    await expect(run('afinn-noise-0.4', { ...other, forwards: 20 })).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/has the results of afinn-noise-0.4 with 10 forwards a run, not .* with 20; give/),
+    });
+  }, 180_000);
+
+  it('says which experiments and methods there are, and where data are looked for', async () => {
+    expect(EXPERIMENTS).toContain('mr-512-noise-0.2');
+    expect(EXPERIMENTS).toHaveLength(16);
+    expect(EXPERIMENTS.filter((name) => experimentForwards(name) === 4000)).toEqual(
+      EXPERIMENTS.filter((name) => /^(afinn|trec)/.test(name)),
+    );
+    await expect(run('afin', {})).rejects.toThrow(/"afin" is none of afinn-16, afinn, /);
+    await expect(run('afinn', { methods: ['adam'] })).rejects.toThrow(/"adam" is none of mezo, n-spsa, /);
+    await expect(run('sst2-16', {})).rejects.toThrow(/nothing\/sst2\/train.jsonl is not there/);
+  });
+
+  it('refuses numbers of runs and forwards that make no sense before the first run', async () => {
+    for (const options of [{ jobs: 0 }, { jobs: 1.5 }, { forwards: 0 }, { forwards: Number.NaN }]) {
+      const [key] = Object.keys(options);
+      const expected = { code: 'ERR_ZEST_OPTION', message: expect.stringContaining(`${key} is `) };
+      await expect(run('afinn-16', options)).rejects.toMatchObject(expected);
+    }
+    await expect(run('afinn-16', { forwards: 5 })).rejects.toThrow(/forwards for a step, which takes 10, got 5/);
+  });
+
+  it('ends with the name of a method of which no run gets to its end', async () => {
+    const events: ExperimentEvent[] = [];
+    const output = join(folder, 'broken');
+    // Inherited by the runs, which end before they begin.
+    process.env.NODE_OPTIONS = `--require ${join(folder, 'nothing.cjs')}`;
+    const all = async () => {
+      for await (const event of experiment('afinn', { data: '', output, forwards: 2, methods: ['mezo'], jobs: 1 })) {
+        events.push(event);
+      }
+    };
+    try {
+      await expect(all()).rejects.toThrow(/no run of mezo got to its end, at learning rates 0.00003, 0.00001, 0.0001/);
+    } finally {
+      delete process.env.NODE_OPTIONS;
+    }
+    expect(events).toHaveLength(3);
+    for (const event of events)
+      expect(event).toMatchObject({ kind: 'run', validation: null, error: 'the run ended with status 1' });
+  });
+});
+
+describe('limit', () => {
+  it('keeps to the limit, in order, also after a failure', async () => {
+    const slot = limit(2);
+    const order: number[] = [];
+    let running = 0;
+    const works = [0, 1, 2, 3, 4].map((i) =>
+      slot(async () => {
+        expect(++running).toBeLessThanOrEqual(2);
+        order.push(i);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        running--;
+        if (i === 1) throw new Error('one');
+        return i;
+      }),
+    );
+    const ended = await Promise.allSettled(works);
+    expect(order).toEqual([0, 1, 2, 3, 4]);
+    expect(ended.map(({ status }) => status === 'fulfilled')).toEqual([true, false, true, true, true]);
+  });
+});

@@ -1,0 +1,25 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { EXPERIMENTS } from '../../lib/comparison/datasets.ts';
+import { METHODS } from '../../lib/comparison/methods.ts';
+import { experimentMarkdown } from '../../lib/comparison/table.ts';
+
+const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url));
+const PAGE = fileURLToPath(new URL('../../docs/results.md', import.meta.url));
+const files = (await readdir(RESULTS)).filter((name) => name.startsWith('experiment-'));
+
+describe('docs/results.md', () => {
+  it.each(files)('has the table of %s, with all methods and five seeds each', async (file) => {
+    const result = JSON.parse(await readFile(RESULTS + file, 'utf8'));
+    expect(EXPERIMENTS).toContain(result.name);
+    expect(result.methods.map(({ name }: { name: string }) => name)).toEqual(METHODS.map(({ name }) => name));
+    for (const { runs } of result.methods) {
+      expect(runs.map(({ seed }: { seed: number }) => seed)).toEqual([2, 3, 4, 5, 6]);
+      expect(runs.every(({ forwards }: { forwards: number }) => forwards === result.forwards)).toBe(true);
+    }
+    const page = await readFile(PAGE, 'utf8');
+    expect(page).toContain(`### ${result.name}\n`);
+    expect(page).toContain(`\n\n${experimentMarkdown(result)}\n\n`);
+  });
+});

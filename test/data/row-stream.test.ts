@@ -1,0 +1,150 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type RowFormat, type RowInput, streamRows } from '../../lib/data/row-stream.ts';
+import { readRows } from '../../lib/data/rows.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+
+const folder = scratchFolder();
+const file = (name: string, content: string | Uint8Array): string => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+const read = async (input: RowInput, format?: RowFormat, fields = ['text']) => {
+  const found: [number, unknown][] = [];
+  for await (const { rows } of streamRows(input, { format, fields })) {
+    found.push(...rows.map(({ line, fields }): [number, unknown] => [line, fields]));
+  }
+  return found;
+};
+
+/** The bytes in pieces of that many. */
+const inPieces = (content: string | Uint8Array, size: number): AsyncIterable<Uint8Array> => {
+  const bytes = Buffer.from(content);
+  return Readable.from(
+    Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size)),
+  );
+};
+
+describe('streamRows', () => {
+  it('gives the rows of readRows, however the bytes arrive', async () => {
+    const contents = {
+      'a.jsonl': '\ufeff{"text":"é电🦄","label":1}\r\n\n{"label":0,"text":""}',
+      'a.csv': 'text,label\r\n"a, ""b""\r\nc",1\r\n\r\nplain 5" disk,0\n',
+      'a.tsv': '\ufefftext\tlabel\n"quoted\t1\r\n\n電影\t0\n',
+    };
+    for (const [name, content] of Object.entries(contents)) {
+      const path = file(name, content);
+      const rows = (await readRows(path)).map(({ line, fields }) => [line, fields]);
+      expect(await read(path)).toEqual(rows);
+      for (const size of [1, 2, 3, 7, 1000]) {
+        expect(await read(inPieces(content, size), name.slice(2) as RowFormat)).toEqual(rows);
+      }
+    }
+  });
+
+  it('takes a line for a text, without its end, and skips empty ones', async () => {
+    const content = '\ufeffa fine film \r\n\n{not JSON}\n\ufeff\n last';
+    const rows = [
+      [1, { text: 'a fine film ' }],
+      [3, { text: '{not JSON}' }],
+      [4, { text: '\ufeff' }],
+      [5, { text: ' last' }],
+    ];
+    expect(await read(file('a.txt', content))).toEqual(rows);
+    expect(await read(inPieces(content, 4))).toEqual(rows);
+    await rejects(
+      () => read(file('a.txt', content), undefined, ['premise', 'hypothesis']),
+      'ERR_ZEST_DATA',
+      /fields premise, hypothesis/,
+    );
+  });
+
+  it('tells JSON lines from texts by the first line', async () => {
+    expect(await read(inPieces('\n {"text":"a"}\n', 3))).toEqual([[2, { text: 'a' }]]);
+    expect(await read(inPieces('a\n{"text":"a"}\n', 3))).toEqual([
+      [1, { text: 'a' }],
+      [2, { text: '{"text":"a"}' }],
+    ]);
+    expect(await read(inPieces('{"text":"a"}\n', 3), 'txt')).toEqual([[1, { text: '{"text":"a"}' }]]);
+    await rejects(() => read(inPieces('{"text":"a"}\nb\n', 3)), 'ERR_ZEST_DATA', /^the input:2: is not JSON/);
+  });
+
+  it('takes strings as they come', async () => {
+    const pieces = Readable.from(['é', 'in Film\n', 'two\n']).setEncoding('utf8');
+    expect(await read(pieces)).toEqual([
+      [1, { text: 'éin Film' }],
+      [2, { text: 'two' }],
+    ]);
+  });
+
+  it('gives rows before the input has ended', async () => {
+    let ended = false;
+    const bytes = (async function* () {
+      yield Buffer.from('one\ntw');
+      yield Buffer.from('o\n');
+      ended = true;
+    })();
+    const stream = streamRows(bytes, { fields: ['text'] });
+    for (const text of ['one', 'two']) {
+      expect((await stream.next()).value).toMatchObject({ rows: [{ fields: { text } }] });
+      expect(ended).toBe(false);
+    }
+    expect((await stream.next()).done).toBe(true);
+  });
+
+  it('counts bytes, and reads any lines', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ unit: 'binary', maxLength: 8 })),
+        fc.integer({ min: 1, max: 9 }),
+        async (texts, size) => {
+          const content = texts.map((text) => `${JSON.stringify({ text })}\n`).join('');
+          let bytes = 0;
+          for await (const { bytes: far } of streamRows(inPieces(content, size), { format: 'jsonl', fields: [] })) {
+            expect(far).toBeGreaterThan(bytes);
+            bytes = far;
+          }
+          expect(bytes).toBe(Buffer.byteLength(content));
+          const rows = await read(inPieces(content, size), 'jsonl');
+          // A surrogate alone is escaped in JSON, and survives.
+          expect(rows).toEqual(texts.map((text, i) => [i + 1, { text }]));
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('names what cannot be read', async () => {
+    const latin1 = Buffer.from('{"text":"b"}\n{"text":"caf\u00e9"}\n', 'latin1');
+    await rejects(() => read(file('u.jsonl', latin1)), 'ERR_ZEST_DATA', /u\.jsonl:2: is not UTF-8$/);
+    await rejects(() => read(inPieces(latin1, 5)), 'ERR_ZEST_DATA', /^the input:2: is not UTF-8$/);
+    await rejects(
+      () => read(file('u.txt', Buffer.from([0x61, 0x0a, 0xe2, 0x82]))),
+      'ERR_ZEST_DATA',
+      /u\.txt:2: is not/,
+    );
+    await rejects(() => read(join(folder, 'absent.jsonl')), 'ERR_ZEST_DATA', /absent\.jsonl: cannot be read: ENOENT/);
+    await rejects(() => read(folder, 'txt'), 'ERR_ZEST_DATA', /cannot be read: EISDIR/);
+    await rejects(() => read(join(folder, 'a.doc')), 'ERR_ZEST_DATA', /\.jsonl, \.csv, \.tsv, \.txt$/);
+    await rejects(() => read('a.txt', 'xml' as RowFormat), 'ERR_ZEST_OPTION', /format must be one of jsonl/);
+    await rejects(() => read(file('b.tsv', 'a\tb\n1\t2\n1\n')), 'ERR_ZEST_DATA', /b\.tsv:3: has 1 columns/);
+    await rejects(() => read(file('b.csv', 'a,b\n1,2\n3\n')), 'ERR_ZEST_DATA', /b\.csv:3: has 1 columns/);
+  });
+
+  it('stops when told to, while it waits', async () => {
+    const controller = new AbortController();
+    const stream = streamRows(file('long.txt', 'x\n'.repeat(100_000)), { fields: ['text'], signal: controller.signal });
+    await stream.next();
+    controller.abort(new Error('enough'));
+    await expect(
+      (async () => {
+        for await (const _ of stream);
+      })(),
+    ).rejects.toThrow('enough');
+  });
+});

@@ -1,0 +1,77 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { crc32c, encodeFileVersion, encodeScalars } from '../../lib/runs/tensorboard.ts';
+import { ofKind, reviewConfig, reviewFolder, run } from '../training/runs.ts';
+
+const FIXTURE = fileURLToPath(new URL('../fixtures/tensorboard/scalars.tfevents', import.meta.url));
+
+describe('crc32c', () => {
+  // RFC 3720, B.4, where the checksums stand as the bytes that are sent, least significant first; the last is the
+  // check value of the CRC catalogues.
+  it.each([
+    ['32 zeros', new Uint8Array(32), 0x8a9136aa],
+    ['32 ones', new Uint8Array(32).fill(0xff), 0x62a8ab43],
+    ['ascending', Uint8Array.from({ length: 32 }, (_, i) => i), 0x46dd794e],
+    ['descending', Uint8Array.from({ length: 32 }, (_, i) => 31 - i), 0x113fdb5c],
+    ['123456789', Buffer.from('123456789'), 0xe3069283],
+    ['nothing', new Uint8Array(0), 0],
+  ])('of %s', (_, bytes, checksum) => {
+    expect(crc32c(bytes)).toBe(checksum);
+  });
+});
+
+it("writes, byte for byte, what TensorBoard's own writer writes", async () => {
+  const written = Buffer.concat([
+    encodeFileVersion(1_700_000_000.25),
+    encodeScalars(1_700_000_001.5, 0, { 'validation/accuracy': 0.8125, 'validation/loss': 0 }),
+    encodeScalars(1_700_000_002.75, 1, {
+      'training/meanLoss': 0.43210987654321,
+      'training/gradientNorm': 123456.789,
+    }),
+    encodeScalars(1_700_000_003, 300, { ['τ'.repeat(70)]: -1e-30 }),
+    encodeScalars(1_700_000_004, 2 ** 33 + 5, { 'training/tilt': Number.POSITIVE_INFINITY }),
+  ]);
+  expect(written.toString('hex')).toBe((await readFile(FIXTURE)).toString('hex'));
+});
+
+describe('a run with training.tensorboard', () => {
+  const eventFiles = async (output: string) =>
+    (await readdir(output)).filter((name) => name.startsWith('events.out.tfevents.'));
+
+  it('leaves one event file, with every scalar of its steps and evaluations; one that replaces it leaves its own', async () => {
+    const folder = await reviewFolder();
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const config = reviewConfig(folder, 'run');
+    const training = { ...config.training, steps: 2, tensorboard: true };
+    const events = await run({ ...config, training });
+    const [name, ...others] = await eventFiles(config.output);
+    expect(others).toEqual([]);
+
+    const bytes = await readFile(join(config.output, name!));
+    // The wall times, which the records begin with, are the run's own.
+    const records: Buffer[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const length = Number(bytes.readBigUInt64LE(at));
+      const wallTime = bytes.readDoubleLE(at + 13);
+      expect(Math.abs(Date.now() / 1000 - wallTime)).toBeLessThan(600);
+      records.push(bytes.subarray(at, at + 16 + length));
+      at += 16 + length;
+    }
+    const wallTime = (i: number) => records[i]!.readDoubleLE(13);
+    expect(records[0]).toEqual(encodeFileVersion(wallTime(0)));
+    const written = events.filter((event) => event.kind === 'step' || event.kind === 'evaluation');
+    expect(records).toHaveLength(1 + written.length);
+    for (const [i, event] of written.entries()) {
+      const group = event.kind === 'step' ? 'training' : event.split;
+      const named = Object.entries(event).filter(([key]) => !['kind', 'split', 'step'].includes(key));
+      const scalars = Object.fromEntries(named.map(([key, value]) => [`${group}/${key}`, value as number]));
+      expect(records[1 + i]).toEqual(encodeScalars(wallTime(1 + i), event.step, scalars));
+    }
+    expect(ofKind(events, 'step')).toHaveLength(2);
+
+    await run({ ...config, training: { ...training, tensorboard: false } }, { overwrite: true });
+    expect(await eventFiles(config.output)).toEqual([]);
+  });
+});
