@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
 import type { Point } from '../objective.ts';
 import { inPrograms, positive, stepLength } from './options.ts';
 
@@ -45,6 +46,8 @@ export interface Conflict {
   option: string;
   /** What was expected of it, as in "expected naive with sides one". */
   expected: string;
+  /** Code of the error in a program; default: that of the option. */
+  code?: ErrorCode;
 }
 
 /** The medians of a run's first steps, for a method to judge its settings by. */
@@ -121,8 +124,8 @@ export type AnyMethod = Method<any, any>;
 const refuseConflicts =
   (method: Pick<AnyMethod, 'conflicts'>) =>
   ({ value, issues }: z.core.ParsePayload<Record<string, unknown>>): void => {
-    for (const { option, expected } of method.conflicts?.(value as MethodOptions<z.ZodRawShape>) ?? []) {
-      issues.push({ code: 'custom', path: [option], message: expected, input: value[option] });
+    for (const { option, expected, code } of method.conflicts?.(value as MethodOptions<z.ZodRawShape>) ?? []) {
+      issues.push({ code: 'custom', path: [option], message: expected, input: value[option], params: { code } });
     }
   };
 

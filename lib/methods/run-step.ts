@@ -18,6 +18,8 @@ export interface StepCall extends CallOptions {
   directions: Directions;
   firstStream: bigint;
   state: MethodState;
+  /** The version that the weights must have; default: any. */
+  atVersion?: bigint;
   /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
 }
@@ -62,11 +64,10 @@ export const estimateStep = async <B>(
   batch: B,
   method: AnyMethod,
   options: Record<string, unknown>,
-  { directions, firstStream, state, microBatch, signal }: StepCall,
+  { directions, firstStream, state, atVersion, microBatch, signal }: StepCall,
 ): Promise<StepEstimate & { losses: Float64Array }> => {
   const streams = streamsFrom(firstStream, method.streams(options));
   const rounds = method.estimate(options, { streams, dimension: objective.dimension, state });
-  const atVersion = objective.version;
   const all: number[] = [];
   let round = rounds.next();
   while (!round.done) {
@@ -95,11 +96,11 @@ export const runStep = <B>(
   options: Record<string, unknown>,
   call: StepCall & StepLength,
 ): Promise<StepResult & Pick<StepEstimate, 'terms' | 'state'>> => {
-  const take = async (alone: Objective<B>) => {
-    const estimate = await estimateStep(alone, batch, method, options, call);
+  const take = async (of: Objective<B>, atVersion?: bigint) => {
+    const estimate = await estimateStep(of, batch, method, options, { ...call, atVersion });
     const update = updateOf(estimate.terms, call);
-    await alone.apply(update, { directions: call.directions, signal: call.signal });
+    await of.apply(update, { directions: call.directions, signal: call.signal });
     return { ...estimate, update };
   };
-  return objective.exclusively?.(take) ?? take(objective);
+  return objective.exclusively?.((alone) => take(alone)) ?? take(objective, objective.version);
 };

@@ -88,9 +88,10 @@ export const zestMethod = defineMethod({
   options: shape,
   conflicts({ sides, estimator, directions }) {
     if (sides === 'two') return [];
+    const code = 'ERR_ZEST_ESTIMATOR';
     return [
-      ...(estimator === 'naive' ? [] : [{ option: 'estimator', expected: 'naive with sides one' }]),
-      ...(directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2 with sides one' }]),
+      ...(estimator === 'naive' ? [] : [{ option: 'estimator', expected: 'naive with sides one', code } as const]),
+      ...(directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2 with sides one', code } as const]),
     ];
   },
   streams: ({ directions }) => directions,

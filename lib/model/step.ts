@@ -27,6 +27,8 @@ export interface ModelStepResult extends Coefficients {
   update: Update;
 }
 
+type ZestScalars = Omit<Coefficients, 'losses' | 'coefficients' | 'meanLoss'>;
+
 const schema = programSchema(zestMethod);
 
 /** Throws ERR_ZEST_RHO for a ρ that float32 cannot hold, ERR_ZEST_OPTION for such a decay. */
@@ -64,13 +66,8 @@ export const stepModel = async (
   checkedStream(firstStream + BigInt(options.directions - 1), 'firstStream + directions − 1');
   const call = { directions, firstStream, state: {}, microBatch, signal, learningRate, weightDecay };
   const result = await runStep(model, batch, withEstimator(estimator), options, call);
-  const { losses, update, meanLoss, terms, diagnostics } = result;
-  const { coefficientSpread: __, ...scalars } = diagnostics as Record<keyof Coefficients | 'coefficientSpread', number>;
-  return {
-    ...scalars,
-    losses,
-    coefficients: Float64Array.from(terms, ({ coefficient }) => coefficient),
-    meanLoss,
-    update,
-  };
+  const { losses, update, meanLoss, terms } = result;
+  const { tilt, tau, tiltedLoss, effectiveSampleSize, gradientNorm } = result.diagnostics as ZestScalars;
+  const coefficients = Float64Array.from(terms, ({ coefficient }) => coefficient);
+  return { losses, coefficients, tilt, tau, tiltedLoss, meanLoss, effectiveSampleSize, gradientNorm, update };
 };

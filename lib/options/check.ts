@@ -11,7 +11,8 @@ export const coded = <S extends z.ZodType>(schema: S, code: ErrorCode): S => {
   return schema;
 };
 
-const codeOf = (schema: z.ZodObject, { path }: Fault): ErrorCode => {
+const codeOf = (schema: z.ZodObject, { path, issue }: Fault): ErrorCode => {
+  if (issue.code === 'custom' && issue.params?.code) return issue.params.code;
   const option = schema.shape[String(path[0])];
   return (option && codes.get(option as z.ZodType)?.code) ?? 'ERR_ZEST_OPTION';
 };

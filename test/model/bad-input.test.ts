@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch, Target } from '../../lib/batch.ts';
 import { Model } from '../../lib/model/model.ts';
-import type { StepOptions } from '../../lib/objective.ts';
+import type { ModelStepOptions } from '../../lib/model/step.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 
@@ -24,7 +24,7 @@ afterAll(async () => {
 
 const target: Target = { kind: 'labelWords', position: 1, words: [10, 11], label: 0 };
 const good: Batch = { sequences: [[0, 4, 2]], targets: [target] };
-const step: StepOptions = {
+const step: ModelStepOptions = {
   ...{ directions: 2, firstStream: 0n, rho: 1e-3, learningRate: 1e-4, tilt: 1, estimator: 'naive', sides: 'two' },
 };
 
@@ -178,7 +178,7 @@ describe('a step', () => {
     ['three sides', { sides: 'three' }, 'ERR_ZEST_OPTION', /sides/],
     ['an unknown normalization', { normalize: 'max' }, 'ERR_ZEST_OPTION', /normalize/],
     ['a learning rate that is NaN', { learningRate: Number.NaN }, 'ERR_ZEST_OPTION', /learningRate is NaN/],
-    ['no learning rate', { learningRate: undefined }, 'ERR_ZEST_OPTION', /learningRate is undefined/],
+    ['no learning rate', { learningRate: undefined }, 'ERR_ZEST_OPTION', /learningRate is missing/],
     ['an infinite learning rate', { learningRate: Number.POSITIVE_INFINITY }, 'ERR_ZEST_OPTION', /learningRate/],
     ['a decay that is NaN', { weightDecay: Number.NaN }, 'ERR_ZEST_OPTION', /weightDecay is NaN/],
     ['a decay below 0', { weightDecay: -1 }, 'ERR_ZEST_OPTION', /weightDecay is -1/],
@@ -200,7 +200,7 @@ describe('a step', () => {
 
 describe('directions', () => {
   it.each([
-    ['nothing', undefined, /directions is undefined/],
+    ['nothing', null, /directions is null/],
     ['no seed', { law: 'gaussian' }, /seed is undefined/],
     ['a seed below 0', { seed: -1, law: 'gaussian' }, /seed is -1/],
     ['a seed that is NaN', { seed: Number.NaN, law: 'gaussian' }, /seed is NaN/],
@@ -211,13 +211,10 @@ describe('directions', () => {
     ['rank 65', { seed: 0, law: { lowRank: 65 } }, /law.lowRank is 65/],
     ['a rank that is NaN', { seed: 0, law: { lowRank: Number.NaN } }, /law.lowRank is NaN/],
   ])('may not be, or have, %s', async (_, directions, text) => {
-    const before = model.directions;
-    model.directions = directions as never;
-    await rejects(() => model.evaluate(good, [[]]), 'ERR_ZEST_DIRECTIONS', text);
-    await rejects(() => model.apply({ decay: 0, terms: [] }), 'ERR_ZEST_DIRECTIONS', text);
-    await rejects(() => model.step(good, step), 'ERR_ZEST_DIRECTIONS', text);
-    await rejects(() => model.direction(0n, 'lm_head.bias'), 'ERR_ZEST_DIRECTIONS', text);
-    model.directions = before;
+    const call = { directions: directions as never };
+    await rejects(() => model.evaluate(good, [[]], call), 'ERR_ZEST_DIRECTIONS', text);
+    await rejects(() => model.apply({ decay: 0, terms: [] }, call), 'ERR_ZEST_DIRECTIONS', text);
+    await rejects(() => model.direction(0n, 'lm_head.bias', call), 'ERR_ZEST_DIRECTIONS', text);
     if (directions && 'seed' in directions)
       await rejects(() => Model.load(film, { directions: directions as never }), 'ERR_ZEST_DIRECTIONS', text);
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { Shortcuts } from '../../lib/native/binding.ts';
-import type { Point } from '../../lib/objective.ts';
+import type { DirectionOptions, Directions, Point } from '../../lib/objective.ts';
 import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
 import { fma32 } from '../fixtures/fma.ts';
 import { readTensors } from '../fixtures/parity/checkpoint.ts';
@@ -41,17 +41,16 @@ beforeAll(async () => {
 afterAll(() => model.dispose());
 
 /** The bits of every sequence's loss at every point, and of the logits at one of them. */
-const everyBit = async (of: Model): Promise<string[]> => {
-  const losses = await of.sequenceLosses(batch, points);
-  const logits = await of.logits(batch, { at: points[3] });
+const everyBit = async (of: Model, options: DirectionOptions = {}): Promise<string[]> => {
+  const losses = await of.sequenceLosses(batch, points, options);
+  const logits = await of.logits(batch, { ...options, at: points[3] });
   return [...losses, ...logits].flatMap((row) => bits(row));
 };
 
 describe.each(LAWS.map((law) => [nameOf(law), law] as const))('the bits of %s directions', (_, law) => {
   let expected: string[];
   beforeAll(async () => {
-    model.directions = { seed: 7, law };
-    expected = await everyBit(model);
+    expected = await everyBit(model, { directions: { seed: 7, law } });
   });
 
   it.each([1, 2, 3, 8])('are those of %i threads', async (threads) => {
@@ -97,7 +96,6 @@ describe.each([
 
 describe('a sequence', () => {
   it('has the same loss whatever it is packed with', async () => {
-    model.directions = { seed: 7, law: 'gaussian' };
     const alone = await model.sequenceLosses(batch, points);
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(batch.sequences.length - 1), { minLength: 1, maxLength: 9 }), async (rows) => {
@@ -121,12 +119,16 @@ describe('a sequence', () => {
 
 describe('a point', () => {
   /** The model's weights at a point, made here: fma(scale, v, w), term by term, tensor by tensor. */
-  const perturbed = async (point: readonly { stream: bigint; scale: number }[], folder: string): Promise<string> => {
+  const perturbed = async (
+    point: readonly { stream: bigint; scale: number }[],
+    directions: Directions,
+    folder: string,
+  ): Promise<string> => {
     const tensors: Record<string, Written> = {};
     for (const [name, { shape }] of readTensors(film)) {
       const weights = await model.parameter(name);
       for (const { stream, scale } of point) {
-        const v = await model.direction(stream, name);
+        const v = await model.direction(stream, name, { directions });
         const s = Math.fround(scale);
         for (let i = 0; i < weights.length; i++) weights[i] = fma32(s, v[i] as number, weights[i] as number);
       }
@@ -138,13 +140,13 @@ describe('a point', () => {
   it.each(LAWS.map((law) => [nameOf(law), law] as const))(
     'is the model with its weights moved (%s)',
     async (name, law) => {
-      model.directions = { seed: 11n, law };
+      const directions = { seed: 11n, law };
       const point = [
         { stream: 5n, scale: 1e-3 },
         { stream: 2n ** 63n - 1n, scale: -0.004 },
       ];
-      const expected = await model.sequenceLosses(batch, [point]);
-      using moved = await Model.load(await perturbed(point, join(scratch, name)));
+      const expected = await model.sequenceLosses(batch, [point], { directions });
+      using moved = await Model.load(await perturbed(point, directions, join(scratch, name)));
       const actual = await moved.sequenceLosses(batch, [[]]);
       if (typeof law === 'string') expect(bits(actual[0] ?? [])).toEqual(bits(expected[0] ?? []));
       for (const [s, loss] of (actual[0] ?? []).entries()) {

@@ -4,15 +4,15 @@ import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
 import type { LoraOptions } from '../../lib/model/adapter-options.ts';
 import type { Model } from '../../lib/model/model.ts';
+import type { ModelStepOptions } from '../../lib/model/step.ts';
 import type { Trainable } from '../../lib/model/trainable.ts';
-import type { StepOptions } from '../../lib/objective.ts';
-import { composeStep } from '../../lib/optimizers/compose-step.ts';
 import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
 import { float32Bits, readTensors } from '../fixtures/parity/checkpoint.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { f32, type Written } from '../fixtures/safetensors.ts';
 import { tinyClassifier, tinyTensors } from '../fixtures/tiny-bert.ts';
 import { modelTests, tinyBatch, tinyClasses } from '../fixtures/tiny-models.ts';
+import { stepByHand } from './step-by-hand.ts';
 
 const { scratch, load, folderOf } = modelTests();
 const fresh = (): string => mkdtempSync(join(scratch, 'saved-'));
@@ -21,7 +21,7 @@ const lora = (changes: Partial<LoraOptions> = {}): { lora: LoraOptions } => ({
 });
 const update = { decay: 0, terms: [{ stream: 1n, coefficient: 0.25 }] };
 const batch = filmBatch([9, 30, 4, 17]);
-const step: StepOptions = {
+const step: ModelStepOptions = {
   ...{ directions: 2, firstStream: 40n, rho: 1e-3, learningRate: 1e-2, weightDecay: 0.1 },
   ...{ tilt: { tau: 1 }, estimator: 'naive', sides: 'two' },
 };
@@ -210,7 +210,7 @@ describe('LoRA', () => {
           await load(film, { ...options, threads: 3 }),
           await load(film, { ...options, threads: 1 }),
         ];
-        const [one, other] = [await fused.step(batch, step), await composeStep(apart, batch, step)];
+        const [one, other] = [await fused.step(batch, step), await stepByHand(apart, batch, step)];
         expect(bits(one.losses)).toEqual(bits(other.losses));
         expect(one.update).toEqual(other.update);
         expect(await fused.digest()).toBe(await apart.digest());

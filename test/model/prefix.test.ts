@@ -2,22 +2,22 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../lib/model/model.ts';
+import type { ModelStepOptions } from '../../lib/model/step.ts';
 import type { Trainable } from '../../lib/model/trainable.ts';
-import type { StepOptions } from '../../lib/objective.ts';
-import { composeStep } from '../../lib/optimizers/compose-step.ts';
 import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
 import { readTensors } from '../fixtures/parity/checkpoint.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { f32, type Written } from '../fixtures/safetensors.ts';
 import { tinyTensors } from '../fixtures/tiny-bert.ts';
 import { modelTests, tinyBatch, tinyClasses } from '../fixtures/tiny-models.ts';
+import { stepByHand } from './step-by-hand.ts';
 
 const { scratch, load, folderOf } = modelTests();
 const fresh = (): string => mkdtempSync(join(scratch, 'saved-'));
 const prefix = (tokens: number, seed?: number) => ({ prefix: { tokens, ...(seed !== undefined && { seed }) } });
 const update = { decay: 0, terms: [{ stream: 1n, coefficient: 0.5 }] };
 const batch = filmBatch([9, 30, 4, 254]);
-const step: StepOptions = {
+const step: ModelStepOptions = {
   ...{ directions: 2, firstStream: 40n, rho: 1e-3, learningRate: 1e-2, weightDecay: 0.1 },
   ...{ tilt: { tau: 1 }, estimator: 'naive', sides: 'two' },
 };
@@ -176,7 +176,7 @@ describe('a prefix', () => {
         await load(film, { ...options, threads: 3 }),
         await load(film, { ...options, threads: 1 }),
       ];
-      const [one, other] = [await fused.step(batch, step), await composeStep(apart, batch, step)];
+      const [one, other] = [await fused.step(batch, step), await stepByHand(apart, batch, step)];
       expect(bits(one.losses)).toEqual(bits(other.losses));
       expect(one.update).toEqual(other.update);
       expect(await fused.digest()).toBe(await apart.digest());

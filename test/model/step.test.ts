@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { coefficients } from '../../lib/coefficients.ts';
+import { coefficients } from '../../lib/methods/estimators.ts';
 import { Model } from '../../lib/model/model.ts';
-import type { EstimatorOptions, Point, StepOptions, StepResult, Update } from '../../lib/objective.ts';
-import { composeStep } from '../../lib/optimizers/compose-step.ts';
+import type { ModelStepOptions, ModelStepResult } from '../../lib/model/step.ts';
+import type { Update } from '../../lib/objective.ts';
 import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
+import { stepByHand } from './step-by-hand.ts';
 
 const batch = filmBatch([9, 30, 4, 17, 2, 40, 11]);
-const base: StepOptions = {
+const base: ModelStepOptions = {
   ...{ directions: 3, firstStream: 40n, rho: 1e-3, learningRate: 1e-4, weightDecay: 0.1 },
   ...{ tilt: 1, estimator: 'naive', sides: 'two' },
 };
@@ -22,7 +23,7 @@ afterEach(() => {
   models = [];
 });
 
-const exactly = ({ losses, coefficients: c, update, ...scalars }: StepResult): unknown => ({
+const exactly = ({ losses, coefficients: c, update, ...scalars }: ModelStepResult): unknown => ({
   losses: bits(losses),
   coefficients: bits(c),
   decay: bits([update.decay]),
@@ -31,26 +32,8 @@ const exactly = ({ losses, coefficients: c, update, ...scalars }: StepResult): u
   scalars: Object.entries(scalars).map(([key, value]) => [key, ...bits([value])]),
 });
 
-/** The step as its definition says, in calls of one's own. */
-const byHand = async (model: Model, options: StepOptions): Promise<StepResult> => {
-  const streams = Array.from({ length: options.directions }, (_, i) => options.firstStream + BigInt(i));
-  const scales = options.sides === 'two' ? [options.rho, -options.rho] : [options.rho];
-  const points: Point[] = streams.flatMap((stream) => scales.map((scale) => ({ stream, scale })));
-  const losses = await model.evaluate(batch, points, { atVersion: model.version });
-  const result = coefficients(losses, { ...options, dimension: model.dimension } as EstimatorOptions);
-  const update: Update = {
-    decay: Math.fround(options.learningRate * (options.weightDecay ?? 0)),
-    terms: streams.map((stream, i) => ({
-      stream,
-      coefficient: Math.fround(options.learningRate * (result.coefficients[i] ?? 0)),
-    })),
-  };
-  await model.apply(update);
-  return { ...result, update };
-};
-
 describe.each(LAWS.map((law) => [nameOf(law), law] as const))('a step with %s directions', (_, law) => {
-  const variants: [string, Partial<StepOptions>][] = [
+  const variants: [string, Partial<ModelStepOptions>][] = [
     ['naive', {}],
     ['biasCorrected, tau, sigma', { estimator: 'biasCorrected', tilt: { tau: 1 }, normalize: 'sigma' }],
     ['beale, effective sample size', { estimator: 'beale', tilt: { effectiveSampleSize: 0.5 } }],
@@ -62,7 +45,7 @@ describe.each(LAWS.map((law) => [nameOf(law), law] as const))('a step with %s di
     const [fused, apart] = await Promise.all([load({ directions: { law } }), load({ directions: { law } })]);
     for (const round of [0, 1]) {
       const options = { ...base, ...changes, firstStream: base.firstStream + BigInt(round * 3) };
-      expect(exactly(await fused.step(batch, options))).toEqual(exactly(await byHand(apart, options)));
+      expect(exactly(await fused.step(batch, options))).toEqual(exactly(await stepByHand(apart, batch, options)));
       expect(await fused.digest()).toBe(await apart.digest());
     }
     expect(fused.version).toBe(2n);
@@ -97,15 +80,9 @@ describe('a step', () => {
   it('has the same bits in bfloat16, where the update is rounded stochastically', async () => {
     const [one, two] = [await load({ dtype: 'bfloat16', threads: 1 }), await load({ dtype: 'bfloat16', threads: 3 })];
     const before = await one.digest();
-    expect(exactly(await one.step(batch, base))).toEqual(exactly(await byHand(two, base)));
+    expect(exactly(await one.step(batch, base))).toEqual(exactly(await stepByHand(two, batch, base)));
     expect(await one.digest()).toBe(await two.digest());
     expect(await one.digest()).not.toBe(before);
-  });
-
-  it('is what composes for objectives without one', async () => {
-    const other = await load();
-    expect(exactly(await composeStep(other, batch, base))).toEqual(exactly(await fused.step(batch, base)));
-    expect(await other.digest()).toBe(await fused.digest());
   });
 
   it('counts updates and forwards', async () => {
@@ -169,13 +146,14 @@ describe('calls', () => {
     expect(results[5]).toBe(await apart.digest());
   });
 
-  it('use the directions that were set when they were made', async () => {
+  it('use the directions that go with them, else those of the model', async () => {
     const model = await load();
-    const first = model.evaluate(batch, [{ stream: 1n, scale: 1e-3 }]);
-    model.directions = { seed: 1, law: 'rademacher' };
-    const second = model.evaluate(batch, [{ stream: 1n, scale: 1e-3 }]);
-    model.directions = { seed: 0, law: 'gaussian' };
-    expect(bits(await first)).toEqual(bits(await model.evaluate(batch, [{ stream: 1n, scale: 1e-3 }])));
+    const points = [{ stream: 1n, scale: 1e-3 }];
+    const first = model.evaluate(batch, points);
+    const second = model.evaluate(batch, points, { directions: { seed: 1, law: 'rademacher' } });
+    const own = await load({ directions: { seed: 1, law: 'rademacher' } });
+    expect(bits(await first)).toEqual(bits(await model.evaluate(batch, points)));
+    expect(bits(await second)).toEqual(bits(await own.evaluate(batch, points)));
     expect(bits(await second)).not.toEqual(bits(await first));
   });
 

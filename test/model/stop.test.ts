@@ -2,7 +2,8 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
-import type { Point, StepOptions } from '../../lib/objective.ts';
+import type { ModelStepOptions } from '../../lib/model/step.ts';
+import type { Point } from '../../lib/objective.ts';
 import { film, filmBatch } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { modelTests } from '../fixtures/tiny-models.ts';
@@ -12,7 +13,7 @@ const { load } = modelTests();
 const batch = filmBatch(Array(32).fill(120));
 /** Seconds of work. */
 const points: Point[] = Array.from({ length: 400 }, (_, i) => ({ stream: BigInt(i), scale: 1e-3 }));
-const step: StepOptions = {
+const step: ModelStepOptions = {
   ...{ directions: 200, firstStream: 0n, rho: 1e-3, learningRate: 1e-4, tilt: 1, estimator: 'naive', sides: 'two' },
 };
 
@@ -162,9 +163,9 @@ it('evaluations leave the weights as they are', async () => {
   const model = await load(film);
   const digest = await model.digest();
   for (const law of ['gaussian', 'sphere', 'rademacher', { lowRank: 2 }] as const) {
-    model.directions = { seed: 3, law };
-    await model.evaluate(batch, points.slice(0, 3));
-    await model.logits(filmBatch([5]), { at: points[0] });
+    const directions = { seed: 3, law };
+    await model.evaluate(batch, points.slice(0, 3), { directions });
+    await model.logits(filmBatch([5]), { at: points[0], directions });
     expect(await model.digest()).toBe(digest);
   }
 });

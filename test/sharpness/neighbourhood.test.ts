@@ -64,7 +64,6 @@ describe('neighbourhood', () => {
     const objective: Objective<{ sequences: number[] }> = {
       dimension: 1,
       version: 0n,
-      directions: { seed: 0, law: 'gaussian' },
       evaluate: async ({ sequences }, points) => Float64Array.from(points, () => sequences[0]!),
       apply: async () => {},
     };

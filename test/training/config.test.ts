@@ -97,7 +97,7 @@ describe('a configuration file', () => {
     expect(optimizer).toMatchObject({ method: 'mezo', directions: 1, rho: 1e-3 });
     expect(optimizer).not.toHaveProperty('tilt');
     expect(await set('optimizer.method=mezo', 'optimizer.tilt=1')).toBe(
-      '--set optimizer.tilt: unknown key; allowed here: method, directions, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay',
+      '--set optimizer.tilt is not known; expected one of method, directions, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay',
     );
   });
 
@@ -168,16 +168,16 @@ describe('a message names the place, the key, and what was expected', () => {
     const text = YAML.replace('  learningRate: 1e-6', '  rho: -3\n  lerningRate: 3');
     expect(await refused(text)).toBe(
       [
-        'run.yaml:9: optimizer.rho: expected a number > 0, got -3',
-        'run.yaml:8: optimizer.learningRate: expected a number, is missing',
-        `run.yaml:10: optimizer.lerningRate: unknown key (did you mean learningRate?); allowed here: ${optimizerKeys}`,
+        'run.yaml:9: optimizer.rho is -3; expected a number > 0',
+        'run.yaml:8: optimizer.learningRate is missing; expected a number',
+        `run.yaml:10: optimizer.lerningRate is not known (did you mean learningRate?); expected one of ${optimizerKeys}`,
       ].join('\n'),
     );
   });
 
   it.each([
-    ['', 'run.yaml: expected keys and values, got null'],
-    ['- a', "run.yaml: expected keys and values, got [ 'a' ]"],
+    ['', 'run.yaml is null; expected keys and values'],
+    ['- a', "run.yaml is [ 'a' ]; expected keys and values"],
     ['a: 1\nb: 2\na: 3', 'run.yaml:3: Map keys must be unique'],
     ['a: [1', 'run.yaml:1: Flow sequence in block collection must be sufficiently indented and end with a ]'],
     [`${YAML}device: !mine auto`, 'run.yaml:11: Unresolved tag: !mine'],
@@ -195,76 +195,73 @@ describe('a message names the place, the key, and what was expected', () => {
   });
 
   it.each([
-    ['optimizer.rho=-1', '--set optimizer.rho: expected a number > 0, got -1'],
-    ['optimizer.rho=.nan', '--set optimizer.rho: expected a number, got NaN'],
-    ['optimizer.learningRate=yes', "--set optimizer.learningRate: expected a number, got 'yes'"],
-    ['optimizer.directions=1.5', '--set optimizer.directions: expected a whole number, got 1.5'],
-    ['optimizer.directions=0', '--set optimizer.directions: expected a number ≥ 1, got 0'],
-    ['optimizer.method=zset', "--set optimizer.method: expected one of zest, mezo, got 'zset'"],
+    ['optimizer.rho=-1', '--set optimizer.rho is -1; expected a number > 0'],
+    ['optimizer.rho=.nan', '--set optimizer.rho is NaN; expected a number'],
+    ['optimizer.learningRate=yes', "--set optimizer.learningRate is 'yes'; expected a number"],
+    ['optimizer.directions=1.5', '--set optimizer.directions is 1.5; expected a whole number'],
+    ['optimizer.directions=0', '--set optimizer.directions is 0; expected a number ≥ 1'],
+    ['optimizer.method=zset', "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa"],
     [
       'optimizer.estimator=naïve',
-      "--set optimizer.estimator: expected one of naive, biasCorrected, beale, jackknife, got 'naïve'",
+      "--set optimizer.estimator is 'naïve'; expected one of naive, biasCorrected, beale, jackknife",
     ],
     [
       'optimizer.tilt=hot',
-      "--set optimizer.tilt: expected a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}, got 'hot'",
+      "--set optimizer.tilt is 'hot'; expected a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}",
     ],
-    [
-      'optimizer.tilt={effectiveSampleSize: 2}',
-      '--set optimizer.tilt.effectiveSampleSize: expected a number ≤ 1, got 2',
-    ],
-    ['optimizer.tilt=-2', '--set optimizer.tilt: expected a number ≥ 0, got -2'],
-    ['optimizer.law={lowRank: 0}', '--set optimizer.law.lowRank: expected a number ≥ 1, got 0'],
+    ['optimizer.tilt={effectiveSampleSize: 2}', '--set optimizer.tilt.effectiveSampleSize is 2; expected a number ≤ 1'],
+    ['optimizer.tilt=-2', '--set optimizer.tilt is -2; expected a number ≥ 0'],
+    ['optimizer.law={lowRank: 0}', '--set optimizer.law.lowRank is 0; expected a number ≥ 1'],
     [
       'optimizer.law=cauchy',
-      "--set optimizer.law: expected gaussian, sphere, rademacher or {lowRank: rank}, got 'cauchy'",
+      "--set optimizer.law is 'cauchy'; expected gaussian, sphere, rademacher or {lowRank: rank}",
     ],
-    ['optimizer.schedule=step', "--set optimizer.schedule: expected one of constant, linear, cosine, got 'step'"],
+    ['optimizer.schedule=step', "--set optimizer.schedule is 'step'; expected one of constant, linear, cosine"],
     [
       'optimzer.rho=1',
-      '--set optimzer: unknown key (did you mean optimizer?); allowed here: model, device, dtype, head, trainable, task, data, optimizer, training, output',
+      '--set optimzer is not known (did you mean optimizer?); expected one of model, device, dtype, head, trainable, task, data, optimizer, training, output',
     ],
     [
       'training.step=3',
-      '--set training.step: unknown key (did you mean steps?); allowed here: steps, batchSize, maxLength, evaluateEvery, checkpointEvery, keepBest, patience, seed, tensorboard',
+      '--set training.step is not known (did you mean steps?); expected one of steps, batchSize, maxLength, evaluateEvery, checkpointEvery, keepBest, patience, seed, tensorboard',
     ],
-    ['training=null', '--set training: expected keys and values, got null'],
-    ['training.keepBest=1', '--set training.keepBest: expected true or false, got 1'],
+    ['training=null', '--set training is null; expected keys and values'],
+    ['training.keepBest=1', '--set training.keepBest is 1; expected true or false'],
     [
       'training.patience=3',
-      '--set training.patience: expected null without data.validation, which decides when to stop',
+      '--set training.patience is 3; expected null without data.validation, which decides when to stop',
     ],
-    ['training.seed=-1', '--set training.seed: expected a number ≥ 0, got -1'],
-    ['data=[]', '--set data: expected keys and values, got []'],
-    ['data.train=null', '--set data.train: expected a string, got null'],
-    ['data.train=""', "--set data.train: expected a string that is not empty, got ''"],
-    ['data.labelNoise=1.5', '--set data.labelNoise: expected a number ≤ 1, got 1.5'],
-    ['device=cuda:x', "--set device: expected auto, cpu, cuda or cuda:N, got 'cuda:x'"],
-    ['dtype=float16', "--set dtype: expected one of float32, bfloat16, got 'float16'"],
-    ['head=none', "--set head: expected languageModel or {classes, seed}, got 'none'"],
-    ['model.x=3', '--set model: expected a string, got { x: 3 }'],
-    ['task=3', '--set task: expected the name of a built-in task or {template, labelWords}, got 3'],
-    ['task={template: a}', '--set task.labelWords: expected a list, is missing'],
-    ['task.labelWords=[a]', "--set task.labelWords: expected a list of 2 or more entries, got [ 'a' ]"],
-    ['task.kind=words', "--set task.kind: expected one of labelWords, class, got 'words'"],
-    ['trainable.lora.rank=2', '--set trainable.lora.alpha: expected a number, is missing'],
-    ['trainable.lora={rank: 0, alpha: 8}', '--set trainable.lora.rank: expected a number ≥ 1, got 0'],
-    ['trainable.lora={rank: 2, alpha: 0}', '--set trainable.lora.alpha: expected a number > 0, got 0'],
+    ['training.seed=-1', '--set training.seed is -1; expected a number ≥ 0'],
+    ['data=[]', '--set data is []; expected keys and values'],
+    ['data.train=null', '--set data.train is null; expected a string'],
+    ['data.train=""', "--set data.train is ''; expected a string that is not empty"],
+    ['data.labelNoise=1.5', '--set data.labelNoise is 1.5; expected a number ≤ 1'],
+    ['device=cuda:x', "--set device is 'cuda:x'; expected auto, cpu, cuda or cuda:N"],
+    ['dtype=float16', "--set dtype is 'float16'; expected one of float32, bfloat16"],
+    ['head=none', "--set head is 'none'; expected languageModel or {classes, seed}"],
+    ['model.x=3', '--set model is { x: 3 }; expected a string'],
+    ['task=3', '--set task is 3; expected the name of a built-in task or {template, labelWords}'],
+    ['task={template: a}', '--set task.labelWords is missing; expected a list'],
+    ['task.labelWords=[a]', "--set task.labelWords is [ 'a' ]; expected a list of 2 or more entries"],
+    ['task.kind=words', "--set task.kind is 'words'; expected one of labelWords, class"],
+    ['trainable.lora.rank=2', '--set trainable.lora.alpha is missing; expected a number'],
+    ['trainable.lora={rank: 0, alpha: 8}', '--set trainable.lora.rank is 0; expected a number ≥ 1'],
+    ['trainable.lora={rank: 2, alpha: 0}', '--set trainable.lora.alpha is 0; expected a number > 0'],
     [
       'trainable.lora={rank: 2, alpha: 1, targets: []}',
-      '--set trainable.lora.targets: expected a list of 1 or more entries, got []',
+      '--set trainable.lora.targets is []; expected a list of 1 or more entries',
     ],
     [
       'trainable.lora={rank: 2, alpha: 1, target: [q]}',
-      '--set trainable.lora.target: unknown key (did you mean targets?); allowed here: rank, alpha, targets, seed',
+      '--set trainable.lora.target is not known (did you mean targets?); expected one of rank, alpha, targets, seed',
     ],
-    ['trainable.prefix={}', '--set trainable.prefix.tokens: expected a number, is missing'],
-    ['trainable.prefix.tokens=2.5', '--set trainable.prefix.tokens: expected a whole number, got 2.5'],
+    ['trainable.prefix={}', '--set trainable.prefix.tokens is missing; expected a number'],
+    ['trainable.prefix.tokens=2.5', '--set trainable.prefix.tokens is 2.5; expected a whole number'],
     [
       'trainable=some',
-      "--set trainable: expected all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}, got 'some'",
+      "--set trainable is 'some'; expected all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}",
     ],
-    ['trainable={include: []}', '--set trainable.include: expected a list of 1 or more entries, got []'],
+    ['trainable={include: []}', '--set trainable.include is []; expected a list of 1 or more entries'],
     ['rho', '--set rho: expected key.path=value'],
     ['=1', '--set =1: expected key.path=value'],
     ['optimizer.rho=[1', '--set optimizer.rho=[1: Flow sequence must end with a ]'],
@@ -275,18 +272,18 @@ describe('a message names the place, the key, and what was expected', () => {
 
   it('for rules of several keys', async () => {
     expect(await set('optimizer.sides=one', 'optimizer.directions=1', 'optimizer.estimator=beale')).toBe(
-      '--set optimizer.estimator: expected naive with sides one, got beale\n' +
-        '--set optimizer.directions: expected at least 2 with sides one, got 1',
+      "--set optimizer.estimator is 'beale'; expected naive with sides one\n" +
+        '--set optimizer.directions is 1; expected at least 2 with sides one',
     );
     expect(await set('optimizer.schedule=linear', 'optimizer.warmupSteps=10', 'training.steps=10')).toBe(
-      '--set optimizer.warmupSteps: expected fewer than training.steps (10), got 10',
+      '--set optimizer.warmupSteps is 10; expected fewer than training.steps (10)',
     );
   });
 
   it('for configurations that are objects', () => {
     const config = { model: 'm', output: 'o', task: 'sst2', data: {}, optimizer: { method: 'zest' } };
     expect(() => resolveConfig(config as unknown as Config)).toThrow(
-      'data.train: expected a string, is missing\noptimizer.learningRate: expected a number, is missing',
+      'data.train is missing; expected a string\noptimizer.learningRate is missing; expected a number',
     );
   });
 });

@@ -95,7 +95,7 @@ describe('a run', () => {
     const { updates } = await readTrajectory(join(config.output, 'trajectory.zest'));
     for (const [i, { coefficientSpread, learningRate }] of ofKind(events, 'step').entries()) {
       const [a, b] = updates[i]!.terms.map(({ coefficient }) => coefficient / learningRate) as [number, number];
-      expect(coefficientSpread / (Math.abs(a - b) / 2)).toBeCloseTo(1, 6);
+      expect(Number(coefficientSpread) / (Math.abs(a - b) / 2)).toBeCloseTo(1, 6);
     }
   });
 

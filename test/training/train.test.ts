@@ -147,8 +147,8 @@ describe('training', () => {
       const { header, updates } = await readTrajectory(join(config.output, 'trajectory.zest'));
       const model = await Model.load(FILM, { device: 'cpu', trainable: trainable as 'all', dtype });
       expect(model.dimension).toBe(header.dimension);
-      model.directions = { seed: BigInt(header.directions.seed), law: header.directions.law };
-      for (const update of updates) await model.apply(update);
+      const directions = { seed: BigInt(header.directions.seed), law: header.directions.law };
+      for (const update of updates) await model.apply(update, { directions });
       expect(await model.digest()).toBe(summary.digest);
       model.dispose();
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { learningRateFactor, type ScheduleOptions } from '../../lib/optimizers/schedule.ts';
+import { learningRateFactor, type ScheduleOptions } from '../../lib/methods/schedule.ts';
 
 const factors = (options: ScheduleOptions, steps: number): number[] =>
   Array.from({ length: steps }, (_, step) => learningRateFactor(options)(step));

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { coefficients, nativeEstimatorOptions } from '../lib/coefficients.ts';
-import { ZestError } from '../lib/errors.ts';
-import type { EstimatorOptions } from '../lib/objective.ts';
+import { ZestError } from '../../lib/errors.ts';
+import { coefficients, type EstimatorOptions, nativeEstimatorOptions } from '../../lib/methods/estimators.ts';
 
 const two: EstimatorOptions = { rho: 1e-3, tilt: 1, estimator: 'naive', sides: 'two' };
 const one: EstimatorOptions = { ...two, sides: 'one' };

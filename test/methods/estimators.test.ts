@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { coefficients } from '../lib/coefficients.ts';
-import { ZestError } from '../lib/errors.ts';
-import type { EstimatorOptions } from '../lib/objective.ts';
+import { ZestError } from '../../lib/errors.ts';
+import { coefficients, type EstimatorOptions } from '../../lib/methods/estimators.ts';
 
 const NAMES = ['naive', 'biasCorrected', 'beale', 'jackknife'] as const;
 
@@ -19,8 +18,8 @@ interface Case extends Record<(typeof NAMES)[number], number[]> {
 }
 
 const read = (url: URL): Case[] => JSON.parse(readFileSync(url, 'utf8')) as Case[];
-const cases = read(new URL('fixtures/estimators.json', import.meta.url));
-const shared = new URL('../../shared/reference/estimators.json', import.meta.url);
+const cases = read(new URL('../fixtures/estimators.json', import.meta.url));
+const shared = new URL('../../../shared/reference/estimators.json', import.meta.url);
 
 const two: EstimatorOptions = { rho: 1e-3, tilt: 1, estimator: 'naive', sides: 'two' };
 const one: EstimatorOptions = { ...two, sides: 'one' };
