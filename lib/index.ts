@@ -1,3 +1,4 @@
+export { z } from 'zod';
 export type { Batch, Target } from './batch.ts';
 export type { RowFormat, RowInput } from './data/row-stream.ts';
 export { type Row, readRows } from './data/rows.ts';

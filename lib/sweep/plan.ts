@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { forwardsOfStep } from '../methods/registry.ts';
-import { readConfig, resolveConfig } from '../training/config.ts';
+import { loadConfig } from '../training/config.ts';
 import type { Config, ResolvedConfig } from '../training/schema.ts';
 import { type Axis, type GridRun, gridRuns } from './grid.ts';
 
@@ -86,8 +86,7 @@ export const planSweep = async (config: Config | string, options: PlanOptions): 
   for (const run of gridRuns(options.grid)) {
     const values = Object.entries(run.values).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
     const all = [...overrides, ...values];
-    const resolved =
-      typeof config === 'string' ? await readConfig(config, all, '--set or --grid') : resolveConfig(config, all);
+    const resolved = await loadConfig(config, all, '--set or --grid');
     first ??= resolved;
     // A key above them may be in the grid.
     if (resolved.data.test !== first.data.test) assertCommon('data.test', forwards);

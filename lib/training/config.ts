@@ -118,3 +118,17 @@ export const readConfig = async (
   await loadMethod(document.getIn(['optimizer', 'method']));
   return check(plain(document, file), where);
 };
+
+/**
+ * Reads a configuration, or checks one that is there already, with `overrides` of the form key.path=value. Loads the
+ * module that it may name as its method. Throws ERR_ZEST_CONFIG as {@link readConfig} does.
+ */
+export const loadConfig = async (
+  config: Config | string,
+  overrides: readonly string[] = [],
+  option?: string,
+): Promise<ResolvedConfig> => {
+  if (typeof config === 'string') return readConfig(config, overrides, option);
+  await loadMethod(config?.optimizer?.method);
+  return resolveConfig(config, overrides);
+};

@@ -9,7 +9,7 @@ import type { Model } from '../model/model.ts';
 import type { CallOptions, Directions, Point } from '../objective.ts';
 import { mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
-import { readConfig, resolveConfig } from './config.ts';
+import { loadConfig } from './config.ts';
 import { loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
@@ -60,10 +60,8 @@ type WithoutRate<T> = T extends unknown ? Omit<T, 'learningRate'> & { learningRa
 /** A configuration in which `optimizer.learningRate` may be absent. */
 export type RatelessConfig = Omit<Config, 'optimizer'> & { optimizer: WithoutRate<Config['optimizer']> };
 
-const readRateless = (config: RatelessConfig | string, overrides: readonly string[]): Promise<ResolvedConfig> => {
-  const all = [...overrides, 'optimizer.learningRate=1'];
-  return typeof config === 'string' ? readConfig(config, all) : Promise.resolve(resolveConfig(config as Config, all));
-};
+const readRateless = (config: RatelessConfig | string, overrides: readonly string[]): Promise<ResolvedConfig> =>
+  loadConfig(config as Config | string, [...overrides, 'optimizer.learningRate=1']);
 
 /** G of a step from the start, and the batch that it is judged by. */
 interface Probe {

@@ -35,8 +35,8 @@ const failure = (step: number, error: unknown): FailureEvent => ({
 export async function* train(config: Config | string, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
   const started = performance.now();
   const { signal } = options;
-  const { readConfig, resolveConfig } = await import('./config.ts');
-  const resolved = typeof config === 'string' ? await readConfig(config) : resolveConfig(config);
+  const { loadConfig } = await import('./config.ts');
+  const resolved = await loadConfig(config);
   const context = await startRun(resolved, options);
   const { run, experiment, examples, model, log, events, lock } = context;
   const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };

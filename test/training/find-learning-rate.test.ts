@@ -85,6 +85,6 @@ describe('zest train --find-learning-rate', () => {
     expect(stderr).toMatch(/^learningRate: \d\.\de-\d+$/m);
     const refused = await zest(['train', file]);
     expect(refused.status).toBe(2);
-    expect(refused.stderr).toContain('optimizer.learningRate: expected a number, is missing');
+    expect(refused.stderr).toContain('optimizer.learningRate is missing; expected a number');
   });
 });
