@@ -28,7 +28,7 @@ import {
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
-import { nativeStepOptions, stepResult } from './step-options.ts';
+import { checkStepOptions, nativeMicroBatch } from './step-options.ts';
 import { stopAtExit } from './stop-at-exit.ts';
 
 /** A prompt's continuation; see {@link Model.generate}. */
@@ -177,29 +177,38 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * The loss at each point, in nats: the mean over the batch's sequences. Rejects with ERR_ZEST_LOSS_NOT_FINITE naming
+   * The loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated at a time
+   * (default: all; the bits do not depend on it). Rejects with ERR_ZEST_LOSS_NOT_FINITE naming
    * the stream, ERR_ZEST_VERSION if the weights are not at `atVersion` when the call's turn comes.
    */
   async evaluate(
     batch: Batch,
     points: readonly Point[],
-    options: CallOptions & { atVersion?: bigint } = {},
+    options: CallOptions & { atVersion?: bigint; microBatch?: number } = {},
   ): Promise<Float64Array> {
     const { signal, atVersion = -1n } = options;
     if (typeof atVersion !== 'bigint' || (options.atVersion !== undefined && atVersion < 0n)) {
       throw rangeError('ERR_ZEST_ARGUMENT', `atVersion is ${String(atVersion)}; expected a bigint ≥ 0`);
     }
+    const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, signal);
     const terms = nativePoints(checkedPoints(points));
-    return this.#call(signal, (abort) => this.#engine.evaluate(directions, packed, terms, atVersion, abort));
+    return this.#call(signal, (abort) =>
+      this.#engine.evaluate(directions, packed, terms, microBatch, atVersion, abort),
+    );
   }
 
   /** Per point, the loss of each sequence, in nats. Rejects with ERR_ZEST_LOSS_NOT_FINITE naming the stream. */
-  async sequenceLosses(batch: Batch, points: readonly Point[], options: CallOptions = {}): Promise<Float64Array[]> {
+  async sequenceLosses(
+    batch: Batch,
+    points: readonly Point[],
+    options: CallOptions & { microBatch?: number } = {},
+  ): Promise<Float64Array[]> {
+    const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, options.signal);
     const terms = checkedPoints(points);
     const losses = await this.#call(options.signal, (abort) =>
-      this.#engine.sequenceLosses(directions, packed, nativePoints(terms), abort),
+      this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort),
     );
     const sequences = packed.starts.length - 1;
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
@@ -221,28 +230,27 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Evaluates the 2k (or k) points of a step, turns the losses into coefficients and applies them, all in the engine.
-   * With an estimator that is a function the three are calls of their own, between which no other call takes effect.
+   * Evaluates the 2k (or k) points of a step, turns the losses into coefficients and applies them: calls of the engine
+   * between which no other call takes effect.
    */
   async step(batch: Batch, options: StepOptions): Promise<StepResult> {
-    const settings = nativeStepOptions(options, this.dimension);
-    const { signal, estimator } = options;
+    checkStepOptions(options, this.dimension);
+    const { signal } = options;
+    const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, signal);
     const engine = this.#engine;
-    if (typeof estimator !== 'function') {
-      return stepResult(await this.#call(signal, (abort) => engine.step(directions, packed, settings, abort)));
-    }
+    const call = <T>(run: (abort: NativeAbort) => Promise<T>) => callEngine(this.#binding, signal, run);
     const alone: Objective<Batch> = {
       dimension: this.dimension,
       version: this.version,
       directions: this.directions,
-      evaluate: (_, points) =>
-        callEngine(this.#binding, signal, (abort) =>
-          engine.evaluate(directions, packed, nativePoints(checkedPoints(points)), -1n, abort),
-        ),
-      apply: (update) =>
-        callEngine(this.#binding, signal, (abort) => engine.apply(directions, nativeUpdate(update), abort)),
+      evaluate: (_, points) => {
+        const terms = nativePoints(checkedPoints(points));
+        return call((abort) => engine.evaluate(directions, packed, terms, microBatch, -1n, abort));
+      },
+      apply: (update) => call((abort) => engine.apply(directions, nativeUpdate(update), abort)),
     };
+    if (this.#disposed) throw new ZestError('ERR_ZEST_DISPOSED', 'the model has been disposed');
     return this.#enqueue(() => composeStep(alone, batch, options), { alone: true });
   }
 

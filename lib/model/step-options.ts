@@ -1,8 +1,7 @@
 import { nativeEstimatorOptions } from '../coefficients.ts';
 import { checkedStream } from '../directions.ts';
 import { rangeError, typeError } from '../errors.ts';
-import type { NativeStepOptions, NativeStepResult } from '../native/binding.ts';
-import type { StepOptions, StepResult } from '../objective.ts';
+import type { StepOptions } from '../objective.ts';
 import { show } from '../show.ts';
 
 const MOST_DIRECTIONS = 2 ** 20;
@@ -10,15 +9,22 @@ const MOST_DIRECTIONS = 2 ** 20;
 const isCount = (value: unknown, most: number): boolean =>
   Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
 
+/** Sequences that the engine evaluates at a time; 0, the whole batch, where nothing is said. Throws ERR_ZEST_OPTION. */
+export const nativeMicroBatch = (microBatch: unknown): number => {
+  if (microBatch === undefined) return 0;
+  if (isCount(microBatch, 2 ** 31 - 1)) return microBatch as number;
+  throw rangeError('ERR_ZEST_OPTION', `microBatch is ${show(microBatch)}; expected a whole number ≥ 1`);
+};
+
 /**
  * Checks the options of a step of an objective with d parameters. Throws ERR_ZEST_DIRECTIONS (how many), ERR_ZEST_STREAM,
  * ERR_ZEST_RHO, ERR_ZEST_TILT, ERR_ZEST_ESTIMATOR or ERR_ZEST_OPTION (the rest).
  */
-export const nativeStepOptions = (options: StepOptions, dimension: number): NativeStepOptions => {
+export const checkStepOptions = (options: StepOptions, dimension: number): void => {
   if (typeof options !== 'object' || options === null) {
     throw typeError('ERR_ZEST_OPTION', `options is ${show(options)}; expected the options of a step`);
   }
-  const { directions, learningRate, weightDecay = 0, microBatch } = options;
+  const { directions, learningRate, weightDecay = 0 } = options;
   if (!isCount(directions, MOST_DIRECTIONS)) {
     throw rangeError(
       'ERR_ZEST_DIRECTIONS',
@@ -41,17 +47,5 @@ export const nativeStepOptions = (options: StepOptions, dimension: number): Nati
   if (!Number.isFinite(Math.fround(learningRate * weightDecay))) {
     throw rangeError('ERR_ZEST_OPTION', 'learningRate · weightDecay is beyond float32');
   }
-  if (microBatch !== undefined && !isCount(microBatch, 2 ** 31 - 1)) {
-    throw rangeError('ERR_ZEST_OPTION', `microBatch is ${show(microBatch)}; expected a whole number ≥ 1`);
-  }
-  return { ...estimator, directions, firstStream, learningRate, weightDecay, microBatch: microBatch ?? 0 };
+  nativeMicroBatch(options.microBatch);
 };
-
-/** The engine's result in the public shape. */
-export const stepResult = ({ update, ...result }: NativeStepResult): StepResult => ({
-  ...result,
-  update: {
-    decay: update.decay,
-    terms: Array.from(update.streams, (stream, i) => ({ stream, coefficient: update.coefficients[i] as number })),
-  },
-});
