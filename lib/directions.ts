@@ -98,6 +98,7 @@ export const nativeUpdate = (update: Update): NativeUpdate => {
   };
   const terms: Update['terms'] = update.terms;
   return {
+    rule: 'plain',
     decay: float32(update.decay, 'update.decay'),
     streams: BigUint64Array.from(terms, (term, i) => checkedStream(term?.stream, `update.terms[${i}].stream`)),
     coefficients: Float32Array.from(terms, (term, i) => float32(term?.coefficient, `update.terms[${i}].coefficient`)),

@@ -99,7 +99,12 @@ describe('the addon', () => {
   it('makes new parameters from their seed, and reads and moves them', async () => {
     const before = await engine.parameter(0);
     expect(before).toEqual(native().noise(5n, 0n, 0n, 200, 'gaussian'));
-    const update = { decay: 0, streams: BigUint64Array.of(9n), coefficients: Float32Array.of(1) };
+    const update = {
+      rule: 'plain' as const,
+      decay: 0,
+      streams: BigUint64Array.of(9n),
+      coefficients: Float32Array.of(1),
+    };
     await engine.apply(directions, update, native().createAbort());
     const v = await engine.direction(directions, 9n, 0);
     expect(v).toEqual(native().noise(3n, 9n, 0n, 200, 'gaussian'));
@@ -113,12 +118,13 @@ describe('the addon', () => {
     const [a, b] = [native().createEngine(options), native().createEngine(options)];
     const abort = native().createAbort();
     await Promise.all([a.load(undefined, abort), b.load(undefined, abort)]);
-    const moved = a.apply(directions, { decay: 0, streams, coefficients }, abort);
+    const update = { rule: 'plain' as const, decay: 0, streams, coefficients };
+    const moved = a.apply(directions, update, abort);
     streams.fill(7n);
     coefficients.fill(100);
     structuredClone(coefficients, { transfer: [coefficients.buffer] });
     await moved;
-    await b.apply(directions, { decay: 0, streams: BigUint64Array.of(1n), coefficients: Float32Array.of(1) }, abort);
+    await b.apply(directions, { ...update, streams: BigUint64Array.of(1n), coefficients: Float32Array.of(1) }, abort);
     expect(await a.digest()).toBe(await b.digest());
   });
 
@@ -148,12 +154,17 @@ describe('the addon', () => {
     ['no candidates', { candidates: undefined }],
   ])('refuses a batch with %s', async (_, changes) => {
     const abort = native().createAbort();
-    await fails(() => engine.evaluate(directions, batch(changes) as never, points, -1n, abort));
+    await fails(() => engine.evaluate(directions, batch(changes) as never, points, 0, -1n, abort));
   });
 
   it('refuses other values of the wrong kind', async () => {
     const abort = native().createAbort();
-    const update = { decay: 0, streams: BigUint64Array.of(1n), coefficients: new Float32Array() };
+    const update = {
+      rule: 'plain' as const,
+      decay: 0,
+      streams: BigUint64Array.of(1n),
+      coefficients: new Float32Array(),
+    };
     const calls: (() => unknown)[] = [
       () => engine.parameter(2),
       () => engine.parameter(-1),
@@ -164,7 +175,7 @@ describe('the addon', () => {
       () => engine.apply(undefined as never, update, abort),
       () => engine.apply(directions, { ...update, streams: new BigUint64Array() }, {} as never),
       () => engine.apply(directions, { ...update, streams: new BigUint64Array() }, engine as never),
-      () => engine.evaluate(directions, batch(), { ...points, termStarts: Int32Array.of(0, 5) }, -1n, abort),
+      () => engine.evaluate(directions, batch(), { ...points, termStarts: Int32Array.of(0, 5) }, 0, -1n, abort),
       () => engine.writeFile('x', new Uint8Array(), Int32Array.of(2)),
       () => engine.writeFile(undefined as never, new Uint8Array(), new Int32Array()),
       () => native().createEngine(undefined as never),

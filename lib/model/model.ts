@@ -33,6 +33,7 @@ import {
   storageType,
 } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
+import { nativeMicroBatch } from './micro-batch.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
@@ -184,7 +185,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * The loss at each point, in nats: the mean over the batch's sequences. Rejects with ERR_ZEST_LOSS_NOT_FINITE naming
+   * The loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated at a time
+   * (default: all; the bits do not depend on it). Rejects with ERR_ZEST_LOSS_NOT_FINITE naming
    * the stream, ERR_ZEST_VERSION if the weights are not at `atVersion` when the call's turn comes.
    */
   async evaluate(batch: Batch, points: readonly Point[], options: EvaluationOptions = {}): Promise<Float64Array> {
@@ -197,10 +199,11 @@ export class Model implements Objective<Batch> {
     points: readonly Point[],
     options: Omit<EvaluationOptions, 'atVersion'> = {},
   ): Promise<Float64Array[]> {
+    const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, options);
     const terms = checkedPoints(points);
     const losses = await this.#call(options.signal, (abort) =>
-      this.#engine.sequenceLosses(directions, packed, nativePoints(terms), abort),
+      this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort),
     );
     const sequences = packed.starts.length - 1;
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
@@ -317,9 +320,10 @@ export class Model implements Objective<Batch> {
     if (typeof atVersion !== 'bigint' || (options.atVersion !== undefined && atVersion < 0n)) {
       throw rangeError('ERR_ZEST_ARGUMENT', `atVersion is ${String(atVersion)}; expected a bigint ≥ 0`);
     }
+    const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, options);
     const terms = nativePoints(checkedPoints(points));
-    return (abort) => this.#engine.evaluate(directions, packed, terms, atVersion, abort);
+    return (abort) => this.#engine.evaluate(directions, packed, terms, microBatch, atVersion, abort);
   }
 
   /** An update, checked: what the engine is to do. */

@@ -27,6 +27,7 @@ export interface NativePoints {
 }
 
 export interface NativeUpdate {
+  rule: NameOf<'rule'>;
   decay: number;
   streams: BigUint64Array;
   coefficients: Float32Array;
@@ -51,19 +52,6 @@ export interface NativeCoefficients {
   meanLoss: number;
   effectiveSampleSize: number;
   gradientNorm: number;
-}
-
-export interface NativeStepOptions extends NativeEstimatorOptions {
-  directions: number;
-  firstStream: bigint;
-  learningRate: number;
-  weightDecay: number;
-  microBatch: number;
-}
-
-export interface NativeStepResult extends NativeCoefficients {
-  losses: Float64Array;
-  update: NativeUpdate;
 }
 
 /** core/model.h ParameterSpec and ParameterSource. `file` empty: initialised, not read. */
@@ -153,18 +141,20 @@ export interface NativeAbort {
 
 export interface NativeEngine {
   load(onProgress: ((done: number, total: number) => void) | undefined, abort: NativeAbort): Promise<void>;
-  /** losses[p · sequences + s] */
+  /** losses[p · sequences + s]; `microBatch` sequences are evaluated at a time, 0: all, and the bits do not depend on it. */
   sequenceLosses(
     directions: NativeDirections,
     batch: NativeBatch,
     points: NativePoints,
+    microBatch: number,
     abort: NativeAbort,
   ): Promise<Float64Array>;
-  /** One loss a point. `atVersion` < 0n: any. */
+  /** One loss a point. `microBatch` as above; `atVersion` < 0n: any. */
   evaluate(
     directions: NativeDirections,
     batch: NativeBatch,
     points: NativePoints,
+    microBatch: number,
     atVersion: bigint,
     abort: NativeAbort,
   ): Promise<Float64Array>;
@@ -175,12 +165,6 @@ export interface NativeEngine {
     abort: NativeAbort,
   ): Promise<Float32Array[]>;
   apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort): Promise<void>;
-  step(
-    directions: NativeDirections,
-    batch: NativeBatch,
-    options: NativeStepOptions,
-    abort: NativeAbort,
-  ): Promise<NativeStepResult>;
   parameter(index: number): Promise<Float32Array>;
   direction(directions: NativeDirections, stream: bigint, index: number): Promise<Float32Array>;
   /** 'sha256:…' over the trainable parameters, as api.md says. */

@@ -4,6 +4,7 @@
  */
 export const NAMES = {
   law: ['gaussian', 'sphere', 'rademacher', 'lowRank'],
+  rule: ['plain'],
   estimator: ['naive', 'biasCorrected', 'beale', 'jackknife'],
   sides: ['two', 'one'],
   normalize: ['none', 'sigma', 'norm'],

@@ -65,7 +65,8 @@ std::vector<Point> to_points(const Napi::Value& value) {
 Update to_update(const Napi::Value& value) {
   const Napi::Object from = object(value);
   return {static_cast<float>(number(from, "decay")),
-          terms(copy<uint64_t>(from.Get("streams")), copy<float>(from.Get("coefficients")))};
+          terms(copy<uint64_t>(from.Get("streams")), copy<float>(from.Get("coefficients"))),
+          choice<Rule>(from, "rule")};
 }
 
 EstimatorOptions to_estimator_options(const Napi::Value& value) {
@@ -74,13 +75,6 @@ EstimatorOptions to_estimator_options(const Napi::Value& value) {
           number(from, "tiltValue"),    choice<Estimator>(from, "estimator"),
           choice<Sides>(from, "sides"), choice<Normalize>(from, "normalize"),
           number(from, "dimension")};
-}
-
-StepOptions to_step_options(const Napi::Value& value) {
-  const Napi::Object from = object(value);
-  return {to_estimator_options(value),        integer(from, "directions"),
-          to_uint64(from.Get("firstStream")), number(from, "learningRate"),
-          number(from, "weightDecay"),        integer(from, "microBatch")};
 }
 
 Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows) {
@@ -101,23 +95,6 @@ Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients) 
   result.Set("meanLoss", coefficients.mean_loss);
   result.Set("effectiveSampleSize", coefficients.effective_sample_size);
   result.Set("gradientNorm", coefficients.gradient_norm);
-  return result;
-}
-
-Napi::Object from_step_result(Napi::Env env, const StepResult& step) {
-  std::vector<uint64_t> streams;
-  std::vector<float> factors;
-  for (const Term& term : step.update.terms) {
-    streams.push_back(term.stream);
-    factors.push_back(term.factor);
-  }
-  const Napi::Object update = Napi::Object::New(env);
-  update.Set("decay", step.update.decay);
-  update.Set("streams", from_vector(env, streams));
-  update.Set("coefficients", from_vector(env, factors));
-  const Napi::Object result = from_coefficients(env, step.coefficients);
-  result.Set("losses", from_vector(env, step.losses));
-  result.Set("update", update);
   return result;
 }
 

@@ -8,7 +8,7 @@
 
 #include "addon/napi_setup.h"
 #include "core/backend.h"
-#include "core/step.h"
+#include "core/estimators.h"
 
 namespace zest::addon {
 
@@ -24,11 +24,9 @@ Batch to_batch(const Napi::Value& value);
 std::vector<Point> to_points(const Napi::Value& value);
 Update to_update(const Napi::Value& value);
 EstimatorOptions to_estimator_options(const Napi::Value& value);
-StepOptions to_step_options(const Napi::Value& value);
 
 Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows);
 Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients);
-Napi::Object from_step_result(Napi::Env env, const StepResult& result);
 
 // Throws where a batch or a point would make the engine read outside its buffers.
 void check_batch(const Batch& batch, const ModelSpec& spec);

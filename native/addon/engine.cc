@@ -11,6 +11,7 @@
 #include "addon/write_file.h"
 #include "core/digest.h"
 #include "core/error.h"
+#include "core/evaluate.h"
 #include "core/parameters.h"
 #include "cpu/cpu_backend.h"
 
@@ -35,8 +36,7 @@ Napi::Function Engine::define(Napi::Env env) {
       {InstanceMethod<&Engine::load>("load"),
        InstanceMethod<&Engine::sequence_losses>("sequenceLosses"),
        InstanceMethod<&Engine::evaluate>("evaluate"), InstanceMethod<&Engine::logits>("logits"),
-       InstanceMethod<&Engine::apply>("apply"), InstanceMethod<&Engine::step>("step"),
-       InstanceMethod<&Engine::parameter>("parameter"),
+       InstanceMethod<&Engine::apply>("apply"), InstanceMethod<&Engine::parameter>("parameter"),
        InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::digest>("digest"),
        InstanceMethod<&Engine::write_file>("writeFile"),
        InstanceMethod<&Engine::version>("version"), InstanceMethod<&Engine::forwards>("forwards"),
@@ -142,11 +142,12 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Engine::sequence_losses(const Napi::CallbackInfo& info) {
-  return submit(info, Abort::flag(info[3]), [&]() -> Work {
+  return submit(info, Abort::flag(info[4]), [&]() -> Work {
     return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
-            points = to_points(info[2])](const AbortFlag& abort) -> Settle {
-      std::vector<double> losses(points.size() * static_cast<size_t>(batch.sequences()));
-      backend().sequence_losses(directions, batch, points, losses.data(), abort);
+            points = to_points(info[2]),
+            micro_batch = to_int32(info[3])](const AbortFlag& abort) -> Settle {
+      std::vector<double> losses =
+          zest::sequence_losses(backend(), directions, batch, points, micro_batch, abort);
       count_forwards(batch, points.size());
       return [losses = std::move(losses)](Napi::Env env) { return from_vector(env, losses); };
     };
@@ -154,17 +155,19 @@ Napi::Value Engine::sequence_losses(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Engine::evaluate(const Napi::CallbackInfo& info) {
-  return submit(info, Abort::flag(info[4]), [&]() -> Work {
+  return submit(info, Abort::flag(info[5]), [&]() -> Work {
     bool lossless = false;
-    const int64_t at_version = info[3].As<Napi::BigInt>().Int64Value(&lossless);
+    const int64_t at_version = info[4].As<Napi::BigInt>().Int64Value(&lossless);
     return [this, at_version, directions = to_directions(info[0]), batch = batch_of(info[1]),
-            points = to_points(info[2])](const AbortFlag& abort) -> Settle {
+            points = to_points(info[2]),
+            micro_batch = to_int32(info[3])](const AbortFlag& abort) -> Settle {
       if (at_version >= 0 && static_cast<uint64_t>(at_version) != version_) {
         throw Error("ERR_ZEST_VERSION",
                     "the evaluation was asked for at version " + std::to_string(at_version) +
                         ", but the weights are at version " + std::to_string(version_));
       }
-      std::vector<double> losses = zest::evaluate(backend(), directions, batch, points, 0, abort);
+      std::vector<double> losses =
+          zest::evaluate(backend(), directions, batch, points, micro_batch, abort);
       count_forwards(batch, points.size());
       return [losses = std::move(losses)](Napi::Env env) { return from_vector(env, losses); };
     };
@@ -189,18 +192,6 @@ Napi::Value Engine::apply(const Napi::CallbackInfo& info) {
       backend().apply(directions, update, abort);
       ++version_;
       return undefined;
-    };
-  });
-}
-
-Napi::Value Engine::step(const Napi::CallbackInfo& info) {
-  return submit(info, Abort::flag(info[3]), [&]() -> Work {
-    return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
-            options = to_step_options(info[2])](const AbortFlag& abort) -> Settle {
-      StepResult result = zest::step(backend(), directions, batch, options, abort);
-      ++version_;
-      count_forwards(batch, result.losses.size());
-      return [result = std::move(result)](Napi::Env env) { return from_step_result(env, result); };
     };
   });
 }

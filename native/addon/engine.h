@@ -25,7 +25,6 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value logits(const Napi::CallbackInfo& info);
   Napi::Value apply(const Napi::CallbackInfo& info);
-  Napi::Value step(const Napi::CallbackInfo& info);
   Napi::Value parameter(const Napi::CallbackInfo& info);
   Napi::Value direction(const Napi::CallbackInfo& info);
   Napi::Value digest(const Napi::CallbackInfo& info);

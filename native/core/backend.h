@@ -39,8 +39,8 @@ class Backend {
   virtual std::vector<std::vector<float>> logits(const Directions& directions, const Batch& batch,
                                                  const Point& point, const AbortFlag& abort) = 0;
 
-  // One pass over the trainable parameters. Abort is honoured before the first weight is written,
-  // never after.
+  // One pass over the trainable parameters, by the update's rule. Abort is honoured before the
+  // first weight is written, never after.
   virtual void apply(const Directions& directions, const Update& update,
                      const AbortFlag& abort) = 0;
 
@@ -51,6 +51,8 @@ class Backend {
                          float* out) = 0;
   // The stored bytes, little-endian, rows x columns; size is rows * columns * element size.
   virtual std::span<const std::byte> bytes(int parameter) const = 0;
+  // Puts bytes as `bytes` tells them in the place of a parameter's.
+  virtual void write(int parameter, std::span<const std::byte> stored) = 0;
   virtual StorageType storage() const = 0;
 };
 

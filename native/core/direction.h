@@ -24,11 +24,16 @@ struct Term {
 // theta + sum factor * v(stream), terms added in order; empty is theta itself.
 using Point = std::vector<Term>;
 
-// theta <- theta - (decay * theta + sum factor * v(stream)); float32, and the record that a log
-// keeps.
+// How an update moves the weights: what is done with g = decay * theta + sum factor * v(stream).
+enum class Rule {
+  plain,  // theta <- theta - g
+};
+
+// One pass over the weights, in float32, and the record that a log keeps.
 struct Update {
   float decay = 0;
   std::vector<Term> terms;
+  Rule rule = Rule::plain;
 };
 
 }  // namespace zest

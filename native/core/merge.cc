@@ -1,25 +1,9 @@
 #include "core/merge.h"
 
-#include <cstring>
-#include <span>
-
-#include "core/bfloat16.h"
+#include "core/stored.h"
 
 namespace zest {
 namespace {
-
-std::vector<std::byte> stored(std::span<const float> values, StorageType type) {
-  if (type == StorageType::float32) {
-    const std::span<const std::byte> bytes = std::as_bytes(values);
-    return {bytes.begin(), bytes.end()};
-  }
-  std::vector<std::byte> bytes(values.size() * sizeof(uint16_t));
-  for (size_t i = 0; i < values.size(); ++i) {
-    const uint16_t half = to_bfloat16(values[i]);
-    std::memcpy(bytes.data() + i * sizeof half, &half, sizeof half);
-  }
-  return bytes;
-}
 
 std::vector<float> read(Backend& backend, int parameter) {
   const ParameterSpec& p = backend.spec().parameters[static_cast<size_t>(parameter)];

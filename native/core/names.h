@@ -35,6 +35,14 @@ struct Names<Law> {
 };
 
 template <>
+struct Names<Rule> {
+  static constexpr const char* kind = "rule";
+  static constexpr std::array table = {
+      Name<Rule>{Rule::plain, "plain"},
+  };
+};
+
+template <>
 struct Names<Estimator> {
   static constexpr const char* kind = "estimator";
   static constexpr std::array table = {
@@ -120,9 +128,9 @@ struct Names<Head> {
 // Calls visit(Names<Enum>{}) for each enum that has names.
 template <class Visit>
 void for_each_enum(Visit visit) {
-  visit(Names<Law>{}), visit(Names<Estimator>{}), visit(Names<Sides>{}), visit(Names<Normalize>{});
-  visit(Names<TiltRule>{}), visit(Names<StorageType>{}), visit(Names<FileType>{});
-  visit(Names<Activation>{}), visit(Names<Head>{});
+  visit(Names<Law>{}), visit(Names<Rule>{}), visit(Names<Estimator>{}), visit(Names<Sides>{});
+  visit(Names<Normalize>{}), visit(Names<TiltRule>{}), visit(Names<StorageType>{});
+  visit(Names<FileType>{}), visit(Names<Activation>{}), visit(Names<Head>{});
 }
 
 template <class Enum>

@@ -38,6 +38,10 @@ class CpuBackend : public Backend {
     return weights_.bytes(parameter);
   }
 
+  void write(int parameter, std::span<const std::byte> stored) override {
+    weights_.write(parameter, stored);
+  }
+
   void load(std::span<const ParameterSource> sources,
             const std::function<void(int64_t, int64_t)>& progress,
             const AbortFlag& abort) override {
@@ -84,28 +88,11 @@ class CpuBackend : public Backend {
     const DefaultFloatingPoint environment;
     const CoreShare share;
     check_abort(abort);
-    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
-    check_abort(abort);
-    const uint64_t rounding_stream =
-        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
-    struct Part {
-      int parameter;
-      int64_t first;
-    };
-    std::vector<Part> parts;
-    for (size_t i = 0; i < spec().parameters.size(); ++i) {
-      const ParameterSpec& p = spec().parameters[i];
-      if (!p.trainable) continue;
-      for (int64_t first = 0; first < p.rows; first += rows_at_once)
-        parts.push_back({static_cast<int>(i), first});
+    switch (update.rule) {
+      case Rule::plain:
+        return apply_plain(directions, update, abort);
     }
-    pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
-      const Part& part = parts[static_cast<size_t>(item)];
-      const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
-      kernels().apply(weights_.matrix(part.parameter), perturbation_.of(part.parameter),
-                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)},
-                      p.decays ? update.decay : 0.0f, rounding_stream);
-    });
+    throw Error("ERR_ZEST_UNSUPPORTED", "the CPU has no such rule of updates");
   }
 
   void read(int parameter, float* out) override {
@@ -133,6 +120,31 @@ class CpuBackend : public Backend {
   }
 
  private:
+  void apply_plain(const Directions& directions, const Update& update, const AbortFlag& abort) {
+    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
+    check_abort(abort);
+    const uint64_t rounding_stream =
+        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+    struct Part {
+      int parameter;
+      int64_t first;
+    };
+    std::vector<Part> parts;
+    for (size_t i = 0; i < spec().parameters.size(); ++i) {
+      const ParameterSpec& p = spec().parameters[i];
+      if (!p.trainable) continue;
+      for (int64_t first = 0; first < p.rows; first += rows_at_once)
+        parts.push_back({static_cast<int>(i), first});
+    }
+    pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
+      const Part& part = parts[static_cast<size_t>(item)];
+      const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
+      kernels().apply(weights_.matrix(part.parameter), perturbation_.of(part.parameter),
+                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)},
+                      p.decays ? update.decay : 0.0f, rounding_stream);
+    });
+  }
+
   // Calls body(first, count) for blocks of the rows, in any order.
   template <class Body>
   void for_rows(int64_t rows, Body body) {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/bfloat16.h"
+#include "core/error.h"
 #include "core/parameter_reader.h"
 
 namespace zest::cpu {
@@ -19,6 +20,14 @@ Weights::Weights(const ModelSpec& spec, StorageType type)
 std::span<const std::byte> Weights::bytes(int parameter) const {
   const Buffer<std::byte>& storage = storage_[static_cast<size_t>(parameter)];
   return {storage.data(), storage.size()};
+}
+
+void Weights::write(int parameter, std::span<const std::byte> stored) {
+  const Buffer<std::byte>& storage = storage_[static_cast<size_t>(parameter)];
+  if (stored.size() != storage.size()) {
+    throw Error("ERR_ZEST_INTERNAL", "the bytes to write are not those of the parameter");
+  }
+  std::memcpy(storage.data(), stored.data(), stored.size());
 }
 
 void Weights::load(std::span<const ParameterSource> sources,

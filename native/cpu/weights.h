@@ -27,6 +27,7 @@ class Weights {
   const Addresses& addresses() const { return addresses_; }
   const Matrix& matrix(int parameter) const { return matrices_[static_cast<size_t>(parameter)]; }
   std::span<const std::byte> bytes(int parameter) const;
+  void write(int parameter, std::span<const std::byte> stored);
 
  private:
   ModelSpec spec_;

@@ -67,6 +67,10 @@ class CudaBackend : public Backend {
     });
   }
 
+  void write(int parameter, std::span<const std::byte> stored) override {
+    guarded([&] { weights_.write(parameter, stored); });
+  }
+
   void load(std::span<const ParameterSource> sources,
             const std::function<void(int64_t, int64_t)>& progress,
             const AbortFlag& abort) override {
@@ -119,14 +123,11 @@ class CudaBackend : public Backend {
   void apply(const Directions& directions, const Update& update, const AbortFlag& abort) override {
     guarded([&] {
       check_abort(abort);
-      points_.set(directions, std::initializer_list<Point>{update.terms});
-      points_.prepare();
-      check_abort(abort);
-      const uint64_t rounding_stream =
-          noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
-      cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
-                   update_shares_.shares.data(), update_shares_.count, update.decay,
-                   rounding_stream, main_);
+      switch (update.rule) {
+        case Rule::plain:
+          return apply_plain(directions, update, abort);
+      }
+      throw Error("ERR_ZEST_UNSUPPORTED", "the CUDA backend has no such rule of updates");
     });
   }
 
@@ -160,6 +161,17 @@ class CudaBackend : public Backend {
   }
 
  private:
+  void apply_plain(const Directions& directions, const Update& update, const AbortFlag& abort) {
+    points_.set(directions, std::initializer_list<Point>{update.terms});
+    points_.prepare();
+    check_abort(abort);
+    const uint64_t rounding_stream =
+        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+    cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
+                 update_shares_.shares.data(), update_shares_.count, update.decay, rounding_stream,
+                 main_);
+  }
+
   // Calls of a device that has failed say so; one that fails in any way leaves nothing running.
   template <class Body>
   std::invoke_result_t<Body> guarded(Body body) const {

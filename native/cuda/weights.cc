@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/error.h"
 #include "core/parameter_reader.h"
 #include "cuda/bfloat16.h"
 #include "cuda/check.h"
@@ -93,6 +94,16 @@ void Weights::download(int index, std::byte* out) const {
                         stream_),
         "reading weights");
   check(cudaStreamSynchronize(stream_), "reading weights");
+}
+
+void Weights::write(int index, std::span<const std::byte> stored) {
+  if (stored.size() != byte_count(index)) {
+    throw Error("ERR_ZEST_INTERNAL", "the bytes to write are not those of the parameter");
+  }
+  check(cudaMemcpyAsync(parameter(index).data, stored.data(), stored.size(), cudaMemcpyHostToDevice,
+                        stream_),
+        "writing weights");
+  check(cudaStreamSynchronize(stream_), "writing weights");
 }
 
 void Weights::upload_shares(BlockShares& to, const std::vector<BlockShare>& shares) const {

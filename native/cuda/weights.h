@@ -34,6 +34,7 @@ class Weights {
   const Parameter& parameter(int index) const { return parameters_[static_cast<size_t>(index)]; }
   size_t byte_count(int index) const;
   void download(int index, std::byte* out) const;
+  void write(int index, std::span<const std::byte> stored);
 
   // Biases, norms and prefixes: small enough to be perturbed whole, once a group of points.
   // Parameter i begins at vector_offsets()[i] of vector_floats(); -1: it is none of them.

@@ -7,14 +7,16 @@
 
 #include "core/digest.h"
 #include "core/sha256.h"
-#include "core/step.h"
+#include "core/stored.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/dispatch.h"
 #include "test/check.h"
 #include "test/child.h"
 #include "test/floating_point.h"
 #include "test/instruction_sets.h"
+#include "test/parameter_values.h"
 #include "test/random_encoder.h"
+#include "test/step.h"
 
 namespace zest::test {
 namespace {
@@ -177,18 +179,30 @@ TEST("evaluation leaves the weights, apply moves them") {
   CHECK(digest(*model) != before);
 }
 
-TEST("a step is evaluate, coefficients, apply") {
-  const Batch batch = label_word_batch(lengths, odd.vocabulary);
-  for (const Directions& directions : laws) {
-    const std::unique_ptr<Backend> fused = backend(odd), composed = backend(odd);
-    const StepOptions options = step_options(5);
-    const StepResult result = step(*fused, directions, batch, options, never);
-    const std::vector<double> f =
-        evaluate(*composed, directions, batch, step_points(options), 0, never);
-    composed->apply(directions, make_update(options, coefficients(f, options.estimator).c), never);
-    CHECK(result.losses == f);
-    CHECK(digest(*fused) == digest(*composed));
+TEST("what is read and written elsewhere is the same model") {
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    const std::unique_ptr<Backend> from = backend(odd, 1, {}, storage);
+    from->apply(laws[0], {0.1f, {{1, 1.0f}}}, never);
+    const std::unique_ptr<Backend> by_bytes = backend(odd, 1, {}, storage),
+                                   by_values = backend(odd, 2, {}, storage);
+    CHECK(digest(*by_bytes) != digest(*from));
+    for (int i = 0; i < static_cast<int>(from->spec().parameters.size()); ++i) {
+      by_bytes->write(i, from->bytes(i));
+      by_values->write(i, stored(weights_of(*from, i), storage));
+    }
+    CHECK(digest(*by_bytes) == digest(*from));
+    CHECK(digest(*by_values) == digest(*from));
+    CHECK(losses(*by_bytes, laws[0]) == losses(*from, laws[0]));
+    CHECK_THROWS("ERR_ZEST_INTERNAL", by_bytes->write(0, from->bytes(0).subspan(1)));
   }
+}
+
+TEST("an update by no rule is an error") {
+  const std::unique_ptr<Backend> model = backend(odd);
+  const std::string before = digest(*model);
+  CHECK_THROWS("ERR_ZEST_UNSUPPORTED",
+               model->apply(laws[0], {0, {{1, 1.0f}}, static_cast<Rule>(99)}, never));
+  CHECK(digest(*model) == before);
 }
 
 TEST("flush-to-zero of the caller does not reach the engine") {

@@ -49,9 +49,9 @@ describe('zest', () => {
     );
     const { status, stdout, stderr } = await zest(['train', file, '--json']);
     expect(stderr.split('\n')).toEqual([
-      `error: ${file}:5: optimizer.learningRate: expected a number, is missing`,
+      `error: ${file}:5: optimizer.learningRate is missing; expected a number`,
       expect.stringMatching(
-        /bad\.yaml:5: optimizer\.learningRat: unknown key \(did you mean learningRate\?\); .* \(ERR_ZEST_CONFIG\)$/,
+        /bad\.yaml:5: optimizer\.learningRat is not known \(did you mean learningRate\?\); .* \(ERR_ZEST_CONFIG\)$/,
       ),
       '',
     ]);

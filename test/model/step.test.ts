@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { coefficients } from '../../lib/methods/estimators.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { ModelStepOptions, ModelStepResult } from '../../lib/model/step.ts';
-import type { Update } from '../../lib/objective.ts';
+import { native } from '../../lib/native/load.ts';
+import type { Point, Update } from '../../lib/objective.ts';
 import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
 import { stepByHand } from './step-by-hand.ts';
 
 const batch = filmBatch([9, 30, 4, 17, 2, 40, 11]);
@@ -62,6 +64,37 @@ describe('a step', () => {
     const other = await load();
     expect(exactly(await other.step(batch, { ...base, microBatch }))).toEqual(exactly(await fused.step(batch, base)));
     expect(await other.digest()).toBe(await fused.digest());
+  });
+
+  it('evaluates in micro-batches with an estimator that is a function, too', async () => {
+    const { createEngine } = native();
+    const evaluate = vi.fn();
+    const create = vi.spyOn(native(), 'createEngine').mockImplementation((options) => {
+      const engine = createEngine(options);
+      evaluate.mockImplementation(engine.evaluate.bind(engine));
+      Object.defineProperty(engine, 'evaluate', { value: evaluate });
+      return engine;
+    });
+    const other = await load();
+    create.mockRestore();
+    const estimator = (losses: Float64Array) => coefficients(losses, base).coefficients;
+    const result = await other.step(batch, { ...base, estimator, microBatch: 2 });
+    expect(evaluate.mock.calls.map((call) => call[3])).toEqual([2]);
+    expect(exactly(result)).toEqual(exactly(await fused.step(batch, base)));
+  });
+
+  it('evaluates the same losses in micro-batches', async () => {
+    const points: Point[] = [{ stream: 1n, scale: 1e-2 }, []];
+    const losses = bits(await fused.evaluate(batch, points));
+    const each = (await fused.sequenceLosses(batch, points)).map((row) => bits(row));
+    for (const microBatch of [1, 2, 3, 5, 100]) {
+      expect(bits(await fused.evaluate(batch, points, { microBatch }))).toEqual(losses);
+      const rows = await fused.sequenceLosses(batch, points, { microBatch });
+      expect(rows.map((row) => bits(row))).toEqual(each);
+    }
+    const bad = { microBatch: 1.5 };
+    await rejects(() => fused.evaluate(batch, points, bad), 'ERR_ZEST_OPTION', /microBatch is 1.5/);
+    await rejects(() => fused.sequenceLosses(batch, points, bad), 'ERR_ZEST_OPTION', /microBatch is 1.5/);
   });
 
   it.each([1, 3, 8])('has the same bits on %i threads', async (threads) => {

@@ -139,7 +139,7 @@ describe('a plan', () => {
     ['data.test', ['a'], {}, 'the grid cannot have data.test'],
     ['training.steps', [1], { forwards: 10 }, 'forwards sets it'],
     ['optimizer.tilts', [1], {}, 'optimizer.tilts is not known (did you mean tilt?)'],
-    ['optimizer.tilt', [1, -1], {}, 'optimizer.tilt: expected'],
+    ['optimizer.tilt', [1, -1], {}, 'optimizer.tilt is -1; expected'],
     ['training.seed', [1], { overrides: ['data={train: a}'] }, 'data.validation: is missing'],
     ['optimizer.directions', [5, 50], { forwards: 20 }, 'expected forwards for a step, which takes 100, got 20'],
   ])('refuses %s of %j', async (key, values, options, message) => {

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "core/digest.h"
-#include "core/step.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/cuda_backend.h"
 #include "test/check.h"
@@ -13,6 +12,7 @@
 #include "test/cuda/schedules.h"
 #include "test/parameter_values.h"
 #include "test/random_encoder.h"
+#include "test/step.h"
 
 namespace zest::test {
 namespace {
@@ -213,6 +213,22 @@ TEST("directions and weights are the CPU's, to the bit") {
         }
       });
     }
+  }
+}
+
+TEST("what is read and written elsewhere is the same model") {
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    const Pair from = backends(random_encoder(odd), storage),
+               to = backends(random_encoder(odd, 2), storage);
+    for (int i = 0; i < static_cast<int>(from.cpu->spec().parameters.size()); ++i) {
+      to.cuda->write(i, from.cpu->bytes(i));
+      to.cpu->write(i, from.cuda->bytes(i));
+    }
+    CHECK(digest(*to.cuda) == digest(*from.cpu));
+    CHECK(digest(*to.cpu) == digest(*from.cpu));
+    CHECK_THROWS("ERR_ZEST_INTERNAL", to.cuda->write(0, from.cpu->bytes(0).subspan(1)));
+    CHECK_THROWS("ERR_ZEST_UNSUPPORTED",
+                 to.cuda->apply(laws[0], {0, {{1, 1.0f}}, static_cast<Rule>(99)}, never));
   }
 }
 

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "core/step.h"
+#include "core/evaluate.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/cuda_backend.h"
 #include "test/check.h"

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "core/digest.h"
-#include "core/step.h"
 #include "cuda/cublaslt.h"
 #include "cuda/cuda_backend.h"
 #include "cuda/device.h"
@@ -13,6 +12,7 @@
 #include "test/check.h"
 #include "test/parameter_values.h"
 #include "test/random_encoder.h"
+#include "test/step.h"
 
 namespace zest::test {
 namespace {

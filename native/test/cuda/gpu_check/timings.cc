@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "core/parameters.h"
-#include "core/step.h"
 #include "cuda/bfloat16.h"
 #include "cuda/cublaslt.h"
 #include "cuda/cuda_backend.h"
@@ -14,6 +13,7 @@
 #include "test/cuda/device_arrays.h"
 #include "test/parameter_values.h"
 #include "test/random_encoder.h"
+#include "test/step.h"
 
 namespace zest::test {
 namespace {
