@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -107,5 +107,33 @@ describe('docs/tasks.md', () => {
       { template, labelWords },
     ]);
     expect(listed).toEqual(new Map(built));
+  });
+});
+
+describe('docs/configuration.md', () => {
+  it('is what the schema says', async () => {
+    const check = promisify(execFile)(process.execPath, [join(root, 'scripts/reference.mjs'), '--check']);
+    await expect(check).resolves.toMatchObject({ stderr: '' });
+  });
+});
+
+describe('docs/contributing.md', () => {
+  it('has a method that trains', async () => {
+    const [code, ...others] = blocks(await guide('contributing.md'), 'js');
+    expect(others).toEqual([]);
+    const method = join(folder, 'method.mjs');
+    const own = code!.replace("'node-zest'", JSON.stringify(join(root, 'dist/index.js')));
+    await writeFile(method, own);
+    const events = await run({
+      ...reviewConfig(folder, 'contributed'),
+      optimizer: { method, learningRate: 1e-6 } as never,
+    });
+    expect(events.at(-1)).toMatchObject({ kind: 'done', summary: { forwards: 12 } });
+  });
+
+  it('names files that are there', async () => {
+    const named = (await guide('contributing.md')).match(/`(lib|native|npm)\/[\w./-]+`/g) ?? [];
+    const fixed = named.map((name) => name.slice(1, -1)).filter((name) => !/NAME|KIND/.test(name));
+    for (const name of fixed) await expect(access(join(root, name))).resolves.toBeUndefined();
   });
 });

@@ -14,32 +14,51 @@ export const directions = (usual: number) =>
     count()
       .max(2 ** 20)
       .default(usual)
-      .describe('directions a step'),
+      .describe('directions that a step draws; two forwards each, or one'),
     'ERR_ZEST_DIRECTIONS',
   );
 
 export const tilt = z.union(
   [
     z.number().min(0),
-    z.strictObject({ tau: z.number().min(0) }),
-    z.strictObject({ effectiveSampleSize: z.number().positive().max(1) }),
-    z.strictObject({ klRadius: z.number().min(0) }),
+    z.strictObject({ tau: z.number().min(0).describe('t = τ/σ, σ the standard deviation of the losses') }),
+    z.strictObject({
+      effectiveSampleSize: z
+        .number()
+        .positive()
+        .max(1)
+        .describe('the t at which this share of the evaluations carries weight'),
+    }),
+    z.strictObject({
+      klRadius: z.number().min(0).describe('the t at which the weights have this KL divergence from uniform'),
+    }),
   ],
   { error: 'a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}' },
 );
 
-const law = z.union([z.enum(['gaussian', 'sphere', 'rademacher']), z.strictObject({ lowRank: count().max(64) })], {
-  error: 'gaussian, sphere, rademacher or {lowRank: rank}',
-});
+const law = z.union(
+  [
+    z.enum(['gaussian', 'sphere', 'rademacher']),
+    z.strictObject({ lowRank: count().max(64).describe('rank r of a matrix’s direction A·Bᵀ/√r') }),
+  ],
+  {
+    error: 'gaussian, sphere, rademacher or {lowRank: rank}',
+  },
+);
 
 /** What methods of random directions have in common. */
 export const perturbation = {
-  rho: coded(positive().default(1e-3).describe('perturbation scale per coordinate'), 'ERR_ZEST_RHO'),
+  rho: coded(
+    positive()
+      .default(1e-3)
+      .describe('how far a perturbation moves each weight, in standard deviations of the direction'),
+    'ERR_ZEST_RHO',
+  ),
   law: coded(law.default('gaussian').describe('law of the directions'), 'ERR_ZEST_DIRECTIONS'),
   normalize: z
     .enum(['none', 'sigma', 'norm'])
     .default('none')
-    .describe('divide the coefficients by σ/ρ (sigma) or by ‖c‖√d (norm)'),
+    .describe('divides the step by the spread of its losses over ρ (sigma), or by its length (norm)'),
 };
 
 /** What every method has: how far a step goes. */

@@ -15,18 +15,22 @@ const trainable = z.union(
     z.strictObject({ include: patterns, exclude: patterns.optional() }),
     z.strictObject({ exclude: patterns }),
     z.strictObject({
-      lora: z.strictObject({
-        rank: count(),
-        alpha: positive().describe('the product is scaled by alpha / rank'),
-        targets: z.array(text()).min(1).default(['query', 'value']).describe('globs over names of linear layers'),
-        seed: seed().default(0).describe('of the initial A'),
-      }),
+      lora: z
+        .strictObject({
+          rank: count().describe('rank of what is added to a weight'),
+          alpha: positive().describe('the product is scaled by alpha / rank'),
+          targets: z.array(text()).min(1).default(['query', 'value']).describe('globs over names of linear layers'),
+          seed: seed().default(0).describe('seed of the initial A'),
+        })
+        .describe('LoRA: an adapter that is added to linear layers'),
     }),
     z.strictObject({
-      prefix: z.strictObject({
-        tokens: count().describe('keys and values before those of every sequence, in every layer'),
-        seed: seed().default(0).describe('of the initial values'),
-      }),
+      prefix: z
+        .strictObject({
+          tokens: count().describe('keys and values before those of every sequence, in every layer'),
+          seed: seed().default(0).describe('seed of the initial values'),
+        })
+        .describe('a prefix: trained keys and values before every text'),
     }),
   ],
   { error: 'all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
@@ -46,15 +50,15 @@ const task = z.union(
     text(),
     z.discriminatedUnion('kind', [
       z.strictObject({
-        kind: z.literal('labelWords').default('labelWords'),
+        kind: z.literal('labelWords').default('labelWords').describe('words in the place of a mask'),
         template: text().describe('text with {field} for a field of the data and one {mask}'),
         labelWords: z.array(text()).min(2).describe('one token each; index = label'),
         ...labels,
       }),
       z.strictObject({
-        kind: z.literal('class'),
+        kind: z.literal('class').describe('a classification head'),
         fields: z.array(text()).min(1).max(2).describe('fields of the text, or of the two texts of a pair'),
-        classes: z.int().min(2),
+        classes: z.int().min(2).describe('how many there are'),
         ...labels,
       }),
     ]),
@@ -63,23 +67,40 @@ const task = z.union(
 );
 
 const data = z.strictObject({
-  train: text().describe('a .jsonl, .csv or .tsv file'),
-  validation: text().optional(),
-  test: text().optional(),
-  shots: count().optional().describe('training examples a class; omitted: all'),
-  labelNoise: z.number().min(0).max(1).default(0).describe('share of training labels drawn at random'),
-  seed: seed().default(42).describe('of sampling and label noise'),
+  train: text().describe('.jsonl, .csv or .tsv, the latter two with a header line'),
+  validation: text().optional().describe('file to choose by; without it nothing is evaluated during the run'),
+  test: text().optional().describe('file that the weights kept are scored on at the end'),
+  shots: count().optional().describe('training examples a class, drawn by data.seed; omitted: all'),
+  labelNoise: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('share of the training labels that are drawn at random; some draws hit the old label'),
+  seed: seed().default(42).describe('seed of sampling and label noise'),
 });
 
 const training = z.strictObject({
-  steps: count().default(1000),
-  batchSize: count().default(64),
-  maxLength: count().default(128).describe('tokens of a sequence; longer text is cut'),
-  evaluateEvery: count().default(100).describe('steps between evaluations on data.validation'),
+  steps: count().default(1000).describe('updates of the run'),
+  batchSize: count().default(64).describe('examples of a step'),
+  maxLength: count()
+    .default(128)
+    .describe('tokens of a sequence; a longer text is cut in its longest field, and keeps its mask'),
+  evaluateEvery: count()
+    .default(100)
+    .describe('steps between evaluations on data.validation; the first is before the first step'),
   checkpointEvery: count().default(500).describe('steps between checkpoints'),
-  keepBest: z.boolean().default(true).describe('keep and test the weights of the best validation score'),
-  patience: count().nullable().default(null).describe('stop after so many evaluations without a better one'),
-  seed: seed().default(1).describe('of directions and shuffling'),
+  keepBest: z
+    .boolean()
+    .default(true)
+    .describe(
+      'keep and test the weights that are best in validation by the task’s first metric, the lower loss of equals',
+    ),
+  patience: count()
+    .nullable()
+    .default(null)
+    .describe('stop after so many evaluations in a row that were not better; null: never'),
+  seed: seed().default(1).describe('seed of the directions and of the order of the examples'),
   tensorboard: z.boolean().default(false).describe("write TensorBoard's event files beside metrics.jsonl"),
 });
 
@@ -89,20 +110,32 @@ const keys = {
     .union([z.enum(['auto', 'cpu', 'cuda']), z.templateLiteral(['cuda:', z.int().min(0)])], {
       error: 'auto, cpu, cuda or cuda:N',
     })
-    .default('auto'),
-  dtype: z.enum(['float32', 'bfloat16']).default('float32').describe('of the stored weights'),
+    .default('auto')
+    .describe('where the model is computed: auto is the CPU'),
+  dtype: z.enum(['float32', 'bfloat16']).default('float32').describe('type of the stored weights'),
   head: z
-    .union([z.literal('languageModel'), z.strictObject({ classes: z.int().min(2), seed: seed().optional() })], {
-      error: 'languageModel or {classes, seed}',
-    })
+    .union(
+      [
+        z.literal('languageModel'),
+        z.strictObject({
+          classes: z.int().min(2).describe('classes of a new head'),
+          seed: seed().optional().describe('seed of its initial weights; default 0'),
+        }),
+      ],
+      {
+        error: 'languageModel or {classes, seed}',
+      },
+    )
     .optional()
     .describe('a new classification head, or the language model one; omitted: what the checkpoint has'),
-  trainable: trainable.default('all'),
-  task,
-  data,
+  trainable: trainable
+    .default('all')
+    .describe('what is trained: all, biases, the head, tensors by their names, or an adapter (train.md)'),
+  task: task.describe('what is learnt: the name of a built-in task, or one of your own'),
+  data: data.describe('files of examples'),
 };
 const lastKeys = {
-  training: training.prefault({}),
+  training: training.prefault({}).describe('how long, and in what portions'),
   output: text().describe('folder of the run'),
 };
 
@@ -118,7 +151,11 @@ export type ResolvedConfig = z.output<Keys> & { optimizer: MethodSettings };
  * since methods may have been registered.
  */
 export const configSchema = () =>
-  z.strictObject({ ...keys, optimizer: z.discriminatedUnion('method', optimizerSchemas()), ...lastKeys });
+  z.strictObject({
+    ...keys,
+    optimizer: z.discriminatedUnion('method', optimizerSchemas()).describe('the method and its options'),
+    ...lastKeys,
+  });
 
 /** The JSON Schema (draft 2020-12) of a configuration file, for editors. */
 export const configJsonSchema = (): object => z.toJSONSchema(configSchema(), { io: 'input' });
