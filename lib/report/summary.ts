@@ -1,4 +1,5 @@
-import type { RunRecord, RunStatus } from '../runs/read.ts';
+import type { RunRecord } from '../runs/read.ts';
+import type { RunStatus } from '../runs/status.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { Metric } from '../tasks/metrics.ts';
 import type { SeedGroup } from './compare-runs.ts';

@@ -8,6 +8,8 @@ import { writeAtomic, writing } from '../files.ts';
 
 const MAGIC = 'ZEST';
 const FORMAT = 1;
+/** The version of docs/noise.md whose directions updates are made of. */
+export const NOISE_VERSION = 1;
 const PREFIX_BYTES = 12;
 const CHECKSUM_BYTES = 4;
 /** Bit 31 of a record's first word: its streams are listed, not consecutive. */

@@ -5,7 +5,8 @@ import type { Row } from '../../lib/data/rows.ts';
 import type { TaskSpec } from '../../lib/tasks/spec.ts';
 import { Example, loadTask, type Scorer, type Task } from '../../lib/tasks/task.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
-import { FILM, folderOf } from './folders.ts';
+import { film } from '../fixtures/film.ts';
+import { folderOf } from './folders.ts';
 
 const BERT = folderOf('tokenizer-bert-uncased');
 const spec: TaskSpec = { template: '{sentence} It was {mask} .', labelWords: ['terrible', 'great'] };
@@ -13,7 +14,7 @@ const stars: TaskSpec = { kind: 'class', fields: ['text'], classes: 3, labels: [
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {
-  tokenizer = await Tokenizer.load(FILM);
+  tokenizer = await Tokenizer.load(film);
 });
 
 const rowsOf = (...fields: Record<string, unknown>[]): Row[] =>
