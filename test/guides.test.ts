@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { BUILT_IN_TASKS } from '../lib/tasks/built-in.ts';
-import { loadTask } from '../lib/tasks/task.ts';
+import { loadTask } from '../lib/tasks/load.ts';
 import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
 import { film } from './fixtures/film.ts';

@@ -181,7 +181,7 @@ async function* compareMethods(
       const began = performance.now();
       const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
       throwIfAborted(stopped);
-      const summary = await readFinished(config.output);
+      const summary = await readFinished(config);
       const seconds = (performance.now() - began) / 1000;
       const validation = summary?.validation ?? null;
       queue.push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });

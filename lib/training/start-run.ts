@@ -40,7 +40,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   let lock: FileHandle | undefined;
   try {
     // A head that does not fit the task is found before anything is written.
-    await experiment.task.classify(model, examples.slice(0, 1), { signal: options.signal });
+    await experiment.task.score(model, examples.slice(0, 1), { signal: options.signal });
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
     if (!options.overwrite) await assertNoRun(run);

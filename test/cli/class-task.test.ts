@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadTask } from '../../lib/tasks/task.ts';
+import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { film } from '../fixtures/film.ts';
 import { writeFolder } from '../fixtures/safetensors.ts';

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
 import type { Row } from '../../lib/data/rows.ts';
-import type { TaskSpec } from '../../lib/tasks/spec.ts';
-import { Example, loadTask, type Scorer, type Task } from '../../lib/tasks/task.ts';
+import { LabelledExample } from '../../lib/tasks/classification.ts';
+import type { LoadedTask, TaskSpec } from '../../lib/tasks/kinds.ts';
+import { loadTask } from '../../lib/tasks/load.ts';
+import type { Scorer } from '../../lib/tasks/task.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { film } from '../fixtures/film.ts';
 import { folderOf } from './folders.ts';
@@ -100,7 +102,7 @@ describe('loadTask', () => {
 });
 
 describe('Task.examples', () => {
-  let task: Task;
+  let task: LoadedTask;
   beforeAll(async () => {
     task = await loadTask({ ...spec, labels: ['bad', 'good'] }, tokenizer);
   });
@@ -187,7 +189,7 @@ describe('Task.batch', () => {
     expect(task.batch([example!])).toEqual(task.batch([fields]));
     expect(task.batch([example!])).toEqual(task.batch([example!]));
     expect(task.batch([example!]).sequences[0]).toHaveLength(20);
-    const flipped = new Example(example!.fields, 0, example!.source);
+    const flipped = new LabelledExample(example!.fields, 0, example!.source);
     expect(task.batch([flipped])).toEqual(task.batch([{ ...fields, label: 0 }]));
   });
 

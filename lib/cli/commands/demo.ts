@@ -1,14 +1,5 @@
-import {
-  BATCH_SIZE,
-  type Demo,
-  type DemoRun,
-  FORWARDS,
-  loadDemo,
-  METHODS,
-  runDemo,
-  SEEDS,
-  TASK,
-} from '../../demo/demo.ts';
+import { BATCH_SIZE, type Demo, type DemoRun, FORWARDS, loadDemo, METHODS, runDemo, SEEDS } from '../../demo/demo.ts';
+import { RATED_WORDS } from '../../demo/words.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, percent, printJson, printLine, table } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
@@ -18,7 +9,7 @@ const WORDS_SHOWN = 10;
 const introduction = ({ train, heldOut }: Demo): string => `\
 model     film-roberta-mini, a RoBERTa of 3.4 M parameters trained on film reviews. Some ended in a verdict made from
           their rating ("It was great ."), so it has met prompts of this kind with their answers, but not this task
-task      "${TASK.template}": ${TASK.labelWords.join(' or ')}? For words that people rated as good or bad (AFINN-165);
+task      "${RATED_WORDS.template}": ${RATED_WORDS.labelWords.join(' or ')}? For words that people rated as good or bad (AFINN-165);
           ${count(train.length)} to learn from, ${count(heldOut.length)} held out, half of each good
 training  forward passes only, ${count(FORWARDS)} of a batch of ${BATCH_SIZE} words in each run
 `;
@@ -70,7 +61,7 @@ export const demoCommand = async (options: { json?: boolean }): Promise<void> =>
   }
   const words = demo.heldOut.slice(0, WORDS_SHOWN).map(({ word, label }, i) => ({
     word,
-    rated: TASK.labelWords[label] ?? '',
+    rated: RATED_WORDS.labelWords[label] ?? '',
     before: labels[0]?.[i] ?? '',
     after: labels.slice(1).map((column) => column[i] ?? ''),
   }));

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { type ExperimentEvent, experiment } from '../../comparison/compare.ts';
-import { EXPERIMENTS } from '../../comparison/datasets.ts';
+import { EXPERIMENTS, experimentMetric } from '../../comparison/datasets.ts';
 import { experimentMarkdown } from '../../comparison/table.ts';
+import { type Metric, shownMetric } from '../../tasks/metrics.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { duration, percent, printJson, printLine } from '../terminal/output.ts';
+import { duration, printJson, printLine } from '../terminal/output.ts';
 
 export interface ExperimentCommandOptions {
   data: string;
@@ -15,10 +16,10 @@ export interface ExperimentCommandOptions {
   json?: boolean;
 }
 
-const runLine = (event: ExperimentEvent & { kind: 'run' }): string => {
+const runLine = (event: ExperimentEvent & { kind: 'run' }, metric: Metric): string => {
   const { method, learningRate, seed, validation, error, seconds } = event;
   const outcome = validation
-    ? `validation ${percent(validation.accuracy)}, loss ${validation.loss.toFixed(4)}`
+    ? `validation ${shownMetric(metric, validation[metric] ?? Number.NaN)}, loss ${validation.loss.toFixed(4)}`
     : `failed: ${error}`;
   return `${method}, learning rate ${learningRate.toExponential()}, seed ${seed}: ${outcome}, ${duration(seconds)}`;
 };
@@ -41,7 +42,7 @@ export const experimentCommand = async (name: string | undefined, options: Exper
   try {
     for await (const event of events) {
       if (options.json) printJson(event);
-      if (event.kind === 'run') printLine(runLine(event));
+      if (event.kind === 'run') printLine(runLine(event, experimentMetric(name)));
       else {
         if (!options.json) process.stdout.write(`${experimentMarkdown(event.result)}\n`);
         printLine(`all of it in ${join(event.output, 'experiment.json')}`);

@@ -2,7 +2,7 @@ import type { SweepEvent } from '../../sweep/events.ts';
 import { parseAxis } from '../../sweep/grid.ts';
 import { ranked, type Spread, type SweepPoint, type SweepResult } from '../../sweep/results.ts';
 import { sweep } from '../../sweep/sweep.ts';
-import { METRIC_TITLES, type Metric } from '../../tasks/metrics.ts';
+import { definitionOf, type Metric, metricDigits, metricUnit } from '../../tasks/metrics.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, megabytes, metricsText, printJson, printLine, table } from '../terminal/output.ts';
@@ -23,8 +23,7 @@ const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): 
 
 const measured = (value: Spread | undefined, metric: Metric): string => {
   if (value === undefined) return '';
-  if (metric === 'matthews') return spread(value, (correlation) => correlation.toFixed(3));
-  return `${spread(value, (share) => (100 * share).toFixed(1))} %`;
+  return spread(value, (mean) => metricDigits(metric, mean)) + metricUnit(metric);
 };
 const loss = (value: Spread): string => spread(value, (nats) => nats.toFixed(4));
 
@@ -42,7 +41,7 @@ const pointRow = (
 /** The points, best first, and what to make of them. */
 export const resultLines = ({ points, runs, best, metric }: SweepResult, output: string): string => {
   const keys = Object.keys(points[0]?.values ?? {});
-  const titles = [...keys, 'runs', `validation ${METRIC_TITLES[metric]}`, 'loss', 'forwards'];
+  const titles = [...keys, 'runs', `validation ${definitionOf(metric).title}`, 'loss', 'forwards'];
   const lines = [
     '',
     table([titles, ...ranked(points, metric).map((point) => pointRow(keys, metric, point))], keys.length),
