@@ -2,7 +2,7 @@
 // docs/results.svg. Reads bench/results/experiment-*.json.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { EXPERIMENTS } from '../dist/comparison/datasets.js';
-import { accuracyAbove, experimentMarkdown } from '../dist/comparison/table.js';
+import { experimentMarkdown, metricAbove } from '../dist/comparison/table.js';
 import { markdownTable } from '../dist/markdown.js';
 import { estimateMean, mean } from '../dist/statistics.js';
 import { forest } from './forest.mjs';
@@ -18,7 +18,7 @@ const results = (await Promise.all(files.map(read))).sort((a, b) => order(a) - o
 const methods = results[0].methods.map(({ name, title }) => ({ name, title }));
 
 const find = (result, name) => result.methods.find((method) => method.name === name);
-const above = (result, name, reference) => accuracyAbove(find(result, name), find(result, reference));
+const above = (result, name, reference) => metricAbove('accuracy', find(result, name), find(result, reference));
 const signOf = ({ low, high }) => (low > 0 ? 1 : high < 0 ? -1 : 0);
 const percent = (share) => (100 * share).toFixed(1).replace('-', '−');
 const signed = (share) => `${share < 0 ? '' : '+'}${percent(share)}`;

@@ -95,18 +95,13 @@ export type { SweepEvent, SweepOptions } from './sweep/events.ts';
 export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
+export type { ClassSpec } from './tasks/class.ts';
+export type { Classification, LabelledExample as Example } from './tasks/classification.ts';
+export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
+export type { LabelWordSpec } from './tasks/label-words.ts';
+export { loadTask } from './tasks/load.ts';
 export type { Measures, Metric } from './tasks/metrics.ts';
-export type { ClassSpec, LabelWordSpec, TaskSpec } from './tasks/spec.ts';
-export {
-  type Classification,
-  type Example,
-  type ExampleFields,
-  loadTask,
-  type Score,
-  type ScoreOptions,
-  type Scorer,
-  type Task,
-} from './tasks/task.ts';
+export type { ExampleFields, Score, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export {

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Model } from '../lib/index.ts';
 import { findAddon, native, nativeCuda } from '../lib/native/load.ts';
 import { zest } from './cli/zest.ts';
+import { film } from './fixtures/film.ts';
 
-const folder = 'models/film-roberta-mini';
 const built = findAddon('zest_cuda') !== undefined;
 const device = (() => {
   try {
@@ -18,7 +18,7 @@ it('an addon for the CPU has no CUDA backend, and says so', () => {
 });
 
 it('auto is the CPU', async () => {
-  const model = await Model.load(folder, { device: 'auto' });
+  const model = await Model.load(film, { device: 'auto' });
   expect(model.device).toBe('cpu');
   model.dispose();
 });
@@ -29,7 +29,7 @@ it('zest build refuses what it does not know', async () => {
 
 // What can be said depends on the machine: .ci/run builds zest_cuda.node where there is a CUDA compiler.
 const refusal = (name: string) =>
-  expect(Model.load(folder, { device: name as 'cuda' })).rejects.toMatchObject({
+  expect(Model.load(film, { device: name as 'cuda' })).rejects.toMatchObject({
     code: 'ERR_ZEST_DEVICE',
     message: expect.stringMatching(new RegExp(`^device is '${name}', but `)),
   });
@@ -37,8 +37,8 @@ const refusal = (name: string) =>
 if (!built) {
   it('without zest_cuda.node, cuda names the paths and the fix', async () => {
     await refusal('cuda');
-    await expect(Model.load(folder, { device: 'cuda' })).rejects.toThrow(/zest_cuda\.node: no such file/);
-    await expect(Model.load(folder, { device: 'cuda' })).rejects.toThrow(/zest build --cuda/);
+    await expect(Model.load(film, { device: 'cuda' })).rejects.toThrow(/zest_cuda\.node: no such file/);
+    await expect(Model.load(film, { device: 'cuda' })).rejects.toThrow(/zest build --cuda/);
   });
 } else {
   describe('zest_cuda.node', () => {

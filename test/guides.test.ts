@@ -6,10 +6,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { BUILT_IN_TASKS } from '../lib/tasks/built-in.ts';
-import { loadTask } from '../lib/tasks/task.ts';
+import { loadTask } from '../lib/tasks/load.ts';
 import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
-import { FILM, reviewConfig, reviewFolder, run } from './training/runs.ts';
+import { film } from './fixtures/film.ts';
+import { reviewConfig, reviewFolder, run } from './training/runs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const guide = (name: string): Promise<string> => readFile(join(root, 'docs', name), 'utf8');
@@ -80,7 +81,7 @@ describe('docs/tasks.md', () => {
   });
 
   it('has configurations that are valid', async () => {
-    const tokenizer = await Tokenizer.load(FILM);
+    const tokenizer = await Tokenizer.load(film);
     const [words, head, metrics] = blocks(await guide('tasks.md'), 'yaml').map((text) => parse(text));
     const base = reviewConfig(folder, 'unused');
     for (const part of [words, head, { task: { ...words.task, ...metrics } }]) {

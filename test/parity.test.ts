@@ -7,13 +7,13 @@ import type { Target } from '../lib/batch.ts';
 import type { LoadOptions } from '../lib/model/load-options.ts';
 import { Model } from '../lib/model/model.ts';
 import { Tokenizer } from '../lib/tasks/tokenizer.ts';
+import { film } from './fixtures/film.ts';
 import { float32Bits, readTensors, withConfig, withZeros } from './fixtures/parity/checkpoint.ts';
 
 // What transformers computes for the same files: test/fixtures/parity/make.py.
 
 const TOLERANCE = 1e-4;
 const FIXTURES = fileURLToPath(new URL('fixtures/parity/', import.meta.url));
-const FILM = fileURLToPath(new URL('../models/film-roberta-mini', import.meta.url));
 const FOLDERS = readdirSync(FIXTURES, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== 'film-roberta-mini')
   .map((entry) => entry.name);
@@ -155,12 +155,12 @@ describe('film-roberta-mini', () => {
   const { texts, sequences, targets, losses } = expected;
 
   it('gives the ids of transformers', async () => {
-    const tokenizer = await Tokenizer.load(FILM);
+    const tokenizer = await Tokenizer.load(film);
     expect(texts!.map((text) => tokenizer.encode(text))).toEqual(sequences);
   });
 
   it('gives the logits and losses of transformers', async () => {
-    using model = await Model.load(FILM);
+    using model = await Model.load(film);
     const wholeVocabulary = targets.map((target): Target => {
       if (target.kind !== 'labelWords') throw new Error(`the fixture holds a target of kind ${target.kind}`);
       return { kind: 'maskedTokens', positions: [target.position], ids: [target.words[target.label]!] };

@@ -181,7 +181,7 @@ async function* compareMethods(
       const began = performance.now();
       const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
       throwIfAborted(stopped);
-      const summary = await readFinished(config.output);
+      const summary = await readFinished(config);
       const seconds = (performance.now() - began) / 1000;
       const validation = summary?.validation ?? null;
       queue.push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });
@@ -190,11 +190,9 @@ async function* compareMethods(
   const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {
     const summary = await runOnce(method, learningRate, seed);
     if (!summary?.validation || !summary.test) return null;
-    const { output: folder } = configOf(dataset, method, learningRate, seed, budget);
-    const weights = join(runFolder(folder).checkpoints, 'last');
-    const sharpness = await slot(() =>
-      kept(join(folder, 'sharpness.json'), () => sharpnessOf(weights, loaded, { signal: stopped })),
-    );
+    const run = runFolder(configOf(dataset, method, learningRate, seed, budget).output);
+    const weights = join(run.checkpoints, 'last');
+    const sharpness = await slot(() => kept(run.sharpness, () => sharpnessOf(weights, loaded, { signal: stopped })));
     const { validation, test, forwards } = summary;
     return { seed, validation, test, forwards, sharpness };
   };

@@ -1,12 +1,17 @@
 import { access, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ratedWords } from '../demo/words.ts';
+import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { writeAtomic } from '../files.ts';
+import { firstMetric } from '../tasks/load.ts';
+import type { Metric } from '../tasks/metrics.ts';
 import type { Config } from '../training/schema.ts';
 
+/** The files of a data set. */
+type Files = Record<'train' | 'validation' | 'test', string>;
+
 /** What an experiment trains and tests on. */
-export type Dataset = Pick<Config, 'task'> & { data: Config['data'] & { validation: string; test: string } };
+export type Dataset = Pick<Config, 'task'> & { data: Config['data'] & Files };
 
 /** Every fifth training example takes part in the choice of the learning rate instead, where a source has no split for it. */
 const VALIDATION_EVERY = 5;
@@ -16,10 +21,7 @@ const writeRows = async (file: string, rows: readonly object[]): Promise<string>
   return file;
 };
 
-const withValidation = async (
-  folder: string,
-  rows: readonly object[],
-): Promise<{ train: string; validation: string }> => {
+const withValidation = async (folder: string, rows: readonly object[]): Promise<Omit<Files, 'test'>> => {
   await mkdir(folder, { recursive: true });
   const isValidation = (_: object, i: number) => i % VALIDATION_EVERY === VALIDATION_EVERY - 1;
   return {
@@ -31,14 +33,11 @@ const withValidation = async (
   };
 };
 
-/** The words of the demo, and its prompt. */
-const afinn = async (scratch: string): Promise<Dataset> => {
+/** The words of the demo. */
+const ratedWordFiles = async (_: string, scratch: string): Promise<Files> => {
   const { train, heldOut } = await ratedWords();
   const split = await withValidation(scratch, train);
-  return {
-    task: { template: 'the film is {word} . i {mask} it .', labelWords: ['hated', 'loved'] },
-    data: { ...split, test: await writeRows(join(scratch, 'test.jsonl'), heldOut) },
-  };
+  return { ...split, test: await writeRows(join(scratch, 'test.jsonl'), heldOut) };
 };
 
 const fromFolder = async (folder: string, name: string, splits: readonly string[]): Promise<string[]> => {
@@ -53,34 +52,28 @@ const fromFolder = async (folder: string, name: string, splits: readonly string[
   return files;
 };
 
-const threeSplits = async (folder: string, name: string): Promise<Dataset> => {
-  const [train, validation, test] = (await fromFolder(folder, name, ['train', 'validation', 'test'])) as [
-    string,
-    string,
-    string,
-  ];
-  return { task: name, data: { train, validation, test } };
+const threeSplits =
+  (name: string) =>
+  async (folder: string): Promise<Files> => {
+    const files = await fromFolder(folder, name, ['train', 'validation', 'test']);
+    const [train, validation, test] = files as [string, string, string];
+    return { train, validation, test };
+  };
+
+const trecFiles = async (folder: string, scratch: string): Promise<Files> => {
+  const [all, test] = (await fromFolder(folder, 'trec', ['train', 'test'])) as [string, string];
+  const lines = (await readFile(all, 'utf8')).split('\n').filter((line) => line !== '');
+  const rows = lines.map((line) => JSON.parse(line));
+  return { ...(await withValidation(scratch, rows)), test };
 };
 
 /** Single tokens of the built-in model's vocabulary, for DESC, ENTY, ABBR, HUM, NUM, LOC. */
 const TREC_WORDS = ['description', 'thing', 'term', 'person', 'number', 'place'];
 
-const trec = async (folder: string, scratch: string): Promise<Dataset> => {
-  const [all, test] = (await fromFolder(folder, 'trec', ['train', 'test'])) as [string, string];
-  const lines = (await readFile(all, 'utf8')).split('\n').filter((line) => line !== '');
-  return {
-    task: { template: '{mask} : {sentence}', labelWords: TREC_WORDS },
-    data: {
-      ...(await withValidation(
-        scratch,
-        lines.map((line) => JSON.parse(line)),
-      )),
-      test,
-    },
-  };
-};
-
 interface Source {
+  task: Dataset['task'];
+  /** Finds or makes the files: `folder` is that of `--data`, `scratch` for those that are made. */
+  files(folder: string, scratch: string): Promise<Files>;
   /** Training examples a class; `undefined`: all. */
   shots: readonly (number | undefined)[];
   /** Shares of the labels drawn at random, with the larger of the two numbers of examples. */
@@ -89,19 +82,25 @@ interface Source {
   forwards: number;
 }
 
+const NOISE = [0.2, 0.4];
 const SOURCES: Readonly<Record<string, Source>> = {
-  afinn: { shots: [16, undefined], labelNoise: [0.2, 0.4], forwards: 4000 },
-  sst2: { shots: [16, 512], labelNoise: [0.2, 0.4], forwards: 2000 },
-  mr: { shots: [16, 512], labelNoise: [0.2, 0.4], forwards: 2000 },
-  sst5: { shots: [16, 512], forwards: 2000 },
-  trec: { shots: [16, undefined], forwards: 4000 },
+  afinn: { task: RATED_WORDS, files: ratedWordFiles, shots: [16, undefined], labelNoise: NOISE, forwards: 4000 },
+  sst2: { task: 'sst2', files: threeSplits('sst2'), shots: [16, 512], labelNoise: NOISE, forwards: 2000 },
+  mr: { task: 'mr', files: threeSplits('mr'), shots: [16, 512], labelNoise: NOISE, forwards: 2000 },
+  sst5: { task: 'sst5', files: threeSplits('sst5'), shots: [16, 512], forwards: 2000 },
+  trec: {
+    task: { template: '{mask} : {sentence}', labelWords: TREC_WORDS },
+    files: trecFiles,
+    shots: [16, undefined],
+    forwards: 4000,
+  },
 };
 
 interface Setting {
   dataset: string;
+  source: Source;
   shots: number | undefined;
   labelNoise: number;
-  forwards: number;
 }
 
 const settingName = ({ dataset, shots, labelNoise }: Setting): string =>
@@ -109,9 +108,9 @@ const settingName = ({ dataset, shots, labelNoise }: Setting): string =>
 
 const SETTINGS: ReadonlyMap<string, Setting> = new Map(
   Object.entries(SOURCES)
-    .flatMap(([dataset, { shots, labelNoise = [], forwards }]): Setting[] => [
-      ...shots.map((shots) => ({ dataset, shots, labelNoise: 0, forwards })),
-      ...labelNoise.map((labelNoise) => ({ dataset, shots: shots.at(-1), labelNoise, forwards })),
+    .flatMap(([dataset, source]): Setting[] => [
+      ...source.shots.map((shots) => ({ dataset, source, shots, labelNoise: 0 })),
+      ...(source.labelNoise ?? []).map((labelNoise) => ({ dataset, source, shots: source.shots.at(-1), labelNoise })),
     ])
     .map((setting) => [settingName(setting), setting]),
 );
@@ -126,7 +125,10 @@ const settingOf = (name: string): Setting => {
 };
 
 /** Forward passes of each run of an experiment, unless told otherwise. Throws ERR_ZEST_OPTION for an unknown name. */
-export const experimentForwards = (name: string): number => settingOf(name).forwards;
+export const experimentForwards = (name: string): number => settingOf(name).source.forwards;
+
+/** What an experiment's methods are judged by: the first metric of its task. Throws ERR_ZEST_OPTION for an unknown name. */
+export const experimentMetric = (name: string): Metric => firstMetric(settingOf(name).source.task);
 
 /**
  * The data of an experiment. `folder` has sst2/, mr/, sst5/ and trec/; what is made is written to `scratch`.
@@ -134,11 +136,6 @@ export const experimentForwards = (name: string): number => settingOf(name).forw
  * Throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for a file that is not there.
  */
 export const experimentData = async (name: string, folder: string, scratch: string): Promise<Dataset> => {
-  const { dataset, shots, labelNoise } = settingOf(name);
-  const source = await (dataset === 'afinn'
-    ? afinn(scratch)
-    : dataset === 'trec'
-      ? trec(folder, scratch)
-      : threeSplits(folder, dataset));
-  return { ...source, data: { ...source.data, shots, labelNoise } };
+  const { source, shots, labelNoise } = settingOf(name);
+  return { task: source.task, data: { ...(await source.files(folder, scratch)), shots, labelNoise } };
 };

@@ -1,11 +1,12 @@
 import { markdownTable } from '../markdown.ts';
 import { type Estimate, estimateMean } from '../statistics.ts';
+import { definitionOf, type Metric, metricDigits } from '../tasks/metrics.ts';
 import type { ExperimentResult, ExperimentRun, MethodResult } from './compare.ts';
+import { experimentMetric } from './datasets.ts';
 
 /** What others are compared with: the same directions and forwards without a tilt. */
 const REFERENCE = 'n-spsa';
 
-const percent = (share: number): string => (100 * share).toFixed(1);
 const nats = (loss: number): string => loss.toFixed(4);
 
 const spread = (values: readonly number[], shown: (value: number) => string): string => {
@@ -15,37 +16,41 @@ const spread = (values: readonly number[], shown: (value: number) => string): st
 
 const finished = ({ runs }: MethodResult): ExperimentRun[] => runs.filter((run) => run !== null);
 
+/** The values of a metric on the test data. */
+const tested = (runs: readonly Pick<ExperimentRun, 'test'>[], metric: Metric): number[] =>
+  runs.map(({ test }) => test[metric] ?? Number.NaN);
+
 /**
- * By how much the accuracy of a method is above that of another, over the seeds that both finished: mean and 95 %
- * interval. `undefined` if those are fewer than two.
+ * By how much a metric of a method is above that of another, over the seeds that both finished: mean and 95 % interval.
+ * `undefined` if those are fewer than two.
  */
-export const accuracyAbove = (method: MethodResult, reference: MethodResult): Estimate | undefined => {
-  const differences = finished(method).flatMap(({ seed, test }) => {
-    const other = finished(reference).find((run) => run.seed === seed);
-    return other ? [test.accuracy - other.test.accuracy] : [];
+export const metricAbove = (metric: Metric, method: MethodResult, reference: MethodResult): Estimate | undefined => {
+  const pairs = finished(method).flatMap((run) => {
+    const other = finished(reference).find(({ seed }) => seed === run.seed);
+    return other ? [[run, other]] : [];
+  });
+  const differences = pairs.map((pair) => {
+    const [own, others] = tested(pair, metric) as [number, number];
+    return own - others;
   });
   return differences.length < 2 ? undefined : estimateMean(differences);
 };
 
-const signed = (share: number): string => `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}`;
-
-const against = (method: MethodResult, reference: MethodResult | undefined): string => {
-  const above = reference && reference !== method ? accuracyAbove(method, reference) : undefined;
+const against = (metric: Metric, method: MethodResult, reference: MethodResult | undefined): string => {
+  const above = reference && reference !== method ? metricAbove(metric, method, reference) : undefined;
+  const signed = (value: number) => `${value < 0 ? '−' : '+'}${metricDigits(metric, Math.abs(value))}`;
   return above ? `${signed(above.value)} [${signed(above.low)}, ${signed(above.high)}]` : '';
 };
 
-const row = (method: MethodResult, reference: MethodResult | undefined): string[] => {
+const row = (metric: Metric, method: MethodResult, reference: MethodResult | undefined): string[] => {
   const runs = finished(method);
   const rate = method.learningRate.toExponential();
   if (runs.length < 2) return [method.title, rate, `${method.runs.length - runs.length} runs failed`, '', '', ''];
   return [
     method.title,
     rate,
-    spread(
-      runs.map(({ test }) => test.accuracy),
-      percent,
-    ),
-    against(method, reference),
+    spread(tested(runs, metric), (value) => metricDigits(metric, value)),
+    against(metric, method, reference),
     spread(
       runs.map(({ test }) => test.loss),
       nats,
@@ -58,12 +63,20 @@ const row = (method: MethodResult, reference: MethodResult | undefined): string[
 };
 
 /** The result as rows of cells, titles first. */
-export const experimentTable = ({ before, methods }: ExperimentResult): string[][] => {
+export const experimentTable = ({ name, before, methods }: ExperimentResult): string[][] => {
+  const metric = experimentMetric(name);
   const reference = methods.find(({ name }) => name === REFERENCE);
   return [
-    ['method', 'learning rate', 'accuracy', 'against n-SPSA', 'loss', 'sharpness'],
-    ['before', '', percent(before.test.accuracy), '', nats(before.test.loss), nats(before.sharpness)],
-    ...methods.map((method) => row(method, reference)),
+    ['method', 'learning rate', definitionOf(metric).title, 'against n-SPSA', 'loss', 'sharpness'],
+    [
+      'before',
+      '',
+      ...tested([before], metric).map((value) => metricDigits(metric, value)),
+      '',
+      nats(before.test.loss),
+      nats(before.sharpness),
+    ],
+    ...methods.map((method) => row(metric, method, reference)),
   ];
 };
 

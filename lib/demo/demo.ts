@@ -2,16 +2,13 @@ import { shuffledBatches } from '../data/sampling.ts';
 import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, zest } from '../methods/registry.ts';
 import { Model } from '../model/model.ts';
-import { loadTask, type Task } from '../tasks/task.ts';
+import type { LoadedTask } from '../tasks/kinds.ts';
+import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
-import { type RatedWord, ratedWords } from './words.ts';
+import { RATED_WORDS, type RatedWord, ratedWords } from './words.ts';
 
 const MODEL = 'film-roberta-mini';
 
-export const TASK = {
-  template: 'the film is {word} . i {mask} it .',
-  labelWords: ['hated', 'loved'],
-};
 export const BATCH_SIZE = 32;
 /** Forward passes of a batch that each run may take. */
 export const FORWARDS = 600;
@@ -35,13 +32,13 @@ export const METHODS: readonly Method[] = [
 
 /** What the demo trains and tests on. */
 export interface Demo {
-  task: Task;
+  task: LoadedTask;
   train: readonly RatedWord[];
   heldOut: readonly RatedWord[];
 }
 
 export const loadDemo = async (): Promise<Demo> => ({
-  task: await loadTask(TASK, await Tokenizer.load(MODEL)),
+  task: await loadTask(RATED_WORDS, await Tokenizer.load(MODEL)),
   ...(await ratedWords()),
 });
 

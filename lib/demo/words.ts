@@ -6,6 +6,12 @@ export type RatedWord = {
   label: number;
 };
 
+/** The task that asks for the rating. */
+export const RATED_WORDS = {
+  template: 'the film is {word} . i {mask} it .',
+  labelWords: ['hated', 'loved'],
+};
+
 /** Words with the same first letters, so many of them, are taken for one family (abuse, abused, abusive). */
 const FAMILY_LETTERS = 4;
 const HELD_OUT_FAMILIES = 0.3;

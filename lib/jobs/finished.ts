@@ -5,6 +5,8 @@ import { isObject, readJson } from '../json.ts';
 import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { show } from '../show.ts';
+import { firstMetric } from '../tasks/load.ts';
+import type { Metric } from '../tasks/metrics.ts';
 import { readConfig } from '../training/config.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 
@@ -35,16 +37,16 @@ const assertSameConfig = async (file: string, config: ResolvedConfig): Promise<v
   );
 };
 
-const isWhole = (summary: Partial<Summary> | null | undefined): boolean =>
+const isWhole = (summary: Partial<Summary> | null | undefined, metric: Metric): boolean =>
   Number.isSafeInteger(summary?.steps) &&
-  Number.isFinite(summary?.validation?.accuracy) &&
+  Number.isFinite(summary?.validation?.[metric]) &&
   Number.isFinite(summary?.validation?.loss) &&
   summary?.interrupted === false;
 
 /** The summary of a run that got to its end, else undefined. */
-export const readFinished = async (folder: string): Promise<Summary | undefined> => {
-  const summary = (await readJson(runFolder(folder).summary)) as Summary | undefined;
-  return isWhole(summary) ? summary : undefined;
+export const readFinished = async ({ output, task }: ResolvedConfig): Promise<Summary | undefined> => {
+  const summary = (await readJson(runFolder(output).summary)) as Summary | undefined;
+  return isWhole(summary, firstMetric(task)) ? summary : undefined;
 };
 
 /**
@@ -62,5 +64,5 @@ export const finishedSummary = async (
     throw new ZestError('ERR_ZEST_RUN', `${run.path} holds a run already; go on with --resume, or name another output`);
   }
   await assertSameConfig(run.config, config);
-  return readFinished(run.path);
+  return readFinished(config);
 };

@@ -1,13 +1,13 @@
 import { parseJson } from '../json.ts';
 import { BUILT_IN_TASKS } from '../tasks/built-in.ts';
-import { isMetric, METRIC_TITLES, type Metric } from '../tasks/metrics.ts';
+import { DEFAULT_METRICS, definitionOf, isMetric, type Metric } from '../tasks/metrics.ts';
 import type { Format } from './scale.ts';
 
-/** How a metric is written: shares as per cent, Matthews' correlation as it is. */
-export const formatOf = (metric: string): Format => (metric === 'accuracy' || metric === 'f1' ? 'percent' : 'number');
+/** How a metric, or something else that was measured, is written. */
+export const formatOf = (metric: string): Format => (isMetric(metric) ? definitionOf(metric).format : 'number');
 
 /** The title of a metric, or the name of something else that was measured. */
-export const titleOf = (measured: string): string => (isMetric(measured) ? METRIC_TITLES[measured] : measured);
+export const titleOf = (measured: string): string => (isMetric(measured) ? definitionOf(measured).title : measured);
 
 const listed = (text: string | undefined): unknown[] => {
   const value = parseJson(text ?? '[]');
@@ -18,5 +18,5 @@ const listed = (text: string | undefined): unknown[] => {
 export const metricOf = (config: ReadonlyMap<string, string>): Metric => {
   const own = listed(config.get('task.metrics'));
   const builtIn = BUILT_IN_TASKS.get(config.get('task') ?? '')?.metrics ?? [];
-  return [...own, ...builtIn].find(isMetric) ?? 'accuracy';
+  return [...own, ...builtIn, ...DEFAULT_METRICS].find(isMetric) as Metric;
 };

@@ -3,6 +3,7 @@ import { allMethods } from '../methods/registry.ts';
 import type { RunRecord } from '../runs/read.ts';
 import type { Evaluation, Progress } from '../runs/read-metrics.ts';
 import { deviation, mean } from '../statistics.ts';
+import { DEFAULT_METRICS, METRICS, type Metric } from '../tasks/metrics.ts';
 import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
 import type { SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
@@ -154,11 +155,11 @@ const makeFigure = (
   return { chart, html: figure(chart, title, words, numbers(title, axes[0] as Axis, series, format)) };
 };
 
-/** Names of what evaluations measured, accuracy first and loss last. */
+/** Names of what evaluations measured: metrics in their order, then others, the loss last. */
 const measured = (runs: readonly RunRecord[]): string[] => {
-  const rank = (name: string) => ['loss', 'accuracy'].indexOf(name);
   const found = runs.flatMap(({ evaluations }) => evaluations.flatMap(({ values }) => Object.keys(values)));
-  return [...new Set(found)].sort((a, b) => (rank(b) === 1 ? 1 : 0) - (rank(a) === 1 ? 1 : 0) || rank(a) - rank(b));
+  const ordered = new Set<string>([...METRICS, ...found.filter((name) => name !== 'loss'), 'loss']);
+  return [...ordered].filter((name) => found.includes(name));
 };
 
 const validations = ({ evaluations }: RunRecord): Evaluation[] =>
@@ -192,7 +193,7 @@ const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], ax
   const metrics = new Set(
     groups.flatMap((group) => group.runs.map((run) => metricOf((runs[run] as RunRecord).config))),
   );
-  const [metric = 'accuracy'] = metrics.size === 1 ? metrics : [];
+  const [metric] = (metrics.size === 1 ? [...metrics] : DEFAULT_METRICS) as [Metric];
   const series = groups.flatMap((group): Series[] => {
     const [first = [], ...others] = group.runs.map((run) => validations(runs[run] as RunRecord));
     const shared = first.flatMap((evaluation) => {
@@ -235,7 +236,7 @@ export const runFigures = (
     return makeFigure(chart, axes, series);
   });
   const [loss, ...others] = ofSteps;
-  const [accuracy, ...scores] = evaluationFigures(runs, axes);
+  const [first, ...scores] = evaluationFigures(runs, axes);
   const seeds = seedFigure(runs, groups, axes);
-  return [accuracy, loss, seeds, ...scores, ...others].filter((one) => one !== undefined);
+  return [first, loss, seeds, ...scores, ...others].filter((one) => one !== undefined);
 };

@@ -1,6 +1,7 @@
-import type { RunRecord, RunStatus } from '../runs/read.ts';
+import type { RunRecord } from '../runs/read.ts';
+import type { RunStatus } from '../runs/status.ts';
 import { deviation, mean } from '../statistics.ts';
-import type { Metric } from '../tasks/metrics.ts';
+import { gain, type Metric, metricDigits, metricUnit } from '../tasks/metrics.ts';
 import type { SeedGroup } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
@@ -44,7 +45,7 @@ export const overview = (run: RunRecord): RunOverview => {
     evaluations.filter((evaluation) => evaluation.split === split).map(({ values }) => values[metric] ?? Number.NaN);
   const scores = scoresOn('validation');
   const before = evaluations.find((evaluation) => evaluation.split === 'validation' && evaluation.step === 0);
-  const best = scores.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const [best] = scores.filter(Number.isFinite).sort((a, b) => gain(metric, b, a));
   return {
     path,
     name,
@@ -99,9 +100,7 @@ const spreadOf = (values: readonly (number | null)[], metric: Metric): string =>
   const count = known.length < values.length ? ` (${known.length} runs)` : '';
   return Number.isNaN(spread)
     ? `${score(centre, metric)}${count}`
-    : formatOf(metric) === 'percent'
-      ? `${(100 * centre).toFixed(1)} ± ${(100 * spread).toFixed(1)} %${count}`
-      : `${centre.toFixed(3)} ± ${spread.toFixed(3)}${count}`;
+    : `${metricDigits(metric, centre)} ± ${metricDigits(metric, spread)}${metricUnit(metric)}${count}`;
 };
 
 const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview[]): string =>

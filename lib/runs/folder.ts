@@ -1,12 +1,11 @@
-import { appendFile, readdir, realpath, rm } from 'node:fs/promises';
+import { readdir, realpath, rm } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { modelFolder } from '../model/built-in.ts';
 import { isThere, writeAtomic, writing } from '../files.ts';
-import type { ResolvedConfig } from '../training/schema.ts';
+import { modelFolder } from '../model/built-in.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
 
-/** Where the parts of a run are. */
+/** Where the parts of a run are, and what is found out about it later. */
 export interface RunFolder {
   path: string;
   /** The resolved configuration. */
@@ -17,6 +16,9 @@ export interface RunFolder {
   trajectory: string;
   summary: string;
   checkpoints: string;
+  /** What `zest sharpness` found, and its page. */
+  sharpness: string;
+  sharpnessPage: string;
 }
 
 /** The parts of a run under its folder. */
@@ -27,6 +29,8 @@ export const runFolder = (path: string): RunFolder => ({
   trajectory: join(path, 'trajectory.zest'),
   summary: join(path, 'summary.json'),
   checkpoints: join(path, 'checkpoints'),
+  sharpness: join(path, 'sharpness.json'),
+  sharpnessPage: join(path, 'sharpness.html'),
 });
 
 /** Throws ERR_ZEST_RUN if the folder holds a run already. */
@@ -53,16 +57,21 @@ export const assertModelApart = async (run: RunFolder, model: string): Promise<v
 };
 
 /** Begins a run in a folder that is there, in place of what it holds of another. */
-export const createRun = async (run: RunFolder, config: ResolvedConfig): Promise<void> => {
-  const events = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
-  const findings = [...events, 'sharpness.json', 'sharpness.html'].map((name) => join(run.path, name));
-  for (const part of [...findings, run.summary, run.trajectory, run.metrics, run.checkpoints, run.config]) {
+export const createRun = async (run: RunFolder, config: object): Promise<void> => {
+  const names = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
+  const events = names.map((name) => join(run.path, name));
+  for (const part of [
+    ...events,
+    run.sharpness,
+    run.sharpnessPage,
+    run.summary,
+    run.trajectory,
+    run.metrics,
+    run.checkpoints,
+    run.config,
+  ]) {
     await writing(part, rm(part, { recursive: true, force: true }));
   }
   const { stringify } = await import('yaml');
   await writeAtomic(run.config, stringify(config));
 };
-
-/** Adds a line to metrics.jsonl. */
-export const appendMetrics = (run: RunFolder, entry: object): Promise<void> =>
-  writing(run.metrics, appendFile(run.metrics, `${JSON.stringify(entry)}\n`));

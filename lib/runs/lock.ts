@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
-import { native } from '../native/load.ts';
 import { writing } from '../files.ts';
+import { native } from '../native/load.ts';
 
 /** Between two looks at a folder that another process writes to. */
 const POLL_MS = 100;

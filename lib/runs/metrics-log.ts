@@ -1,6 +1,15 @@
+import { appendFile } from 'node:fs/promises';
+import { writing } from '../files.ts';
 import type { EvaluationEvent, StepEvent } from './events.ts';
-import { appendMetrics } from './folder.ts';
-import type { RunContext } from '../training/start-run.ts';
+import type { RunFolder } from './folder.ts';
+import type { EventFileWriter } from './tensorboard.ts';
+
+/** Where a run writes its metrics. */
+export interface MetricsLog {
+  run: RunFolder;
+  /** With training.tensorboard. */
+  events?: EventFileWriter;
+}
 
 /** TensorBoard's tags: training/meanLoss, validation/accuracy and so on. */
 const scalars = (event: StepEvent | EvaluationEvent): Record<string, number> => {
@@ -11,8 +20,12 @@ const scalars = (event: StepEvent | EvaluationEvent): Record<string, number> => 
   );
 };
 
+/** Adds a line to metrics.jsonl. */
+export const appendMetrics = (run: RunFolder, entry: object): Promise<void> =>
+  writing(run.metrics, appendFile(run.metrics, `${JSON.stringify(entry)}\n`));
+
 /** Adds a step or an evaluation to metrics.jsonl, and to the event file where there is one. */
-export const record = async ({ run, events }: RunContext, event: StepEvent | EvaluationEvent): Promise<void> => {
+export const record = async ({ run, events }: MetricsLog, event: StepEvent | EvaluationEvent): Promise<void> => {
   await appendMetrics(run, event);
   await events?.add(event.step, scalars(event));
 };

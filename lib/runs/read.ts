@@ -1,16 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
+import { isObject, parseJson } from '../json.ts';
 import { type AnyMethod, configurationSchema } from '../methods/method.ts';
 import { findMethod } from '../methods/registry.ts';
 import { zestMethod } from '../methods/zest.ts';
-import { isObject, parseJson } from '../json.ts';
 import type { Environment, Summary } from './events.ts';
-import { isLocked } from './lock.ts';
 import { runFolder } from './folder.ts';
+import { isLocked } from './lock.ts';
 import { type RunMetrics, readMetrics } from './read-metrics.ts';
-
-/** How a run stands. `running`: it has no end yet, and a process has its folder locked or its last line is not old. */
-export type RunStatus = 'finished' | 'interrupted' | 'failed' | 'running';
+import { type RunStatus, statusOf } from './status.ts';
 
 /** A run's folder as read, by whatever version of node-zest it was written. */
 export interface RunRecord extends RunMetrics {
@@ -27,11 +25,6 @@ export interface RunRecord extends RunMetrics {
   /** What could not be read, in sentences. */
   notes: string[];
 }
-
-/** A run without an end and without a lock, as of another machine, is taken to go on until it has been silent for so many times its longest pause so far … */
-const PATIENCE = 5;
-/** … and for at least so long, in seconds. */
-const SILENCE = 120;
 
 const absent = (error: NodeJS.ErrnoException): boolean => error.code === 'ENOENT' || error.code === 'ENOTDIR';
 
@@ -67,26 +60,6 @@ const readSummary = (text: string | undefined, notes: string[]): Partial<Summary
   if (isObject(value)) return value;
   notes.push('Its summary.json is not readable.');
   return undefined;
-};
-
-/** 40 s, 5 min, 3 h, 2 days: how long ago, roughly. */
-const ago = (seconds: number): string => {
-  if (seconds < 100) return `${Math.max(0, Math.round(seconds))} s`;
-  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
-};
-
-const judge = (
-  { failure, seconds }: RunMetrics,
-  summary: Partial<Summary> | undefined,
-  { silence, locked }: { silence: number; locked: boolean },
-): { status: RunStatus; detail: string } => {
-  if (summary) return summary.interrupted ? { status: 'interrupted', detail: '' } : { status: 'finished', detail: '' };
-  if (failure !== undefined) return { status: 'failed', detail: failure };
-  const longest = seconds.reduce((most, at, i) => Math.max(most, at - (seconds[i - 1] ?? 0)), 0);
-  return locked || silence < Math.max(SILENCE, PATIENCE * longest)
-    ? { status: 'running', detail: `last line ${ago(silence)} ago` }
-    : { status: 'failed', detail: `no end, and no line for ${ago(silence)}: it was killed, or its program left it` };
 };
 
 /** Forwards of a step where the steps do not say: from the summary, else from the method and its settings. */
@@ -125,7 +98,7 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
   const silence = (Date.now() - (await stat(file)).mtimeMs) / 1000;
   const hasEnd = summary !== undefined || metrics.failure !== undefined;
   const locked = !hasEnd && (await isLocked(path).catch(() => false));
-  const { status, detail } = judge(metrics, summary, { silence, locked });
+  const { status, detail } = statusOf(metrics, summary, { silence, locked });
   return { path, name, status, detail, config, summary, notes, ...metrics };
 };
 

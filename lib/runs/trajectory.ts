@@ -1,13 +1,15 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ZestError } from '../errors.ts';
-import type { Law, Update } from '../objective.ts';
 import { writeAtomic, writing } from '../files.ts';
+import type { Law, Update } from '../objective.ts';
 
 // docs/trajectory.md is the specification of the file.
 
 const MAGIC = 'ZEST';
 const FORMAT = 1;
+/** The version of docs/noise.md whose directions updates are made of. */
+export const NOISE_VERSION = 1;
 const PREFIX_BYTES = 12;
 const CHECKSUM_BYTES = 4;
 /** Bit 31 of a record's first word: its streams are listed, not consecutive. */

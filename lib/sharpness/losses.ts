@@ -2,6 +2,7 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Objective, Point } from '../objective.ts';
 import { show } from '../show.ts';
+import { DEFAULTS } from './defaults.ts';
 
 /** Options of every measurement. */
 export interface MeasureOptions extends CallOptions {
@@ -15,7 +16,6 @@ export interface MeasureOptions extends CallOptions {
 }
 
 export const FIRST_STREAM = 2n ** 62n;
-const DEFAULT_SAMPLES = 32;
 
 /** The loss at points. */
 export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;
@@ -76,7 +76,7 @@ export const checkedCount = (name: string, value: number, least: number, most = 
 };
 
 /** Directions of a mean; all points of a radius are in memory. Throws ERR_ZEST_OPTION. */
-export const checkedSamples = (value = DEFAULT_SAMPLES): number => checkedCount('samples', value, 2, 100_000);
+export const checkedSamples = (value: number = DEFAULTS.samples): number => checkedCount('samples', value, 2, 100_000);
 
 /** A length > 0 as the float32 that points are scaled with. Throws ERR_ZEST_OPTION. */
 export const checkedScale = (name: string, value: number): number => {

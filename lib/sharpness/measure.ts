@@ -10,6 +10,7 @@ import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from
 import { findRun, type RunSource } from '../training/open-run.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
+import { DEFAULTS } from './defaults.ts';
 import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './findings.ts';
 import { checkedCount, checkedSamples } from './losses.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness } from './sharpness.ts';
@@ -38,7 +39,6 @@ export interface SharpnessStart extends Pick<SharpnessReport, 'split' | 'example
   forwards: number;
 }
 
-const DEFAULT_EXAMPLES = 256;
 /** Sequences in memory at a time. */
 const BATCH_SIZE = 64;
 
@@ -71,8 +71,8 @@ export const measureSharpness = async (
   path: string,
   options: MeasureSharpnessOptions = {},
 ): Promise<SharpnessReport> => {
-  const { overrides, split = 'train', seed = 0, signal, onStart, onProgress } = options;
-  const most = checkedCount('examples', options.examples ?? DEFAULT_EXAMPLES, 1);
+  const { overrides, split = DEFAULTS.split, seed = DEFAULTS.seed, signal, onStart, onProgress } = options;
+  const most = checkedCount('examples', options.examples ?? DEFAULTS.examples, 1);
   const source = await findRun(path, overrides);
   const { config, kept } = source;
   const { experiment, examples } = await readExamples(source, split, most);

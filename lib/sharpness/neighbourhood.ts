@@ -2,6 +2,7 @@ import { rangeError, typeError } from '../errors.ts';
 import type { Objective } from '../objective.ts';
 import { show } from '../show.ts';
 import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from '../statistics.ts';
+import { DEFAULTS } from './defaults.ts';
 import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 
 export interface NeighbourhoodOptions extends MeasureOptions {
@@ -37,10 +38,8 @@ export interface Neighbourhood {
   radii: LossesAtRadius[];
 }
 
-const DEFAULT_RADII: readonly number[] = [1e-3, 2e-3, 5e-3];
-
 /** Throws ERR_ZEST_OPTION. */
-export const checkedRadii = (radii: readonly number[] = DEFAULT_RADII): number[] => {
+export const checkedRadii = (radii: readonly number[] = DEFAULTS.radii): number[] => {
   if (!Array.isArray(radii) || radii.length === 0) {
     throw typeError('ERR_ZEST_OPTION', `radii is ${show(radii)}; expected an array of numbers`);
   }

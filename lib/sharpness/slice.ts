@@ -1,5 +1,6 @@
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { DEFAULTS } from './defaults.ts';
 import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 import { gramMatrix } from './subspace.ts';
 
@@ -41,8 +42,8 @@ export const lossSlice = async <B>(
 ): Promise<Slice> => {
   const { firstStream = FIRST_STREAM } = options;
   const d = objective.dimension;
-  const size = checkedSize('size', options.size ?? 11, d);
-  const radius = checkedScale('radius', options.radius ?? 5e-3);
+  const size = checkedSize('size', options.size ?? DEFAULTS.sliceSize, d);
+  const radius = checkedScale('radius', options.radius ?? DEFAULTS.sliceRadius);
   const streams = [firstStream, firstStream + 1n];
   const [aa, ab, , bb] = await gramMatrix(objective, streams);
   const alongA = Math.sqrt(d / aa!);

@@ -1,6 +1,6 @@
 import type { Summary } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
-import { METRICS, type Metric } from '../tasks/metrics.ts';
+import { gain, METRICS, type Metric } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
 import { type GridRun, isSeed } from './grid.ts';
 
@@ -10,8 +10,8 @@ export interface Spread {
   deviation: number | null;
 }
 
-/** Over runs: the loss, accuracy, and the task's other metrics. */
-export type ScoreSpread = { accuracy: Spread; loss: Spread } & Partial<Record<Metric, Spread>>;
+/** Over runs: the loss and the task's metrics. */
+export type ScoreSpread = { loss: Spread } & { [metric in Metric]?: Spread };
 
 /** What came of one run; `name` is its folder's. */
 export type SweepRun = GridRun &
@@ -63,7 +63,7 @@ const spread = (values: readonly number[]): Spread => ({
 export const spreadOf = (scores: readonly Score[]): ScoreSpread => {
   const measured = METRICS.map((metric) => [metric, scores.flatMap((score) => score[metric] ?? [])] as const);
   const metrics = measured.flatMap(([metric, values]) => (values.length ? [[metric, spread(values)] as const] : []));
-  return { ...Object.fromEntries(metrics), loss: spread(scores.map(({ loss }) => loss)) } as ScoreSpread;
+  return { ...Object.fromEntries(metrics), loss: spread(scores.map(({ loss }) => loss)) };
 };
 
 /** The row of a run that got to its end. */
@@ -90,12 +90,12 @@ export const pointsOf = (runs: readonly SweepRun[]): SweepPoint[] => {
   });
 };
 
-/** Best first: higher mean metric, then lower mean loss; points with failed runs last. */
+/** Best first: better mean metric, then lower mean loss; points with failed runs last. */
 export const ranked = (points: readonly SweepPoint[], metric: Metric): SweepPoint[] => {
-  const reached = (point: SweepPoint) => point.validation?.[metric]?.mean ?? Number.NEGATIVE_INFINITY;
   return [...points].sort((a, b) => {
     if (a.failed !== b.failed) return a.failed - b.failed;
     if (!a.validation || !b.validation) return 0;
-    return reached(b) - reached(a) || a.validation.loss.mean - b.validation.loss.mean;
+    const better = gain(metric, b.validation[metric]?.mean, a.validation[metric]?.mean);
+    return better || a.validation.loss.mean - b.validation.loss.mean;
   });
 };

@@ -9,7 +9,7 @@ import { EventQueue } from '../jobs/queue.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { EstimateEvent, TrainEvent } from '../runs/events.ts';
 import { lockingFolder } from '../runs/lock.ts';
-import { taskSpec } from '../tasks/spec.ts';
+import { firstMetric } from '../tasks/load.ts';
 import type { Score } from '../tasks/task.ts';
 import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
@@ -46,7 +46,7 @@ const train = async (
   };
   const error = await runJob(config, { threads, signal, onEvent });
   if (signal.aborted) return undefined;
-  const summary = error === undefined ? await readFinished(config.output) : undefined;
+  const summary = error === undefined ? await readFinished(config) : undefined;
   if (summary) return doneRun(run, summary);
   return { name, point, values, status: 'failed', error: error ?? 'the run left no good summary.json' };
 };
@@ -139,7 +139,7 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
   throwIfAborted(signal);
   const runs = plan.runs.map(({ name }) => rows.get(name) as SweepRun);
   const points = pointsOf(runs);
-  const metric = taskSpec(plan.runs[0]?.config.task ?? '').metrics?.[0] ?? 'accuracy';
+  const metric = firstMetric(plan.runs[0]?.config.task ?? '');
   const best = ranked(points, metric).find(({ failed }) => failed === 0);
   if (best && plan.test !== undefined) best.test = await testOf(plan, best, rows, signal);
   const result: SweepResult = {

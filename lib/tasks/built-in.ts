@@ -1,4 +1,4 @@
-import type { LabelWordSpec } from './spec.ts';
+import type { LabelWordSpec } from './label-words.ts';
 
 const sentiment: LabelWordSpec = {
   template: '{sentence} It was {mask}.',

@@ -1,5 +1,17 @@
-import { ZestError } from '../errors.ts';
+import { rangeError, typeError, ZestError } from '../errors.ts';
+import { ClassificationTask, checkLabels, type Labels, packed } from './classification.ts';
+import { checkedStrings, type TaskKind } from './kind.ts';
+import { fillTemplate, parseTemplate } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
+
+/** Classification by a masked language model: the label word whose logit at `{mask}` is largest. */
+export interface LabelWordSpec extends Labels {
+  kind?: 'labelWords';
+  /** For instance `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`; docs/tasks.md has the rules. */
+  template: string;
+  /** One word a label, index = label, each one token of the model. */
+  labelWords: readonly string[];
+}
 
 const labelWordError = (word: unknown, fault: string): Error =>
   new ZestError('ERR_ZEST_LABEL_WORD', `label word ${JSON.stringify(word)} ${fault}`);
@@ -26,4 +38,27 @@ export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer): nu
     ids.push(id);
   }
   return ids;
+};
+
+export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpec>> = {
+  keys: ['kind', 'template', 'labelWords', 'labels', 'labelField', 'metrics'],
+  check(spec) {
+    if (typeof spec.template !== 'string') throw typeError('ERR_ZEST_OPTION', 'task.template must be a string');
+    const count = checkedStrings('labelWords', spec.labelWords).length;
+    if (count < 2) throw rangeError('ERR_ZEST_OPTION', `task.labelWords must have at least two words, not ${count}`);
+    checkLabels(spec, count);
+  },
+  make(spec, tokenizer, maxLength) {
+    const template = parseTemplate(spec.template);
+    const words = labelWordIds(spec.labelWords, tokenizer);
+    return new ClassificationTask(spec, maxLength, {
+      classes: words.length,
+      words: spec.labelWords,
+      fields: template.fields,
+      make(fields) {
+        const { position, ...encoding } = fillTemplate(template, fields, tokenizer, maxLength);
+        return { ...packed(encoding), target: (label) => ({ kind: 'labelWords', position, words, label }) };
+      },
+    });
+  },
 };

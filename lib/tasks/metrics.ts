@@ -1,25 +1,17 @@
-/** What a task may be judged by. All are better the larger they are. */
-export const METRICS = ['accuracy', 'f1', 'matthews'] as const;
-export type Metric = (typeof METRICS)[number];
-
-/** As people read them. */
-export const METRIC_TITLES: Readonly<Record<Metric, string>> = {
-  accuracy: 'accuracy',
-  f1: 'F1',
-  matthews: 'Matthews',
-};
-
-export const isMetric = (value: unknown): value is Metric => METRICS.some((metric) => metric === value);
-
-/** Counts of the answers to a task of two labels, label 1 being the positive one. */
-interface Confusion {
-  truePositive: number;
-  falsePositive: number;
-  trueNegative: number;
-  falseNegative: number;
+/** How a task may be judged. */
+interface MetricDefinition {
+  /** As people read it. */
+  title: string;
+  largerIsBetter: boolean;
+  /** How a value is written: a share as per cent, or the number itself. */
+  format: 'percent' | 'number';
+  /** Whether it takes a task of two labels, label 1 being the positive one. */
+  ofTwoLabels?: boolean;
+  /** Its value for answers to examples with these labels. */
+  measure(answers: readonly number[], labels: readonly number[]): number;
 }
 
-const confusion = (answers: readonly number[], labels: readonly number[]): Confusion => {
+const confusion = (answers: readonly number[], labels: readonly number[]) => {
   const count = (answer: number, label: number) => labels.filter((l, i) => l === label && answers[i] === answer).length;
   return {
     truePositive: count(1, 1),
@@ -49,25 +41,56 @@ const matthews = (answers: readonly number[], labels: readonly number[]): number
   return margins === 0 ? 0 : (truePositive * trueNegative - falsePositive * falseNegative) / Math.sqrt(margins);
 };
 
-/** Values of metrics. */
-export interface Measures {
-  /** Share of the answers that are right, 0 to 1. */
-  accuracy: number;
-  /** F1 of label 1, 0 to 1, if it is a metric of the task; 0 if label 1 is neither among the labels nor the answers. */
-  f1?: number;
-  /** Matthews' correlation coefficient, −1 to 1, if it is a metric of the task; 0 if all labels or all answers are alike. */
-  matthews?: number;
-}
-
 /**
- * Metrics of answers to examples with these labels. Where F1 or Matthews is undefined it is 0, as scikit-learn has it.
+ * Every metric, in the order in which scores have them: `accuracy` is the share of the answers that are right, `f1` that
+ * of label 1, from 0 to 1, `matthews` Matthews' correlation coefficient, from −1 to 1. Where F1 or Matthews is undefined
+ * it is 0, as scikit-learn has it.
  */
-export const measure = (
-  metrics: readonly Metric[],
+const DEFINITIONS = {
+  accuracy: { title: 'accuracy', largerIsBetter: true, format: 'percent', measure: accuracy },
+  f1: { title: 'F1', largerIsBetter: true, format: 'percent', ofTwoLabels: true, measure: f1 },
+  matthews: { title: 'Matthews', largerIsBetter: true, format: 'number', ofTwoLabels: true, measure: matthews },
+} satisfies Record<string, MetricDefinition>;
+
+/** What a task may be judged by. */
+export type Metric = keyof typeof DEFINITIONS;
+
+export const METRICS = Object.keys(DEFINITIONS) as readonly Metric[];
+
+/** What a task is judged by that does not say. */
+export const DEFAULT_METRICS: readonly Metric[] = ['accuracy'];
+
+export const isMetric = (value: unknown): value is Metric => METRICS.some((metric) => metric === value);
+
+export const definitionOf = (metric: Metric): MetricDefinition => DEFINITIONS[metric];
+
+/** Values of metrics, of which {@link DEFINITIONS} says what they are. */
+export type Measures = { [metric in Metric]?: number };
+
+/** Measures answers to examples with these labels. */
+export const measure = <M extends Metric>(
+  metrics: readonly M[],
   answers: readonly number[],
   labels: readonly number[],
-): Measures => ({
-  accuracy: accuracy(answers, labels),
-  ...(metrics.includes('f1') && { f1: f1(answers, labels) }),
-  ...(metrics.includes('matthews') && { matthews: matthews(answers, labels) }),
-});
+): Record<M, number> => {
+  const asked = METRICS.filter((metric) => metrics.includes(metric as M));
+  const values = asked.map((metric) => [metric, definitionOf(metric).measure(answers, labels)]);
+  return Object.fromEntries(values) as Record<M, number>;
+};
+
+/** By how much a value is better than another: below 0 where it is worse. One that is missing is the worst. */
+export const gain = (metric: Metric, value: number | undefined, other: number | undefined): number => {
+  const { largerIsBetter } = definitionOf(metric);
+  const worst = largerIsBetter ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return largerIsBetter ? (value ?? worst) - (other ?? worst) : (other ?? worst) - (value ?? worst);
+};
+
+/** Writes a value without its unit: 81.3 of a share, or 0.412. */
+export const metricDigits = (metric: Metric, value: number): string =>
+  definitionOf(metric).format === 'percent' ? (100 * value).toFixed(1) : value.toFixed(3);
+
+/** What follows the digits. */
+export const metricUnit = (metric: Metric): string => (definitionOf(metric).format === 'percent' ? ' %' : '');
+
+/** Writes a value as people read it: 81.3 %, or 0.412. */
+export const shownMetric = (metric: Metric, value: number): string => metricDigits(metric, value) + metricUnit(metric);

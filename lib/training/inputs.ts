@@ -1,8 +1,9 @@
 import { readRows } from '../data/rows.ts';
-import { sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { Model } from '../model/model.ts';
 import type { TrainOptions } from '../runs/events.ts';
-import { Example, loadTask, type Task } from '../tasks/task.ts';
+import type { LoadedTask } from '../tasks/kinds.ts';
+import { loadTask } from '../tasks/load.ts';
+import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import type { ResolvedConfig } from './schema.ts';
 
@@ -23,7 +24,7 @@ const readExamples = async (file: string | undefined, task: Task): Promise<Examp
 export const loadTokenizedTask = async (
   { model, task: spec, training }: ResolvedConfig,
   checkpoint?: string,
-): Promise<Pick<Experiment, 'tokenizer' | 'task'>> => {
+): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
   return { tokenizer, task: await loadTask(spec, tokenizer, { maxLength: training.maxLength }) };
 };
@@ -36,17 +37,8 @@ export const loadExperiment = async (config: ResolvedConfig, checkpoint?: string
 };
 
 /** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> => {
-  const { seed, shots, labelNoise } = data;
-  const { names } = task;
-  const labelsOf = (examples: readonly Example[]) => examples.map(({ label }) => label);
-  const all = await readExamples(data.train, task);
-  const chosen =
-    shots === undefined ? all : sampleShots(labelsOf(all), { names, shots, seed }).map((row) => all[row] as Example);
-  if (labelNoise === 0) return chosen;
-  const noisy = withLabelNoise(labelsOf(chosen), { classes: names.length, share: labelNoise, seed });
-  return chosen.map(({ fields, source }, i) => new Example(fields, noisy[i] as number, source));
-};
+export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> =>
+  task.sample(await readExamples(data.train, task), data);
 
 /**
  * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and

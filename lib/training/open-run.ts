@@ -5,7 +5,7 @@ import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
 import type { Progress, Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
-import type { Task } from '../tasks/task.ts';
+import type { LoadedTask } from '../tasks/kinds.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 import { loadModel, loadTokenizedTask } from './inputs.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -55,7 +55,7 @@ export interface OpenRun {
   /** Steps that the weights have seen; 0: the model as it came. */
   step: number;
   tokenizer: Tokenizer;
-  task: Task;
+  task: LoadedTask;
   /** To be disposed of by the caller. */
   model: Model;
 }

@@ -1,7 +1,7 @@
 import { inputName, type RowFormat, type RowInput, streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
 import type { CallOptions } from '../objective.ts';
-import type { Classification, ExampleFields, Scorer, Task } from '../tasks/task.ts';
+import type { ExampleFields, Scorer, Task } from '../tasks/task.ts';
 
 export interface PredictOptions extends CallOptions {
   /** Default: the file's extension; of bytes, jsonl where the first line begins with a brace, or else txt. */
@@ -25,21 +25,15 @@ export interface Prediction {
   input?: Record<string, unknown>;
 }
 
-const OWN = new Set(['label', 'probabilities', 'input']);
-
-const prediction = (
-  fields: ExampleFields,
-  { name, probabilities }: Classification,
-  names: readonly string[],
-): Prediction => {
+const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Prediction => {
+  const isOwn = ([field]: [string, unknown]) => field === 'input' || Object.hasOwn(answer, field);
   const entries = Object.entries(fields);
-  const taken = entries.filter(([field]) => OWN.has(field));
+  const taken = entries.filter(isOwn);
   return {
-    ...Object.fromEntries(entries.filter(([field]) => !OWN.has(field))),
-    label: name,
-    probabilities: Object.fromEntries(names.map((each, i) => [each, probabilities[i]!])),
+    ...Object.fromEntries(entries.filter((entry) => !isOwn(entry))),
+    ...answer,
     ...(taken.length > 0 && { input: Object.fromEntries(taken) }),
-  };
+  } as Prediction;
 };
 
 /**
@@ -64,8 +58,8 @@ export async function* predict(
       const unlabelled = true;
       const examples =
         answered === 0 ? task.examples(part, { unlabelled }) : part.map((row) => task.example(row, { unlabelled }));
-      const answers = await task.classify(model, examples, { batchSize, signal });
-      for (const [i, { fields }] of part.entries()) yield prediction(fields, answers[i]!, task.names);
+      const answers = await task.answers(model, examples, { batchSize, signal });
+      for (const [i, { fields }] of part.entries()) yield prediction(fields, answers[i]!);
       answered += part.length;
       onProgress?.(answered, before + ((bytes - before) * (start + part.length)) / rows.length);
     }

@@ -5,14 +5,11 @@ import type { TrainOptions } from '../runs/events.ts';
 import { assertModelApart, assertNoRun, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
-import { TrajectoryWriter } from '../runs/trajectory.ts';
+import { NOISE_VERSION, TrajectoryWriter } from '../runs/trajectory.ts';
 import type { Example } from '../tasks/task.ts';
 import { version } from '../version.ts';
 import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { ResolvedConfig } from './schema.ts';
-
-/** Of docs/noise.md. */
-const NOISE_VERSION = 1;
 
 /** What a run works with. */
 export interface RunContext {
@@ -43,7 +40,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   let lock: FileHandle | undefined;
   try {
     // A head that does not fit the task is found before anything is written.
-    await experiment.task.classify(model, examples.slice(0, 1), { signal: options.signal });
+    await experiment.task.score(model, examples.slice(0, 1), { signal: options.signal });
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
     if (!options.overwrite) await assertNoRun(run);

@@ -1,6 +1,6 @@
 import { arch, cpus, platform } from 'node:os';
 import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
-import { appendMetrics } from '../runs/folder.ts';
+import { appendMetrics } from '../runs/metrics-log.ts';
 import { version } from '../version.ts';
 import { estimateRun } from './estimate.ts';
 import { finishRun } from './finish-run.ts';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { Model } from '../../lib/model/model.ts';
+import { replayTrajectory } from '../../lib/runs/replay.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { readTensors } from '../fixtures/parity/checkpoint.ts';
@@ -42,12 +43,10 @@ describe.each(RUNS)('zest train with %s', (name, changes, { dimension, saved }) 
     expect(events[0]).toMatchObject({ kind: 'start', dimension });
     const summary = JSON.parse(await readFile(join(config.output, 'summary.json'), 'utf8'));
 
-    const { header, updates } = await readTrajectory(join(config.output, 'trajectory.zest'));
-    const { trainable, head } = header.config as Config;
-    const directions = { ...header.directions, seed: BigInt(header.directions.seed) };
-    using model = await Model.load(config.model, { trainable, head, directions });
-    expect(await model.digest()).toBe(header.trainable);
-    for (const update of updates) await model.apply(update);
+    const log = join(config.output, 'trajectory.zest');
+    const { trainable, head } = (await readTrajectory(log)).header.config as Config;
+    using model = await Model.load(config.model, { trainable, head });
+    await replayTrajectory(model, log);
     expect(await model.digest()).toBe(summary.digest);
 
     const own = readTensors(config.model);

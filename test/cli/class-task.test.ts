@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadTask } from '../../lib/tasks/task.ts';
+import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
+import { film } from '../fixtures/film.ts';
 import { writeFolder } from '../fixtures/safetensors.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
 import { TINY_WORDS, writeTinyTokenizer } from '../fixtures/tiny-tokenizer.ts';
-import { FILM } from '../training/runs.ts';
 import { parseLines, zest } from './zest.ts';
 
 const scratch = scratchFolder();
@@ -80,7 +80,7 @@ output: ${join(scratch, 'pair')}
   it('trains a new head for one text on RoBERTa', async () => {
     const config = file(
       'text.yaml',
-      `model: ${FILM}
+      `model: ${film}
 head: { classes: 6 }
 task: { kind: class, fields: [b], classes: 6, labels: [${TINY_WORDS.join(', ')}], labelField: a }
 data: { train: ${data} }

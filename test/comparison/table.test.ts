@@ -20,7 +20,7 @@ const method = (name: string, runs: (ExperimentRun | null)[]): MethodResult => (
 describe('the table of an experiment', () => {
   it('has mean and sample deviation, and the interval of paired differences', () => {
     const result: ExperimentResult = {
-      name: 'x',
+      name: 'sst2-16',
       forwards: 4000,
       before: { test: { accuracy: 0.5, loss: 0.7, count: 4 }, sharpness: 0.001 },
       methods: [

@@ -5,7 +5,7 @@ import { heatMap } from '../../lib/report/heat-map.ts';
 import { escaped, inlineJson, table } from '../../lib/report/html.ts';
 import { formatNumber, linearScale, logScale, valueScale } from '../../lib/report/scale.ts';
 import { binned, equalBins, movingMean } from '../../lib/report/series.ts';
-import type { RunStatus } from '../../lib/runs/read.ts';
+import type { RunStatus } from '../../lib/runs/status.ts';
 
 const labels = (scale: { ticks: readonly { label: string }[] }) => scale.ticks.map(({ label }) => label);
 

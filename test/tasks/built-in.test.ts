@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRows } from '../../lib/data/rows.ts';
 import { BUILT_IN_TASKS } from '../../lib/tasks/built-in.ts';
-import { loadTask } from '../../lib/tasks/task.ts';
+import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { folderOf } from './folders.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { measure } from '../../lib/tasks/metrics.ts';
+import { gain, METRICS, measure, shownMetric } from '../../lib/tasks/metrics.ts';
 
 interface Case {
   answers: number[];
@@ -37,8 +37,23 @@ describe('measure', () => {
     expect(measure(all, wrong, labels)).toEqual({ accuracy: 0, f1: 0, matthews: -1 });
   });
 
-  it('has accuracy always, and the rest where asked', () => {
-    expect(measure([], [2, 1], [2, 0])).toEqual({ accuracy: 0.5 });
-    expect(Object.keys(measure(['matthews'], [0, 1], [1, 0]))).toEqual(['accuracy', 'matthews']);
+  it('has the metrics that are asked for, in the order of all', () => {
+    expect(measure([], [2, 1], [2, 0])).toEqual({});
+    expect(Object.keys(measure(['matthews', 'accuracy'], [0, 1], [1, 0]))).toEqual(['accuracy', 'matthews']);
+  });
+});
+
+describe('metrics', () => {
+  it('are better the larger they are, and worst where they are missing', () => {
+    for (const metric of METRICS) {
+      expect(gain(metric, 0.6, 0.5)).toBeCloseTo(0.1, 12);
+      expect(gain(metric, 0.5, 0.6)).toBeLessThan(0);
+      expect(gain(metric, undefined, -1)).toBe(Number.NEGATIVE_INFINITY);
+      expect(gain(metric, -1, undefined)).toBe(Number.POSITIVE_INFINITY);
+    }
+  });
+
+  it('are written as shares or as numbers', () => {
+    expect(METRICS.map((metric) => shownMetric(metric, 0.8125))).toEqual(['81.3 %', '81.3 %', '0.813']);
   });
 });

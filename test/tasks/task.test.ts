@@ -2,10 +2,13 @@ import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
 import type { Row } from '../../lib/data/rows.ts';
-import type { TaskSpec } from '../../lib/tasks/spec.ts';
-import { Example, loadTask, type Scorer, type Task } from '../../lib/tasks/task.ts';
+import { LabelledExample } from '../../lib/tasks/classification.ts';
+import type { LoadedTask, TaskSpec } from '../../lib/tasks/kinds.ts';
+import { loadTask } from '../../lib/tasks/load.ts';
+import type { Scorer } from '../../lib/tasks/task.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
-import { FILM, folderOf } from './folders.ts';
+import { film } from '../fixtures/film.ts';
+import { folderOf } from './folders.ts';
 
 const BERT = folderOf('tokenizer-bert-uncased');
 const spec: TaskSpec = { template: '{sentence} It was {mask} .', labelWords: ['terrible', 'great'] };
@@ -13,7 +16,7 @@ const stars: TaskSpec = { kind: 'class', fields: ['text'], classes: 3, labels: [
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {
-  tokenizer = await Tokenizer.load(FILM);
+  tokenizer = await Tokenizer.load(film);
 });
 
 const rowsOf = (...fields: Record<string, unknown>[]): Row[] =>
@@ -99,7 +102,7 @@ describe('loadTask', () => {
 });
 
 describe('Task.examples', () => {
-  let task: Task;
+  let task: LoadedTask;
   beforeAll(async () => {
     task = await loadTask({ ...spec, labels: ['bad', 'good'] }, tokenizer);
   });
@@ -186,7 +189,7 @@ describe('Task.batch', () => {
     expect(task.batch([example!])).toEqual(task.batch([fields]));
     expect(task.batch([example!])).toEqual(task.batch([example!]));
     expect(task.batch([example!]).sequences[0]).toHaveLength(20);
-    const flipped = new Example(example!.fields, 0, example!.source);
+    const flipped = new LabelledExample(example!.fields, 0, example!.source);
     expect(task.batch([flipped])).toEqual(task.batch([{ ...fields, label: 0 }]));
   });
 

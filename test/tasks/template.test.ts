@@ -5,7 +5,8 @@ import { labelWordIds } from '../../lib/tasks/label-words.ts';
 import { fillTemplate, parseTemplate } from '../../lib/tasks/template.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { cutLongest } from '../../lib/tasks/truncation.ts';
-import { FILM, folderOf } from './folders.ts';
+import { film } from '../fixtures/film.ts';
+import { folderOf } from './folders.ts';
 
 const BERT = folderOf('tokenizer-bert-uncased');
 const ROBERTA = folderOf('tokenizer-roberta');
@@ -80,7 +81,7 @@ const sentence = fc.array(word, { maxLength: 30 }).map((words) => words.join(' '
 const special = fc.constantFrom('<mask>', '[MASK]', '<s>', '</s>', '[SEP]', '<pad>', '<MASK>', ' ', 'x', '<', ']');
 
 describe.each([
-  ['film-roberta-mini', FILM, '<mask>'],
+  ['film-roberta-mini', film, '<mask>'],
   ['bert-uncased', BERT, '[MASK]'],
   ['roberta', ROBERTA, '<mask>'],
 ])('fillTemplate with %s', (_, folder, mask) => {
@@ -208,7 +209,7 @@ describe.each([
 describe('the film tokenizer', () => {
   let tokenizer: Tokenizer;
   beforeAll(async () => {
-    tokenizer = await Tokenizer.load(FILM);
+    tokenizer = await Tokenizer.load(film);
   });
   const spelt = (text: string, a: string, maxLength?: number) =>
     fillTemplate(parseTemplate(text), { a }, tokenizer, maxLength).ids.map((id) => tokenizer.token(id));
@@ -236,7 +237,7 @@ describe('the film tokenizer', () => {
 describe('labelWordIds', () => {
   let tokenizer: Tokenizer;
   beforeAll(async () => {
-    tokenizer = await Tokenizer.load(FILM);
+    tokenizer = await Tokenizer.load(film);
   });
   const fault = (words: string[], owner = tokenizer): string => {
     try {

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertVocabulary, Tokenizer } from '../../lib/tasks/tokenizer.ts';
+import { film } from '../fixtures/film.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
-import { FILM, folderOf } from './folders.ts';
+import { folderOf } from './folders.ts';
 
 interface Fixture {
   vocabulary: number;
@@ -45,14 +46,14 @@ describe('Tokenizer', () => {
   let folder: string;
 
   beforeAll(async () => {
-    tokenizer = await Tokenizer.load(FILM);
+    tokenizer = await Tokenizer.load(film);
     folder = await mkdtemp(join(tmpdir(), 'zest-tokenizer-'));
-    for (const file of ['tokenizer.json', 'tokenizer_config.json']) await cp(join(FILM, file), join(folder, file));
+    for (const file of ['tokenizer.json', 'tokenizer_config.json']) await cp(join(film, file), join(folder, file));
   });
   afterAll(() => rm(folder, { recursive: true }));
 
   const changed = async (file: string, change: (text: string) => string): Promise<unknown> => {
-    const original = await readFile(join(FILM, file), 'utf8');
+    const original = await readFile(join(film, file), 'utf8');
     await writeFile(join(folder, file), change(original));
     const outcome = await Tokenizer.load(folder).catch((error: unknown) => error);
     await writeFile(join(folder, file), original);

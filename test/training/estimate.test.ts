@@ -11,7 +11,8 @@ import { resolveConfig } from '../../lib/training/config.ts';
 import { loadExperiment, loadTrainingExamples } from '../../lib/training/inputs.ts';
 import { train } from '../../lib/training/train.ts';
 import { configuredOptimizer } from '../../lib/training/training-loop.ts';
-import { FILM, ofKind, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
+import { film } from '../fixtures/film.ts';
+import { ofKind, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -35,7 +36,7 @@ describe('the estimate of a run', () => {
     const resolved = resolveConfig(config);
     const { task } = await loadExperiment(resolved);
     const examples = await loadTrainingExamples(resolved, task);
-    const model = await Model.load(FILM, { device: 'cpu' });
+    const model = await Model.load(film, { device: 'cpu' });
     const optimizer = configuredOptimizer(resolved);
     const batches = shuffledBatches(examples.length, 8, 1);
     for (let step = 0; step < 6; step++) {

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
 import { type OpenRun, openRun } from '../../lib/training/open-run.ts';
 import { type Prediction, type PredictOptions, predict } from '../../lib/training/predict.ts';
+import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
-import { FILM, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
+import { readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;
 let opened: OpenRun;
@@ -50,7 +51,7 @@ describe('openRun', () => {
       step: 0,
       names: ['bad', 'good'],
       dtype: 'bfloat16',
-      model: FILM,
+      model: film,
     });
     model.dispose();
   });

@@ -6,7 +6,7 @@ import { readRows } from '../../lib/data/rows.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { EvaluationEvent, StepEvent, Summary, TrainEvent } from '../../lib/runs/events.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
-import { loadTask } from '../../lib/tasks/task.ts';
+import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
@@ -104,7 +104,7 @@ describe('a run', () => {
     const validations = ofKind(events, 'evaluation').filter(({ split }) => split === 'validation');
     const [test] = ofKind(events, 'evaluation').filter(({ split }) => split === 'test');
     const best = validations.reduce((a, b) =>
-      b.accuracy > a.accuracy || (b.accuracy === a.accuracy && b.loss < a.loss) ? b : a,
+      b.accuracy! > a.accuracy! || (b.accuracy === a.accuracy && b.loss < a.loss) ? b : a,
     );
     const score = ({ accuracy, loss, count }: EvaluationEvent) => ({ accuracy, loss, count });
     expect(summary).toEqual({

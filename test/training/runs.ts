@@ -1,16 +1,12 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
 import type { FailureEvent, Summary, TrainEvent, TrainOptions } from '../../lib/runs/events.ts';
-import { readTrajectory } from '../../lib/runs/trajectory.ts';
+import { replayTrajectory } from '../../lib/runs/replay.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
-
-/** The built-in model. */
-export const FILM = fileURLToPath(new URL('../../models/film-roberta-mini', import.meta.url));
+import { film } from '../fixtures/film.ts';
 
 const GOOD = ['charming', 'funny', 'brilliant', 'moving', 'wonderful', 'clever', 'touching', 'superb'];
 const BAD = ['dull', 'awful', 'boring', 'stupid', 'terrible', 'lame', 'tedious', 'horrible'];
@@ -36,7 +32,7 @@ export const reviewFolder = async (): Promise<string> => {
 /** A run of a few seconds on that folder's files. */
 export const reviewConfig = (folder: string, output: string) =>
   ({
-    model: FILM,
+    model: film,
     device: 'cpu',
     task: { template: '{sentence} . It was {mask} .', labelWords: ['terrible', 'great'] },
     data: {
@@ -70,15 +66,11 @@ export const readMetrics = async (output: string): Promise<(TrainEvent | Failure
 
 /** The digest of the base before and after the log's updates. */
 export const replay = async (output: string): Promise<{ before: string; after: string }> => {
-  const { header, updates } = await readTrajectory(join(output, 'trajectory.zest'));
-  const { seed, law } = header.directions;
-  const model = await Model.load(FILM, { device: 'cpu', directions: { seed: BigInt(seed), law } });
-  const before = await model.digest();
-  for (const update of updates) await model.apply(update);
+  const model = await Model.load(film, { device: 'cpu' });
+  const { header } = await replayTrajectory(model, join(output, 'trajectory.zest'));
   const after = await model.digest();
   model.dispose();
-  expect(header.trainable).toBe(before);
-  return { before, after };
+  return { before: header.trainable, after };
 };
 
 export const digestOf = async (checkpoint: string): Promise<string> => {

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
 import type { EvaluationEvent, Progress } from '../../lib/runs/events.ts';
-import { readTrajectory } from '../../lib/runs/trajectory.ts';
+import { replayTrajectory } from '../../lib/runs/replay.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
 import type { Config } from '../../lib/training/schema.ts';
-import { FILM, ofKind, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
+import { film } from '../fixtures/film.ts';
+import { ofKind, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -144,11 +145,9 @@ describe('training', () => {
       );
       const { summary } = ofKind(whole, 'done')[0]!;
       expect(summary.forwards).toBe(forwards);
-      const { header, updates } = await readTrajectory(join(config.output, 'trajectory.zest'));
-      const model = await Model.load(FILM, { device: 'cpu', trainable: trainable as 'all', dtype });
+      const model = await Model.load(film, { device: 'cpu', trainable: trainable as 'all', dtype });
+      const { header } = await replayTrajectory(model, join(config.output, 'trajectory.zest'));
       expect(model.dimension).toBe(header.dimension);
-      const directions = { seed: BigInt(header.directions.seed), law: header.directions.law };
-      for (const update of updates) await model.apply(update, { directions });
       expect(await model.digest()).toBe(summary.digest);
       model.dispose();
     }

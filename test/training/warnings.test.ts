@@ -6,7 +6,8 @@ import type { StepEvent } from '../../lib/runs/events.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { resolution, settingWarnings, weightScale } from '../../lib/training/warnings.ts';
-import { FILM, ofKind, reviewConfig, reviewFolder, run } from './runs.ts';
+import { film } from '../fixtures/film.ts';
+import { ofKind, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -80,7 +81,7 @@ describe('a warning', () => {
     expect(lines.map((line) => JSON.parse(line)).filter(({ kind }) => kind === 'warning')).toEqual(warnings);
     // And it is true: what was to move the weights left most of them as they were.
     const [before, after] = await Promise.all(
-      [FILM, `${config.output}/checkpoints/last`].map(async (path) => {
+      [film, `${config.output}/checkpoints/last`].map(async (path) => {
         const model = await Model.load(path, { device: 'cpu' });
         const weights = await model.parameter('roberta.encoder.layer.0.intermediate.dense.weight');
         model.dispose();
@@ -102,12 +103,12 @@ describe('a warning', () => {
 describe('the scale of the weights', () => {
   it('is the median magnitude of what is trained', async () => {
     const bias = 'roberta.encoder.layer.1.output.dense.bias';
-    const model = await Model.load(FILM, { device: 'cpu', trainable: { include: [bias] } });
+    const model = await Model.load(film, { device: 'cpu', trainable: { include: [bias] } });
     expect(model.trainableParameters).toEqual([{ name: bias, rows: 1, columns: 192 }]);
     const sorted = (await model.parameter(bias)).map(Math.abs).sort();
     expect(await weightScale(model)).toBe(sorted[96]);
     model.dispose();
-    const whole = await Model.load(FILM, { device: 'cpu' });
+    const whole = await Model.load(film, { device: 'cpu' });
     const scale = await weightScale(whole);
     expect(scale).toBeGreaterThan(0.005);
     expect(scale).toBeLessThan(0.5);

@@ -1,8 +1,7 @@
 import { cpus } from 'node:os';
-import { chooseThreads } from '../../model/load-options.ts';
-import { findAddon, loadNative, machine, nativeCuda } from '../../native/load.ts';
-import { SCOPE } from '../../native/platforms.ts';
+import { Option } from 'commander';
 import { version } from '../../version.ts';
+import type { CommandDefinition } from '../command.ts';
 import { printJson, printLine } from '../terminal/output.ts';
 
 interface BackendReport {
@@ -39,7 +38,7 @@ export interface DoctorReport {
 
 const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CUBLASLT'];
 
-const examineCuda = (): BackendReport => {
+const examineCuda = ({ findAddon, nativeCuda }: typeof import('../../native/load.ts')): BackendReport => {
   const addon = findAddon('zest_cuda');
   const report: BackendReport = { name: 'cuda', built: addon !== undefined, usable: false, verified: false };
   try {
@@ -51,11 +50,14 @@ const examineCuda = (): BackendReport => {
   return report;
 };
 
-const examine = (): DoctorReport => {
+const examine = async (): Promise<DoctorReport> => {
+  const native = await import('../../native/load.ts');
+  const { SCOPE } = await import('../../native/platforms.ts');
+  const { chooseThreads } = await import('../../model/load-options.ts');
   const report: DoctorReport = {
     version,
     node: process.version,
-    platform: machine(),
+    platform: native.machine(),
     processor: cpus()[0]?.model ?? 'unknown',
     binary: null,
     package: null,
@@ -69,7 +71,7 @@ const examine = (): DoctorReport => {
   };
   const cpu: BackendReport = { name: 'cpu', built: false, usable: false, verified: true };
   try {
-    const { binding, file, platform } = loadNative();
+    const { binding, file, platform } = native.loadNative();
     report.binary = file;
     report.package = platform ? `${SCOPE}/${platform.name}` : null;
     report.packageRan = platform?.ran ?? null;
@@ -80,7 +82,7 @@ const examine = (): DoctorReport => {
   } catch (error) {
     cpu.reason = (error as Error).message;
   }
-  report.backends.push(cpu, examineCuda());
+  report.backends.push(cpu, examineCuda(native));
   return report;
 };
 
@@ -97,25 +99,27 @@ const backendLine = ({ name, built, usable, reason, verified }: BackendReport): 
     usable ? 'usable' : `not usable: ${reason}`,
   ].join(', ');
 
-/** `zest doctor` */
-export const doctorCommand = async (options: { json?: boolean }): Promise<void> => {
-  const report = examine();
-  if (options.json) printJson(report);
-  else {
-    const lines = [
-      ['node-zest', report.version],
-      ['Node', `${report.node}, ${report.platform}`],
-      ['processor', report.processor],
-      ['addon', addonLine(report)],
-      [
-        'instructions',
-        report.isa ? `${report.isa.used} in use, ${report.isa.available.join(', ')} available` : 'unknown',
-      ],
-      ['threads', `${report.threads ?? 'unknown'}`],
-      ...Object.entries(report.environment),
-    ];
-    for (const [name, value] of lines) printLine(`${name?.padEnd(13)}${value}`);
-    for (const backend of report.backends) printLine(backendLine(backend));
-  }
-  if (!report.backends.some(({ usable }) => usable)) process.exitCode = 1;
+export const command: CommandDefinition = {
+  options: [new Option('--json', 'print one JSON object on stdout')],
+  async action(options: { json?: boolean }) {
+    const report = await examine();
+    if (options.json) printJson(report);
+    else {
+      const lines = [
+        ['node-zest', report.version],
+        ['Node', `${report.node}, ${report.platform}`],
+        ['processor', report.processor],
+        ['addon', addonLine(report)],
+        [
+          'instructions',
+          report.isa ? `${report.isa.used} in use, ${report.isa.available.join(', ')} available` : 'unknown',
+        ],
+        ['threads', `${report.threads ?? 'unknown'}`],
+        ...Object.entries(report.environment),
+      ];
+      for (const [name, value] of lines) printLine(`${name?.padEnd(13)}${value}`);
+      for (const backend of report.backends) printLine(backendLine(backend));
+    }
+    if (!report.backends.some(({ usable }) => usable)) process.exitCode = 1;
+  },
 };

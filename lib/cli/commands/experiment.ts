@@ -1,12 +1,13 @@
 import { join } from 'node:path';
-import { type ExperimentEvent, experiment } from '../../comparison/compare.ts';
-import { EXPERIMENTS } from '../../comparison/datasets.ts';
-import { experimentMarkdown } from '../../comparison/table.ts';
+import { Option } from 'commander';
+import type { ExperimentEvent } from '../../comparison/compare.ts';
+import { type Metric, shownMetric } from '../../tasks/metrics.ts';
+import { type CommandDefinition, wholeNumber } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { duration, percent, printJson, printLine } from '../terminal/output.ts';
+import { duration, printJson, printLine } from '../terminal/output.ts';
 
-export interface ExperimentCommandOptions {
+interface ExperimentCommandOptions {
   data: string;
   output?: string;
   forwards?: number;
@@ -15,41 +16,57 @@ export interface ExperimentCommandOptions {
   json?: boolean;
 }
 
-const runLine = (event: ExperimentEvent & { kind: 'run' }): string => {
+const runLine = (event: ExperimentEvent & { kind: 'run' }, metric: Metric): string => {
   const { method, learningRate, seed, validation, error, seconds } = event;
   const outcome = validation
-    ? `validation ${percent(validation.accuracy)}, loss ${validation.loss.toFixed(4)}`
+    ? `validation ${shownMetric(metric, validation[metric] ?? Number.NaN)}, loss ${validation.loss.toFixed(4)}`
     : `failed: ${error}`;
   return `${method}, learning rate ${learningRate.toExponential()}, seed ${seed}: ${outcome}, ${duration(seconds)}`;
 };
 
-/** `zest experiment` */
-export const experimentCommand = async (name: string | undefined, options: ExperimentCommandOptions): Promise<void> => {
-  if (name === undefined) {
-    for (const known of EXPERIMENTS) process.stdout.write(`${known}\n`);
-    return;
-  }
-  const signal = stopSignal();
-  const events = experiment(name, {
-    data: options.data,
-    output: options.output ?? join('runs', 'experiments', name),
-    forwards: options.forwards,
-    jobs: options.jobs,
-    methods: options.methods?.split(','),
-    signal,
-  });
-  try {
-    for await (const event of events) {
-      if (options.json) printJson(event);
-      if (event.kind === 'run') printLine(runLine(event));
-      else {
-        if (!options.json) process.stdout.write(`${experimentMarkdown(event.result)}\n`);
-        printLine(`all of it in ${join(event.output, 'experiment.json')}`);
-        if (event.result.methods.some(({ runs }) => runs.includes(null))) process.exitCode = EXIT_FAILED;
-      }
+export const command: CommandDefinition = {
+  argument: 'none: list the names',
+  options: [
+    new Option('--data <folder>', 'has the folders sst2, mr, sst5 and trec').default('../shared/data'),
+    new Option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again'),
+    new Option(
+      '--forwards <n>',
+      'forward passes of each run (default: 4000 for words and questions, 2000 for sentences)',
+    ).argParser(wholeNumber),
+    new Option('--jobs <n>', 'runs at a time (default: the cores)').argParser(wholeNumber),
+    new Option('--methods <a,b,c>', 'only these; the table has those of earlier calls too'),
+    new Option('--json', 'print one JSON object a line on stdout, instead of the table'),
+  ],
+  async action(name: string | undefined, options: ExperimentCommandOptions) {
+    const { EXPERIMENTS, experimentMetric } = await import('../../comparison/datasets.ts');
+    if (name === undefined) {
+      for (const known of EXPERIMENTS) process.stdout.write(`${known}\n`);
+      return;
     }
-  } catch (error) {
-    if (signal.aborted) printLine('stopped; the same command goes on');
-    throw error;
-  }
+    const { experiment } = await import('../../comparison/compare.ts');
+    const { experimentMarkdown } = await import('../../comparison/table.ts');
+    const signal = stopSignal();
+    const events = experiment(name, {
+      data: options.data,
+      output: options.output ?? join('runs', 'experiments', name),
+      forwards: options.forwards,
+      jobs: options.jobs,
+      methods: options.methods?.split(','),
+      signal,
+    });
+    try {
+      for await (const event of events) {
+        if (options.json) printJson(event);
+        if (event.kind === 'run') printLine(runLine(event, experimentMetric(name)));
+        else {
+          if (!options.json) process.stdout.write(`${experimentMarkdown(event.result)}\n`);
+          printLine(`all of it in ${join(event.output, 'experiment.json')}`);
+          if (event.result.methods.some(({ runs }) => runs.includes(null))) process.exitCode = EXIT_FAILED;
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) printLine('stopped; the same command goes on');
+      throw error;
+    }
+  },
 };

@@ -1,37 +1,39 @@
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
-import type { RowFormat } from '../../data/row-stream.ts';
-import { writing } from '../../files.ts';
-import { openRun } from '../../training/open-run.ts';
-import { predict } from '../../training/predict.ts';
+import { Option } from 'commander';
+import { ROW_FORMATS, type RowFormat } from '../../data/row-stream.ts';
+import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, printJson, printLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
-export interface PredictCommandOptions {
+interface PredictCommandOptions extends ConfigOptions {
   input: string;
   output?: string;
   format?: RowFormat;
-  set: string[];
-  json?: boolean;
 }
 
-/** A file that is there only when it is whole. */
-const openOutput = async (file: string) => {
-  const partial = `${file}.partial`;
-  const handle = await writing(file, open(partial, 'w'));
-  return {
-    write: (answer: object) => writing(file, handle.appendFile(`${JSON.stringify(answer)}\n`)),
-    keep: async () => {
-      await writing(file, handle.close());
-      await writing(file, rename(partial, file));
-    },
-    discard: async () => {
+/** Writes JSON lines to a file that is there only when it has all of them. */
+const writeLines = async (file: string, lines: AsyncIterable<object>, signal: AbortSignal): Promise<void> => {
+  const { replaceFile, writing } = await import('../../files.ts');
+  const write = async (temporary: string): Promise<void> => {
+    const handle = await open(temporary, 'w');
+    try {
+      for await (const line of lines) await writing(file, handle.appendFile(`${JSON.stringify(line)}\n`));
+    } finally {
       await handle.close();
-      await rm(partial, { force: true });
-    },
+    }
   };
+  try {
+    await writing(file, replaceFile(file, write));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
 };
+
+/** 1 answer, 2 answers. */
+const plural = (answers: number): string => `${count(answers)} answer${answers === 1 ? '' : 's'}`;
 
 const sizeOf = (file: string): Promise<number | undefined> =>
   stat(file).then(
@@ -39,53 +41,51 @@ const sizeOf = (file: string): Promise<number | undefined> =>
     () => undefined,
   );
 
-/** `zest predict` */
-export const predictCommand = async (path: string, options: PredictCommandOptions): Promise<void> => {
-  const { input, format, set, json } = options;
-  const signal = stopSignal();
-  const progress = await progressDisplay();
-  const { model, task } = await openRun(path, {
-    overrides: set,
-    signal,
-    onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
-  });
-  try {
-    const began = performance.now();
-    const fromStdin = input === '-';
-    const total = fromStdin ? undefined : await sizeOf(input);
-    // Answers on a terminal are progress enough.
-    const shown = total !== undefined && (options.output !== undefined || !process.stdout.isTTY);
-    const output = options.output === undefined ? undefined : await openOutput(options.output);
-    let answered = 0;
+export const command: CommandDefinition = {
+  argument: 'the folder of a run, or a YAML or JSON file: the model as it came',
+  options: [
+    ...configOptions,
+    new Option(
+      '--input <file>',
+      '.jsonl, .csv, .tsv, or .txt with a text a line; - is stdin, JSON lines or plain text',
+    ).makeOptionMandatory(),
+    new Option('--output <file>', 'write the answers there'),
+    new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS),
+  ],
+  async action(path: string, { input, output, format, set, json }: PredictCommandOptions) {
+    const { openRun } = await import('../../training/open-run.ts');
+    const { predict } = await import('../../training/predict.ts');
+    const signal = stopSignal();
+    const progress = await progressDisplay();
+    const { model, task } = await openRun(path, {
+      overrides: set,
+      signal,
+      onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
+    });
     try {
+      const began = performance.now();
+      const fromStdin = input === '-';
+      const total = fromStdin ? undefined : await sizeOf(input);
+      // Answers on a terminal are progress enough.
+      const shown = total !== undefined && (output !== undefined || !process.stdout.isTTY);
+      let answered = 0;
       const answers = predict({ model, task }, fromStdin ? addAbortSignal(signal, process.stdin) : input, {
         format,
         signal,
         onProgress: (rows, bytes) => {
-          if (shown)
-            progress.update({
-              label: 'answering',
-              done: bytes,
-              total,
-              detail: `${count(rows)} answer${rows === 1 ? '' : 's'}`,
-            });
+          answered = rows;
+          const detail = plural(rows);
+          if (shown) progress.update({ label: 'answering', done: bytes, total, detail });
         },
       });
-      for await (const answer of answers) {
-        if (output) await output.write(answer);
-        else printJson(answer);
-        answered++;
-      }
-      await output?.keep();
-    } catch (error) {
-      await output?.discard();
-      throw error;
+      if (output !== undefined) await writeLines(output, answers, signal);
+      else for await (const answer of answers) printJson(answer);
+      progress.clear();
+      if (output !== undefined && json) printJson({ kind: 'done', output, count: answered });
+      printLine(`${plural(answered)}, ${duration((performance.now() - began) / 1000)}`);
+    } finally {
+      progress.clear();
+      model.dispose();
     }
-    progress.clear();
-    if (output && json) printJson({ kind: 'done', output: options.output, count: answered });
-    printLine(`${count(answered)} answer${answered === 1 ? '' : 's'}, ${duration((performance.now() - began) / 1000)}`);
-  } finally {
-    progress.clear();
-    model.dispose();
-  }
+  },
 };

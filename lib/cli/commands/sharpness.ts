@@ -1,17 +1,19 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { Option } from 'commander';
 import { rangeError } from '../../errors.ts';
 import { assertWritable, writeAtomic, writing } from '../../files.ts';
+import { DEFAULTS } from '../../sharpness/defaults.ts';
 import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../../sharpness/findings.ts';
-import { type MeasureSharpnessOptions, measureSharpness } from '../../sharpness/measure.ts';
+import type { MeasureSharpnessOptions } from '../../sharpness/measure.ts';
 import type { Estimate } from '../../statistics.ts';
+import { type CommandDefinition, type ConfigOptions, configOptions, numbers, wholeNumber } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, percent, printJson, printLine, table } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
-export interface SharpnessCommandOptions extends Pick<MeasureSharpnessOptions, 'examples' | 'radii' | 'samples'> {
-  set: string[];
-  json?: boolean;
+interface SharpnessCommandOptions
+  extends ConfigOptions,
+    Pick<MeasureSharpnessOptions, 'examples' | 'radii' | 'samples'> {
   split: string;
   seed: number;
   slice: number;
@@ -78,41 +80,66 @@ const showReport = ({ measured, change }: SharpnessReport): void => {
   printLine('± is half of a 95 % interval, for the choice of directions and not for that of examples');
 };
 
-/** `zest sharpness` */
-export const sharpnessCommand = async (path: string, options: SharpnessCommandOptions): Promise<void> => {
-  const { set, json, split: name, output, ...measure } = options;
-  const split = SPLITS.find((one) => one === name);
-  if (!split) throw rangeError('ERR_ZEST_OPTION', `--split is ${name}; expected ${SPLITS.join(', ')}`);
-  const isRun = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  const folder = output ?? (isRun ? path : undefined);
-  // Before minutes of work that could not be written.
-  if (folder !== undefined) await assertWritable(folder);
-  const signal = stopSignal();
-  const progress = await progressDisplay();
-  try {
-    const report = await measureSharpness(path, {
-      ...measure,
-      split,
-      overrides: set,
-      signal,
-      onStart: ({ weights, examples, dimension, forwards }) =>
-        printLine(
-          `${weights.join(' and ')}: ${count(forwards)} forwards of ${count(examples)} examples of ${split}, ` +
-            `${count(dimension)} parameters perturbed`,
-        ),
-      onProgress: ({ stage, done, total }) =>
-        progress.update({ label: stage, done, total, ...(stage !== 'load' && { unit: 'forwards' }) }),
-    });
-    progress.clear();
-    if (json) printJson(report);
-    showReport(report);
-    if (folder === undefined) return;
-    await writing(folder, mkdir(folder, { recursive: true }));
-    const { sharpnessPage } = await import('../../report/sharpness-page.ts');
-    await writeAtomic(join(folder, 'sharpness.json'), `${JSON.stringify(report)}\n`);
-    await writeAtomic(join(folder, 'sharpness.html'), await sharpnessPage(report));
-    printLine(`written to ${folder}: sharpness.json and sharpness.html`);
-  } finally {
-    progress.clear();
-  }
+export const command: CommandDefinition = {
+  argument: 'YAML or JSON file, or the folder of a run',
+  options: [
+    ...configOptions,
+    new Option('--split <name>', 'train, validation or test').default(DEFAULTS.split),
+    new Option('--examples <n>', 'examples of the split, all if it has fewer')
+      .argParser(wholeNumber)
+      .default(DEFAULTS.examples),
+    new Option('--radii <list>', 'perturbation per coordinate, ascending').argParser(numbers).default(DEFAULTS.radii),
+    new Option('--samples <n>', 'directions of each mean, each both ways')
+      .argParser(wholeNumber)
+      .default(DEFAULTS.samples),
+    new Option('--seed <n>', 'of the directions').argParser(wholeNumber).default(DEFAULTS.seed),
+    new Option('--slice <n>', 'points along each axis of the picture, odd; 0: none')
+      .argParser(wholeNumber)
+      .default(DEFAULTS.sliceSize),
+    new Option('--eigenvalues <n>', 'largest eigenvalues of the Hessian, for few trainable parameters')
+      .argParser(wholeNumber)
+      .default(0),
+    new Option('--no-before', 'of a run, measure only the weights that it kept'),
+    new Option('--output <folder>', 'for sharpness.json and sharpness.html; default: the folder of the run'),
+  ],
+  async action(path: string, options: SharpnessCommandOptions) {
+    const { set, json, split: name, output, ...measure } = options;
+    const split = SPLITS.find((one) => one === name);
+    if (!split) throw rangeError('ERR_ZEST_OPTION', `--split is ${name}; expected ${SPLITS.join(', ')}`);
+    const { measureSharpness } = await import('../../sharpness/measure.ts');
+    const isRun = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+    const folder = output ?? (isRun ? path : undefined);
+    // Before minutes of work that could not be written.
+    if (folder !== undefined) await assertWritable(folder);
+    const signal = stopSignal();
+    const progress = await progressDisplay();
+    try {
+      const report = await measureSharpness(path, {
+        ...measure,
+        split,
+        overrides: set,
+        signal,
+        onStart: ({ weights, examples, dimension, forwards }) =>
+          printLine(
+            `${weights.join(' and ')}: ${count(forwards)} forwards of ${count(examples)} examples of ${split}, ` +
+              `${count(dimension)} parameters perturbed`,
+          ),
+        onProgress: ({ stage, done, total }) =>
+          progress.update({ label: stage, done, total, ...(stage !== 'load' && { unit: 'forwards' }) }),
+      });
+      progress.clear();
+      if (json) printJson(report);
+      showReport(report);
+      if (folder === undefined) return;
+      await writing(folder, mkdir(folder, { recursive: true }));
+      const { runFolder } = await import('../../runs/folder.ts');
+      const files = runFolder(folder);
+      const { sharpnessPage } = await import('../../report/sharpness-page.ts');
+      await writeAtomic(files.sharpness, `${JSON.stringify(report)}\n`);
+      await writeAtomic(files.sharpnessPage, await sharpnessPage(report));
+      printLine(`written to ${folder}: sharpness.json and sharpness.html`);
+    } finally {
+      progress.clear();
+    }
+  },
 };

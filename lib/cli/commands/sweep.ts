@@ -1,17 +1,15 @@
+import { Option } from 'commander';
 import type { SweepEvent } from '../../sweep/events.ts';
-import { parseAxis } from '../../sweep/grid.ts';
-import { ranked, type Spread, type SweepPoint, type SweepResult } from '../../sweep/results.ts';
-import { sweep } from '../../sweep/sweep.ts';
-import { METRIC_TITLES, type Metric } from '../../tasks/metrics.ts';
+import type { Spread, SweepPoint, SweepResult } from '../../sweep/results.ts';
+import { definitionOf, type Metric, metricDigits, metricUnit } from '../../tasks/metrics.ts';
+import { type CommandDefinition, type ConfigOptions, configOptions, repeated, wholeNumber } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, megabytes, metricsText, printJson, printLine, table } from '../terminal/output.ts';
 import { type ProgressDisplay, progressDisplay } from '../terminal/progress.ts';
 
-export interface SweepCommandOptions {
+interface SweepCommandOptions extends ConfigOptions {
   grid: string[];
-  set: string[];
-  json?: boolean;
   resume?: boolean;
   jobs?: number;
   forwards?: number;
@@ -23,8 +21,7 @@ const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): 
 
 const measured = (value: Spread | undefined, metric: Metric): string => {
   if (value === undefined) return '';
-  if (metric === 'matthews') return spread(value, (correlation) => correlation.toFixed(3));
-  return `${spread(value, (share) => (100 * share).toFixed(1))} %`;
+  return spread(value, (mean) => metricDigits(metric, mean)) + metricUnit(metric);
 };
 const loss = (value: Spread): string => spread(value, (nats) => nats.toFixed(4));
 
@@ -40,9 +37,10 @@ const pointRow = (
 ];
 
 /** The points, best first, and what to make of them. */
-export const resultLines = ({ points, runs, best, metric }: SweepResult, output: string): string => {
+const resultLines = async ({ points, runs, best, metric }: SweepResult, output: string): Promise<string> => {
+  const { ranked } = await import('../../sweep/results.ts');
   const keys = Object.keys(points[0]?.values ?? {});
-  const titles = [...keys, 'runs', `validation ${METRIC_TITLES[metric]}`, 'loss', 'forwards'];
+  const titles = [...keys, 'runs', `validation ${definitionOf(metric).title}`, 'loss', 'forwards'];
   const lines = [
     '',
     table([titles, ...ranked(points, metric).map((point) => pointRow(keys, metric, point))], keys.length),
@@ -70,7 +68,7 @@ const shower = (progress: ProgressDisplay) => {
     const done = [...stepsOf.values()].reduce((sum, run) => sum + run.done, 0);
     progress.update({ label: 'sweep', unit: 'steps', done, total, detail: `${ended} of ${runs} runs` });
   };
-  return (event: SweepEvent): void => {
+  return async (event: SweepEvent): Promise<void> => {
     switch (event.kind) {
       case 'start': {
         const { output, finished, jobs, threads } = event;
@@ -113,40 +111,52 @@ const shower = (progress: ProgressDisplay) => {
       }
       case 'done':
         progress.clear();
-        printLine(resultLines(event.result, event.output));
+        printLine(await resultLines(event.result, event.output));
         break;
     }
   };
 };
 
-/** `zest sweep` */
-export const sweepCommand = async (path: string, options: SweepCommandOptions): Promise<void> => {
-  const grid = options.grid.map(parseAxis);
-  const progress = await progressDisplay();
-  const signal = stopSignal();
-  const show = shower(progress);
-  try {
-    const events = sweep(path, {
-      grid,
-      signal,
-      overrides: options.set,
-      resume: options.resume,
-      jobs: options.jobs,
-      forwards: options.forwards,
-      output: options.output,
-    });
-    for await (const event of events) {
-      if (options.json) printJson(event);
-      show(event);
-      if (event.kind === 'done' && event.result.runs.some(({ status }) => status === 'failed')) {
-        process.exitCode = EXIT_FAILED;
+export const command: CommandDefinition = {
+  argument: 'YAML or JSON file',
+  options: [
+    ...configOptions,
+    repeated('--grid <key=a,b,c>', 'values of a key of the configuration; may be repeated'),
+    new Option('--resume', 'go on with the runs that are not finished'),
+    new Option('--jobs <n>', 'runs at a time (default: one a thread)').argParser(wholeNumber),
+    new Option('--forwards <n>', 'forward passes of each run; sets training.steps').argParser(wholeNumber),
+    new Option('--output <folder>', 'instead of the output of the configuration'),
+  ],
+  async action(path: string, options: SweepCommandOptions) {
+    const { parseAxis } = await import('../../sweep/grid.ts');
+    const { sweep } = await import('../../sweep/sweep.ts');
+    const grid = options.grid.map(parseAxis);
+    const progress = await progressDisplay();
+    const signal = stopSignal();
+    const show = shower(progress);
+    try {
+      const events = sweep(path, {
+        grid,
+        signal,
+        overrides: options.set,
+        resume: options.resume,
+        jobs: options.jobs,
+        forwards: options.forwards,
+        output: options.output,
+      });
+      for await (const event of events) {
+        if (options.json) printJson(event);
+        await show(event);
+        if (event.kind === 'done' && event.result.runs.some(({ status }) => status === 'failed')) {
+          process.exitCode = EXIT_FAILED;
+        }
       }
+    } catch (error) {
+      progress.clear();
+      if (signal.aborted) printLine('stopped; --resume goes on');
+      throw error;
+    } finally {
+      progress.clear();
     }
-  } catch (error) {
-    progress.clear();
-    if (signal.aborted) printLine('stopped; --resume goes on');
-    throw error;
-  } finally {
-    progress.clear();
-  }
+  },
 };

@@ -1,16 +1,14 @@
+import { Option } from 'commander';
 import type { Method } from '../../methods/method.ts';
-import { methodOf } from '../../methods/registry.ts';
 import type { EstimateEvent, StepEvent, Summary, TrainEvent } from '../../runs/events.ts';
-import type { ResolvedConfig } from '../../training/schema.ts';
-import { train } from '../../training/train.ts';
+import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
+import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { EXIT_USAGE } from '../terminal/failure.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, megabytes, metricsText, printJson, printLine } from '../terminal/output.ts';
+import { count, duration, megabytes, metricsText, percent, printJson, printLine, table } from '../terminal/output.ts';
 import { type ProgressDisplay, progressDisplay } from '../terminal/progress.ts';
 
-export interface TrainCommandOptions {
-  set: string[];
-  json?: boolean;
+interface TrainCommandOptions extends ConfigOptions {
   overwrite?: boolean;
   schema?: boolean;
   findLearningRate?: boolean;
@@ -52,11 +50,16 @@ const summaryLines = (
     .join('\n');
 };
 
-const showEvent = (event: TrainEvent, { training, optimizer }: ResolvedConfig, progress: ProgressDisplay): void => {
+const showEvent = (
+  event: TrainEvent,
+  total: number,
+  diagnostics: Method['diagnostics'],
+  progress: ProgressDisplay,
+): void => {
   if (event.kind === 'step') {
     const { step: done, seconds } = event;
-    const detail = stepDetail(event, methodOf(optimizer).diagnostics);
-    progress.update({ label: 'training', unit: 'steps', done, total: training.steps, seconds, detail });
+    const detail = stepDetail(event, diagnostics);
+    progress.update({ label: 'training', unit: 'steps', done, total, seconds, detail });
     return;
   }
   progress.clear();
@@ -82,45 +85,76 @@ const showEvent = (event: TrainEvent, { training, optimizer }: ResolvedConfig, p
   }
 };
 
-/** `zest train` */
-export const trainCommand = async (path: string | undefined, options: TrainCommandOptions): Promise<void> => {
-  if (options.schema) {
-    const { configJsonSchema } = await import('../../training/schema.ts');
-    process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
-    return;
-  }
-  if (path === undefined) {
-    printLine("error: missing required argument 'config'");
-    process.exitCode = EXIT_USAGE;
-    return;
-  }
-  if (options.findLearningRate) {
-    return (await import('./find-learning-rate.ts')).findLearningRateCommand(path, options);
-  }
-  endWithParent();
-  const { readConfig } = await import('../../training/config.ts');
-  const config = await readConfig(path, options.set);
-  const progress = await progressDisplay();
-  const signal = stopSignal();
-  let begun = false;
-  try {
-    const events = train(config, {
-      signal,
-      overwrite: options.overwrite,
-      onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
-    });
-    for await (const event of events) {
-      begun = true;
-      if (options.json) printJson(event);
-      showEvent(event, config, progress);
+const brief = (value: number): string => value.toExponential(1);
+
+/** The learning rate that was found, last, and how. */
+const foundLines = (found: FoundLearningRate): string => {
+  const { learningRate, loss, stepRate, stepShare, runShare, scheduledSteps, measuredSteps, measured } = found;
+  const rows = measured.map((at) => [brief(at.learningRate), brief(at.gain), brief(at.cost), percent(at.cost / loss)]);
+  return [
+    `a step from the start, mean of ${measuredSteps} on other batches than made it; the loss there is ${loss.toFixed(4)}:`,
+    table([['learning rate', 'gain', 'cost', 'of the loss'], ...rows], 0),
+    `a step costs ${percent(stepShare)} of the loss at ${brief(stepRate)}, and the cost goes with the square of the rate;`,
+    `all steps of the run (${scheduledSteps.toFixed(1)} by the squares of their schedule) may cost ${percent(runShare)} together.`,
+    `${count(found.forwards)} forwards`,
+    `learningRate: ${brief(learningRate)}`,
+  ].join('\n');
+};
+
+export const command: CommandDefinition = {
+  argument: 'YAML or JSON file',
+  options: [
+    ...configOptions,
+    new Option('--overwrite', 'replace a run that the output folder holds'),
+    new Option('--find-learning-rate', 'print a learning rate and how it was found; train nothing'),
+    new Option('--schema', 'print the JSON Schema of configurations'),
+  ],
+  async action(path: string | undefined, options: TrainCommandOptions) {
+    if (options.schema) {
+      const { configJsonSchema } = await import('../../training/schema.ts');
+      process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+      return;
     }
-  } catch (error) {
-    progress.clear();
-    if (signal.aborted) {
-      printLine(begun ? `stopped; what was done is in ${config.output}` : 'stopped before the run began');
+    if (path === undefined) {
+      printLine("error: missing required argument 'config'");
+      process.exitCode = EXIT_USAGE;
+      return;
     }
-    throw error;
-  } finally {
-    progress.clear();
-  }
+    if (options.findLearningRate) {
+      const { findLearningRate } = await import('../../training/find-learning-rate.ts');
+      const found = await findLearningRate(path, { overrides: options.set, signal: stopSignal() });
+      if (options.json) printJson({ kind: 'learningRate', ...found });
+      printLine(foundLines(found));
+      return;
+    }
+    endWithParent();
+    const { train } = await import('../../training/train.ts');
+    const { readConfig } = await import('../../training/config.ts');
+    const config = await readConfig(path, options.set);
+    const progress = await progressDisplay();
+    const signal = stopSignal();
+    const { methodOf } = await import('../../methods/registry.ts');
+    const { diagnostics } = methodOf(config.optimizer);
+    let begun = false;
+    try {
+      const events = train(config, {
+        signal,
+        overwrite: options.overwrite,
+        onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
+      });
+      for await (const event of events) {
+        begun = true;
+        if (options.json) printJson(event);
+        showEvent(event, config.training.steps, diagnostics, progress);
+      }
+    } catch (error) {
+      progress.clear();
+      if (signal.aborted) {
+        printLine(begun ? `stopped; what was done is in ${config.output}` : 'stopped before the run began');
+      }
+      throw error;
+    } finally {
+      progress.clear();
+    }
+  },
 };

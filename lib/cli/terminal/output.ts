@@ -1,4 +1,4 @@
-import type { Measures } from '../../tasks/metrics.ts';
+import { definitionOf, METRICS, type Measures, shownMetric } from '../../tasks/metrics.ts';
 
 /** One line for a person. */
 export const printLine = (line: string): void => {
@@ -26,16 +26,13 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)} %
 
 /** The metrics of a score, or how they changed: accuracy 81.3 %, F1 79.0 %, Matthews 0.412. */
 export const metricsText = (score: Measures, from?: Measures): string => {
-  const part = (name: string, key: keyof Measures, shown: (value: number) => string): string[] => {
-    const value = score[key];
-    const old = from?.[key];
-    return value === undefined ? [] : [`${name} ${old === undefined ? '' : `${shown(old)} → `}${shown(value)}`];
-  };
-  return [
-    ...part('accuracy', 'accuracy', percent),
-    ...part('F1', 'f1', percent),
-    ...part('Matthews', 'matthews', (value) => value.toFixed(3)),
-  ].join(', ');
+  const parts = METRICS.flatMap((metric) => {
+    const [value, old] = [score[metric], from?.[metric]];
+    if (value === undefined) return [];
+    const change = old === undefined ? '' : `${shownMetric(metric, old)} → `;
+    return [`${definitionOf(metric).title} ${change}${shownMetric(metric, value)}`];
+  });
+  return parts.join(', ');
 };
 
 /** 3448064 as 3,448,064. */

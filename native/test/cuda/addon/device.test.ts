@@ -8,12 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model, type StepResult } from '../../../../lib/index.ts';
 import { nativeCuda } from '../../../../lib/native/load.ts';
 import { zest } from '../../../../test/cli/zest.ts';
-import { filmBatch } from '../../../../test/fixtures/film.ts';
+import { film, filmBatch } from '../../../../test/fixtures/film.ts';
 import { writeFolder } from '../../../../test/fixtures/safetensors.ts';
 import { tinyConfig, tinyTensors } from '../../../../test/fixtures/tiny-bert.ts';
 import {
   digestOf,
-  FILM,
   ofKind,
   readSummary,
   replay,
@@ -201,7 +200,7 @@ it('a run on a device leaves a log that leads to the same weights on the CPU', a
 });
 
 it('the built-in model has the losses of the CPU', async () => {
-  const [cuda, cpu] = await Promise.all((['cuda', 'cpu'] as const).map((device) => Model.load(FILM, { device })));
+  const [cuda, cpu] = await Promise.all((['cuda', 'cpu'] as const).map((device) => Model.load(film, { device })));
   const some = filmBatch([9, 4]);
   const points = [[], [{ stream: 1n, scale: 1e-3 }]];
   const [a, b] = await Promise.all([cuda, cpu].map((model) => (model as Model).evaluate(some, points)));

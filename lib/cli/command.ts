@@ -1,0 +1,38 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+/** What a command takes and does; main.ts lists it. Its action imports what it needs, so that its help loads none of it. */
+export interface CommandDefinition {
+  /** Help for its argument, if it has one. */
+  argument?: string;
+  options: readonly Option[];
+  /** Takes the argument, if there is one, and the options by name. */
+  action(...input: never[]): Promise<void>;
+}
+
+export const wholeNumber = (value: string): number => {
+  if (/^\d+$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('Expected a whole number.');
+};
+
+export const numbers = (value: string): number[] =>
+  value.split(',').map((part) => {
+    if (part.trim() !== '' && Number.isFinite(Number(part))) return Number(part);
+    throw new InvalidArgumentError('Expected numbers with commas between.');
+  });
+
+/** An option that may be repeated. */
+export const repeated = (flags: string, help: string): Option =>
+  new Option(flags, help).argParser((value: string, earlier: string[]) => [...earlier, value]).default([]);
+
+export const jsonLines = new Option('--json', 'print one JSON object a line on stdout');
+
+/** Options of every command that reads a configuration. */
+export interface ConfigOptions {
+  set: string[];
+  json?: boolean;
+}
+
+export const configOptions: readonly Option[] = [
+  repeated('--set <key.path=value>', 'override a key of the configuration; may be repeated'),
+  jsonLines,
+];

@@ -1,0 +1,46 @@
+import { rangeError, ZestError } from '../errors.ts';
+import type { CallOptions, DirectionOptions, Update } from '../objective.ts';
+import { NOISE_VERSION, readTrajectory, type Trajectory } from './trajectory.ts';
+
+/** A model as its run loaded it: `Model` is one. */
+export interface Replayable {
+  digest(): Promise<string>;
+  apply(update: Update, options?: DirectionOptions): Promise<void>;
+}
+
+export interface ReplayOptions extends CallOptions {
+  /** Steps to take, at most those of the log. Default: all. */
+  toStep?: number;
+}
+
+/**
+ * Applies the updates of a run's log to the model that the run began with, loaded with its `trainable`, `head` and
+ * `dtype`: the model then has the run's weights of that step, bit for bit. Resolves to the log.
+ *
+ * @throws ERR_ZEST_TRAJECTORY for a log of other weights or another noise, or that cannot be read; ERR_ZEST_OPTION for a
+ *   step that the log does not have
+ */
+export const replayTrajectory = async (
+  model: Replayable,
+  file: string,
+  { toStep, signal }: ReplayOptions = {},
+): Promise<Trajectory> => {
+  const trajectory = await readTrajectory(file);
+  const { header, updates } = trajectory;
+  const last = toStep ?? updates.length;
+  if (!Number.isSafeInteger(last) || last < 0 || last > updates.length) {
+    throw rangeError('ERR_ZEST_OPTION', `toStep is ${toStep}; expected a whole number from 0 to ${updates.length}`);
+  }
+  if (header.noiseVersion !== NOISE_VERSION) {
+    throw new ZestError(
+      'ERR_ZEST_TRAJECTORY',
+      `${file}: was made with noise version ${header.noiseVersion}, this node-zest has version ${NOISE_VERSION}`,
+    );
+  }
+  if ((await model.digest()) !== header.trainable) {
+    throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: begins with other weights than those of the model`);
+  }
+  const directions = { seed: BigInt(header.directions.seed), law: header.directions.law };
+  for (const update of updates.slice(0, last)) await model.apply(update, { directions, signal });
+  return trajectory;
+};

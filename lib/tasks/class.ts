@@ -1,0 +1,60 @@
+import { rangeError } from '../errors.ts';
+import { ClassificationTask, checkLabels, type Labels, packed } from './classification.ts';
+import { distinctStrings, type TaskKind } from './kind.ts';
+import { cutLongest } from './truncation.ts';
+
+/** Classification by a classification head, of one text or of a pair. */
+export interface ClassSpec extends Labels {
+  kind: 'class';
+  /** The field of the text, or the two fields of a pair. */
+  fields: readonly string[];
+  /** How many classes there are. */
+  classes: number;
+}
+
+/** Far above any task, far below what fills the memory. */
+const MOST_CLASSES = 65_536;
+
+export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
+  keys: ['kind', 'fields', 'classes', 'labels', 'labelField', 'metrics'],
+  check(spec) {
+    const count = distinctStrings('fields', spec.fields).length;
+    if (count < 1 || count > 2) {
+      throw rangeError('ERR_ZEST_OPTION', `task.fields must name one field or two, not ${count}`);
+    }
+    if (!Number.isSafeInteger(spec.classes) || spec.classes < 2 || spec.classes > MOST_CLASSES) {
+      throw rangeError(
+        'ERR_ZEST_OPTION',
+        `task.classes must be an integer from 2 to ${MOST_CLASSES}, not ${JSON.stringify(spec.classes)}`,
+      );
+    }
+    checkLabels(spec, spec.classes);
+  },
+  make(spec, tokenizer, maxLength) {
+    const most = maxLength ?? Number.POSITIVE_INFINITY;
+    const [first, second] = spec.fields as [string, string?];
+    return new ClassificationTask(spec, maxLength, {
+      classes: spec.classes,
+      fields: spec.fields,
+      make(fields) {
+        let texts = spec.fields.map((field) => tokenizer.tokenize(fields[field]!));
+        const framed = () => tokenizer.frame(texts[0]!, second === undefined ? undefined : texts[1]);
+        const excess = framed().ids.length - most;
+        if (excess > 0) {
+          const kept = cutLongest(
+            texts.map((ids) => ids.length),
+            excess,
+          );
+          if (kept === undefined) {
+            throw rangeError(
+              'ERR_ZEST_SEQUENCE_LENGTH',
+              `the special tokens around ${[first, second].filter(Boolean).join(' and ')} alone are more than the ${most} tokens allowed`,
+            );
+          }
+          texts = texts.map((ids, i) => ids.slice(0, kept[i]));
+        }
+        return { ...packed(framed()), target: (label) => ({ kind: 'class', label }) };
+      },
+    });
+  },
+};

@@ -1,0 +1,68 @@
+import { rangeError, typeError } from '../errors.ts';
+import { isObject } from '../json.ts';
+import { BUILT_IN_TASKS } from './built-in.ts';
+import type { TaskKind } from './kind.ts';
+import { KINDS, type LoadedTask, type TaskSpec } from './kinds.ts';
+import { DEFAULT_METRICS, type Metric } from './metrics.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+const kindOf = ({ kind = 'labelWords' }: { kind?: unknown }): TaskKind<TaskSpec, LoadedTask> => {
+  if (typeof kind === 'string' && Object.hasOwn(KINDS, kind)) return KINDS[kind as keyof typeof KINDS];
+  const names = Object.keys(KINDS).join(' or ');
+  throw rangeError('ERR_ZEST_OPTION', `task.kind must be ${names}, not ${JSON.stringify(kind)}`);
+};
+
+/**
+ * Checks the spec of a task, or gives that of a name, as far as that goes without a tokenizer.
+ *
+ * @throws ERR_ZEST_OPTION naming the key and what was expected; for an unknown name, the names there are
+ */
+export const taskSpec = (nameOrSpec: string | TaskSpec): TaskSpec => {
+  const spec: unknown = typeof nameOrSpec === 'string' ? BUILT_IN_TASKS.get(nameOrSpec) : nameOrSpec;
+  if (spec === undefined && typeof nameOrSpec === 'string') {
+    const names = [...BUILT_IN_TASKS.keys()].join(', ');
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `task ${JSON.stringify(nameOrSpec)} is not built in; there are ${names}. Others are given as {template, labelWords}`,
+    );
+  }
+  if (!isObject(spec)) {
+    throw typeError(
+      'ERR_ZEST_OPTION',
+      'task must be the name of a built-in task or an object such as {template, labelWords}',
+    );
+  }
+  const { keys, check } = kindOf(spec);
+  const unknown = Object.keys(spec).find((key) => !keys.includes(key));
+  if (unknown !== undefined) {
+    const { kind = 'labelWords' } = spec;
+    throw rangeError('ERR_ZEST_OPTION', `task.${unknown} is not a key of a task of kind ${kind}: ${keys.join(', ')}`);
+  }
+  check(spec as unknown as TaskSpec);
+  return spec as unknown as TaskSpec;
+};
+
+/** The metric that a task is judged by first, of its spec or its name. Throws as {@link taskSpec} does. */
+export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
+  (taskSpec(nameOrSpec).metrics ?? DEFAULT_METRICS)[0] as Metric;
+
+/**
+ * A task by name (see `BUILT_IN_TASKS`) or spec, for a tokenizer's model.
+ *
+ * @param options `maxLength`: most tokens of a sequence, specials included; longer texts are cut in their longest field.
+ *   Default: the tokenizer's limit
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_TEMPLATE, ERR_ZEST_LABEL_WORD, ERR_ZEST_TOKENIZER (no mask token),
+ *   ERR_ZEST_SEQUENCE_LENGTH (the template alone is longer than `maxLength`)
+ */
+export const loadTask = async (
+  nameOrSpec: string | TaskSpec,
+  tokenizer: Tokenizer,
+  options: { maxLength?: number } = {},
+): Promise<LoadedTask> => {
+  const { maxLength = tokenizer.maxLength } = options;
+  if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 1)) {
+    throw rangeError('ERR_ZEST_OPTION', `maxLength must be an integer ≥ 1, not ${maxLength}`);
+  }
+  const spec = taskSpec(nameOrSpec);
+  return kindOf(spec).make(spec, tokenizer, maxLength);
+};
