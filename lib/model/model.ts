@@ -15,7 +15,7 @@ import { composeStep } from '../optimizers/compose-step.ts';
 import { modelFolder } from './built-in.ts';
 import { callEngine } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
-import { readEncoderConfig } from './config-json.ts';
+import { readModelConfig } from './config-json.ts';
 import { describe } from './description.ts';
 import {
   chooseDevice,
@@ -77,7 +77,7 @@ export class Model implements Objective<Batch> {
 
   private constructor(device: Device, engine: NativeEngine, origin: Origin, directions: Directions) {
     const { config, description, dtype } = origin;
-    const { spec } = description;
+    const { spec, head } = description;
     const count = (parameters: typeof spec.parameters) =>
       parameters.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
     this.family = config.modelType;
@@ -93,7 +93,7 @@ export class Model implements Objective<Batch> {
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = spec;
+    this.#limits = { ...spec, head: head.kind };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 
@@ -120,7 +120,7 @@ export class Model implements Objective<Batch> {
     const directions: Directions = { seed: 0, law: 'gaussian', ...options.directions };
     nativeDirections(directions);
     const threads = chooseThreads(options.threads);
-    const config = await readEncoderConfig(folder);
+    const config = await readModelConfig(folder);
     const description = describe(config, await readCheckpoint(folder), { head, trainable });
     const { spec } = description;
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "cpu/kernels.h"
-#include "cpu/processor.h"
+#include "cpu/kernels/kernels.h"
+#include "cpu/kernels/processor.h"
 
 namespace zest::test {
 

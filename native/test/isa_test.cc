@@ -7,7 +7,8 @@
 
 #include "check.h"
 #include "child.h"
-#include "cpu/dispatch.h"
+#include "core/cpu.h"
+#include "cpu/kernels/dispatch.h"
 #include "instruction_sets.h"
 #include "noise_vectors.h"
 
@@ -81,7 +82,7 @@ TEST("the instruction sets are those that the system says the processor has") {
   }
   const auto has = [&](std::initializer_list<const char*> wanted) {
     for (const char* flag : wanted) {
-      if ((line + " ").find(" " + std::string(flag) + " ") == std::string::npos) return false;
+      if ((line + " ").find(std::string(" ").append(flag).append(" ")) == std::string::npos) return false;
     }
     return true;
   };
