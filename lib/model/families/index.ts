@@ -1,4 +1,5 @@
 import { bert } from './bert.ts';
+import { distilbert } from './distilbert.ts';
 import type { Family } from './family.ts';
 import { roberta } from './roberta.ts';
 
@@ -8,6 +9,7 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   roberta,
   'xlm-roberta': { ...roberta, architecture: 'XLMRoberta' },
   camembert: { ...roberta, architecture: 'Camembert' },
+  distilbert,
 };
 
 /** The family of a model_type; undefined if it is none that is known. */
