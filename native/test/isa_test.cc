@@ -82,7 +82,8 @@ TEST("the instruction sets are those that the system says the processor has") {
   }
   const auto has = [&](std::initializer_list<const char*> wanted) {
     for (const char* flag : wanted) {
-      if ((line + " ").find(std::string(" ").append(flag).append(" ")) == std::string::npos) return false;
+      if ((line + " ").find(std::string(" ").append(flag).append(" ")) == std::string::npos)
+        return false;
     }
     return true;
   };

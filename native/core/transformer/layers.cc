@@ -17,7 +17,7 @@ void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& 
   for (const LayerRoles& layer : roles.layers) {
     // Of the last layer the loss reads the scored tokens alone; they attend to all.
     if (&layer == &roles.layers.back() && shortcuts.last_layer_at_labels) keep_scored();
-    operations.attend(layer, x, tokens);
+    operations.attend(layer, x, State::hidden, tokens);
     operations.add(layer.attention_output, State::context, x, layer.attention_norm, State::normed,
                    tokens);
     operations.activate(layer.intermediate, State::normed, spec.activation, {}, State::inner,

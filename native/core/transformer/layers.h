@@ -28,8 +28,9 @@ class Operations {
   virtual void embed() = 0;
   // gathered = hidden, of the scored tokens.
   virtual void gather() = 0;
-  // context = softmax(query(from) key(hidden)^T / sqrt(width)) value(hidden), head by head.
-  virtual void attend(const LayerRoles& layer, State from, Tokens tokens) = 0;
+  // context = softmax(query(from) key(to)^T / sqrt(width)) value(to), head by head; `to` has all
+  // tokens.
+  virtual void attend(const LayerRoles& layer, State from, State to, Tokens tokens) = 0;
   // to = norm(linear(from) + residual); `to` may be `residual`.
   virtual void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm,
                    State to, Tokens tokens) = 0;

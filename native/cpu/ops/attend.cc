@@ -9,12 +9,11 @@
 
 namespace zest::cpu {
 
-void Forward::attend(const LayerRoles& layer, State from, Tokens tokens) {
-  const Activations& hidden_states = state(State::hidden);
+void Forward::attend(const LayerRoles& layer, State from, State to, Tokens tokens) {
   multiply(
       std::initializer_list<Linear>{whole(layer.query, state(from), rows_of(tokens), query_, -1),
-                                    whole(layer.key, hidden_states, tokens_, key_, -1),
-                                    whole(layer.value, hidden_states, tokens_, value_, -1)});
+                                    whole(layer.key, state(to), tokens_, key_, -1),
+                                    whole(layer.value, state(to), tokens_, value_, -1)});
   check_abort();
   const Batch& batch = *batch_;
   const std::vector<int32_t>& query_starts = tokens == Tokens::all ? batch.starts : scored_starts_;

@@ -10,13 +10,13 @@ AttentionTile const* Forward::tiles_at(size_t offset) const {
   return reinterpret_cast<const AttentionTile*>(in_block(offset));
 }
 
-void Forward::attend(const LayerRoles& layer, State from, Tokens tokens) {
+void Forward::attend(const LayerRoles& layer, State from, State to, Tokens tokens) {
   const BatchShape& shape = batch_->shape;
   const int64_t rows = rows_of(tokens), stride = padded8(spec_.hidden);
   const Outputs across{nullptr, spec_.hidden};
   multiply(layer.query, across, operand(from), rows, query_);
-  multiply(layer.key, across, operand(State::hidden), shape.tokens, key_);
-  multiply(layer.value, across, operand(State::hidden), shape.tokens, value_);
+  multiply(layer.key, across, operand(to), shape.tokens, key_);
+  multiply(layer.value, across, operand(to), shape.tokens, value_);
 
   Attention a;
   a.query = query_.data(), a.key = key_.data(), a.value = value_.data();

@@ -53,7 +53,7 @@ class Forward : private Operations {
 
   void embed() override;
   void gather() override;
-  void attend(const LayerRoles& layer, State from, Tokens tokens) override;
+  void attend(const LayerRoles& layer, State from, State to, Tokens tokens) override;
   void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm, State to,
            Tokens tokens) override;
   void activate(const LinearRoles& linear, State from, Activation activation, const NormRoles& norm,

@@ -177,6 +177,14 @@ TEST("a classifier of the first token, BERT's segments") {
   for (const Directions& directions : laws) check_losses(pair, directions, batch, pairs_of(2));
 }
 
+TEST("no segments, and another activation of the head, as DistilBERT's") {
+  RandomEncoder model = random_encoder(odd);
+  model.spec.roles.segment_embeddings = -1;
+  model.spec.head_activation = Activation::relu;
+  const Pair pair = backends(model);
+  check_losses(pair, laws[0], label_word_batch(lengths, odd.vocabulary), pairs_of(2));
+}
+
 TEST("adapters and prefixes: trained alone, or with all else") {
   Shape shape = odd;
   shape.adapter_rank = 4;

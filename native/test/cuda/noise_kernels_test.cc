@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "core/cpu.h"
 #include "core/noise/address.h"
 #include "cpu/kernels/dispatch.h"
 #include "cuda/kernels/bfloat16.h"
