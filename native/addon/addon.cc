@@ -1,13 +1,10 @@
 // The exports of zest.node: NativeBinding of lib/native.ts.
-#include <sys/file.h>
-
-#include <cerrno>
-
 #include "addon/abort.h"
 #include "addon/convert.h"
 #include "addon/cuda.h"
 #include "addon/engine.h"
 #include "addon/failure.h"
+#include "addon/file_lock.h"
 #include "addon/napi_setup.h"
 #include "addon/values.h"
 #include "cpu/dispatch.h"
@@ -87,12 +84,9 @@ Napi::Value create_abort(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Classes>()->abort.New({});
 }
 
-// Whether the process got the exclusive lock of an open file or folder, which goes with the
-// descriptor; false: another descriptor has it. True also where a file system has no locks.
 Napi::Value lock_file(const Napi::CallbackInfo& info) {
   return with_code(info.Env(), [&]() -> Napi::Value {
-    const bool held = flock(to_int32(info[0]), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    return Napi::Boolean::New(info.Env(), !held);
+    return Napi::Boolean::New(info.Env(), try_lock(to_int32(info[0])));
   });
 }
 

@@ -1,18 +1,14 @@
 #include "core/parameter_reader.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "core/noise/address.h"
 #include "core/noise/reference.h"
 #include "core/parameters.h"
@@ -22,39 +18,21 @@ namespace {
 
 constexpr int64_t piece_elements = int64_t{1} << 19;
 
-class File {
- public:
-  explicit File(const std::string& path)
-      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) {
-      throw Error("ERR_ZEST_FILE", path + " cannot be opened: " + std::strerror(errno));
+void read(const InputFile& file, void* out, size_t bytes, int64_t offset,
+          const std::string& tensor) {
+  char* at = static_cast<char*>(out);
+  while (bytes > 0) {
+    const size_t n = file.read(at, bytes, offset);
+    if (n == 0) {
+      throw Error("ERR_ZEST_SAFETENSORS", file.path() + " ends inside tensor '" + tensor +
+                                              "' at byte " + std::to_string(offset) +
+                                              "; it is truncated");
     }
+    at += n;
+    bytes -= n;
+    offset += static_cast<int64_t>(n);
   }
-  ~File() { close(descriptor_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  void read(void* out, size_t bytes, int64_t offset, const std::string& tensor) const {
-    char* at = static_cast<char*>(out);
-    while (bytes > 0) {
-      const ssize_t n = pread(descriptor_, at, bytes, offset);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) throw Error("ERR_ZEST_FILE", path_ + " cannot be read: " + std::strerror(errno));
-      if (n == 0) {
-        throw Error("ERR_ZEST_SAFETENSORS", path_ + " ends inside tensor '" + tensor +
-                                                "' at byte " + std::to_string(offset) +
-                                                "; it is truncated");
-      }
-      at += n;
-      bytes -= static_cast<size_t>(n);
-      offset += n;
-    }
-  }
-
- private:
-  std::string path_;
-  int descriptor_;
-};
+}
 
 float from_half(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
@@ -106,7 +84,7 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
     total += spec.parameters[i].rows * spec.parameters[i].columns * file_bytes(sources[i].type);
   }
   const Addresses where = addresses(spec);
-  std::map<std::string, File> files;
+  std::map<std::string, InputFile> files;
   std::vector<float> values(piece_elements);
   std::vector<uint16_t> halves(piece_elements);
   for (size_t i = 0; i < sources.size(); ++i) {
@@ -119,15 +97,15 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
       done += count * bytes;
       continue;
     }
-    const File& file = files.try_emplace(source.file, source.file).first->second;
+    const InputFile& file = files.try_emplace(source.file, source.file).first->second;
     for (int64_t first = 0; first < count; first += piece_elements) {
       if (abort.load()) throw Error("ERR_ZEST_ABORTED", "loading was aborted");
       const size_t n = static_cast<size_t>(std::min(count - first, piece_elements));
       const int64_t at = source.offset + first * bytes;
       if (source.type == FileType::float32) {
-        file.read(values.data(), n * 4, at, p.name);
+        read(file, values.data(), n * 4, at, p.name);
       } else {
-        file.read(halves.data(), n * 2, at, p.name);
+        read(file, halves.data(), n * 2, at, p.name);
         for (size_t j = 0; j < n; ++j) {
           values[j] = source.type == FileType::float16
                           ? from_half(halves[j])
