@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/scalar_math.h"
+#include "cpu/processor.h"
 #include "cpu/thread_pool.h"
 
 namespace zest {
@@ -17,12 +18,9 @@ namespace {
 std::vector<const Kernels*> usable() {
   std::vector<const Kernels*> sets;
 #if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) {
-    sets.push_back(&kernels_avx512);
-  }
-  if (avx2) sets.push_back(&kernels_avx2);
+  const Processor has = processor();
+  if (has.avx512) sets.push_back(&kernels_avx512);
+  if (has.avx2) sets.push_back(&kernels_avx2);
 #endif
   sets.push_back(&kernels_portable);
   return sets;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "cpu/processor.h"
 
 namespace zest::test {
 
@@ -11,11 +12,18 @@ namespace zest::test {
 inline std::vector<const cpu::Kernels*> instruction_sets() {
   std::vector<const cpu::Kernels*> sets;
 #if defined(__x86_64__)
+#if defined(__clang__)
+  const auto [avx2, avx512] = cpu::processor();
+#else
+  // Asked of the compiler, so that cpu/processor.h is checked too; Clang may come without the
+  // runtime library that this needs.
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-  if (avx2 && avx512) sets.push_back(&cpu::kernels_avx512);
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw");
+#endif
+  if (avx512) sets.push_back(&cpu::kernels_avx512);
   if (avx2) sets.push_back(&cpu::kernels_avx2);
 #endif
   sets.push_back(&cpu::kernels_portable);

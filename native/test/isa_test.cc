@@ -1,12 +1,12 @@
 // Which instruction set runs. The choice is made once a process, so each is asked for in a child.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <initializer_list>
 #include <string>
 
 #include "check.h"
+#include "child.h"
 #include "cpu/dispatch.h"
 #include "instruction_sets.h"
 #include "noise_vectors.h"
@@ -32,35 +32,21 @@ std::string report() {
   }
 }
 
-std::string report_of_child(const char* zest_isa) {
-  int ends[2];
-  if (pipe(ends) != 0) return "no pipe";
-  const pid_t child = fork();
-  if (child == 0) {
-    zest_isa ? setenv("ZEST_ISA", zest_isa, 1) : unsetenv("ZEST_ISA");
-    const std::string text = report();
-    const ssize_t written = write(ends[1], text.data(), text.size());
-    _exit(written == static_cast<ssize_t>(text.size()) ? 0 : 1);
-  }
-  close(ends[1]);
-  std::string text;
-  char piece[256];
-  for (ssize_t n; (n = read(ends[0], piece, sizeof piece)) > 0;)
-    text.append(piece, static_cast<size_t>(n));
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return status == 0 ? text : "the child ended with status " + std::to_string(status);
-}
-
 std::string names() {
   std::string text;
   for (const cpu::Kernels* set : test::instruction_sets()) text += std::string(" ") + set->name;
   return text;
 }
 
+#if defined(_WIN32)
+TEST("the best instruction set runs, or the one that ZEST_ISA names; here no other is tried") {
+  const char* wanted = std::getenv("ZEST_ISA");
+  const std::string used = wanted ? wanted : test::instruction_sets().front()->name;
+  CHECK(report() == used + names());
+}
+#else
 void check_report(const char* zest_isa, const std::string& expected) {
-  const std::string actual = report_of_child(zest_isa);
+  const std::string actual = test::in_child(zest_isa, report);
   std::printf("ZEST_ISA %s: %s\n", zest_isa ? zest_isa : "unset", actual.c_str());
   if (actual != expected)
     check::fail(__FILE__, __LINE__, "'" + actual + "', expected '" + expected + "'");
@@ -79,11 +65,33 @@ TEST("the best instruction set runs when none is asked for") {
 
 TEST("an instruction set that is unknown or not there is an error") {
   for (const char* name : {"sse2", "AVX2", "avx512 "}) check_report(name, "ERR_ZEST_ISA");
-  for (const char* name : {"avx512", "avx2"}) {
+  for (const char* name : {"avx512", "avx2", "neon"}) {
     if (names().find(std::string(" ") + name) == std::string::npos)
       check_report(name, "ERR_ZEST_ISA");
   }
 }
+
+#endif
+
+#if defined(__linux__) && defined(__x86_64__)
+TEST("the instruction sets are those that the system says the processor has") {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line) && line.rfind("flags", 0) != 0) {
+  }
+  const auto has = [&](std::initializer_list<const char*> wanted) {
+    for (const char* flag : wanted) {
+      if ((line + " ").find(" " + std::string(flag) + " ") == std::string::npos) return false;
+    }
+    return true;
+  };
+  std::string expected;
+  const bool avx2 = has({"avx2", "fma"});
+  if (avx2 && has({"avx512f", "avx512vl", "avx512dq", "avx512bw"})) expected += " avx512";
+  if (avx2) expected += " avx2";
+  CHECK(names() == expected + " portable");
+}
+#endif
 
 TEST("the instruction sets have kernels of their own") {
   const std::vector<const cpu::Kernels*> sets = test::instruction_sets();
