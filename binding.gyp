@@ -6,6 +6,7 @@
     'cpu': ['<!@(<(read).cpu.join(\' \')")'],
     'avx2': ['<!@(<(read).avx2.join(\' \')")'],
     'avx512': ['<!@(<(read).avx512.join(\' \')")'],
+    'neon': ['<!@(<(read).neon.join(\' \')")'],
     'addon': ['<!@(<(read).addon.concat(s.addon_without_cuda).join(\' \')")'],
     'flags': ['<!@(<(read).flags.all.join(\' \')")'],
     'flags_avx2': ['<!@(<(read).flags.avx2.join(\' \')")'],
@@ -34,6 +35,7 @@
       'sources': ['<@(core)', '<@(cpu)', '<@(addon)'],
       'conditions': [
         ['target_arch=="x64"', {'dependencies': ['zest_avx2', 'zest_avx512']}],
+        ['target_arch=="arm64"', {'sources': ['<@(neon)']}],
         ['OS=="linux"', {
           'ldflags': [
             '-pthread', '-Wl,--version-script=<(module_root_dir)/native/addon/exports.map', '-Wl,--gc-sections', '-s',

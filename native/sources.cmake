@@ -26,7 +26,7 @@ zest_list(zest_flags_cuda flags cuda)
 zest_list(zest_definitions definitions)
 zest_list(zest_flags flags all)
 
-# The instruction sets beyond the baseline exist on x86-64 only.
+# The instruction sets of the processor beside plain C++; those of x86-64 are beyond its baseline and need flags.
 set(processor "${CMAKE_SYSTEM_PROCESSOR}")
 if(CMAKE_OSX_ARCHITECTURES)
   set(processor "${CMAKE_OSX_ARCHITECTURES}")
@@ -36,4 +36,6 @@ if(processor MATCHES "^(x86_64|AMD64)$")
   zest_list(zest_avx512 avx512)
   zest_list(zest_flags_avx2 flags avx2)
   zest_list(zest_flags_avx512 flags avx512)
+elseif(processor MATCHES "^(aarch64|arm64|ARM64)$")
+  zest_list(zest_neon neon)
 endif()

@@ -21,6 +21,8 @@ std::vector<const Kernels*> usable() {
   const Processor has = processor();
   if (has.avx512) sets.push_back(&kernels_avx512);
   if (has.avx2) sets.push_back(&kernels_avx2);
+#elif defined(__aarch64__)
+  sets.push_back(&kernels_neon);  // every such processor has it
 #endif
   sets.push_back(&kernels_portable);
   return sets;

@@ -126,6 +126,6 @@ inline int64_t attention_scratch(int64_t keys, int64_t width, int panel_width) {
 // own copy.
 double natural_log(double x);
 
-extern const Kernels kernels_portable, kernels_avx2, kernels_avx512;
+extern const Kernels kernels_portable, kernels_avx2, kernels_avx512, kernels_neon;
 
 }  // namespace zest::cpu

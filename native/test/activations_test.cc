@@ -1,6 +1,10 @@
 // The vector exponential and the activations on every instruction set, against libm in float64.
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
+#include <numbers>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -60,7 +64,8 @@ TEST("activations are the mathematical functions") {
       case Activation::gelu_erf:
         return x / 2 * std::erfc(-x * std::sqrt(0.5));
       case Activation::gelu_tanh:
-        return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+        return x / 2 *
+               (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
       case Activation::gelu_quick:
         return x * sigmoid(1.702 * x);
       case Activation::silu:
@@ -84,6 +89,31 @@ TEST("activations are the mathematical functions") {
       }
       std::printf("%s, activation %d: %.2e\n", set->name, static_cast<int>(activation), largest);
       CHECK(largest < kScale);
+    }
+  }
+}
+
+TEST("activations are the same bits on every instruction set, and NaN stays NaN") {
+  std::vector<float> x = inputs(-95, 95);
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const float edge : {0.0f, 0x1p-149f, 0x1p-126f, 0x1p-75f, infinity}) {
+    x.push_back(edge);
+    x.push_back(-edge);
+  }
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (int activation = -1; activation <= static_cast<int>(Activation::tanh); ++activation) {
+    const auto all = [&](const cpu::Kernels& set, std::vector<float> values) {
+      return activated(set, static_cast<Activation>(activation), std::move(values));
+    };
+    const std::vector<float> expected = all(cpu::kernels_portable, x);
+    for (const cpu::Kernels* set : test::instruction_sets()) {
+      const std::vector<float> y = all(*set, x);
+      for (size_t i = 0; i < x.size(); ++i) {
+        const bool same = std::bit_cast<uint32_t>(y[i]) == std::bit_cast<uint32_t>(expected[i]) ||
+                          (std::isnan(y[i]) && std::isnan(expected[i]));
+        if (!same) return check::near(y[i], expected[i], 0, set->name, __FILE__, __LINE__);
+      }
+      for (const float value : all(*set, std::vector<float>(19, nan))) CHECK(std::isnan(value));
     }
   }
 }

@@ -25,6 +25,8 @@ inline std::vector<const cpu::Kernels*> instruction_sets() {
 #endif
   if (avx512) sets.push_back(&cpu::kernels_avx512);
   if (avx2) sets.push_back(&cpu::kernels_avx2);
+#elif defined(__aarch64__)
+  sets.push_back(&cpu::kernels_neon);
 #endif
   sets.push_back(&cpu::kernels_portable);
   return sets;

@@ -2,14 +2,17 @@
 // error.
 #include "cpu/thread_pool.h"
 
+#if !defined(_WIN32)
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 #include <atomic>
 #include <vector>
 
 #include "test/check.h"
+#include "test/floating_point.h"
 
 namespace zest {
 namespace {
@@ -66,6 +69,28 @@ TEST("a call that others overtake gets its turn") {
   CHECK(done == 8 * 20000);
 }
 
+TEST("the caller's rounding and flush-to-zero are set aside, and come back") {
+  volatile float one = 1.0f, three = 3.0f, least = 0x1p-126f, half = 0.5f;
+  const float third = one / three;
+  const uint64_t saved = test::floating_point_control();
+  for (const uint64_t mode : {test::flush_to_zero, test::round_upward}) {
+    test::set_floating_point_control(saved | mode);
+    const uint64_t before = test::floating_point_control();
+    float seen = 0, small = 0;
+    {
+      const DefaultFloatingPoint environment;
+      seen = one / three;
+      small = least * half;
+    }
+    const uint64_t after = test::floating_point_control();
+    test::set_floating_point_control(saved);
+    CHECK(after == before);
+    CHECK(seen == third);
+    CHECK(small == 0x1p-127f);
+  }
+}
+
+#if !defined(_WIN32)  // which has no limit to set, and no fork
 TEST("too many threads are an error, not the end of the process") {
   const pid_t child = fork();
   if (child == 0) {
@@ -83,6 +108,7 @@ TEST("too many threads are an error, not the end of the process") {
   waitpid(child, &status, 0);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
+#endif
 
 }  // namespace
 }  // namespace zest
