@@ -6,7 +6,7 @@
 #include <windows.h>
 
 // Node's descriptors are those of its own C library, so Node is asked for what is behind one.
-extern "C" __declspec(dllimport) HANDLE uv_get_osfhandle(int descriptor);
+extern "C" HANDLE uv_get_osfhandle(int descriptor);
 #else
 #include <sys/file.h>
 
