@@ -14,8 +14,11 @@ import { VERDACCIO } from './versions.ts';
 /** Packages of ours, which are never asked for elsewhere. */
 const OWN = ['node-zest', `${SCOPE}/*`];
 
+/** Where the registry keeps them, for this run alone; what it fetches for others is kept for the next run. */
+const ownStorage = `own-${process.pid}`;
+
 const settings = (storage: string) => {
-  const own = { access: '$all', publish: '$anonymous' };
+  const own = { access: '$all', publish: '$anonymous', storage: ownStorage };
   const uplink = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();
   return {
     storage,
@@ -38,7 +41,6 @@ export interface Registry {
 export const startRegistry = async (): Promise<Registry> => {
   const storage = join(kept, 'registry');
   mkdirSync(storage, { recursive: true });
-  for (const name of ['node-zest', SCOPE]) rmSync(join(storage, name), { recursive: true, force: true });
   const { runServer } = createRequire(import.meta.url)(toolFolder(`verdaccio@${VERDACCIO}`));
   const server: Server = await runServer(settings(storage));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -54,7 +56,7 @@ export const startRegistry = async (): Promise<Registry> => {
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      rmSync(home, { recursive: true, force: true });
+      for (const folder of [home, join(storage, ownStorage)]) rmSync(folder, { recursive: true, force: true });
     },
   };
 };

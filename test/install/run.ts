@@ -13,7 +13,7 @@ export interface RunOptions {
   cwd: string;
   env: Record<string, string>;
   /** Whether it must exit with status 0; default true. */
-  succeeds?: boolean | 'either';
+  succeeds?: boolean;
 }
 
 /** Runs a program to its end. Throws with all that it printed where it fails and should not, or the other way round. */
@@ -31,7 +31,7 @@ export const run = (program: string, args: readonly string[], { cwd, env, succee
     child.on('error', reject);
     child.on('close', (code, signal) => {
       const status = code ?? signal ?? 'unknown';
-      if (succeeds === 'either' || (status === 0) === succeeds) resolve({ status, output, errors });
+      if ((status === 0) === succeeds) resolve({ status, output, errors });
       else reject(new Error(`${program} ${args.join(' ')}: status ${status}\n${output}${errors}`));
     });
   });

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { firstRows } from './clients.ts';
 import { makeProject, type Project } from './project.ts';
 import { nodeTypes, tsc } from './tools.ts';
@@ -21,11 +21,11 @@ beforeAll(async () => {
 });
 afterAll(() => project?.remove());
 
-/** What the compiler says about the project's program; nothing, where all is well. */
-const check = async (version: string, options: object): Promise<string> => {
+/** Checks the project's program. Throws with what the compiler says about it. */
+const check = async (version: string, options: object): Promise<void> => {
   const compilerOptions = { strict: true, skipLibCheck: false, noEmit: true, target: 'es2022', ...options };
   writeFileSync(join(project.folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['api.ts'] }));
-  return (await project.run(`node ${tsc(version)}`, { succeeds: 'either' })).output;
+  await project.run(`node ${tsc(version)}`);
 };
 
 describe.each(['without @types/node', 'with @types/node'])('%s', (types) => {
@@ -36,7 +36,7 @@ describe.each(['without @types/node', 'with @types/node'])('%s', (types) => {
   it.each(TYPESCRIPTS.flatMap((version) => RESOLUTIONS.map((resolution) => ({ version, ...resolution }))))(
     'TypeScript $version accepts the declarations, $moduleResolution',
     async ({ version, ...resolution }) => {
-      expect(await check(version, resolution)).toBe('');
+      await check(version, resolution);
     },
   );
 });
