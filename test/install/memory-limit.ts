@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProgram } from './programs.ts';
 
 /** A control group that holds processes to an amount of memory. */
 export interface MemoryLimit {
@@ -30,7 +31,12 @@ export const limitMemory = (bytes: number): MemoryLimit | undefined => {
     if (existsSync(join(group, limit))) {
       writeFileSync(join(group, limit), String(bytes));
       return {
-        through: ['/bin/sh', '-c', `echo $$ > ${join(group, 'cgroup.procs')} && exec taskset -c 0 "$@"`, 'sh'],
+        through: [
+          '/bin/sh',
+          '-c',
+          `echo $$ > ${join(group, 'cgroup.procs')} && exec ${findProgram('taskset')} -c 0 "$@"`,
+          'sh',
+        ],
         mostBytes: () => Number(readFileSync(join(group, peak), 'utf8')),
         remove: () => rmdirSync(group),
       };

@@ -1,35 +1,20 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { inject, onTestFinished } from 'vitest';
 import type { Row } from './clients.ts';
 import { consumer } from './paths.ts';
+import { linkPrograms } from './programs.ts';
 import { type Ended, type RunOptions, run } from './run.ts';
 import { commandsOf, nodeOf } from './tools.ts';
 
 /** What clients and the commands that they link ask of a system. */
 const SYSTEM = ['sh', 'env', 'basename', 'dirname', 'sed', 'uname'];
 
-/** A program on the PATH of this process. Throws if there is none. */
-const find = (program: string): string => {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const folder = folders.find((candidate) => existsSync(join(candidate, program)));
-  if (!folder) throw new Error(`${program} is not on the PATH`);
-  return join(folder, program);
-};
-
-/** Links programs of this system into a folder. */
-const link = (programs: readonly string[], folder: string): void => {
-  mkdirSync(folder, { recursive: true });
-  for (const program of programs) {
-    if (!existsSync(join(folder, program))) symlinkSync(find(program), join(folder, program));
-  }
-};
-
 /** Fills a folder with all the programs that a project may start. */
 const layPrograms = (folder: string, { client, node }: Row): void => {
-  link(SYSTEM, folder);
+  linkPrograms(SYSTEM, folder);
   symlinkSync(nodeOf(node), join(folder, 'node'));
   for (const [name, file] of commandsOf(client)) {
     const command = /\.[cm]?js$/.test(file) ? `node "${file}"` : `"${file}"`;
@@ -84,7 +69,7 @@ export const makeProject = (row: Row): Project => {
 
   const runCommand: Project['run'] = (command, { programs = [], through = [], env, ...options } = {}) => {
     const more = join(place, 'more', programs.join('-'));
-    link(programs, more);
+    linkPrograms(programs, more);
     const PATH = [own, more].join(delimiter);
     const [name, ...args] = command.split(' ') as [string, ...string[]];
     const [program, ...rest] = [...through, join(own, name), ...args] as [string, ...string[]];
