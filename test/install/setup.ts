@@ -18,7 +18,9 @@ export default async ({ provide }: TestProject) => {
   console.log(`clients: ${listed(rows())}`);
   if (quick) {
     const left = EVERY_ROW.filter((row) => !rows().includes(row));
-    console.log(`left to \`npm run test:install\`: ${listed(left)}; the demo, TypeScript, esbuild, sources, limits`);
+    console.log(
+      `left to \`npm run test:install\`: ${listed(left)}; the demo, zest build, TypeScript, esbuild, sources, limits`,
+    );
   }
   installTools();
   const tarballs = makeTarballs();
