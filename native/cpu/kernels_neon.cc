@@ -1,11 +1,8 @@
 // Every ARM processor of 64 bits has these instructions: no flags, and nothing shared to avoid.
-<<<<<<< HEAD
-=======
 #if !defined(__clang__)
 // GCC would load all broadcasts of a tile at once, and spill accumulators for them.
 #pragma GCC optimize("no-schedule-insns")
 #endif
->>>>>>> ports
 #include <arm_neon.h>
 
 #define ZEST_ISA neon
