@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 // The exports of zest.node: NativeBinding of lib/native/binding.ts.
-=======
-// The exports of zest.node: NativeBinding of lib/native.ts.
->>>>>>> ports
 #include "addon/abort.h"
 #include "addon/convert.h"
 #include "addon/cuda.h"
