@@ -1,4 +1,5 @@
-// The kernels of every instruction set that this processor can run, found without cpu/dispatch.h.
+// The kernels of every instruction set that this processor can run, found without
+// cpu/kernels/dispatch.h.
 #pragma once
 
 #include <vector>
