@@ -19,7 +19,7 @@ const passes = (tests) => {
 let missed = 0;
 let removed = 0;
 if (!passes(only ? KERNEL_TESTS : [...KERNEL_TESTS, 'cuda_backend_test'])) throw new Error('the tests fail as it is');
-for (const name of readdirSync('native/cuda').filter(tested)) {
+for (const name of readdirSync('native/cuda', { recursive: true }).filter(tested)) {
   const path = `native/cuda/${name}`;
   const source = readFileSync(path, 'utf8');
   const tests = name.endsWith('.cc') ? ['cuda_backend_test'] : KERNEL_TESTS;

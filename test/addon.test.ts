@@ -56,7 +56,6 @@ const spec = {
     adapterScale: 1,
     activation: 'geluErf',
     headActivation: 'geluErf',
-    head: 'languageModel',
   } as const),
   ...{
     parameters: [vector('a', 200), vector('b', 3)],

@@ -152,7 +152,6 @@ describe('directions of the model in docs/noise.md', () => {
           adapterScale: 1,
           activation: 'geluErf',
           headActivation: 'geluErf',
-          head: 'languageModel',
         },
         parameters: vectors.model.parameters.map((p) => ({ ...p, ...initial, initialOffset: 0 })),
         ...{ wordEmbeddings: -1, positionEmbeddings: -1, segmentEmbeddings: -1, embeddingNorm: none, layers: [] },

@@ -1,14 +1,18 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Target } from '../lib/batch.ts';
+import { FAMILIES } from '../lib/model/families/index.ts';
 import type { LoadOptions } from '../lib/model/load-options.ts';
 import { Model } from '../lib/model/model.ts';
 import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { film } from './fixtures/film.ts';
 import { float32Bits, readTensors, withConfig, withZeros } from './fixtures/parity/checkpoint.ts';
+import { rejects } from './fixtures/rejects.ts';
+import { writeFolder } from './fixtures/safetensors.ts';
+import { writeTinyTokenizer } from './fixtures/tiny-tokenizer.ts';
 
 // What transformers computes for the same files: test/fixtures/parity/make.py.
 
@@ -89,12 +93,12 @@ describe.each(FOLDERS)('%s', (name) => {
 
   it('needs every tensor that the loss reads', async () => {
     const names = [...readTensors(folder)].filter(([, tensor]) => tensor.dtype !== 'I64').map(([tensor]) => tensor);
-    const untied = names.some((tensor) => tensor.endsWith('decoder.bias'));
+    const untied = names.some((tensor) => tensor.endsWith('.decoder.bias'));
     const prefixed = names.some((tensor) => tensor.endsWith('prefix_key'));
     // A key's bias adds the same to all scores of a query, and softmax takes it away; but it is not added to a prefix.
-    // An untied decoder has its own bias.
+    // An untied decoder has its own bias, beside the one that BERT's and RoBERTa's heads have.
     const silent = (tensor: string) =>
-      (tensor.endsWith('key.bias') && !prefixed) ||
+      (/(key|k_lin)\.bias$/.test(tensor) && !prefixed) ||
       (untied && /(predictions|lm_head)\.bias$/.test(tensor)) ||
       (name === 'bert-legacy-names' && /pooler|seq_relationship/.test(tensor));
     for (const tensor of names) {
@@ -105,8 +109,11 @@ describe.each(FOLDERS)('%s', (name) => {
   });
 
   it('needs the epsilon and the activation of config.json', async () => {
-    const { hidden_act } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
-    for (const change of [{ layer_norm_eps: 1e-30 }, { hidden_act: hidden_act === 'relu' ? 'silu' : 'relu' }]) {
+    const json = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    const { activation, normEpsilon } = FAMILIES[json.model_type]!.config;
+    const changes: Record<string, unknown>[] = [{ [activation[0]]: json[activation[0]] === 'relu' ? 'silu' : 'relu' }];
+    if (typeof normEpsilon !== 'number') changes.push({ [normEpsilon[0]]: 1e-30 });
+    for (const change of changes) {
       const difference = await logitsDifference(withConfig(folder, change, copy()), expected);
       expect(difference, JSON.stringify(change)).toBeGreaterThan(TOLERANCE);
     }
@@ -148,6 +155,65 @@ describe.each(FOLDERS)('%s', (name) => {
       await model.save(saved);
       expect(await logitsDifference(saved, { ...expected, logits })).toBeLessThan(TOLERANCE);
     });
+});
+
+describe('distilbert', () => {
+  it('needs the epsilon that no key of config.json says', async () => {
+    const folder = join(FIXTURES, 'distilbert-tiny-embeddings');
+    const { config } = FAMILIES.distilbert!;
+    const { normEpsilon } = config;
+    try {
+      config.normEpsilon = 1e-30;
+      const difference = await logitsDifference(folder, expectedOf('distilbert-tiny-embeddings'));
+      expect(difference).toBeGreaterThan(TOLERANCE);
+    } finally {
+      config.normEpsilon = normEpsilon;
+    }
+  });
+
+  it("has BERT's tokenizer, without segments", async () => {
+    const folder = copy();
+    mkdirSync(folder);
+    const tokenizer = await Tokenizer.load(writeTinyTokenizer(folder));
+    expect([tokenizer.segmentsPairs, tokenizer.encodePair('up', 'no').segments]).toEqual([true, [0, 0, 0, 1, 1]]);
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'distilbert' }));
+    const distilled = await Tokenizer.load(folder);
+    expect(distilled.segmentsPairs).toBe(false);
+    expect(distilled.encodePair('up', 'no')).toEqual({
+      ids: tokenizer.encodePair('up', 'no').ids,
+      segments: [0, 0, 0, 0, 0],
+    });
+  });
+
+  it('takes a new head where the checkpoint is of a bare encoder', async () => {
+    const folder = join(FIXTURES, 'distilbert-f16-classes');
+    const bare = copy();
+    const tensors = [...readTensors(folder)].filter(([name]) => name.startsWith('distilbert.'));
+    const written = tensors.map(([name, { dtype, shape, bytes }]) => [
+      name.replace('distilbert.', ''),
+      { dtype, shape, bytes },
+    ]);
+    const json = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    writeFolder(bare, { ...json, architectures: ['DistilBertModel'] }, Object.fromEntries(written));
+    using model = await Model.load(bare, { head: { classes: 3, seed: 2 }, trainable: 'head' });
+    expect(model.trainableNames).toEqual([
+      'classifier.bias',
+      'classifier.weight',
+      'pre_classifier.bias',
+      'pre_classifier.weight',
+    ]);
+    const sequences = [[3, 9, 4]];
+    const [logits] = await model.logits({ sequences, targets: [{ kind: 'class', label: 0 }] });
+    expect(new Set(logits).size).toBe(3);
+    const saved = copy();
+    await model.save(saved);
+    expect(JSON.parse(readFileSync(join(saved, 'config.json'), 'utf8')).architectures).toEqual([
+      'DistilBertForSequenceClassification',
+    ]);
+    const segments = [[0, 1, 0]];
+    const targets: Target[] = [{ kind: 'class', label: 0 }];
+    await rejects(() => model.logits({ sequences, segments, targets }), 'ERR_ZEST_BATCH', /segments\[0\]\[1\] is 1/);
+  });
 });
 
 describe('film-roberta-mini', () => {

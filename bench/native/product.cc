@@ -8,9 +8,9 @@
 #include <cstdlib>
 
 #include "cpu/buffer.h"
-#include "cpu/dispatch.h"
-#include "cpu/forward.h"
-#include "cpu/kernels.h"
+#include "cpu/kernels/dispatch.h"
+#include "cpu/kernels/kernels.h"
+#include "cpu/ops/forward.h"
 #include "cpu/thread_pool.h"
 
 namespace zest::cpu {

@@ -9,7 +9,7 @@ export interface LoraOptions {
   alpha: number;
   /**
    * Globs over the names of linear layers, or over their ends after a dot: `query`, `layer.0.*.value`, `*.dense`.
-   * Default `query` and `value`, as in the paper and in PEFT.
+   * Default the queries and values, as in the paper and in PEFT: for BERT `query` and `value`.
    */
   targets?: string[];
   /** Of the initial A. Default 0. */
@@ -38,10 +38,13 @@ const count = (value: unknown, key: string, least: number): number => {
   throw rangeError('ERR_ZEST_TRAINABLE', `${key} is ${show(value)}; expected a whole number ≥ ${least}`);
 };
 
-const lora = (value: unknown): Required<LoraOptions> => {
+/** With all defaults but those that depend on the family. */
+export type CheckedLora = Required<Omit<LoraOptions, 'targets'>> & Pick<LoraOptions, 'targets'>;
+
+const lora = (value: unknown): CheckedLora => {
   const key = 'trainable.lora';
   const given = object(value, key, ['rank', 'alpha', 'targets', 'seed']);
-  const { alpha, targets = ['query', 'value'], seed = 0 } = given;
+  const { alpha, targets, seed = 0 } = given;
   const rank = count(given.rank, `${key}.rank`, 1);
   const scale = typeof alpha === 'number' ? Math.fround(alpha / rank) : Number.NaN;
   if (!(scale > 0 && Number.isFinite(scale))) {
@@ -50,11 +53,17 @@ const lora = (value: unknown): Required<LoraOptions> => {
       `${key}.alpha is ${show(alpha)}; expected a number > 0 whose quotient by the rank float32 can hold`,
     );
   }
-  if (!Array.isArray(targets) || targets.length === 0 || !targets.every((glob) => typeof glob === 'string')) {
+  const isGlobs = Array.isArray(targets) && targets.length > 0 && targets.every((glob) => typeof glob === 'string');
+  if (targets !== undefined && !isGlobs) {
     const message = `${key}.targets is ${show(targets)}; expected an array of one or more globs`;
     throw typeError('ERR_ZEST_TRAINABLE', message);
   }
-  return { rank, alpha: alpha as number, targets, seed: count(seed, `${key}.seed`, 0) };
+  return {
+    rank,
+    alpha: alpha as number,
+    targets: targets as string[] | undefined,
+    seed: count(seed, `${key}.seed`, 0),
+  };
 };
 
 const prefix = (value: unknown): Required<PrefixOptions> => {
@@ -64,9 +73,7 @@ const prefix = (value: unknown): Required<PrefixOptions> => {
 };
 
 /** The adapter that `trainable` asks for, checked and with defaults, if it asks for one. Throws ERR_ZEST_TRAINABLE. */
-export const adapterOptions = (
-  trainable: unknown,
-): { lora?: Required<LoraOptions>; prefix?: Required<PrefixOptions> } => {
+export const adapterOptions = (trainable: unknown): { lora?: CheckedLora; prefix?: Required<PrefixOptions> } => {
   if (typeof trainable !== 'object' || trainable === null) return {};
   if (Object.hasOwn(trainable, 'lora')) return { lora: lora(object(trainable, 'trainable', ['lora']).lora) };
   if (Object.hasOwn(trainable, 'prefix')) return { prefix: prefix(object(trainable, 'trainable', ['prefix']).prefix) };

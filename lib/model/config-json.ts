@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NameOf } from '../native/names.ts';
 import { show } from '../show.ts';
-import { FAMILIES, type Family } from './families.ts';
+import type { ConfigKey, Family } from './families/family.ts';
+import { FAMILIES, familyOf } from './families/index.ts';
 
 /** By the names that transformers gives. */
 const ACTIVATIONS: Readonly<Record<string, NameOf<'activation'>>> = {
@@ -11,8 +12,8 @@ const ACTIVATIONS: Readonly<Record<string, NameOf<'activation'>>> = {
   ...{ relu: 'relu', silu: 'silu', swish: 'silu', tanh: 'tanh' },
 };
 
-/** What a config.json says of an encoder; keys that it leaves out have transformers' defaults. */
-export interface EncoderConfig {
+/** What a config.json says of a model; keys that it leaves out have transformers' defaults. */
+export interface ModelConfig {
   file: string;
   /** The whole object, as read. */
   json: Readonly<Record<string, unknown>>;
@@ -24,6 +25,7 @@ export interface EncoderConfig {
   intermediate: number;
   vocabulary: number;
   positions: number;
+  /** 1 where the family has no embeddings of segments. */
   segments: number;
   normEpsilon: number;
   activation: NameOf<'activation'>;
@@ -38,7 +40,7 @@ export interface EncoderConfig {
  * Reads and checks a folder's config.json. Throws ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON for what is no valid
  * configuration, ERR_ZEST_FAMILY for an unknown model_type, ERR_ZEST_UNSUPPORTED for what the engine does not compute.
  */
-export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> => {
+export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
   const file = join(folder, 'config.json');
   const bad = (what: string, cause?: unknown) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`, { cause });
   const text = await readFile(file, 'utf8').catch((cause) => {
@@ -53,12 +55,12 @@ export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> 
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw bad('expected a JSON object');
 
   const value = (key: string, absent: unknown) => json[key] ?? absent;
-  const count = (key: string, absent?: number): number => {
+  const count = ([key, absent]: ConfigKey<number>): number => {
     const given = value(key, absent);
     if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) < 2 ** 31) return given as number;
     throw bad(`${key} is ${show(given)}; expected a whole number ≥ 1`);
   };
-  const positive = (key: string, absent: number): number => {
+  const positive = ([key, absent]: ConfigKey<number>): number => {
     const given = value(key, absent);
     if (typeof given === 'number' && given > 0 && Number.isFinite(given)) return given;
     throw bad(`${key} is ${show(given)}; expected a number > 0`);
@@ -70,35 +72,35 @@ export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> 
   };
 
   const modelType = json.model_type;
-  const family = typeof modelType === 'string' && Object.hasOwn(FAMILIES, modelType) ? FAMILIES[modelType] : undefined;
+  const family = familyOf(modelType);
   if (typeof modelType !== 'string' || !family) {
     const known = Object.keys(FAMILIES).join(', ');
     throw new ZestError('ERR_ZEST_FAMILY', `${file}: model_type is ${show(modelType)}; known: ${known}`);
   }
+  const keys = family.config;
   const unsupported = (key: string, expected: string) =>
     new ZestError('ERR_ZEST_UNSUPPORTED', `${file}: ${key} is ${show(json[key])}; this version takes ${expected}`);
-  if (flag('is_decoder', false)) throw unsupported('is_decoder', 'false only');
-  if (flag('add_cross_attention', false)) throw unsupported('add_cross_attention', 'false only');
-  if (value('position_embedding_type', 'absolute') !== 'absolute') {
-    throw unsupported('position_embedding_type', '"absolute" only');
+  for (const [key, only] of Object.entries(keys.only)) {
+    const given = typeof only === 'boolean' ? flag(key, only) : value(key, only);
+    if (given !== only) throw unsupported(key, `${JSON.stringify(only)} only`);
   }
-  const activationName = value('hidden_act', 'gelu') as string;
+  const activationName = value(...keys.activation) as string;
   if (!Object.hasOwn(ACTIVATIONS, activationName)) {
-    throw unsupported('hidden_act', Object.keys(ACTIVATIONS).join(', '));
+    throw unsupported(keys.activation[0], Object.keys(ACTIVATIONS).join(', '));
   }
 
-  const hidden = count('hidden_size');
-  const heads = count('num_attention_heads');
-  if (hidden % heads !== 0) throw bad(`hidden_size ${hidden} is not a multiple of num_attention_heads ${heads}`);
-  const vocabulary = count('vocab_size');
+  const hidden = count(keys.hidden);
+  const heads = count(keys.heads);
+  if (hidden % heads !== 0) throw bad(`${keys.hidden[0]} ${hidden} is not a multiple of ${keys.heads[0]} ${heads}`);
+  const vocabulary = count(keys.vocabulary);
   const paddingId = json.pad_token_id === undefined ? family.paddingId : json.pad_token_id;
   const isToken = Number.isSafeInteger(paddingId) && (paddingId as number) >= 0 && (paddingId as number) < vocabulary;
   if (!isToken && (paddingId !== null || family.positionsFollowPadding)) {
-    throw bad(`pad_token_id is ${show(paddingId)}; expected a token id below vocab_size ${vocabulary}`);
+    throw bad(`pad_token_id is ${show(paddingId)}; expected a token id below ${keys.vocabulary[0]} ${vocabulary}`);
   }
-  const positions = count('max_position_embeddings', 512);
+  const positions = count(keys.positions);
   if (family.positionsFollowPadding && positions <= (paddingId as number) + 1) {
-    throw bad(`max_position_embeddings is ${positions}, which leaves no position after pad_token_id ${paddingId}`);
+    throw bad(`${keys.positions[0]} is ${positions}, which leaves no position after pad_token_id ${paddingId}`);
   }
   const architectures = Array.isArray(json.architectures) ? json.architectures : [];
   return {
@@ -107,17 +109,17 @@ export const readEncoderConfig = async (folder: string): Promise<EncoderConfig> 
     modelType,
     family,
     hidden,
-    layers: count('num_hidden_layers'),
+    layers: count(keys.layers),
     heads,
-    intermediate: count('intermediate_size'),
+    intermediate: count(keys.intermediate),
     vocabulary,
     positions,
-    segments: count('type_vocab_size', 2),
-    normEpsilon: positive('layer_norm_eps', 1e-12),
+    segments: keys.segments ? count(keys.segments) : 1,
+    normEpsilon: typeof keys.normEpsilon === 'number' ? keys.normEpsilon : positive(keys.normEpsilon),
     activation: ACTIVATIONS[activationName] as NameOf<'activation'>,
     paddingId: isToken ? (paddingId as number) : undefined,
     tied: flag('tie_word_embeddings', true),
-    initializerRange: json.initializer_range === 0 ? 0.02 : positive('initializer_range', 0.02),
+    initializerRange: json.initializer_range === 0 ? 0.02 : positive(['initializer_range', 0.02]),
     architecture: typeof architectures[0] === 'string' ? architectures[0] : undefined,
   };
 };

@@ -4,7 +4,7 @@ import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
 import { readCheckpoint } from './checkpoint.ts';
-import { type EncoderConfig, readEncoderConfig } from './config-json.ts';
+import { type ModelConfig, readModelConfig } from './config-json.ts';
 import { chooseHead, type Head, type HeadOption } from './head.ts';
 import { newLora } from './lora.ts';
 import { prefixTensors } from './prefix.ts';
@@ -43,12 +43,12 @@ const toParameter = ({ name, file, dtype, shape, offset, ...made }: TensorEntry 
 
 /** The tensors of a new classifier: linear layers with weights N(0, initializer_range²) and biases 0. */
 const newClassifier = (
-  config: EncoderConfig,
+  config: ModelConfig,
   checkpoint: Checkpoint,
   { classes, seed }: { classes: number; seed: number },
 ): NewTensor[] => {
   const { family, hidden, initializerRange } = config;
-  const isBare = !checkpoint.has(`${family.prefix}embeddings.word_embeddings.weight`);
+  const isBare = !checkpoint.has(`${family.prefix}${family.embeddings.words}.weight`);
   const linear = (name: string, rows: number): NewTensor[] => {
     const spelled = isBare ? bareName(name, family) : name;
     return [
@@ -62,10 +62,11 @@ const newClassifier = (
 };
 
 /** Tensors that are another's second name. */
-const aliases = ({ family, tied }: EncoderConfig, checkpoint: Checkpoint): string[] => {
+const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
   const { decoder, bias } = family.languageModel;
   if (!tied) return [];
-  return checkpoint.has(bias) ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
+  const hasBoth = bias !== `${decoder}.bias` && checkpoint.has(bias);
+  return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
 };
 
 /**
@@ -79,7 +80,7 @@ const aliases = ({ family, tied }: EncoderConfig, checkpoint: Checkpoint): strin
  * role, ERR_ZEST_OPTION and ERR_ZEST_TRAINABLE for options that do not fit the checkpoint.
  */
 export const describe = (
-  config: EncoderConfig,
+  config: ModelConfig,
   checkpoint: Checkpoint,
   options: { head?: HeadOption; trainable: Trainable },
 ): Description => {
@@ -116,7 +117,7 @@ export const describe = (
   const hasDecoderBias = indexes.has(`${languageModel.decoder}.bias`);
   const { roles, read } = assignRoles(config, { kind: head.kind, outputs, hasDecoderBias }, find);
 
-  const adapters = [...(lora ? newLora(lora, roles, base) : []), ...prefixes];
+  const adapters = [...(lora ? newLora(lora, family, roles, base) : []), ...prefixes];
   adapters.sort((a, b) => byUtf8(a.tensor, b.tensor));
   const tensors = [...base, ...adapters.map(({ tensor }) => tensor)];
   const merged = new Set<number>();
@@ -142,6 +143,7 @@ export const describe = (
     parameter.trainable = trained.has(parameter.name);
     parameter.decays = !isBias && !isNorm;
   }
+  const { activation: headActivation } = family[head.kind];
   const spec: NativeModelSpec = {
     hidden: config.hidden,
     heads: config.heads,
@@ -155,8 +157,7 @@ export const describe = (
     normEpsilon: config.normEpsilon,
     adapterScale: lora ? lora.alpha / lora.rank : 1,
     activation: config.activation,
-    headActivation: languageModel.configuredActivation ? config.activation : 'geluErf',
-    head: head.kind,
+    headActivation: headActivation === 'configured' ? config.activation : headActivation,
     parameters,
     ...roles,
   };
@@ -168,6 +169,6 @@ export const trainableNames = async (
   folder: string,
   options: { head?: HeadOption; trainable: Trainable },
 ): Promise<string[]> => {
-  const { spec } = describe(await readEncoderConfig(folder), await readCheckpoint(folder), options);
+  const { spec } = describe(await readModelConfig(folder), await readCheckpoint(folder), options);
   return spec.parameters.filter(({ trainable }) => trainable).map(({ name }) => name);
 };

@@ -1,6 +1,7 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { show } from '../show.ts';
-import type { EncoderConfig } from './config-json.ts';
+import type { ModelConfig } from './config-json.ts';
+import { type Family, HEADS, type HeadKind } from './families/family.ts';
 
 /** The head of a loaded model: what the checkpoint has, its language model, or a new classifier made from a seed. */
 export type HeadOption = 'languageModel' | { classes: number; seed?: number };
@@ -10,26 +11,23 @@ export type Head = { kind: 'languageModel' } | { kind: 'classifier'; initialize?
 
 const MOST_CLASSES = 2 ** 20;
 
-const HEAD_OF_ARCHITECTURE: Readonly<Record<string, Head['kind'] | 'none'>> = {
-  ForMaskedLM: 'languageModel',
-  ForPreTraining: 'languageModel',
-  ForSequenceClassification: 'classifier',
-  Model: 'none',
-};
-
 /** Whether the checkpoint has the tensors of a head. */
-export type HeadTensors = Readonly<Record<Head['kind'], boolean>>;
+export type HeadTensors = Readonly<Record<HeadKind, boolean>>;
 
 /** The head that the class which wrote the checkpoint has; undefined if it is not known. */
-export const architectureHead = ({ architecture = '', family }: EncoderConfig): Head['kind'] | 'none' | undefined =>
-  HEAD_OF_ARCHITECTURE[architecture.replace(family.architecture, '')];
+export const architectureHead = ({ architecture = '', family }: ModelConfig): HeadKind | 'none' | undefined =>
+  HEADS[architecture.replace(family.architecture, '')];
 
-const stored = (config: EncoderConfig, tensors: HeadTensors): Head['kind'] | 'none' => {
+/** The class of transformers that has a head. */
+export const architectureOf = ({ architecture }: Family, kind: HeadKind): string =>
+  architecture + Object.keys(HEADS).find((suffix) => HEADS[suffix] === kind);
+
+const stored = (config: ModelConfig, tensors: HeadTensors): HeadKind | 'none' => {
   const { architecture, family, file } = config;
   if (architecture !== undefined) {
     const kind = architectureHead(config);
     if (kind) return kind;
-    const known = Object.keys(HEAD_OF_ARCHITECTURE).map((suffix) => family.architecture + suffix);
+    const known = Object.keys(HEADS).map((suffix) => family.architecture + suffix);
     throw new ZestError(
       'ERR_ZEST_UNSUPPORTED',
       `${file}: architectures names ${architecture}, whose head is not known (${known.join(', ')} are); choose one with the option head`,
@@ -40,7 +38,7 @@ const stored = (config: EncoderConfig, tensors: HeadTensors): Head['kind'] | 'no
 };
 
 /** The head to use. Throws ERR_ZEST_OPTION for an option that is none or does not fit the checkpoint. */
-export const chooseHead = (config: EncoderConfig, tensors: HeadTensors, option: HeadOption | undefined): Head => {
+export const chooseHead = (config: ModelConfig, tensors: HeadTensors, option: HeadOption | undefined): Head => {
   if (option === undefined) {
     const kind = stored(config, tensors);
     if (kind === 'none') {

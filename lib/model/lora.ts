@@ -1,6 +1,7 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeLinear } from '../native/binding.ts';
-import type { LoraOptions } from './adapter-options.ts';
+import type { CheckedLora } from './adapter-options.ts';
+import type { Family } from './families/family.ts';
 import { matchesGlob } from './glob.ts';
 import { linearsOf, type Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
@@ -32,9 +33,9 @@ const linearModules = (roles: Roles, tensors: readonly TensorEntry[]): LinearMod
       return { name: name.replace(/\.weight$/, ''), rows, columns, linear };
     });
 
-/** Different ends of the modules' names, for messages. */
+/** Different ends of the modules' names, after the number of their layer, for messages. */
 const ends = (modules: readonly Pick<LinearModule, 'name'>[]): string[] =>
-  [...new Set(modules.map(({ name }) => name.replace(/^.*\blayer\.\d+\./, '')))].sort();
+  [...new Set(modules.map(({ name }) => name.replace(/^.*\.\d+\./, '')))].sort();
 
 /**
  * The modules whose name, or an end of it after a dot, one of the globs matches: as PEFT's `target_modules`, and globs.
@@ -55,6 +56,10 @@ export const targetModules = <T extends Pick<LinearModule, 'name'>>(
   return modules.filter((module) => targets.some((glob) => matches(glob, module)));
 };
 
+/** The last parts of the names of queries and values. */
+const defaultTargets = ({ layer: { query, value } }: Family): string[] =>
+  [query, value].map((name) => name.replace(/^.*\./, ''));
+
 /**
  * LoRA (Hu et al. 2021, https://arxiv.org/abs/2106.09685) on some of the modules, under PEFT's names: A (rank × inputs)
  * from N(0, 1 / (3·inputs)), the variance of PEFT's Kaiming-uniform U(−1/√inputs, 1/√inputs); B (outputs × rank) zero.
@@ -62,20 +67,23 @@ export const targetModules = <T extends Pick<LinearModule, 'name'>>(
  * Throws ERR_ZEST_TRAINABLE for a target that matches nothing, and for a rank beyond a target's rows or columns.
  */
 export const newLora = (
-  { rank, targets, seed }: Required<LoraOptions>,
+  { rank, targets, seed }: CheckedLora,
+  family: Family,
   roles: Roles,
   tensors: readonly TensorEntry[],
 ): AdapterTensor[] =>
-  targetModules(targets, linearModules(roles, tensors)).flatMap(({ name, linear, rows, columns }) => {
-    if (rank > Math.min(rows, columns)) {
-      const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${rows} × ${columns} can have`;
-      throw rangeError('ERR_ZEST_TRAINABLE', message);
-    }
-    const a = newTensor(`${name}.lora_A.weight`, [rank, columns], 1 / Math.sqrt(3 * columns), seed);
-    const b = newTensor(`${name}.lora_B.weight`, [rows, rank], 0, seed);
-    const adapter = 'lora';
-    return [
-      { adapter, tensor: a, place: (_, index) => Object.assign(linear, { adapterA: index }) },
-      { adapter, tensor: b, place: (_, index) => Object.assign(linear, { adapterB: index }) },
-    ];
-  });
+  targetModules(targets ?? defaultTargets(family), linearModules(roles, tensors)).flatMap(
+    ({ name, linear, rows, columns }) => {
+      if (rank > Math.min(rows, columns)) {
+        const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${rows} × ${columns} can have`;
+        throw rangeError('ERR_ZEST_TRAINABLE', message);
+      }
+      const a = newTensor(`${name}.lora_A.weight`, [rank, columns], 1 / Math.sqrt(3 * columns), seed);
+      const b = newTensor(`${name}.lora_B.weight`, [rows, rank], 0, seed);
+      const adapter = 'lora';
+      return [
+        { adapter, tensor: a, place: (_, index) => Object.assign(linear, { adapterA: index }) },
+        { adapter, tensor: b, place: (_, index) => Object.assign(linear, { adapterB: index }) },
+      ];
+    },
+  );

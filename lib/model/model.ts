@@ -1,3 +1,5 @@
+// For `using`, which declarations without @types/node, or for ES2022, do not have.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { throwIfAborted } from '../abort.ts';
 import type { Batch } from '../batch.ts';
 import {
@@ -22,7 +24,7 @@ import type {
 import { modelFolder } from './built-in.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
-import { readEncoderConfig } from './config-json.ts';
+import { readModelConfig } from './config-json.ts';
 import { describe } from './description.ts';
 import {
   chooseDevice,
@@ -85,7 +87,7 @@ export class Model implements Objective<Batch> {
 
   private constructor(device: Device, engine: NativeEngine, origin: Origin, directions: Directions) {
     const { config, description, dtype } = origin;
-    const { spec } = description;
+    const { spec, head } = description;
     const count = (parameters: typeof spec.parameters) =>
       parameters.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
     this.family = config.modelType;
@@ -101,7 +103,7 @@ export class Model implements Objective<Batch> {
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = spec;
+    this.#limits = { ...spec, head: head.kind };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 
@@ -128,7 +130,7 @@ export class Model implements Objective<Batch> {
     const directions: Directions = { seed: 0, law: 'gaussian', ...options.directions };
     nativeDirections(directions);
     const threads = chooseThreads(options.threads);
-    const config = await readEncoderConfig(folder);
+    const config = await readModelConfig(folder);
     const description = describe(config, await readCheckpoint(folder), { head, trainable });
     const { spec } = description;
 

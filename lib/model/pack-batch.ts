@@ -2,12 +2,13 @@ import type { Batch, Target } from '../batch.ts';
 import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
 import { show } from '../show.ts';
+import type { HeadKind } from './families/family.ts';
 
 /** What a batch must fit. */
 export type BatchLimits = Pick<
   NativeModelSpec,
-  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs' | 'head'
->;
+  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs'
+> & { head: HeadKind };
 
 type Ids = readonly number[] | Int32Array;
 

@@ -1,10 +1,10 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeLayer } from '../native/binding.ts';
 import type { PrefixOptions } from './adapter-options.ts';
-import type { EncoderConfig } from './config-json.ts';
+import type { ModelConfig } from './config-json.ts';
 import type { AdapterTensor } from './lora.ts';
 import type { TensorEntry } from './safetensors.ts';
-import { checkpointName } from './tensor-names.ts';
+import { checkpointName, layerModule } from './tensor-names.ts';
 import { assertFits, newTensor } from './tensors.ts';
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
@@ -13,19 +13,18 @@ type Checkpoint = ReadonlyMap<string, TensorEntry>;
 interface PrefixRole {
   name: string;
   layer: number;
-  role: 'prefixKey' | 'prefixValue';
+  role: keyof NativeLayer['prefix'];
 }
 
 /** The tensors of a prefix: prefix_key and prefix_value beside each layer's query, as far as there are layers. */
-const prefixRoles = ({ family, layers }: EncoderConfig, checkpoint: Checkpoint): PrefixRole[] => {
+const prefixRoles = ({ family, layers }: ModelConfig, checkpoint: Checkpoint): PrefixRole[] => {
   const roles: PrefixRole[] = [];
   for (let layer = 0; layer < layers; layer++) {
-    const attention = `${family.prefix}encoder.layer.${layer}.attention.self.`;
-    const query = checkpointName(`${attention}query.weight`, family, checkpoint);
+    const query = checkpointName(`${layerModule(family, layer, 'query')}.weight`, family, checkpoint);
     if (query === undefined) break;
-    const spelled = query.replace(/query\.weight$/, '');
-    roles.push({ name: `${spelled}prefix_key`, layer, role: 'prefixKey' });
-    roles.push({ name: `${spelled}prefix_value`, layer, role: 'prefixValue' });
+    const spelled = query.replace(/[^.]+\.weight$/, '');
+    roles.push({ name: `${spelled}prefix_key`, layer, role: 'key' });
+    roles.push({ name: `${spelled}prefix_value`, layer, role: 'value' });
   }
   return roles;
 };
@@ -54,7 +53,7 @@ const storedPrefix = (checkpoint: Checkpoint, roles: readonly PrefixRole[], hidd
  * ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a prefix that is not whole.
  */
 export const prefixTensors = (
-  config: EncoderConfig,
+  config: ModelConfig,
   checkpoint: Checkpoint,
   options: Required<PrefixOptions> | undefined,
 ): AdapterTensor[] => {
@@ -75,6 +74,9 @@ export const prefixTensors = (
   return roles.map(({ name, layer, role }, i) => ({
     adapter: 'prefix',
     tensor: stored[i] ?? newTensor(name, [tokens, hidden], initializerRange, seed),
-    place: ({ layers }, index) => Object.assign(layers[layer] as NativeLayer, { [role]: index }),
+    place: ({ layers }, index) => {
+      const of = layers[layer] as NativeLayer;
+      of.prefix = { ...of.prefix, [role]: index };
+    },
   }));
 };

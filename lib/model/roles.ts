@@ -1,6 +1,7 @@
 import type { NativeLayer, NativeLinear, NativeModelSpec, NativeNorm } from '../native/binding.ts';
-import type { EncoderConfig } from './config-json.ts';
-import type { Head } from './head.ts';
+import type { ModelConfig } from './config-json.ts';
+import type { HeadKind } from './families/family.ts';
+import { layerModule } from './tensor-names.ts';
 
 /** The roles of a NativeModelSpec: indexes of parameters. */
 export type Roles = Pick<
@@ -28,13 +29,13 @@ export interface Role {
 
 const NO_NORM: NativeNorm = { weight: -1, bias: -1 };
 const NO_ADAPTER = { adapterA: -1, adapterB: -1 };
-const NO_PREFIX = { prefixKey: -1, prefixValue: -1 };
+const NO_PREFIX = { key: -1, value: -1 };
+
+const isLinear = (part: object): part is NativeLinear => 'adapterA' in part;
 
 /** The linear layers: of each encoder layer, and of the head. */
 export const linearsOf = ({ layers, headDense, headOutput }: Roles): NativeLinear[] => [
-  ...layers.flatMap((layer) => [
-    ...[layer.query, layer.key, layer.value, layer.attentionOutput, layer.intermediate, layer.output],
-  ]),
+  ...layers.flatMap((layer) => Object.values(layer).filter(isLinear)),
   headDense,
   headOutput,
 ];
@@ -44,12 +45,12 @@ export const linearsOf = ({ layers, headDense, headOutput }: Roles): NativeLinea
  * configuration asks for, and what each of them is.
  */
 export const assignRoles = (
-  config: EncoderConfig,
-  head: { kind: Head['kind']; outputs: number; hasDecoderBias: boolean },
+  config: ModelConfig,
+  head: { kind: HeadKind; outputs: number; hasDecoderBias: boolean },
   find: (name: string, shape: readonly number[]) => number,
 ): { roles: Roles; read: Map<number, Role> } => {
-  const { hidden, intermediate, vocabulary } = config;
-  const { prefix, languageModel, classifier } = config.family;
+  const { hidden, intermediate, vocabulary, family } = config;
+  const { prefix, embeddings, languageModel, classifier } = family;
   const read = new Map<number, Role>();
   const use = (name: string, shape: readonly number[], role: Partial<Role>): number => {
     const index = find(name, shape);
@@ -67,25 +68,28 @@ export const assignRoles = (
     weight: use(`${name}.weight`, [hidden], { ...role, isNorm: true }),
     bias: use(`${name}.bias`, [hidden], { ...role, isNorm: true, isBias: true }),
   });
-  const layer = (name: string): NativeLayer => ({
-    query: linear(`${name}.attention.self.query`, hidden, hidden),
-    key: linear(`${name}.attention.self.key`, hidden, hidden),
-    value: linear(`${name}.attention.self.value`, hidden, hidden),
-    attentionOutput: linear(`${name}.attention.output.dense`, hidden, hidden),
-    attentionNorm: norm(`${name}.attention.output.LayerNorm`),
-    intermediate: linear(`${name}.intermediate.dense`, intermediate, hidden),
-    output: linear(`${name}.output.dense`, hidden, intermediate),
-    outputNorm: norm(`${name}.output.LayerNorm`),
-    ...NO_PREFIX,
-  });
+  const layer = (n: number): NativeLayer => {
+    const name = (part: keyof typeof family.layer) => layerModule(family, n, part);
+    return {
+      query: linear(name('query'), hidden, hidden),
+      key: linear(name('key'), hidden, hidden),
+      value: linear(name('value'), hidden, hidden),
+      attentionOutput: linear(name('attentionOutput'), hidden, hidden),
+      attentionNorm: norm(name('attentionNorm')),
+      intermediate: linear(name('intermediate'), intermediate, hidden),
+      output: linear(name('output'), hidden, intermediate),
+      outputNorm: norm(name('outputNorm')),
+      prefix: NO_PREFIX,
+    };
+  };
 
-  const wordEmbeddings = matrix(`${prefix}embeddings.word_embeddings`, vocabulary);
+  const wordEmbeddings = matrix(prefix + embeddings.words, vocabulary);
   const encoder = {
     wordEmbeddings,
-    positionEmbeddings: matrix(`${prefix}embeddings.position_embeddings`, config.positions),
-    segmentEmbeddings: matrix(`${prefix}embeddings.token_type_embeddings`, config.segments),
-    embeddingNorm: norm(`${prefix}embeddings.LayerNorm`),
-    layers: Array.from({ length: config.layers }, (_, i) => layer(`${prefix}encoder.layer.${i}`)),
+    positionEmbeddings: matrix(prefix + embeddings.positions, config.positions),
+    segmentEmbeddings: embeddings.segments ? matrix(prefix + embeddings.segments, config.segments) : -1,
+    embeddingNorm: norm(prefix + embeddings.norm),
+    layers: Array.from({ length: config.layers }, (_, n) => layer(n)),
   };
   const isHead = true;
   if (head.kind === 'classifier') {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { replaceFile } from '../files.ts';
 import type { NativeEngine } from '../native/binding.ts';
-import type { EncoderConfig } from './config-json.ts';
+import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
-import { architectureHead } from './head.ts';
+import { architectureHead, architectureOf } from './head.ts';
 import { safetensorsHeader } from './safetensors.ts';
 
 /** Files beside the weights that a tokenizer may consist of. */
@@ -16,12 +16,10 @@ const TOKENIZER_FILES = [
   ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model'],
 ];
 
-const CLASS_SUFFIX = { languageModel: 'ForMaskedLM', classifier: 'ForSequenceClassification' };
-
 /** What a model was loaded from, and what it is saved as. */
 export interface Origin {
   folder: string;
-  config: EncoderConfig;
+  config: ModelConfig;
   description: Description;
   dtype: 'float32' | 'bfloat16';
 }
@@ -41,7 +39,7 @@ const savedConfig = ({ config, description: { head }, dtype }: Origin): Record<s
   const typeKeys = ['dtype', 'torch_dtype'].filter((key) => key in json);
   const saved: Record<string, unknown> = { ...json };
   for (const key of typeKeys.length > 0 ? typeKeys : ['dtype']) saved[key] = dtype;
-  if (architectureHead(config) !== head.kind) saved.architectures = [family.architecture + CLASS_SUFFIX[head.kind]];
+  if (architectureHead(config) !== head.kind) saved.architectures = [architectureOf(family, head.kind)];
   if (head.kind === 'classifier' && head.initialize) {
     const labels = Array.from({ length: head.initialize.classes }, (_, label) => `LABEL_${label}`);
     saved.num_labels = labels.length;

@@ -1,23 +1,27 @@
-import type { Family } from './families.ts';
+import type { Family } from './families/family.ts';
 
-const LEGACY = [
-  [/LayerNorm\.weight$/, 'LayerNorm.gamma'],
-  [/LayerNorm\.bias$/, 'LayerNorm.beta'],
-] as const;
+const formerName = (name: string, { formerEnds }: Family): string => {
+  const [end, former] = Object.entries(formerEnds).find(([end]) => name.endsWith(end)) ?? ['', ''];
+  return name.slice(0, name.length - end.length) + former;
+};
 
 /**
- * What a tensor is called in a checkpoint: the encoder may lack its prefix, norms may have the names of TensorFlow.
- * `undefined` if it is not there.
+ * What a tensor is called in a checkpoint: the encoder may lack its prefix, ends of names may be older ones. `undefined`
+ * if it is not there.
  */
 export const checkpointName = (
   name: string,
   family: Family,
   checkpoint: { has(name: string): boolean },
-): string | undefined => {
-  const legacy = LEGACY.reduce((spelling, [pattern, old]) => spelling.replace(pattern, old), name);
-  return [name, legacy].flatMap((full) => [full, bareName(full, family)]).find((spelling) => checkpoint.has(spelling));
-};
+): string | undefined =>
+  [name, formerName(name, family)]
+    .flatMap((full) => [full, bareName(full, family)])
+    .find((spelling) => checkpoint.has(spelling));
 
 /** A name without the prefix of the encoder. */
 export const bareName = (name: string, { prefix }: Family): string =>
   name.startsWith(prefix) ? name.slice(prefix.length) : name;
+
+/** The module of a part of layer N. */
+export const layerModule = ({ prefix, layers, layer }: Family, n: number, part: keyof Family['layer']): string =>
+  `${prefix}${layers}.${n}.${layer[part]}`;

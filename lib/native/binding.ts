@@ -54,7 +54,7 @@ export interface NativeCoefficients {
   gradientNorm: number;
 }
 
-/** core/model.h ParameterSpec and ParameterSource. `file` empty: initialised, not read. */
+/** core/transformer/spec.h ParameterSpec and ParameterSource. `file` empty: initialised, not read. */
 export interface NativeParameter {
   name: string;
   rows: number;
@@ -91,11 +91,10 @@ export interface NativeLayer {
   attentionNorm: NativeNorm;
   outputNorm: NativeNorm;
   /** Keys and values before those of every sequence: tokens × hidden. */
-  prefixKey: number;
-  prefixValue: number;
+  prefix: { key: number; value: number };
 }
 
-/** core/model.h ModelSpec; roles are indexes into `parameters`, −1 where the model has none. */
+/** core/transformer/spec.h ModelSpec; roles are indexes into `parameters`, −1 where the model has none. */
 export interface NativeModelSpec {
   hidden: number;
   heads: number;
@@ -111,7 +110,6 @@ export interface NativeModelSpec {
   adapterScale: number;
   activation: NameOf<'activation'>;
   headActivation: NameOf<'activation'>;
-  head: NameOf<'head'>;
   parameters: NativeParameter[];
   wordEmbeddings: number;
   positionEmbeddings: number;
@@ -123,7 +121,7 @@ export interface NativeModelSpec {
   headOutput: NativeLinear;
 }
 
-/** core/model.h Shortcuts: all true by default. */
+/** core/transformer/spec.h Shortcuts: all true by default. */
 export interface Shortcuts {
   packSequences: boolean;
   labelledPositionsOnly: boolean;

@@ -12,7 +12,6 @@ export const NAMES = {
   storage: ['float32', 'bfloat16'],
   fileType: ['F32', 'F16', 'BF16'],
   activation: ['geluErf', 'geluTanh', 'geluQuick', 'relu', 'silu', 'tanh'],
-  head: ['languageModel', 'classifier'],
 } as const;
 
 /** One of the names of an enum. */

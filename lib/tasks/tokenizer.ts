@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
+import type { Family } from '../model/families/family.ts';
+import { familyOf } from '../model/families/index.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
 interface Library {
@@ -92,6 +94,16 @@ const readJson = async (file: string): Promise<unknown> => {
   return value;
 };
 
+/** The family of the model in the folder, if there is a model of one. */
+const familyIn = async (folder: string): Promise<Family | undefined> => {
+  const text = await readFile(join(folder, 'config.json'), 'utf8').catch(() => '{}');
+  try {
+    return familyOf(JSON.parse(text)?.model_type);
+  } catch {
+    return undefined; // Model.load says what is wrong with it
+  }
+};
+
 /** A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. */
 export class Tokenizer {
   /** The folder it was loaded from. */
@@ -119,7 +131,7 @@ export class Tokenizer {
   readonly #single: Encoding & { tokens: string[] };
   readonly #pair: Encoding & { tokens: string[] };
 
-  private constructor(folder: string, json: TokenizerJson, config: Record<string, unknown>) {
+  private constructor(folder: string, json: TokenizerJson, config: Record<string, unknown>, family?: Family) {
     this.folder = folder;
     this.#library = new LibraryTokenizer(json, config) as Library;
     this.#plain = new LibraryTokenizer(withoutSpecials(json), config) as Library;
@@ -149,8 +161,9 @@ export class Tokenizer {
     const mask = json.added_tokens.find((token) => token.id === this.maskId);
     this.maskStrips = { left: mask?.lstrip === true, right: mask?.rstrip === true };
 
-    // The library gives the second text of a RoBERTa pair segment 1; RoBERTa has one segment only.
-    const oneSegment = json.post_processor?.type === 'RobertaProcessing';
+    // The library gives the second text of a RoBERTa pair segment 1; RoBERTa has one segment only. DistilBERT has none,
+    // and BERT's own tokenizer.
+    const oneSegment = json.post_processor?.type === 'RobertaProcessing' || (family && !family.config.segments);
     const frame = (pair: string[] | null) => {
       const processed = this.#library.post_processor?.post_process([FIRST], pair, true) ?? {
         tokens: [FIRST],
@@ -177,7 +190,7 @@ export class Tokenizer {
     const json = await readJson(file);
     const config = await readJson(join(folder, 'tokenizer_config.json'));
     try {
-      return new Tokenizer(folder, json as TokenizerJson, config as Record<string, unknown>);
+      return new Tokenizer(folder, json as TokenizerJson, config as Record<string, unknown>, await familyIn(folder));
     } catch (cause) {
       if (cause instanceof ZestError) throw cause;
       throw new ZestError(

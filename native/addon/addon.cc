@@ -7,10 +7,10 @@
 #include "addon/file_lock.h"
 #include "addon/napi_setup.h"
 #include "addon/values.h"
+#include "core/cores.h"
+#include "core/cpu.h"
+#include "core/floating_point.h"
 #include "core/parameters.h"
-#include "cpu/cpu_backend.h"
-#include "cpu/dispatch.h"
-#include "cpu/thread_pool.h"
 
 namespace zest::addon {
 namespace {

@@ -1,5 +1,5 @@
 // JavaScript values to the structs of core and back. Everything is copied: no pointer into a
-// JavaScript buffer outlives the call. Names and shapes are those of lib/native.ts.
+// JavaScript buffer outlives the call. Names and shapes are those of lib/native/binding.ts.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,7 @@ struct CudaReport {
 // Nothing where the binary has no CUDA backend.
 std::optional<CudaReport> cuda_report();
 
-// Throws ERR_ZEST_DEVICE where the binary or the machine has none, and what cuda/cuda_backend.h
+// Throws ERR_ZEST_DEVICE where the binary or the machine has none, and what cuda/backend.h
 // says.
 std::unique_ptr<Backend> make_cuda(const ModelSpec& spec, StorageType storage, int device);
 

@@ -9,11 +9,11 @@
 #include "addon/progress.h"
 #include "addon/values.h"
 #include "addon/write_file.h"
+#include "core/cpu.h"
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/evaluate.h"
 #include "core/parameters.h"
-#include "cpu/cpu_backend.h"
 
 namespace zest::addon {
 namespace {

@@ -1,4 +1,4 @@
-// NativeEngine of lib/native.ts: one model and the thread that it runs on.
+// NativeEngine of lib/native/binding.ts: one model and the thread that it runs on.
 #pragma once
 
 #include <atomic>

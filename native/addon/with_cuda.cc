@@ -1,7 +1,7 @@
 #include "addon/cuda.h"
-#include "cuda/cublaslt.h"
-#include "cuda/cuda_backend.h"
-#include "cuda/device.h"
+#include "cuda/backend.h"
+#include "cuda/device/cublaslt.h"
+#include "cuda/device/device.h"
 
 namespace zest::addon {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "cpu/thread_pool.h"
+#include "core/floating_point.h"
 
 namespace zest::addon {
 

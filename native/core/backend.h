@@ -10,7 +10,7 @@
 
 #include "core/batch.h"
 #include "core/direction.h"
-#include "core/model.h"
+#include "core/transformer/spec.h"
 
 namespace zest {
 

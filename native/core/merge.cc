@@ -1,6 +1,7 @@
 #include "core/merge.h"
 
 #include "core/stored.h"
+#include "core/transformer/visit.h"
 
 namespace zest {
 namespace {
@@ -15,20 +16,11 @@ std::vector<float> read(Backend& backend, int parameter) {
 }  // namespace
 
 const LinearRoles* adapted_linear(const ModelSpec& spec, int parameter) {
-  const auto adapted = [&](const LinearRoles& l) {
-    return l.weight == parameter && l.adapter_a >= 0;
-  };
-  const ModelRoles& roles = spec.roles;
-  for (const LinearRoles* l : {&roles.head_dense, &roles.head_output}) {
-    if (adapted(*l)) return l;
-  }
-  for (const LayerRoles& layer : roles.layers) {
-    for (const LinearRoles* l : {&layer.query, &layer.key, &layer.value, &layer.attention_output,
-                                 &layer.intermediate, &layer.output}) {
-      if (adapted(*l)) return l;
-    }
-  }
-  return nullptr;
+  const LinearRoles* found = nullptr;
+  for_each<LinearRoles>(spec.roles, [&](const LinearRoles& linear) {
+    if (linear.weight == parameter && linear.adapter_a >= 0) found = &linear;
+  });
+  return found;
 }
 
 std::vector<std::byte> merged_bytes(Backend& backend, const LinearRoles& linear) {

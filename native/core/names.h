@@ -9,7 +9,7 @@
 #include "core/direction.h"
 #include "core/error.h"
 #include "core/estimators.h"
-#include "core/model.h"
+#include "core/transformer/spec.h"
 
 namespace zest {
 
@@ -116,21 +116,12 @@ struct Names<Activation> {
   };
 };
 
-template <>
-struct Names<Head> {
-  static constexpr const char* kind = "head";
-  static constexpr std::array table = {
-      Name<Head>{Head::masked_lm, "languageModel"},
-      Name<Head>{Head::pooled_classifier, "classifier"},
-  };
-};
-
 // Calls visit(Names<Enum>{}) for each enum that has names.
 template <class Visit>
 void for_each_enum(Visit visit) {
   visit(Names<Law>{}), visit(Names<Rule>{}), visit(Names<Estimator>{}), visit(Names<Sides>{});
   visit(Names<Normalize>{}), visit(Names<TiltRule>{}), visit(Names<StorageType>{});
-  visit(Names<FileType>{}), visit(Names<Activation>{}), visit(Names<Head>{});
+  visit(Names<FileType>{}), visit(Names<Activation>{});
 }
 
 template <class Enum>

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "core/backend.h"
-#include "core/model.h"
+#include "core/transformer/spec.h"
 
 namespace zest {
 

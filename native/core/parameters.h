@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/model.h"
+#include "core/transformer/spec.h"
 
 namespace zest {
 

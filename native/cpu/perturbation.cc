@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/noise/address.h"
-#include "cpu/dispatch.h"
+#include "cpu/kernels/dispatch.h"
 
 namespace zest::cpu {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "core/direction.h"
 #include "cpu/buffer.h"
-#include "cpu/kernels.h"
+#include "cpu/kernels/kernels.h"
 #include "cpu/thread_pool.h"
 #include "cpu/weights.h"
 

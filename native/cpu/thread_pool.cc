@@ -5,20 +5,13 @@
 #include <string>
 #include <system_error>
 
-#if defined(__linux__)
-#include <sched.h>
-#elif defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <windows.h>
-
-#include <bit>
-#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include "core/cores.h"
 #include "core/error.h"
+#include "core/floating_point.h"
 
 namespace zest {
 namespace {
@@ -73,38 +66,6 @@ CoreShare::~CoreShare() {
   finished_calls.fetch_add(1);
   finished_calls.notify_all();
 }
-
-int available_cores() {
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
-#elif defined(_WIN32)
-  // Both are 0 in a process of several processor groups, which has no one mask.
-  DWORD_PTR mask = 0, system_mask = 0;
-  if (GetProcessAffinityMask(GetCurrentProcess(), &mask, &system_mask) && mask != system_mask)
-    return std::popcount(mask);
-#endif
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores > 0 ? static_cast<int>(cores) : 1;
-}
-
-#if defined(__x86_64__)
-DefaultFloatingPoint::DefaultFloatingPoint() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
-DefaultFloatingPoint::~DefaultFloatingPoint() { _mm_setcsr(saved_); }
-#elif defined(__aarch64__)
-// Directly: fesetenv leaves some modes of FPCR as they are.
-DefaultFloatingPoint::DefaultFloatingPoint() {
-  __asm__ volatile("mrs %0, fpcr" : "=r"(saved_));
-  __asm__ volatile("msr fpcr, %0" : : "r"(uint64_t{0}));
-}
-DefaultFloatingPoint::~DefaultFloatingPoint() { __asm__ volatile("msr fpcr, %0" : : "r"(saved_)); }
-#else
-DefaultFloatingPoint::DefaultFloatingPoint() {
-  std::fegetenv(&saved_);
-  std::fesetenv(FE_DFL_ENV);
-}
-DefaultFloatingPoint::~DefaultFloatingPoint() { std::fesetenv(&saved_); }
-#endif
 
 ThreadPool::ThreadPool(int threads) {
   workers_.reserve(static_cast<size_t>(threads - 1));

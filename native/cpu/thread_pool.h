@@ -3,34 +3,11 @@
 #pragma once
 
 #include <atomic>
-#include <cfenv>
 #include <cstdint>
 #include <thread>
 #include <vector>
 
 namespace zest {
-
-// Cores that this process may use (its affinity), at least 1.
-int available_cores();
-
-// Rounding to nearest, no flush-to-zero, no traps, for the calling thread while this lives: an
-// embedder may have set otherwise.
-class DefaultFloatingPoint {
- public:
-  DefaultFloatingPoint();
-  ~DefaultFloatingPoint();
-  DefaultFloatingPoint(const DefaultFloatingPoint&) = delete;
-  DefaultFloatingPoint& operator=(const DefaultFloatingPoint&) = delete;
-
- private:
-#if defined(__x86_64__)
-  unsigned saved_;
-#elif defined(__aarch64__)
-  uint64_t saved_;
-#else
-  std::fenv_t saved_;
-#endif
-};
 
 // A call's share of the machine while it computes. Engines of a process take turns so that no more
 // calls compute at once than there are cores, and those that do divide their threads between them.

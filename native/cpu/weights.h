@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "core/model.h"
 #include "core/parameters.h"
+#include "core/transformer/spec.h"
 #include "cpu/buffer.h"
-#include "cpu/kernels.h"
+#include "cpu/kernels/kernels.h"
 
 namespace zest::cpu {
 

@@ -4,8 +4,9 @@
 
 #include "core/error.h"
 #include "core/parameter_reader.h"
-#include "cuda/bfloat16.h"
-#include "cuda/check.h"
+#include "core/transformer/visit.h"
+#include "cuda/device/check.h"
+#include "cuda/kernels/bfloat16.h"
 
 namespace zest::cuda {
 namespace {
@@ -41,26 +42,10 @@ Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
 
 void Weights::find_vectors() {
   vector_offsets_.assign(parameters_.size(), -1);
-  const auto add = [&](int parameter) {
-    if (parameter < 0 || vector_offsets_[static_cast<size_t>(parameter)] >= 0) return;
+  for (const int parameter : vector_parameters(spec_.roles)) {
     vector_offsets_[static_cast<size_t>(parameter)] = vector_floats_;
     const Parameter& p = this->parameter(parameter);
     vector_floats_ += p.rows * padded8(p.columns);
-  };
-  const ModelRoles& roles = spec_.roles;
-  for (const NormRoles& norm : {roles.embedding_norm, roles.head_norm}) {
-    add(norm.weight), add(norm.bias);
-  }
-  for (const LinearRoles& linear : {roles.head_dense, roles.head_output}) add(linear.bias);
-  for (const LayerRoles& layer : roles.layers) {
-    add(layer.prefix_key), add(layer.prefix_value);
-    for (const NormRoles& norm : {layer.attention_norm, layer.output_norm}) {
-      add(norm.weight), add(norm.bias);
-    }
-    for (const LinearRoles& linear : {layer.query, layer.key, layer.value, layer.attention_output,
-                                      layer.intermediate, layer.output}) {
-      add(linear.bias);
-    }
   }
 }
 

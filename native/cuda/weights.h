@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "core/backend.h"
-#include "core/model.h"
 #include "core/parameters.h"
-#include "cuda/memory.h"
-#include "cuda/perturbation_plan.h"
+#include "core/transformer/spec.h"
+#include "cuda/device/memory.h"
+#include "cuda/kernels/perturbation_plan.h"
 
 namespace zest::cuda {
 

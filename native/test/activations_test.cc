@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "check.h"
-#include "cpu/kernels.h"
+#include "cpu/kernels/kernels.h"
 #include "instruction_sets.h"
 
 namespace zest {

@@ -5,11 +5,11 @@
 #include <span>
 #include <string>
 
+#include "core/cpu.h"
 #include "core/digest.h"
 #include "core/sha256.h"
 #include "core/stored.h"
-#include "cpu/cpu_backend.h"
-#include "cpu/dispatch.h"
+#include "cpu/kernels/dispatch.h"
 #include "test/check.h"
 #include "test/child.h"
 #include "test/floating_point.h"

@@ -1,10 +1,11 @@
-// The kernels of every instruction set that this processor can run, found without cpu/dispatch.h.
+// The kernels of every instruction set that this processor can run, found without
+// cpu/kernels/dispatch.h.
 #pragma once
 
 #include <vector>
 
-#include "cpu/kernels.h"
-#include "cpu/processor.h"
+#include "cpu/kernels/kernels.h"
+#include "cpu/kernels/processor.h"
 
 namespace zest::test {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "core/model.h"
 #include "core/noise/address.h"
 #include "core/parameters.h"
+#include "core/transformer/spec.h"
 #include "noise_vectors.h"
 #include "statistics.h"
 

@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "check.h"
+#include "core/cpu.h"
 #include "core/noise/reference.h"
-#include "cpu/dispatch.h"
+#include "cpu/kernels/dispatch.h"
 #include "cpu/perturbation.h"
 #include "statistics.h"
 

@@ -3,7 +3,8 @@
 #include <cstdio>
 
 #include "check.h"
-#include "cpu/dispatch.h"
+#include "core/cpu.h"
+#include "cpu/kernels/dispatch.h"
 #include "noise_checks.h"
 #include "noise_mutants.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/batch.h"
-#include "core/model.h"
+#include "core/transformer/spec.h"
 
 namespace zest::test {
 
@@ -86,8 +86,8 @@ inline RandomEncoder random_encoder(const Shape& shape, uint64_t seed = 1) {
       adapter(at + "intermediate.dense", shape.intermediate, shape.hidden, &layer.intermediate);
     }
     if (shape.prefixes > 0) {
-      matrix(at + "attention.prefix.key", shape.prefixes, shape.hidden, &layer.prefix_key);
-      matrix(at + "attention.prefix.value", shape.prefixes, shape.hidden, &layer.prefix_value);
+      matrix(at + "attention.prefix.key", shape.prefixes, shape.hidden, &layer.prefix.key);
+      matrix(at + "attention.prefix.value", shape.prefixes, shape.hidden, &layer.prefix.value);
     }
   }
   linear("lm_head.dense", shape.hidden, shape.hidden, &r.head_dense);

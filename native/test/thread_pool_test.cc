@@ -2,6 +2,9 @@
 // error.
 #include "cpu/thread_pool.h"
 
+#include "core/cores.h"
+#include "core/floating_point.h"
+
 #if !defined(_WIN32)
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,12 +1,13 @@
 // The whole CUDA backend against the CPU's: losses to 2e-5 in float32, directions, weights and
 // digests to the bit.
+#include "cuda/backend.h"
+
 #include <cmath>
 #include <memory>
 #include <string>
 
+#include "core/cpu.h"
 #include "core/digest.h"
-#include "cpu/cpu_backend.h"
-#include "cuda/cuda_backend.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"
 #include "test/cuda/schedules.h"
@@ -165,7 +166,7 @@ TEST("several scored positions a sequence, some twice; logits are the CPU's") {
 
 TEST("a classifier of the first token, BERT's segments") {
   RandomEncoder model = random_encoder(odd);
-  model.spec.head = Head::pooled_classifier;
+  model.spec.head_activation = Activation::tanh;
   model.spec.roles.head_norm = {};
   model.spec.outputs = 3;
   model.spec.roles.head_output = {model.spec.roles.position_embeddings, -1, -1, -1};
@@ -174,6 +175,14 @@ TEST("a classifier of the first token, BERT's segments") {
   for (ScoredPosition& at : batch.scored) at.position = 0, at.candidates_begin = at.candidates_end;
   batch.segments.assign(batch.ids.size(), 0);
   for (const Directions& directions : laws) check_losses(pair, directions, batch, pairs_of(2));
+}
+
+TEST("no segments, and another activation of the head, as DistilBERT's") {
+  RandomEncoder model = random_encoder(odd);
+  model.spec.roles.segment_embeddings = -1;
+  model.spec.head_activation = Activation::relu;
+  const Pair pair = backends(model);
+  check_losses(pair, laws[0], label_word_batch(lengths, odd.vocabulary), pairs_of(2));
 }
 
 TEST("adapters and prefixes: trained alone, or with all else") {

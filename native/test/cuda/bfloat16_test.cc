@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/cpu.h"
 #include "core/evaluate.h"
-#include "cpu/cpu_backend.h"
-#include "cuda/cuda_backend.h"
+#include "cuda/backend.h"
 #include "test/check.h"
 #include "test/random_encoder.h"
 

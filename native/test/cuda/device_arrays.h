@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <vector>
 
-#include "cuda/check.h"
-#include "cuda/device.h"
-#include "cuda/memory.h"
+#include "cuda/device/check.h"
+#include "cuda/device/device.h"
+#include "cuda/device/memory.h"
 
 namespace zest::test {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cuda/launch.h"
+#include "cuda/kernels/launch.h"
 
 namespace {
 

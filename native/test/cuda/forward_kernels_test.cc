@@ -5,13 +5,13 @@
 #include <cstring>
 #include <string>
 
-#include "cpu/dispatch.h"
-#include "cuda/attention.h"
-#include "cuda/bfloat16.h"
-#include "cuda/cublaslt.h"
-#include "cuda/loss.h"
-#include "cuda/low_rank.h"
-#include "cuda/rows.h"
+#include "cpu/kernels/dispatch.h"
+#include "cuda/device/cublaslt.h"
+#include "cuda/kernels/attention.h"
+#include "cuda/kernels/bfloat16.h"
+#include "cuda/kernels/loss.h"
+#include "cuda/kernels/low_rank.h"
+#include "cuda/kernels/rows.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"
 #include "test/cuda/schedules.h"

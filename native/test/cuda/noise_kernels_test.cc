@@ -4,12 +4,13 @@
 #include <cstring>
 #include <string>
 
+#include "core/cpu.h"
 #include "core/noise/address.h"
-#include "cpu/dispatch.h"
-#include "cuda/bfloat16.h"
-#include "cuda/directions.h"
-#include "cuda/perturb.h"
-#include "cuda/update.h"
+#include "cpu/kernels/dispatch.h"
+#include "cuda/kernels/bfloat16.h"
+#include "cuda/kernels/directions.h"
+#include "cuda/kernels/perturb.h"
+#include "cuda/kernels/update.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"
 #include "test/cuda/schedules.h"

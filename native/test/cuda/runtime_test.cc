@@ -5,9 +5,9 @@
 #include <string>
 
 #include "core/digest.h"
-#include "cuda/cublaslt.h"
-#include "cuda/cuda_backend.h"
-#include "cuda/device.h"
+#include "cuda/backend.h"
+#include "cuda/device/cublaslt.h"
+#include "cuda/device/device.h"
 #include "shim.h"
 #include "test/check.h"
 #include "test/parameter_values.h"

@@ -4,9 +4,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "cuda/device.h"
-#include "cuda/launch.h"
-#include "cuda/memory.h"
+#include "cuda/device/device.h"
+#include "cuda/device/memory.h"
+#include "cuda/kernels/launch.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"
 #include "test/cuda/schedules.h"

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "cuda/device.h"
+#include "cuda/device/device.h"
 #include "test/check.h"
 #include "test/cuda/gpu_check/timings.h"
 

@@ -6,10 +6,10 @@
 #include <memory>
 
 #include "core/parameters.h"
-#include "cuda/bfloat16.h"
-#include "cuda/cublaslt.h"
-#include "cuda/cuda_backend.h"
-#include "cuda/directions.h"
+#include "cuda/backend.h"
+#include "cuda/device/cublaslt.h"
+#include "cuda/kernels/bfloat16.h"
+#include "cuda/kernels/directions.h"
 #include "test/cuda/device_arrays.h"
 #include "test/parameter_values.h"
 #include "test/random_encoder.h"

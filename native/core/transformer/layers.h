@@ -1,0 +1,48 @@
+// The transformer, walked once: what is computed, in which order, over the operations of a backend.
+#pragma once
+
+#include "core/transformer/spec.h"
+
+namespace zest {
+
+// Activations that outlive an operation: one row a token, at every point of the pass.
+enum class State {
+  hidden,    // between layers
+  gathered,  // hidden states of the scored tokens
+  context,   // of attention
+  normed,    // between attention and the MLP, and before the head's last product
+  inner,     // within the MLP
+};
+constexpr int states = 5;
+
+// Which rows of a state are computed.
+enum class Tokens { all, scored };
+
+// What a backend computes, for one batch at all points of a pass. A norm or a bias that the model
+// lacks (its role is -1) is left out.
+class Operations {
+ public:
+  virtual ~Operations() = default;
+
+  // hidden = norm(words + segments + positions), of all tokens.
+  virtual void embed() = 0;
+  // gathered = hidden, of the scored tokens.
+  virtual void gather() = 0;
+  // context = softmax(query(from) key(to)^T / sqrt(width)) value(to), head by head; `to` has all
+  // tokens.
+  virtual void attend(const LayerRoles& layer, State from, State to, Tokens tokens) = 0;
+  // to = norm(linear(from) + residual); `to` may be `residual`.
+  virtual void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm,
+                   State to, Tokens tokens) = 0;
+  // to = norm(activation(linear(from))).
+  virtual void activate(const LinearRoles& linear, State from, Activation activation,
+                        const NormRoles& norm, State to, Tokens tokens) = 0;
+  // Logits of the outputs that are scored, and what the caller of the pass wants of them.
+  virtual void score(const LinearRoles& output, State from, Tokens tokens) = 0;
+};
+
+// Calls the operations of a forward, as far as the loss reads it ("Forward evaluation" in the
+// design).
+void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts);
+
+}  // namespace zest

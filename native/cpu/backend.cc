@@ -1,0 +1,205 @@
+#include <algorithm>
+
+#include "core/cpu.h"
+#include "core/error.h"
+#include "core/floating_point.h"
+#include "core/noise/address.h"
+#include "cpu/kernels/dispatch.h"
+#include "cpu/ops/forward.h"
+#include "cpu/perturbation.h"
+#include "cpu/thread_pool.h"
+#include "cpu/weights.h"
+
+namespace zest {
+namespace cpu {
+namespace {
+
+bool same_streams(const Point& a, const Point& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Term& x, const Term& y) { return x.stream == y.stream; });
+}
+
+void check_abort(const AbortFlag& abort) {
+  if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
+}
+
+class CpuBackend : public Backend {
+ public:
+  CpuBackend(const ModelSpec& spec, StorageType storage, const Shortcuts& shortcuts, int threads)
+      : weights_(spec, storage),
+        shortcuts_(shortcuts),
+        pool_(threads),
+        perturbation_(weights_, pool_),
+        forward_(weights_, shortcuts, pool_) {}
+
+  const ModelSpec& spec() const override { return weights_.spec(); }
+  StorageType storage() const override { return weights_.type(); }
+  std::span<const std::byte> bytes(int parameter) const override {
+    return weights_.bytes(parameter);
+  }
+
+  void write(int parameter, std::span<const std::byte> stored) override {
+    weights_.write(parameter, stored);
+  }
+
+  void load(std::span<const ParameterSource> sources,
+            const std::function<void(int64_t, int64_t)>& progress,
+            const AbortFlag& abort) override {
+    const DefaultFloatingPoint environment;
+    weights_.load(sources, progress, abort);
+  }
+
+  void sequence_losses(const Directions& directions, const Batch& batch,
+                       std::span<const Point> points, double* losses,
+                       const AbortFlag& abort) override {
+    for_each_group(directions, batch, points, abort,
+                   [&](size_t point, int p, const Batch& part, int32_t first) {
+                     double* out = losses + point * static_cast<size_t>(batch.sequences()) + first;
+                     std::fill(out, out + part.sequences(), 0.0);
+                     std::vector<int32_t> counts(static_cast<size_t>(part.sequences()));
+                     for (size_t i = 0; i < part.scored.size(); ++i) {
+                       const int32_t s = part.scored[i].sequence;
+                       out[s] += forward_.cross_entropy(p, i);
+                       ++counts[static_cast<size_t>(s)];
+                     }
+                     for (int32_t s = 0; s < part.sequences(); ++s)
+                       out[s] /= counts[static_cast<size_t>(s)];
+                   });
+  }
+
+  std::vector<std::vector<float>> logits(const Directions& directions, const Batch& batch,
+                                         const Point& point, const AbortFlag& abort) override {
+    std::vector<std::vector<float>> rows;
+    for_each_group(directions, batch, {&point, 1}, abort,
+                   [&](size_t, int p, const Batch& part, int32_t) {
+                     for (size_t i = 0; i < part.scored.size(); ++i) {
+                       const ScoredPosition& at = part.scored[i];
+                       const int32_t count = at.candidates_begin == at.candidates_end
+                                                 ? spec().outputs
+                                                 : at.candidates_end - at.candidates_begin;
+                       std::vector<float>& row = rows.emplace_back();
+                       for (int32_t c = 0; c < count; ++c) row.push_back(forward_.logit(p, i, c));
+                     }
+                   });
+    return rows;
+  }
+
+  void apply(const Directions& directions, const Update& update, const AbortFlag& abort) override {
+    const DefaultFloatingPoint environment;
+    const CoreShare share;
+    check_abort(abort);
+    switch (update.rule) {
+      case Rule::plain:
+        return apply_plain(directions, update, abort);
+    }
+    throw Error("ERR_ZEST_UNSUPPORTED", "the CPU has no such rule of updates");
+  }
+
+  void read(int parameter, float* out) override {
+    const Matrix& m = weights_.matrix(parameter);
+    for_rows(m.rows, [&](int64_t first, int64_t count) {
+      float* to = out + first * m.columns;
+      kernels().perturb(m, Noise{}, {nullptr, first, count}, &to, m.columns);
+    });
+  }
+
+  void direction(const Directions& directions, uint64_t stream, int parameter,
+                 float* out) override {
+    const DefaultFloatingPoint environment;
+    const CoreShare share;
+    const Matrix& m = weights_.matrix(parameter);
+    perturbation_.set(directions, std::initializer_list<Point>{{{stream, 1.0f}}});
+    const Noise noise = perturbation_.of(parameter);
+    if (noise.count == 0) {
+      std::fill(out, out + m.rows * m.columns, 0.0f);
+      return;
+    }
+    for_rows(m.rows, [&](int64_t first, int64_t count) {
+      kernels().direction(m, noise, {nullptr, first, count}, out + first * m.columns);
+    });
+  }
+
+ private:
+  void apply_plain(const Directions& directions, const Update& update, const AbortFlag& abort) {
+    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
+    check_abort(abort);
+    const uint64_t rounding_stream =
+        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+    struct Part {
+      int parameter;
+      int64_t first;
+    };
+    std::vector<Part> parts;
+    for (size_t i = 0; i < spec().parameters.size(); ++i) {
+      const ParameterSpec& p = spec().parameters[i];
+      if (!p.trainable) continue;
+      for (int64_t first = 0; first < p.rows; first += rows_at_once)
+        parts.push_back({static_cast<int>(i), first});
+    }
+    pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
+      const Part& part = parts[static_cast<size_t>(item)];
+      const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
+      kernels().apply(weights_.matrix(part.parameter), perturbation_.of(part.parameter),
+                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)},
+                      p.decays ? update.decay : 0.0f, rounding_stream);
+    });
+  }
+
+  // Calls body(first, count) for blocks of the rows, in any order.
+  template <class Body>
+  void for_rows(int64_t rows, Body body) {
+    pool_.run(parts(rows, rows_at_once), [&](int64_t item, int) {
+      const int64_t first = item * rows_at_once;
+      body(first, std::min(rows_at_once, rows - first));
+    });
+  }
+
+  // Runs the forward for groups of points that share their noise and for parts of the batch;
+  // `use(point, p, part, first)` reads the result of point `point` as the group's p-th, for the
+  // part that starts at sequence `first`.
+  template <class Use>
+  void for_each_group(const Directions& directions, const Batch& batch,
+                      std::span<const Point> points, const AbortFlag& abort, Use use) {
+    const DefaultFloatingPoint environment;
+    for (size_t point = 0; point < points.size();) {
+      const bool pair = shortcuts_.share_noise && point + 1 < points.size() &&
+                        same_streams(points[point], points[point + 1]);
+      const size_t count = pair ? 2 : 1;
+      const CoreShare share;
+      check_abort(abort);
+      perturbation_.set(directions, points.subspan(point, count));
+      forward_.begin(perturbation_, static_cast<int>(count), abort);
+      for (int32_t first = 0; first < batch.sequences();) {
+        int32_t last = first + 1;
+        while (shortcuts_.pack_sequences && last < batch.sequences() &&
+               batch.starts[static_cast<size_t>(last) + 1] -
+                       batch.starts[static_cast<size_t>(first)] <=
+                   most_packed_tokens) {
+          ++last;
+        }
+        const Batch part = slice(batch, first, last);
+        forward_.run(part);
+        for (size_t p = 0; p < count; ++p) use(point + p, static_cast<int>(p), part, first);
+        first = last;
+      }
+      point += count;
+    }
+  }
+
+  Weights weights_;
+  const Shortcuts shortcuts_;
+  ThreadPool pool_;
+  Perturbation perturbation_;
+  Forward forward_;
+};
+
+}  // namespace
+}  // namespace cpu
+
+std::unique_ptr<Backend> make_cpu_backend(const ModelSpec& spec, StorageType storage,
+                                          const Shortcuts& shortcuts, int threads) {
+  cpu::kernels();  // a wrong ZEST_ISA throws here, not in a thread of the pool
+  return std::make_unique<cpu::CpuBackend>(spec, storage, shortcuts, threads);
+}
+
+}  // namespace zest

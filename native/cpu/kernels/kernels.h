@@ -1,0 +1,131 @@
+// What each instruction set provides: operations on plain memory, one thread's share at a time. The
+// functions of all sets compute the same bits; only panel_width differs between them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/direction.h"
+#include "core/transformer/spec.h"
+
+namespace zest::cpu {
+
+// A parameter's storage. `base` is the noise address of its first element; rows start at multiples
+// of row_alignment.
+struct Matrix {
+  void* data = nullptr;
+  StorageType type = StorageType::float32;
+  int64_t rows = 0, columns = 0;
+  uint64_t base = 0;
+};
+
+// Directions restricted to one parameter, and how much of each goes into each point of a group.
+struct Noise {
+  static constexpr int max_points = 2;
+  uint64_t seed = 0;
+  Law law = Law::gaussian;  // low_rank only where factors_a is set: vectors stay Gaussian
+  int count = 0;            // streams
+  const uint64_t* streams = nullptr;
+  const float* radius = nullptr;            // Law::sphere: sqrt(d) / |z|, one a stream
+  const float* const* factors_a = nullptr;  // low rank: A, rows x rank, one a stream
+  const float* const* factors_b = nullptr;  // low rank: B transposed, rank x padded columns
+  int rank = 0;
+  int points = 1;
+  const float* scales[max_points] = {};  // one a stream
+};
+
+// Rows of a matrix: index[i], or first + i.
+struct Rows {
+  const int32_t* index = nullptr;
+  int64_t first = 0;
+  int64_t count = 0;
+  __attribute__((always_inline)) int64_t operator[](int64_t i) const {
+    return index ? index[i] : first + i;
+  }
+};
+
+// Y = activation(X W^T + bias) for the columns of one panel of W.
+struct Product {
+  const float* x;
+  int64_t x_stride, rows, depth;
+  const float* panel;  // depth x panel_width
+  int columns;         // of the panel, <= panel_width
+  const float* bias;   // of these columns, or null
+  int activation;      // of Activation, or -1
+  float* y;
+  int64_t y_stride;
+};
+
+// Softmax(scale Q K^T) V of one head of one sequence.
+struct Attention {
+  const float* q;
+  const float* k;
+  const float* v;
+  int64_t q_stride, kv_stride;
+  int64_t queries, keys;
+  int width;  // of a head
+  float scale;
+  const float* prefix_k;  // trained keys and values before the sequence's own, or none
+  const float* prefix_v;
+  int64_t prefix_stride, prefixes;  // `keys` counts them
+  float* out;
+  int64_t out_stride;
+  float* scratch;  // attention_scratch(keys, width) floats
+};
+
+struct Kernels {
+  const char* name;
+  int panel_width;
+
+  // length values of v(stream) at any offset, for a law without state.
+  void (*fill)(uint64_t seed, uint64_t stream, uint64_t offset, int64_t length, Law law,
+               float* out);
+  // round(z^2 2^24), summed over elements of a Gaussian row.
+  int64_t (*sum_of_squares)(uint64_t seed, uint64_t stream, uint64_t offset, int64_t length);
+  // The first `rank` <= 64 values of Gaussian rows first .. first + count; transposed: out[q *
+  // stride + i].
+  void (*factor)(uint64_t seed, uint64_t stream, uint64_t base, int64_t first, int64_t count,
+                 int rank, bool transposed, float* out, int64_t stride);
+  // v of one stream (scale 1, no weights) for rows of a matrix: out[i * columns].
+  void (*direction)(const Matrix& w, const Noise& noise, Rows rows, float* out);
+  // W + sum scale v for each point: out[p] + i * stride.
+  void (*perturb)(const Matrix& w, const Noise& noise, Rows rows, float* const* out,
+                  int64_t stride);
+  // The same, transposed into panels of panel_width columns for multiply; out[p] has
+  // panel_floats(columns).
+  void (*pack)(const Matrix& w, const Noise& noise, Rows rows, float* const* out);
+  void (*multiply)(const Product& product);
+  // y = activation(y + scale x), one row.
+  void (*accumulate)(float* y, const float* x, float scale, int activation, int64_t columns);
+  void (*attend)(const Attention& attention);
+  // out = norm(sum of terms) weight + bias.
+  void (*normalize)(float* out, const float* const* terms, int count, const float* weight,
+                    const float* bias, float epsilon, int64_t columns);
+  float (*cross_entropy)(const float* logits, int64_t count, int64_t label);
+  // theta <- theta - (decay theta + sum scale v), scales[0] of the noise; bfloat16 rounds
+  // stochastically.
+  void (*apply)(const Matrix& w, const Noise& noise, Rows rows, float decay,
+                uint64_t rounding_stream);
+};
+
+// Floats of one packed panel.
+inline int64_t panel_floats(int64_t depth, int panel_width) {
+  return (depth + 63) / 64 * 64 * panel_width;
+}
+
+inline int64_t attention_scratch(int64_t keys, int64_t width, int panel_width) {
+  const int64_t key_panels = (keys + panel_width - 1) / panel_width;
+  const int64_t width_panels = (width + panel_width - 1) / panel_width;
+  constexpr int64_t most_tile_rows = 16;
+  return key_panels * panel_width * ((width + 15) / 16 * 16) +
+         width_panels * panel_width * ((keys + 15) / 16 * 16) +
+         most_tile_rows * (key_panels * panel_width + width_panels * panel_width);
+}
+
+// Natural logarithm, the same bits everywhere; out of line so that no instruction set compiles its
+// own copy.
+double natural_log(double x);
+
+extern const Kernels kernels_portable, kernels_avx2, kernels_avx512, kernels_neon;
+
+}  // namespace zest::cpu

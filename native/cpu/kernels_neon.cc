@@ -1,8 +1,0 @@
-// Every ARM processor of 64 bits has these instructions: no flags, and nothing shared to avoid.
-#include <arm_neon.h>
-
-#define ZEST_ISA neon
-#define ZEST_NAME "neon"
-#define ZEST_LANES "cpu/lanes_neon.h"
-#define ZEST_KERNELS kernels_neon
-#include "cpu/kernels.inl.h"

@@ -1,6 +1,0 @@
-// Compiled with the flags of portable, so nothing inline of the standard library here.
-#define ZEST_ISA portable
-#define ZEST_NAME "portable"
-#define ZEST_LANES "cpu/lanes_portable.h"
-#define ZEST_KERNELS kernels_portable
-#include "cpu/kernels.inl.h"

@@ -1,0 +1,69 @@
+// The head's last product, and from it the logits and losses of the scored positions.
+#include <algorithm>
+#include <initializer_list>
+
+#include "cpu/kernels/dispatch.h"
+#include "cpu/ops/forward.h"
+
+namespace zest::cpu {
+
+void Forward::score(const LinearRoles& output, State from, Tokens tokens) {
+  const Batch& batch = *batch_;
+  scored_at_ = tokens;
+  outputs_.clear();
+  bool every = !shortcuts_.scored_words_only;
+  for (const ScoredPosition& at : batch.scored)
+    every = every || at.candidates_begin == at.candidates_end;
+  if (!every) {
+    for (const ScoredPosition& at : batch.scored) {
+      outputs_.insert(outputs_.end(), batch.candidates.begin() + at.candidates_begin,
+                      batch.candidates.begin() + at.candidates_end);
+    }
+    std::sort(outputs_.begin(), outputs_.end());
+    outputs_.erase(std::unique(outputs_.begin(), outputs_.end()), outputs_.end());
+  }
+  output_count_ = every ? spec_.outputs : static_cast<int64_t>(outputs_.size());
+  const Activations* bias = nullptr;
+  if (!every && output.bias >= 0) {
+    for (int p = 0; p < points_; ++p) {
+      float* to = output_bias_.reserve(p, output_count_);
+      for (const int32_t id : outputs_) *to++ = vector(p, output.bias)[id];
+    }
+    bias = &output_bias_;
+  }
+  multiply(std::initializer_list<Linear>{{output,
+                                          {every ? nullptr : outputs_.data(), 0, output_count_},
+                                          &state(from),
+                                          rows_of(tokens),
+                                          &logits_,
+                                          -1,
+                                          bias}});
+}
+
+float Forward::logit(int p, size_t scored, int64_t index) const {
+  const ScoredPosition& at = batch_->scored[scored];
+  const int64_t row = scored_at_ == Tokens::all
+                          ? scored_tokens_[static_cast<size_t>(scored_row_[scored])]
+                          : scored_row_[scored];
+  int64_t column = index;
+  if (at.candidates_begin != at.candidates_end) {
+    const int32_t candidate = batch_->candidates[static_cast<size_t>(at.candidates_begin + index)];
+    column = outputs_.empty()
+                 ? candidate
+                 : std::lower_bound(outputs_.begin(), outputs_.end(), candidate) - outputs_.begin();
+  }
+  return logits_[p][row * row_stride(output_count_) + column];
+}
+
+float Forward::cross_entropy(int p, size_t scored) {
+  const ScoredPosition& at = batch_->scored[scored];
+  const int64_t count = at.candidates_begin == at.candidates_end
+                            ? output_count_
+                            : at.candidates_end - at.candidates_begin;
+  candidate_logits_.resize(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i)
+    candidate_logits_[static_cast<size_t>(i)] = logit(p, scored, i);
+  return kernels().cross_entropy(candidate_logits_.data(), count, at.label);
+}
+
+}  // namespace zest::cpu

@@ -1,0 +1,280 @@
+#include "cuda/backend.h"
+
+#include <algorithm>
+#include <string>
+#include <type_traits>
+
+#include "core/error.h"
+#include "core/noise/address.h"
+#include "cuda/device/check.h"
+#include "cuda/device/cublaslt.h"
+#include "cuda/device/device.h"
+#include "cuda/kernels/attention.h"
+#include "cuda/kernels/bfloat16.h"
+#include "cuda/kernels/directions.h"
+#include "cuda/kernels/update.h"
+#include "cuda/ops/forward.h"
+#include "cuda/ops/graphs.h"
+#include "cuda/ops/point_set.h"
+#include "cuda/weights.h"
+
+namespace zest {
+namespace cuda {
+namespace {
+
+// A pass takes at most so many rows of activations: all points of 64 sequences of 128 tokens at k =
+// 5 and more, and 6 GB with the shape of RoBERTa-base in float32.
+constexpr int64_t most_rows = 131072;
+constexpr int64_t most_packed_tokens = 16384;
+
+void check_abort(const AbortFlag& abort) {
+  if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
+}
+
+// Makes the device the thread's current one before anything of the model is made.
+struct CurrentDevice {
+  explicit CurrentDevice(int index) : index(index) { use_device(index); }
+  int index;
+};
+
+class CudaBackend : public Backend {
+ public:
+  CudaBackend(const ModelSpec& spec, StorageType storage, int device)
+      : device_(device),
+        weights_(spec, storage, main_),
+        points_(weights_, main_),
+        forward_(weights_, products_, main_, noise_),
+        graphs_(main_) {
+    weights_.make_shares(
+        update_shares_, update_threads,
+        [&](int64_t rows, int64_t columns) { return update_units(storage, rows, columns); },
+        [&](int i) { return weights_.parameter(i).trainable != 0; });
+  }
+  ~CudaBackend() override {
+    cudaSetDevice(device_.index);
+    cudaStreamSynchronize(noise_);
+    cudaStreamSynchronize(main_);
+  }
+
+  const ModelSpec& spec() const override { return weights_.spec(); }
+  StorageType storage() const override { return weights_.type(); }
+
+  std::span<const std::byte> bytes(int parameter) const override {
+    return guarded([&]() -> std::span<const std::byte> {
+      downloaded_.resize(weights_.byte_count(parameter));
+      weights_.download(parameter, downloaded_.data());
+      return downloaded_;
+    });
+  }
+
+  void write(int parameter, std::span<const std::byte> stored) override {
+    guarded([&] { weights_.write(parameter, stored); });
+  }
+
+  void load(std::span<const ParameterSource> sources,
+            const std::function<void(int64_t, int64_t)>& progress,
+            const AbortFlag& abort) override {
+    guarded([&] { weights_.load(sources, progress, abort); });
+  }
+
+  void sequence_losses(const Directions& directions, const Batch& batch,
+                       std::span<const Point> points, double* losses,
+                       const AbortFlag& abort) override {
+    const size_t sequences = static_cast<size_t>(batch.sequences());
+    guarded([&] {
+      for_each_pass(
+          batch, points, abort,
+          [&](const Batch& part, int32_t first, size_t point, std::span<const Point> some) {
+            const PackedBatch packed = run(directions, part, some, true);
+            const size_t stride = static_cast<size_t>(packed.shape.sequences);
+            double* means = means_.reserve(some.size() * stride);
+            copy_back(means, forward_.means(), some.size() * stride);
+            for (size_t p = 0; p < some.size(); ++p) {
+              std::copy_n(means + p * stride, packed.sequences,
+                          losses + (point + p) * sequences + static_cast<size_t>(first));
+            }
+          });
+    });
+  }
+
+  std::vector<std::vector<float>> logits(const Directions& directions, const Batch& batch,
+                                         const Point& point, const AbortFlag& abort) override {
+    std::vector<std::vector<float>> rows;
+    guarded([&] {
+      for_each_pass(batch, {&point, 1}, abort,
+                    [&](const Batch& part, int32_t, size_t, std::span<const Point> some) {
+                      const PackedBatch packed = run(directions, part, some, false);
+                      const size_t count = static_cast<size_t>(packed.logits);
+                      float* on_device = values_.reserve(count);
+                      forward_.copy_logits(packed, on_device);
+                      std::vector<float> all(count);
+                      copy_back(all.data(), on_device, count);
+                      auto next = all.begin();
+                      for (size_t i = 0; i < part.scored.size(); ++i) {
+                        const int32_t n = packed.block[packed.at.count + i];
+                        rows.emplace_back(next, next + n);
+                        next += n;
+                      }
+                    });
+    });
+    return rows;
+  }
+
+  void apply(const Directions& directions, const Update& update, const AbortFlag& abort) override {
+    guarded([&] {
+      check_abort(abort);
+      switch (update.rule) {
+        case Rule::plain:
+          return apply_plain(directions, update, abort);
+      }
+      throw Error("ERR_ZEST_UNSUPPORTED", "the CUDA backend has no such rule of updates");
+    });
+  }
+
+  void read(int parameter, float* out) override {
+    const std::span<const std::byte> stored = bytes(parameter);
+    const auto read_as = [&]<class T>(const T* from) {
+      for (size_t i = 0; i < stored.size() / sizeof(T); ++i) out[i] = to_float(from[i]);
+    };
+    if (storage() == StorageType::float32) {
+      read_as(reinterpret_cast<const float*>(stored.data()));
+    } else {
+      read_as(reinterpret_cast<const bfloat16*>(stored.data()));
+    }
+  }
+
+  void direction(const Directions& directions, uint64_t stream, int parameter,
+                 float* out) override {
+    const ParameterSpec& p = spec().parameters[static_cast<size_t>(parameter)];
+    const size_t count = static_cast<size_t>(p.rows * p.columns);
+    if (!p.trainable) {
+      std::fill(out, out + count, 0.0f);
+      return;
+    }
+    guarded([&] {
+      points_.set(directions, std::initializer_list<Point>{{{stream, 1.0f}}});
+      points_.prepare();
+      float* on_device = values_.reserve(count);
+      cuda::direction(points_.plan(), points_.parameter(parameter), on_device, main_);
+      copy_back(out, on_device, count);
+    });
+  }
+
+ private:
+  void apply_plain(const Directions& directions, const Update& update, const AbortFlag& abort) {
+    points_.set(directions, std::initializer_list<Point>{update.terms});
+    points_.prepare();
+    check_abort(abort);
+    const uint64_t rounding_stream =
+        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+    cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
+                 update_shares_.shares.data(), update_shares_.count, update.decay, rounding_stream,
+                 main_);
+  }
+
+  // Calls of a device that has failed say so; one that fails in any way leaves nothing running.
+  template <class Body>
+  std::invoke_result_t<Body> guarded(Body body) const {
+    if (!lost_.empty()) throw Error("ERR_ZEST_DEVICE_LOST", lost_);
+    try {
+      check(cudaSetDevice(device_.index), "cudaSetDevice");
+      return body();
+    } catch (const Error& error) {
+      const bool running = cudaStreamSynchronize(noise_) == cudaSuccess &&
+                           cudaStreamSynchronize(main_) == cudaSuccess;
+      if (!running || std::string(error.code()) == "ERR_ZEST_DEVICE_LOST") {
+        lost_ = std::string("CUDA device ") + std::to_string(device_.index) +
+                " failed, and this model with it: " + error.what() +
+                ". Weights on disk are safe; load the model again, in a new process if that fails "
+                "too";
+        throw Error("ERR_ZEST_DEVICE_LOST", lost_);
+      }
+      throw;
+    }
+  }
+
+  template <class T>
+  void copy_back(T* to, const T* from, size_t count) {
+    check(cudaMemcpyAsync(to, from, count * sizeof(T), cudaMemcpyDeviceToHost, main_),
+          "reading results");
+    check(cudaStreamSynchronize(main_), "reading results");
+  }
+
+  // Parts of a batch and of its points that fit in a pass: use(part, its first sequence, first
+  // point, points). Points that share their noise stay together.
+  template <class Use>
+  void for_each_pass(const Batch& batch, std::span<const Point> points, const AbortFlag& abort,
+                     Use use) {
+    const std::vector<Group> groups = group_points(points);
+    for (int32_t first = 0; first < batch.sequences();) {
+      const auto tokens = [&](int32_t last) {
+        return int64_t{batch.starts[static_cast<size_t>(last)]} -
+               batch.starts[static_cast<size_t>(first)];
+      };
+      int32_t last = first + 1;
+      while (last < batch.sequences() && tokens(last + 1) <= most_packed_tokens) ++last;
+      const Batch part = slice(batch, first, last);
+      const size_t most_points =
+          static_cast<size_t>(std::max<int64_t>(most_rows / bucket(tokens(last)), 2));
+      for (size_t g = 0; g < groups.size();) {
+        const size_t begin = static_cast<size_t>(groups[g].first_point);
+        size_t end = begin;
+        do {
+          end += static_cast<size_t>(groups[g++].points);
+        } while (g < groups.size() &&
+                 end + static_cast<size_t>(groups[g].points) - begin <= most_points);
+        check_abort(abort);
+        use(part, first, begin, points.subspan(begin, end - begin));
+      }
+      first = last;
+    }
+  }
+
+  PackedBatch run(const Directions& directions, const Batch& part, std::span<const Point> points,
+                  bool as_graph) {
+    PackedBatch packed = pack(part, spec(), storage());
+    points_.set(directions, points);
+    forward_.upload(packed, points_);
+    const auto enqueue = [&] {
+      points_.prepare();
+      forward_.run(packed, points_);
+    };
+    if (as_graph) {
+      const Plan& plan = points_.plan();
+      const PassKey key{packed.shape, points_.points(), plan.group_count, points_.terms(),
+                        plan.rank,    plan.law,         plan.seed};
+      graphs_.run(key, points_.moves() + forward_.moves(), enqueue);
+    } else {
+      enqueue();
+    }
+    return packed;
+  }
+
+  CurrentDevice device_;
+  Stream main_, noise_;
+  Products products_;
+  Weights weights_;
+  PointSet points_;
+  Forward forward_;
+  Graphs graphs_;
+  BlockShares update_shares_;
+  DeviceMemory<float> values_;
+  PinnedMemory<double> means_;
+  mutable std::vector<std::byte> downloaded_;
+  mutable std::string lost_;
+};
+
+}  // namespace
+}  // namespace cuda
+
+std::unique_ptr<Backend> make_cuda_backend(const ModelSpec& spec, StorageType storage, int device) {
+  if (spec.heads > 0 && spec.hidden / spec.heads > cuda::most_head_width) {
+    throw Error("ERR_ZEST_UNSUPPORTED", "heads of " + std::to_string(spec.hidden / spec.heads) +
+                                            " are wider than the CUDA backend takes, " +
+                                            std::to_string(cuda::most_head_width) +
+                                            "; use device 'cpu'");
+  }
+  return std::make_unique<cuda::CudaBackend>(spec, storage, device);
+}
+
+}  // namespace zest

@@ -1,0 +1,155 @@
+// Reference, for each point, head and query: s_j = scale q . k_j over the keys; out = sum exp(s_j -
+// max s) v_j / sum exp(s_j - max s).
+//
+// A block takes a tile of queries of one head and goes through the keys, 32 at a time, with the
+// running maximum and sum of online softmax (Milakov and Gimelshein 2018). A warp has four queries:
+// for the scores a lane is a key, for the sums over values a lane is a column.
+#include "cuda/kernels/attention.h"
+#include "cuda/kernels/launch.h"
+
+namespace zest::cuda {
+namespace {
+
+constexpr int warps = 4, tile_queries = queries_a_tile(StorageType::float32);
+constexpr int queries_a_warp = tile_queries / warps;
+constexpr int keys_at_once = warp_lanes;
+constexpr int key_stride = keys_at_once + 1;  // so that the lanes of a store fall in other banks
+constexpr int most_columns_a_lane = most_head_width / warp_lanes;
+
+__device__ __forceinline__ float warp_maximum(float x) {
+  for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
+    x = fmaxf(x, __shfl_xor_sync(all_lanes, x, lanes));
+  }
+  return x;
+}
+
+__device__ __forceinline__ float warp_total(float x) {
+  for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
+    x += __shfl_xor_sync(all_lanes, x, lanes);
+  }
+  return x;
+}
+
+__host__ __device__ constexpr size_t shared_floats(int width) {
+  return static_cast<size_t>(width) * (key_stride + keys_at_once + tile_queries) +
+         static_cast<size_t>(tile_queries) * keys_at_once;
+}
+
+__global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention a) {
+  const AttentionTile tile = a.tiles[blockIdx.x];
+  if (tile.queries == 0) return;  // the whole block
+  const int head = static_cast<int>(blockIdx.y);
+  const int64_t point = blockIdx.z;
+  const int width = a.width, warp = threadIdx.x / warp_lanes, lane = threadIdx.x % warp_lanes;
+  const int64_t column = static_cast<int64_t>(head) * width;
+  const int64_t vectors = point * a.vector_stride + column;
+  float* keys = shared_memory<float>();  // width x key_stride
+  float* values = keys + width * key_stride;
+  float* queries = values + width * keys_at_once;
+  float* weights = queries + width * tile_queries + warp * queries_a_warp * keys_at_once;
+
+  for (int i = threadIdx.x; i < tile_queries * width; i += warps * warp_lanes) {
+    const int q = i / width, c = i % width;
+    float x = 0.0f;
+    if (q < tile.queries) {
+      x = a.query[(point * a.query_rows + tile.first_query + q) * a.stride + column + c];
+      if (a.query_bias) x += a.query_bias[vectors + c];
+    }
+    queries[i] = x;
+  }
+
+  float maximum[queries_a_warp], total[queries_a_warp];
+  float sums[queries_a_warp][most_columns_a_lane];
+#pragma unroll
+  for (int q = 0; q < queries_a_warp; ++q) {
+    maximum[q] = -INFINITY;
+    total[q] = 0.0f;
+#pragma unroll
+    for (int i = 0; i < most_columns_a_lane; ++i) sums[q][i] = 0.0f;
+  }
+
+  const int64_t key_count = a.prefixes + tile.keys;
+  for (int64_t first = 0; first < key_count; first += keys_at_once) {
+    for (int i = threadIdx.x; i < keys_at_once * width; i += warps * warp_lanes) {
+      const int j = i / width, c = i % width;
+      const int64_t key = first + j;
+      float k = 0.0f, v = 0.0f;
+      if (key < a.prefixes) {
+        const int64_t at = point * a.vector_stride + key * a.stride + column + c;
+        k = a.prefix_key[at];
+        v = a.prefix_value[at];
+      } else if (key < key_count) {
+        const int64_t row = point * a.key_rows + tile.first_key + (key - a.prefixes);
+        k = a.key[row * a.stride + column + c];
+        v = a.value[row * a.stride + column + c];
+        if (a.key_bias) k += a.key_bias[vectors + c];
+        if (a.value_bias) v += a.value_bias[vectors + c];
+      }
+      keys[c * key_stride + j] = k;
+      values[j * width + c] = v;
+    }
+    __syncthreads();
+
+    float scores[queries_a_warp] = {};
+    const float* own_queries = queries + warp * queries_a_warp * width;
+    for (int c = 0; c < width; ++c) {
+      const float k = keys[c * key_stride + lane];
+#pragma unroll
+      for (int q = 0; q < queries_a_warp; ++q) {
+        scores[q] = fmaf(own_queries[q * width + c], k, scores[q]);
+      }
+    }
+    const bool valid = first + lane < key_count;
+#pragma unroll
+    for (int q = 0; q < queries_a_warp; ++q) {
+      const float score = valid ? scores[q] * a.scale : -INFINITY;
+      const float highest = fmaxf(maximum[q], warp_maximum(score));
+      const float weight = valid ? expf(score - highest) : 0.0f;
+      const float correction = expf(maximum[q] - highest);
+      maximum[q] = highest;
+      total[q] = total[q] * correction + warp_total(weight);
+#pragma unroll
+      for (int i = 0; i < most_columns_a_lane; ++i) sums[q][i] *= correction;
+      weights[q * keys_at_once + lane] = weight;
+    }
+    __syncwarp();
+    for (int j = 0; j < keys_at_once; ++j) {
+#pragma unroll
+      for (int i = 0; i < most_columns_a_lane; ++i) {
+        const int c = lane + i * warp_lanes;
+        if (c >= width) continue;
+        const float v = values[j * width + c];
+#pragma unroll
+        for (int q = 0; q < queries_a_warp; ++q) {
+          sums[q][i] = fmaf(weights[q * keys_at_once + j], v, sums[q][i]);
+        }
+      }
+    }
+    __syncthreads();
+  }
+
+#pragma unroll
+  for (int q = 0; q < queries_a_warp; ++q) {
+    const int in_tile = warp * queries_a_warp + q;
+    if (in_tile >= tile.queries) continue;
+    float* out = static_cast<float*>(a.out.data) +
+                 (point * a.query_rows + tile.first_query + in_tile) * a.out.stride + column;
+#pragma unroll
+    for (int i = 0; i < most_columns_a_lane; ++i) {
+      const int c = lane + i * warp_lanes;
+      if (c < width) out[c] = total[q] == 0.0f ? 0.0f : sums[q][i] / total[q];
+    }
+  }
+}
+
+}  // namespace
+
+void attend(const Attention& a, cudaStream_t stream) {
+  if (a.out.type == StorageType::bfloat16) return attend_bf16(a, stream);
+  const dim3 blocks(static_cast<unsigned>(a.tile_count), static_cast<unsigned>(a.heads),
+                    static_cast<unsigned>(a.points));
+  launch(attention_kernel, blocks, warps * warp_lanes, shared_floats(a.width) * sizeof(float),
+         stream, a);
+}
+
+}  // namespace zest::cuda

@@ -1,0 +1,46 @@
+// The one way in which kernels are launched. A typed call, so that the stand-in of the tests
+// (native/test/cuda/shim) can run the same sources as fibers.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "cuda/device/check.h"
+
+namespace zest::cuda {
+
+constexpr int warp_lanes = 32;
+constexpr unsigned all_lanes = 0xffffffffu;
+
+__host__ __device__ constexpr int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Blocks for a number of items, within the limit of a grid's first dimension.
+inline unsigned blocks_for(int64_t items, int64_t items_a_block) {
+  const int64_t blocks = ceil_divide(items, items_a_block);
+  if (blocks > 0x7fffffff) check(cudaErrorInvalidValue, "a grid beyond 2^31 blocks");
+  return static_cast<unsigned>(blocks);
+}
+
+template <class... Parameters>
+void launch(void (*kernel)(Parameters...), dim3 blocks, unsigned threads, size_t shared,
+            cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
+  if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  cudaLaunchConfig_t config{};
+  config.gridDim = blocks;
+  config.blockDim = dim3(threads);
+  config.dynamicSmemBytes = shared;
+  config.stream = stream;
+  check(cudaLaunchKernelEx(&config, kernel, arguments...), "a kernel's launch");
+}
+
+// The memory that a block shares, of the size that its launch gave.
+template <class T>
+__device__ __forceinline__ T* shared_memory() {
+  extern __shared__ __align__(16) unsigned char shared_bytes[];
+  return reinterpret_cast<T*>(shared_bytes);
+}
+
+}  // namespace zest::cuda

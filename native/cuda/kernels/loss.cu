@@ -1,0 +1,96 @@
+// Reference: loss = log sum exp(logit_c - top) + top - logit_label over the candidates, the sum in
+// float32, its logarithm in float64, rounded once to float32. One warp a scored position.
+#include "cuda/kernels/launch.h"
+#include "cuda/kernels/loss.h"
+
+namespace zest::cuda {
+namespace {
+
+constexpr int threads = 256;
+constexpr int warps = threads / warp_lanes;
+
+struct Position {
+  const float* product;
+  const float* bias;
+  int32_t first, count;
+};
+
+__device__ __forceinline__ Position position_of(const ScoredLogits& l, int64_t point, int64_t i) {
+  return {l.product + (point * l.rows + l.row[i]) * l.stride,
+          l.bias ? l.bias + point * l.vector_stride : nullptr, l.first[i], l.count[i]};
+}
+
+__device__ __forceinline__ float logit(const ScoredLogits& l, const Position& p, int32_t c) {
+  const int32_t column = p.first < 0 ? c : l.columns[p.first + c];
+  float x = p.product[column];
+  if (p.bias) x += p.bias[l.outputs ? l.outputs[column] : column];
+  return x;
+}
+
+__global__ void __launch_bounds__(threads) cross_entropy_kernel(ScoredLogits l, float* losses) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * warps + threadIdx.x / warp_lanes;
+  if (index >= l.points * l.scored) return;  // a whole warp
+  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
+  const int64_t i = index % l.scored;
+  const Position p = position_of(l, index / l.scored, i);
+  float top = -INFINITY;
+  for (int32_t c = lane; c < p.count; c += warp_lanes) top = fmaxf(top, logit(l, p, c));
+  for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
+    top = fmaxf(top, __shfl_xor_sync(all_lanes, top, lanes));
+  }
+  float total = 0.0f;
+  for (int32_t c = lane; c < p.count; c += warp_lanes) total += expf(logit(l, p, c) - top);
+  for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
+    total += __shfl_xor_sync(all_lanes, total, lanes);
+  }
+  if (lane == 0) {
+    losses[index] = static_cast<float>(
+        log(static_cast<double>(total)) +
+        (static_cast<double>(top) - static_cast<double>(logit(l, p, l.label[i]))));
+  }
+}
+
+__global__ void __launch_bounds__(threads)
+    copy_logits_kernel(ScoredLogits l, const int32_t* starts, float* out) {
+  const int64_t i = static_cast<int64_t>(blockIdx.x) * warps + threadIdx.x / warp_lanes;
+  if (i >= l.scored) return;
+  const Position p = position_of(l, 0, i);
+  for (int32_t c = static_cast<int32_t>(threadIdx.x % warp_lanes); c < p.count; c += warp_lanes) {
+    out[starts[i] + c] = logit(l, p, c);
+  }
+}
+
+__global__ void __launch_bounds__(threads)
+    sequence_means_kernel(const float* losses, int64_t points, int64_t scored,
+                          const int32_t* starts, int64_t sequences, double* means) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
+  if (index >= points * sequences) return;
+  const int64_t s = index % sequences;
+  double sum = 0;
+  for (int32_t i = starts[s]; i < starts[s + 1]; ++i) {
+    sum += static_cast<double>(losses[index / sequences * scored + i]);
+  }
+  const int32_t count = starts[s + 1] - starts[s];
+  means[index] = count > 0 ? sum / count : 0;  // none: a sequence that only fills a bucket
+}
+
+}  // namespace
+
+void cross_entropy(const ScoredLogits& logits, float* losses, cudaStream_t stream) {
+  launch(cross_entropy_kernel, dim3(blocks_for(logits.points * logits.scored, warps)), threads, 0,
+         stream, logits, losses);
+}
+
+void copy_logits(const ScoredLogits& logits, const int32_t* starts, float* out,
+                 cudaStream_t stream) {
+  launch(copy_logits_kernel, dim3(blocks_for(logits.scored, warps)), threads, 0, stream, logits,
+         starts, out);
+}
+
+void sequence_means(const float* losses, int64_t points, int64_t scored, const int32_t* starts,
+                    int64_t sequences, double* means, cudaStream_t stream) {
+  launch(sequence_means_kernel, dim3(blocks_for(points * sequences, threads)), threads, 0, stream,
+         losses, points, scored, starts, sequences, means);
+}
+
+}  // namespace zest::cuda

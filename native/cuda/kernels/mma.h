@@ -1,0 +1,51 @@
+// Products of tensor cores, by the fragments of PTX's mma.m16n8k16 (PTX ISA, "Matrix Fragments for
+// mma.m16n8k16 with floating point type"). With g = lane / 4 and t = lane % 4, register r of a
+// holds row g + 8 (r % 2), columns 2t + 8 (r / 2) and the next; register r of b rows 2t + 8 r and
+// the next of column g; element e of d row g + 8 (e / 2), column 2t + e % 2.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/kernels/bfloat16.h"
+#include "cuda/kernels/launch.h"
+
+namespace zest::cuda {
+
+// The lower half is the first.
+__device__ __forceinline__ uint32_t pair_of(float first, float second) {
+  return static_cast<uint32_t>(to_bfloat16(first).bits) |
+         static_cast<uint32_t>(to_bfloat16(second).bits) << 16;
+}
+
+// d += a b: 16 x 16 by 16 x 8 in bfloat16, sums in float32. All lanes of a warp call it.
+__device__ __forceinline__ void multiply_add(float (&d)[4], const uint32_t (&a)[4],
+                                             const uint32_t (&b)[2]) {
+#if defined(__CUDA_ARCH__)
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  // The tests' stand-in: the same from the other lanes' registers.
+  const int lane = static_cast<int>(threadIdx.x % warp_lanes), g = lane / 4, t = lane % 4;
+  const auto half = [](uint32_t pair, int i) {
+    return to_float(bfloat16{static_cast<uint16_t>(pair >> (16 * i))});
+  };
+  for (int upper = 0; upper < 2; ++upper) {  // of the 16 columns of a
+    for (int source = 0; source < 4; ++source) {
+      const uint32_t rows[2] = {__shfl_sync(all_lanes, a[2 * upper], 4 * g + source),
+                                __shfl_sync(all_lanes, a[2 * upper + 1], 4 * g + source)};
+      const uint32_t columns[2] = {__shfl_sync(all_lanes, b[upper], 4 * (2 * t) + source),
+                                   __shfl_sync(all_lanes, b[upper], 4 * (2 * t + 1) + source)};
+      for (int i = 0; i < 2; ++i) {
+        for (int e = 0; e < 4; ++e) d[e] += half(rows[e / 2], i) * half(columns[e % 2], i);
+      }
+    }
+  }
+#endif
+}
+
+}  // namespace zest::cuda

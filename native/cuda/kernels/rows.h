@@ -1,0 +1,84 @@
+// Operations on rows of activations, of all points at once. Row r of point p lies at p * rows + r;
+// rows are `stride` elements apart, a multiple of 8. Operands are what a product reads: in the type
+// of the weights. Vectors are perturbed already (perturb_vectors): those of point p begin at p *
+// vector_stride.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/transformer/spec.h"
+
+namespace zest::cuda {
+
+// Rows in the type of the weights.
+struct Operand {
+  void* data = nullptr;
+  StorageType type = StorageType::float32;
+  int64_t stride = 0;
+};
+
+struct NormVectors {
+  const float* weight = nullptr;
+  const float* bias = nullptr;
+  int64_t vector_stride = 0;
+  float epsilon = 0;
+};
+
+// The rows of an embedding table that a batch needs, perturbed: point p's begin at p *
+// point_stride. slots[token] says which of them; below 0: none (a token that only fills a bucket).
+struct EmbeddingTable {
+  const float* rows = nullptr;
+  int64_t point_stride = 0;
+  const int32_t* slots = nullptr;
+};
+
+struct Embedding {
+  EmbeddingTable tables[3];  // added in this order; those without rows are left out
+  NormVectors norm;
+  int64_t points = 0, tokens = 0, columns = 0;
+  float* hidden = nullptr;  // the result, rows `stride` apart
+  int64_t stride = 0;
+  Operand operand;  // the result again, if its data are not those of `hidden`
+};
+void embed(const Embedding& e, cudaStream_t stream);
+
+// hidden = norm(product + product_bias + residual); residual and product_bias may be null. hidden
+// may be the residual.
+struct Normalization {
+  const float* product = nullptr;
+  const float* product_bias = nullptr;
+  const float* residual = nullptr;
+  NormVectors norm;
+  int64_t points = 0, rows = 0, columns = 0;
+  float* hidden = nullptr;
+  int64_t stride = 0;  // of product, residual and hidden
+  Operand operand;
+};
+void normalize(const Normalization& n, cudaStream_t stream);
+
+// out = activation(product + bias); bias may be null.
+struct BiasActivation {
+  const float* product = nullptr;
+  int64_t stride = 0;
+  const float* bias = nullptr;
+  int64_t vector_stride = 0;
+  int activation = -1;  // of Activation, or no_activation
+  int64_t points = 0, rows = 0, columns = 0;
+  Operand out;
+};
+void bias_activation(const BiasActivation& b, cudaStream_t stream);
+
+// to row i = from row index[i], for the rows of each point; the operand as above.
+struct RowGather {
+  const float* from = nullptr;
+  int64_t from_rows = 0;
+  const int32_t* index = nullptr;
+  int64_t points = 0, rows = 0, columns = 0, stride = 0;
+  float* to = nullptr;
+  Operand operand;
+};
+void gather_rows(const RowGather& g, cudaStream_t stream);
+
+}  // namespace zest::cuda

@@ -1,0 +1,162 @@
+#include "cuda/ops/packed_batch.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace zest::cuda {
+namespace {
+
+constexpr int64_t rows_at_once = 64;
+
+int32_t narrow(int64_t n) { return static_cast<int32_t>(n); }
+
+// Appends values, and fills up to `size` with `fill`; returns where they begin.
+size_t append(std::vector<int32_t>& block, const std::vector<int32_t>& values, int64_t size,
+              int32_t fill) {
+  while (block.size() % 4 != 0) block.push_back(0);  // arrays begin at multiples of 16 bytes
+  const size_t at = block.size();
+  block.insert(block.end(), values.begin(), values.end());
+  block.resize(at + static_cast<size_t>(size), fill);
+  return at;
+}
+
+std::vector<int32_t> distinct(std::vector<int32_t> values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
+// The rows of a table that occur, in the order in which they come, and which of them each id is.
+struct TableRows {
+  std::vector<int32_t> rows, slots;
+};
+
+TableRows rows_of(const std::vector<int32_t>& ids) {
+  TableRows found;
+  std::vector<int32_t> slot_of(
+      static_cast<size_t>(ids.empty() ? 0 : *std::max_element(ids.begin(), ids.end()) + 1), -1);
+  found.slots.reserve(ids.size());
+  for (const int32_t id : ids) {
+    int32_t& slot = slot_of[static_cast<size_t>(id)];
+    if (slot < 0) {
+      slot = narrow(static_cast<int64_t>(found.rows.size()));
+      found.rows.push_back(id);
+    }
+    found.slots.push_back(slot);
+  }
+  return found;
+}
+
+int32_t place(const std::vector<int32_t>& sorted, int32_t value) {
+  return narrow(std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin());
+}
+
+// Queries starts[s] .. starts[s + 1) of each sequence, a tile at a time. What fills a bucket, up to
+// `rows`, has no keys.
+std::vector<int32_t> tiles_of(const Batch& batch, const std::vector<int32_t>& starts, int64_t rows,
+                              int32_t at_once) {
+  std::vector<int32_t> tiles;
+  const int32_t end = narrow(rows);
+  for (int32_t s = 0; s < batch.sequences(); ++s) {
+    const size_t i = static_cast<size_t>(s);
+    for (int32_t query = starts[i]; query < starts[i + 1]; query += at_once) {
+      tiles.insert(tiles.end(), {query, std::min(at_once, starts[i + 1] - query), batch.starts[i],
+                                 batch.length(s)});
+    }
+  }
+  for (int32_t query = starts.back(); query < end; query += at_once) {
+    tiles.insert(tiles.end(), {query, std::min(at_once, end - query), 0, 0});
+  }
+  return tiles;
+}
+
+}  // namespace
+
+int64_t most_tiles(int64_t rows, int64_t sequences, StorageType type) {
+  return rows / queries_a_tile(type) + sequences + 1;
+}
+
+int64_t bucket(int64_t n) {
+  if (n <= 64) return (n + 7) / 8 * 8;
+  // Sixteen buckets an octave: at most a sixteenth is filled up.
+  const int64_t step = int64_t{1} << (std::bit_width(static_cast<uint64_t>(n - 1)) - 5);
+  return (n + step - 1) / step * step;
+}
+
+PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
+  PackedBatch packed;
+  BatchShape& shape = packed.shape;
+  std::vector<int32_t>& block = packed.block;
+  packed.sequences = batch.sequences();
+  shape.tokens = bucket(static_cast<int64_t>(batch.ids.size()));
+  shape.sequences = bucket(batch.sequences());
+  shape.scored = bucket(static_cast<int64_t>(batch.scored.size()));
+
+  std::vector<int32_t> ids[tables];
+  ids[words] = batch.ids;
+  for (int32_t s = 0; s < batch.sequences(); ++s) {
+    for (int32_t i = 0; i < batch.length(s); ++i) {
+      ids[positions].push_back(spec.position_offset + i);
+    }
+  }
+  ids[segments] = batch.segments;
+  if (batch.segments.empty()) ids[segments].assign(batch.ids.size(), 0);
+  for (int t = 0; t < tables; ++t) {
+    const TableRows found = rows_of(ids[t]);
+    const int64_t rows = static_cast<int64_t>(found.rows.size());
+    // Room for the words that could occur: how many do is another number for each batch.
+    shape.table_rows[t] = t == words ? std::min(shape.tokens, bucket(spec.vocabulary))
+                                     : (rows + rows_at_once - 1) / rows_at_once * rows_at_once;
+    packed.at.slots[t] = append(block, found.slots, shape.tokens, -1);
+    packed.at.table_rows[t] = append(block, found.rows, shape.table_rows[t], -1);
+  }
+
+  std::vector<int32_t> tokens;
+  for (const ScoredPosition& at : batch.scored) {
+    tokens.push_back(batch.starts[static_cast<size_t>(at.sequence)] + at.position);
+  }
+  const std::vector<int32_t> row_tokens = distinct(tokens);
+  std::vector<int32_t> row_starts;
+  for (const int32_t start : batch.starts) row_starts.push_back(place(row_tokens, start));
+  shape.rows = bucket(static_cast<int64_t>(row_tokens.size()));
+  packed.at.row_tokens = append(block, row_tokens, shape.rows, 0);
+  packed.at.tiles = append(block, tiles_of(batch, batch.starts, shape.tokens, queries_a_tile(type)),
+                           4 * most_tiles(shape.tokens, shape.sequences, type), 0);
+  packed.at.row_tiles = append(block, tiles_of(batch, row_starts, shape.rows, queries_a_tile(type)),
+                               4 * most_tiles(shape.rows, shape.sequences, type), 0);
+
+  const bool all = std::any_of(
+      batch.scored.begin(), batch.scored.end(),
+      [](const ScoredPosition& at) { return at.candidates_begin == at.candidates_end; });
+  std::vector<int32_t> outputs;
+  if (!all) outputs = distinct(batch.candidates);
+  shape.outputs = all ? 0 : bucket(static_cast<int64_t>(outputs.size()));
+  packed.at.outputs = append(block, outputs, shape.outputs, 0);
+  std::vector<int32_t> columns;
+  for (const int32_t id : batch.candidates) columns.push_back(all ? id : place(outputs, id));
+  shape.candidates = bucket(static_cast<int64_t>(columns.size()));
+  packed.at.columns = append(block, columns, shape.candidates, 0);
+
+  std::vector<int32_t> row, label, first, count, logit_starts, starts = {0};
+  for (size_t i = 0; i < batch.scored.size(); ++i) {
+    const ScoredPosition& at = batch.scored[i];
+    const bool every = at.candidates_begin == at.candidates_end;
+    row.push_back(place(row_tokens, tokens[i]));
+    label.push_back(at.label);
+    first.push_back(every ? -1 : at.candidates_begin);
+    count.push_back(every ? spec.outputs : at.candidates_end - at.candidates_begin);
+    logit_starts.push_back(narrow(packed.logits));
+    packed.logits += count.back();
+    starts.resize(static_cast<size_t>(at.sequence) + 2, narrow(static_cast<int64_t>(i)));
+    starts.back() = narrow(static_cast<int64_t>(i) + 1);
+  }
+  packed.at.row = append(block, row, shape.scored, 0);
+  packed.at.label = append(block, label, shape.scored, 0);
+  packed.at.first = append(block, first, shape.scored, -1);
+  packed.at.count = append(block, count, shape.scored, 0);
+  packed.at.logit_starts = append(block, logit_starts, shape.scored, 0);
+  packed.at.sequence_starts = append(block, starts, shape.sequences + 1, starts.back());
+  return packed;
+}
+
+}  // namespace zest::cuda

@@ -1,0 +1,38 @@
+// The head's last product, and from it the losses and logits of the scored positions.
+#include "cuda/kernels/loss.h"
+#include "cuda/ops/forward.h"
+
+namespace zest::cuda {
+
+ScoredLogits Forward::scored_logits(const PackedBatch& batch) const {
+  const BatchShape& shape = batch.shape;
+  const LinearRoles& output = spec_.roles.head_output;
+  ScoredLogits l;
+  l.product = logits_.data();
+  l.stride = padded8(shape.outputs ? shape.outputs : spec_.outputs);
+  l.rows = shape.rows;
+  l.bias = vector(output.bias);
+  l.vector_stride = weights_.vector_floats();
+  l.outputs = shape.outputs ? in_block(batch.at.outputs) : nullptr;
+  l.points = passes_, l.scored = shape.scored;
+  l.row = in_block(batch.at.row), l.label = in_block(batch.at.label);
+  l.first = in_block(batch.at.first), l.count = in_block(batch.at.count);
+  l.columns = in_block(batch.at.columns);
+  return l;
+}
+
+void Forward::score(const LinearRoles& output, State from, Tokens) {
+  const BatchShape& shape = batch_->shape;
+  const Outputs outputs{shape.outputs ? in_block(batch_->at.outputs) : nullptr,
+                        shape.outputs ? shape.outputs : spec_.outputs};
+  multiply(output, outputs, operand(from), shape.rows, logits_);
+  cross_entropy(scored_logits(*batch_), losses_.data(), main_);
+  sequence_means(losses_.data(), passes_, shape.scored, in_block(batch_->at.sequence_starts),
+                 shape.sequences, means_.data(), main_);
+}
+
+void Forward::copy_logits(const PackedBatch& batch, float* out) const {
+  cuda::copy_logits(scored_logits(batch), in_block(batch.at.logit_starts), out, main_);
+}
+
+}  // namespace zest::cuda
