@@ -36,7 +36,7 @@ export const tilt = z.union(
   { error: 'a number, {tau: number}, {effectiveSampleSize: number} or {klRadius: number}' },
 );
 
-const law = z.union(
+export const law = z.union(
   [
     z.enum(['gaussian', 'sphere', 'rademacher']),
     z.strictObject({ lowRank: count().max(64).describe('rank r of a matrix’s direction A·Bᵀ/√r') }),
@@ -72,19 +72,16 @@ export const stepLength = {
   weightDecay: z.number().min(0).default(0).describe('λ, decoupled; skips biases and norms'),
 };
 
+/** A seed of directions. */
+export const seed = z.custom<bigint | number>(
+  (value) =>
+    (typeof value === 'bigint' && value >= 0n && value < SEEDS) ||
+    (Number.isSafeInteger(value) && (value as number) >= 0),
+  { error: 'a whole number from 0, safe or a bigint below 2^64' },
+);
+
 /** What a program may set beside, and a run sets from its own configuration. */
 export const inPrograms = {
-  seed: coded(
-    z
-      .custom<bigint | number>(
-        (value) =>
-          (typeof value === 'bigint' && value >= 0n && value < SEEDS) ||
-          (Number.isSafeInteger(value) && (value as number) >= 0),
-        { error: 'a whole number from 0, safe or a bigint below 2^64' },
-      )
-      .default(0)
-      .describe('seed of the directions'),
-    'ERR_ZEST_DIRECTIONS',
-  ),
+  seed: coded(seed.default(0).describe('seed of the directions'), 'ERR_ZEST_DIRECTIONS'),
   totalSteps: z.int().min(0).optional().describe('step at which a falling schedule reaches 0'),
 };

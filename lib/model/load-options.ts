@@ -1,7 +1,6 @@
-import { rangeError, typeError, ZestError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import type { NativeBinding, Shortcuts } from '../native/binding.ts';
 import { native, nativeCuda } from '../native/load.ts';
-import { isNameOf, type NameOf } from '../native/names.ts';
 import type { CallOptions, Directions } from '../objective.ts';
 import { show } from '../show.ts';
 import type { HeadOption } from './head.ts';
@@ -27,16 +26,6 @@ export interface LoadOptions extends CallOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-const SHORTCUTS: Shortcuts = {
-  packSequences: true,
-  labelledPositionsOnly: true,
-  scoredWordsOnly: true,
-  lastLayerAtLabels: true,
-  gatherEmbeddings: true,
-  shareNoise: true,
-  fusePerturbation: true,
-};
-
 const MOST_THREADS = 1024;
 
 /** Where a model runs: its name, the addon that has the backend, the index of a CUDA device. */
@@ -48,15 +37,11 @@ export interface Device {
 
 /**
  * The device to use. `auto` is the CPU: no result of the CUDA backend from a real card is committed yet. Throws
- * ERR_ZEST_OPTION for no device's name, ERR_ZEST_DEVICE for one that is not there.
+ * ERR_ZEST_DEVICE for one that is not there.
  */
-export const chooseDevice = (device: unknown = 'auto'): Device => {
+export const chooseDevice = (device: string): Device => {
   if (device === 'auto' || device === 'cpu') return { name: 'cpu', binding: native() };
-  const index = typeof device === 'string' ? /^cuda(?::(\d+))?$/.exec(device) : null;
-  if (!index) {
-    throw rangeError('ERR_ZEST_OPTION', `device is ${show(device)}; expected 'auto', 'cpu', 'cuda' or 'cuda:N'`);
-  }
-  const cudaDevice = Number(index[1] ?? 0);
+  const cudaDevice = Number(device.split(':')[1] ?? 0);
   try {
     const { binding, cuda } = nativeCuda();
     if (cudaDevice < cuda.devices.length) return { name: `cuda:${cudaDevice}`, binding, cudaDevice };
@@ -77,22 +62,4 @@ export const chooseThreads = (threads: unknown): number => {
     return value as number;
   const given = threads !== undefined ? show(value) : `'${process.env.ZEST_THREADS}'`;
   throw rangeError('ERR_ZEST_THREADS', `${name} is ${given}; expected a whole number from 1 to ${MOST_THREADS}`);
-};
-
-/** How weights are stored. Throws ERR_ZEST_OPTION. */
-export const storageType = (dtype: unknown): NameOf<'storage'> => {
-  if (isNameOf('storage', dtype)) return dtype;
-  throw rangeError('ERR_ZEST_OPTION', `dtype is ${show(dtype)}; expected 'float32' or 'bfloat16'`);
-};
-
-/** All shortcuts, some switched off. Throws ERR_ZEST_OPTION for an unknown one. */
-export const chooseShortcuts = (shortcuts: Partial<Shortcuts> = {}): Shortcuts => {
-  for (const [key, value] of Object.entries(shortcuts)) {
-    if (Object.hasOwn(SHORTCUTS, key) && typeof value === 'boolean') continue;
-    throw typeError(
-      'ERR_ZEST_OPTION',
-      `shortcuts.${key} is ${show(value)}; expected true or false for one of ${Object.keys(SHORTCUTS)}`,
-    );
-  }
-  return { ...SHORTCUTS, ...shortcuts };
 };

@@ -21,21 +21,16 @@ import type {
   Point,
   Update,
 } from '../objective.ts';
+import { checkOptions } from '../options/check.ts';
 import { modelFolder } from './built-in.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { readModelConfig } from './config-json.ts';
 import { describe } from './description.ts';
-import {
-  chooseDevice,
-  chooseShortcuts,
-  chooseThreads,
-  type Device,
-  type LoadOptions,
-  storageType,
-} from './load-options.ts';
+import { chooseDevice, chooseThreads, type Device, type LoadOptions } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
+import { loadSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
@@ -119,17 +114,15 @@ export class Model implements Objective<Batch> {
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
     if (typeof name !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof name}; expected a path`);
     const folder = modelFolder(name);
-    const { dtype = 'float32', trainable = 'all', head, signal, onProgress } = options;
-    throwIfAborted(signal);
-    const device = chooseDevice(options.device);
-    const storage = storageType(dtype);
-    const shortcuts = chooseShortcuts(options.shortcuts);
+    throwIfAborted(options?.signal);
+    const checked = checkOptions(loadSchema, options);
+    const { dtype, trainable, head, shortcuts, signal, onProgress } = checked;
+    const device = chooseDevice(checked.device);
     if (device.cudaDevice !== undefined && Object.values(shortcuts).includes(false)) {
       throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
     }
-    const directions: Directions = { seed: 0, law: 'gaussian', ...options.directions };
-    nativeDirections(directions);
-    const threads = chooseThreads(options.threads);
+    const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
+    const threads = chooseThreads(checked.threads);
     const config = await readModelConfig(folder);
     const description = describe(config, await readCheckpoint(folder), { head, trainable });
     const { spec } = description;
@@ -137,7 +130,7 @@ export class Model implements Objective<Batch> {
     const { binding, cudaDevice } = device;
     const where = cudaDevice === undefined ? {} : { cudaDevice };
     return callEngine(binding, signal, async (abort) => {
-      const engine = binding.createEngine({ spec, storage, threads, shortcuts, ...where });
+      const engine = binding.createEngine({ spec, storage: dtype, threads, shortcuts, ...where });
       stopAtExit(engine);
       let failed: { error: unknown } | undefined;
       const report = (done: number, total: number) => {

@@ -1,40 +1,13 @@
 import { z } from 'zod';
-import { count, positive } from '../methods/options.ts';
+import { count } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
+import { device, dtype, head, trainable } from '../model/option-schema.ts';
 import { METRICS } from '../tasks/metrics.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
 
 const text = () => z.string().min(1);
 const seed = () => z.int().min(0);
-
-const patterns = z.array(text()).min(1).describe('globs over checkpoint names');
-const trainable = z.union(
-  [
-    z.enum(['all', 'bias', 'head']),
-    z.strictObject({ include: patterns, exclude: patterns.optional() }),
-    z.strictObject({ exclude: patterns }),
-    z.strictObject({
-      lora: z
-        .strictObject({
-          rank: count().describe('rank of what is added to a weight'),
-          alpha: positive().describe('the product is scaled by alpha / rank'),
-          targets: z.array(text()).min(1).default(['query', 'value']).describe('globs over names of linear layers'),
-          seed: seed().default(0).describe('seed of the initial A'),
-        })
-        .describe('LoRA: an adapter that is added to linear layers'),
-    }),
-    z.strictObject({
-      prefix: z
-        .strictObject({
-          tokens: count().describe('keys and values before those of every sequence, in every layer'),
-          seed: seed().default(0).describe('seed of the initial values'),
-        })
-        .describe('a prefix: trained keys and values before every text'),
-    }),
-  ],
-  { error: 'all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
-);
 
 const labels = {
   labels: z.array(text()).optional().describe('names of the labels, index = label; data may use them'),
@@ -106,31 +79,10 @@ const training = z.strictObject({
 
 const keys = {
   model: text().describe('a Hugging Face folder, or film-roberta-mini, which is built in'),
-  device: z
-    .union([z.enum(['auto', 'cpu', 'cuda']), z.templateLiteral(['cuda:', z.int().min(0)])], {
-      error: 'auto, cpu, cuda or cuda:N',
-    })
-    .default('auto')
-    .describe('where the model is computed: auto is the CPU'),
-  dtype: z.enum(['float32', 'bfloat16']).default('float32').describe('type of the stored weights'),
-  head: z
-    .union(
-      [
-        z.literal('languageModel'),
-        z.strictObject({
-          classes: z.int().min(2).describe('classes of a new head'),
-          seed: seed().optional().describe('seed of its initial weights; default 0'),
-        }),
-      ],
-      {
-        error: 'languageModel or {classes, seed}',
-      },
-    )
-    .optional()
-    .describe('a new classification head, or the language model one; omitted: what the checkpoint has'),
-  trainable: trainable
-    .default('all')
-    .describe('what is trained: all, biases, the head, tensors by their names, or an adapter (train.md)'),
+  device,
+  dtype,
+  head,
+  trainable,
   task: task.describe('what is learnt: the name of a built-in task, or one of your own'),
   data: data.describe('files of examples'),
 };

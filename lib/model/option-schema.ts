@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { law, seed } from '../methods/options.ts';
+import { NAMES } from '../native/names.ts';
+import { coded } from '../options/check.ts';
+
+// What may be asked of a model, in a configuration and in Model.load alike. A union's `error` says in words what was
+// expected.
+
+const MOST_CLASSES = 2 ** 20;
+const MOST_THREADS = 1024;
+
+const count = () => z.int().min(1);
+const globs = () => z.array(z.string().min(1)).min(1).describe('globs over checkpoint names');
+
+const lora = z
+  .strictObject({
+    rank: count().describe('rank of what is added to a weight'),
+    alpha: z.number().positive().describe('the product is scaled by alpha / rank'),
+    targets: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe(
+        'linear layers: globs over their names, or over what stands after a dot in them; omitted: queries and values',
+      ),
+    seed: z.int().min(0).default(0).describe('seed of the initial A'),
+  })
+  .refine(({ alpha, rank }) => Number.isFinite(Math.fround(alpha / rank)) && Math.fround(alpha / rank) > 0, {
+    path: ['alpha'],
+    error: 'a number > 0 whose quotient by the rank float32 can hold',
+  })
+  .describe('LoRA: an adapter that is added to linear layers');
+
+const prefix = z
+  .strictObject({
+    tokens: count().describe('keys and values before those of every sequence, in every layer'),
+    seed: z.int().min(0).default(0).describe('seed of the initial values'),
+  })
+  .describe('a prefix: trained keys and values before every text');
+
+export const device = z
+  .union([z.enum(['auto', 'cpu', 'cuda']), z.templateLiteral(['cuda:', z.int().min(0)])], {
+    error: 'auto, cpu, cuda or cuda:N',
+  })
+  .default('auto')
+  .describe('where the model is computed: auto is the CPU');
+
+export const dtype = z.enum(NAMES.storage).default('float32').describe('type of the stored weights');
+
+export const head = z
+  .union(
+    [
+      z.literal('languageModel'),
+      z.strictObject({
+        classes: z.int().min(2).max(MOST_CLASSES).describe('classes of a new head'),
+        seed: z.int().min(0).default(0).describe('seed of its initial weights'),
+      }),
+    ],
+    { error: 'languageModel or {classes, seed}' },
+  )
+  .optional()
+  .describe('a new classification head, or the language model one; omitted: what the checkpoint has');
+
+export const trainable = coded(
+  z
+    .union(
+      [
+        z.enum(['all', 'bias', 'head']),
+        z.strictObject({ include: globs().optional(), exclude: globs().optional() }),
+        z.strictObject({ lora }),
+        z.strictObject({ prefix }),
+      ],
+      { error: 'all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
+    )
+    .default('all')
+    .describe('what is trained: all, biases, the head, tensors by their names, or an adapter (train.md)'),
+  'ERR_ZEST_TRAINABLE',
+);
+
+const shortcut = () => z.boolean().default(true);
+
+/** The options of Model.load. */
+export const loadSchema = z.strictObject({
+  device,
+  dtype,
+  threads: coded(count().max(MOST_THREADS).optional(), 'ERR_ZEST_THREADS'),
+  directions: coded(z.strictObject({ seed: seed.optional(), law: law.optional() }).default({}), 'ERR_ZEST_DIRECTIONS'),
+  head,
+  trainable,
+  shortcuts: z
+    .strictObject({
+      packSequences: shortcut(),
+      labelledPositionsOnly: shortcut(),
+      scoredWordsOnly: shortcut(),
+      lastLayerAtLabels: shortcut(),
+      gatherEmbeddings: shortcut(),
+      shareNoise: shortcut(),
+      fusePerturbation: shortcut(),
+    })
+    .prefault({}),
+  onProgress: z.custom<(done: number, total: number) => void>().optional(),
+  signal: z.custom<AbortSignal>().optional(),
+});
