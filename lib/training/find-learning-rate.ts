@@ -7,7 +7,7 @@ import type { CallOptions, EstimatorOptions, Point } from '../objective.ts';
 import { learningRateFactor } from '../optimizers/schedule.ts';
 import type { Example } from '../tasks/task.ts';
 import { readConfig, resolveConfig } from './config.ts';
-import { loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
+import { loadInputs as loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /** What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen by. */

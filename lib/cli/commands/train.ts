@@ -5,7 +5,7 @@ import { type CommandDefinition, type ConfigOptions, configOptions } from '../co
 import { EXIT_USAGE } from '../terminal/failure.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, megabytes, metricsText, percent, printJson, printLine, table } from '../terminal/output.ts';
-import { type ProgressDisplay, progressDisplay } from '../terminal/progress.ts';
+import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
 interface TrainCommandOptions extends ConfigOptions {
   overwrite?: boolean;
@@ -44,13 +44,12 @@ const summaryLines = (
     .join('\n');
 };
 
-const showEvent = (event: TrainEvent, steps: number, progress: ProgressDisplay): void => {
+const showEvent = (event: TrainEvent, steps: number, progress: ShowProgress): void => {
   if (event.kind === 'step') {
     const { step: done, seconds } = event;
-    progress.update({ label: 'training', unit: 'steps', done, total: steps, seconds, detail: stepDetail(event) });
+    progress({ label: 'training', unit: 'steps', done, total: steps, seconds, detail: stepDetail(event) });
     return;
   }
-  progress.clear();
   switch (event.kind) {
     case 'start':
       printLine(
@@ -127,7 +126,7 @@ export const command: CommandDefinition = {
       const events = train(config, {
         signal,
         overwrite: options.overwrite,
-        onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
+        onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
       });
       for await (const event of events) {
         begun = true;
@@ -135,13 +134,10 @@ export const command: CommandDefinition = {
         showEvent(event, steps, progress);
       }
     } catch (error) {
-      progress.clear();
       if (signal.aborted) {
         printLine(begun ? `stopped; what was done is in ${config.output}` : 'stopped before the run began');
       }
       throw error;
-    } finally {
-      progress.clear();
     }
   },
 };
