@@ -1,3 +1,5 @@
+// For `using`, which declarations without @types/node, or for ES2022, do not have.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { throwIfAborted } from '../abort.ts';
 import type { Batch } from '../batch.ts';
 import {

@@ -7,6 +7,7 @@ import { ZestError } from '../errors.ts';
 import { manifest, version } from '../version.ts';
 import type { NativeBinding, NativeCuda } from './binding.ts';
 import { assertWhole } from './elf.ts';
+import { installCommand } from './install-command.ts';
 import { type Addon, PLATFORMS, type Platform, SCOPE } from './platforms.ts';
 
 const require = createRequire(import.meta.url);
@@ -122,13 +123,6 @@ const load = (addon: Addon): { loaded?: Loaded; tried: string[] } => {
 
 /** An addon, if there is one that this machine can load; it need not find a device. */
 export const findAddon = (addon: Addon): Loaded | undefined => load(addon).loaded;
-
-const installCommand = (specifier: string): string => {
-  const agent = process.env.npm_config_user_agent ?? (import.meta.url.includes('/.pnpm/') ? 'pnpm' : 'npm');
-  if (agent.startsWith('pnpm')) return `pnpm add --save-optional ${specifier}`;
-  if (agent.startsWith('yarn')) return `yarn add --optional ${specifier}`;
-  return `npm install --no-save ${specifier}`;
-};
 
 /** The command that helps. */
 const advice = (addon: Addon): string => {

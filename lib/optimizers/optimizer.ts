@@ -17,7 +17,10 @@ export interface Optimizer {
   /**
    * Evaluates the batch, computes the coefficients and applies the update. Sets `objective.directions` first. A step
    * that fails or is aborted changes nothing and may be taken again. Calls take effect one after another.
+   *
+   * An objective that has no batches, such as a `vectorObjective`, takes none here.
    */
+  step(objective: Objective<void>, batch?: undefined, options?: StepCallOptions): Promise<StepResult>;
   step<B>(objective: Objective<B>, batch: B, options?: StepCallOptions): Promise<StepResult>;
   state(): OptimizerState;
   /** Goes on from a state. Throws ERR_ZEST_OPTION if it is of other directions, seed or law than this optimizer's. */

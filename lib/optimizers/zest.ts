@@ -84,7 +84,7 @@ export const zest = (options: ZestOptions): Optimizer => {
     get learningRate() {
       return learningRate * factor(steps);
     },
-    step(objective, batch, call = {}) {
+    step<B>(objective: Objective<B>, batch: B, call: StepCallOptions = {}) {
       const result = previous.then(() => take(objective, batch, call));
       previous = result.catch(() => {});
       return result;

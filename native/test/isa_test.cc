@@ -1,8 +1,12 @@
 // Which instruction set runs. The choice is made once a process, so each is asked for in a child.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <initializer_list>
+#include <iterator>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "check.h"
@@ -70,7 +74,6 @@ TEST("an instruction set that is unknown or not there is an error") {
       check_report(name, "ERR_ZEST_ISA");
   }
 }
-
 #endif
 
 #if defined(__linux__) && defined(__x86_64__)
@@ -79,11 +82,11 @@ TEST("the instruction sets are those that the system says the processor has") {
   std::string line;
   while (std::getline(file, line) && line.rfind("flags", 0) != 0) {
   }
+  std::istringstream words(line);
+  const std::set<std::string> flags{std::istream_iterator<std::string>(words), {}};
   const auto has = [&](std::initializer_list<const char*> wanted) {
-    for (const char* flag : wanted) {
-      if ((line + " ").find(" " + std::string(flag) + " ") == std::string::npos) return false;
-    }
-    return true;
+    return std::all_of(wanted.begin(), wanted.end(),
+                       [&](const char* flag) { return flags.count(flag) > 0; });
   };
   std::string expected;
   const bool avx2 = has({"avx2", "fma"});

@@ -128,6 +128,9 @@ describe.skipIf(!platform)('an installed package', () => {
     expect(pnpm.output).toContain(`pnpm add --save-optional ${specifier}`);
     const yarn = run(NOISE, { npm_config_user_agent: 'yarn/1.22.22 npm/? node/v22' });
     expect(yarn.output).toContain(`yarn add --optional ${specifier}`);
+    // Without a package manager about: by what the one that installed it left.
+    writeFileSync(join(project, 'node_modules/.yarn-state.yml'), '');
+    expect(run(NOISE).output).toContain(`yarn add --optional ${specifier}`);
   });
 
   it('does not name a package that it was not published with', () => {
