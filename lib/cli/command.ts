@@ -9,7 +9,7 @@ export interface CommandDefinition {
   action(...input: never[]): Promise<void>;
 }
 
-export const wholeNumber = (value: string): number => {
+const wholeNumber = (value: string): number => {
   if (/^\d+$/.test(value)) return Number(value);
   throw new InvalidArgumentError('Expected a whole number.');
 };
@@ -19,6 +19,10 @@ export const numbers = (value: string): number[] =>
     if (part.trim() !== '' && Number.isFinite(Number(part))) return Number(part);
     throw new InvalidArgumentError('Expected numbers with commas between.');
   });
+
+/** An option that takes a whole number. */
+export const counting = (flags: string, help: string, absent?: number): Option =>
+  new Option(flags, help).argParser(wholeNumber).default(absent);
 
 /** An option that may be repeated. */
 export const repeated = (flags: string, help: string): Option =>

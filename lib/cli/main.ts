@@ -5,47 +5,20 @@ import type { CommandDefinition } from './command.ts';
 import { EXIT_USAGE, exitStatus, reportError } from './terminal/failure.ts';
 import { outliveReaders } from './terminal/interrupt.ts';
 
-/** The commands, in the order in which help lists them. The module of one is read only when it is called. */
-const COMMANDS: readonly [usage: string, help: string, load: () => Promise<{ command: CommandDefinition }>][] = [
-  ['train [config]', 'fine-tune a model as a configuration says', () => import('./commands/train.ts')],
-  [
-    'evaluate <config|run>',
-    'score the model of a configuration as it came, or the weights that a run kept',
-    () => import('./commands/evaluate.ts'),
-  ],
-  [
-    'predict <run|config>',
-    'label the rows of a file, one JSON object a line on stdout',
-    () => import('./commands/predict.ts'),
-  ],
-  [
-    'sharpness <config|run>',
+/** What help lists of the commands, in order; commands/NAME.ts has the rest, and is read only when it is called. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  'train [config]': 'fine-tune a model as a configuration says',
+  'evaluate <config|run>': 'score the model of a configuration as it came, or the weights that a run kept',
+  'predict <run|config>': 'label the rows of a file, one JSON object a line on stdout',
+  'sharpness <config|run>':
     'measure how sharp the loss is around the weights: of a model as it came, or before and after a run',
-    () => import('./commands/sharpness.ts'),
-  ],
-  [
-    'report <run...>',
-    'show and compare runs in one HTML page, which needs no network',
-    () => import('./commands/report.ts'),
-  ],
-  [
-    'sweep <config>',
-    'train every combination of some values, and choose the best by validation',
-    () => import('./commands/sweep.ts'),
-  ],
-  [
-    'experiment [name]',
-    'compare methods at equal forwards on a data set, as docs/results.md does',
-    () => import('./commands/experiment.ts'),
-  ],
-  [
-    'demo',
-    'fine-tune the built-in model on words that people rated, with MeZO and with ZEST',
-    () => import('./commands/demo.ts'),
-  ],
-  ['doctor', 'show what this machine can run', () => import('./commands/doctor.ts')],
-  ['build', 'compile the native addon on this machine', () => import('./commands/build.ts')],
-];
+  'report <run...>': 'show and compare runs in one HTML page, which needs no network',
+  'sweep <config>': 'train every combination of some values, and choose the best by validation',
+  'experiment [name]': 'compare methods at equal forwards on a data set, as docs/results.md does',
+  demo: 'fine-tune the built-in model on words that people rated, with MeZO and with ZEST',
+  doctor: 'show what this machine can run',
+  build: 'compile the native addon on this machine',
+};
 
 const program = new Command('zest')
   .description('Fine-tune small transformers with forward passes only.')
@@ -59,10 +32,11 @@ const program = new Command('zest')
 
 outliveReaders();
 try {
-  for (const [usage, help, load] of COMMANDS) {
+  for (const [usage, help] of Object.entries(COMMANDS)) {
     const command = program.command(usage).description(help);
     if (!process.argv.includes(command.name())) continue;
-    const { argument, options, action } = (await load()).command;
+    const module: { command: CommandDefinition } = await import(`./commands/${command.name()}.ts`);
+    const { argument, options, action } = module.command;
     for (const each of command.registeredArguments) each.description = argument ?? '';
     for (const option of options) command.addOption(option);
     command.action((...input) => action(...(input as never[])));

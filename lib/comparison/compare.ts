@@ -3,10 +3,9 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { writeAtomic } from '../files.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
-import { limit } from '../jobs/limit.ts';
-import { assertPositive } from '../jobs/positive.ts';
+import { assertPositive, limit } from '../jobs/limit.ts';
 import { runJob } from '../jobs/process.ts';
-import { EventQueue } from '../jobs/queue.ts';
+import { eventsOf } from '../jobs/queue.ts';
 import { readJson } from '../json.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { Model } from '../model/model.ts';
@@ -18,9 +17,9 @@ import { neighbourhood } from '../sharpness/neighbourhood.ts';
 import { withBudget } from '../sweep/plan.ts';
 import type { Score } from '../tasks/task.ts';
 import { resolveConfig } from '../training/config.ts';
-import { type Experiment, loadExperiment } from '../training/inputs.ts';
+import { scoreSplit } from '../training/evaluate.ts';
+import { loadInputs, type RunInputs } from '../training/inputs.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
-import { scoreSplit } from '../training/score-split.ts';
 import { version } from '../version.ts';
 import { type ChosenRate, chooseRate } from './choose-rate.ts';
 import { type Dataset, experimentData, experimentForwards } from './datasets.ts';
@@ -109,17 +108,23 @@ const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, 
 
 const lossOf = (summary: Summary | undefined): number => summary?.validation?.loss ?? Number.POSITIVE_INFINITY;
 
-const sharpnessOf = async (folder: string, { task, validation }: Experiment, options: CallOptions): Promise<number> => {
+/** Uses a model of its own, on one thread. */
+const withModel = async <T>(folder: string, options: CallOptions, use: (model: Model) => Promise<T>): Promise<T> => {
   const model = await Model.load(folder, { threads: 1, ...options });
   try {
-    const { radius, samples, examples } = SHARPNESS;
-    const around = { radii: [radius], samples, ...options };
-    const result = await neighbourhood(model, task.batch(validation.slice(0, examples)), around);
-    return result.radii[0]?.increase?.value ?? Number.NaN;
+    return await use(model);
   } finally {
     model.dispose();
   }
 };
+
+const sharpnessOf = (folder: string, { task, validation }: RunInputs, options: CallOptions): Promise<number> =>
+  withModel(folder, options, async (model) => {
+    const { radius, samples, examples } = SHARPNESS;
+    const around = { radii: [radius], samples, ...options };
+    const result = await neighbourhood(model, task.batch(validation.slice(0, examples)), around);
+    return result.radii[0]?.increase?.value ?? Number.NaN;
+  });
 
 /** Computed once: kept in `file`. */
 const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
@@ -139,20 +144,13 @@ const earlierMethods = async (name: string, { output, forwards }: Budget): Promi
   throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}; give another output`);
 };
 
-const scoreBefore = async (config: ResolvedConfig, loaded: Experiment, options: CallOptions) => {
-  const model = await Model.load(config.model, { threads: 1, ...options });
-  try {
-    return {
-      test: await scoreSplit(loaded, model, 'test', options),
-      sharpness: await sharpnessOf(config.model, loaded, options),
-    };
-  } finally {
-    model.dispose();
-  }
-};
+const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, options: CallOptions) => ({
+  test: await withModel(model, options, (before) => scoreSplit(loaded, before, 'test', options)),
+  sharpness: await sharpnessOf(model, loaded, options),
+});
 
 /** An experiment whose folder is ours. */
-async function* compareMethods(
+async function* compareInFolder(
   name: string,
   methods: readonly Method[],
   budget: Budget,
@@ -166,59 +164,54 @@ async function* compareMethods(
   const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget)) as [
     ResolvedConfig,
   ];
-  const loaded = await loadExperiment(base);
+  const loaded = await loadInputs(base);
 
-  const queue = new EventQueue<ExperimentEvent>();
-  const stop = new AbortController();
-  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const slot = limit(options.jobs ?? chooseThreads(undefined));
-  const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
-    slot(async () => {
-      throwIfAborted(stopped);
-      const config = configOf(dataset, method, learningRate, seed, budget);
-      const earlier = await finishedSummary(config, { resume: true });
-      if (earlier) return earlier;
-      const began = performance.now();
-      const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
-      throwIfAborted(stopped);
-      const summary = await readFinished(config);
-      const seconds = (performance.now() - began) / 1000;
-      const validation = summary?.validation ?? null;
-      queue.push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });
-      return summary;
-    });
-  const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {
-    const summary = await runOnce(method, learningRate, seed);
-    if (!summary?.validation || !summary.test) return null;
-    const run = runFolder(configOf(dataset, method, learningRate, seed, budget).output);
-    const weights = join(run.checkpoints, 'last');
-    const sharpness = await slot(() => kept(run.sharpness, () => sharpnessOf(weights, loaded, { signal: stopped })));
-    const { validation, test, forwards } = summary;
-    return { seed, validation, test, forwards, sharpness };
-  };
-  const compare = async (method: Method): Promise<MethodResult> => {
-    const chosen = await chooseRate(method, async (rate) => lossOf(await runOnce(method, rate, CHOOSING_SEED)));
-    const runs = await Promise.all(TEST_SEEDS.map((seed) => testRun(method, chosen.learningRate, seed)));
-    return { name: method.name, title: method.title, ...chosen, runs };
-  };
+  const [before, compared] = yield* eventsOf<ExperimentEvent, [ExperimentResult['before'], MethodResult[]]>(
+    signal,
+    (push, stopped) => {
+      const slot = limit(options.jobs ?? chooseThreads(undefined));
+      const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
+        slot(async () => {
+          throwIfAborted(stopped);
+          const config = configOf(dataset, method, learningRate, seed, budget);
+          const earlier = await finishedSummary(config, { resume: true });
+          if (earlier) return earlier;
+          const began = performance.now();
+          const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
+          throwIfAborted(stopped);
+          const summary = await readFinished(config);
+          const seconds = (performance.now() - began) / 1000;
+          const validation = summary?.validation ?? null;
+          push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });
+          return summary;
+        });
+      const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {
+        const summary = await runOnce(method, learningRate, seed);
+        if (!summary?.validation || !summary.test) return null;
+        const run = runFolder(configOf(dataset, method, learningRate, seed, budget).output);
+        const weights = join(run.checkpoints, 'last');
+        const sharpness = await slot(() =>
+          kept(run.sharpness, () => sharpnessOf(weights, loaded, { signal: stopped })),
+        );
+        const { validation, test, forwards } = summary;
+        return { seed, validation, test, forwards, sharpness };
+      };
+      const compare = async (method: Method): Promise<MethodResult> => {
+        const chosen = await chooseRate(method, async (rate) => lossOf(await runOnce(method, rate, CHOOSING_SEED)));
+        const runs = await Promise.all(TEST_SEEDS.map((seed) => testRun(method, chosen.learningRate, seed)));
+        return { name: method.name, title: method.title, ...chosen, runs };
+      };
 
-  const all = Promise.all([
-    slot(() => kept(join(output, 'before.json'), () => scoreBefore(base, loaded, { signal: stopped }))),
-    Promise.all(methods.map(compare)),
-  ]).finally(() => queue.end());
-  // Its rejection is seen below; while the reader is busy it would count as unhandled.
-  all.catch(() => stop.abort());
-  try {
-    yield* queue;
-    const [before, compared] = await all;
-    const results = METHODS.flatMap(({ name }) => [...compared, ...earlier].find((one) => one.name === name) ?? []);
-    const result: ExperimentResult = { name, forwards, before, methods: results, version };
-    await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
-    yield { kind: 'done', output, result };
-  } finally {
-    stop.abort();
-    await all.catch(() => {});
-  }
+      return Promise.all([
+        slot(() => kept(join(output, 'before.json'), () => scoreBefore(base, loaded, { signal: stopped }))),
+        Promise.all(methods.map(compare)),
+      ]);
+    },
+  );
+  const results = METHODS.flatMap(({ name }) => [...compared, ...earlier].find((one) => one.name === name) ?? []);
+  const result: ExperimentResult = { name, forwards, before, methods: results, version };
+  await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
+  yield { kind: 'done', output, result };
 }
 
 /**
@@ -230,7 +223,7 @@ async function* compareMethods(
  * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds results or a run of another
  * experiment, or another experiment writes to it, and where a method's runs fail whatever the learning rate.
  */
-export async function* experiment(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
+export async function* compareMethods(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
   const { output, signal, forwards = experimentForwards(name) } = options;
   throwIfAborted(signal);
   const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
@@ -241,5 +234,5 @@ export async function* experiment(name: string, options: ExperimentOptions): Asy
   assertPositive(options.jobs, 'jobs');
   assertPositive(options.forwards, 'forwards');
   const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
-  yield* lockingFolder(output, () => compareMethods(name, methods, { output, forwards }, options));
+  yield* lockingFolder(output, () => compareInFolder(name, methods, { output, forwards }, options));
 }

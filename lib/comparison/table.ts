@@ -25,13 +25,9 @@ const tested = (runs: readonly Pick<ExperimentRun, 'test'>[], metric: Metric): n
  * `undefined` if those are fewer than two.
  */
 export const metricAbove = (metric: Metric, method: MethodResult, reference: MethodResult): Estimate | undefined => {
-  const pairs = finished(method).flatMap((run) => {
+  const differences = finished(method).flatMap((run) => {
     const other = finished(reference).find(({ seed }) => seed === run.seed);
-    return other ? [[run, other]] : [];
-  });
-  const differences = pairs.map((pair) => {
-    const [own, others] = tested(pair, metric) as [number, number];
-    return own - others;
+    return other ? [(run.test[metric] ?? Number.NaN) - (other.test[metric] ?? Number.NaN)] : [];
   });
   return differences.length < 2 ? undefined : estimateMean(differences);
 };

@@ -1,5 +1,5 @@
 /** Events of several jobs in the order in which they came, for one reader. */
-export class EventQueue<T> {
+class EventQueue<T> {
   readonly #events: T[] = [];
   #ended = false;
   #wake = () => {};
@@ -26,5 +26,32 @@ export class EventQueue<T> {
         });
       }
     }
+  }
+}
+
+/**
+ * Yields the events that `work` pushes until it has ended, and gives what it comes to. `stopped` aborts with `signal`,
+ * with `stop`, when the work fails, and when the reader leaves.
+ */
+export async function* eventsOf<E, R>(
+  signal: AbortSignal | undefined,
+  work: (push: (event: E) => void, stopped: AbortSignal, stop: () => void) => Promise<R>,
+): AsyncGenerator<E, R> {
+  const queue = new EventQueue<E>();
+  const stop = new AbortController();
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const all = work(
+    (event) => queue.push(event),
+    stopped,
+    () => stop.abort(),
+  ).finally(() => queue.end());
+  // Its rejection is seen below; while the reader is busy it would count as unhandled.
+  all.catch(() => stop.abort());
+  try {
+    yield* queue;
+    return await all;
+  } finally {
+    stop.abort();
+    await all.catch(() => {});
   }
 }

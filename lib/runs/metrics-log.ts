@@ -4,13 +4,6 @@ import type { EvaluationEvent, StepEvent } from './events.ts';
 import type { RunFolder } from './folder.ts';
 import type { EventFileWriter } from './tensorboard.ts';
 
-/** Where a run writes its metrics. */
-export interface MetricsLog {
-  run: RunFolder;
-  /** With training.tensorboard. */
-  events?: EventFileWriter;
-}
-
 /** TensorBoard's tags: training/meanLoss, validation/accuracy and so on. */
 const scalars = (event: StepEvent | EvaluationEvent): Record<string, number> => {
   const group = event.kind === 'step' ? 'training' : event.split;
@@ -25,7 +18,10 @@ export const appendMetrics = (run: RunFolder, entry: object): Promise<void> =>
   writing(run.metrics, appendFile(run.metrics, `${JSON.stringify(entry)}\n`));
 
 /** Adds a step or an evaluation to metrics.jsonl, and to the event file where there is one. */
-export const record = async ({ run, events }: MetricsLog, event: StepEvent | EvaluationEvent): Promise<void> => {
+export const record = async (
+  { run, events }: { run: RunFolder; events?: EventFileWriter },
+  event: StepEvent | EvaluationEvent,
+): Promise<void> => {
   await appendMetrics(run, event);
   await events?.add(event.step, scalars(event));
 };

@@ -6,7 +6,7 @@ import type { Model } from '../model/model.ts';
 import { withDirections } from '../objective.ts';
 import type { Progress } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
-import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from '../training/inputs.ts';
+import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from '../training/inputs.ts';
 import { findRun, type RunSource } from '../training/open-run.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
@@ -47,16 +47,16 @@ const readExamples = async (
   { file, config, kept }: RunSource,
   split: SharpnessReport['split'],
   most: number,
-): Promise<{ experiment: Experiment; examples: Example[] }> => {
+): Promise<{ inputs: RunInputs; examples: Example[] }> => {
   if (split !== 'train' && config.data[split] === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: measuring on ${split} needs data.${split}`);
   }
   const only = { validation: undefined, test: undefined, [split]: config.data[split] };
-  const experiment = await loadExperiment({ ...config, data: { ...config.data, ...only } }, kept?.folder);
-  const all = split === 'train' ? await loadTrainingExamples(config, experiment.task) : experiment[split];
-  if (all.length <= most) return { experiment, examples: all };
+  const inputs = await loadInputs({ ...config, data: { ...config.data, ...only } }, kept?.folder);
+  const all = split === 'train' ? await loadTrainingExamples(config, inputs.task) : inputs[split];
+  if (all.length <= most) return { inputs, examples: all };
   const rows = shuffledBatches(all.length, most, config.data.seed).batch(0);
-  return { experiment, examples: rows.map((row) => all[row]!) };
+  return { inputs, examples: rows.map((row) => all[row]!) };
 };
 
 /**
@@ -75,10 +75,10 @@ export const measureSharpness = async (
   const most = checkedCount('examples', options.examples ?? DEFAULTS.examples, 1);
   const source = await findRun(path, overrides);
   const { config, kept } = source;
-  const { experiment, examples } = await readExamples(source, split, most);
+  const { inputs, examples } = await readExamples(source, split, most);
   if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', `there are no examples in data.${split}`);
   const batches = Array.from({ length: Math.ceil(examples.length / BATCH_SIZE) }, (_, i) =>
-    experiment.task.batch(examples.slice(i * BATCH_SIZE, (i + 1) * BATCH_SIZE)),
+    inputs.task.batch(examples.slice(i * BATCH_SIZE, (i + 1) * BATCH_SIZE)),
   );
   const { law = 'gaussian' } = config.optimizer;
   const sources: Pick<MeasuredWeights, 'weights' | 'folder' | 'step'>[] = [];
@@ -89,7 +89,7 @@ export const measureSharpness = async (
   for (const { weights, folder, step } of sources) {
     const trainable = await perturbed(config, weights);
     const load = { ...config, trainable, model: folder, ...(weights === 'after' && { head: undefined }) };
-    const model: Model = await loadModel(load, experiment.tokenizer, {
+    const model: Model = await loadModel(load, inputs.tokenizer, {
       signal,
       onProgress: ({ done, total }: Progress) => onProgress?.({ stage: 'load', done, total }),
     });

@@ -1,15 +1,12 @@
 import type { Objective } from '../objective.ts';
 import { hessianTrace, type Trace } from './curvature.ts';
 import { checkedEigenvalueCount, defaultIterations, type Eigenvalues, topEigenvalues } from './eigenvalues.ts';
-import { checkedSamples, FIRST_STREAM, type MeasureOptions } from './losses.ts';
-import { checkedRadii, type Neighbourhood, neighbourhood } from './neighbourhood.ts';
+import { checkedSamples, FIRST_STREAM } from './losses.ts';
+import { checkedRadii, type Neighbourhood, type NeighbourhoodOptions, neighbourhood } from './neighbourhood.ts';
 import { checkedSize, lossSlice, type Slice } from './slice.ts';
 
-export interface SharpnessOptions extends MeasureOptions {
-  /** ρ, per coordinate, ascending. Default 1e-3, 2e-3, 5e-3. */
-  radii?: readonly number[];
-  /** Directions of the neighbourhood, and as many of the trace, 2 to 100,000. Default 32. */
-  samples?: number;
+/** `samples` is the directions of the neighbourhood, and as many of the trace. */
+export interface SharpnessOptions extends NeighbourhoodOptions {
   /** Points along each axis of a slice that reaches to the largest radius, odd; 0: no slice. Default 0. */
   slice?: number;
   /** Largest eigenvalues, for at most 512 trainable parameters; 0: none. Default 0. */

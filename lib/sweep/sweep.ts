@@ -3,14 +3,18 @@ import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
 import { isThere, writeAtomic } from '../files.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
-import { assertPositive } from '../jobs/positive.ts';
+import { assertPositive, limit } from '../jobs/limit.ts';
 import { runJob } from '../jobs/process.ts';
-import { EventQueue } from '../jobs/queue.ts';
+import { eventsOf } from '../jobs/queue.ts';
 import { chooseThreads } from '../model/load-options.ts';
+import type { CallOptions } from '../objective.ts';
 import type { EstimateEvent, TrainEvent } from '../runs/events.ts';
+import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
 import { firstMetric } from '../tasks/load.ts';
 import type { Score } from '../tasks/task.ts';
+import { testCheckpoint } from '../training/evaluate.ts';
+import { loadInputs, type RunInputs } from '../training/inputs.ts';
 import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { estimateSweep } from './estimate.ts';
@@ -18,7 +22,6 @@ import type { SweepEvent, SweepOptions } from './events.ts';
 import type { Axis } from './grid.ts';
 import { type Plan, type PlannedRun, planSweep } from './plan.ts';
 import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
-import { assertTestable, testRun } from './test-point.ts';
 
 const axesOf = (grid: SweepOptions['grid']): readonly Axis[] =>
   Array.isArray(grid) ? grid : Object.entries(grid).map(([key, values]) => ({ key, values }));
@@ -36,12 +39,12 @@ const train = async (
   run: PlannedRun,
   threads: number,
   signal: AbortSignal,
-  queue: EventQueue<SweepEvent>,
+  push: (event: SweepEvent) => void,
   onEstimate: (run: PlannedRun, estimate: EstimateEvent) => void,
 ): Promise<SweepRun | undefined> => {
   const { name, point, values, config } = run;
   const onEvent = (event: TrainEvent) => {
-    queue.push({ kind: 'train', name, event });
+    push({ kind: 'train', name, event });
     if (event.kind === 'estimate') onEstimate(run, event);
   };
   const error = await runJob(config, { threads, signal, onEvent });
@@ -51,51 +54,53 @@ const train = async (
   return { name, point, values, status: 'failed', error: error ?? 'the run left no good summary.json' };
 };
 
-/** Trains the runs that are left, `jobs` at a time; `rows` gets what comes of them. */
-async function* trainAll(
+/** Trains the runs that are left, `jobs` at a time; `rows` gets what comes of them. Ends when all have. */
+const trainAll = (
   left: readonly PlannedRun[],
   rows: Map<string, SweepRun>,
   { jobs, threads }: { jobs: number; threads: number },
   signal: AbortSignal | undefined,
-): AsyncGenerator<SweepEvent, void> {
-  const queue = new EventQueue<SweepEvent>();
-  const stop = new AbortController();
-  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const next = left.values();
-  let estimated = false;
-  const onEstimate = (run: PlannedRun, estimate: EstimateEvent): void => {
-    if (!estimated) queue.push(estimateSweep(estimate, run, left, jobs));
-    estimated = true;
-  };
-  const work = async (): Promise<void> => {
-    for (const run of next) {
-      if (stopped.aborted) return;
-      const row = await train(run, threads, stopped, queue, onEstimate);
+): AsyncGenerator<SweepEvent, void> =>
+  eventsOf(signal, async (push, stopped, stop) => {
+    let estimated = false;
+    const onEstimate = (run: PlannedRun, estimate: EstimateEvent): void => {
+      if (!estimated) push(estimateSweep(estimate, run, left, jobs));
+      estimated = true;
+    };
+    const slot = limit(jobs);
+    const work = async (run: PlannedRun): Promise<void> => {
+      const row = stopped.aborted ? undefined : await train(run, threads, stopped, push, onEstimate);
       if (row === undefined) return;
       rows.set(run.name, row);
-      queue.push({ kind: 'run', run: row });
-    }
-  };
-  const workers = Array.from({ length: jobs }, () =>
-    work().catch((error) => {
-      stop.abort();
+      push({ kind: 'run', run: row });
+    };
+    const failing = (error: unknown): never => {
+      stop();
       throw error;
-    }),
-  );
-  const all = Promise.allSettled(workers).then((ended) => {
-    queue.end();
-    const failure = ended.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
-    if (failure) throw failure.reason;
+    };
+    const ended = await Promise.allSettled(left.map((run) => slot(() => work(run)).catch(failing)));
+    for (const one of ended) if (one.status === 'rejected') throw one.reason;
   });
-  // Its rejection is seen below; while the reader is busy it would count as unhandled.
-  all.catch(() => {});
-  try {
-    yield* queue;
-  } finally {
-    stop.abort();
-    await all;
-  }
-}
+
+const inputsOf = ({ config }: PlannedRun, test: string): Promise<RunInputs> =>
+  loadInputs({ ...config, data: { ...config.data, validation: undefined, test } });
+
+/** Throws, before the first run, what is wrong with the test data for any of the tasks. */
+const assertTestable = async (runs: readonly PlannedRun[], test: string): Promise<void> => {
+  const tasks = new Map(runs.map((run) => [JSON.stringify([run.config.model, run.config.task]), run]));
+  for (const run of tasks.values()) await inputsOf(run, test);
+};
+
+/** Scores the weights that a run kept on the test data. */
+const testRun = async (
+  run: PlannedRun,
+  { kept: { name } }: SweepRun & { status: 'done' },
+  test: string,
+  { signal }: CallOptions,
+): Promise<Score> => {
+  const kept = join(runFolder(run.config.output).checkpoints, name);
+  return testCheckpoint(run.config, await inputsOf(run, test), kept, { signal });
+};
 
 const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string, SweepRun>, signal?: AbortSignal) => {
   const scores: Score[] = [];

@@ -1,7 +1,7 @@
 import { rangeError } from '../errors.ts';
-import { ClassificationTask, checkLabels, type Labels, packed } from './classification.ts';
-import { distinctStrings, type TaskKind } from './kind.ts';
-import { cutLongest } from './truncation.ts';
+import { ClassificationTask, checkedStrings, checkLabels, type Labels, packed } from './classification.ts';
+import type { TaskKind } from './kind.ts';
+import { cutLongest } from './template.ts';
 
 /** Classification by a classification head, of one text or of a pair. */
 export interface ClassSpec extends Labels {
@@ -18,7 +18,7 @@ const MOST_CLASSES = 65_536;
 export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
   keys: ['kind', 'fields', 'classes', 'labels', 'labelField', 'metrics'],
   check(spec) {
-    const count = distinctStrings('fields', spec.fields).length;
+    const count = checkedStrings('fields', spec.fields).length;
     if (count < 1 || count > 2) {
       throw rangeError('ERR_ZEST_OPTION', `task.fields must name one field or two, not ${count}`);
     }

@@ -2,7 +2,6 @@ import type { Batch, Target } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { distinctStrings } from './kind.ts';
 import { DEFAULT_METRICS, definitionOf, isMetric, METRICS, type Metric, measure } from './metrics.ts';
 import {
   type Example,
@@ -29,16 +28,26 @@ export interface Labels {
   metrics?: readonly Metric[];
 }
 
+/** Checks a list of strings that are not empty, each there once but for label words. Throws ERR_ZEST_OPTION naming the key. */
+export const checkedStrings = (key: string, value: unknown): readonly string[] => {
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string' && item !== '')) {
+    throw typeError('ERR_ZEST_OPTION', `task.${key} must be a list of strings that are not empty`);
+  }
+  const twice = value.find((item, i) => value.indexOf(item) !== i);
+  if (twice === undefined || key === 'labelWords') return value;
+  throw rangeError('ERR_ZEST_OPTION', `task.${key} has ${JSON.stringify(twice)} twice`);
+};
+
 /** Checks the keys of {@link Labels}. Throws ERR_ZEST_OPTION naming the key. */
 export const checkLabels = (spec: Labels, classes: number): void => {
-  if (spec.labels !== undefined && distinctStrings('labels', spec.labels).length !== classes) {
+  if (spec.labels !== undefined && checkedStrings('labels', spec.labels).length !== classes) {
     throw rangeError('ERR_ZEST_OPTION', `task.labels has ${spec.labels.length} names for ${classes} labels`);
   }
   if (spec.labelField !== undefined && (typeof spec.labelField !== 'string' || spec.labelField === '')) {
     throw typeError('ERR_ZEST_OPTION', 'task.labelField must be the name of a field');
   }
   if (spec.metrics === undefined) return;
-  const metrics = distinctStrings('metrics', spec.metrics);
+  const metrics = checkedStrings('metrics', spec.metrics);
   const strange = metrics.find((metric) => !isMetric(metric));
   if (metrics.length === 0 || strange !== undefined) {
     throw rangeError('ERR_ZEST_OPTION', `task.metrics must be some of ${METRICS.join(', ')}, not ${strange ?? 'none'}`);

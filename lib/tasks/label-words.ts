@@ -1,6 +1,6 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { ClassificationTask, checkLabels, type Labels, packed } from './classification.ts';
-import { checkedStrings, type TaskKind } from './kind.ts';
+import { ClassificationTask, checkedStrings, checkLabels, type Labels, packed } from './classification.ts';
+import type { TaskKind } from './kind.ts';
 import { fillTemplate, parseTemplate } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 

@@ -1,6 +1,5 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { Tokenizer } from './tokenizer.ts';
-import { cutLongest } from './truncation.ts';
 
 /** Literal text of a template, or the place of a field. */
 export type TemplatePart = string | { field: string };
@@ -151,6 +150,20 @@ const withoutEnds = (ids: readonly number[], spans: readonly Span[], kept: reado
     from = end;
   }
   return [...pieces, ids.slice(from)].flat();
+};
+
+/**
+ * How many tokens of each text to keep so that `excess` fewer are left: one at a time goes from the end of whichever
+ * text is longest then, the last of equals. Undefined if there are not that many tokens.
+ */
+export const cutLongest = (lengths: readonly number[], excess: number): number[] | undefined => {
+  const kept = [...lengths];
+  for (let cut = 0; cut < excess; cut++) {
+    const longest = Math.max(0, ...kept);
+    if (longest === 0) return undefined;
+    kept[kept.lastIndexOf(longest)] = longest - 1;
+  }
+  return kept;
 };
 
 /**

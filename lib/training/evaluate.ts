@@ -1,8 +1,36 @@
 import { ZestError } from '../errors.ts';
-import type { EvaluationEvent } from '../runs/events.ts';
-import { loadExperiment, loadModel } from './inputs.ts';
+import type { EvaluationEvent, TrainOptions } from '../runs/events.ts';
+import type { Score, Scorer } from '../tasks/task.ts';
+import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
 import { findRun, type OpenRunOptions } from './open-run.ts';
-import { scoreSplit } from './score-split.ts';
+import type { ResolvedConfig } from './schema.ts';
+
+/** Scores a model on the validation or the test examples. */
+export const scoreSplit = (
+  { task, ...examples }: RunInputs,
+  model: Scorer,
+  split: EvaluationEvent['split'],
+  { signal, onProgress }: TrainOptions,
+): Promise<Score> =>
+  task.score(model, examples[split], {
+    signal,
+    onProgress: (done, total) => onProgress?.({ stage: split, done, total }),
+  });
+
+/** Scores a checkpoint on the test examples. */
+export const testCheckpoint = async (
+  config: ResolvedConfig,
+  inputs: RunInputs,
+  checkpoint: string,
+  options: TrainOptions,
+): Promise<Score> => {
+  const model = await loadModel(config, inputs.tokenizer, options, checkpoint);
+  try {
+    return await scoreSplit(inputs, model, 'test', options);
+  } finally {
+    model.dispose();
+  }
+};
 
 export type EvaluateOptions = OpenRunOptions;
 
@@ -19,12 +47,12 @@ export async function* evaluate(path: string, options: EvaluateOptions = {}): As
   if (config.data.validation === undefined && config.data.test === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: evaluating needs data.validation or data.test`);
   }
-  const experiment = await loadExperiment(config, kept?.folder);
-  const model = await loadModel(config, experiment.tokenizer, { signal, onProgress }, kept?.folder);
+  const inputs = await loadInputs(config, kept?.folder);
+  const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {
     for (const split of ['validation', 'test'] as const) {
-      if (experiment[split].length === 0) continue;
-      const score = await scoreSplit(experiment, model, split, { signal, onProgress });
+      if (inputs[split].length === 0) continue;
+      const score = await scoreSplit(inputs, model, split, { signal, onProgress });
       yield { kind: 'evaluation', split, step: kept?.step ?? 0, ...score };
     }
   } finally {

@@ -10,7 +10,7 @@ import type { CallOptions, Directions, Point } from '../objective.ts';
 import { mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
-import { loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
+import { loadInputs, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /** What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen by. */
@@ -181,7 +181,7 @@ export const findLearningRate = async (
   const { seed, batchSize } = resolved.training;
   const { optimizer } = resolved;
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
-  const { tokenizer, task } = await loadExperiment({
+  const { tokenizer, task } = await loadInputs({
     ...resolved,
     data: { ...resolved.data, validation: undefined, test: undefined },
   });

@@ -4,8 +4,7 @@ import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
 import { record } from '../runs/metrics-log.ts';
 import type { Score } from '../tasks/task.ts';
 import { version } from '../version.ts';
-import { loadModel } from './inputs.ts';
-import { scoreSplit } from './score-split.ts';
+import { scoreSplit, testCheckpoint } from './evaluate.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint } from './training-loop.ts';
 
@@ -13,12 +12,7 @@ const testKept = async ({ config, run, experiment, model, options }: RunContext,
   if (kept.name === 'last') return scoreSplit(experiment, model, 'test', options);
   // One model in memory at a time: the trained one is on disk by now.
   model.dispose();
-  const best = await loadModel(config, experiment.tokenizer, options, join(run.checkpoints, kept.name));
-  try {
-    return await scoreSplit(experiment, best, 'test', options);
-  } finally {
-    best.dispose();
-  }
+  return testCheckpoint(config, experiment, join(run.checkpoints, kept.name), options);
 };
 
 /** The end of a run: last checkpoint, test, summary. An interrupted run is not tested, and ends with the signal's reason. */

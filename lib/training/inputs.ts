@@ -8,7 +8,7 @@ import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a configuration names, in memory, beside the model. */
-export interface Experiment {
+export interface RunInputs {
   tokenizer: Tokenizer;
   task: Task;
   /** Empty without data.validation. */
@@ -30,7 +30,7 @@ export const loadTokenizedTask = async (
 };
 
 /** Loads the tokenizer, the task and the data to evaluate on. */
-export const loadExperiment = async (config: ResolvedConfig, checkpoint?: string): Promise<Experiment> => {
+export const loadInputs = async (config: ResolvedConfig, checkpoint?: string): Promise<RunInputs> => {
   const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
   const validation = await readExamples(config.data.validation, task);
   return { tokenizer, task, validation, test: await readExamples(config.data.test, task) };

@@ -8,14 +8,14 @@ import { EventFileWriter } from '../runs/tensorboard.ts';
 import { NOISE_VERSION, TrajectoryWriter } from '../runs/trajectory.ts';
 import type { Example } from '../tasks/task.ts';
 import { version } from '../version.ts';
-import { type Experiment, loadExperiment, loadModel, loadTrainingExamples } from './inputs.ts';
+import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from './inputs.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a run works with. */
 export interface RunContext {
   config: ResolvedConfig;
   run: RunFolder;
-  experiment: Experiment;
+  experiment: RunInputs;
   /** The training examples. */
   examples: readonly Example[];
   model: Model;
@@ -33,7 +33,7 @@ export interface RunContext {
 export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<RunContext> => {
   const run = runFolder(config.output);
   if (!options.overwrite) await assertNoRun(run);
-  const experiment = await loadExperiment(config);
+  const experiment = await loadInputs(config);
   const examples = await loadTrainingExamples(config, experiment.task);
   const residentBefore = process.memoryUsage.rss();
   const model = await loadModel(config, experiment.tokenizer, options);

@@ -6,8 +6,8 @@ import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from '..
 import { appendMetrics, record } from '../runs/metrics-log.ts';
 import type { Metric } from '../tasks/metrics.ts';
 import type { Example, Score } from '../tasks/task.ts';
+import { scoreSplit } from './evaluate.ts';
 import type { ResolvedConfig } from './schema.ts';
-import { scoreSplit } from './score-split.ts';
 import type { RunContext } from './start-run.ts';
 import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ExperimentEvent, experiment } from '../../lib/comparison/compare.ts';
+import { compareMethods, type ExperimentEvent } from '../../lib/comparison/compare.ts';
 import { EXPERIMENTS, experimentForwards } from '../../lib/comparison/datasets.ts';
 import { limit } from '../../lib/jobs/limit.ts';
 
@@ -14,7 +14,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const run = async (name: string, options: object): Promise<ExperimentEvent[]> => {
   const events: ExperimentEvent[] = [];
-  for await (const event of experiment(name, {
+  for await (const event of compareMethods(name, {
     data: join(folder, 'nothing'),
     output: join(folder, name),
     ...options,
@@ -24,7 +24,7 @@ const run = async (name: string, options: object): Promise<ExperimentEvent[]> =>
   return events;
 };
 
-describe('experiment', () => {
+describe('compareMethods', () => {
   it('chooses a learning rate on one seed, tests five others with equal forwards, and takes up what is there', async () => {
     const options = { forwards: 10, methods: ['one-sided-tau1'] };
     const events = await run('afinn-noise-0.4', options);
@@ -84,7 +84,13 @@ describe('experiment', () => {
     // Inherited by the runs, which end before they begin.
     process.env.NODE_OPTIONS = `--require ${join(folder, 'nothing.cjs')}`;
     const all = async () => {
-      for await (const event of experiment('afinn', { data: '', output, forwards: 2, methods: ['mezo'], jobs: 1 })) {
+      for await (const event of compareMethods('afinn', {
+        data: '',
+        output,
+        forwards: 2,
+        methods: ['mezo'],
+        jobs: 1,
+      })) {
         events.push(event);
       }
     };

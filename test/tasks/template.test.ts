@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { labelWordIds } from '../../lib/tasks/label-words.ts';
-import { fillTemplate, parseTemplate } from '../../lib/tasks/template.ts';
+import { cutLongest, fillTemplate, parseTemplate } from '../../lib/tasks/template.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
-import { cutLongest } from '../../lib/tasks/truncation.ts';
 import { film } from '../fixtures/film.ts';
 import { folderOf } from './folders.ts';
 

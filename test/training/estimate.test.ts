@@ -8,7 +8,7 @@ import type { EstimateEvent } from '../../lib/runs/events.ts';
 import { estimateSweep } from '../../lib/sweep/estimate.ts';
 import { planSweep } from '../../lib/sweep/plan.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
-import { loadExperiment, loadTrainingExamples } from '../../lib/training/inputs.ts';
+import { loadInputs, loadTrainingExamples } from '../../lib/training/inputs.ts';
 import { train } from '../../lib/training/train.ts';
 import { configuredOptimizer } from '../../lib/training/training-loop.ts';
 import { film } from '../fixtures/film.ts';
@@ -34,7 +34,7 @@ describe('the estimate of a run', () => {
 
     // The same steps by hand, where nothing is estimated.
     const resolved = resolveConfig(config);
-    const { task } = await loadExperiment(resolved);
+    const { task } = await loadInputs(resolved);
     const examples = await loadTrainingExamples(resolved, task);
     const model = await Model.load(film, { device: 'cpu' });
     const optimizer = configuredOptimizer(resolved);

@@ -46,26 +46,21 @@ export const command: CommandDefinition = {
     const progress = await progressDisplay();
     const runs: DemoRun[] = [];
     const labels: string[][] = [];
-    try {
-      for (const method of METHODS) {
-        for (const seed of SEEDS) {
-          const label = `${method.name}, seed ${seed}`;
-          const result = await runDemo(demo, method, seed, {
-            signal,
-            words: WORDS_SHOWN,
-            onStep: (done, total, loss) =>
-              progress.update({ label, done, total, unit: 'steps', detail: `loss ${loss.toFixed(3)}` }),
-          });
-          progress.clear();
-          runs.push(result.run);
-          if (options.json) printJson({ kind: 'run', ...result.run });
-          else printLine(`${label}: ${percent(result.run.before)} → ${percent(result.run.after)}`);
-          if (labels.length === 0) labels.push(result.labels.before);
-          if (seed === SEEDS[0]) labels.push(result.labels.after);
-        }
+    for (const method of METHODS) {
+      for (const seed of SEEDS) {
+        const label = `${method.name}, seed ${seed}`;
+        const result = await runDemo(demo, method, seed, {
+          signal,
+          words: WORDS_SHOWN,
+          onStep: (done, total, loss) =>
+            progress({ label, done, total, unit: 'steps', detail: `loss ${loss.toFixed(3)}` }),
+        });
+        runs.push(result.run);
+        if (options.json) printJson({ kind: 'run', ...result.run });
+        else printLine(`${label}: ${percent(result.run.before)} → ${percent(result.run.after)}`);
+        if (labels.length === 0) labels.push(result.labels.before);
+        if (seed === SEEDS[0]) labels.push(result.labels.after);
       }
-    } finally {
-      progress.clear();
     }
     const words = demo.heldOut.slice(0, WORDS_SHOWN).map(({ word, label }, i) => ({
       word,

@@ -9,21 +9,16 @@ export const command: CommandDefinition = {
   async action(path: string, options: ConfigOptions) {
     const { evaluate } = await import('../../training/evaluate.ts');
     const progress = await progressDisplay();
-    try {
-      const events = evaluate(path, {
-        overrides: options.set,
-        signal: stopSignal(),
-        onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
-      });
-      for await (const event of events) {
-        progress.clear();
-        if (options.json) printJson(event);
-        const { split, step, loss } = event;
-        const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`;
-        printLine(step > 0 ? `${scored}, weights of step ${count(step)}` : `${scored}, the model as it came`);
-      }
-    } finally {
-      progress.clear();
+    const events = evaluate(path, {
+      overrides: options.set,
+      signal: stopSignal(),
+      onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
+    });
+    for await (const event of events) {
+      if (options.json) printJson(event);
+      const { split, step, loss } = event;
+      const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`;
+      printLine(step > 0 ? `${scored}, weights of step ${count(step)}` : `${scored}, the model as it came`);
     }
   },
 };

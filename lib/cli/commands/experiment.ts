@@ -1,20 +1,17 @@
 import { join } from 'node:path';
 import { Option } from 'commander';
-import type { ExperimentEvent } from '../../comparison/compare.ts';
+import type { ExperimentEvent, ExperimentOptions } from '../../comparison/compare.ts';
 import { type Metric, shownMetric } from '../../tasks/metrics.ts';
-import { type CommandDefinition, wholeNumber } from '../command.ts';
+import { type CommandDefinition, counting } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { duration, printJson, printLine } from '../terminal/output.ts';
 
-interface ExperimentCommandOptions {
-  data: string;
+type ExperimentCommandOptions = Pick<ExperimentOptions, 'data' | 'forwards' | 'jobs'> & {
   output?: string;
-  forwards?: number;
-  jobs?: number;
   methods?: string;
   json?: boolean;
-}
+};
 
 const runLine = (event: ExperimentEvent & { kind: 'run' }, metric: Metric): string => {
   const { method, learningRate, seed, validation, error, seconds } = event;
@@ -29,11 +26,11 @@ export const command: CommandDefinition = {
   options: [
     new Option('--data <folder>', 'has the folders sst2, mr, sst5 and trec').default('../shared/data'),
     new Option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again'),
-    new Option(
+    counting(
       '--forwards <n>',
       'forward passes of each run (default: 4000 for words and questions, 2000 for sentences)',
-    ).argParser(wholeNumber),
-    new Option('--jobs <n>', 'runs at a time (default: the cores)').argParser(wholeNumber),
+    ),
+    counting('--jobs <n>', 'runs at a time (default: the cores)'),
     new Option('--methods <a,b,c>', 'only these; the table has those of earlier calls too'),
     new Option('--json', 'print one JSON object a line on stdout, instead of the table'),
   ],
@@ -43,14 +40,12 @@ export const command: CommandDefinition = {
       for (const known of EXPERIMENTS) process.stdout.write(`${known}\n`);
       return;
     }
-    const { experiment } = await import('../../comparison/compare.ts');
+    const { compareMethods } = await import('../../comparison/compare.ts');
     const { experimentMarkdown } = await import('../../comparison/table.ts');
     const signal = stopSignal();
-    const events = experiment(name, {
-      data: options.data,
+    const events = compareMethods(name, {
+      ...options,
       output: options.output ?? join('runs', 'experiments', name),
-      forwards: options.forwards,
-      jobs: options.jobs,
       methods: options.methods?.split(','),
       signal,
     });

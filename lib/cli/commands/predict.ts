@@ -60,7 +60,7 @@ export const command: CommandDefinition = {
     const { model, task } = await openRun(path, {
       overrides: set,
       signal,
-      onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
+      onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
     });
     try {
       const began = performance.now();
@@ -75,16 +75,14 @@ export const command: CommandDefinition = {
         onProgress: (rows, bytes) => {
           answered = rows;
           const detail = plural(rows);
-          if (shown) progress.update({ label: 'answering', done: bytes, total, detail });
+          if (shown) progress({ label: 'answering', done: bytes, total, detail });
         },
       });
       if (output !== undefined) await writeLines(output, answers, signal);
       else for await (const answer of answers) printJson(answer);
-      progress.clear();
       if (output !== undefined && json) printJson({ kind: 'done', output, count: answered });
       printLine(`${plural(answered)}, ${duration((performance.now() - began) / 1000)}`);
     } finally {
-      progress.clear();
       model.dispose();
     }
   },

@@ -6,21 +6,13 @@ import { DEFAULTS } from '../../sharpness/defaults.ts';
 import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../../sharpness/findings.ts';
 import type { MeasureSharpnessOptions } from '../../sharpness/measure.ts';
 import type { Estimate } from '../../statistics.ts';
-import { type CommandDefinition, type ConfigOptions, configOptions, numbers, wholeNumber } from '../command.ts';
+import { type CommandDefinition, type ConfigOptions, configOptions, counting, numbers } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, percent, printJson, printLine, table } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
-interface SharpnessCommandOptions
-  extends ConfigOptions,
-    Pick<MeasureSharpnessOptions, 'examples' | 'radii' | 'samples'> {
-  split: string;
-  seed: number;
-  slice: number;
-  eigenvalues: number;
-  before: boolean;
-  output?: string;
-}
+type SharpnessCommandOptions = ConfigOptions &
+  Omit<MeasureSharpnessOptions, 'overrides' | 'split' | 'signal'> & { split: string; output?: string };
 
 const SPLITS = ['train', 'validation', 'test'] as const;
 const DIGITS = 4;
@@ -85,20 +77,12 @@ export const command: CommandDefinition = {
   options: [
     ...configOptions,
     new Option('--split <name>', 'train, validation or test').default(DEFAULTS.split),
-    new Option('--examples <n>', 'examples of the split, all if it has fewer')
-      .argParser(wholeNumber)
-      .default(DEFAULTS.examples),
+    counting('--examples <n>', 'examples of the split, all if it has fewer', DEFAULTS.examples),
     new Option('--radii <list>', 'perturbation per coordinate, ascending').argParser(numbers).default(DEFAULTS.radii),
-    new Option('--samples <n>', 'directions of each mean, each both ways')
-      .argParser(wholeNumber)
-      .default(DEFAULTS.samples),
-    new Option('--seed <n>', 'of the directions').argParser(wholeNumber).default(DEFAULTS.seed),
-    new Option('--slice <n>', 'points along each axis of the picture, odd; 0: none')
-      .argParser(wholeNumber)
-      .default(DEFAULTS.sliceSize),
-    new Option('--eigenvalues <n>', 'largest eigenvalues of the Hessian, for few trainable parameters')
-      .argParser(wholeNumber)
-      .default(0),
+    counting('--samples <n>', 'directions of each mean, each both ways', DEFAULTS.samples),
+    counting('--seed <n>', 'of the directions', DEFAULTS.seed),
+    counting('--slice <n>', 'points along each axis of the picture, odd; 0: none', DEFAULTS.sliceSize),
+    counting('--eigenvalues <n>', 'largest eigenvalues of the Hessian, for few trainable parameters', 0),
     new Option('--no-before', 'of a run, measure only the weights that it kept'),
     new Option('--output <folder>', 'for sharpness.json and sharpness.html; default: the folder of the run'),
   ],
@@ -113,33 +97,28 @@ export const command: CommandDefinition = {
     if (folder !== undefined) await assertWritable(folder);
     const signal = stopSignal();
     const progress = await progressDisplay();
-    try {
-      const report = await measureSharpness(path, {
-        ...measure,
-        split,
-        overrides: set,
-        signal,
-        onStart: ({ weights, examples, dimension, forwards }) =>
-          printLine(
-            `${weights.join(' and ')}: ${count(forwards)} forwards of ${count(examples)} examples of ${split}, ` +
-              `${count(dimension)} parameters perturbed`,
-          ),
-        onProgress: ({ stage, done, total }) =>
-          progress.update({ label: stage, done, total, ...(stage !== 'load' && { unit: 'forwards' }) }),
-      });
-      progress.clear();
-      if (json) printJson(report);
-      showReport(report);
-      if (folder === undefined) return;
-      await writing(folder, mkdir(folder, { recursive: true }));
-      const { runFolder } = await import('../../runs/folder.ts');
-      const files = runFolder(folder);
-      const { sharpnessPage } = await import('../../report/sharpness-page.ts');
-      await writeAtomic(files.sharpness, `${JSON.stringify(report)}\n`);
-      await writeAtomic(files.sharpnessPage, await sharpnessPage(report));
-      printLine(`written to ${folder}: sharpness.json and sharpness.html`);
-    } finally {
-      progress.clear();
-    }
+    const report = await measureSharpness(path, {
+      ...measure,
+      split,
+      overrides: set,
+      signal,
+      onStart: ({ weights, examples, dimension, forwards }) =>
+        printLine(
+          `${weights.join(' and ')}: ${count(forwards)} forwards of ${count(examples)} examples of ${split}, ` +
+            `${count(dimension)} parameters perturbed`,
+        ),
+      onProgress: ({ stage, done, total }) =>
+        progress({ label: stage, done, total, ...(stage !== 'load' && { unit: 'forwards' }) }),
+    });
+    if (json) printJson(report);
+    showReport(report);
+    if (folder === undefined) return;
+    await writing(folder, mkdir(folder, { recursive: true }));
+    const { runFolder } = await import('../../runs/folder.ts');
+    const files = runFolder(folder);
+    const { sharpnessPage } = await import('../../report/sharpness-page.ts');
+    await writeAtomic(files.sharpness, `${JSON.stringify(report)}\n`);
+    await writeAtomic(files.sharpnessPage, await sharpnessPage(report));
+    printLine(`written to ${folder}: sharpness.json and sharpness.html`);
   },
 };

@@ -1,20 +1,14 @@
 import { Option } from 'commander';
-import type { SweepEvent } from '../../sweep/events.ts';
+import type { SweepEvent, SweepOptions } from '../../sweep/events.ts';
 import type { Spread, SweepPoint, SweepResult } from '../../sweep/results.ts';
 import { definitionOf, type Metric, metricDigits, metricUnit } from '../../tasks/metrics.ts';
-import { type CommandDefinition, type ConfigOptions, configOptions, repeated, wholeNumber } from '../command.ts';
+import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, megabytes, metricsText, printJson, printLine, table } from '../terminal/output.ts';
-import { type ProgressDisplay, progressDisplay } from '../terminal/progress.ts';
+import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
-interface SweepCommandOptions extends ConfigOptions {
-  grid: string[];
-  resume?: boolean;
-  jobs?: number;
-  forwards?: number;
-  output?: string;
-}
+type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid: string[] };
 
 const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
   deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
@@ -57,7 +51,7 @@ const resultLines = async ({ points, runs, best, metric }: SweepResult, output: 
 };
 
 /** Shows events, and keeps count of the steps of all runs. */
-const shower = (progress: ProgressDisplay) => {
+const shower = (progress: ShowProgress) => {
   const stepsOf = new Map<string, { done: number; total: number }>();
   /** Each is told of one run. */
   const warned = new Set<string>();
@@ -66,7 +60,7 @@ const shower = (progress: ProgressDisplay) => {
   let ended = 0;
   const update = () => {
     const done = [...stepsOf.values()].reduce((sum, run) => sum + run.done, 0);
-    progress.update({ label: 'sweep', unit: 'steps', done, total, detail: `${ended} of ${runs} runs` });
+    progress({ label: 'sweep', unit: 'steps', done, total, detail: `${ended} of ${runs} runs` });
   };
   return async (event: SweepEvent): Promise<void> => {
     switch (event.kind) {
@@ -88,7 +82,6 @@ const shower = (progress: ProgressDisplay) => {
         const known = stepsOf.get(event.name);
         if (event.event.kind === 'warning' && !warned.has(event.event.code)) {
           warned.add(event.event.code);
-          progress.clear();
           printLine(`warning: ${event.name}: ${event.event.message} (${event.event.code})`);
         }
         if (event.event.kind === 'start') stepsOf.set(event.name, { done: 0, total: event.event.steps });
@@ -103,14 +96,12 @@ const shower = (progress: ProgressDisplay) => {
         ended++;
         const known = stepsOf.get(run.name);
         if (known) known.done = known.total;
-        progress.clear();
         const outcome = run.status === 'done' ? `validation ${metricsText(run.validation)}` : `failed: ${run.error}`;
         printLine(`${run.name}: ${outcome}`);
         update();
         break;
       }
       case 'done':
-        progress.clear();
         printLine(await resultLines(event.result, event.output));
         break;
     }
@@ -123,11 +114,11 @@ export const command: CommandDefinition = {
     ...configOptions,
     repeated('--grid <key=a,b,c>', 'values of a key of the configuration; may be repeated'),
     new Option('--resume', 'go on with the runs that are not finished'),
-    new Option('--jobs <n>', 'runs at a time (default: one a thread)').argParser(wholeNumber),
-    new Option('--forwards <n>', 'forward passes of each run; sets training.steps').argParser(wholeNumber),
+    counting('--jobs <n>', 'runs at a time (default: one a thread)'),
+    counting('--forwards <n>', 'forward passes of each run; sets training.steps'),
     new Option('--output <folder>', 'instead of the output of the configuration'),
   ],
-  async action(path: string, options: SweepCommandOptions) {
+  async action(path: string, { set: overrides, json, ...options }: SweepCommandOptions) {
     const { parseAxis } = await import('../../sweep/grid.ts');
     const { sweep } = await import('../../sweep/sweep.ts');
     const grid = options.grid.map(parseAxis);
@@ -135,28 +126,16 @@ export const command: CommandDefinition = {
     const signal = stopSignal();
     const show = shower(progress);
     try {
-      const events = sweep(path, {
-        grid,
-        signal,
-        overrides: options.set,
-        resume: options.resume,
-        jobs: options.jobs,
-        forwards: options.forwards,
-        output: options.output,
-      });
-      for await (const event of events) {
-        if (options.json) printJson(event);
+      for await (const event of sweep(path, { ...options, grid, overrides, signal })) {
+        if (json) printJson(event);
         await show(event);
         if (event.kind === 'done' && event.result.runs.some(({ status }) => status === 'failed')) {
           process.exitCode = EXIT_FAILED;
         }
       }
     } catch (error) {
-      progress.clear();
       if (signal.aborted) printLine('stopped; --resume goes on');
       throw error;
-    } finally {
-      progress.clear();
     }
   },
 };

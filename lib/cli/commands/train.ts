@@ -6,7 +6,7 @@ import { type CommandDefinition, type ConfigOptions, configOptions } from '../co
 import { EXIT_USAGE } from '../terminal/failure.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, megabytes, metricsText, percent, printJson, printLine, table } from '../terminal/output.ts';
-import { type ProgressDisplay, progressDisplay } from '../terminal/progress.ts';
+import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
 interface TrainCommandOptions extends ConfigOptions {
   overwrite?: boolean;
@@ -54,15 +54,14 @@ const showEvent = (
   event: TrainEvent,
   total: number,
   diagnostics: Method['diagnostics'],
-  progress: ProgressDisplay,
+  progress: ShowProgress,
 ): void => {
   if (event.kind === 'step') {
     const { step: done, seconds } = event;
     const detail = stepDetail(event, diagnostics);
-    progress.update({ label: 'training', unit: 'steps', done, total, seconds, detail });
+    progress({ label: 'training', unit: 'steps', done, total, seconds, detail });
     return;
   }
-  progress.clear();
   switch (event.kind) {
     case 'start':
       printLine(
@@ -140,7 +139,7 @@ export const command: CommandDefinition = {
       const events = train(config, {
         signal,
         overwrite: options.overwrite,
-        onProgress: ({ stage, done, total }) => progress.update({ label: stage, done, total }),
+        onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
       });
       for await (const event of events) {
         begun = true;
@@ -148,13 +147,10 @@ export const command: CommandDefinition = {
         showEvent(event, config.training.steps, diagnostics, progress);
       }
     } catch (error) {
-      progress.clear();
       if (signal.aborted) {
         printLine(begun ? `stopped; what was done is in ${config.output}` : 'stopped before the run began');
       }
       throw error;
-    } finally {
-      progress.clear();
     }
   },
 };

@@ -1,12 +1,17 @@
 import { definitionOf, METRICS, type Measures, shownMetric } from '../../tasks/metrics.ts';
 
+/** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
+export const shown = { takeAway: (): void => {} };
+
 /** One line for a person. */
 export const printLine = (line: string): void => {
+  shown.takeAway();
   process.stderr.write(`${line}\n`);
 };
 
 /** One line for a program. */
 export const printJson = (value: object): void => {
+  if (process.stdout.isTTY) shown.takeAway();
   process.stdout.write(`${JSON.stringify(value)}\n`);
 };
 

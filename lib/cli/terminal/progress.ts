@@ -1,5 +1,5 @@
 import type { SingleBar } from 'cli-progress';
-import { duration, printLine } from './output.ts';
+import { duration, printLine, shown } from './output.ts';
 
 /** Nothing is shown of what takes less. */
 const QUIET_SECONDS = 1;
@@ -20,11 +20,7 @@ export interface ProgressUpdate {
 }
 
 /** Shows on stderr how far a command has come. */
-export interface ProgressDisplay {
-  update(update: ProgressUpdate): void;
-  /** Takes the bar away, so that lines can be printed; the next update brings it back. */
-  clear(): void;
-}
+export type ShowProgress = (update: ProgressUpdate) => void;
 
 const statusOf = ({ done, total, unit, detail }: ProgressUpdate, seconds: number): string => {
   const rate = unit && `${(done / seconds).toPrecision(3)} ${unit}/s`;
@@ -32,8 +28,8 @@ const statusOf = ({ done, total, unit, detail }: ProgressUpdate, seconds: number
   return [rate, detail, left].filter(Boolean).join(', ');
 };
 
-/** A bar where stderr is a terminal, a line now and then elsewhere. */
-export const progressDisplay = async (): Promise<ProgressDisplay> => {
+/** Shows a bar where stderr is a terminal, which lines that are printed take away until the next update; a line now and then elsewhere. */
+export const progressDisplay = async (): Promise<ShowProgress> => {
   const library = process.stderr.isTTY ? (await import('cli-progress')).default : undefined;
   let bar: SingleBar | undefined;
   let label = '';
@@ -43,9 +39,10 @@ export const progressDisplay = async (): Promise<ProgressDisplay> => {
     bar?.stop();
     bar = undefined;
   };
+  shown.takeAway = clear;
   process.once('exit', clear);
 
-  const update = (update: ProgressUpdate): void => {
+  return (update) => {
     const now = performance.now();
     if (update.label !== label) {
       clear();
@@ -70,5 +67,4 @@ export const progressDisplay = async (): Promise<ProgressDisplay> => {
       printLine(`${label} ${update.done}/${update.total}: ${status}`);
     }
   };
-  return { update, clear };
 };
