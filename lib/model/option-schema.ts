@@ -12,6 +12,8 @@ const MOST_THREADS = 1024;
 const count = () => z.int().min(1);
 const globs = () => z.array(z.string().min(1)).min(1).describe('globs over checkpoint names');
 
+const isFloat32 = (value: number): boolean => Number.isFinite(Math.fround(value)) && Math.fround(value) !== 0;
+
 const lora = z
   .strictObject({
     rank: count().describe('rank of what is added to a weight'),
@@ -25,7 +27,7 @@ const lora = z
       ),
     seed: z.int().min(0).default(0).describe('seed of the initial A'),
   })
-  .refine(({ alpha, rank }) => Number.isFinite(Math.fround(alpha / rank)) && Math.fround(alpha / rank) > 0, {
+  .refine(({ alpha, rank }) => !(rank >= 1 && alpha > 0) || isFloat32(alpha / rank), {
     path: ['alpha'],
     error: 'a number > 0 whose quotient by the rank float32 can hold',
   })
@@ -66,7 +68,8 @@ export const trainable = coded(
     .union(
       [
         z.enum(['all', 'bias', 'head']),
-        z.strictObject({ include: globs().optional(), exclude: globs().optional() }),
+        z.strictObject({ include: globs(), exclude: globs().optional() }),
+        z.strictObject({ exclude: globs() }),
         z.strictObject({ lora }),
         z.strictObject({ prefix }),
       ],

@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { rangeError } from '../errors.ts';
-import { ClassificationTask, checkedStrings, checkLabels, type Labels, packed } from './classification.ts';
+import { ClassificationTask, type Labels, labelKeys, names, packed, refuseLabels } from './classification.ts';
 import type { TaskKind } from './kind.ts';
 import { cutLongest } from './template.ts';
 
@@ -16,20 +17,14 @@ export interface ClassSpec extends Labels {
 const MOST_CLASSES = 65_536;
 
 export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
-  keys: ['kind', 'fields', 'classes', 'labels', 'labelField', 'metrics'],
-  check(spec) {
-    const count = checkedStrings('fields', spec.fields).length;
-    if (count < 1 || count > 2) {
-      throw rangeError('ERR_ZEST_OPTION', `task.fields must name one field or two, not ${count}`);
-    }
-    if (!Number.isSafeInteger(spec.classes) || spec.classes < 2 || spec.classes > MOST_CLASSES) {
-      throw rangeError(
-        'ERR_ZEST_OPTION',
-        `task.classes must be an integer from 2 to ${MOST_CLASSES}, not ${JSON.stringify(spec.classes)}`,
-      );
-    }
-    checkLabels(spec, spec.classes);
-  },
+  schema: z
+    .strictObject({
+      kind: z.literal('class').describe('a classification head'),
+      fields: names().min(1).max(2).describe('the field of the text, or the two of a pair'),
+      classes: z.int().min(2).max(MOST_CLASSES).describe('how many there are'),
+      ...labelKeys,
+    })
+    .check(refuseLabels<ClassSpec>(({ classes }) => classes)),
   make(spec, tokenizer, maxLength) {
     const most = maxLength ?? Number.POSITIVE_INFINITY;
     const [first, second] = spec.fields as [string, string?];

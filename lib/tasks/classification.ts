@@ -1,8 +1,9 @@
+import { z } from 'zod';
 import type { Batch, Target } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { DEFAULT_METRICS, definitionOf, isMetric, METRICS, type Metric, measure } from './metrics.ts';
+import { DEFAULT_METRICS, definitionOf, METRICS, type Metric, measure } from './metrics.ts';
 import {
   type Example,
   type ExampleFields,
@@ -28,35 +29,40 @@ export interface Labels {
   metrics?: readonly Metric[];
 }
 
-/** Checks a list of strings that are not empty, each there once but for label words. Throws ERR_ZEST_OPTION naming the key. */
-export const checkedStrings = (key: string, value: unknown): readonly string[] => {
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string' && item !== '')) {
-    throw typeError('ERR_ZEST_OPTION', `task.${key} must be a list of strings that are not empty`);
-  }
-  const twice = value.find((item, i) => value.indexOf(item) !== i);
-  if (twice === undefined || key === 'labelWords') return value;
-  throw rangeError('ERR_ZEST_OPTION', `task.${key} has ${JSON.stringify(twice)} twice`);
+const text = () => z.string().min(1);
+
+const isWithoutRepetition = (values: readonly string[]): boolean => new Set(values).size === values.length;
+const repetition = { error: 'a list without repetitions' };
+
+/** Strings that are not empty, each there once. */
+export const names = () => z.array(text()).refine(isWithoutRepetition, repetition);
+
+/** The keys of {@link Labels}. */
+export const labelKeys = {
+  labels: names().optional().describe('names of the labels, index = label; data may use them'),
+  labelField: text().optional().describe('field of the data that holds the label; default label'),
+  metrics: z
+    .array(z.enum(METRICS))
+    .min(1)
+    .refine(isWithoutRepetition, repetition)
+    .optional()
+    .describe('beside accuracy and loss; the first decides which weights are best; default [accuracy]'),
 };
 
-/** Checks the keys of {@link Labels}. Throws ERR_ZEST_OPTION naming the key. */
-export const checkLabels = (spec: Labels, classes: number): void => {
-  if (spec.labels !== undefined && checkedStrings('labels', spec.labels).length !== classes) {
-    throw rangeError('ERR_ZEST_OPTION', `task.labels has ${spec.labels.length} names for ${classes} labels`);
-  }
-  if (spec.labelField !== undefined && (typeof spec.labelField !== 'string' || spec.labelField === '')) {
-    throw typeError('ERR_ZEST_OPTION', 'task.labelField must be the name of a field');
-  }
-  if (spec.metrics === undefined) return;
-  const metrics = checkedStrings('metrics', spec.metrics);
-  const strange = metrics.find((metric) => !isMetric(metric));
-  if (metrics.length === 0 || strange !== undefined) {
-    throw rangeError('ERR_ZEST_OPTION', `task.metrics must be some of ${METRICS.join(', ')}, not ${strange ?? 'none'}`);
-  }
-  const ofTwo = spec.metrics.find((metric) => definitionOf(metric).ofTwoLabels);
-  if (ofTwo !== undefined && classes !== 2) {
-    throw rangeError('ERR_ZEST_OPTION', `task.metrics: ${ofTwo} is of two labels, and the task has ${classes}`);
-  }
-};
+/** Refuses labels and metrics that do not fit the number of classes. */
+export const refuseLabels =
+  <S extends Labels>(classesOf: (spec: S) => number) =>
+  ({ value, issues }: z.core.ParsePayload<unknown>): void => {
+    const { labels, metrics = [] } = value as S;
+    const classes = classesOf(value as S);
+    const refuse = (key: string, message: string, input: unknown) =>
+      issues.push({ code: 'custom', path: [key], message, input });
+    if (labels && labels.length !== classes) refuse('labels', `${classes} names, one a label`, labels);
+    const ofTwo = metrics.find((metric) => definitionOf(metric).ofTwoLabels);
+    if (ofTwo !== undefined && classes !== 2) {
+      refuse('metrics', `metrics of ${classes} labels, and ${ofTwo} is of two`, metrics);
+    }
+  };
 
 /** A text as the model sees it, and what is asked of it. */
 export interface Prompt {

@@ -1,5 +1,6 @@
-import { rangeError, typeError, ZestError } from '../errors.ts';
-import { ClassificationTask, checkedStrings, checkLabels, type Labels, packed } from './classification.ts';
+import { z } from 'zod';
+import { ZestError } from '../errors.ts';
+import { ClassificationTask, type Labels, labelKeys, packed, refuseLabels } from './classification.ts';
 import type { TaskKind } from './kind.ts';
 import { fillTemplate, parseTemplate } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -41,13 +42,14 @@ export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer): nu
 };
 
 export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpec>> = {
-  keys: ['kind', 'template', 'labelWords', 'labels', 'labelField', 'metrics'],
-  check(spec) {
-    if (typeof spec.template !== 'string') throw typeError('ERR_ZEST_OPTION', 'task.template must be a string');
-    const count = checkedStrings('labelWords', spec.labelWords).length;
-    if (count < 2) throw rangeError('ERR_ZEST_OPTION', `task.labelWords must have at least two words, not ${count}`);
-    checkLabels(spec, count);
-  },
+  schema: z
+    .strictObject({
+      kind: z.literal('labelWords').default('labelWords').describe('words in the place of a mask'),
+      template: z.string().min(1).describe('text with {field} for a field of the data, and one {mask}'),
+      labelWords: z.array(z.string().min(1)).min(2).describe('one token each; index = label'),
+      ...labelKeys,
+    })
+    .check(refuseLabels<LabelWordSpec>(({ labelWords }) => labelWords.length)),
   make(spec, tokenizer, maxLength) {
     const template = parseTemplate(spec.template);
     const words = labelWordIds(spec.labelWords, tokenizer);

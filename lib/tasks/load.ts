@@ -1,16 +1,13 @@
-import { rangeError, typeError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { z } from 'zod';
+import { rangeError } from '../errors.ts';
+import { checkOptions } from '../options/check.ts';
 import { BUILT_IN_TASKS } from './built-in.ts';
 import type { TaskKind } from './kind.ts';
-import { KINDS, type LoadedTask, type TaskSpec } from './kinds.ts';
+import { KINDS, type LoadedTask, type TaskSpec, taskSchema } from './kinds.ts';
 import { DEFAULT_METRICS, type Metric } from './metrics.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-const kindOf = ({ kind = 'labelWords' }: { kind?: unknown }): TaskKind<TaskSpec, LoadedTask> => {
-  if (typeof kind === 'string' && Object.hasOwn(KINDS, kind)) return KINDS[kind as keyof typeof KINDS];
-  const names = Object.keys(KINDS).join(' or ');
-  throw rangeError('ERR_ZEST_OPTION', `task.kind must be ${names}, not ${JSON.stringify(kind)}`);
-};
+const named = z.strictObject({ task: taskSchema });
 
 /**
  * Checks the spec of a task, or gives that of a name, as far as that goes without a tokenizer.
@@ -26,20 +23,7 @@ export const taskSpec = (nameOrSpec: string | TaskSpec): TaskSpec => {
       `task ${JSON.stringify(nameOrSpec)} is not built in; there are ${names}. Others are given as {template, labelWords}`,
     );
   }
-  if (!isObject(spec)) {
-    throw typeError(
-      'ERR_ZEST_OPTION',
-      'task must be the name of a built-in task or an object such as {template, labelWords}',
-    );
-  }
-  const { keys, check } = kindOf(spec);
-  const unknown = Object.keys(spec).find((key) => !keys.includes(key));
-  if (unknown !== undefined) {
-    const { kind = 'labelWords' } = spec;
-    throw rangeError('ERR_ZEST_OPTION', `task.${unknown} is not a key of a task of kind ${kind}: ${keys.join(', ')}`);
-  }
-  check(spec as unknown as TaskSpec);
-  return spec as unknown as TaskSpec;
+  return checkOptions(named, { task: spec }).task as unknown as TaskSpec;
 };
 
 /** The metric that a task is judged by first, of its spec or its name. Throws as {@link taskSpec} does. */
@@ -64,5 +48,6 @@ export const loadTask = async (
     throw rangeError('ERR_ZEST_OPTION', `maxLength must be an integer ≥ 1, not ${maxLength}`);
   }
   const spec = taskSpec(nameOrSpec);
-  return kindOf(spec).make(spec, tokenizer, maxLength);
+  const kind: TaskKind<TaskSpec, LoadedTask> = KINDS[spec.kind ?? 'labelWords'];
+  return kind.make(spec, tokenizer, maxLength);
 };

@@ -2,42 +2,16 @@ import { z } from 'zod';
 import { count } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
 import { device, dtype, head, trainable } from '../model/option-schema.ts';
-import { METRICS } from '../tasks/metrics.ts';
+import { type TaskSpec, taskSchema } from '../tasks/kinds.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
 
 const text = () => z.string().min(1);
 const seed = () => z.int().min(0);
 
-const labels = {
-  labels: z.array(text()).optional().describe('names of the labels, index = label; data may use them'),
-  labelField: text().optional().describe('field of the data that holds the label; default label'),
-  metrics: z
-    .array(z.enum(METRICS))
-    .min(1)
-    .optional()
-    .describe('beside accuracy and loss; the first decides which weights are best; default [accuracy]'),
-};
-const task = z.union(
-  [
-    text(),
-    z.discriminatedUnion('kind', [
-      z.strictObject({
-        kind: z.literal('labelWords').default('labelWords').describe('words in the place of a mask'),
-        template: text().describe('text with {field} for a field of the data and one {mask}'),
-        labelWords: z.array(text()).min(2).describe('one token each; index = label'),
-        ...labels,
-      }),
-      z.strictObject({
-        kind: z.literal('class').describe('a classification head'),
-        fields: z.array(text()).min(1).max(2).describe('fields of the text, or of the two texts of a pair'),
-        classes: z.int().min(2).describe('how many there are'),
-        ...labels,
-      }),
-    ]),
-  ],
-  { error: 'the name of a built-in task or {template, labelWords}' },
-);
+const task = z.union([text(), taskSchema], {
+  error: 'the name of a built-in task or {template, labelWords}',
+});
 
 const data = z.strictObject({
   train: text().describe('.jsonl, .csv or .tsv, the latter two with a header line'),
@@ -94,9 +68,9 @@ const lastKeys = {
 type Keys = z.ZodObject<typeof keys & typeof lastKeys>;
 
 /** A configuration as written: keys with defaults may be absent. */
-export type Config = z.input<Keys> & { optimizer: MethodConfig };
+export type Config = Omit<z.input<Keys>, 'task'> & { task: string | TaskSpec; optimizer: MethodConfig };
 /** A configuration with every default filled in. */
-export type ResolvedConfig = z.output<Keys> & { optimizer: MethodSettings };
+export type ResolvedConfig = Omit<z.output<Keys>, 'task'> & { task: string | TaskSpec; optimizer: MethodSettings };
 
 /**
  * The configuration of a run: the check of the file, its defaults and its JSON Schema in one. Made anew at each call,

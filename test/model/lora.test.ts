@@ -253,13 +253,13 @@ describe('LoRA', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['a rank of 0', lora({ rank: 0 }), /trainable\.lora\.rank is 0; expected a whole number/],
+    ['a rank of 0', lora({ rank: 0 }), /trainable\.lora\.rank is 0; expected a number ≥ 1/],
     ['a rank that is not whole', lora({ rank: 1.5 }), /trainable\.lora\.rank is 1\.5/],
     ['a rank that is text', lora({ rank: '4' as never }), /trainable\.lora\.rank is '4'/],
-    ['no rank', { lora: { alpha: 1 } }, /trainable\.lora\.rank is undefined/],
+    ['no rank', { lora: { alpha: 1 } }, /trainable\.lora\.rank is missing/],
     ['a rank beyond a matrix', lora({ rank: 7 }), /trainable\.lora\.rank is 7, .*query' of 6 × 6/],
     ['a rank beyond one side', lora({ rank: 6, targets: ['*.intermediate.*'] }), /intermediate\.dense' of 5 × 6/],
-    ['no alpha', { lora: { rank: 1 } }, /trainable\.lora\.alpha is undefined/],
+    ['no alpha', { lora: { rank: 1 } }, /trainable\.lora\.alpha is missing/],
     ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-50, 1e39].map((alpha): [string, unknown, RegExp] => [
       ...([`an alpha of ${alpha}`, lora({ alpha }), /trainable\.lora\.alpha is/] as const),
     ]),
@@ -270,8 +270,12 @@ describe('LoRA', () => {
     ['a part of a name', lora({ targets: ['uery'] }), /'uery' matches no linear layer/],
     ['a norm', lora({ targets: ['LayerNorm'] }), /'LayerNorm' matches no linear layer/],
     ['a seed below 0', lora({ seed: -1 }), /trainable\.lora\.seed is -1/],
-    ['an unknown key', lora({ dropout: 0.1 } as never), /trainable\.lora has the unknown key 'dropout'/],
-    ['a key beside it', { ...lora(), include: ['*'] }, /trainable has the unknown key 'include'/],
+    [
+      'an unknown key',
+      lora({ dropout: 0.1 } as never),
+      /trainable\.lora\.dropout is not known; expected one of rank, alpha/,
+    ],
+    ['a key beside it', { ...lora(), include: ['*'] }, /trainable is \{ lora: .*, include.*; expected all, bias/],
     ['nothing', { lora: null }, /trainable\.lora is null/],
     ['a list', { lora: [1] }, /trainable\.lora is/],
   ])('may not have %s', async (_, trainable, text) => {

@@ -206,15 +206,19 @@ describe('a prefix', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['no tokens', prefix(0), /trainable\.prefix\.tokens is 0; expected a whole number/],
+    ['no tokens', prefix(0), /trainable\.prefix\.tokens is 0; expected a number ≥ 1/],
     ['tokens that are not whole', prefix(1.5), /trainable\.prefix\.tokens is 1\.5/],
     ['tokens that are NaN', prefix(Number.NaN), /trainable\.prefix\.tokens is NaN/],
-    ['tokens left out', { prefix: {} }, /trainable\.prefix\.tokens is undefined/],
+    ['tokens left out', { prefix: {} }, /trainable\.prefix\.tokens is missing/],
     ['tokens beyond the positions', prefix(9), /trainable\.prefix\.tokens is 9; expected at most the model's 8/],
     ['a seed that is text', { prefix: { tokens: 1, seed: '1' } }, /trainable\.prefix\.seed is '1'/],
-    ['an unknown key', { prefix: { tokens: 1, length: 2 } }, /trainable\.prefix has the unknown key 'length'/],
-    ['a key beside it', { ...prefix(2), exclude: ['*'] }, /trainable has the unknown key 'exclude'/],
-    ['a number in its place', { prefix: 5 }, /trainable\.prefix is 5; expected \{ tokens, seed \}/],
+    [
+      'an unknown key',
+      { prefix: { tokens: 1, length: 2 } },
+      /trainable\.prefix\.length is not known; expected one of tokens, seed/,
+    ],
+    ['a key beside it', { ...prefix(2), exclude: ['*'] }, /trainable is \{ prefix: .*, exclude.*; expected all, bias/],
+    ['a number in its place', { prefix: 5 }, /trainable\.prefix is 5; expected keys and values/],
   ])('may not have %s', async (_, trainable, text) => {
     const error = await load(folderOf(tinyTensors()), { trainable: trainable as Trainable }).catch((reason) => reason);
     expect(error).toMatchObject({ code: 'ERR_ZEST_TRAINABLE', message: expect.stringMatching(text) });

@@ -92,8 +92,13 @@ describe('trainable', () => {
     ['an unknown word', 'none', 'ERR_ZEST_TRAINABLE', /trainable is 'none'/],
     ['null', null, 'ERR_ZEST_TRAINABLE', /trainable is null/],
     ['globs that are text', { include: 'cls.*' }, 'ERR_ZEST_TRAINABLE', /trainable.include is 'cls/],
-    ['a glob that is a number', { exclude: [3] }, 'ERR_ZEST_TRAINABLE', /trainable.exclude/],
-    ['an unknown key', { only: ['cls.*'] }, 'ERR_ZEST_TRAINABLE', /'only'/],
+    [
+      'a glob that is a number',
+      { exclude: [3] },
+      'ERR_ZEST_TRAINABLE',
+      /trainable is \{ exclude: \[ 3 \] \}; expected all/,
+    ],
+    ['an unknown key', { only: ['cls.*'] }, 'ERR_ZEST_TRAINABLE', /trainable is \{ only: .*; expected all/],
     [
       'a glob without a match',
       { include: ['cls.*', 'lm_head.*'] },
@@ -113,7 +118,12 @@ describe('trainable', () => {
       /matches no/,
     ],
     ['nothing left', { exclude: ['*'] }, 'ERR_ZEST_TRAINABLE', /no parameter to train/],
-    ['nothing at all', { include: [] }, 'ERR_ZEST_TRAINABLE', /no parameter to train/],
+    [
+      'nothing at all',
+      { include: [] },
+      'ERR_ZEST_TRAINABLE',
+      /trainable.include is \[\]; expected a list of 1 or more/,
+    ],
   ])('may not be, or have, %s', async (_, trainable, code, text) => {
     await rejects(() => load(folderOf(tinyTensors()), { trainable: trainable as Trainable }), code, text);
   });

@@ -147,7 +147,7 @@ describe('a configuration file', () => {
     expect(config).toMatchObject({
       device: 'cuda:1',
       dtype: 'bfloat16',
-      trainable: { lora: { rank: 4, alpha: 8, targets: ['query', 'value'], seed: 0 } },
+      trainable: { lora: { rank: 4, alpha: 8, seed: 0 } },
       head: { classes: 3 },
       task: 'sst2',
       data: { shots: 16, validation: 'v.jsonl' },
