@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { native } from '../dist/native.js';
+import { native } from '../dist/native/load.js';
 
 const git = (...args) => {
   try {

@@ -1,4 +1,4 @@
-import { native } from '../../dist/native.js';
+import { native } from '../../dist/native/load.js';
 import { startEngineProcess } from '../child.mjs';
 import { interleave } from '../measure.mjs';
 import { BASE } from './workloads.mjs';

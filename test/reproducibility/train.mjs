@@ -3,7 +3,7 @@
 // of all steps, and of the weights after them, or an error's code.
 import { createHash } from 'node:crypto';
 import { Model } from '../../dist/index.js';
-import { native } from '../../dist/native.js';
+import { native } from '../../dist/native/load.js';
 
 const train = async ({ folder, batches, options }, threads) => {
   const model = await Model.load(folder, { device: 'cpu', threads, directions: { seed: 7 } });
