@@ -22,7 +22,13 @@ const MOST_VALUES = 2 ** 30;
 
 /**
  * Values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream: N(0, 1), or ±1.
- * Throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM, ERR_ZEST_ARGUMENT (offset, length, into).
+ *
+ * @example
+ * import { noise } from 'node-zest';
+ * const values = noise({ seed: 1, stream: 0n, offset: 4, length: 6, law: 'rademacher' });
+ * console.log(values.join(' ')); // -1 -1 -1 1 1 -1
+ *
+ * @throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM or ERR_ZEST_ARGUMENT (offset, length, into)
  */
 export const noise = (options: NoiseOptions): Float32Array => {
   const { seed, stream, offset, into, length = into?.length as number, law = 'gaussian' } = options ?? {};

@@ -148,6 +148,11 @@ const parsers: Record<string, (bytes: Uint8Array, file: string) => Row[]> = {
  * the latter two with a header line. UTF-8, with or without a byte order mark; lines end in LF or CR LF; empty lines are
  * skipped.
  *
+ * @example
+ * import { readRows } from 'node-zest';
+ * const rows = await readRows('train.jsonl');
+ * console.log(rows.length, rows[0].fields.sentence); // 40 the story is dull
+ *
  * @throws ERR_ZEST_DATA naming `file:line`: unreadable, empty, not UTF-8, a broken line, a wrong number of columns
  */
 export const readRows = async (file: string): Promise<Row[]> => {

@@ -119,6 +119,13 @@ export interface ShuffledBatches extends Iterable<number[]> {
 /**
  * Cuts an endless series of epochs into batches: each epoch is all rows in an order of its own, and a batch may end one
  * epoch and begin the next. No batch has more than `rows` indexes. A batch depends only on the arguments and its step.
+ *
+ * @example
+ * import { shuffledBatches } from 'node-zest';
+ * const batches = shuffledBatches(5, 2, 1);
+ * console.log(batches.batch(0), batches.batch(1), batches.batch(2)); // [ 4, 0 ] [ 3, 1 ] [ 2, 1 ]
+ *
+ * @throws ERR_ZEST_BATCH_EMPTY without rows, ERR_ZEST_OPTION for the arguments; `batch` ERR_ZEST_ARGUMENT for its step
  */
 export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | number): ShuffledBatches => {
   if (rows === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no rows to make batches of');

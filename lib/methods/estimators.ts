@@ -104,7 +104,7 @@ const tiltRule = (tilt: Tilt): Pick<NativeEstimatorOptions, 'tiltRule' | 'tiltVa
  * The options of the core's estimator for a step of k directions. An estimator that is a function counts as `naive`:
  * the core then gives the tilt and the diagnostics, and {@link coefficients} calls the function.
  *
- * Throws a TypeError or RangeError as {@link coefficients} does for its options.
+ * @throws TypeError or RangeError as {@link coefficients} does for its options
  */
 export const nativeEstimatorOptions = (options: EstimatorOptions, directions: number): NativeEstimatorOptions => {
   if (typeof options !== 'object' || options === null) {
@@ -162,6 +162,11 @@ const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstim
  * (pᵢ − 1/k)/(tρ)·k/(k − 1), which is the leave-one-out estimator at t = 0. An estimator that is a function is called
  * with a copy of the losses once the tilt is known; its result is normalized like the others. Losses that are all equal
  * give coefficients of 0 whatever `normalize` is.
+ *
+ * @example
+ * import { coefficients } from 'node-zest';
+ * const step = coefficients([0.75, 0.5], { rho: 0.125, tilt: 0, estimator: 'naive', sides: 'two' });
+ * console.log(step.coefficients, step.meanLoss); // Float64Array(1) [ 1 ] 0.625
  *
  * @param losses two-sided [f⁺₀, f⁻₀, f⁺₁, …], one-sided [f₀, f₁, …]
  * @throws TypeError or RangeError with code ERR_ZEST_LOSSES (no array, not finite, none, or unpaired), ERR_ZEST_RHO,

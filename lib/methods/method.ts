@@ -57,21 +57,8 @@ export interface FirstSteps {
 
 /**
  * A zeroth-order method: which options it has, which losses a step asks for, and the direction that it makes of them.
- * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method.
- *
- * @example
- * const halves = defineMethod({
- *   name: 'halves',
- *   title: 'One-sided differences',
- *   options: { rho: z.number().positive().default(1e-3).describe('perturbation scale') },
- *   streams: () => 1,
- *   forwards: () => 2,
- *   diagnostics: {},
- *   *estimate({ rho }, { streams: [stream] }) {
- *     const [at, ahead] = yield [[], { stream, scale: rho }];
- *     return { terms: [{ stream, coefficient: (ahead - at) / rho }], meanLoss: at, diagnostics: {} };
- *   },
- * });
+ * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method. {@link defineMethod} has an
+ * example.
  */
 export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends MethodState = MethodState> {
   /** As configurations name it. */
@@ -112,7 +99,27 @@ export type MethodInput<Shape extends z.ZodRawShape> = z.input<
 /** Options as a configuration gives them. */
 export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength>>;
 
-/** Gives a method the types of its own options. */
+/**
+ * Gives a method the types of its own options.
+ *
+ * @example
+ * import { createOptimizer, defineMethod, vectorObjective, z } from 'node-zest';
+ * const halves = defineMethod({
+ *   name: 'halves',
+ *   title: 'One-sided differences',
+ *   options: { rho: z.number().positive().default(1e-3).describe('perturbation scale') },
+ *   streams: () => 1,
+ *   forwards: () => 2,
+ *   diagnostics: {},
+ *   *estimate({ rho }, { streams: [stream] }) {
+ *     const [at, ahead] = yield [[], { stream, scale: rho }];
+ *     return { terms: [{ stream, coefficient: (ahead - at) / rho }], meanLoss: at, diagnostics: {} };
+ *   },
+ * });
+ * const bowl = vectorObjective(([x]) => x * x, [3]);
+ * const { meanLoss } = await createOptimizer(halves, { learningRate: 0.1 }).step(bowl);
+ * console.log(meanLoss); // 9
+ */
 export const defineMethod = <Shape extends z.ZodRawShape, S extends MethodState>(
   method: Method<Shape, S>,
 ): Method<Shape, S> => method;

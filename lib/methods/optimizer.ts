@@ -41,7 +41,11 @@ export interface Optimizer {
   /** As above, of an objective without a batch. */
   step(objective: Objective<void>): Promise<StepResult>;
   state(): OptimizerState;
-  /** Goes on from a state. Throws ERR_ZEST_OPTION if it is of another method, other directions, seed or law than this optimizer's. */
+  /**
+   * Goes on from a state.
+   *
+   * @throws ERR_ZEST_OPTION for the state of another method, or of other directions, seed or law than this optimizer's
+   */
   restore(state: OptimizerState): void;
 }
 
@@ -52,7 +56,15 @@ type SharedOptions = Record<string, unknown> &
 const KEYS = ['method', 'directions', 'seed', 'law'] as const;
 
 /**
- * Makes an optimizer of any method.
+ * Makes an optimizer of any method; {@link defineMethod} has that of the example.
+ *
+ * @example
+ * import { createOptimizer, vectorObjective } from 'node-zest';
+ * import halves from './halves.mjs';
+ * const bowl = vectorObjective(([x]) => x * x, [3]);
+ * const optimizer = createOptimizer(halves, { learningRate: 0.1, rho: 1e-2 });
+ * await optimizer.step(bowl);
+ * console.log(optimizer.state().step); // 1
  *
  * @throws TypeError or RangeError with the code of the option at fault, as the method's schema says
  */

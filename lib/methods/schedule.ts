@@ -15,7 +15,8 @@ export interface ScheduleOptions {
 /**
  * The factor of the learning rate at a step, counted from 0. After a warm-up of w steps, with p = (s − w)/(T − w):
  * `constant` 1, `linear` 1 − p, `cosine` (1 + cos πp)/2, and 0 from step T on.
- * Throws ERR_ZEST_OPTION for a falling schedule without `totalSteps` above `warmupSteps`.
+ *
+ * @throws ERR_ZEST_OPTION for a falling schedule without `totalSteps` above `warmupSteps`
  */
 export const learningRateFactor = (options: ScheduleOptions): ((step: number) => number) => {
   const { schedule = 'constant', warmupSteps = 0, totalSteps } = options;

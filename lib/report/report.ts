@@ -90,8 +90,15 @@ const environment = (runs: readonly RunRecord[]) =>
  * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep or an experiment stands
  * for the runs under it; files among folders are left out.
  *
- * Throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
- * without any.
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { report } from 'node-zest';
+ * const { html, runs } = await report(['runs/film']);
+ * await writeFile('report.html', html);
+ * console.log(runs.length); // 1
+ *
+ * @throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
+ * without any
  */
 export const report = async (paths: readonly string[]): Promise<Report> => {
   if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {

@@ -126,7 +126,13 @@ const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryHeader; 
 
 /**
  * Reads a log. A torn or damaged end is left out and counted in `tornBytes`.
- * Throws ERR_ZEST_TRAJECTORY if the header is not whole, ERR_ZEST_FILE if the file cannot be read.
+ *
+ * @example
+ * import { readTrajectory } from 'node-zest';
+ * const { header, updates } = await readTrajectory('runs/film/trajectory.zest');
+ * console.log(header.dimension, updates[0].terms);
+ *
+ * @throws ERR_ZEST_TRAJECTORY if the header is not whole, ERR_ZEST_FILE if the file cannot be read
  */
 export const readTrajectory = async (file: string): Promise<Trajectory> => {
   const bytes = await readFile(file).catch((cause) => {

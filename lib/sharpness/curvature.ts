@@ -26,7 +26,14 @@ export interface Trace extends Estimate {
  * hold what all probes share: the truncation, and the rounding of f(θ), some 2e-7/ε² for losses in float32
  * (docs/sharpness.md). Takes 1 + 2·samples forwards.
  *
- * Throws ERR_ZEST_OPTION, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE, ERR_ZEST_VERSION.
+ * @example
+ * import { hessianTrace, vectorObjective } from 'node-zest';
+ * const directions = { law: 'rademacher' };
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0], { directions });
+ * const { value } = await hessianTrace(bowl, undefined);
+ * console.log(value.toFixed(3)); // 22.000
+ *
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE or ERR_ZEST_VERSION
  */
 export const hessianTrace = async <B>(
   objective: Objective<B>,
@@ -55,7 +62,14 @@ export interface QuadraticFormOptions extends MeasureOptions {
  * vᵀHv along one direction v = Σ scale·v(stream): (f(θ + εv) + f(θ − εv) − 2f(θ))/ε², exact to O(ε²) and the rounding of
  * the losses over ε². Takes three forwards.
  *
- * Throws ERR_ZEST_POINT for a direction that is 0, ERR_ZEST_OPTION, and what the objective rejects with.
+ * @example
+ * import { quadraticForm, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const [vx, vy] = await bowl.direction(0n);
+ * const form = await quadraticForm(bowl, undefined, { stream: 0n, scale: 1 });
+ * console.log(Math.abs(form - (2 * vx * vx + 20 * vy * vy)) < 1e-4); // true
+ *
+ * @throws ERR_ZEST_POINT for a direction that is 0, ERR_ZEST_OPTION, and what the objective rejects with
  */
 export const quadraticForm = async <B>(
   objective: Objective<B>,

@@ -44,7 +44,11 @@ const EXHAUSTED = 1e-12;
 const DEFAULT_EPSILON = 0.1;
 export const defaultIterations = (dimension: number, count: number): number => Math.min(dimension, 10 + 2 * count);
 
-/** How many eigenvalues may be asked for. Throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION. */
+/**
+ * Checks how many eigenvalues are asked for.
+ *
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION
+ */
 export const checkedEigenvalueCount = (name: string, value: number, dimension: number): number => {
   const count = checkedCount(name, value, 1);
   if (dimension > MOST_PARAMETERS) {
@@ -65,8 +69,14 @@ export const checkedEigenvalueCount = (name: string, value: number, dimension: n
  * (f(θ + ε(e_j + q)) + f(θ − ε(e_j + q)) − f(θ + ε(e_j − q)) − f(θ − ε(e_j − q)))/(4ε²). Coordinates and q are sums of the
  * objective's directions. Takes 4d forwards a step, and at most 512 parameters.
  *
- * Throws ERR_ZEST_DIMENSION, ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`,
- * ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE, ERR_ZEST_VERSION.
+ * @example
+ * import { topEigenvalues, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const { eigenvalues } = await topEigenvalues(bowl, undefined, { count: 2 });
+ * console.log(eigenvalues.map(({ value }) => value.toFixed(3))); // [ '20.000', '2.000' ]
+ *
+ * @throws ERR_ZEST_DIMENSION, ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`,
+ * ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE or ERR_ZEST_VERSION
  */
 export const topEigenvalues = async <B>(
   objective: Objective<B>,

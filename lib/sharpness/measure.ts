@@ -64,8 +64,13 @@ const readExamples = async (
  * as it came side by side. `path` is a configuration file or the folder of a run. What is perturbed is what the
  * configuration trains; of a run with LoRA, which its checkpoint holds merged, all parameters.
  *
- * Throws ERR_ZEST_CONFIG, also where the configuration does not name the split; ERR_ZEST_RUN for a folder that is no run;
- * ERR_ZEST_OPTION, ERR_ZEST_DIMENSION; what loading the model, the task and the data throws.
+ * @example
+ * import { measureSharpness } from 'node-zest';
+ * const { measured, change } = await measureSharpness('runs/film', { examples: 16, samples: 4 });
+ * console.log(measured[0].trace.value, change.trace.value);
+ *
+ * @throws ERR_ZEST_CONFIG, also where the configuration does not name the split; ERR_ZEST_RUN for a folder that is no
+ * run; ERR_ZEST_OPTION, ERR_ZEST_DIMENSION; what loading the model, the task and the data throws
  */
 export const measureSharpness = async (
   path: string,

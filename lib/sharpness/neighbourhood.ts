@@ -73,8 +73,14 @@ const summarise = (radius: number, dimension: number, losses: number[], loss: nu
  * objective's law and seed, over radii. Intervals are 95 %, for the directions and not for the choice of examples: the
  * loss is that of the batch, or of a list of batches. Takes 1 + 2·samples·radii forwards.
  *
- * Throws ERR_ZEST_OPTION; ERR_ZEST_BATCH_EMPTY; ERR_ZEST_LOSS_NOT_FINITE where f(θ) itself is not finite;
- * ERR_ZEST_VERSION if the weights change meanwhile.
+ * @example
+ * import { neighbourhood, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const { loss, radii } = await neighbourhood(bowl, undefined, { radii: [0.1, 0.2] });
+ * for (const { radius, maximum } of radii) console.log(radius, maximum.value - loss);
+ *
+ * @throws ERR_ZEST_OPTION; ERR_ZEST_BATCH_EMPTY; ERR_ZEST_LOSS_NOT_FINITE where f(θ) itself is not finite;
+ * ERR_ZEST_VERSION if the weights change meanwhile
  */
 export const neighbourhood = async <B>(
   objective: Objective<B>,

@@ -34,8 +34,9 @@ const checked = (dimension: number, options: SharpnessOptions) => {
 };
 
 /**
- * How many forwards {@link sharpness} takes, at most: Lanczos' iteration may end sooner. Throws ERR_ZEST_OPTION and
- * ERR_ZEST_DIMENSION for options that it cannot be called with.
+ * How many forwards {@link sharpness} takes, at most: Lanczos' iteration may end sooner.
+ *
+ * @throws ERR_ZEST_OPTION or ERR_ZEST_DIMENSION for options that it cannot be called with
  */
 export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions): number => {
   const { radii, samples, slice, eigenvalues } = checked(dimension, options);
@@ -45,7 +46,17 @@ export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions
 
 /**
  * {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where asked for, from
- * forward evaluations alone. Directions are of the objective's law and seed. Throws what they throw.
+ * forward evaluations alone. Directions are of the objective's law and seed.
+ *
+ * @example
+ * import { loadTask, Model, sharpness, Tokenizer } from 'node-zest';
+ * const model = await Model.load('film-roberta-mini');
+ * const task = await loadTask('sst2', await Tokenizer.load('film-roberta-mini'));
+ * const batch = task.batch([{ sentence: 'a charming film', label: 1 }]);
+ * const { radii, trace } = await sharpness(model, batch, { samples: 4 });
+ * console.log(radii[0].increase.value, trace.value);
+ *
+ * @throws what {@link neighbourhood}, {@link hessianTrace}, {@link lossSlice} and {@link topEigenvalues} throw
  */
 export const sharpness = async <B>(
   objective: Objective<B>,

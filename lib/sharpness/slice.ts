@@ -32,8 +32,14 @@ export const checkedSize = (name: string, value: number, dimension: number): num
  * to √d. One scale for all layers: a point is a sum of whole directions, so that Li et al.'s (2018) filter normalisation
  * is not at hand. Takes size² forwards.
  *
- * Throws ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`, ERR_ZEST_DIMENSION for one of a
- * single parameter, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_VERSION.
+ * @example
+ * import { lossSlice, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const { steps, losses } = await lossSlice(bowl, undefined, { size: 3, radius: 0.5 });
+ * console.log(steps, losses[1][1]); // [ -0.5, 0, 0.5 ] 0
+ *
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`, ERR_ZEST_DIMENSION for one of a
+ * single parameter, ERR_ZEST_BATCH_EMPTY or ERR_ZEST_VERSION
  */
 export const lossSlice = async <B>(
   objective: Objective<B>,

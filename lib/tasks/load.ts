@@ -26,7 +26,7 @@ export const taskSpec = (nameOrSpec: string | TaskSpec): TaskSpec => {
   return checkOptions(named, { task: spec }).task as unknown as TaskSpec;
 };
 
-/** The metric that a task is judged by first, of its spec or its name. Throws as {@link taskSpec} does. */
+/** The metric that a task is judged by first, of its spec or its name. Throws what {@link taskSpec} throws. */
 export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
   (taskSpec(nameOrSpec).metrics ?? DEFAULT_METRICS)[0] as Metric;
 
@@ -35,6 +35,14 @@ export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
  *
  * @param options `maxLength`: most tokens of a sequence, specials included; longer texts are cut in their longest field.
  *   Default: the tokenizer's limit
+ * @example
+ * import { loadTask, Tokenizer } from 'node-zest';
+ * const tokenizer = await Tokenizer.load('film-roberta-mini');
+ * const spec = { template: '{sentence} . It was {mask} .', labelWords: ['terrible', 'great'] };
+ * const task = await loadTask(spec, tokenizer);
+ * const { sequences } = task.batch([{ sentence: 'a charming film', label: 1 }]);
+ * console.log(tokenizer.decode(sequences[0])); // <s> a charming film . it was<mask> .</s>
+ *
  * @throws ERR_ZEST_OPTION, ERR_ZEST_TEMPLATE, ERR_ZEST_LABEL_WORD, ERR_ZEST_TOKENIZER (no mask token),
  *   ERR_ZEST_SEQUENCE_LENGTH (the template alone is longer than `maxLength`)
  */

@@ -104,7 +104,14 @@ const familyIn = async (folder: string): Promise<Family | undefined> => {
   }
 };
 
-/** A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. */
+/**
+ * A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. The examples of the methods go
+ * on from this one.
+ *
+ * @example
+ * import { Tokenizer } from 'node-zest';
+ * const tokenizer = await Tokenizer.load('film-roberta-mini');
+ */
 export class Tokenizer {
   /** The folder it was loaded from. */
   readonly folder: string;
@@ -181,6 +188,11 @@ export class Tokenizer {
   /**
    * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`.
    *
+   * @example
+   * import { Tokenizer } from 'node-zest';
+   * const tokenizer = await Tokenizer.load('film-roberta-mini');
+   * console.log(tokenizer.vocabularySize); // 8192
+   *
    * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
    */
   static async load(name: string): Promise<Tokenizer> {
@@ -201,22 +213,53 @@ export class Tokenizer {
     }
   }
 
-  /** The ids of a text, with the special tokens that the post-processor adds; special tokens within the text count as such. */
+  /**
+   * The ids of a text, with the special tokens that the post-processor adds; special tokens within the text count as such.
+   *
+   * @example
+   * const ids = tokenizer.encode('a charming film');
+   * console.log(tokenizer.decode(ids)); // <s> a charming film</s>
+   *
+   * @throws ERR_ZEST_ARGUMENT for what is no string
+   */
   encode(text: string): number[] {
     return this.frame(this.#ids(this.#library, text)).ids;
   }
 
-  /** As {@link encode}, for two texts; BERT's second text is segment 1, RoBERTa has segment 0 only. */
+  /**
+   * The ids and segments of two texts, as {@link encode} gives them for one; BERT's second text is segment 1, RoBERTa has
+   * segment 0 only.
+   *
+   * @example
+   * const { ids, segments } = tokenizer.encodePair('a film', 'a dull one');
+   * console.log(tokenizer.decode(ids), segments.length === ids.length); // <s> a film</s></s> a dull one</s> true
+   *
+   * @throws ERR_ZEST_ARGUMENT for what is no string
+   */
   encodePair(first: string, second: string): Encoding {
     return this.frame(this.#ids(this.#library, first), this.#ids(this.#library, second));
   }
 
-  /** The ids of a text alone: nothing is added, and a special token spelt out in the text is plain text. */
+  /**
+   * The ids of a text alone: nothing is added, and a special token spelt out in the text is plain text.
+   *
+   * @example
+   * const ids = tokenizer.tokenize('a charming film');
+   * console.log(ids.map((id) => tokenizer.token(id))); // [ 'Ġa', 'Ġcharming', 'Ġfilm' ]
+   *
+   * @throws ERR_ZEST_ARGUMENT for what is no string
+   */
   tokenize(text: string): number[] {
     return this.#ids(this.#plain, text);
   }
 
-  /** Puts the post-processor's special tokens around one or two lists of ids. */
+  /**
+   * Puts the post-processor's special tokens around one or two lists of ids.
+   *
+   * @example
+   * const { ids } = tokenizer.frame(tokenizer.tokenize('a film'));
+   * console.log(tokenizer.decode(ids)); // <s> a film</s>
+   */
   frame(first: readonly number[], second?: readonly number[]): Encoding {
     const ids: number[] = [];
     const segments: number[] = [];
@@ -234,6 +277,10 @@ export class Tokenizer {
   /**
    * The text of ids. `skipSpecialTokens` (default false) leaves special tokens out.
    *
+   * @example
+   * const ids = tokenizer.encode('a charming film');
+   * console.log([tokenizer.decode(ids, { skipSpecialTokens: true })]); // [ ' a charming film' ]
+   *
    * @throws ERR_ZEST_TOKEN (RangeError) for an id that the tokenizer does not have
    */
   decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
@@ -247,12 +294,22 @@ export class Tokenizer {
     return this.#library.decode(list, { skip_special_tokens: options.skipSpecialTokens ?? false });
   }
 
-  /** The id of a token as the vocabulary spells it (RoBERTa's `Ġgreat`), or undefined. */
+  /**
+   * The id of a token as the vocabulary spells it (RoBERTa's `Ġgreat`), or undefined.
+   *
+   * @example
+   * console.log(tokenizer.tokenId('Ġgreat')); // 579
+   */
   tokenId(token: string): number | undefined {
     return this.#library.model.tokens_to_ids.get(token);
   }
 
-  /** The vocabulary's spelling of an id, or undefined. */
+  /**
+   * The vocabulary's spelling of an id, or undefined.
+   *
+   * @example
+   * console.log(tokenizer.token(4)); // <mask>
+   */
   token(id: number): string | undefined {
     return this.#library.model.vocab[id];
   }

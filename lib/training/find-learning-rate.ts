@@ -169,8 +169,13 @@ const scheduledSteps = ({ optimizer, training }: ResolvedConfig): number => {
  * The cost of a step is measured on batches other than those that made G, at geometric multiples around the rate where it
  * is 5 % of the loss. It takes 200 to 300 forwards. `optimizer.learningRate` is not read.
  *
- * Throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost; what loading the model, the task and the
- * data throws.
+ * @example
+ * import { findLearningRate } from 'node-zest';
+ * const { learningRate, forwards } = await findLearningRate('run.yaml');
+ * console.log(learningRate, forwards);
+ *
+ * @throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost; what loading the model, the task and
+ * the data throws
  */
 export const findLearningRate = async (
   config: RatelessConfig | string,

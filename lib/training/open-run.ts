@@ -19,7 +19,11 @@ export interface RunSource {
   kept?: { folder: string; step: number };
 }
 
-/** The checkpoint that a run kept. Throws ERR_ZEST_RUN if the run did not get to its end. */
+/**
+ * The checkpoint that a run kept.
+ *
+ * @throws ERR_ZEST_RUN if the run did not get to its end
+ */
 const keptCheckpoint = async (path: string): Promise<{ folder: string; step: number }> => {
   const run = runFolder(path);
   try {
@@ -64,7 +68,14 @@ export interface OpenRun {
  * Opens the folder of a run that has ended, with the weights that it kept, or a configuration file, with the model as it
  * came. A run's checkpoint is all that is needed: neither its base model nor its data are read.
  *
- * Rejects with ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws.
+ * @example
+ * import { openRun } from 'node-zest';
+ * const { model, task } = await openRun('runs/film');
+ * const [answer] = await task.classify(model, ['a charming film']);
+ * console.log(answer.name, answer.probabilities);
+ * model.dispose();
+ *
+ * @throws ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws
  */
 export const openRun = async (path: string, options: OpenRunOptions = {}): Promise<OpenRun> => {
   const { config, kept } = await findRun(path, options.overrides);

@@ -42,6 +42,12 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
  * no label. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
  *
  * @param run what `openRun` gives, or any model with its task
+ * @example
+ * import { openRun, predict } from 'node-zest';
+ * const run = await openRun('runs/film');
+ * for await (const { sentence, label } of predict(run, 'test.jsonl')) console.log(sentence, label);
+ * run.model.dispose();
+ *
  * @throws ERR_ZEST_DATA naming `file:line`, ERR_ZEST_TEMPLATE naming a field that the first rows do not have
  */
 export async function* predict(
