@@ -1,4 +1,5 @@
 import { typeError } from './errors.ts';
+import { show } from './show.ts';
 
 /**
  * Stops a call whose signal is aborted.
@@ -8,6 +9,6 @@ import { typeError } from './errors.ts';
 export const throwIfAborted = (signal: AbortSignal | undefined): void => {
   if (signal === undefined) return;
   if (typeof signal?.throwIfAborted !== 'function')
-    throw typeError('ERR_ZEST_ARGUMENT', 'signal must be an AbortSignal');
+    throw typeError('ERR_ZEST_ARGUMENT', `signal is ${show(signal)}; expected an AbortSignal`);
   signal.throwIfAborted();
 };

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { rangeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
+import { show } from '../show.ts';
 import {
   csvRows,
   dataError,
@@ -113,7 +114,7 @@ async function* csvStream(input: RowInput, signal: AbortSignal | undefined): Asy
  */
 export async function* streamRows(input: RowInput, { format, fields, signal }: RowStreamOptions): AsyncGenerator<Rows> {
   if (format !== undefined && !ROW_FORMATS.includes(format)) {
-    throw rangeError('ERR_ZEST_OPTION', `format must be one of ${ROW_FORMATS.join(', ')}, not ${format}`);
+    throw rangeError('ERR_ZEST_OPTION', `format is ${show(format)}; expected one of ${ROW_FORMATS.join(', ')}`);
   }
   const name = inputName(input);
   let chosen = format ?? (typeof input === 'string' ? formatOf(input) : undefined);

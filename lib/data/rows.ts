@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { show } from '../show.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 /** One example as a file has it. */
@@ -50,7 +51,7 @@ export const jsonLines =
       throw dataError(`${file}:${line}`, `is not JSON: ${(cause as Error).message}`, cause);
     }
     if (!isObject(fields)) {
-      throw dataError(`${file}:${line}`, 'must be a JSON object with a value for each field');
+      throw dataError(`${file}:${line}`, `is ${show(fields)}; expected a JSON object with a value for each field`);
     }
     return { file, line, fields };
   };

@@ -1,4 +1,5 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 
 const MASK = (1n << 64n) - 1n;
 const WORD = 2 ** 32;
@@ -22,7 +23,7 @@ export const splitMix64 = (seed: bigint): (() => bigint) => {
 const checkedSeed = (seed: bigint | number): bigint => {
   if (typeof seed === 'number' ? Number.isSafeInteger(seed) && seed >= 0 : seed >= 0n && seed <= MASK)
     return BigInt(seed);
-  throw rangeError('ERR_ZEST_OPTION', `seed must be a safe integer ≥ 0 or a bigint below 2⁶⁴, not ${seed}`);
+  throw rangeError('ERR_ZEST_OPTION', `seed is ${seed}; expected a safe integer ≥ 0 or a bigint below 2⁶⁴`);
 };
 
 /** What a seed is used for; each use has random numbers of its own. Epoch e of the batches is BATCHES + e. */
@@ -55,9 +56,10 @@ const ascending = (a: number, b: number): number => a - b;
 const indexes = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const positive = (name: string, value: number): void => {
-  if (typeof value !== 'number') throw typeError('ERR_ZEST_OPTION', `${name} must be a number, not ${typeof value}`);
+  if (typeof value !== 'number')
+    throw typeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ≥ 1`);
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw rangeError('ERR_ZEST_OPTION', `${name} must be an integer ≥ 1, not ${value}`);
+    throw rangeError('ERR_ZEST_OPTION', `${name} is ${value}; expected a whole number ≥ 1`);
   }
 };
 
@@ -99,7 +101,7 @@ export const withLabelNoise = (
   const { classes, share } = options;
   positive('classes', classes);
   if (!(share >= 0 && share <= 1)) {
-    throw rangeError('ERR_ZEST_OPTION', `labelNoise must be a share from 0 to 1, not ${share}`);
+    throw rangeError('ERR_ZEST_OPTION', `labelNoise is ${share}; expected a share from 0 to 1`);
   }
   const bits = randomBits(checkedSeed(options.seed), NOISE);
   const noisy = [...labels];
@@ -144,7 +146,7 @@ export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | 
   const batch = (step: number): number[] => {
     const first = step * size;
     if (!Number.isSafeInteger(step) || step < 0 || !Number.isSafeInteger(first + size)) {
-      throw rangeError('ERR_ZEST_ARGUMENT', `step must be an integer ≥ 0, not ${step}`);
+      throw rangeError('ERR_ZEST_ARGUMENT', `step is ${step}; expected a whole number ≥ 0`);
     }
     const epoch = Math.floor(first / rows);
     const from = first - epoch * rows;

@@ -122,10 +122,10 @@ export const nativeEstimatorOptions = (options: EstimatorOptions, directions: nu
     dimension: number(dimension, 'dimension', isCount, 'a whole number of parameters ≥ 1', 'ERR_ZEST_OPTION'),
   };
   if (options.sides === 'one' && settings.estimator !== 'naive') {
-    throw rangeError('ERR_ZEST_ESTIMATOR', `estimator is ${show(estimator)}; expected naive, the one for sides 'one'`);
+    throw rangeError('ERR_ZEST_ESTIMATOR', `estimator is ${show(estimator)}; expected naive with sides one`);
   }
   if (options.sides === 'one' && directions === 1) {
-    throw rangeError('ERR_ZEST_ESTIMATOR', `sides 'one' needs at least 2 directions, got 1`);
+    throw rangeError('ERR_ZEST_ESTIMATOR', 'the number of directions is 1; expected at least 2 with sides one');
   }
   return settings;
 };

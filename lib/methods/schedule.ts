@@ -1,4 +1,5 @@
 import { rangeError } from '../errors.ts';
+import { show } from '../show.ts';
 
 /** How the learning rate changes over a run. */
 export type ScheduleName = 'constant' | 'linear' | 'cosine';
@@ -22,18 +23,18 @@ export const learningRateFactor = (options: ScheduleOptions): ((step: number) =>
   const { schedule = 'constant', warmupSteps = 0, totalSteps } = options;
   const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   if (!['constant', 'linear', 'cosine'].includes(schedule)) {
-    throw rangeError('ERR_ZEST_OPTION', `schedule must be constant, linear or cosine, got ${JSON.stringify(schedule)}`);
+    throw rangeError('ERR_ZEST_OPTION', `schedule is ${show(schedule)}; expected constant, linear or cosine`);
   }
   if (!count(warmupSteps)) {
-    throw rangeError('ERR_ZEST_OPTION', `warmupSteps must be a whole number of steps ≥ 0, got ${warmupSteps}`);
+    throw rangeError('ERR_ZEST_OPTION', `warmupSteps is ${warmupSteps}; expected a whole number of steps ≥ 0`);
   }
   if (totalSteps !== undefined && !count(totalSteps)) {
-    throw rangeError('ERR_ZEST_OPTION', `totalSteps must be a whole number of steps ≥ 0, got ${totalSteps}`);
+    throw rangeError('ERR_ZEST_OPTION', `totalSteps is ${totalSteps}; expected a whole number of steps ≥ 0`);
   }
   if (schedule !== 'constant' && !(totalSteps !== undefined && totalSteps > warmupSteps)) {
     throw rangeError(
       'ERR_ZEST_OPTION',
-      `schedule ${schedule} needs totalSteps above warmupSteps (${warmupSteps}), got ${totalSteps}`,
+      `totalSteps is ${totalSteps}; expected more than warmupSteps (${warmupSteps}) with schedule ${schedule}`,
     );
   }
   return (step) => {

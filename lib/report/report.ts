@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { rangeError, typeError } from '../errors.ts';
 import { findRuns } from '../runs/find.ts';
 import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
+import { show } from '../show.ts';
 import { version } from '../version.ts';
 import { COLORS } from './chart.ts';
 import { type ComparedKey, compared, distinctNames, seedGroups } from './compare-runs.ts';
@@ -102,9 +103,9 @@ const environment = (runs: readonly RunRecord[]) =>
  */
 export const report = async (paths: readonly string[]): Promise<Report> => {
   if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {
-    throw typeError('ERR_ZEST_ARGUMENT', 'report takes an array of the folders of runs');
+    throw typeError('ERR_ZEST_ARGUMENT', `paths is ${show(paths)}; expected an array of the folders of runs`);
   }
-  if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'report needs the folder of at least one run');
+  if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'paths is empty; expected the folder of a run');
   const found = await findRuns(paths);
   // Where there is nothing else, a file is at fault.
   const folders = found.folders.length > 0 ? found.folders : found.files;

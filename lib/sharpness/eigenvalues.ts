@@ -59,7 +59,10 @@ export const checkedEigenvalueCount = (name: string, value: number, dimension: n
     );
   }
   if (count <= dimension) return count;
-  throw rangeError('ERR_ZEST_OPTION', `${name} is ${count}; there are ${dimension} trainable parameters`);
+  throw rangeError(
+    'ERR_ZEST_OPTION',
+    `${name} is ${count}; expected at most ${dimension}, the number of trainable parameters`,
+  );
 };
 
 /**

@@ -24,7 +24,7 @@ export const checkedSize = (name: string, value: number, dimension: number): num
   const size = checkedCount(name, value, 3, 999);
   if (size % 2 === 0) throw rangeError('ERR_ZEST_OPTION', `${name} is ${size}; expected an odd number`);
   if (dimension > 1) return size;
-  throw rangeError('ERR_ZEST_DIMENSION', 'a slice was asked for with 1 trainable parameter; it needs two');
+  throw rangeError('ERR_ZEST_DIMENSION', 'dimension is 1; expected two trainable parameters or more for a slice');
 };
 
 /**

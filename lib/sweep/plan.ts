@@ -27,7 +27,7 @@ export const withBudget = (config: ResolvedConfig, forwards: number): ResolvedCo
   const each = forwardsOfStep(optimizer);
   const steps = Math.floor(forwards / each);
   if (steps < 1)
-    throw new ZestError('ERR_ZEST_CONFIG', `expected forwards for a step, which takes ${each}, got ${forwards}`);
+    throw new ZestError('ERR_ZEST_CONFIG', `forwards is ${forwards}; expected ${each} or more, which a step takes`);
   const share = (count: number) => Math.round((count * steps) / training.steps);
   return {
     ...config,

@@ -3,6 +3,7 @@ import type { Batch, Target } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import { DEFAULT_METRICS, definitionOf, METRICS, type Metric, measure } from './metrics.ts';
 import {
   type Example,
@@ -254,7 +255,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       const place = `text ${i}`;
       const [only, ...others] = this.fields;
       if (typeof input === 'string' && others.length > 0) {
-        throw typeError('ERR_ZEST_ARGUMENT', `${place} must be an object with the fields ${this.fields.join(', ')}`);
+        throw typeError(
+          'ERR_ZEST_ARGUMENT',
+          `${place} is ${show(input)}; expected an object with the fields ${this.fields.join(', ')}`,
+        );
       }
       return new LabelledExample(this.#texts(typeof input === 'string' ? { [only!]: input } : input, place), 0, place);
     });
@@ -287,14 +291,17 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   #texts(fields: ExampleFields, place: string): Record<string, string> {
     if (typeof fields !== 'object' || fields === null) {
-      throw typeError('ERR_ZEST_ARGUMENT', `${place} must be an object with the fields ${this.fields.join(', ')}`);
+      throw typeError(
+        'ERR_ZEST_ARGUMENT',
+        `${place} is ${show(fields)}; expected an object with the fields ${this.fields.join(', ')}`,
+      );
     }
     return Object.fromEntries(
       this.fields.map((field) => {
         const text = Object.hasOwn(fields, field) ? fields[field] : undefined;
         if (text === undefined) throw dataError(place, `has no field ${JSON.stringify(field)}`);
         if (typeof text !== 'string') {
-          throw dataError(place, `field ${JSON.stringify(field)} must be a string, not ${JSON.stringify(text)}`);
+          throw dataError(place, `field ${JSON.stringify(field)} is ${show(text)}; expected a string`);
         }
         return [field, text];
       }),
@@ -334,7 +341,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   ): AsyncGenerator<{ example: LabelledExample; scores: Float32Array }> {
     const { batchSize = evaluationBatchSize, signal, onProgress } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw rangeError('ERR_ZEST_OPTION', `batchSize must be an integer ≥ 1, not ${batchSize}`);
+      throw rangeError('ERR_ZEST_OPTION', `batchSize is ${show(batchSize)}; expected a whole number ≥ 1`);
     }
     if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no examples to score');
     for (let start = 0; start < examples.length; start += batchSize) {

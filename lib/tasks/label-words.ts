@@ -31,7 +31,7 @@ export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer): nu
     const id = tokens[0];
     if (id === undefined || tokens.length !== 1) {
       const spelt = tokens.map((token) => JSON.stringify(tokenizer.token(token))).join(' ');
-      throw labelWordError(word, `must be one token and is ${tokens.length} (${spelt})`);
+      throw labelWordError(word, `is ${tokens.length} tokens (${spelt}); expected one`);
     }
     if (id === tokenizer.unknownId) throw labelWordError(word, 'is not in the vocabulary');
     const earlier = ids.indexOf(id);

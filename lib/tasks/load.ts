@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
+import { show } from '../show.ts';
 import { BUILT_IN_TASKS } from './built-in.ts';
 import type { TaskKind } from './kind.ts';
 import { KINDS, type LoadedTask, type TaskSpec, taskSchema } from './kinds.ts';
@@ -53,7 +54,7 @@ export const loadTask = async (
 ): Promise<LoadedTask> => {
   const { maxLength = tokenizer.maxLength } = options;
   if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 1)) {
-    throw rangeError('ERR_ZEST_OPTION', `maxLength must be an integer ≥ 1, not ${maxLength}`);
+    throw rangeError('ERR_ZEST_OPTION', `maxLength is ${show(maxLength)}; expected a whole number ≥ 1`);
   }
   const spec = taskSpec(nameOrSpec);
   const kind: TaskKind<TaskSpec, LoadedTask> = KINDS[spec.kind ?? 'labelWords'];

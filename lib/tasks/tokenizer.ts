@@ -5,6 +5,7 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
 import type { Family } from '../model/families/family.ts';
 import { familyOf } from '../model/families/index.ts';
+import { show } from '../show.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
 interface Library {
@@ -89,7 +90,7 @@ const readJson = async (file: string): Promise<unknown> => {
     throw new ZestError('ERR_ZEST_TOKENIZER', `${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} must hold a JSON object`);
+    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} is ${show(value)}; expected a JSON object`);
   }
   return value;
 };
@@ -324,7 +325,7 @@ export class Tokenizer {
   }
 
   #ids(library: Library, text: string): number[] {
-    if (typeof text !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `a text must be a string, not ${typeof text}`);
+    if (typeof text !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `the text is ${show(text)}; expected a string`);
     // JavaScript lower-cases a word's last Σ to ς, Hugging Face's tokenizers every Σ to σ.
     const input = this.#lowercases ? text.replaceAll('Σ', 'σ') : text;
     return library.tokenize(input, { add_special_tokens: false }).map((token) => this.#id(token));
