@@ -6,12 +6,12 @@ import type { DirectionOptions, Directions, Objective, Perturbation } from './ob
 
 /** A function of a vector as an objective. */
 export interface VectorObjective extends Objective<void> {
-  /** θ: the vector itself, in float64, which only `apply` changes. */
+  /** The vector θ itself, in float64, which only `apply` changes. */
   readonly x: Float64Array;
-  /** The vector counts as one parameter, `x`. */
+  /** Names of the parameters: the vector counts as one, `x`. */
   readonly trainableNames: readonly ['x'];
   /**
-   * v(stream).
+   * Computes the direction v(stream).
    *
    * @throws ERR_ZEST_PARAMETER for another name than `x`
    */

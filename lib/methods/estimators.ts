@@ -16,8 +16,11 @@ export type Tilt = number | { tau: number } | { effectiveSampleSize: number } | 
 
 /** What a caller's own estimator is told beside the losses. */
 export interface EstimatorContext {
+  /** Perturbation scale per coordinate. */
   rho: number;
+  /** Tilt t of this step. */
   tilt: number;
+  /** Losses a direction: f⁺ and f⁻, or f⁺ alone. */
   sides: 'one' | 'two';
 }
 
@@ -31,34 +34,37 @@ export type Estimator =
 
 /** How a step's losses become the coefficients of its directions. */
 export interface EstimatorOptions {
-  /** Perturbation scale per coordinate, > 0; the ball's radius is ρ√d. */
+  /** Perturbation scale per coordinate, > 0; the ball's radius is ρ√d. 1e-3, say. */
   rho: number;
+  /** Tilt t, or how to choose it; 0 is MeZO, `{ tau: 1 }` a good start. */
   tilt: Tilt;
+  /** Estimator of the ratio of means that the gradient of F_t is; `naive`, say. */
   estimator: Estimator;
-  /** `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two directions. */
+  /** Losses a direction. `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two directions. */
   sides: 'two' | 'one';
-  /** `sigma` divides the coefficients by σ/ρ (FZOO's normalisation), `norm` by ‖c‖·√d. Default `none`. */
+  /** Unit of the coefficients: `sigma` divides them by σ/ρ (FZOO's normalisation), `norm` by ‖c‖·√d. Default `none`. */
   normalize?: 'none' | 'sigma' | 'norm';
-  /** d, for `gradientNorm` and `normalize: 'norm'`. Default 1. */
+  /** Number of trainable parameters d, for `gradientNorm` and `normalize: 'norm'`. Default 1. */
   dimension?: number;
 }
 
-/** What {@link coefficients} makes of a step's losses. Scalars are float64. */
+/** Coefficients and scalars of a step, from {@link coefficients}. Scalars are float64. */
 export interface Coefficients {
-  /** Two-sided: [f⁺₀, f⁻₀, f⁺₁, …]; one-sided: [f₀, f₁, …]. */
+  /** Losses as given. Two-sided: [f⁺₀, f⁻₀, f⁺₁, …]; one-sided: [f₀, f₁, …]. */
   losses: Float64Array;
-  /** c, one a direction, after `normalize`, before the learning rate. */
+  /** Coefficients c, one a direction, after `normalize`, before the learning rate. */
   coefficients: Float64Array;
-  /** The t used. */
+  /** Tilt t of this step. */
   tilt: number;
-  /** t·σ. */
+  /** Tilt against the spread of the losses, t·σ. */
   tau: number;
-  /** (1/t)·log mean exp(t·f) over the losses. */
+  /** Tilted mean of the losses, (1/t)·log mean exp(t·f). */
   tiltedLoss: number;
+  /** Mean of the losses. */
   meanLoss: number;
-  /** (Σw)²/Σw² over the n evaluations, a count from 1 to n. */
+  /** Evaluations that carry weight, (Σw)²/Σw² of n: a number from 1 to n. */
   effectiveSampleSize: number;
-  /** ‖c‖·√d. */
+  /** Length of the estimate, ‖c‖·√d. */
   gradientNorm: number;
 }
 

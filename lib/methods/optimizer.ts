@@ -6,30 +6,32 @@ import { type AnyMethod, type Method, type MethodInput, type MethodState, progra
 import { runStep, type StepResult } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
 
-/** Where an optimizer stands: JSON, and all that a restored one needs to go on with the same bits. */
+/** State of an optimizer: JSON, and all that a restored one needs to go on with the same bits. */
 export interface OptimizerState {
   /** Name of the method. */
   method: string;
   /** Steps taken; step s of k directions uses streams s·k … s·k + k − 1. */
   step: number;
-  /** k, the seed (decimal) and the law: what the streams of the steps to come depend on. */
+  /** Number of directions of a step, k. */
   directions: number;
+  /** Seed of the directions, in decimal. */
   seed: string;
+  /** Law of the directions. */
   law: Law;
-  /** The method's own state, under its names. */
+  /** State of the method, under its own names. */
   [own: string]: unknown;
 }
 
 export interface StepCallOptions extends CallOptions {
-  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
 }
 
-/** A method with its options, and where it stands. One optimizer trains one objective. */
+/** A method with its options and its state. One optimizer trains one objective. */
 export interface Optimizer {
   /** Name of the method. */
   readonly method: string;
-  /** Forward passes of a batch that a step takes. */
+  /** Number of forward passes of a batch that a step takes. */
   readonly forwards: number;
   /** The learning rate of the next step, after the schedule. */
   readonly learningRate: number;
@@ -38,8 +40,9 @@ export interface Optimizer {
    * that fails or is aborted changes nothing and may be taken again. Calls take effect one after another.
    */
   step<B>(objective: Objective<B>, batch: B, options?: StepCallOptions): Promise<StepResult>;
-  /** As above, of an objective without a batch. */
+  /** Takes a step of an objective without a batch, such as `vectorObjective` makes. */
   step(objective: Objective<void>): Promise<StepResult>;
+  /** Gives the state after the steps that were taken. */
   state(): OptimizerState;
   /**
    * Goes on from a state.

@@ -1,15 +1,15 @@
 import { rangeError } from '../errors.ts';
 import { show } from '../show.ts';
 
-/** How the learning rate changes over a run. */
+/** Course of the learning rate over a run. */
 export type ScheduleName = 'constant' | 'linear' | 'cosine';
 
 export interface ScheduleOptions {
-  /** `linear` and `cosine` fall from 1 to 0. Default `constant`. */
+  /** Course of the factor of the learning rate: `linear` and `cosine` fall from 1 to 0. Default `constant`. */
   schedule?: ScheduleName;
-  /** Steps of linear growth before that: step s of w has factor (s + 1)/w. Default 0. */
+  /** Number of steps of linear growth before that: step s of w has the factor (s + 1)/w. Default 0. */
   warmupSteps?: number;
-  /** Where `linear` and `cosine` reach 0; they need it. */
+  /** Step at which `linear` and `cosine` reach 0; they need it. */
   totalSteps?: number;
 }
 

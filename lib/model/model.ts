@@ -36,12 +36,17 @@ import { type Origin, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
 
-/** A prompt's continuation; see {@link Model.generate}. */
+/** How {@link Model.generate} would continue prompts. */
 export interface GenerateOptions extends CallOptions {
+  /** Tokens of a continuation, at most. */
   maxTokens: number;
+  /** Token ids that end a continuation. */
   stop?: number[][];
+  /** Number that logits are divided by before a token is drawn. */
   temperature?: number;
+  /** Seed that tokens are drawn from. */
   seed?: number;
+  /** Point that the weights are at. Default: θ itself. */
   at?: Point;
 }
 
@@ -59,21 +64,21 @@ export interface GenerateOptions extends CallOptions {
  * const batch = task.batch([{ sentence: 'a charming film', label: 1 }]);
  */
 export class Model implements Objective<Batch> {
-  /** model_type of config.json, e.g. `roberta`. */
+  /** Family of the model, the model_type of config.json: `roberta`, say. */
   readonly family: string;
-  /** Trainable parameters, d. */
+  /** Number of trainable parameters, d. */
   readonly dimension: number;
   /** Names of the trainable parameters, in canonical order. */
   readonly trainableNames: readonly string[];
-  /** All parameters of the checkpoint, of a new head and of adapters, aliases counted once. */
+  /** Number of all parameters: of the checkpoint, of a new head and of adapters, aliases counted once. */
   readonly parameterCount: number;
   /** Where the weights are: `cpu` or `cuda:N`. */
   readonly device: string;
-  /** Of the weights in memory and as saved. */
+  /** Type of the weights in memory and as saved. */
   readonly dtype: 'float32' | 'bfloat16';
-  /** Token ids are below it. */
+  /** Number of tokens; ids are below it. */
   readonly vocabularySize: number;
-  /** Most tokens of a sequence. */
+  /** Number of tokens that a sequence may have. */
   readonly maxLength: number;
   /** What v(stream) is in calls that do not say otherwise: those given at {@link Model.load}. */
   readonly directions: Directions;
@@ -166,23 +171,25 @@ export class Model implements Objective<Batch> {
     });
   }
 
+  /** Number of updates that were applied since the model was loaded. */
   get version(): bigint {
     return this.#engine.version();
   }
 
-  /** Sequences evaluated so far, counted once a point, by the engine. */
+  /** Number of sequences that the engine has evaluated, counted once for each point. */
   get forwards(): bigint {
     return this.#engine.forwards();
   }
 
-  /** What is trained, in canonical order; a vector is one row. */
+  /** Names and shapes of the trainable parameters, in canonical order; a vector is one row. */
   get trainableParameters(): { name: string; rows: number; columns: number }[] {
     const { parameters } = this.#origin.description.spec;
     return parameters.filter(({ trainable }) => trainable).map(({ name, rows, columns }) => ({ name, rows, columns }));
   }
 
   /**
-   * Bytes that the weights take, and the activations of an evaluation of so many tokens, from shapes; for the CPU.
+   * Estimates the memory on the CPU, in bytes, from shapes: the weights, and the activations of an evaluation of a batch
+   * of so many tokens.
    *
    * @example
    * const { weights, activations } = model.memory(64 * 128);
@@ -200,8 +207,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * The loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated at a time
-   * (default: all; the bits do not depend on it).
+   * Computes the loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated at
+   * a time (default: all; the bits do not depend on it).
    *
    * @example
    * const [loss, ahead] = await model.evaluate(batch, [[], { stream: 0n, scale: 1e-3 }]);
@@ -216,7 +223,7 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Per point, the loss of each sequence, in nats.
+   * Computes the loss of each sequence, in nats, at each point: one array a point.
    *
    * @example
    * const [losses] = await model.sequenceLosses(batch, [[]]);
@@ -247,7 +254,7 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * θ ← θ − (decay·θ + Σ coefficient·v(stream)) over the trainable parameters; decay skips biases and norms.
+   * Updates the trainable parameters: θ ← θ − (decay·θ + Σ coefficient·v(stream)). The decay skips biases and norms.
    *
    * @example
    * await model.apply({ decay: 0, terms: [{ stream: 0n, coefficient: 1e-4 }] });
@@ -305,8 +312,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * The logits at a point (default: θ itself), one row a scored position in the order of the targets: `labelWords` has
-   * one a word, `class` one a class, `maskedTokens` one a token of the vocabulary.
+   * Computes the logits at a point (default: θ itself): a row for each scored position, in the order of the targets. A row
+   * has a logit for each word of `labelWords`, each class of `class`, each token of the vocabulary for `maskedTokens`.
    *
    * @example
    * const [logits] = await model.logits(batch);
@@ -322,7 +329,7 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Would continue prompts: generation needs a causal model, and this version loads encoders.
+   * Rejects: continuing prompts needs a causal model, and this version loads encoders.
    *
    * @example
    * const call = model.generate([[0, 305]], { maxTokens: 3 });
@@ -337,7 +344,7 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * A copy of a parameter by its name in the checkpoint, or an adapter's, rows × columns.
+   * Copies a parameter, rows × columns, by its name in the checkpoint or the name of an adapter's tensor.
    *
    * @example
    * const bias = await model.parameter('lm_head.bias');
@@ -351,7 +358,7 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * v(stream) restricted to one parameter, rows × columns; zeros where it is not trained.
+   * Computes the part of the direction v(stream) that one parameter has, rows × columns; zeros if it is not trained.
    *
    * @example
    * const v = await model.direction(0n, 'lm_head.bias');
@@ -367,7 +374,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * 'sha256:…' over name, dtype, shape and little-endian stored bytes of every trainable parameter in canonical order.
+   * Hashes the trainable parameters: `sha256:…` over name, dtype, shape and little-endian stored bytes of each, in
+   * canonical order. Equal digests are equal weights, bit for bit.
    *
    * @example
    * const before = await model.digest();

@@ -5,18 +5,21 @@ import { checkedSamples, FIRST_STREAM } from './losses.ts';
 import { checkedRadii, type Neighbourhood, type NeighbourhoodOptions, neighbourhood } from './neighbourhood.ts';
 import { checkedSize, lossSlice, type Slice } from './slice.ts';
 
-/** `samples` is the directions of the neighbourhood, and as many of the trace. */
+/** Options of {@link sharpness}. `samples` counts the directions of the neighbourhood, and those of the trace. */
 export interface SharpnessOptions extends NeighbourhoodOptions {
-  /** Points along each axis of a slice that reaches to the largest radius, odd; 0: no slice. Default 0. */
+  /** Number of points along each axis of a slice that reaches to the largest radius, odd; 0: no slice. Default 0. */
   slice?: number;
-  /** Largest eigenvalues, for at most 512 trainable parameters; 0: none. Default 0. */
+  /** Number of largest eigenvalues, for at most 512 trainable parameters; 0: none. Default 0. */
   eigenvalues?: number;
 }
 
 /** How sharp a minimum is, in several measures; docs/sharpness.md says what they mean. */
 export interface Sharpness extends Neighbourhood {
+  /** Trace of the Hessian. */
   trace: Trace;
+  /** Loss on a plane, if one was asked for. */
   slice?: Slice;
+  /** Largest eigenvalues of the Hessian, if some were asked for. */
   eigenvalues?: Eigenvalues;
 }
 
@@ -45,7 +48,7 @@ export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions
 };
 
 /**
- * {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where asked for, from
+ * Measures {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where asked for, from
  * forward evaluations alone. Directions are of the objective's law and seed.
  *
  * @example
