@@ -22,7 +22,8 @@ export interface NoiseOptions {
 const MOST_VALUES = 2 ** 30;
 
 /**
- * Computes the values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream: N(0, 1), or ±1.
+ * Computes the values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream:
+ * N(0, 1), or ±1.
  *
  * @example
  * import { noise } from 'node-zest';

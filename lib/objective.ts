@@ -1,6 +1,9 @@
 /** Options of every call that takes a while. */
 export interface CallOptions {
-  /** Signal that stops the call; its promise then rejects with `signal.reason`. Honoured before the first weight is written, never after. */
+  /**
+   * Signal that stops the call; its promise then rejects with `signal.reason`. Honoured before the first weight is
+   * written, never after.
+   */
   signal?: AbortSignal;
 }
 
@@ -32,7 +35,9 @@ export interface Perturbation {
 /** A point around the weights, θ + Σ float32(scale)·v(stream), terms added in order; the empty list is θ itself. */
 export type Point = Perturbation | readonly Perturbation[];
 
-/** A change of the weights, θ ← θ − (decay·θ + Σ coefficient·v(stream)): float32 values, and the log's record of a step. */
+/**
+ * A change of the weights, θ ← θ − (decay·θ + Σ coefficient·v(stream)): float32 values, and the log's record of a step.
+ */
 export interface Update {
   decay: number;
   terms: readonly { stream: bigint; coefficient: number }[];
@@ -67,7 +72,10 @@ export interface Objective<B> {
   evaluate(batch: B, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array>;
   /** Updates the weights: θ ← θ − (decay·θ + Σ coefficient·v(stream)). */
   apply(update: Update, options?: DirectionOptions): Promise<void>;
-  /** Computes ∇f at a point (default: θ itself), one value a trainable parameter in canonical order, where the objective has one. */
+  /**
+   * Computes ∇f at a point (default: θ itself), one value a trainable parameter in canonical order, where the objective
+   * has one.
+   */
   gradient?(batch: B, options?: DirectionOptions & { at?: Point }): Promise<Float64Array>;
   /** Computes the loss of each sequence at each point: one array a point. */
   sequenceLosses?(

@@ -7,9 +7,11 @@ import { decodeUtf8 } from './utf8.ts';
 
 /** One example as a file has it. */
 export interface Row {
+  /** Path of the file. */
   file: string;
-  /** Line that the row begins on, from 1. */
+  /** Number of the line that the row begins on, from 1. */
   line: number;
+  /** Values by field: of JSON as they are, of the other formats strings. */
   fields: Readonly<Record<string, unknown>>;
 }
 

@@ -64,7 +64,7 @@ const positive = (name: string, value: number): void => {
 };
 
 /**
- * Indexes of `shots` rows of each class, drawn without replacement, in ascending order.
+ * Draws `shots` rows of each class without replacement, and gives their indexes in ascending order.
  *
  * @param labels the class of each row, 0 … names.length − 1
  * @param options `names`: the classes' names
@@ -91,8 +91,8 @@ export const sampleShots = (
 };
 
 /**
- * A copy of the labels in which round(share·n) of them, rows chosen without replacement, are drawn anew, uniformly over
- * all classes. A drawn label may be the old one, so with c classes share·(c − 1)/c of the labels are wrong on average.
+ * Copies the labels, with round(share·n) of them, rows chosen without replacement, drawn anew, uniformly over all
+ * classes. A drawn label may be the old one, so with c classes share·(c − 1)/c of the labels are wrong on average.
  */
 export const withLabelNoise = (
   labels: readonly number[],
@@ -112,9 +112,9 @@ export const withLabelNoise = (
 
 /** Batches of row indexes without end. */
 export interface ShuffledBatches extends Iterable<number[]> {
-  /** Rows in each batch. */
+  /** Number of rows in each batch. */
   readonly size: number;
-  /** The batch of a step, counted from 0; the iterator gives those of 0, 1, 2, … */
+  /** Gives the batch of a step, counted from 0; the iterator gives those of 0, 1, 2, … */
   batch(step: number): number[];
 }
 

@@ -40,7 +40,10 @@ export interface EstimatorOptions {
   tilt: Tilt;
   /** Estimator of the ratio of means that the gradient of F_t is; `naive`, say. */
   estimator: Estimator;
-  /** Losses a direction. `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two directions. */
+  /**
+   * Losses a direction. `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two
+   * directions.
+   */
   sides: 'two' | 'one';
   /** Unit of the coefficients: `sigma` divides them by σ/ρ (FZOO's normalisation), `norm` by ‖c‖·√d. Default `none`. */
   normalize?: 'none' | 'sigma' | 'norm';

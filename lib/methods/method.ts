@@ -60,8 +60,8 @@ export interface FirstSteps {
 
 /**
  * A zeroth-order method: which options it has, which losses a step asks for, and the direction that it makes of them.
- * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method. {@link defineMethod} has an
- * example.
+ * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method. {@link defineMethod} has
+ * an example.
  */
 export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends MethodState = MethodState> {
   /** Name that configurations give: `zest`, say. */
@@ -79,8 +79,8 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
   /** Makes the state before the first step. Default: none. */
   initialState?(options: MethodOptions<Shape>): S;
   /**
-   * Takes a step: yields the points of a round, is given their losses, may yield another round, and returns the direction.
-   * Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
+   * Takes a step: yields the points of a round, is given their losses, may yield another round, and returns the
+   * direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
    */
   estimate(
     options: MethodOptions<Shape>,

@@ -18,7 +18,9 @@ export interface LoadOptions extends CallOptions {
   directions?: Partial<Directions>;
   /** Which parameters are trained, or an adapter to put on the model. Default `all`. */
   trainable?: Trainable;
-  /** Head of the model; `{ classes, seed }` makes a new classifier, with seed 0 by default. Default: the checkpoint's. */
+  /**
+   * Head of the model; `{ classes, seed }` makes a new classifier, with seed 0 by default. Default: the checkpoint's.
+   */
   head?: HeadOption;
   /** Shortcuts of the forward evaluation on the CPU to switch off, for tests and benchmarks: the bits stay. Default: all on. */
   shortcuts?: Partial<Shortcuts>;

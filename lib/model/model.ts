@@ -188,8 +188,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Estimates the memory on the CPU, in bytes, from shapes: the weights, and the activations of an evaluation of a batch
-   * of so many tokens.
+   * Estimates the memory on the CPU, in bytes, from shapes: the weights, and the activations of an evaluation of a
+   * batch of so many tokens.
    *
    * @example
    * const { weights, activations } = model.memory(64 * 128);
@@ -207,16 +207,16 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Computes the loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated at
-   * a time (default: all; the bits do not depend on it).
+   * Computes the loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated
+   * at a time (default: all; the bits do not depend on it).
    *
    * @example
    * const [loss, ahead] = await model.evaluate(batch, [[], { stream: 0n, scale: 1e-3 }]);
    * console.log(loss, ahead - loss);
    *
    * @throws ERR_ZEST_LOSS_NOT_FINITE naming the stream; ERR_ZEST_VERSION if the weights are not at `atVersion` when the
-   * call's turn comes; ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN, ERR_ZEST_SEQUENCE_LENGTH or ERR_ZEST_TARGET
-   * for the batch; ERR_ZEST_POINT or ERR_ZEST_STREAM for the points
+   * call's turn comes; ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN, ERR_ZEST_SEQUENCE_LENGTH or
+   * ERR_ZEST_TARGET for the batch; ERR_ZEST_POINT or ERR_ZEST_STREAM for the points
    */
   async evaluate(batch: Batch, points: readonly Point[], options: EvaluationOptions = {}): Promise<Float64Array> {
     return this.#call(options.signal, this.#evaluation(batch, points, options));
@@ -312,8 +312,9 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Computes the logits at a point (default: θ itself): a row for each scored position, in the order of the targets. A row
-   * has a logit for each word of `labelWords`, each class of `class`, each token of the vocabulary for `maskedTokens`.
+   * Computes the logits at a point (default: θ itself): a row for each scored position, in the order of the targets. A
+   * row has a logit for each word of `labelWords`, each class of `class`, each token of the vocabulary for
+   * `maskedTokens`.
    *
    * @example
    * const [logits] = await model.logits(batch);

@@ -121,14 +121,24 @@ export interface NativeModelSpec {
   headOutput: NativeLinear;
 }
 
-/** core/transformer/spec.h Shortcuts: all true by default. */
+/**
+ * Shortcuts of the forward evaluation, as in core/transformer/spec.h: all true by default, and the bits do not depend
+ * on them.
+ */
 export interface Shortcuts {
+  /** Whether sequences are evaluated together; off: one at a time. */
   packSequences: boolean;
+  /** Whether the head is computed at scored positions alone; off: at every position. */
   labelledPositionsOnly: boolean;
+  /** Whether the head's outputs of scored words alone are computed; off: every output. */
   scoredWordsOnly: boolean;
+  /** Whether the last layer's queries and MLP are computed at scored positions alone; off: at every position. */
   lastLayerAtLabels: boolean;
+  /** Whether the embeddings that occur alone are perturbed; off: the whole table. */
   gatherEmbeddings: boolean;
+  /** Whether + and − of a direction share their noise; off: each generates it. */
   shareNoise: boolean;
+  /** Whether matrices are perturbed while they are multiplied; off: in scratch before. */
   fusePerturbation: boolean;
 }
 

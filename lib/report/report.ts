@@ -13,11 +13,13 @@ import { progressAxes, runFigures } from './run-charts.ts';
 import { formatNumber } from './scale.ts';
 import { overview, type RunOverview, summarySection } from './summary.ts';
 
+/** A page of runs, and what it says of each. */
 export interface Report {
-  /** The whole page. */
+  /** Page, a whole HTML document. */
   html: string;
+  /** Overview of each run that the page shows. */
   runs: RunOverview[];
-  /** Files among the paths, which were left out. */
+  /** Paths of files among those given, which were left out. */
   files: string[];
 }
 
@@ -86,8 +88,8 @@ const environment = (runs: readonly RunRecord[]) =>
   );
 
 /**
- * A page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read, from
- * runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
+ * Makes a page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read,
+ * from runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
  * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep or an experiment stands
  * for the runs under it; files among folders are left out.
  *

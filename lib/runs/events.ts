@@ -33,7 +33,9 @@ export interface EstimateEvent {
   forwards: number;
   /** Number of evaluations, if the run does not stop early. */
   evaluations: number;
-  /** Memory on the CPU, in bytes: the process before the model was loaded, weights, activations of one evaluation group. */
+  /**
+   * Memory on the CPU, in bytes: the process before the model was loaded, weights, activations of one evaluation group.
+   */
   memory?: { process: number; weights: number; activations: number; total: number };
 }
 
@@ -95,11 +97,17 @@ export interface CheckpointEvent {
 export interface Summary {
   /** Number of steps taken. */
   steps: number;
-  /** Number of forward passes of a batch that training took, counted by the engine: 2·directions a step, or directions with `sides: 'one'`. Evaluations are not among them. */
+  /**
+   * Number of forward passes of a batch that training took, counted by the engine: 2·directions a step, or directions
+   * with `sides: 'one'`. Evaluations are not among them.
+   */
   forwards: number;
   /** Mean loss of the last step, in nats; null before the first step. */
   final: { loss: number | null };
-  /** Checkpoint that `validation` and `test` are of: the best in validation, by the task's first metric, where training.keepBest says so. */
+  /**
+   * Checkpoint that `validation` and `test` are of: the best in validation, by the task's first metric, where
+   * training.keepBest says so.
+   */
   kept: { name: 'best' | 'last'; step: number };
   /** Score of the weights kept; absent without data.validation, and if a run was interrupted before they were scored. */
   validation?: Score;

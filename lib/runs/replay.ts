@@ -9,7 +9,7 @@ export interface Replayable {
 }
 
 export interface ReplayOptions extends CallOptions {
-  /** Steps to take, at most those of the log. Default: all. */
+  /** Number of steps to take, at most those of the log. Default: all. */
   toStep?: number;
 }
 

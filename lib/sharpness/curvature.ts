@@ -63,8 +63,8 @@ export interface QuadraticFormOptions extends MeasureOptions {
 }
 
 /**
- * Measures vᵀHv along one direction v = Σ scale·v(stream): (f(θ + εv) + f(θ − εv) − 2f(θ))/ε², exact to O(ε²) and the rounding of
- * the losses over ε². Takes three forwards.
+ * Measures vᵀHv along one direction v = Σ scale·v(stream): (f(θ + εv) + f(θ − εv) − 2f(θ))/ε², exact to O(ε²) and the
+ * rounding of the losses over ε². Takes three forwards.
  *
  * @example
  * import { quadraticForm, vectorObjective } from 'node-zest';

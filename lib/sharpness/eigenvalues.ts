@@ -26,8 +26,8 @@ export interface EigenvalueOptions extends MeasureOptions {
 /** Largest eigenvalues of the Hessian. */
 export interface Eigenvalues {
   /**
-   * Eigenvalues from the largest. `residual` is ‖Hy − λy‖ of the unit Ritz vector y: an eigenvalue of H lies within it, as far as
-   * Hy was measured exactly; where λ stands alone it is much closer, by the residual's square over the gap.
+   * Eigenvalues from the largest. `residual` is ‖Hy − λy‖ of the unit Ritz vector y: an eigenvalue of H lies within it,
+   * as far as Hy was measured exactly; where λ stands alone it is much closer, by the residual's square over the gap.
    */
   eigenvalues: { value: number; residual: number }[];
   /** Number of Lanczos steps taken. */
@@ -69,11 +69,11 @@ export const checkedEigenvalueCount = (name: string, value: number, dimension: n
 };
 
 /**
- * Computes the largest eigenvalues of the Hessian over the trainable parameters, from losses alone: Lanczos' iteration with full
- * reorthogonalisation and a Rayleigh–Ritz projection (Parlett 1998, The Symmetric Eigenvalue Problem, 13), in which
- * each element of Hq is a mixed second difference along a coordinate e_j and q,
- * (f(θ + ε(e_j + q)) + f(θ − ε(e_j + q)) − f(θ + ε(e_j − q)) − f(θ − ε(e_j − q)))/(4ε²). Coordinates and q are sums of the
- * objective's directions. Takes 4d forwards a step, and at most 512 parameters.
+ * Computes the largest eigenvalues of the Hessian over the trainable parameters, from losses alone: Lanczos' iteration
+ * with full reorthogonalisation and a Rayleigh–Ritz projection (Parlett 1998, The Symmetric Eigenvalue Problem, 13), in
+ * which each element of Hq is a mixed second difference along a coordinate e_j and q,
+ * (f(θ + ε(e_j + q)) + f(θ − ε(e_j + q)) − f(θ + ε(e_j − q)) − f(θ − ε(e_j − q)))/(4ε²).
+ * Coordinates and q are sums of the objective's directions. Takes 4d forwards a step, and at most 512 parameters.
  *
  * @example
  * import { topEigenvalues, vectorObjective } from 'node-zest';

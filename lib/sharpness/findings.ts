@@ -15,8 +15,9 @@ export interface MeasuredWeights extends Sharpness {
 }
 
 /**
- * Change that a run made to its sharpness, after − before. Both sets of weights are perturbed along the same directions, and the intervals are of
- * the differences, direction by direction, so that they are narrower than the two intervals beside each other suggest.
+ * Change that a run made to its sharpness, after − before. Both sets of weights are perturbed along the same
+ * directions, and the intervals are of the differences, direction by direction, so that they are narrower than the two
+ * intervals beside each other suggest.
  */
 export interface SharpnessChange {
   /** Change of the loss at the weights themselves, in nats. */

@@ -19,7 +19,9 @@ import { forwardsOfSharpness, type SharpnessOptions, sharpness } from './sharpne
 export interface MeasureSharpnessOptions extends Omit<SharpnessOptions, 'firstStream' | 'onForwards'> {
   /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];
-  /** Data that the loss is measured on. Default `train`: with its shots and its label noise, the loss that is trained. */
+  /**
+   * Data that the loss is measured on. Default `train`: with its shots and its label noise, the loss that is trained.
+   */
   split?: SharpnessReport['split'];
   /** Number of examples of the split, drawn by data.seed. Default 256, or all if there are fewer. */
   examples?: number;

@@ -48,8 +48,8 @@ export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions
 };
 
 /**
- * Measures {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where asked for, from
- * forward evaluations alone. Directions are of the objective's law and seed.
+ * Measures {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where
+ * asked for, from forward evaluations alone. Directions are of the objective's law and seed.
  *
  * @example
  * import { loadTask, Model, sharpness, Tokenizer } from 'node-zest';

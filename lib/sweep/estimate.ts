@@ -2,7 +2,9 @@ import { forwardsOfStep } from '../methods/registry.ts';
 import type { EstimateEvent } from '../runs/events.ts';
 import type { PlannedRun } from './plan.ts';
 
-/** Estimate of what a sweep takes: that of its first run, which is made beside the others, scaled to all that are left. */
+/**
+ * Estimate of what a sweep takes: that of its first run, which is made beside the others, scaled to all that are left.
+ */
 export interface SweepEstimate {
   kind: 'estimate';
   /** Time of all runs, `jobs` at a time, in s; loading, checkpoints and the test are not counted. */

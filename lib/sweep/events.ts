@@ -34,9 +34,14 @@ export interface SweepOptions extends CallOptions {
   grid: Readonly<Record<string, readonly unknown[]>> | readonly Axis[];
   /** Whether to go on with what an earlier sweep left in the folder. Default false: an error. */
   resume?: boolean;
-  /** Number of runs at a time, each a process with its share of the threads. Default: one a thread; 1 on a CUDA device. */
+  /**
+   * Number of runs at a time, each a process with its share of the threads. Default: one a thread; 1 on a CUDA device.
+   */
   jobs?: number;
-  /** Number of forward passes that every run may take; sets training.steps, see docs/sweep.md. Default: training.steps stays. */
+  /**
+   * Number of forward passes that every run may take; sets training.steps, see docs/sweep.md. Default: training.steps
+   * stays.
+   */
   forwards?: number;
   /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];

@@ -178,8 +178,8 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
  * }
  *
  * @throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; what reading the test
- * data throws, before the first run; ERR_ZEST_RUN if the output holds a sweep or a folder a run and `resume` is not set,
- * or one of another configuration, or if another sweep writes to the output
+ * data throws, before the first run; ERR_ZEST_RUN if the output holds a sweep or a folder a run and `resume` is not
+ * set, or one of another configuration, or if another sweep writes to the output
  */
 export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
   const { signal, forwards, overrides = [] } = options;

@@ -32,10 +32,10 @@ export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
   (taskSpec(nameOrSpec).metrics ?? DEFAULT_METRICS)[0] as Metric;
 
 /**
- * A task by name (see `BUILT_IN_TASKS`) or spec, for a tokenizer's model.
+ * Makes a task by name (docs/tasks.md lists them) or spec, for a tokenizer's model.
  *
- * @param options `maxLength`: most tokens of a sequence, specials included; longer texts are cut in their longest field.
- *   Default: the tokenizer's limit
+ * @param options `maxLength`: tokens that a sequence may have, specials included; longer texts are cut in their longest
+ *   field. Default: the tokenizer's limit
  * @example
  * import { loadTask, Tokenizer } from 'node-zest';
  * const tokenizer = await Tokenizer.load('film-roberta-mini');

@@ -106,26 +106,33 @@ const familyIn = async (folder: string): Promise<Family | undefined> => {
 };
 
 /**
- * A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. The examples of the methods go
- * on from this one.
+ * A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. The examples of the methods
+ * go on from this one.
  *
  * @example
  * import { Tokenizer } from 'node-zest';
  * const tokenizer = await Tokenizer.load('film-roberta-mini');
  */
 export class Tokenizer {
-  /** The folder it was loaded from. */
+  /** Folder that it was loaded from. */
   readonly folder: string;
-  /** One more than the largest id it can produce. */
+  /** Number of tokens, one more than the largest id that it can produce. */
   readonly vocabularySize: number;
-  /** Most tokens its model takes, specials included, if the folder says so (`model_max_length`). */
+  /** Number of tokens that its model takes, specials included, if the folder says so (`model_max_length`). */
   readonly maxLength: number | undefined;
+  /** Id of the mask token, if there is one. */
   readonly maskId: number | undefined;
+  /** Id of the padding token, if there is one. */
   readonly paddingId: number | undefined;
+  /** Id of the unknown token, if there is one. */
   readonly unknownId: number | undefined;
+  /** Id of the token that begins a text, if there is one. */
   readonly beginId: number | undefined;
+  /** Id of the token that ends a text, if there is one. */
   readonly endId: number | undefined;
+  /** Id of the class token, if there is one. */
   readonly classId: number | undefined;
+  /** Id of the separator token, if there is one. */
   readonly separatorId: number | undefined;
   /** Whether the mask token takes the white space on its left and right into itself, as RoBERTa's does on its left. */
   readonly maskStrips: { left: boolean; right: boolean };
@@ -215,7 +222,8 @@ export class Tokenizer {
   }
 
   /**
-   * The ids of a text, with the special tokens that the post-processor adds; special tokens within the text count as such.
+   * Encodes a text into ids, with the special tokens that the post-processor adds; special tokens within the text count
+   * as such.
    *
    * @example
    * const ids = tokenizer.encode('a charming film');
@@ -228,7 +236,7 @@ export class Tokenizer {
   }
 
   /**
-   * The ids and segments of two texts, as {@link encode} gives them for one; BERT's second text is segment 1, RoBERTa has
+   * Encodes two texts into ids and segments, as {@link encode} does one; BERT's second text is segment 1, RoBERTa has
    * segment 0 only.
    *
    * @example
@@ -242,7 +250,7 @@ export class Tokenizer {
   }
 
   /**
-   * The ids of a text alone: nothing is added, and a special token spelt out in the text is plain text.
+   * Encodes a text alone: nothing is added, and a special token spelt out in the text is plain text.
    *
    * @example
    * const ids = tokenizer.tokenize('a charming film');
@@ -276,7 +284,7 @@ export class Tokenizer {
   }
 
   /**
-   * The text of ids. `skipSpecialTokens` (default false) leaves special tokens out.
+   * Decodes ids into text. `skipSpecialTokens` (default false) leaves special tokens out.
    *
    * @example
    * const ids = tokenizer.encode('a charming film');
@@ -296,7 +304,7 @@ export class Tokenizer {
   }
 
   /**
-   * The id of a token as the vocabulary spells it (RoBERTa's `Ġgreat`), or undefined.
+   * Looks up the id of a token as the vocabulary spells it (RoBERTa's `Ġgreat`); undefined if there is none.
    *
    * @example
    * console.log(tokenizer.tokenId('Ġgreat')); // 579
@@ -306,7 +314,7 @@ export class Tokenizer {
   }
 
   /**
-   * The vocabulary's spelling of an id, or undefined.
+   * Looks up how the vocabulary spells an id; undefined if there is none.
    *
    * @example
    * console.log(tokenizer.token(4)); // <mask>

@@ -32,6 +32,7 @@ export const testCheckpoint = async (
   }
 };
 
+/** Options of {@link evaluate}. */
 export type EvaluateOptions = OpenRunOptions;
 
 /**

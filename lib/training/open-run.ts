@@ -12,15 +12,15 @@ import type { ResolvedConfig } from './schema.ts';
 
 /** A configuration, and the weights to use with it. */
 export interface RunSource {
-  /** The file that the configuration is from. */
+  /** File that the configuration is from. */
   file: string;
   config: ResolvedConfig;
-  /** The checkpoint that the run kept, with the steps that its weights have seen; absent: the model as it came. */
+  /** Checkpoint that the run kept, with the steps that its weights have seen; absent: the model as it came. */
   kept?: { folder: string; step: number };
 }
 
 /**
- * The checkpoint that a run kept.
+ * Finds the checkpoint that a run kept.
  *
  * @throws ERR_ZEST_RUN if the run did not get to its end
  */
@@ -47,20 +47,25 @@ export const findRun = async (path: string, overrides: readonly string[] = []): 
   return { file, config: await readConfig(file, overrides), kept };
 };
 
+/** Options of {@link openRun}. */
 export interface OpenRunOptions extends CallOptions {
-  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. */
+  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];
+  /** Called as the weights are read. */
   onProgress?: (progress: Progress) => void;
 }
 
 /** A trained model and its task, ready to be used. */
 export interface OpenRun {
+  /** Configuration of the run with every default filled in. */
   config: ResolvedConfig;
-  /** Steps that the weights have seen; 0: the model as it came. */
+  /** Number of steps that the weights have seen; 0: the model as it came. */
   step: number;
+  /** Tokenizer of the model. */
   tokenizer: Tokenizer;
+  /** Task that the model was trained for. */
   task: LoadedTask;
-  /** To be disposed of by the caller. */
+  /** Model with its weights; the caller disposes of it. */
   model: Model;
 }
 

@@ -3,12 +3,16 @@ import { dataError } from '../data/rows.ts';
 import type { CallOptions } from '../objective.ts';
 import type { ExampleFields, Scorer, Task } from '../tasks/task.ts';
 
+/** Options of {@link predict}. */
 export interface PredictOptions extends CallOptions {
-  /** Default: the file's extension; of bytes, jsonl where the first line begins with a brace, or else txt. */
+  /**
+   * Format of the rows. Default: the file's extension; for bytes, jsonl if the first line begins with a brace, or else
+   * txt.
+   */
   format?: RowFormat;
-  /** Rows a call of the model. Default 32. */
+  /** Number of rows a call of the model. Default 32. */
   batchSize?: number;
-  /** Told after each call of the model how many rows are answered, and how many bytes of the input that makes. */
+  /** Called after each call of the model with the rows answered so far, and the bytes of the input that they are. */
   onProgress?: (rows: number, bytes: number) => void;
 }
 
@@ -18,10 +22,11 @@ export interface PredictOptions extends CallOptions {
  */
 export interface Prediction {
   [field: string]: unknown;
-  /** The name of the most probable label. */
+  /** Name of the most probable label. */
   label: string;
-  /** By the label's name; they add up to 1. */
+  /** Probability of each label by its name; they add up to 1. */
   probabilities: Record<string, number>;
+  /** Fields of the row whose names the answer takes. */
   input?: Record<string, unknown>;
 }
 
