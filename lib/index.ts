@@ -69,6 +69,7 @@ export type {
   TrainOptions,
   WarningEvent,
 } from './runs/events.ts';
+export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
 export { readTrajectory, type Trajectory, type TrajectoryHeader } from './runs/trajectory.ts';
 export {
   hessianTrace,

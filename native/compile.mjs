@@ -52,7 +52,7 @@ const generateCode = (list) =>
   });
 
 const linkFlags = (os) => {
-  if (os === 'darwin') return ['-undefined', 'dynamic_lookup', '-Wl,-dead_strip'];
+  if (os === 'darwin') return ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x'];
   if (os === 'win32') return ['-s'];
   return ['-pthread', `-Wl,--version-script=${join(root, 'native/addon/exports.map')}`, '-Wl,--gc-sections', '-s'];
 };

@@ -1,7 +1,7 @@
 // `npm run packages [NAME …]`: makes the tarballs of node-zest and of its platform packages, or of those named, in
 // build/packages. One Linux machine makes all; nvcc is needed for linux-x64-cuda alone.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileAddon } from '../native/compile.mjs';
@@ -48,6 +48,8 @@ const packPlatform = async ({ name, platform }) => {
     output: join(folder, `${platform.addon}.node`),
     objects: join(output, 'objects', platform.name),
   });
+  // The linker leaves a library of a file's exports beside it on Windows.
+  for (const name of readdirSync(folder)) if (name.endsWith('.lib')) rmSync(join(folder, name));
   writeJson(join(folder, 'package.json'), platformManifest(manifest, name, platform));
   writeFileSync(join(folder, 'README.md'), platformReadme(name, platform));
   cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));

@@ -37,6 +37,7 @@ const WORK = {
 /** What this processor has: its flags where the system tells them, which the addon does not read. */
 const has = (isa: string): boolean => {
   if (isa === 'portable') return true;
+  if (isa === 'neon' || process.arch === 'arm64') return isa === 'neon' && process.arch === 'arm64';
   if (!existsSync('/proc/cpuinfo')) return native().isa().available.includes(isa);
   const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' '));
   const avx2 = ['avx2', 'fma'].every((flag) => flags.has(flag));
@@ -59,7 +60,7 @@ beforeAll(() => {
 });
 
 describe('five steps of film-roberta-mini', () => {
-  it.each(['avx512', 'avx2', 'portable'])(
+  it.each(['avx512', 'avx2', 'neon', 'portable'])(
     'on %s give the committed digests with any number of threads',
     async (isa) => {
       const result = await trainOn(isa);

@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import type { CommandDefinition } from './command.ts';
 import { EXIT_USAGE, exitStatus, reportError } from './terminal/failure.ts';
 import { outliveReaders } from './terminal/interrupt.ts';
+import { shown } from './terminal/output.ts';
 
 /** What help lists of the commands, in order; commands/NAME.ts has the rest, and is read only when it is called. */
 const COMMANDS: Readonly<Record<string, string>> = {
@@ -41,7 +42,7 @@ try {
     for (const option of options) command.addOption(option);
     command.action((...input) => action(...(input as never[])));
   }
-  await program.parseAsync();
+  await program.parseAsync().finally(() => shown.takeAway());
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   else {

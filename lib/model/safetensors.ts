@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { show } from '../show.ts';
 import { duplicateKey } from './json-keys.ts';
 
@@ -42,8 +43,6 @@ const readExactly = async (handle: FileHandle, file: string, position: number, b
 };
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const parseHeader = (bytes: Buffer, file: string): Record<string, unknown> => {
   let text: string;

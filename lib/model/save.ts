@@ -28,8 +28,11 @@ export interface Origin {
 const replace = (file: string, write: (temporary: string) => Promise<void>): Promise<void> =>
   replaceFile(file, write, `${file}.${randomUUID()}.partial`);
 
+const WINDOWS = process.platform === 'win32';
+
+/** Waits until a file is on the disk. Windows wants the right to write for that. */
 const flush = async (path: string): Promise<void> => {
-  const handle = await open(path);
+  const handle = await open(path, WINDOWS ? 'r+' : 'r');
   await handle.sync().finally(() => handle.close());
 };
 
@@ -80,7 +83,7 @@ export const saveModel = async (folder: string, engine: NativeEngine, origin: Or
     await replace(join(folder, 'model.safetensors'), (temporary) =>
       engine.writeFile(temporary, safetensorsHeader(tensors), Int32Array.from(indexes)),
     );
-    await flush(folder);
+    if (!WINDOWS) await flush(folder); // which flushes no folders
   } catch (cause) {
     if (cause instanceof ZestError) throw cause;
     throw new ZestError('ERR_ZEST_FILE', `${folder}: the model cannot be saved: ${(cause as Error).message}`, {

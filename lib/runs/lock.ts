@@ -1,4 +1,5 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
 import { writing } from '../files.ts';
@@ -7,8 +8,11 @@ import { native } from '../native/load.ts';
 /** Between two looks at a folder that another process writes to. */
 const POLL_MS = 100;
 
+/** What is locked for a folder: itself, or on Windows, which locks no folders, a file in it. */
+const [IN_FOLDER, FLAGS] = process.platform === 'win32' ? ['.lock', 'a+'] : ['.', 'r'];
+
 const tryLock = async (folder: string): Promise<FileHandle | undefined> => {
-  const handle = await writing(folder, open(folder, 'r'));
+  const handle = await writing(folder, open(join(folder, IN_FOLDER), FLAGS));
   if (native().lockFile(handle.fd)) return handle;
   await handle.close();
   return undefined;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { forwardsOfStep } from '../methods/registry.ts';
+import { withBudget } from '../jobs/budget.ts';
 import { loadConfig } from '../training/config.ts';
 import type { Config, ResolvedConfig } from '../training/schema.ts';
 import { type Axis, type GridRun, gridRuns } from './grid.ts';
@@ -17,29 +17,6 @@ export interface Plan {
   /** data.test of the configuration. */
   test: string | undefined;
 }
-
-/**
- * The configuration with as many steps as `forwards` allow. What is counted in steps keeps its share of them:
- * evaluateEvery, checkpointEvery and warmupSteps. Throws ERR_ZEST_CONFIG if the forwards do not suffice for a step.
- */
-export const withBudget = (config: ResolvedConfig, forwards: number): ResolvedConfig => {
-  const { training, optimizer } = config;
-  const each = forwardsOfStep(optimizer);
-  const steps = Math.floor(forwards / each);
-  if (steps < 1)
-    throw new ZestError('ERR_ZEST_CONFIG', `forwards is ${forwards}; expected ${each} or more, which a step takes`);
-  const share = (count: number) => Math.round((count * steps) / training.steps);
-  return {
-    ...config,
-    optimizer: { ...optimizer, warmupSteps: Math.min(share(optimizer.warmupSteps), steps - 1) },
-    training: {
-      ...training,
-      steps,
-      evaluateEvery: Math.max(1, share(training.evaluateEvery)),
-      checkpointEvery: Math.max(1, share(training.checkpointEvery)),
-    },
-  };
-};
 
 export interface PlanOptions {
   grid: readonly Axis[];

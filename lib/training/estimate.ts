@@ -49,8 +49,8 @@ const tokens = ({ sequences }: Batch): number => sequences.reduce((sum, { length
  * `patience` may save.
  */
 export const estimateRun = async (context: RunContext): Promise<EstimateEvent> => {
-  const { config, experiment, examples, model, residentBefore, options } = context;
-  const { task, validation } = experiment;
+  const { config, inputs, examples, model, residentBefore, options } = context;
+  const { task, validation } = inputs;
   const { steps, batchSize, evaluateEvery, seed } = config.training;
   const { optimizer } = config;
   const method = methodOf(optimizer);

@@ -8,11 +8,11 @@ import { scoreSplit, testCheckpoint } from './evaluate.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint } from './training-loop.ts';
 
-const testKept = async ({ config, run, experiment, model, options }: RunContext, kept: Summary['kept']) => {
-  if (kept.name === 'last') return scoreSplit(experiment, model, 'test', options);
+const testKept = async ({ config, run, inputs, model, options }: RunContext, kept: Summary['kept']) => {
+  if (kept.name === 'last') return scoreSplit(inputs, model, 'test', options);
   // One model in memory at a time: the trained one is on disk by now.
   model.dispose();
-  return testCheckpoint(config, experiment, join(run.checkpoints, kept.name), options);
+  return testCheckpoint(config, inputs, join(run.checkpoints, kept.name), options);
 };
 
 /** The end of a run: last checkpoint, test, summary. An interrupted run is not tested, and ends with the signal's reason. */
@@ -21,7 +21,7 @@ export async function* finishRun(
   state: RunState,
   started: number,
 ): AsyncGenerator<TrainEvent, void> {
-  const { config, run, experiment, model, options } = context;
+  const { config, run, inputs, model, options } = context;
   const { steps, best, last } = state;
   yield await saveCheckpoint(context, steps, 'last');
   const digest = await model.digest();
@@ -29,7 +29,7 @@ export async function* finishRun(
   const bestKept = config.training.keepBest && best !== undefined && best.step < steps;
   const kept: Summary['kept'] = bestKept ? { name: 'best', step: best.step } : { name: 'last', step: steps };
   let test: Score | undefined;
-  if (experiment.test.length && !options.signal?.aborted) {
+  if (inputs.test.length && !options.signal?.aborted) {
     try {
       test = await testKept(context, kept);
       const forwards = bestKept ? best.forwards : state.forwards;

@@ -15,7 +15,7 @@ import type { ResolvedConfig } from './schema.ts';
 export interface RunContext {
   config: ResolvedConfig;
   run: RunFolder;
-  experiment: RunInputs;
+  inputs: RunInputs;
   /** The training examples. */
   examples: readonly Example[];
   model: Model;
@@ -33,14 +33,14 @@ export interface RunContext {
 export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<RunContext> => {
   const run = runFolder(config.output);
   if (!options.overwrite) await assertNoRun(run);
-  const experiment = await loadInputs(config);
-  const examples = await loadTrainingExamples(config, experiment.task);
+  const inputs = await loadInputs(config);
+  const examples = await loadTrainingExamples(config, inputs.task);
   const residentBefore = process.memoryUsage.rss();
-  const model = await loadModel(config, experiment.tokenizer, options);
+  const model = await loadModel(config, inputs.tokenizer, options);
   let lock: FileHandle | undefined;
   try {
     // A head that does not fit the task is found before anything is written.
-    await experiment.task.score(model, examples.slice(0, 1), { signal: options.signal });
+    await inputs.task.score(model, examples.slice(0, 1), { signal: options.signal });
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
     if (!options.overwrite) await assertNoRun(run);
@@ -57,7 +57,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       version,
     });
     const events = config.training.tensorboard ? await EventFileWriter.create(run.path) : undefined;
-    return { config, run, experiment, examples, model, log, events, residentBefore, lock, options };
+    return { config, run, inputs, examples, model, log, events, residentBefore, lock, options };
   } catch (error) {
     model.dispose();
     await lock?.close();

@@ -44,7 +44,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
   const { loadConfig } = await import('./config.ts');
   const resolved = await loadConfig(config);
   const context = await startRun(resolved, options);
-  const { run, experiment, examples, model, log, events, lock } = context;
+  const { run, inputs, examples, model, log, events, lock } = context;
   const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
   try {
     const start: TrainEvent = {
@@ -55,8 +55,8 @@ export async function* train(config: Config | string, options: TrainOptions = {}
       parameterCount: model.parameterCount,
       dimension: model.dimension,
       train: examples.length,
-      validation: experiment.validation.length,
-      test: experiment.test.length,
+      validation: inputs.validation.length,
+      test: inputs.test.length,
       output: run.path,
       environment: environment(),
     };

@@ -4,7 +4,7 @@ import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from '../runs/events.ts';
 import { appendMetrics, record } from '../runs/metrics-log.ts';
-import type { Metric } from '../tasks/metrics.ts';
+import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score } from '../tasks/task.ts';
 import { scoreSplit } from './evaluate.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -47,15 +47,16 @@ export const saveCheckpoint = async (
 
 /** Whether a score is better by a metric, or by the loss if that is equal. */
 const isBetter = (a: Score, b: Score | undefined, metric: Metric): boolean => {
-  const gain = (a[metric] ?? 0) - (b?.[metric] ?? 0);
-  return b === undefined || gain > 0 || (gain === 0 && a.loss < b.loss);
+  if (b === undefined) return true;
+  const gained = gain(metric, a[metric], b[metric]);
+  return gained > 0 || (gained === 0 && a.loss < b.loss);
 };
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
-  const { config, experiment, examples, model, log, options } = context;
+  const { config, inputs, examples, model, log, options } = context;
   const { steps, batchSize, evaluateEvery, checkpointEvery, keepBest, patience, seed } = config.training;
-  const { task, validation } = experiment;
+  const { task, validation } = inputs;
   const { signal } = options;
   const optimizer = configuredOptimizer(config);
   const batches = shuffledBatches(examples.length, batchSize, seed);
@@ -63,14 +64,14 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   let evaluationsSinceBest = 0;
 
   const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
-    const score = await scoreSplit(experiment, model, 'validation', options);
+    const score = await scoreSplit(inputs, model, 'validation', options);
     const seen = { step: state.steps, forwards: state.forwards };
     const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
     await record(context, event);
     yield event;
     state.last = { ...seen, score };
     state.before ??= score;
-    if (isBetter(score, state.best?.score, task.metrics[0] ?? 'accuracy')) {
+    if (isBetter(score, state.best?.score, task.metrics[0] as Metric)) {
       state.best = state.last;
       evaluationsSinceBest = 0;
       if (keepBest) yield await saveCheckpoint(context, state.steps, 'best');

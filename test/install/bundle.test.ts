@@ -18,5 +18,5 @@ it('a bundle by esbuild runs, with node-zest left outside', async () => {
   }
   for (const source of ['work.cjs', 'main.cjs', 'bundled.mjs']) rmSync(join(project.folder, source));
   expect(await project.program('bundle.cjs')).toEqual(expected);
-  expect(await project.program('bundle.mjs')).toEqual(expected.result);
+  expect(await project.program('bundle.mjs')).toEqual(expected);
 });

@@ -8,6 +8,8 @@ export interface Client {
   commands: Readonly<Record<string, string>>;
   /** The versions of Node that it runs on; the first runs what one of them is enough for. */
   nodes: readonly NodeMajor[];
+  /** Versions of Node whose require() of an ES module passes by the resolution that it brings; import does not. */
+  withoutRequire?: readonly NodeMajor[];
   /** Adds a package to the project. */
   add: (specifier: string) => string;
   /** The same without optional dependencies. */
@@ -89,7 +91,7 @@ export const CLIENTS: readonly Client[] = [
   pnpm(12, { file: 'pnpm', name: `@pnpm/exe.${process.platform}-${process.arch}` }),
   yarn1,
   yarn4('node-modules'),
-  yarn4('pnp'),
+  { ...yarn4('pnp'), withoutRequire: [20] },
 ];
 
 /** What CI has time for: `ZEST_INSTALL_QUICK=1`. */

@@ -6,7 +6,7 @@ import { quick } from './clients.ts';
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   test: {
-    include: quick ? ['clients.test.ts', 'errors.test.ts'] : ['*.test.ts'],
+    include: quick ? ['clients.test.ts', 'emulated.test.ts', 'errors.test.ts'] : ['*.test.ts'],
     globalSetup: 'setup.ts',
     reporters: ['verbose'], // says at once what has ended: all of it takes long
     pool: 'forks',

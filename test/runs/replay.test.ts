@@ -30,7 +30,9 @@ describe('a log', () => {
     const { header, updates } = await replayTrajectory(halfway, log, { toStep: 2 });
     expect(halfway.version).toBe(2n);
     expect(await halfway.digest()).not.toBe(header.trainable);
-    for (const update of updates.slice(2)) await halfway.apply(update);
+    const { seed, law } = header.directions;
+    const directions = { seed: BigInt(seed), law };
+    for (const update of updates.slice(2)) await halfway.apply(update, { directions });
     expect(await halfway.digest()).toBe(digest);
   });
 

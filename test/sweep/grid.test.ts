@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { withBudget } from '../../lib/jobs/budget.ts';
 import { gridRuns, parseAxis } from '../../lib/sweep/grid.ts';
-import { planSweep, withBudget } from '../../lib/sweep/plan.ts';
+import { planSweep } from '../../lib/sweep/plan.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { reviewConfig } from '../training/runs.ts';
 

@@ -1,5 +1,4 @@
 import { isUsageError } from '../../errors.ts';
-import { shown } from './output.ts';
 
 export const EXIT_FAILED = 1;
 /** Bad usage or configuration. */
@@ -18,7 +17,6 @@ export const exitStatus = (error: unknown): number => {
 /** `error: message (CODE)` on stderr, with the stack where ZEST_DEBUG is set. */
 export const reportError = (error: unknown): void => {
   if (error instanceof Interrupted) return;
-  shown.takeAway();
   if (process.env.ZEST_DEBUG || !(error instanceof Error)) console.error(error);
   else console.error(`error: ${error.message}${'code' in error ? ` (${error.code})` : ''}`);
 };
