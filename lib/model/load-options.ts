@@ -38,8 +38,9 @@ export interface Device {
 }
 
 /**
- * The device to use. `auto` is the CPU: no result of the CUDA backend from a real card is committed yet. Throws
- * ERR_ZEST_DEVICE for one that is not there.
+ * Chooses the device to use. `auto` is the CPU: no result of the CUDA backend from a real card is committed yet.
+ *
+ * @throws ERR_ZEST_DEVICE for one that is not there
  */
 export const chooseDevice = (device: string): Device => {
   if (device === 'auto' || device === 'cpu') return { name: 'cpu', binding: native() };
@@ -54,7 +55,11 @@ export const chooseDevice = (device: string): Device => {
   }
 };
 
-/** How many threads the engine uses. Throws ERR_ZEST_THREADS. */
+/**
+ * Chooses how many threads the engine uses.
+ *
+ * @throws ERR_ZEST_THREADS
+ */
 export const chooseThreads = (threads: unknown): number => {
   const [value, name] =
     threads !== undefined

@@ -33,7 +33,11 @@ type ZestScalars = Omit<Coefficients, 'losses' | 'coefficients' | 'meanLoss'>;
 
 const schema = programSchema(zestMethod);
 
-/** Throws ERR_ZEST_RHO for a ρ that float32 cannot hold, ERR_ZEST_OPTION for such a decay. */
+/**
+ * Checks that float32 can hold ρ and the decay.
+ *
+ * @throws ERR_ZEST_RHO for ρ, ERR_ZEST_OPTION for the decay
+ */
 const assertFloat32 = (rho: number, decay: number): void => {
   const rounded = Math.fround(rho);
   if (!Number.isFinite(rounded) || rounded === 0) {

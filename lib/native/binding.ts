@@ -6,7 +6,7 @@ import type { NAMES, NameOf } from './names.ts';
 export interface NativeDirections {
   seed: bigint;
   law: NameOf<'law'>;
-  /** Of `lowRank`; 0 for the others. */
+  /** Rank of `lowRank`; 0 for the other laws. */
   rank: number;
 }
 
@@ -106,7 +106,7 @@ export interface NativeModelSpec {
   paddingId: number;
   outputs: number;
   normEpsilon: number;
-  /** Of LoRA's product: alpha / rank. */
+  /** Scale of LoRA's product: alpha / rank. */
   adapterScale: number;
   activation: NameOf<'activation'>;
   headActivation: NameOf<'activation'>;
@@ -197,7 +197,7 @@ export interface NativeCuda {
   /** The CUDA version that the driver supports, 13000 for 13.0; 0: no driver. */
   driver: number;
   runtime: number;
-  /** By index: name, compute capability, memory. */
+  /** Name, compute capability and memory of each device, by index. */
   devices: string[];
   /** Why there is none, or empty. */
   failure: string;
@@ -208,7 +208,7 @@ export interface NativeCuda {
 export interface NativeBinding {
   /** The version of node-zest that it was built for. */
   version: string;
-  /** Of each enum, in its order. */
+  /** Names of each enum, in its order. */
   names: { [Enum in keyof typeof NAMES]: string[] };
   /** Most columns of the factors of `lowRank`, and most tokens that the CPU packs at once. */
   limits: { rank: number; packedTokens: number };

@@ -20,7 +20,7 @@ export const FIRST_STREAM = 2n ** 62n;
 /** The loss at points. */
 export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;
 
-/** Between two looks at the signal and two reports of progress. */
+/** Points between two looks at the signal and two reports of progress. */
 const POINTS_OF_CALL = 8;
 
 /**

@@ -85,7 +85,11 @@ const trainAll = (
 const inputsOf = ({ config }: PlannedRun, test: string): Promise<RunInputs> =>
   loadInputs({ ...config, data: { ...config.data, validation: undefined, test } });
 
-/** Throws, before the first run, what is wrong with the test data for any of the tasks. */
+/**
+ * Checks the test data for each of the tasks, before the first run.
+ *
+ * @throws what is wrong with the test data
+ */
 const assertTestable = async (runs: readonly PlannedRun[], test: string): Promise<void> => {
   const tasks = new Map(runs.map((run) => [JSON.stringify([run.config.model, run.config.task]), run]));
   for (const run of tasks.values()) await inputsOf(run, test);

@@ -27,7 +27,11 @@ export const taskSpec = (nameOrSpec: string | TaskSpec): TaskSpec => {
   return checkOptions(named, { task: spec }).task as unknown as TaskSpec;
 };
 
-/** The metric that a task is judged by first, of its spec or its name. Throws what {@link taskSpec} throws. */
+/**
+ * Finds the metric that a task is judged by first, of its spec or its name.
+ *
+ * @throws what {@link taskSpec} throws
+ */
 export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
   (taskSpec(nameOrSpec).metrics ?? DEFAULT_METRICS)[0] as Metric;
 

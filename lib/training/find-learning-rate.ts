@@ -20,7 +20,7 @@ const COST_OF_STEP = 0.05;
 /** Steps that are measured: so many, and more where their directions are few. */
 const LEAST_STEPS = 16;
 const LEAST_DIRECTIONS = 32;
-/** Between the rates of the search, and how many it may try. */
+/** Factor between the rates of the search, and how many it may try. */
 const FACTOR = 4;
 const MOST_RATES = 16;
 /** No run comes to this stream. */
