@@ -1,9 +1,14 @@
 import { typeError } from './errors.ts';
+import { show } from './show.ts';
 
-/** Throws `signal.reason` if the signal is aborted, ERR_ZEST_ARGUMENT if it is no AbortSignal. */
+/**
+ * Stops a call whose signal is aborted.
+ *
+ * @throws `signal.reason`; ERR_ZEST_ARGUMENT for what is no AbortSignal
+ */
 export const throwIfAborted = (signal: AbortSignal | undefined): void => {
   if (signal === undefined) return;
   if (typeof signal?.throwIfAborted !== 'function')
-    throw typeError('ERR_ZEST_ARGUMENT', 'signal must be an AbortSignal');
+    throw typeError('ERR_ZEST_ARGUMENT', `signal is ${show(signal)}; expected an AbortSignal`);
   signal.throwIfAborted();
 };

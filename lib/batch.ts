@@ -1,5 +1,5 @@
 /**
- * What a sequence's loss is. Positions count from 0 within the sequence.
+ * Loss of a sequence. Positions count from 0 within the sequence.
  * - `labelWords`: cross-entropy over these words' logits at `position`; `label` indexes `words`
  * - `class`: cross-entropy of the classification head
  * - `tokens`: mean next-token cross-entropy of ids[from … to) (causal models)
@@ -15,8 +15,10 @@ export type Target =
 
 /** Sequences of token ids with one target each; nothing is padded. A batch's loss is the mean over its sequences. */
 export interface Batch {
+  /** Token ids of each sequence. */
   sequences: readonly (readonly number[] | Int32Array)[];
-  /** Segment (token type) ids, one a token; default all 0. */
+  /** Segment (token type) ids of each sequence, one a token. Default: all 0. */
   segments?: readonly (readonly number[] | Int32Array)[];
+  /** Target of each sequence. */
   targets: readonly Target[];
 }

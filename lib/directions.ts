@@ -7,20 +7,28 @@ import { show } from './show.ts';
 
 // Checked values of the public types in the shape of the native contract.
 
-/** User streams are below it; the rest is the engine's. */
+/** Number of streams that callers may name; those above are the engine's. */
 const STREAMS = 2n ** 63n;
 const SEEDS = 2n ** 64n;
-/** Those that take no rank. */
+/** Names of the laws that take no rank. */
 const LAWS = NAMES.law.filter((law) => law !== 'lowRank');
 
-/** A stream. Throws ERR_ZEST_STREAM; `name` is the argument it came in. */
+/**
+ * Checks a stream.
+ *
+ * @throws ERR_ZEST_STREAM naming the argument that it came in, `name`
+ */
 export const checkedStream = (value: unknown, name: string): bigint => {
   if (typeof value !== 'bigint') throw typeError('ERR_ZEST_STREAM', `${name} is ${show(value)}; expected a bigint`);
   if (value >= 0n && value < STREAMS) return value;
   throw rangeError('ERR_ZEST_STREAM', `${name} is ${value}; expected 0 ≤ stream < 2^63`);
 };
 
-/** A seed as a bigint. Throws ERR_ZEST_DIRECTIONS. */
+/**
+ * Checks a seed, and gives it as a bigint.
+ *
+ * @throws ERR_ZEST_DIRECTIONS
+ */
 export const checkedSeed = (value: unknown): bigint => {
   if (typeof value === 'bigint' && value >= 0n && value < SEEDS) return value;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
@@ -30,7 +38,11 @@ export const checkedSeed = (value: unknown): bigint => {
   );
 };
 
-/** Throws ERR_ZEST_DIRECTIONS for a seed or a law that is none. */
+/**
+ * Checks directions, and gives them in the shape of the native contract.
+ *
+ * @throws ERR_ZEST_DIRECTIONS for a seed or a law that is none
+ */
 export const nativeDirections = (directions: Directions): NativeDirections => {
   if (typeof directions !== 'object' || directions === null) {
     throw typeError('ERR_ZEST_DIRECTIONS', `directions is ${show(directions)}; expected { seed, law }`);
@@ -50,7 +62,11 @@ export const nativeDirections = (directions: Directions): NativeDirections => {
   return { seed, law: 'lowRank', rank };
 };
 
-/** The terms of a point, scales rounded to float32. Throws ERR_ZEST_POINT or ERR_ZEST_STREAM. */
+/**
+ * Checks the terms of a point, and rounds their scales to float32.
+ *
+ * @throws ERR_ZEST_POINT or ERR_ZEST_STREAM
+ */
 export const checkedTerms = (point: Point, name: string): Perturbation[] =>
   Array.from(Array.isArray(point) ? point : [point], (term, i) => {
     if (typeof term !== 'object' || term === null) {
@@ -67,7 +83,11 @@ export const checkedTerms = (point: Point, name: string): Perturbation[] =>
     return { stream: checkedStream(term.stream, `${place}.stream`), scale };
   });
 
-/** The terms of every point. Throws as {@link checkedTerms} does. */
+/**
+ * Checks the terms of every point.
+ *
+ * @throws what {@link checkedTerms} throws
+ */
 export const checkedPoints = (points: readonly Point[]): Perturbation[][] => {
   if (!Array.isArray(points))
     throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
@@ -86,7 +106,11 @@ export const nativePoints = (points: readonly (readonly Perturbation[])[]): Nati
   };
 };
 
-/** Throws ERR_ZEST_UPDATE for values that float32 cannot hold, ERR_ZEST_STREAM for a stream out of range. */
+/**
+ * Checks an update, and gives it in the shape of the native contract.
+ *
+ * @throws ERR_ZEST_UPDATE for values that float32 cannot hold, ERR_ZEST_STREAM for a stream out of range
+ */
 export const nativeUpdate = (update: Update): NativeUpdate => {
   if (typeof update !== 'object' || update === null || !Array.isArray(update.terms)) {
     throw typeError('ERR_ZEST_UPDATE', `update is ${show(update)}; expected { decay, terms }`);

@@ -19,7 +19,11 @@ export const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Throws ERR_ZEST_FILE if a folder, or one to be made, could not be written to. Nothing is made. */
+/**
+ * Checks that a folder, or one to be made, can be written to. Nothing is made.
+ *
+ * @throws ERR_ZEST_FILE
+ */
 export const assertWritable = async (folder: string): Promise<void> => {
   let there = folder;
   while (!(await isThere(there)) && dirname(there) !== there) there = dirname(there);

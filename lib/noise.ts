@@ -3,26 +3,34 @@ import { rangeError } from './errors.ts';
 import { native } from './native/load.ts';
 import { show } from './show.ts';
 
+/** Options of {@link noise}. */
 export interface NoiseOptions {
-  /** A safe integer ≥ 0 or a bigint below 2⁶⁴. */
+  /** Seed of the noise: a safe integer ≥ 0 or a bigint below 2⁶⁴. */
   seed: bigint | number;
-  /** Below 2⁶³. */
+  /** Stream to take values of, from 0 and below 2⁶³. */
   stream: bigint;
   /** Address of the first value, a safe integer ≥ 0. */
   offset: number;
-  /** How many values, at most 2³⁰. Default: the length of `into`. */
+  /** Number of values, at most 2³⁰. Default: the length of `into`. */
   length?: number;
-  /** An array to fill from its beginning; it is what is returned. Default: a new one. */
+  /** Array to fill from its beginning and return. Default: a new one. */
   into?: Float32Array;
-  /** Default `gaussian`. */
+  /** Law of a value: N(0, 1), or ±1 with equal odds. Default `gaussian`. */
   law?: 'gaussian' | 'rademacher';
 }
 
 const MOST_VALUES = 2 ** 30;
 
 /**
- * Values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream: N(0, 1), or ±1.
- * Throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM, ERR_ZEST_ARGUMENT (offset, length, into).
+ * Computes the values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream:
+ * N(0, 1), or ±1.
+ *
+ * @example
+ * import { noise } from 'node-zest';
+ * const values = noise({ seed: 1, stream: 0n, offset: 4, length: 6, law: 'rademacher' });
+ * console.log(values.join(' ')); // -1 -1 -1 1 1 -1
+ *
+ * @throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM or ERR_ZEST_ARGUMENT (offset, length, into)
  */
 export const noise = (options: NoiseOptions): Float32Array => {
   const { seed, stream, offset, into, length = into?.length as number, law = 'gaussian' } = options ?? {};

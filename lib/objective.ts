@@ -1,6 +1,9 @@
 /** Options of every call that takes a while. */
 export interface CallOptions {
-  /** Stops the call; its promise then rejects with `signal.reason`. Honoured before the first weight is written, never after. */
+  /**
+   * Signal that stops the call; its promise then rejects with `signal.reason`. Honoured before the first weight is
+   * written, never after.
+   */
   signal?: AbortSignal;
 }
 
@@ -13,22 +16,28 @@ export interface CallOptions {
  */
 export type Law = 'gaussian' | 'sphere' | 'rademacher' | { lowRank: number };
 
-/** What directions are: a value, stored in every log. `seed` is a safe integer ≥ 0 or a bigint below 2⁶⁴. */
+/** Seed and law that decide what v(stream) is; stored in every log. */
 export interface Directions {
+  /** Seed of the noise: a safe integer ≥ 0 or a bigint below 2⁶⁴. */
   seed: bigint | number;
+  /** Law that directions are drawn from. */
   law: Law;
 }
 
-/** One term of a {@link Point}: float32(scale)·v(stream); streams are below 2⁶³. */
+/** One term of a {@link Point}: float32(scale)·v(stream). */
 export interface Perturbation {
+  /** Stream of the direction, from 0 and below 2⁶³. */
   stream: bigint;
+  /** Factor of the direction: ρ or −ρ, 1e-3 say. */
   scale: number;
 }
 
-/** θ + Σ float32(scale)·v(stream), terms added in order; the empty list is θ itself. */
+/** A point around the weights, θ + Σ float32(scale)·v(stream), terms added in order; the empty list is θ itself. */
 export type Point = Perturbation | readonly Perturbation[];
 
-/** θ ← θ − (decay·θ + Σ coefficient·v(stream)); float32 values, and the log's record of a step. */
+/**
+ * A change of the weights, θ ← θ − (decay·θ + Σ coefficient·v(stream)): float32 values, and the log's record of a step.
+ */
 export interface Update {
   decay: number;
   terms: readonly { stream: bigint; coefficient: number }[];
@@ -36,17 +45,17 @@ export interface Update {
 
 /** Options of an evaluation. */
 export interface EvaluationOptions extends CallOptions {
-  /** What v(stream) is; default: the objective's own. */
+  /** What v(stream) is. Default: the objective's own. */
   directions?: Directions;
-  /** An error if θ is at another version when the call's turn comes. */
+  /** Version that θ has to be at when the call's turn comes: at another, the call rejects. Default: any. */
   atVersion?: bigint;
-  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
 }
 
 /** Options of calls that draw directions. */
 export interface DirectionOptions extends CallOptions {
-  /** What v(stream) is; default: the objective's own. */
+  /** What v(stream) is. Default: the objective's own. */
   directions?: Directions;
 }
 
@@ -55,17 +64,20 @@ export interface DirectionOptions extends CallOptions {
  * The two primitives are `evaluate` and `apply`; directions go with each call.
  */
 export interface Objective<B> {
-  /** Trainable parameters, d. */
+  /** Number of trainable parameters, d. */
   readonly dimension: number;
-  /** Updates applied so far. */
+  /** Number of updates applied so far. */
   readonly version: bigint;
-  /** The loss at each point; θ is only read. */
+  /** Computes the loss at each point; θ is only read. */
   evaluate(batch: B, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array>;
-  /** θ ← θ − (decay·θ + Σ coefficient·v(stream)). */
+  /** Updates the weights: θ ← θ − (decay·θ + Σ coefficient·v(stream)). */
   apply(update: Update, options?: DirectionOptions): Promise<void>;
-  /** ∇f at a point (default: θ itself), one value a trainable parameter in canonical order, where the objective has one. */
+  /**
+   * Computes ∇f at a point (default: θ itself), one value a trainable parameter in canonical order, where the objective
+   * has one.
+   */
   gradient?(batch: B, options?: DirectionOptions & { at?: Point }): Promise<Float64Array>;
-  /** Per point, the loss of each sequence. */
+  /** Computes the loss of each sequence at each point: one array a point. */
   sequenceLosses?(
     batch: B,
     points: readonly Point[],
@@ -75,7 +87,7 @@ export interface Objective<B> {
   exclusively?<T>(work: (alone: Objective<B>) => Promise<T>): Promise<T>;
   /** Names of the trainable parameters, in canonical order; together they have `dimension` elements. */
   readonly trainableNames?: readonly string[];
-  /** v(stream) restricted to one parameter. */
+  /** Computes the part of v(stream) that one parameter has. */
   direction?(stream: bigint, name: string, options?: DirectionOptions): Promise<Float32Array>;
 }
 

@@ -1,8 +1,12 @@
-/** An estimate with its 95 % confidence interval, which is Student's: value ± t·standardError. */
+/** Estimate with its 95 % confidence interval, which is Student's: value ± t·standardError. */
 export interface Estimate {
+  /** Estimate itself. */
   value: number;
+  /** Standard error of the estimate. */
   standardError: number;
+  /** Lower end of the interval. */
   low: number;
+  /** Upper end of the interval. */
   high: number;
 }
 

@@ -6,11 +6,15 @@ import type { DirectionOptions, Directions, Objective, Perturbation } from './ob
 
 /** A function of a vector as an objective. */
 export interface VectorObjective extends Objective<void> {
-  /** θ: the vector itself, in float64, which only `apply` changes. */
+  /** The vector θ itself, in float64, which only `apply` changes. */
   readonly x: Float64Array;
-  /** The vector counts as one parameter, `x`. */
+  /** Names of the parameters: the vector counts as one, `x`. */
   readonly trainableNames: readonly ['x'];
-  /** v(stream). Rejects with ERR_ZEST_PARAMETER for another name than `x`. */
+  /**
+   * Computes the direction v(stream).
+   *
+   * @throws ERR_ZEST_PARAMETER for another name than `x`
+   */
   direction(stream: bigint, name?: string, options?: DirectionOptions): Promise<Float32Array>;
 }
 
@@ -28,8 +32,17 @@ const checkedStart = (x0: ArrayLike<number>): Float64Array => {
  * g = decay·x; g += coefficientᵢ·v(streamᵢ) in order; x −= g. The noise is that of a model whose only parameter is one
  * vector, so that `lowRank` directions are Gaussian.
  *
- * `f` gets a vector of its own at each call. Calls take effect in call order, one evaluation at a time. Rejects with
- * ERR_ZEST_LOSS_NOT_FINITE naming the stream, ERR_ZEST_VERSION, or what `f` throws.
+ * `f` gets a vector of its own at each call. Calls take effect in call order, one evaluation at a time.
+ *
+ * @example
+ * import { nspsa, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => (x - 1) ** 2 + (y + 2) ** 2, [0, 0]);
+ * const optimizer = nspsa({ learningRate: 0.1 });
+ * for (let step = 0; step < 100; step++) await optimizer.step(bowl);
+ * console.log(bowl.x.map(Math.round)); // Float64Array(2) [ 1, -2 ]
+ *
+ * @throws ERR_ZEST_ARGUMENT for what is no function or no vector, ERR_ZEST_DIRECTIONS; its calls reject with
+ * ERR_ZEST_LOSS_NOT_FINITE naming the stream, ERR_ZEST_VERSION, or what `f` throws
  */
 export const vectorObjective = (
   f: (x: Float64Array) => number | Promise<number>,

@@ -17,8 +17,9 @@ const rung = (rate: number, steps: number): number => {
 const RUNGS = 2;
 
 /**
- * Climbs the ladder from where the method begins until both neighbours are worse or a decade is done. Throws ERR_ZEST_RUN
- * if all runs fail.
+ * Climbs the ladder from where the method begins until both neighbours are worse or a decade is done.
+ *
+ * @throws ERR_ZEST_RUN if all runs fail
  */
 export const chooseRate = async (
   { name, learningRate }: Pick<Method, 'name' | 'learningRate'>,

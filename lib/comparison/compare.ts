@@ -219,9 +219,9 @@ async function* compareInFolder(
  * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
  * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
  *
- * Throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards than
- * there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds results or a run of another
- * experiment, or another experiment writes to it, and where a method's runs fail whatever the learning rate.
+ * @throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards
+ * than there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds results or a run of
+ * another experiment, or another experiment writes to it, and where a method's runs fail whatever the learning rate
  */
 export async function* compareMethods(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
   const { output, signal, forwards = experimentForwards(name) } = options;

@@ -78,7 +78,7 @@ interface Source {
   shots: readonly (number | undefined)[];
   /** Shares of the labels drawn at random, with the larger of the two numbers of examples. */
   labelNoise?: readonly number[];
-  /** Of a run: half as many where a text is two or three times as long. */
+  /** Forward passes of a run: half as many where a text is two or three times as long. */
   forwards: number;
 }
 
@@ -124,16 +124,24 @@ const settingOf = (name: string): Setting => {
   throw rangeError('ERR_ZEST_OPTION', `experiment ${JSON.stringify(name)} is none of ${EXPERIMENTS.join(', ')}`);
 };
 
-/** Forward passes of each run of an experiment, unless told otherwise. Throws ERR_ZEST_OPTION for an unknown name. */
+/**
+ * Gives the default number of forward passes of each run of an experiment.
+ *
+ * @throws ERR_ZEST_OPTION for an unknown name
+ */
 export const experimentForwards = (name: string): number => settingOf(name).source.forwards;
 
-/** What an experiment's methods are judged by: the first metric of its task. Throws ERR_ZEST_OPTION for an unknown name. */
+/**
+ * Finds the metric that an experiment's methods are judged by: the first of its task.
+ *
+ * @throws ERR_ZEST_OPTION for an unknown name
+ */
 export const experimentMetric = (name: string): Metric => firstMetric(settingOf(name).source.task);
 
 /**
  * The data of an experiment. `folder` has sst2/, mr/, sst5/ and trec/; what is made is written to `scratch`.
  *
- * Throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for a file that is not there.
+ * @throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for a file that is not there
  */
 export const experimentData = async (name: string, folder: string, scratch: string): Promise<Dataset> => {
   const { source, shots, labelNoise } = settingOf(name);

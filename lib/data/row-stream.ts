@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { rangeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
+import { show } from '../show.ts';
 import {
   csvRows,
   dataError,
@@ -13,24 +14,27 @@ import {
   withoutReturn,
 } from './rows.ts';
 
-/** Kinds of files with rows: `txt` has a text a line. */
+/** Formats of files with rows: `txt` has a text a line. */
 export const ROW_FORMATS = ['jsonl', 'csv', 'tsv', 'txt'] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
-/** A file's path, or its content as it comes, such as `process.stdin`. */
+/** Path of a file, or its content as it comes, such as `process.stdin`. */
 export type RowInput = string | AsyncIterable<Uint8Array | string>;
 
 export interface RowStreamOptions extends CallOptions {
-  /** Default: the file's extension; of bytes, jsonl where the first line begins with a brace, or else txt. */
+  /**
+   * Format of the rows. Default: the file's extension; for bytes, jsonl if the first line begins with a brace, or else
+   * txt.
+   */
   format?: RowFormat;
-  /** Fields that the rows are wanted for. `txt` gives the only one. */
+  /** Names of the fields that are wanted. `txt` gives the only one. */
   fields: readonly string[];
 }
 
 /** Rows that have arrived together. */
 export interface Rows {
   rows: Row[];
-  /** Bytes read so far. */
+  /** Number of bytes read so far. */
   bytes: number;
 }
 
@@ -113,7 +117,7 @@ async function* csvStream(input: RowInput, signal: AbortSignal | undefined): Asy
  */
 export async function* streamRows(input: RowInput, { format, fields, signal }: RowStreamOptions): AsyncGenerator<Rows> {
   if (format !== undefined && !ROW_FORMATS.includes(format)) {
-    throw rangeError('ERR_ZEST_OPTION', `format must be one of ${ROW_FORMATS.join(', ')}, not ${format}`);
+    throw rangeError('ERR_ZEST_OPTION', `format is ${show(format)}; expected one of ${ROW_FORMATS.join(', ')}`);
   }
   const name = inputName(input);
   let chosen = format ?? (typeof input === 'string' ? formatOf(input) : undefined);

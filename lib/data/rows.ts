@@ -2,13 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { show } from '../show.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 /** One example as a file has it. */
 export interface Row {
+  /** Path of the file. */
   file: string;
-  /** Line that the row begins on, from 1. */
+  /** Number of the line that the row begins on, from 1. */
   line: number;
+  /** Values by field: of JSON as they are, of the other formats strings. */
   fields: Readonly<Record<string, unknown>>;
 }
 
@@ -50,7 +53,7 @@ export const jsonLines =
       throw dataError(`${file}:${line}`, `is not JSON: ${(cause as Error).message}`, cause);
     }
     if (!isObject(fields)) {
-      throw dataError(`${file}:${line}`, 'must be a JSON object with a value for each field');
+      throw dataError(`${file}:${line}`, `is ${show(fields)}; expected a JSON object with a value for each field`);
     }
     return { file, line, fields };
   };
@@ -147,6 +150,11 @@ const parsers: Record<string, (bytes: Uint8Array, file: string) => Row[]> = {
  * Reads a data file into rows, by its extension: `.jsonl` (one object a line), `.csv` (RFC 4180) or `.tsv` (no quoting),
  * the latter two with a header line. UTF-8, with or without a byte order mark; lines end in LF or CR LF; empty lines are
  * skipped.
+ *
+ * @example
+ * import { readRows } from 'node-zest';
+ * const rows = await readRows('train.jsonl');
+ * console.log(rows.length, rows[0].fields.sentence); // 40 the story is dull
  *
  * @throws ERR_ZEST_DATA naming `file:line`: unreadable, empty, not UTF-8, a broken line, a wrong number of columns
  */

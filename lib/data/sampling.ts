@@ -1,4 +1,5 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 
 const MASK = (1n << 64n) - 1n;
 const WORD = 2 ** 32;
@@ -22,7 +23,7 @@ export const splitMix64 = (seed: bigint): (() => bigint) => {
 const checkedSeed = (seed: bigint | number): bigint => {
   if (typeof seed === 'number' ? Number.isSafeInteger(seed) && seed >= 0 : seed >= 0n && seed <= MASK)
     return BigInt(seed);
-  throw rangeError('ERR_ZEST_OPTION', `seed must be a safe integer ≥ 0 or a bigint below 2⁶⁴, not ${seed}`);
+  throw rangeError('ERR_ZEST_OPTION', `seed is ${seed}; expected a safe integer ≥ 0 or a bigint below 2⁶⁴`);
 };
 
 /** What a seed is used for; each use has random numbers of its own. Epoch e of the batches is BATCHES + e. */
@@ -55,14 +56,15 @@ const ascending = (a: number, b: number): number => a - b;
 const indexes = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const positive = (name: string, value: number): void => {
-  if (typeof value !== 'number') throw typeError('ERR_ZEST_OPTION', `${name} must be a number, not ${typeof value}`);
+  if (typeof value !== 'number')
+    throw typeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ≥ 1`);
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw rangeError('ERR_ZEST_OPTION', `${name} must be an integer ≥ 1, not ${value}`);
+    throw rangeError('ERR_ZEST_OPTION', `${name} is ${value}; expected a whole number ≥ 1`);
   }
 };
 
 /**
- * Indexes of `shots` rows of each class, drawn without replacement, in ascending order.
+ * Draws `shots` rows of each class without replacement, and gives their indexes in ascending order.
  *
  * @param labels the class of each row, 0 … names.length − 1
  * @param options `names`: the classes' names
@@ -89,8 +91,8 @@ export const sampleShots = (
 };
 
 /**
- * A copy of the labels in which round(share·n) of them, rows chosen without replacement, are drawn anew, uniformly over
- * all classes. A drawn label may be the old one, so with c classes share·(c − 1)/c of the labels are wrong on average.
+ * Copies the labels, with round(share·n) of them, rows chosen without replacement, drawn anew, uniformly over all
+ * classes. A drawn label may be the old one, so with c classes share·(c − 1)/c of the labels are wrong on average.
  */
 export const withLabelNoise = (
   labels: readonly number[],
@@ -99,7 +101,7 @@ export const withLabelNoise = (
   const { classes, share } = options;
   positive('classes', classes);
   if (!(share >= 0 && share <= 1)) {
-    throw rangeError('ERR_ZEST_OPTION', `labelNoise must be a share from 0 to 1, not ${share}`);
+    throw rangeError('ERR_ZEST_OPTION', `labelNoise is ${share}; expected a share from 0 to 1`);
   }
   const bits = randomBits(checkedSeed(options.seed), NOISE);
   const noisy = [...labels];
@@ -110,15 +112,22 @@ export const withLabelNoise = (
 
 /** Batches of row indexes without end. */
 export interface ShuffledBatches extends Iterable<number[]> {
-  /** Rows in each batch. */
+  /** Number of rows in each batch. */
   readonly size: number;
-  /** The batch of a step, counted from 0; the iterator gives those of 0, 1, 2, … */
+  /** Gives the batch of a step, counted from 0; the iterator gives those of 0, 1, 2, … */
   batch(step: number): number[];
 }
 
 /**
  * Cuts an endless series of epochs into batches: each epoch is all rows in an order of its own, and a batch may end one
  * epoch and begin the next. No batch has more than `rows` indexes. A batch depends only on the arguments and its step.
+ *
+ * @example
+ * import { shuffledBatches } from 'node-zest';
+ * const batches = shuffledBatches(5, 2, 1);
+ * console.log(batches.batch(0), batches.batch(1), batches.batch(2)); // [ 4, 0 ] [ 3, 1 ] [ 2, 1 ]
+ *
+ * @throws ERR_ZEST_BATCH_EMPTY without rows, ERR_ZEST_OPTION for the arguments; `batch` ERR_ZEST_ARGUMENT for its step
  */
 export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | number): ShuffledBatches => {
   if (rows === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no rows to make batches of');
@@ -137,7 +146,7 @@ export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | 
   const batch = (step: number): number[] => {
     const first = step * size;
     if (!Number.isSafeInteger(step) || step < 0 || !Number.isSafeInteger(first + size)) {
-      throw rangeError('ERR_ZEST_ARGUMENT', `step must be an integer ≥ 0, not ${step}`);
+      throw rangeError('ERR_ZEST_ARGUMENT', `step is ${step}; expected a whole number ≥ 0`);
     }
     const epoch = Math.floor(first / rows);
     const from = first - epoch * rows;

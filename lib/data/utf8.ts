@@ -4,7 +4,11 @@ const decode = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: 
 
 const LINE_FEED = 0x0a;
 
-/** The content of a text file. Throws an error of this code that names the first line that is not UTF-8. */
+/**
+ * Decodes the content of a text file.
+ *
+ * @throws an error of this code that names the first line that is not UTF-8
+ */
 export const decodeUtf8 = (bytes: Uint8Array, file: string, code: ErrorCode): string => {
   try {
     return decode(bytes);

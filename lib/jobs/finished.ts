@@ -25,7 +25,11 @@ export const differingKey = (a: unknown, b: unknown, path: readonly string[] = [
 const valueAt = (root: unknown, key: string): unknown =>
   key.split('.').reduce((value, part) => (isObject(value) ? value[part] : undefined), root);
 
-/** Throws ERR_ZEST_RUN naming the key if the run in a folder has another configuration. Where the folder is does not matter. */
+/**
+ * Checks that the run in a folder has the same configuration. Where the folder is does not matter.
+ *
+ * @throws ERR_ZEST_RUN naming the key that differs
+ */
 const assertSameConfig = async (file: string, config: ResolvedConfig): Promise<void> => {
   const there: ResolvedConfig = { ...(await readConfig(file)), output: config.output };
   const key = differingKey(there, config);
@@ -51,7 +55,9 @@ export const readFinished = async ({ output, task }: ResolvedConfig): Promise<Su
 
 /**
  * The summary of a run if its folder holds it finished, undefined if it is to be run, whatever an earlier sweep left of
- * it. Throws ERR_ZEST_RUN if the folder holds a run of another configuration, and without `resume` if it holds one at all.
+ * it.
+ *
+ * @throws ERR_ZEST_RUN if the folder holds a run of another configuration, and without `resume` if it holds one at all
  */
 export const finishedSummary = async (
   config: ResolvedConfig,

@@ -16,8 +16,11 @@ export type Tilt = number | { tau: number } | { effectiveSampleSize: number } | 
 
 /** What a caller's own estimator is told beside the losses. */
 export interface EstimatorContext {
+  /** Perturbation scale per coordinate. */
   rho: number;
+  /** Tilt t of this step. */
   tilt: number;
+  /** Losses a direction: f⁺ and f⁻, or f⁺ alone. */
   sides: 'one' | 'two';
 }
 
@@ -31,34 +34,40 @@ export type Estimator =
 
 /** How a step's losses become the coefficients of its directions. */
 export interface EstimatorOptions {
-  /** Perturbation scale per coordinate, > 0; the ball's radius is ρ√d. */
+  /** Perturbation scale per coordinate, > 0; the ball's radius is ρ√d. 1e-3, say. */
   rho: number;
+  /** Tilt t, or how to choose it; 0 is MeZO, `{ tau: 1 }` a good start. */
   tilt: Tilt;
+  /** Estimator of the ratio of means that the gradient of F_t is; `naive`, say. */
   estimator: Estimator;
-  /** `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two directions. */
+  /**
+   * Losses a direction. `two`: losses are [f⁺₀, f⁻₀, f⁺₁, …]. `one`: [f₀, f₁, …], only with `naive` and at least two
+   * directions.
+   */
   sides: 'two' | 'one';
-  /** `sigma` divides the coefficients by σ/ρ (FZOO's normalisation), `norm` by ‖c‖·√d. Default `none`. */
+  /** Unit of the coefficients: `sigma` divides them by σ/ρ (FZOO's normalisation), `norm` by ‖c‖·√d. Default `none`. */
   normalize?: 'none' | 'sigma' | 'norm';
-  /** d, for `gradientNorm` and `normalize: 'norm'`. Default 1. */
+  /** Number of trainable parameters d, for `gradientNorm` and `normalize: 'norm'`. Default 1. */
   dimension?: number;
 }
 
-/** What {@link coefficients} makes of a step's losses. Scalars are float64. */
+/** Coefficients and scalars of a step, from {@link coefficients}. Scalars are float64. */
 export interface Coefficients {
-  /** Two-sided: [f⁺₀, f⁻₀, f⁺₁, …]; one-sided: [f₀, f₁, …]. */
+  /** Losses as given. Two-sided: [f⁺₀, f⁻₀, f⁺₁, …]; one-sided: [f₀, f₁, …]. */
   losses: Float64Array;
-  /** c, one a direction, after `normalize`, before the learning rate. */
+  /** Coefficients c, one a direction, after `normalize`, before the learning rate. */
   coefficients: Float64Array;
-  /** The t used. */
+  /** Tilt t of this step. */
   tilt: number;
-  /** t·σ. */
+  /** Tilt against the spread of the losses, t·σ. */
   tau: number;
-  /** (1/t)·log mean exp(t·f) over the losses. */
+  /** Tilted mean of the losses, (1/t)·log mean exp(t·f). */
   tiltedLoss: number;
+  /** Mean of the losses. */
   meanLoss: number;
-  /** (Σw)²/Σw² over the n evaluations, a count from 1 to n. */
+  /** Evaluations that carry weight, (Σw)²/Σw² of n: a number from 1 to n. */
   effectiveSampleSize: number;
-  /** ‖c‖·√d. */
+  /** Length of the estimate, ‖c‖·√d. */
   gradientNorm: number;
 }
 
@@ -104,7 +113,7 @@ const tiltRule = (tilt: Tilt): Pick<NativeEstimatorOptions, 'tiltRule' | 'tiltVa
  * The options of the core's estimator for a step of k directions. An estimator that is a function counts as `naive`:
  * the core then gives the tilt and the diagnostics, and {@link coefficients} calls the function.
  *
- * Throws a TypeError or RangeError as {@link coefficients} does for its options.
+ * @throws TypeError or RangeError as {@link coefficients} does for its options
  */
 export const nativeEstimatorOptions = (options: EstimatorOptions, directions: number): NativeEstimatorOptions => {
   if (typeof options !== 'object' || options === null) {
@@ -122,10 +131,10 @@ export const nativeEstimatorOptions = (options: EstimatorOptions, directions: nu
     dimension: number(dimension, 'dimension', isCount, 'a whole number of parameters ≥ 1', 'ERR_ZEST_OPTION'),
   };
   if (options.sides === 'one' && settings.estimator !== 'naive') {
-    throw rangeError('ERR_ZEST_ESTIMATOR', `estimator is ${show(estimator)}; expected naive, the one for sides 'one'`);
+    throw rangeError('ERR_ZEST_ESTIMATOR', `estimator is ${show(estimator)}; expected naive with sides one`);
   }
   if (options.sides === 'one' && directions === 1) {
-    throw rangeError('ERR_ZEST_ESTIMATOR', `sides 'one' needs at least 2 directions, got 1`);
+    throw rangeError('ERR_ZEST_ESTIMATOR', 'the number of directions is 1; expected at least 2 with sides one');
   }
   return settings;
 };
@@ -162,6 +171,11 @@ const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstim
  * (pᵢ − 1/k)/(tρ)·k/(k − 1), which is the leave-one-out estimator at t = 0. An estimator that is a function is called
  * with a copy of the losses once the tilt is known; its result is normalized like the others. Losses that are all equal
  * give coefficients of 0 whatever `normalize` is.
+ *
+ * @example
+ * import { coefficients } from 'node-zest';
+ * const step = coefficients([0.75, 0.5], { rho: 0.125, tilt: 0, estimator: 'naive', sides: 'two' });
+ * console.log(step.coefficients, step.meanLoss); // Float64Array(1) [ 1 ] 0.625
  *
  * @param losses two-sided [f⁺₀, f⁻₀, f⁺₁, …], one-sided [f₀, f₁, …]
  * @throws TypeError or RangeError with code ERR_ZEST_LOSSES (no array, not finite, none, or unpaired), ERR_ZEST_RHO,

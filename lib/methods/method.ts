@@ -6,12 +6,13 @@ import { inPrograms, positive, stepLength } from './options.ts';
 /** Values that JSON can hold, under names of the method's own. */
 export type MethodState = Record<string, unknown>;
 
-/** What a step is told beside its options. */
+/** What a method is told of a step beside its options. */
 export interface StepContext<S extends MethodState = MethodState> {
   /** The streams of the step's directions, as many as {@link Method.streams} says. */
   streams: readonly bigint[];
-  /** Trainable parameters, d. */
+  /** Number of trainable parameters, d. */
   dimension: number;
+  /** State that the step before left, or the initial one. */
   state: S;
 }
 
@@ -19,23 +20,23 @@ export interface StepContext<S extends MethodState = MethodState> {
 export interface StepEstimate<S extends MethodState = MethodState> {
   /** G = Σ coefficient·v(stream): the step goes along −G. Float64, before the learning rate. */
   terms: readonly { stream: bigint; coefficient: number }[];
-  /** Mean of the losses, for whoever watches. */
+  /** Mean of the losses; only shown. */
   meanLoss: number;
   /** Scalars by the names of {@link Method.diagnostics}. */
   diagnostics: Readonly<Record<string, number>>;
-  /** The state of the next step; absent: as it was. */
+  /** State for the next step. Default: as it was. */
   state?: S;
 }
 
 /** How a scalar of a step is shown. */
 export interface Diagnostic {
-  /** Of its chart. */
+  /** Title of its chart. */
   title: string;
-  /** What it says, in a sentence or two. */
+  /** Explanation beside its chart, a sentence or two. */
   words: string;
-  /** Name in the line of progress; absent: it is not there. */
+  /** Name in the line of progress. Default: it is not there. */
   brief?: string;
-  /** Shown as a share of the step's forwards. */
+  /** Whether it is shown as a share of the step's forwards. Default false. */
   perForward?: boolean;
   /** Whether the report draws it. Default true. */
   chart?: boolean;
@@ -43,61 +44,51 @@ export interface Diagnostic {
 
 /** A fault of options that fit by themselves, but not together. */
 export interface Conflict {
+  /** Name of the option to change. */
   option: string;
-  /** What was expected of it, as in "expected naive with sides one". */
+  /** Value that it should have, as in "estimator is beale; expected naive with sides one". */
   expected: string;
-  /** Code of the error in a program; default: that of the option. */
+  /** Code of the error in a program. Default: that of the option. */
   code?: ErrorCode;
 }
 
-/** The medians of a run's first steps, for a method to judge its settings by. */
+/** Medians of a run's first steps, for a method to judge its settings by. */
 export interface FirstSteps {
+  /** Gives the median of a diagnostic over those steps. */
   median(diagnostic: string): number;
 }
 
 /**
  * A zeroth-order method: which options it has, which losses a step asks for, and the direction that it makes of them.
- * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method.
- *
- * @example
- * const halves = defineMethod({
- *   name: 'halves',
- *   title: 'One-sided differences',
- *   options: { rho: z.number().positive().default(1e-3).describe('perturbation scale') },
- *   streams: () => 1,
- *   forwards: () => 2,
- *   diagnostics: {},
- *   *estimate({ rho }, { streams: [stream] }) {
- *     const [at, ahead] = yield [[], { stream, scale: rho }];
- *     return { terms: [{ stream, coefficient: (ahead - at) / rho }], meanLoss: at, diagnostics: {} };
- *   },
- * });
+ * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method. {@link defineMethod} has
+ * an example.
  */
 export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends MethodState = MethodState> {
-  /** As configurations name it. */
+  /** Name that configurations give: `zest`, say. */
   name: string;
-  /** As tables name it. */
+  /** Name in tables: `ZEST`, say. */
   title: string;
-  /** Its options beside those that all methods have, with defaults and descriptions. */
+  /** Schemas of the options beside those that all methods have, with defaults and descriptions. */
   options: Shape;
-  /** What is wrong between options; none: nothing. */
+  /** Lists what is wrong between options. */
   conflicts?(options: MethodOptions<Shape>): Conflict[];
-  /** Directions that a step draws. */
+  /** Counts the directions that a step draws. */
   streams(options: MethodOptions<Shape>): number;
-  /** Forward passes of a batch that a step takes. */
+  /** Counts the forward passes of a batch that a step takes. */
   forwards(options: MethodOptions<Shape>): number;
-  /** The state before the first step; default: none. */
+  /** Makes the state before the first step. Default: none. */
   initialState?(options: MethodOptions<Shape>): S;
   /**
-   * A step: yields the points of a round, is given their losses, may yield another round, and returns the direction.
-   * Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
+   * Takes a step: yields the points of a round, is given their losses, may yield another round, and returns the
+   * direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
    */
   estimate(
     options: MethodOptions<Shape>,
     context: StepContext<S>,
   ): Generator<readonly Point[], StepEstimate<S>, Float64Array>;
+  /** Scalars that a step reports, by name. */
   diagnostics: Readonly<Record<string, Diagnostic>>;
-  /** Settings that are known not to work, as a run's first steps show them. */
+  /** Lists the settings that are known not to work, as a run's first steps show them. */
   warnings?(options: MethodOptions<Shape>, steps: FirstSteps): { code: string; message: string }[];
 }
 
@@ -112,7 +103,27 @@ export type MethodInput<Shape extends z.ZodRawShape> = z.input<
 /** Options as a configuration gives them. */
 export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength>>;
 
-/** Gives a method the types of its own options. */
+/**
+ * Gives a method the types of its own options.
+ *
+ * @example
+ * import { createOptimizer, defineMethod, vectorObjective, z } from 'node-zest';
+ * const halves = defineMethod({
+ *   name: 'halves',
+ *   title: 'One-sided differences',
+ *   options: { rho: z.number().positive().default(1e-3).describe('perturbation scale') },
+ *   streams: () => 1,
+ *   forwards: () => 2,
+ *   diagnostics: {},
+ *   *estimate({ rho }, { streams: [stream] }) {
+ *     const [at, ahead] = yield [[], { stream, scale: rho }];
+ *     return { terms: [{ stream, coefficient: (ahead - at) / rho }], meanLoss: at, diagnostics: {} };
+ *   },
+ * });
+ * const bowl = vectorObjective(([x]) => x * x, [3]);
+ * const { meanLoss } = await createOptimizer(halves, { learningRate: 0.1 }).step(bowl);
+ * console.log(meanLoss); // 9
+ */
 export const defineMethod = <Shape extends z.ZodRawShape, S extends MethodState>(
   method: Method<Shape, S>,
 ): Method<Shape, S> => method;

@@ -24,7 +24,11 @@ export const mezoMethod = defineMethod({
  * Defaults: directions 1, the others as ZEST's.
  *
  * @example
- * const optimizer = mezo({ learningRate: 1e-6 });
+ * import { mezo, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + y * y, [3, 4]);
+ * const optimizer = mezo({ learningRate: 0.1 });
+ * const { meanLoss } = await optimizer.step(bowl);
+ * console.log(optimizer.forwards, meanLoss.toFixed(2)); // 2 25.00
  *
  * @throws TypeError or RangeError as zest does
  */

@@ -17,7 +17,11 @@ export const nspsaMethod = { ...mezoMethod, name: 'nspsa', title: 'n-SPSA', opti
  * Defaults: directions 5, the others as ZEST's.
  *
  * @example
- * const optimizer = nspsa({ learningRate: 1e-5, directions: 8 });
+ * import { nspsa, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + y * y, [3, 4]);
+ * const optimizer = nspsa({ learningRate: 0.1, directions: 8 });
+ * const { meanLoss } = await optimizer.step(bowl);
+ * console.log(optimizer.forwards, meanLoss.toFixed(2)); // 16 25.00
  *
  * @throws TypeError or RangeError as zest does
  */

@@ -6,30 +6,32 @@ import { type AnyMethod, type Method, type MethodInput, type MethodState, progra
 import { runStep, type StepResult } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
 
-/** Where an optimizer stands: JSON, and all that a restored one needs to go on with the same bits. */
+/** State of an optimizer: JSON, and all that a restored one needs to go on with the same bits. */
 export interface OptimizerState {
   /** Name of the method. */
   method: string;
   /** Steps taken; step s of k directions uses streams s·k … s·k + k − 1. */
   step: number;
-  /** k, the seed (decimal) and the law: what the streams of the steps to come depend on. */
+  /** Number of directions of a step, k. */
   directions: number;
+  /** Seed of the directions, in decimal. */
   seed: string;
+  /** Law of the directions. */
   law: Law;
-  /** The method's own state, under its names. */
+  /** State of the method, under its own names. */
   [own: string]: unknown;
 }
 
 export interface StepCallOptions extends CallOptions {
-  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
 }
 
-/** A method with its options, and where it stands. One optimizer trains one objective. */
+/** A method with its options and its state. One optimizer trains one objective. */
 export interface Optimizer {
   /** Name of the method. */
   readonly method: string;
-  /** Forward passes of a batch that a step takes. */
+  /** Number of forward passes of a batch that a step takes. */
   readonly forwards: number;
   /** The learning rate of the next step, after the schedule. */
   readonly learningRate: number;
@@ -38,10 +40,15 @@ export interface Optimizer {
    * that fails or is aborted changes nothing and may be taken again. Calls take effect one after another.
    */
   step<B>(objective: Objective<B>, batch: B, options?: StepCallOptions): Promise<StepResult>;
-  /** As above, of an objective without a batch. */
+  /** Takes a step of an objective without a batch, such as `vectorObjective` makes. */
   step(objective: Objective<void>): Promise<StepResult>;
+  /** Gives the state after the steps that were taken. */
   state(): OptimizerState;
-  /** Goes on from a state. Throws ERR_ZEST_OPTION if it is of another method, other directions, seed or law than this optimizer's. */
+  /**
+   * Goes on from a state.
+   *
+   * @throws ERR_ZEST_OPTION for the state of another method, or of other directions, seed or law than this optimizer's
+   */
   restore(state: OptimizerState): void;
 }
 
@@ -52,7 +59,15 @@ type SharedOptions = Record<string, unknown> &
 const KEYS = ['method', 'directions', 'seed', 'law'] as const;
 
 /**
- * Makes an optimizer of any method.
+ * Makes an optimizer of any method; {@link defineMethod} has that of the example.
+ *
+ * @example
+ * import { createOptimizer, vectorObjective } from 'node-zest';
+ * import halves from './halves.mjs';
+ * const bowl = vectorObjective(([x]) => x * x, [3]);
+ * const optimizer = createOptimizer(halves, { learningRate: 0.1, rho: 1e-2 });
+ * await optimizer.step(bowl);
+ * console.log(optimizer.state().step); // 1
  *
  * @throws TypeError or RangeError with the code of the option at fault, as the method's schema says
  */

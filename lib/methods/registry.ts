@@ -39,6 +39,14 @@ const PARTS = ['streams', 'forwards', 'estimate'] as const;
 /**
  * Adds a method, so that configurations can name it. `name` is what they write: default the method's own.
  *
+ * @example
+ * import { openRun, registerMethod } from 'node-zest';
+ * import halves from './halves.mjs'; // what defineMethod returns
+ * registerMethod(halves);
+ * const overrides = ['optimizer={method: halves, learningRate: 1e-6}'];
+ * const { config } = await openRun('run.yaml', { overrides });
+ * console.log(config.optimizer.method); // halves
+ *
  * @throws ZestError with ERR_ZEST_OPTION for what is no method, or a name that another one has
  */
 export const registerMethod = (method: AnyMethod, name: string = method?.name): void => {

@@ -2,14 +2,15 @@ import { ZestError } from '../errors.ts';
 import type { CallOptions, Directions, Objective, Point, Update } from '../objective.ts';
 import type { AnyMethod, MethodState, StepEstimate } from './method.ts';
 
-/** What a step did. */
+/** Losses, update and scalars of a step. */
 export interface StepResult {
-  /** Of all points in the order in which the method asked for them, in nats. */
+  /** Losses at all points, in the order in which the method asked for them; of a model in nats. */
   losses: Float64Array;
-  /** What was applied, in float32. */
+  /** Update that was applied, in float32. */
   update: Update;
+  /** Mean of the losses. */
   meanLoss: number;
-  /** The method's own scalars, by the names that it gives them. */
+  /** Scalars of the method, by the names that it gives them. */
   diagnostics: Readonly<Record<string, number>>;
 }
 
@@ -20,7 +21,7 @@ export interface StepCall extends CallOptions {
   state: MethodState;
   /** The version that the weights must have; default: any. */
   atVersion?: bigint;
-  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
 }
 

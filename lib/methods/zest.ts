@@ -144,8 +144,13 @@ export interface ZestOptions extends Omit<MethodInput<Shape>, 'estimator'> {
  * schedule `constant`, weightDecay 0, seed 0. `learningRate` has none.
  *
  * @example
- * const optimizer = zest({ learningRate: 1e-5, tilt: { tau: 1 }, seed: 1 });
+ * import { loadTask, Model, Tokenizer, zest } from 'node-zest';
+ * const model = await Model.load('film-roberta-mini');
+ * const task = await loadTask('sst2', await Tokenizer.load('film-roberta-mini'));
+ * const batch = task.batch([{ sentence: 'a charming film', label: 1 }]);
+ * const optimizer = zest({ learningRate: 1e-5, tilt: { tau: 1 } });
  * const { meanLoss, diagnostics } = await optimizer.step(model, batch);
+ * console.log(meanLoss, diagnostics.effectiveSampleSize);
  *
  * @throws TypeError or RangeError with the code of the option at fault: ERR_ZEST_OPTION, ERR_ZEST_DIRECTIONS,
  * ERR_ZEST_RHO, ERR_ZEST_TILT or ERR_ZEST_ESTIMATOR

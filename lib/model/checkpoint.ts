@@ -30,9 +30,11 @@ const readIndex = async (file: string): Promise<Map<string, string>> => {
 };
 
 /**
- * The tensors of a model's folder by name: of model.safetensors, or of the shards that model.safetensors.index.json names.
- * Throws ERR_ZEST_FILE where there is none of them or one cannot be read, ERR_ZEST_SAFETENSORS where one is broken or
- * the shards are not what the index says.
+ * The tensors of a model's folder by name: of model.safetensors, or of the shards that model.safetensors.index.json
+ * names.
+ *
+ * @throws ERR_ZEST_FILE where there is none of them or one cannot be read, ERR_ZEST_SAFETENSORS where one is broken or
+ * the shards are not what the index says
  */
 export const readCheckpoint = async (folder: string): Promise<Map<string, TensorEntry>> => {
   const single = join(folder, WEIGHTS);

@@ -37,8 +37,10 @@ export interface ModelConfig {
 }
 
 /**
- * Reads and checks a folder's config.json. Throws ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON for what is no valid
- * configuration, ERR_ZEST_FAMILY for an unknown model_type, ERR_ZEST_UNSUPPORTED for what the engine does not compute.
+ * Reads and checks a folder's config.json.
+ *
+ * @throws ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON for what is no valid configuration, ERR_ZEST_FAMILY for an unknown
+ * model_type, ERR_ZEST_UNSUPPORTED for what the engine does not compute
  */
 export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
   const file = join(folder, 'config.json');

@@ -18,7 +18,7 @@ import { selectTrainable, type Trainable } from './trainable.ts';
 export interface Description {
   spec: NativeModelSpec;
   head: Head;
-  /** Of each parameter, as in the checkpoint. */
+  /** Shape of each parameter, as in the checkpoint. */
   shapes: readonly (readonly number[])[];
   /** Parameters that are no tensors of a saved model: LoRA's, which are merged into the weights. */
   merged: ReadonlySet<number>;
@@ -76,8 +76,8 @@ const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[
  * of their names; after them those of adapters, likewise. Tensors that no loss reads keep their place, but are never
  * trained.
  *
- * Throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a tensor that does not fit its
- * role, ERR_ZEST_OPTION and ERR_ZEST_TRAINABLE for options that do not fit the checkpoint.
+ * @throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a tensor that does not fit its
+ * role, ERR_ZEST_OPTION and ERR_ZEST_TRAINABLE for options that do not fit the checkpoint
  */
 export const describe = (
   config: ModelConfig,

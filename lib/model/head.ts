@@ -34,7 +34,11 @@ const stored = (config: ModelConfig, tensors: HeadTensors): HeadKind | 'none' =>
   return tensors.languageModel ? 'languageModel' : 'none';
 };
 
-/** The head to use. Throws ERR_ZEST_OPTION for one that does not fit the checkpoint. */
+/**
+ * Chooses the head to use.
+ *
+ * @throws ERR_ZEST_OPTION for one that does not fit the checkpoint
+ */
 export const chooseHead = (config: ModelConfig, tensors: HeadTensors, option: HeadOption | undefined): Head => {
   if (option === undefined) {
     const kind = stored(config, tensors);

@@ -8,21 +8,23 @@ import type { Trainable } from './trainable.ts';
 
 /** Options of {@link Model.load}. */
 export interface LoadOptions extends CallOptions {
-  /** Default `auto`, which is `cpu` in this version. `cuda` is `cuda:0`; it never falls back. */
+  /** Where the weights are and the forwards run. `cuda` is `cuda:0`, and never falls back. Default `auto`: the CPU. */
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
-  /** Of the weights in memory and as saved. Default `float32`. */
+  /** Type of the weights in memory and as saved. Default `float32`. */
   dtype?: 'float32' | 'bfloat16';
-  /** Default: ZEST_THREADS, or else the cores that the process may use. */
+  /** Threads of the engine, 1 to 1024. Default: ZEST_THREADS, or else the cores that the process may use. */
   threads?: number;
-  /** Default { seed: 0, law: 'gaussian' }. */
+  /** What v(stream) is in calls that do not say otherwise. Default `{ seed: 0, law: 'gaussian' }`. */
   directions?: Partial<Directions>;
   /** Which parameters are trained, or an adapter to put on the model. Default `all`. */
   trainable?: Trainable;
-  /** Default: what the checkpoint has. `{ classes, seed }` makes a new classifier; seed 0 by default. */
+  /**
+   * Head of the model; `{ classes, seed }` makes a new classifier, with seed 0 by default. Default: the checkpoint's.
+   */
   head?: HeadOption;
   /** Shortcuts of the forward evaluation on the CPU to switch off, for tests and benchmarks: the bits stay. Default: all on. */
   shortcuts?: Partial<Shortcuts>;
-  /** Told now and then how many bytes of the weights of how many have been read. */
+  /** Called while the weights are read: `done` of `total` bytes. An error that it throws ends the loading. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -36,8 +38,9 @@ export interface Device {
 }
 
 /**
- * The device to use. `auto` is the CPU: no result of the CUDA backend from a real card is committed yet. Throws
- * ERR_ZEST_DEVICE for one that is not there.
+ * Chooses the device to use. `auto` is the CPU: no result of the CUDA backend from a real card is committed yet.
+ *
+ * @throws ERR_ZEST_DEVICE for one that is not there
  */
 export const chooseDevice = (device: string): Device => {
   if (device === 'auto' || device === 'cpu') return { name: 'cpu', binding: native() };
@@ -52,7 +55,11 @@ export const chooseDevice = (device: string): Device => {
   }
 };
 
-/** How many threads the engine uses. Throws ERR_ZEST_THREADS. */
+/**
+ * Chooses how many threads the engine uses.
+ *
+ * @throws ERR_ZEST_THREADS
+ */
 export const chooseThreads = (threads: unknown): number => {
   const [value, name] =
     threads !== undefined

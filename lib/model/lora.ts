@@ -16,7 +16,7 @@ export interface AdapterTensor {
 
 /** A linear layer that an adapter may be put on. */
 export interface LinearModule {
-  /** Of its weight in the checkpoint, without `.weight`. */
+  /** Name of its weight in the checkpoint, without `.weight`. */
   name: string;
   /** Outputs and inputs. */
   rows: number;
@@ -39,7 +39,8 @@ const ends = (modules: readonly Pick<LinearModule, 'name'>[]): string[] =>
 
 /**
  * The modules whose name, or an end of it after a dot, one of the globs matches: as PEFT's `target_modules`, and globs.
- * Throws ERR_ZEST_TRAINABLE for one that matches nothing.
+ *
+ * @throws ERR_ZEST_TRAINABLE for one that matches nothing
  */
 export const targetModules = <T extends Pick<LinearModule, 'name'>>(
   targets: readonly string[],
@@ -64,7 +65,7 @@ const defaultTargets = ({ layer: { query, value } }: Family): string[] =>
  * LoRA (Hu et al. 2021, https://arxiv.org/abs/2106.09685) on some of the modules, under PEFT's names: A (rank × inputs)
  * from N(0, 1 / (3·inputs)), the variance of PEFT's Kaiming-uniform U(−1/√inputs, 1/√inputs); B (outputs × rank) zero.
  *
- * Throws ERR_ZEST_TRAINABLE for a target that matches nothing, and for a rank beyond a target's rows or columns.
+ * @throws ERR_ZEST_TRAINABLE for a target that matches nothing, and for a rank beyond a target's rows or columns
  */
 export const newLora = (
   { rank, targets, seed }: CheckedLora,

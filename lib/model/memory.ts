@@ -1,10 +1,10 @@
 import { native } from '../native/load.ts';
 
-/** What a model takes in memory, in bytes. */
+/** Memory that a model takes. */
 export interface MemoryUse {
-  /** All parameters as they are stored. */
+  /** Bytes of all parameters as they are stored. */
   weights: number;
-  /** Activations of one evaluation group: the two sides of a direction. */
+  /** Bytes of the activations of one evaluation group, the two sides of a direction. */
   activations: number;
 }
 

@@ -3,7 +3,11 @@ import { show } from '../show.ts';
 
 const MOST = 2 ** 31 - 1; // sequences
 
-/** Sequences at a time as the engine takes them; 0: all. Throws ERR_ZEST_OPTION. */
+/**
+ * Checks the number of sequences evaluated at a time, and gives it as the engine takes it; 0: all.
+ *
+ * @throws ERR_ZEST_OPTION
+ */
 export const nativeMicroBatch = (microBatch: number | undefined): number => {
   if (microBatch === undefined) return 0;
   if (Number.isSafeInteger(microBatch) && microBatch >= 1 && microBatch <= MOST) return microBatch;

@@ -36,12 +36,17 @@ import { type Origin, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
 
-/** A prompt's continuation; see {@link Model.generate}. */
+/** How {@link Model.generate} would continue prompts. */
 export interface GenerateOptions extends CallOptions {
+  /** Tokens of a continuation, at most. */
   maxTokens: number;
+  /** Token ids that end a continuation. */
   stop?: number[][];
+  /** Number that logits are divided by before a token is drawn. */
   temperature?: number;
+  /** Seed that tokens are drawn from. */
   seed?: number;
+  /** Point that the weights are at. Default: θ itself. */
   at?: Point;
 }
 
@@ -49,24 +54,31 @@ export interface GenerateOptions extends CallOptions {
  * A transformer in the engine: an {@link Objective} whose parameters are the weights of a Hugging Face checkpoint.
  *
  * Calls take effect in call order. Bad arguments reject before any work, with the code of what is wrong; after
- * {@link Model.dispose} every call rejects with ERR_ZEST_DISPOSED, and those under way as well.
+ * {@link Model.dispose} every call rejects with ERR_ZEST_DISPOSED, and those under way as well. The examples of the
+ * methods go on from this one.
+ *
+ * @example
+ * import { loadTask, Model, Tokenizer } from 'node-zest';
+ * const model = await Model.load('film-roberta-mini');
+ * const task = await loadTask('sst2', await Tokenizer.load('film-roberta-mini'));
+ * const batch = task.batch([{ sentence: 'a charming film', label: 1 }]);
  */
 export class Model implements Objective<Batch> {
-  /** model_type of config.json, e.g. `roberta`. */
+  /** Family of the model, the model_type of config.json: `roberta`, say. */
   readonly family: string;
-  /** Trainable parameters, d. */
+  /** Number of trainable parameters, d. */
   readonly dimension: number;
   /** Names of the trainable parameters, in canonical order. */
   readonly trainableNames: readonly string[];
-  /** All parameters of the checkpoint, of a new head and of adapters, aliases counted once. */
+  /** Number of all parameters: of the checkpoint, of a new head and of adapters, aliases counted once. */
   readonly parameterCount: number;
   /** Where the weights are: `cpu` or `cuda:N`. */
   readonly device: string;
-  /** Of the weights in memory and as saved. */
+  /** Type of the weights in memory and as saved. */
   readonly dtype: 'float32' | 'bfloat16';
-  /** Token ids are below it. */
+  /** Number of tokens; ids are below it. */
   readonly vocabularySize: number;
-  /** Most tokens of a sequence. */
+  /** Number of tokens that a sequence may have. */
   readonly maxLength: number;
   /** What v(stream) is in calls that do not say otherwise: those given at {@link Model.load}. */
   readonly directions: Directions;
@@ -106,10 +118,17 @@ export class Model implements Objective<Batch> {
    * Loads a Hugging Face folder: config.json and model.safetensors, or shards with their index. `film-roberta-mini` is
    * the built-in model, wherever node-zest is installed.
    *
-   * Rejects with ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON, ERR_ZEST_FAMILY, ERR_ZEST_SAFETENSORS, ERR_ZEST_TENSOR_MISSING,
-   * ERR_ZEST_TENSOR_SHAPE, ERR_ZEST_TENSOR_DTYPE, ERR_ZEST_TENSOR_VALUE, ERR_ZEST_UNSUPPORTED for what the folder holds;
-   * ERR_ZEST_OPTION, ERR_ZEST_TRAINABLE, ERR_ZEST_DIRECTIONS, ERR_ZEST_THREADS, ERR_ZEST_DEVICE, ERR_ZEST_CUBLAS for the
-   * options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST.
+   * @example
+   * import { Model } from 'node-zest';
+   * const trainable = { lora: { rank: 4, alpha: 8 } };
+   * const model = await Model.load('film-roberta-mini', { device: 'cpu', trainable });
+   * console.log(`${model.dimension} of ${model.parameterCount} parameters are trained`);
+   * model.dispose();
+   *
+   * @throws ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON, ERR_ZEST_FAMILY, ERR_ZEST_SAFETENSORS, ERR_ZEST_TENSOR_MISSING,
+   * ERR_ZEST_TENSOR_SHAPE, ERR_ZEST_TENSOR_DTYPE, ERR_ZEST_TENSOR_VALUE or ERR_ZEST_UNSUPPORTED for what the folder
+   * holds; ERR_ZEST_OPTION, ERR_ZEST_TRAINABLE, ERR_ZEST_DIRECTIONS, ERR_ZEST_THREADS, ERR_ZEST_DEVICE or
+   * ERR_ZEST_CUBLAS for the options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST
    */
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
     if (typeof name !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof name}; expected a path`);
@@ -152,22 +171,30 @@ export class Model implements Objective<Batch> {
     });
   }
 
+  /** Number of updates that were applied since the model was loaded. */
   get version(): bigint {
     return this.#engine.version();
   }
 
-  /** Sequences evaluated so far, counted once a point, by the engine. */
+  /** Number of sequences that the engine has evaluated, counted once for each point. */
   get forwards(): bigint {
     return this.#engine.forwards();
   }
 
-  /** What is trained, in canonical order; a vector is one row. */
+  /** Names and shapes of the trainable parameters, in canonical order; a vector is one row. */
   get trainableParameters(): { name: string; rows: number; columns: number }[] {
     const { parameters } = this.#origin.description.spec;
     return parameters.filter(({ trainable }) => trainable).map(({ name, rows, columns }) => ({ name, rows, columns }));
   }
 
-  /** Bytes that the weights take, and the activations of an evaluation of so many tokens, from shapes; for the CPU. */
+  /**
+   * Estimates the memory on the CPU, in bytes, from shapes: the weights, and the activations of an evaluation of a
+   * batch of so many tokens.
+   *
+   * @example
+   * const { weights, activations } = model.memory(64 * 128);
+   * console.log(`${Math.ceil((weights + activations) / 2 ** 20)} MiB`);
+   */
   memory(tokens: number): MemoryUse {
     const { hidden, intermediate } = this.#origin.description.spec;
     const { parameterCount, dtype } = this;
@@ -180,15 +207,30 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * The loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated at a time
-   * (default: all; the bits do not depend on it). Rejects with ERR_ZEST_LOSS_NOT_FINITE naming
-   * the stream, ERR_ZEST_VERSION if the weights are not at `atVersion` when the call's turn comes.
+   * Computes the loss at each point, in nats: the mean over the batch's sequences, of which `microBatch` are evaluated
+   * at a time (default: all; the bits do not depend on it).
+   *
+   * @example
+   * const [loss, ahead] = await model.evaluate(batch, [[], { stream: 0n, scale: 1e-3 }]);
+   * console.log(loss, ahead - loss);
+   *
+   * @throws ERR_ZEST_LOSS_NOT_FINITE naming the stream; ERR_ZEST_VERSION if the weights are not at `atVersion` when the
+   * call's turn comes; ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN, ERR_ZEST_SEQUENCE_LENGTH or
+   * ERR_ZEST_TARGET for the batch; ERR_ZEST_POINT or ERR_ZEST_STREAM for the points
    */
   async evaluate(batch: Batch, points: readonly Point[], options: EvaluationOptions = {}): Promise<Float64Array> {
     return this.#call(options.signal, this.#evaluation(batch, points, options));
   }
 
-  /** Per point, the loss of each sequence, in nats. Rejects with ERR_ZEST_LOSS_NOT_FINITE naming the stream. */
+  /**
+   * Computes the loss of each sequence, in nats, at each point: one array a point.
+   *
+   * @example
+   * const [losses] = await model.sequenceLosses(batch, [[]]);
+   * console.log(losses.length); // 1
+   *
+   * @throws ERR_ZEST_LOSS_NOT_FINITE naming the stream; what {@link evaluate} throws for the batch and the points
+   */
   async sequenceLosses(
     batch: Batch,
     points: readonly Point[],
@@ -211,7 +253,15 @@ export class Model implements Objective<Batch> {
     return terms.map((_, p) => losses.slice(p * sequences, (p + 1) * sequences));
   }
 
-  /** θ ← θ − (decay·θ + Σ coefficient·v(stream)) over the trainable parameters; decay skips biases and norms. */
+  /**
+   * Updates the trainable parameters: θ ← θ − (decay·θ + Σ coefficient·v(stream)). The decay skips biases and norms.
+   *
+   * @example
+   * await model.apply({ decay: 0, terms: [{ stream: 0n, coefficient: 1e-4 }] });
+   * console.log(model.version); // 1n
+   *
+   * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM for the update
+   */
   async apply(update: Update, options: DirectionOptions = {}): Promise<void> {
     return this.#call(options.signal, this.#application(update, options));
   }
@@ -219,12 +269,33 @@ export class Model implements Objective<Batch> {
   /**
    * Takes a step of ZEST at streams of the caller's choice: evaluates the 2k (or k) points, turns the losses into
    * coefficients and applies them. No other call takes effect in between.
+   *
+   * @example
+   * const ratio = { rho: 1e-3, tilt: { tau: 1 }, estimator: 'naive', sides: 'two' };
+   * const options = { ...ratio, directions: 2, firstStream: 0n, learningRate: 1e-5 };
+   * const { meanLoss, coefficients } = await model.step(batch, options);
+   * console.log(meanLoss, coefficients);
+   *
+   * @throws ERR_ZEST_DIRECTIONS (how many), ERR_ZEST_STREAM, ERR_ZEST_RHO, ERR_ZEST_TILT, ERR_ZEST_ESTIMATOR or
+   * ERR_ZEST_OPTION for the options; what {@link evaluate} throws
    */
   async step(batch: Batch, options: ModelStepOptions): Promise<ModelStepResult> {
     return stepModel(this, batch, options, this.directions);
   }
 
-  /** Does some work with the model while no other call on it takes effect; `alone` is the model for that work. */
+  /**
+   * Does some work with the model while no other call on it takes effect; `alone` is the model for that work.
+   *
+   * @example
+   * const losses = await model.exclusively(async (alone) => {
+   *   const before = await alone.evaluate(batch, [[]]);
+   *   await alone.apply({ decay: 0.1, terms: [] });
+   *   return [...before, ...(await alone.evaluate(batch, [[]]))];
+   * });
+   * console.log(losses.length); // 2
+   *
+   * @throws what the work throws
+   */
   async exclusively<T>(work: (alone: Objective<Batch>) => Promise<T>): Promise<T> {
     this.#assertThere();
     const now = <R>(signal: AbortSignal | undefined, call: EngineCall<R>) => callEngine(this.#binding, signal, call);
@@ -241,8 +312,15 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * The logits at a point (default: θ itself), one row a scored position in the order of the targets: `labelWords` has
-   * one a word, `class` one a class, `maskedTokens` one a token of the vocabulary.
+   * Computes the logits at a point (default: θ itself): a row for each scored position, in the order of the targets. A
+   * row has a logit for each word of `labelWords`, each class of `class`, each token of the vocabulary for
+   * `maskedTokens`.
+   *
+   * @example
+   * const [logits] = await model.logits(batch);
+   * console.log(logits.length); // 2
+   *
+   * @throws what {@link evaluate} throws for the batch and the point
    */
   async logits(batch: Batch, options: DirectionOptions & { at?: Point } = {}): Promise<Float32Array[]> {
     const { signal, at = [] } = options;
@@ -251,20 +329,44 @@ export class Model implements Objective<Batch> {
     return this.#call(signal, (abort) => this.#engine.logits(directions, packed, point, abort));
   }
 
-  /** Rejects with ERR_ZEST_UNSUPPORTED: generation needs a causal model, and this version loads encoders. */
+  /**
+   * Rejects: continuing prompts needs a causal model, and this version loads encoders.
+   *
+   * @example
+   * const call = model.generate([[0, 305]], { maxTokens: 3 });
+   * await call.catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED
+   *
+   * @throws ERR_ZEST_UNSUPPORTED
+   */
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]> {
     throwIfAborted(options?.signal);
     const message = `generation of ${prompts?.length} continuations needs a causal model; '${this.family}' is an encoder`;
     throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
   }
 
-  /** A copy of a parameter by its name in the checkpoint, or an adapter's, rows × columns. Rejects with ERR_ZEST_PARAMETER. */
+  /**
+   * Copies a parameter, rows × columns, by its name in the checkpoint or the name of an adapter's tensor.
+   *
+   * @example
+   * const bias = await model.parameter('lm_head.bias');
+   * console.log(bias.length); // 8192
+   *
+   * @throws ERR_ZEST_PARAMETER for a name that there is not
+   */
   async parameter(name: string): Promise<Float32Array> {
     const index = this.#index(name);
     return this.#call(undefined, () => this.#engine.parameter(index));
   }
 
-  /** v(stream) restricted to one parameter, rows × columns; zeros where it is not trained. */
+  /**
+   * Computes the part of the direction v(stream) that one parameter has, rows × columns; zeros if it is not trained.
+   *
+   * @example
+   * const v = await model.direction(0n, 'lm_head.bias');
+   * console.log(v.length); // 8192
+   *
+   * @throws ERR_ZEST_PARAMETER for a name that there is not, ERR_ZEST_STREAM
+   */
   async direction(stream: bigint, name: string, options: DirectionOptions = {}): Promise<Float32Array> {
     const index = this.#index(name);
     const directions = this.#directionsOf(options);
@@ -272,17 +374,32 @@ export class Model implements Objective<Batch> {
     return this.#call(undefined, () => this.#engine.direction(directions, stream, index));
   }
 
-  /** 'sha256:…' over name, dtype, shape and little-endian stored bytes of every trainable parameter in canonical order. */
+  /**
+   * Hashes the trainable parameters: `sha256:…` over name, dtype, shape and little-endian stored bytes of each, in
+   * canonical order. Equal digests are equal weights, bit for bit.
+   *
+   * @example
+   * const before = await model.digest();
+   * await model.apply({ decay: 0.1, terms: [] });
+   * console.log((await model.digest()) === before); // false
+   */
   async digest(): Promise<string> {
     return this.#call(undefined, () => this.#engine.digest());
   }
 
   /**
-   * Saves the model as a Hugging Face folder, which may be the one it was loaded from. Rejects with ERR_ZEST_FILE.
+   * Saves the model as a Hugging Face folder, which may be the one it was loaded from.
    *
    * LoRA is merged: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
    * adapter. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
    * folder, warns of them, and computes without.
+   *
+   * @example
+   * await model.save('tuned');
+   * const saved = await Model.load('tuned');
+   * console.log((await saved.digest()) === (await model.digest())); // true
+   *
+   * @throws ERR_ZEST_FILE if the folder cannot be written
    */
   async save(folder: string): Promise<void> {
     if (typeof folder !== 'string')
@@ -290,7 +407,13 @@ export class Model implements Objective<Batch> {
     return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin), { alone: true });
   }
 
-  /** Frees the weights; calls under way are stopped. May be called again. */
+  /**
+   * Frees the weights; calls under way are stopped. May be called again.
+   *
+   * @example
+   * model.dispose();
+   * await model.digest().catch(({ code }) => console.log(code)); // ERR_ZEST_DISPOSED
+   */
   dispose(): void {
     this.#disposed = true;
     this.#engine.dispose();

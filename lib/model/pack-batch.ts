@@ -118,9 +118,11 @@ const scoredPositions = (target: Target, length: number, name: string, limits: B
 };
 
 /**
- * Checks a batch and lays its sequences end to end. Throws ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH (counts that disagree,
- * segment ids), ERR_ZEST_TOKEN, ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TARGET, or ERR_ZEST_UNSUPPORTED for targets of
- * causal models, each naming the place in the batch.
+ * Checks a batch and lays its sequences end to end.
+ *
+ * @throws ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH (counts that disagree, segment ids), ERR_ZEST_TOKEN,
+ * ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TARGET, or ERR_ZEST_UNSUPPORTED for targets of causal models, each naming the
+ * place in the batch
  */
 export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
   if (typeof batch !== 'object' || batch === null || !Array.isArray(batch.sequences) || !Array.isArray(batch.targets)) {

@@ -29,7 +29,11 @@ const prefixRoles = ({ family, layers }: ModelConfig, checkpoint: Checkpoint): P
   return roles;
 };
 
-/** The prefix of a checkpoint that has one. Throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE, ERR_ZEST_TENSOR_DTYPE. */
+/**
+ * Finds the prefix of a checkpoint that has one.
+ *
+ * @throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE, ERR_ZEST_TENSOR_DTYPE
+ */
 const storedPrefix = (checkpoint: Checkpoint, roles: readonly PrefixRole[], hidden: number): TensorEntry[] => {
   const found = roles.flatMap(({ name }) => checkpoint.get(name) ?? []);
   const [first] = found;
@@ -49,8 +53,8 @@ const storedPrefix = (checkpoint: Checkpoint, roles: readonly PrefixRole[], hidd
  * The prefix (Li and Liang 2021, https://arxiv.org/abs/2101.00190, without their reparametrisation) of a checkpoint, or a
  * new one from N(0, initializer_range²): keys and values, tokens × hidden, of every layer.
  *
- * Throws ERR_ZEST_TRAINABLE for a length that is not the checkpoint's prefix's, or beyond the model's positions;
- * ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a prefix that is not whole.
+ * @throws ERR_ZEST_TRAINABLE for a length that is not the checkpoint's prefix's, or beyond the model's positions;
+ * ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a prefix that is not whole
  */
 export const prefixTensors = (
   config: ModelConfig,

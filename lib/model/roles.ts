@@ -23,7 +23,7 @@ export interface Role {
   isNorm: boolean;
   /** After the encoder, and not shared with it. */
   isHead: boolean;
-  /** Of which adapter it is a tensor. */
+  /** Adapter that it is a tensor of. */
   adapter?: 'lora' | 'prefix';
 }
 

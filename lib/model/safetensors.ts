@@ -22,7 +22,7 @@ const ELEMENT_BITS: Readonly<Record<string, number>> = {
 export interface TensorEntry {
   name: string;
   file: string;
-  /** As the file spells it: F32, F16, BF16, I64, … */
+  /** Type as the file spells it: F32, F16, BF16, I64, … */
   dtype: string;
   shape: number[];
   /** Where its first byte is in the file, and how many there are. */
@@ -126,7 +126,8 @@ const readHeader = async (file: string): Promise<{ header: Buffer; size: number 
 
 /**
  * The tensors of a safetensors file. Only the header is read, and all that it says is checked against the file's size.
- * Throws ERR_ZEST_FILE if the file cannot be read, ERR_ZEST_SAFETENSORS if it is not what the format asks for.
+ *
+ * @throws ERR_ZEST_FILE if the file cannot be read, ERR_ZEST_SAFETENSORS if it is not what the format asks for
  */
 export const readTensors = async (file: string): Promise<TensorEntry[]> => {
   const { header, size } = await readHeader(file);

@@ -55,8 +55,9 @@ const savedConfig = ({ config, description: { head }, dtype }: Origin): Record<s
 /**
  * Saves the weights as model.safetensors under the checkpoint's names, with config.json and the tokenizer's files, so
  * that transformers loads the folder. LoRA is merged into the weights; a prefix is saved as tensors of its own. The
- * weights come last; each file is replaced at once, so that the folder it was
- * loaded from may be given. Throws ERR_ZEST_FILE.
+ * weights come last; each file is replaced at once, so that the folder it was loaded from may be given.
+ *
+ * @throws ERR_ZEST_FILE
  */
 export const saveModel = async (folder: string, engine: NativeEngine, origin: Origin): Promise<void> => {
   const { spec, shapes, merged } = origin.description;

@@ -9,21 +9,23 @@ import type { CallOptions, Directions, Objective, Update } from '../objective.ts
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
 
-/** One step of ZEST: evaluate, coefficients, apply. */
+/** Options of one step of ZEST by `Model.step`. */
 export interface ModelStepOptions extends EstimatorOptions, CallOptions {
-  /** How many directions, k ≥ 1; their streams are firstStream … firstStream + k − 1. */
+  /** Number of directions, k ≥ 1; their streams are firstStream … firstStream + k − 1. */
   directions: number;
+  /** Stream of the first direction, from 0 and below 2⁶³: `0n` for the first step of a run, say. */
   firstStream: bigint;
+  /** η of θ ← θ − η·(G + λθ); 1e-5, say. */
   learningRate: number;
-  /** Decoupled, times the learning rate; skips biases and norms. Default 0. */
+  /** Weight decay λ, decoupled; skips biases and norms. Default 0. */
   weightDecay?: number;
-  /** Sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
+  /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
 }
 
-/** What a step of ZEST did. */
+/** Losses, coefficients and scalars of a step of ZEST, with its update. */
 export interface ModelStepResult extends Coefficients {
-  /** What was applied, in float32. */
+  /** Update that was applied, in float32. */
   update: Update;
 }
 
@@ -31,7 +33,11 @@ type ZestScalars = Omit<Coefficients, 'losses' | 'coefficients' | 'meanLoss'>;
 
 const schema = programSchema(zestMethod);
 
-/** Throws ERR_ZEST_RHO for a ρ that float32 cannot hold, ERR_ZEST_OPTION for such a decay. */
+/**
+ * Checks that float32 can hold ρ and the decay.
+ *
+ * @throws ERR_ZEST_RHO for ρ, ERR_ZEST_OPTION for the decay
+ */
 const assertFloat32 = (rho: number, decay: number): void => {
   const rounded = Math.fround(rho);
   if (!Number.isFinite(rounded) || rounded === 0) {

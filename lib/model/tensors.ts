@@ -19,7 +19,11 @@ export const isFloat = ({ dtype, shape }: TensorEntry): boolean => isNameOf('fil
 export const byUtf8 = (a: TensorEntry, b: TensorEntry): number =>
   Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
 
-/** Throws ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a tensor that cannot be a parameter of the shape that `by` asks for. */
+/**
+ * Checks that a tensor can be a parameter of the shape that `by` asks for.
+ *
+ * @throws ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE
+ */
 export const assertFits = (tensor: TensorEntry, shape: readonly number[], by = 'config.json'): void => {
   const place = `${tensor.file}: tensor '${tensor.name}'`;
   if (String(tensor.shape) !== String(shape)) {

@@ -40,7 +40,11 @@ const matching = (parameters: readonly ReadParameter[], patterns: string[], key:
   return matched;
 };
 
-/** The names of the parameters to train. Throws ERR_ZEST_TRAINABLE for globs that match nothing, or leave nothing. */
+/**
+ * Chooses the names of the parameters to train.
+ *
+ * @throws ERR_ZEST_TRAINABLE for globs that match nothing, or leave nothing
+ */
 export const selectTrainable = (trainable: Trainable, parameters: readonly ReadParameter[]): Set<string> => {
   const { lora, prefix } = adapterOptions(trainable);
   let chosen: readonly ReadParameter[];

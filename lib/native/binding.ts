@@ -6,7 +6,7 @@ import type { NAMES, NameOf } from './names.ts';
 export interface NativeDirections {
   seed: bigint;
   law: NameOf<'law'>;
-  /** Of `lowRank`; 0 for the others. */
+  /** Rank of `lowRank`; 0 for the other laws. */
   rank: number;
 }
 
@@ -106,7 +106,7 @@ export interface NativeModelSpec {
   paddingId: number;
   outputs: number;
   normEpsilon: number;
-  /** Of LoRA's product: alpha / rank. */
+  /** Scale of LoRA's product: alpha / rank. */
   adapterScale: number;
   activation: NameOf<'activation'>;
   headActivation: NameOf<'activation'>;
@@ -121,14 +121,24 @@ export interface NativeModelSpec {
   headOutput: NativeLinear;
 }
 
-/** core/transformer/spec.h Shortcuts: all true by default. */
+/**
+ * Shortcuts of the forward evaluation, as in core/transformer/spec.h: all true by default, and the bits do not depend
+ * on them.
+ */
 export interface Shortcuts {
+  /** Whether sequences are evaluated together; off: one at a time. */
   packSequences: boolean;
+  /** Whether the head is computed at scored positions alone; off: at every position. */
   labelledPositionsOnly: boolean;
+  /** Whether the head's outputs of scored words alone are computed; off: every output. */
   scoredWordsOnly: boolean;
+  /** Whether the last layer's queries and MLP are computed at scored positions alone; off: at every position. */
   lastLayerAtLabels: boolean;
+  /** Whether the embeddings that occur alone are perturbed; off: the whole table. */
   gatherEmbeddings: boolean;
+  /** Whether + and − of a direction share their noise; off: each generates it. */
   shareNoise: boolean;
+  /** Whether matrices are perturbed while they are multiplied; off: in scratch before. */
   fusePerturbation: boolean;
 }
 
@@ -187,7 +197,7 @@ export interface NativeCuda {
   /** The CUDA version that the driver supports, 13000 for 13.0; 0: no driver. */
   driver: number;
   runtime: number;
-  /** By index: name, compute capability, memory. */
+  /** Name, compute capability and memory of each device, by index. */
   devices: string[];
   /** Why there is none, or empty. */
   failure: string;
@@ -198,7 +208,7 @@ export interface NativeCuda {
 export interface NativeBinding {
   /** The version of node-zest that it was built for. */
   version: string;
-  /** Of each enum, in its order. */
+  /** Names of each enum, in its order. */
   names: { [Enum in keyof typeof NAMES]: string[] };
   /** Most columns of the factors of `lowRank`, and most tokens that the CPU packs at once. */
   limits: { rank: number; packedTokens: number };

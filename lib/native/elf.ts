@@ -6,7 +6,7 @@ const SECTION_BYTES = 0x3a;
 const SECTION_COUNT = 0x3c;
 
 /**
- * Throws an Error if an ELF file ends before the table that linkers put last: the system's loader would not notice, and
+ * Checks that an ELF file does not end before the table that linkers put last: the system's loader would not notice, and
  * the process would die of it. A file of another format passes.
  */
 export const assertWhole = (file: string): void => {

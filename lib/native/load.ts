@@ -24,7 +24,11 @@ export interface Loaded {
 interface Candidate {
   /** How an error calls it. */
   name: string;
-  /** Finds the file. Throws if there is none. */
+  /**
+   * Finds the file.
+   *
+   * @throws if there is none
+   */
   find: () => string;
   platform?: Platform;
 }
@@ -86,7 +90,11 @@ const candidates = (addon: Addon): Candidate[] => {
 
 const firstLine = (error: unknown): string => String((error as Error)?.message ?? error).split('\n', 1)[0] as string;
 
-/** Loads a .node file. Throws an Error that says what is wrong with it. */
+/**
+ * Loads a .node file.
+ *
+ * @throws an Error that says what is wrong with it
+ */
 const open = (file: string, platform?: Platform): NativeBinding => {
   assertWhole(file);
   let binding: Partial<NativeBinding>;
@@ -141,7 +149,11 @@ const advice = (addon: Addon): string => {
 
 const listed = (tried: readonly string[]): string => tried.map((line) => `\n  ${line}`).join('');
 
-/** The addon for the CPU, with the file that it is from. Throws ERR_ZEST_NO_BINARY: every place tried, and the cure. */
+/**
+ * Loads the addon for the CPU, with the file that it is from.
+ *
+ * @throws ERR_ZEST_NO_BINARY: every place tried, and the cure
+ */
 export const loadNative = (): Loaded => {
   const { loaded, tried } = load('zest');
   if (loaded) return loaded;
@@ -151,12 +163,18 @@ export const loadNative = (): Loaded => {
   );
 };
 
-/** The addon for the CPU. Throws ERR_ZEST_NO_BINARY. */
+/**
+ * Gives the addon for the CPU.
+ *
+ * @throws ERR_ZEST_NO_BINARY
+ */
 export const native = (): NativeBinding => loadNative().binding;
 
 /**
- * The addon with the CUDA backend, loaded once, and what it finds. Throws ERR_ZEST_DEVICE: there is none, or the machine
- * has no driver, one that is too old, or no device that is visible.
+ * The addon with the CUDA backend, loaded once, and what it finds.
+ *
+ * @throws ERR_ZEST_DEVICE: there is none, or the machine has no driver, one that is too old, or no device that is
+ * visible
  */
 export const nativeCuda = (): Loaded & { cuda: NativeCuda } => {
   const { loaded, tried } = load('zest_cuda');

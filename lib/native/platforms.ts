@@ -5,9 +5,9 @@ export type Addon = 'zest' | 'zest_cuda';
 export interface Platform {
   name: string;
   addon: Addon;
-  /** As `process.platform`. */
+  /** Operating system, as `process.platform` names it. */
   os: string;
-  /** As `process.arch`. */
+  /** Architecture, as `process.arch` names it. */
   cpu: string;
   /** On Linux: the C library that it is linked with. */
   libc?: 'glibc' | 'musl';

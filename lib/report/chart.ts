@@ -15,7 +15,7 @@ export const WIDTH = 440;
 export const HEIGHT = 250;
 /** The part of the picture that the values take. */
 export const PLOT = { left: 52, right: 342, top: 10, bottom: 214 } as const;
-/** Between lines of text. */
+/** Distance between lines of text. */
 const LINE_HEIGHT = 12;
 /** Characters of a label beside its line. */
 const LABEL_CHARACTERS = 15;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { rangeError, typeError } from '../errors.ts';
 import { findRuns } from '../runs/find.ts';
 import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
+import { show } from '../show.ts';
 import { version } from '../version.ts';
 import { COLORS } from './chart.ts';
 import { type ComparedKey, compared, distinctNames, seedGroups } from './compare-runs.ts';
@@ -12,11 +13,13 @@ import { progressAxes, runFigures } from './run-charts.ts';
 import { formatNumber } from './scale.ts';
 import { overview, type RunOverview, summarySection } from './summary.ts';
 
+/** A page of runs, and what it says of each. */
 export interface Report {
-  /** The whole page. */
+  /** Page, a whole HTML document. */
   html: string;
+  /** Overview of each run that the page shows. */
   runs: RunOverview[];
-  /** Files among the paths, which were left out. */
+  /** Paths of files among those given, which were left out. */
   files: string[];
 }
 
@@ -85,19 +88,26 @@ const environment = (runs: readonly RunRecord[]) =>
   );
 
 /**
- * A page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read, from
- * runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
+ * Makes a page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read,
+ * from runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
  * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep or an experiment stands
  * for the runs under it; files among folders are left out.
  *
- * Throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
- * without any.
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { report } from 'node-zest';
+ * const { html, runs } = await report(['runs/film']);
+ * await writeFile('report.html', html);
+ * console.log(runs.length); // 1
+ *
+ * @throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
+ * without any
  */
 export const report = async (paths: readonly string[]): Promise<Report> => {
   if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {
-    throw typeError('ERR_ZEST_ARGUMENT', 'report takes an array of the folders of runs');
+    throw typeError('ERR_ZEST_ARGUMENT', `paths is ${show(paths)}; expected an array of the folders of runs`);
   }
-  if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'report needs the folder of at least one run');
+  if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'paths is empty; expected the folder of a run');
   const found = await findRuns(paths);
   // Where there is nothing else, a file is at fault.
   const folders = found.folders.length > 0 ? found.folders : found.files;

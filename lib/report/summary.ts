@@ -8,29 +8,35 @@ import { formatOf, metricOf, titleOf } from './metric.ts';
 import { colorKey } from './page.ts';
 import { formatNumber } from './scale.ts';
 
-/** What a report says of a run; JSON. Numbers that the run does not have are null. */
+/** Overview of a run in a report; JSON. Numbers that the run does not have are null. */
 export interface RunOverview {
+  /** Folder of the run, as it was given. */
   path: string;
-  /** Distinct among the runs of the report. */
+  /** Name of the run, distinct among the runs of the report. */
   name: string;
+  /** Status of the run. */
   status: RunStatus;
-  /** Why it failed, or how old its last line is; may be empty. */
+  /** Reason why it failed, or age of its last line; may be empty. */
   detail: string;
+  /** Number of steps taken. */
   steps: number;
+  /** Number of forward passes of a batch that training took. */
   forwards: number;
-  /** Since its first step began. */
+  /** Time since its first step began, in s. */
   seconds: number;
-  /** What `before`, `best`, `last` and `test` measure: the first metric of the task. */
+  /** Metric of `before`, `best`, `last` and `test`: the first of the task. */
   metric: Metric;
-  /** On the validation data: the model as it came, at its best, and at the end. */
+  /** Metric of the model as it came, on the validation data. */
   before: number | null;
+  /** Metric at its best, on the validation data. */
   best: number | null;
+  /** Metric at the end, on the validation data. */
   last: number | null;
-  /** On the test data. */
+  /** Metric of the weights that were kept, on the test data. */
   test: number | null;
-  /** What the run was warned of: the setting that is known not to work. */
+  /** Warnings of settings that are known not to work. */
   warnings: { code: string; message: string }[];
-  /** What could not be read, in sentences. */
+  /** Sentences that say what could not be read. */
   notes: string[];
 }
 

@@ -4,88 +4,110 @@ import type { Score } from '../tasks/task.ts';
 /** The scalars of a step, beside what the run knows; one line of metrics.jsonl. The method's diagnostics are among them. */
 export interface StepEvent {
   kind: 'step';
-  /** Steps taken, this one included. */
+  /** Number of steps taken, this one included. */
   step: number;
+  /** Learning rate of this step, after the schedule. */
   learningRate: number;
+  /** Mean of the step's losses, in nats. */
   meanLoss: number;
-  /** Forward passes of a batch that training has taken, this step's included. */
+  /** Number of forward passes of a batch that training has taken, this step's included. */
   forwards: number;
-  /** Since the first step began. */
+  /** Time since the first step began, in s. */
   seconds: number;
   /** A diagnostic of the method, by its name. */
   [diagnostic: string]: number | string;
 }
 
-/** What a run is going to take, told before its first step. */
+/** Estimate of what a run takes, made before its first step. */
 export interface EstimateEvent {
   kind: 'estimate';
-  /** Of all forwards, updates and evaluations; loading, checkpoints and the test are not among them. */
+  /** Time of all forwards, updates and evaluations, in s; loading, checkpoints and the test are not counted. */
   seconds: number;
-  /** A forward pass of a training batch, the update of a step (0 on a GPU), an evaluation on the validation data (0 without). */
+  /** Time of a forward pass of a training batch, in s. */
   forwardSeconds: number;
+  /** Time of the update of a step, in s; 0 on a GPU. */
   updateSeconds: number;
+  /** Time of an evaluation on the validation data, in s; 0 without such data. */
   evaluationSeconds: number;
-  /** How many of each there will be, if the run does not stop early. */
+  /** Number of forward passes of a training batch, if the run does not stop early. */
   forwards: number;
+  /** Number of evaluations, if the run does not stop early. */
   evaluations: number;
-  /** Bytes, on the CPU: the process before the model was loaded, the weights, the activations of one evaluation group. */
+  /**
+   * Memory on the CPU, in bytes: the process before the model was loaded, weights, activations of one evaluation group.
+   */
   memory?: { process: number; weights: number; activations: number; total: number };
 }
 
-/** A setting that is known not to work, told once a run after its first steps; docs/train.md has the codes. */
+/** Warning of a setting that is known not to work, once a run after its first steps; docs/train.md has the codes. */
 export interface WarningEvent {
   kind: 'warning';
+  /** Code of the warning: `WARN_ZEST_RHO`, say. */
   code: string;
-  /** What is wrong, and what to change. */
+  /** Sentence that says what is wrong, and what to change. */
   message: string;
 }
 
+/** Score of the weights on a split. */
 export interface EvaluationEvent extends Score {
   kind: 'evaluation';
+  /** Data that were scored. */
   split: 'validation' | 'test';
-  /** Steps that the evaluated weights have seen; 0: the model as it came. */
+  /** Number of steps that the weights have seen; 0: the model as it came. */
   step: number;
-  /** Forward passes of a batch that training had taken to those weights; absent from `evaluate`, which does not train. */
+  /** Number of forward passes of a batch that led to the weights; absent from `evaluate`, which does not train. */
   forwards?: number;
 }
 
-/** Why a run ended before its time; the last line of its metrics.jsonl. */
+/** Error that ended a run; the last line of its metrics.jsonl. */
 export interface FailureEvent {
   kind: 'failure';
+  /** Number of steps that were taken. */
   step: number;
+  /** Message of the error. */
   message: string;
-  /** Of a ZestError or a system's error. */
+  /** Code of a ZestError or of a system's error. */
   code?: string;
 }
 
-/** What a run was computed with. */
+/** Software and machine that a run was computed with. */
 export interface Environment {
-  /** Of node-zest. */
+  /** Version of node-zest. */
   version: string;
-  /** Of Node. */
+  /** Version of Node. */
   node: string;
-  /** Operating system and architecture. */
+  /** Operating system and architecture: `linux x64`, say. */
   platform: string;
+  /** Name of the processor. */
   processor: string;
 }
 
-/** Weights, configuration and tokenizer in checkpoints/`name`, a model folder like any other. */
+/** Checkpoint that was written: weights, configuration and tokenizer in a model folder like any other. */
 export interface CheckpointEvent {
   kind: 'checkpoint';
+  /** Number of steps that the weights have seen. */
   step: number;
+  /** Name of the checkpoint. */
   name: 'best' | 'last';
+  /** Folder of the checkpoint, checkpoints/`name` of the run. */
   folder: string;
 }
 
-/** The content of summary.json. */
+/** Content of summary.json. */
 export interface Summary {
-  /** Steps taken. */
+  /** Number of steps taken. */
   steps: number;
-  /** Forward passes of a batch that training took, counted by the engine: 2·directions a step, or directions with `sides: 'one'`. Evaluations are not among them. */
+  /**
+   * Number of forward passes of a batch that training took, counted by the engine: 2·directions a step, or directions
+   * with `sides: 'one'`. Evaluations are not among them.
+   */
   forwards: number;
-  /** `loss`: mean loss of the last step's evaluations; null before the first step. */
+  /** Mean loss of the last step, in nats; null before the first step. */
   final: { loss: number | null };
-  /** The checkpoint that `validation` and `test` are of: the best in validation, by the task's first metric, where training.keepBest says so. */
+  /**
+   * Checkpoint that `validation` and `test` are of: the best in validation, by the task's first metric, where
+   * training.keepBest says so.
+   */
   kept: { name: 'best' | 'last'; step: number };
   /** Score of the weights kept; absent without data.validation, and if a run was interrupted before they were scored. */
   validation?: Score;
@@ -95,29 +117,39 @@ export interface Summary {
   before?: Score;
   /** Whether patience ran out before `training.steps`. */
   stoppedEarly: boolean;
+  /** Whether the run's signal was aborted before its end. */
   interrupted: boolean;
-  /** Wall clock from the start of `train` to the summary. */
+  /** Time from the start of `train` to the summary, in s. */
   seconds: number;
-  /** Of the trainable weights after the last step, which checkpoints/last holds and trajectory.zest leads to. */
+  /** Digest of the trainable weights after the last step, which checkpoints/last holds and trajectory.zest leads to. */
   digest: string;
+  /** Device that the run was computed on: `cpu`, say. */
   device: string;
+  /** Version of node-zest. */
   version: string;
 }
 
-/** What `train` reports, in order. Every event is JSON. */
+/** Events of `train`, in order. Each can be written as JSON. */
 export type TrainEvent =
   | {
       kind: 'start';
+      /** Number of steps that the run takes, if it does not stop early. */
       steps: number;
+      /** Device of the weights: `cpu`, say. */
       device: string;
+      /** Family of the model: `roberta`, say. */
       family: string;
-      /** Parameters, and how many of them are trained. */
+      /** Number of parameters. */
       parameterCount: number;
+      /** Number of parameters that are trained. */
       dimension: number;
-      /** Examples. */
+      /** Number of training examples. */
       train: number;
+      /** Number of validation examples. */
       validation: number;
+      /** Number of test examples. */
       test: number;
+      /** Folder of the run. */
       output: string;
       environment: Environment;
     }
@@ -128,15 +160,20 @@ export type TrainEvent =
   | CheckpointEvent
   | { kind: 'done'; output: string; summary: Summary };
 
-/** How far something that takes a while has come; `total` in bytes for `load`, in examples for the others. */
+/** Progress of loading or scoring. */
 export interface Progress {
+  /** Work that is under way. */
   stage: 'load' | 'validation' | 'test';
+  /** Bytes of weights read for `load`, examples scored for the others. */
   done: number;
+  /** Bytes or examples that there are. */
   total: number;
 }
 
+/** Options of `train`. */
 export interface TrainOptions extends CallOptions {
-  /** Replace a run that the output folder holds. Default false: an error. */
+  /** Whether to replace a run that the output folder holds. Default false: an error. */
   overwrite?: boolean;
+  /** Called as loading and scoring go on. */
   onProgress?: (progress: Progress) => void;
 }

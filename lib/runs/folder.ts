@@ -33,7 +33,11 @@ export const runFolder = (path: string): RunFolder => ({
   sharpnessPage: join(path, 'sharpness.html'),
 });
 
-/** Throws ERR_ZEST_RUN if the folder holds a run already. */
+/**
+ * Checks that a folder holds no run.
+ *
+ * @throws ERR_ZEST_RUN
+ */
 export const assertNoRun = async (run: RunFolder): Promise<void> => {
   for (const part of [run.config, run.metrics, run.trajectory, run.summary, run.checkpoints]) {
     if (!(await isThere(part))) continue;
@@ -44,7 +48,11 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
   }
 };
 
-/** Throws ERR_ZEST_RUN if the model to train is a checkpoint of the very run that is to be replaced. */
+/**
+ * Checks that the model to train is no checkpoint of the run that is to be replaced.
+ *
+ * @throws ERR_ZEST_RUN
+ */
 export const assertModelApart = async (run: RunFolder, model: string): Promise<void> => {
   const checkpoints = await realpath(run.checkpoints).catch(() => undefined);
   if (checkpoints === undefined) return;

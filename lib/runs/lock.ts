@@ -5,7 +5,7 @@ import { ZestError } from '../errors.ts';
 import { writing } from '../files.ts';
 import { native } from '../native/load.ts';
 
-/** Between two looks at a folder that another process writes to. */
+/** Time between two looks at a folder that another process writes to. */
 const POLL_MS = 100;
 
 /** What is locked for a folder: itself, or on Windows, which locks no folders, a file in it. */
@@ -20,8 +20,9 @@ const tryLock = async (folder: string): Promise<FileHandle | undefined> => {
 
 /**
  * Makes a folder, if need be, and takes the right to write to it, which lasts until the handle is closed (also when
- * nobody holds it any more) or the process ends in any way. Throws ERR_ZEST_RUN if another run has it, of this process
- * or another.
+ * nobody holds it any more) or the process ends in any way.
+ *
+ * @throws ERR_ZEST_RUN if another run has it, of this process or another
  */
 export const lockFolder = async (folder: string): Promise<FileHandle> => {
   await writing(folder, mkdir(folder, { recursive: true }));
@@ -49,7 +50,11 @@ export const folderUnlocked = async (folder: string, signal: AbortSignal): Promi
   }
 };
 
-/** Yields what `work` does, with the right to write to a folder. Throws ERR_ZEST_RUN if another has it. */
+/**
+ * Yields what `work` does, with the right to write to a folder.
+ *
+ * @throws ERR_ZEST_RUN if another has it
+ */
 export async function* lockingFolder<T>(folder: string, work: () => AsyncGenerator<T, void>): AsyncGenerator<T, void> {
   const lock = await lockFolder(folder);
   try {

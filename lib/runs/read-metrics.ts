@@ -6,7 +6,7 @@ export interface Progress {
   step: number;
   /** Forward passes of a batch so far. */
   forwards: number;
-  /** Since the first step began. */
+  /** Time since the first step began, in s. */
   seconds: number;
 }
 

@@ -12,7 +12,7 @@ import { type RunStatus, statusOf } from './status.ts';
 
 /** A run's folder as read, by whatever version of node-zest it was written. */
 export interface RunRecord extends RunMetrics {
-  /** As it was given. */
+  /** Path as it was given. */
   path: string;
   /** Short, and distinct among the runs read together. */
   name: string;
@@ -74,8 +74,10 @@ const forwardsOfStep = (summary: Partial<Summary> | undefined, optimizer: unknow
 };
 
 /**
- * Reads the folder of a run. Throws ERR_ZEST_RUN if it is none: it has neither metrics.jsonl nor config.yaml nor
- * summary.json; ERR_ZEST_FILE if one of them cannot be read.
+ * Reads the folder of a run.
+ *
+ * @throws ERR_ZEST_RUN if it is none: it has neither metrics.jsonl nor config.yaml nor summary.json; ERR_ZEST_FILE if
+ * one of them cannot be read
  */
 export const readRun = async (path: string, name: string): Promise<RunRecord> => {
   const files = runFolder(path);

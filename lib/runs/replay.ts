@@ -4,18 +4,28 @@ import { NOISE_VERSION, readTrajectory, type Trajectory } from './trajectory.ts'
 
 /** A model as its run loaded it: `Model` is one. */
 export interface Replayable {
+  /** Hashes the trainable parameters, as `Model.digest` does. */
   digest(): Promise<string>;
+  /** Updates the trainable parameters. */
   apply(update: Update, options?: DirectionOptions): Promise<void>;
 }
 
+/** Options of {@link replayTrajectory}. */
 export interface ReplayOptions extends CallOptions {
-  /** Steps to take, at most those of the log. Default: all. */
+  /** Number of steps to take, at most those of the log. Default: all. */
   toStep?: number;
 }
 
 /**
  * Applies the updates of a run's log to the model that the run began with, loaded with its `trainable`, `head` and
  * `dtype`: the model then has the run's weights of that step, bit for bit. Resolves to the log.
+ *
+ * @example
+ * import { Model, replayTrajectory } from 'node-zest';
+ * const model = await Model.load('film-roberta-mini');
+ * await replayTrajectory(model, 'runs/film/trajectory.zest');
+ * const last = await Model.load('runs/film/checkpoints/last');
+ * console.log((await model.digest()) === (await last.digest())); // true
  *
  * @throws ERR_ZEST_TRAJECTORY for a log of other weights or another noise, or that cannot be read; ERR_ZEST_OPTION for a
  *   step that the log does not have

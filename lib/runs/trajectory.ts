@@ -15,29 +15,33 @@ const CHECKSUM_BYTES = 4;
 /** Bit 31 of a record's first word: its streams are listed, not consecutive. */
 const LISTED = 0x8000_0000;
 
-/** What a log's updates apply to. */
+/** Beginning of a log: the weights that its updates apply to, and how they were made. */
 export interface TrajectoryHeader {
+  /** Version of docs/noise.md that the directions are of: 1. */
   noiseVersion: number;
   /** Digest of the weight files that the run started from. */
   base: string;
   /** Digest of the trainable parameters before the first update, as `Model.digest` gives it. */
   trainable: string;
-  /** Trainable parameters. */
+  /** Number of trainable parameters, d. */
   dimension: number;
+  /** Seed, in decimal, and law of the directions. */
   directions: { seed: string; law: Law };
-  /** The resolved configuration of the run. */
+  /** Configuration of the run with every default filled in. */
   config: unknown;
-  /** Of node-zest. */
+  /** Version of node-zest. */
   version: string;
 }
 
 /** A log as read: replayed onto the base in order, `updates` give the run's weights. */
 export interface Trajectory {
+  /** Beginning of the log. */
   header: TrajectoryHeader;
+  /** Updates in the order of the steps. */
   updates: Update[];
-  /** Bytes of whole records and header; the log can be continued there. */
+  /** Number of bytes of the header and the whole records; the log can be continued there. */
   validBytes: number;
-  /** Bytes after them that are no whole record: what a process wrote last when it was killed. */
+  /** Number of bytes after them that are no whole record: what a process wrote last when it was killed. */
   tornBytes: number;
 }
 
@@ -126,7 +130,13 @@ const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryHeader; 
 
 /**
  * Reads a log. A torn or damaged end is left out and counted in `tornBytes`.
- * Throws ERR_ZEST_TRAJECTORY if the header is not whole, ERR_ZEST_FILE if the file cannot be read.
+ *
+ * @example
+ * import { readTrajectory } from 'node-zest';
+ * const { header, updates } = await readTrajectory('runs/film/trajectory.zest');
+ * console.log(header.dimension, updates[0].terms);
+ *
+ * @throws ERR_ZEST_TRAJECTORY if the header is not whole, ERR_ZEST_FILE if the file cannot be read
  */
 export const readTrajectory = async (file: string): Promise<Trajectory> => {
   const bytes = await readFile(file).catch((cause) => {

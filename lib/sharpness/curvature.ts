@@ -4,29 +4,39 @@ import type { Objective, Point } from '../objective.ts';
 import { type Estimate, estimateMean } from '../statistics.ts';
 import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 
+/** Options of {@link hessianTrace}. */
 export interface TraceOptions extends MeasureOptions {
-  /** Directions, 2 to 100,000; each is taken both ways. Default 32. */
+  /** Number of directions, 2 to 100,000; each is taken both ways. Default 32. */
   samples?: number;
-  /** ε, per coordinate. Default 1/√d: every probe goes as far as the length 1. */
+  /** Step ε of the differences, per coordinate. Default 1/√d: every probe goes as far as the length 1. */
   epsilon?: number;
 }
 
-/** The trace of the Hessian, from so many probes. */
+/** Trace of the Hessian, estimated from probes. */
 export interface Trace extends Estimate {
+  /** Number of directions. */
   samples: number;
+  /** Step ε of the differences, per coordinate. */
   epsilon: number;
-  /** vᵀHv of each direction. */
+  /** Quadratic form vᵀHv of each direction. */
   probes: number[];
 }
 
 /**
- * The trace of the Hessian by Hutchinson's estimator on second differences: the mean of
+ * Estimates the trace of the Hessian by Hutchinson's estimator on second differences: the mean of
  * (f(θ + εv) + f(θ − εv) − 2f(θ))/ε² = vᵀHv + O(ε²) over directions with E[vvᵀ] = I. Its variance a probe is 2‖H‖²_F
  * under the Gaussian law, less under Rademacher's (Hutchinson 1989; Avron and Toledo 2011). The standard error does not
  * hold what all probes share: the truncation, and the rounding of f(θ), some 2e-7/ε² for losses in float32
  * (docs/sharpness.md). Takes 1 + 2·samples forwards.
  *
- * Throws ERR_ZEST_OPTION, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE, ERR_ZEST_VERSION.
+ * @example
+ * import { hessianTrace, vectorObjective } from 'node-zest';
+ * const directions = { law: 'rademacher' };
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0], { directions });
+ * const { value } = await hessianTrace(bowl, undefined);
+ * console.log(value.toFixed(3)); // 22.000
+ *
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE or ERR_ZEST_VERSION
  */
 export const hessianTrace = async <B>(
   objective: Objective<B>,
@@ -46,16 +56,24 @@ export const hessianTrace = async <B>(
   return { ...estimateMean(probes), samples, epsilon, probes };
 };
 
+/** Options of {@link quadraticForm}. */
 export interface QuadraticFormOptions extends MeasureOptions {
-  /** Default: such that ε·v has the length 1, as directions have √d. */
+  /** Step ε of the differences. Default: that at which ε·v has the length 1, for a direction of length √d. */
   epsilon?: number;
 }
 
 /**
- * vᵀHv along one direction v = Σ scale·v(stream): (f(θ + εv) + f(θ − εv) − 2f(θ))/ε², exact to O(ε²) and the rounding of
- * the losses over ε². Takes three forwards.
+ * Measures vᵀHv along one direction v = Σ scale·v(stream): (f(θ + εv) + f(θ − εv) − 2f(θ))/ε², exact to O(ε²) and the
+ * rounding of the losses over ε². Takes three forwards.
  *
- * Throws ERR_ZEST_POINT for a direction that is 0, ERR_ZEST_OPTION, and what the objective rejects with.
+ * @example
+ * import { quadraticForm, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const [vx, vy] = await bowl.direction(0n);
+ * const form = await quadraticForm(bowl, undefined, { stream: 0n, scale: 1 });
+ * console.log(Math.abs(form - (2 * vx * vx + 20 * vy * vy)) < 1e-4); // true
+ *
+ * @throws ERR_ZEST_POINT for a direction that is 0, ERR_ZEST_OPTION, and what the objective rejects with
  */
 export const quadraticForm = async <B>(
   objective: Objective<B>,

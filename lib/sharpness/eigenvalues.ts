@@ -11,27 +11,30 @@ import {
 import { addTimes, coordinates, dot, pointOf, wholeDirection } from './subspace.ts';
 import { symmetricEigen } from './symmetric.ts';
 
+/** Options of {@link topEigenvalues}. */
 export interface EigenvalueOptions extends MeasureOptions {
-  /** How many, from the largest. Default 1. */
+  /** Number of eigenvalues, from the largest. Default 1. */
   count?: number;
-  /** Most Lanczos steps, each of 4d forwards. Default: the smaller of d and 10 + 2·count. */
+  /** Number of Lanczos steps at most, each of 4d forwards. Default: the smaller of d and 10 + 2·count. */
   iterations?: number;
-  /** A residual below this share of the eigenvalue that is largest in size ends the iteration. Default 0.01. */
+  /** Residual that ends the iteration, as a share of the eigenvalue that is largest in size. Default 0.01. */
   tolerance?: number;
-  /** ε: how far, as a length, the weights move along each of the two vectors of a difference. Default 0.1. */
+  /** Length ε by which the weights move along each of the two vectors of a difference. Default 0.1. */
   epsilon?: number;
 }
 
+/** Largest eigenvalues of the Hessian. */
 export interface Eigenvalues {
   /**
-   * From the largest. `residual` is ‖Hy − λy‖ of the unit Ritz vector y: an eigenvalue of H lies within it, as far as
-   * Hy was measured exactly; where λ stands alone it is much closer, by the residual's square over the gap.
+   * Eigenvalues from the largest. `residual` is ‖Hy − λy‖ of the unit Ritz vector y: an eigenvalue of H lies within it,
+   * as far as Hy was measured exactly; where λ stands alone it is much closer, by the residual's square over the gap.
    */
   eigenvalues: { value: number; residual: number }[];
-  /** Lanczos steps taken. */
+  /** Number of Lanczos steps taken. */
   iterations: number;
   /** Whether the residuals are below the tolerance, or the steps as many as the parameters. */
   converged: boolean;
+  /** Length ε of the differences. */
   epsilon: number;
 }
 
@@ -44,7 +47,11 @@ const EXHAUSTED = 1e-12;
 const DEFAULT_EPSILON = 0.1;
 export const defaultIterations = (dimension: number, count: number): number => Math.min(dimension, 10 + 2 * count);
 
-/** How many eigenvalues may be asked for. Throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION. */
+/**
+ * Checks how many eigenvalues are asked for.
+ *
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION
+ */
 export const checkedEigenvalueCount = (name: string, value: number, dimension: number): number => {
   const count = checkedCount(name, value, 1);
   if (dimension > MOST_PARAMETERS) {
@@ -55,18 +62,27 @@ export const checkedEigenvalueCount = (name: string, value: number, dimension: n
     );
   }
   if (count <= dimension) return count;
-  throw rangeError('ERR_ZEST_OPTION', `${name} is ${count}; there are ${dimension} trainable parameters`);
+  throw rangeError(
+    'ERR_ZEST_OPTION',
+    `${name} is ${count}; expected at most ${dimension}, the number of trainable parameters`,
+  );
 };
 
 /**
- * The largest eigenvalues of the Hessian over the trainable parameters, from losses alone: Lanczos' iteration with full
- * reorthogonalisation and a Rayleigh–Ritz projection (Parlett 1998, The Symmetric Eigenvalue Problem, 13), in which
- * each element of Hq is a mixed second difference along a coordinate e_j and q,
- * (f(θ + ε(e_j + q)) + f(θ − ε(e_j + q)) − f(θ + ε(e_j − q)) − f(θ − ε(e_j − q)))/(4ε²). Coordinates and q are sums of the
- * objective's directions. Takes 4d forwards a step, and at most 512 parameters.
+ * Computes the largest eigenvalues of the Hessian over the trainable parameters, from losses alone: Lanczos' iteration
+ * with full reorthogonalisation and a Rayleigh–Ritz projection (Parlett 1998, The Symmetric Eigenvalue Problem, 13), in
+ * which each element of Hq is a mixed second difference along a coordinate e_j and q,
+ * (f(θ + ε(e_j + q)) + f(θ − ε(e_j + q)) − f(θ + ε(e_j − q)) − f(θ − ε(e_j − q)))/(4ε²).
+ * Coordinates and q are sums of the objective's directions. Takes 4d forwards a step, and at most 512 parameters.
  *
- * Throws ERR_ZEST_DIMENSION, ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`,
- * ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE, ERR_ZEST_VERSION.
+ * @example
+ * import { topEigenvalues, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const { eigenvalues } = await topEigenvalues(bowl, undefined, { count: 2 });
+ * console.log(eigenvalues.map(({ value }) => value.toFixed(3))); // [ '20.000', '2.000' ]
+ *
+ * @throws ERR_ZEST_DIMENSION, ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`,
+ * ERR_ZEST_BATCH_EMPTY, ERR_ZEST_LOSS_NOT_FINITE or ERR_ZEST_VERSION
  */
 export const topEigenvalues = async <B>(
   objective: Objective<B>,

@@ -4,47 +4,54 @@ import { type Estimate, estimateMean } from '../statistics.ts';
 import { increases } from './neighbourhood.ts';
 import type { Sharpness } from './sharpness.ts';
 
-/** The sharpness of one set of weights. */
+/** Sharpness of one set of weights. */
 export interface MeasuredWeights extends Sharpness {
-  /** `before`: the model as it came; `after`: the weights that a run kept. */
+  /** Weights that were measured. `before`: the model as it came; `after`: those that a run kept. */
   weights: 'before' | 'after';
-  /** The folder that they were loaded from. */
+  /** Folder that they were loaded from. */
   folder: string;
-  /** Steps that they have seen. */
+  /** Number of steps that they have seen. */
   step: number;
 }
 
 /**
- * What a run did to its sharpness. Both sets of weights are perturbed along the same directions, and the intervals are of
- * the differences, direction by direction, so that they are narrower than the two intervals beside each other suggest.
+ * Change that a run made to its sharpness, after − before. Both sets of weights are perturbed along the same
+ * directions, and the intervals are of the differences, direction by direction, so that they are narrower than the two
+ * intervals beside each other suggest.
  */
 export interface SharpnessChange {
+  /** Change of the loss at the weights themselves, in nats. */
   loss: number;
-  /** Of {@link LossesAtRadius.increase}, by radius; null where a loss is not finite. */
+  /** Change of {@link LossesAtRadius.increase}, by radius; null where a loss is not finite. */
   increases: { radius: number; change: Estimate | null }[];
+  /** Change of the trace of the Hessian. */
   trace: Estimate;
 }
 
-/** The content of sharpness.json. */
+/** Content of sharpness.json. */
 export interface SharpnessReport {
   kind: 'sharpness';
-  /** Of node-zest. */
+  /** Version of node-zest. */
   version: string;
-  /** The configuration or the folder of the run. */
+  /** Path of the configuration, or of the run's folder. */
   source: string;
+  /** Data that the loss is measured on. */
   split: 'train' | 'validation' | 'test';
-  /** How many of the split the loss is the mean over. */
+  /** Number of examples of the split that the loss is the mean over. */
   examples: number;
-  /** Of the directions. */
+  /** Seed of the directions. */
   seed: number;
+  /** Law of the directions. */
   law: Law;
+  /** Parameters that the configuration trains. */
   trainable: Trainable;
-  /** Parameters that are perturbed, d. */
+  /** Number of parameters that are perturbed, d. */
   dimension: number;
-  /** Directions of each mean, both ways. */
+  /** Number of directions of each mean, each taken both ways. */
   samples: number;
+  /** Sharpness of each set of weights. */
   measured: MeasuredWeights[];
-  /** Of a run, unless only its own weights were measured. */
+  /** Change from before to after; absent unless both were measured. */
   change?: SharpnessChange;
 }
 

@@ -7,11 +7,11 @@ import { DEFAULTS } from './defaults.ts';
 /** Options of every measurement. */
 export interface MeasureOptions extends CallOptions {
   /**
-   * The first of the streams whose directions are drawn. Default 2⁶²: far from those of any run, so that what is
+   * First of the streams whose directions are drawn. Default 2⁶²: far from those of any run, so that what is
    * measured does not lie along the very directions that a run with the same seed has moved in.
    */
   firstStream?: bigint;
-  /** Told how many forwards are done, each time that some more are. One is a point evaluated on all batches. */
+  /** Called with the number of forwards done since the last call. A forward is a point evaluated on all batches. */
   onForwards?: (count: number) => void;
 }
 
@@ -20,7 +20,7 @@ export const FIRST_STREAM = 2n ** 62n;
 /** The loss at points. */
 export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;
 
-/** Between two looks at the signal and two reports of progress. */
+/** Points between two looks at the signal and two reports of progress. */
 const POINTS_OF_CALL = 8;
 
 /**
@@ -68,17 +68,29 @@ export const lossesAround = <B>(
   };
 };
 
-/** Checks an option that counts. Throws ERR_ZEST_OPTION. */
+/**
+ * Checks an option that counts.
+ *
+ * @throws ERR_ZEST_OPTION
+ */
 export const checkedCount = (name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number => {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
   const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `from ${least} to ${most}`;
   throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ${range}`);
 };
 
-/** Directions of a mean; all points of a radius are in memory. Throws ERR_ZEST_OPTION. */
+/**
+ * Checks the number of directions of a mean: all points of a radius are in memory.
+ *
+ * @throws ERR_ZEST_OPTION
+ */
 export const checkedSamples = (value: number = DEFAULTS.samples): number => checkedCount('samples', value, 2, 100_000);
 
-/** A length > 0 as the float32 that points are scaled with. Throws ERR_ZEST_OPTION. */
+/**
+ * Rounds a length > 0 to the float32 that points are scaled with.
+ *
+ * @throws ERR_ZEST_OPTION
+ */
 export const checkedScale = (name: string, value: number): number => {
   const scale = typeof value === 'number' ? Math.fround(value) : Number.NaN;
   if (scale > 0 && Number.isFinite(scale)) return scale;

@@ -15,27 +15,31 @@ import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './f
 import { checkedCount, checkedSamples } from './losses.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness } from './sharpness.ts';
 
+/** Options of {@link measureSharpness}. */
 export interface MeasureSharpnessOptions extends Omit<SharpnessOptions, 'firstStream' | 'onForwards'> {
-  /** Overrides of the configuration, each key.path=value. */
+  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];
-  /** Default `train`: with its shots and its label noise, the loss that is trained. */
+  /**
+   * Data that the loss is measured on. Default `train`: with its shots and its label noise, the loss that is trained.
+   */
   split?: SharpnessReport['split'];
-  /** Examples of the split, drawn by data.seed. Default 256, or all if there are fewer. */
+  /** Number of examples of the split, drawn by data.seed. Default 256, or all if there are fewer. */
   examples?: number;
-  /** Of the directions. Default 0. */
+  /** Seed of the directions. Default 0. */
   seed?: number;
-  /** Measure a run's model as it came, too, and the change. Default true. */
+  /** Whether to measure a run's model as it came, too, and the change. Default true. */
   before?: boolean;
-  /** Told once, before anything is measured. */
+  /** Called once, before anything is measured. */
   onStart?: (start: SharpnessStart) => void;
-  /** `total` is in bytes for `load`, in forwards for `before` and `after`. */
+  /** Called as the work goes on; `done` and `total` are bytes for `load`, forwards for `before` and `after`. */
   onProgress?: (progress: { stage: 'load' | MeasuredWeights['weights']; done: number; total: number }) => void;
 }
 
-/** What is going to be measured. */
+/** Plan of a measurement. */
 export interface SharpnessStart extends Pick<SharpnessReport, 'split' | 'examples' | 'dimension' | 'samples'> {
+  /** Weights that are measured, in order. */
   weights: MeasuredWeights['weights'][];
-  /** Evaluations of all examples at one point, of all weights; Lanczos' iteration may end sooner. */
+  /** Number of evaluations of all examples at one point, over all weights; Lanczos' iteration may end sooner. */
   forwards: number;
 }
 
@@ -64,8 +68,13 @@ const readExamples = async (
  * as it came side by side. `path` is a configuration file or the folder of a run. What is perturbed is what the
  * configuration trains; of a run with LoRA, which its checkpoint holds merged, all parameters.
  *
- * Throws ERR_ZEST_CONFIG, also where the configuration does not name the split; ERR_ZEST_RUN for a folder that is no run;
- * ERR_ZEST_OPTION, ERR_ZEST_DIMENSION; what loading the model, the task and the data throws.
+ * @example
+ * import { measureSharpness } from 'node-zest';
+ * const { measured, change } = await measureSharpness('runs/film', { examples: 16, samples: 4 });
+ * console.log(measured[0].trace.value, change.trace.value);
+ *
+ * @throws ERR_ZEST_CONFIG, also where the configuration does not name the split; ERR_ZEST_RUN for a folder that is no
+ * run; ERR_ZEST_OPTION, ERR_ZEST_DIMENSION; what loading the model, the task and the data throws
  */
 export const measureSharpness = async (
   path: string,

@@ -5,40 +5,47 @@ import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } fro
 import { DEFAULTS } from './defaults.ts';
 import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 
+/** Options of {@link neighbourhood}. */
 export interface NeighbourhoodOptions extends MeasureOptions {
-  /** ρ, per coordinate, ascending: a perturbation ρ·v has the length ρ√d. Default 1e-3, 2e-3, 5e-3. */
+  /** Radii ρ, per coordinate, ascending: a perturbation ρ·v has the length ρ√d. Default `[1e-3, 2e-3, 5e-3]`. */
   radii?: readonly number[];
-  /** Directions, 2 to 100,000; each is taken both ways, and all radii take the same ones. Default 32. */
+  /** Number of directions, 2 to 100,000; each is taken both ways, and all radii take the same ones. Default 32. */
   samples?: number;
 }
 
-/** The losses f(θ + ρv) of one radius, over the law of the objective's directions. */
+/** Losses f(θ + ρv) at one radius, over the law of the objective's directions. */
 export interface LossesAtRadius {
-  /** ρ, per coordinate. */
+  /** Radius ρ, per coordinate. */
   radius: number;
-  /** ρ√d. */
+  /** Length of a perturbation, ρ√d. */
   length: number;
-  /** [f⁺₀, f⁻₀, f⁺₁, …]: NaN where a loss is not finite (null in JSON). */
+  /** Losses [f⁺₀, f⁻₀, f⁺₁, …]: NaN where a loss is not finite (null in JSON). */
   losses: number[];
-  /** How many of them are not finite. If any is, there is no mean, no deviation and no maximum. */
+  /** Number of losses that are not finite. If any is, there is no mean, no deviation and no maximum. */
   notFinite: number;
+  /** Mean of the losses. */
   mean: Estimate | null;
-  /** mean − f(θ), which is (ρ²/2)·tr H where the radius is small. */
+  /** Rise of the mean above f(θ), which is (ρ²/2)·tr H where the radius is small. */
   increase: Estimate | null;
   /** Standard deviation of the losses. */
   deviation: Estimate | null;
-  /** The largest of the 2n losses. With 95 % confidence at least `coverage` of all perturbations have no larger loss. */
+  /** Largest of the 2n losses. With 95 % confidence at least `coverage` of all perturbations have no larger loss. */
   maximum: { value: number; coverage: number } | null;
 }
 
+/** Loss around the weights. */
 export interface Neighbourhood {
-  /** f(θ). */
+  /** Loss at the weights themselves, f(θ). */
   loss: number;
-  /** In the order of the radii asked for. */
+  /** Losses at each radius, in the order of the radii asked for. */
   radii: LossesAtRadius[];
 }
 
-/** Throws ERR_ZEST_OPTION. */
+/**
+ * Checks the radii of a neighbourhood, and rounds them to float32.
+ *
+ * @throws ERR_ZEST_OPTION
+ */
 export const checkedRadii = (radii: readonly number[] = DEFAULTS.radii): number[] => {
   if (!Array.isArray(radii) || radii.length === 0) {
     throw typeError('ERR_ZEST_OPTION', `radii is ${show(radii)}; expected an array of numbers`);
@@ -69,12 +76,18 @@ const summarise = (radius: number, dimension: number, losses: number[], loss: nu
 };
 
 /**
- * The loss around the weights: its mean, spread and maximum at θ ± ρv(stream) for `samples` directions of the
+ * Measures the loss around the weights: its mean, spread and maximum at θ ± ρv(stream) for `samples` directions of the
  * objective's law and seed, over radii. Intervals are 95 %, for the directions and not for the choice of examples: the
  * loss is that of the batch, or of a list of batches. Takes 1 + 2·samples·radii forwards.
  *
- * Throws ERR_ZEST_OPTION; ERR_ZEST_BATCH_EMPTY; ERR_ZEST_LOSS_NOT_FINITE where f(θ) itself is not finite;
- * ERR_ZEST_VERSION if the weights change meanwhile.
+ * @example
+ * import { neighbourhood, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const { loss, radii } = await neighbourhood(bowl, undefined, { radii: [0.1, 0.2] });
+ * for (const { radius, maximum } of radii) console.log(radius, maximum.value - loss);
+ *
+ * @throws ERR_ZEST_OPTION; ERR_ZEST_BATCH_EMPTY; ERR_ZEST_LOSS_NOT_FINITE where f(θ) itself is not finite;
+ * ERR_ZEST_VERSION if the weights change meanwhile
  */
 export const neighbourhood = async <B>(
   objective: Objective<B>,

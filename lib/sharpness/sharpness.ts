@@ -5,18 +5,21 @@ import { checkedSamples, FIRST_STREAM } from './losses.ts';
 import { checkedRadii, type Neighbourhood, type NeighbourhoodOptions, neighbourhood } from './neighbourhood.ts';
 import { checkedSize, lossSlice, type Slice } from './slice.ts';
 
-/** `samples` is the directions of the neighbourhood, and as many of the trace. */
+/** Options of {@link sharpness}. `samples` counts the directions of the neighbourhood, and those of the trace. */
 export interface SharpnessOptions extends NeighbourhoodOptions {
-  /** Points along each axis of a slice that reaches to the largest radius, odd; 0: no slice. Default 0. */
+  /** Number of points along each axis of a slice that reaches to the largest radius, odd; 0: no slice. Default 0. */
   slice?: number;
-  /** Largest eigenvalues, for at most 512 trainable parameters; 0: none. Default 0. */
+  /** Number of largest eigenvalues, for at most 512 trainable parameters; 0: none. Default 0. */
   eigenvalues?: number;
 }
 
 /** How sharp a minimum is, in several measures; docs/sharpness.md says what they mean. */
 export interface Sharpness extends Neighbourhood {
+  /** Trace of the Hessian. */
   trace: Trace;
+  /** Loss on a plane, if one was asked for. */
   slice?: Slice;
+  /** Largest eigenvalues of the Hessian, if some were asked for. */
   eigenvalues?: Eigenvalues;
 }
 
@@ -34,8 +37,9 @@ const checked = (dimension: number, options: SharpnessOptions) => {
 };
 
 /**
- * How many forwards {@link sharpness} takes, at most: Lanczos' iteration may end sooner. Throws ERR_ZEST_OPTION and
- * ERR_ZEST_DIMENSION for options that it cannot be called with.
+ * How many forwards {@link sharpness} takes, at most: Lanczos' iteration may end sooner.
+ *
+ * @throws ERR_ZEST_OPTION or ERR_ZEST_DIMENSION for options that it cannot be called with
  */
 export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions): number => {
   const { radii, samples, slice, eigenvalues } = checked(dimension, options);
@@ -44,8 +48,18 @@ export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions
 };
 
 /**
- * {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where asked for, from
- * forward evaluations alone. Directions are of the objective's law and seed. Throws what they throw.
+ * Measures {@link neighbourhood} and {@link hessianTrace}, with {@link lossSlice} and {@link topEigenvalues} where
+ * asked for, from forward evaluations alone. Directions are of the objective's law and seed.
+ *
+ * @example
+ * import { loadTask, Model, sharpness, Tokenizer } from 'node-zest';
+ * const model = await Model.load('film-roberta-mini');
+ * const task = await loadTask('sst2', await Tokenizer.load('film-roberta-mini'));
+ * const batch = task.batch([{ sentence: 'a charming film', label: 1 }]);
+ * const { radii, trace } = await sharpness(model, batch, { samples: 4 });
+ * console.log(radii[0].increase.value, trace.value);
+ *
+ * @throws what {@link neighbourhood}, {@link hessianTrace}, {@link lossSlice} and {@link topEigenvalues} throw
  */
 export const sharpness = async <B>(
   objective: Objective<B>,

@@ -4,36 +4,47 @@ import { DEFAULTS } from './defaults.ts';
 import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
 import { gramMatrix } from './subspace.ts';
 
+/** Options of {@link lossSlice}. */
 export interface SliceOptions extends MeasureOptions {
-  /** Points along each axis, odd so that θ is among them, 3 to 999. Default 11. */
+  /** Number of points along each axis, odd so that θ is among them, 3 to 999. Default 11. */
   size?: number;
-  /** How far each axis goes from θ, as ρ per coordinate. Default 5e-3, the largest of the usual radii. */
+  /** Distance that each axis goes from θ, as ρ per coordinate. Default 5e-3, the largest of the usual radii. */
   radius?: number;
 }
 
-/** The loss on a plane through θ. */
+/** Loss on a plane through θ. */
 export interface Slice {
   /** Steps along both axes, as ρ per coordinate: −radius … radius. The length is √d times that. */
   steps: number[];
-  /** losses[i][j] = f(θ + stepsᵢ·a + stepsⱼ·b): NaN where it is not finite (null in JSON). */
+  /** Losses, losses[i][j] = f(θ + stepsᵢ·a + stepsⱼ·b): NaN where it is not finite (null in JSON). */
   losses: number[][];
 }
 
-/** Throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION. */
+/**
+ * Checks the number of points along each axis of a slice.
+ *
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION
+ */
 export const checkedSize = (name: string, value: number, dimension: number): number => {
   const size = checkedCount(name, value, 3, 999);
   if (size % 2 === 0) throw rangeError('ERR_ZEST_OPTION', `${name} is ${size}; expected an odd number`);
   if (dimension > 1) return size;
-  throw rangeError('ERR_ZEST_DIMENSION', 'a slice was asked for with 1 trainable parameter; it needs two');
+  throw rangeError('ERR_ZEST_DIMENSION', 'dimension is 1; expected two trainable parameters or more for a slice');
 };
 
 /**
- * The loss on the plane of two directions, v(firstStream) and what of v(firstStream + 1) is orthogonal to it, both scaled
- * to √d. One scale for all layers: a point is a sum of whole directions, so that Li et al.'s (2018) filter normalisation
- * is not at hand. Takes size² forwards.
+ * Evaluates the loss on the plane of two directions, v(firstStream) and what of v(firstStream + 1) is orthogonal to it,
+ * both scaled to √d. One scale for all layers: a point is a sum of whole directions, so that Li et al.'s (2018) filter
+ * normalisation is not at hand. Takes size² forwards.
  *
- * Throws ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`, ERR_ZEST_DIMENSION for one of a
- * single parameter, ERR_ZEST_BATCH_EMPTY, ERR_ZEST_VERSION.
+ * @example
+ * import { lossSlice, vectorObjective } from 'node-zest';
+ * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [0, 0]);
+ * const { steps, losses } = await lossSlice(bowl, undefined, { size: 3, radius: 0.5 });
+ * console.log(steps, losses[1][1]); // [ -0.5, 0, 0.5 ] 0
+ *
+ * @throws ERR_ZEST_OPTION, ERR_ZEST_UNSUPPORTED for an objective without `direction`, ERR_ZEST_DIMENSION for one of a
+ * single parameter, ERR_ZEST_BATCH_EMPTY or ERR_ZEST_VERSION
  */
 export const lossSlice = async <B>(
   objective: Objective<B>,

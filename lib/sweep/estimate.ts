@@ -2,14 +2,16 @@ import { forwardsOfStep } from '../methods/registry.ts';
 import type { EstimateEvent } from '../runs/events.ts';
 import type { PlannedRun } from './plan.ts';
 
-/** What a sweep is going to take: the estimate of its first run, which is made beside the others, for all that are left. */
+/**
+ * Estimate of what a sweep takes: that of its first run, which is made beside the others, scaled to all that are left.
+ */
 export interface SweepEstimate {
   kind: 'estimate';
-  /** Wall clock of all runs, `jobs` at a time; loading, checkpoints and the test are not counted. */
+  /** Time of all runs, `jobs` at a time, in s; loading, checkpoints and the test are not counted. */
   seconds: number;
-  /** Forward passes of all runs, if none stops early. */
+  /** Number of forward passes of all runs, if none stops early. */
   forwards: number;
-  /** Bytes of all processes at once; on the CPU. */
+  /** Memory of all processes at once, in bytes; on the CPU alone. */
   memory?: number;
 }
 

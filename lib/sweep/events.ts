@@ -4,38 +4,47 @@ import type { SweepEstimate } from './estimate.ts';
 import type { Axis } from './grid.ts';
 import type { SweepResult, SweepRun } from './results.ts';
 
-/** What `sweep` reports. Every event is JSON. */
+/** Events of `sweep`, in order. Each can be written as JSON. */
 export type SweepEvent =
   | {
       kind: 'start';
+      /** Folder of the sweep. */
       output: string;
-      /** All runs, and those of them that an earlier sweep finished. */
+      /** Number of runs in all. */
       runs: number;
+      /** Number of runs that an earlier sweep finished. */
       finished: number;
-      /** Steps of the runs that are left, if none stops early. */
+      /** Number of steps of the runs that are left, if none stops early. */
       steps: number;
+      /** Number of runs at a time. */
       jobs: number;
-      /** Of each job. */
+      /** Number of threads of each run. */
       threads: number;
     }
   | SweepEstimate
-  /** What `train` reports of the run `name`. */
+  /** Event of `train` from the run `name`. */
   | { kind: 'train'; name: string; event: TrainEvent }
-  /** A run has ended. */
+  /** Result of a run that has ended. */
   | { kind: 'run'; run: SweepRun }
   | { kind: 'done'; output: string; result: SweepResult };
 
+/** Options of `sweep`. */
 export interface SweepOptions extends CallOptions {
-  /** The values that keys of the configuration take: `{ 'optimizer.tilt': [0, 1, { tau: 1 }] }`, or a list of them. */
+  /** Values that keys of the configuration take: `{ 'optimizer.tilt': [0, 1, { tau: 1 }] }`, or a list of them. */
   grid: Readonly<Record<string, readonly unknown[]>> | readonly Axis[];
-  /** Go on with what an earlier sweep left in the folder. Default false: an error. */
+  /** Whether to go on with what an earlier sweep left in the folder. Default false: an error. */
   resume?: boolean;
-  /** Runs at a time, each a process with its share of the threads. Default: one a thread; one on a CUDA device. */
+  /**
+   * Number of runs at a time, each a process with its share of the threads. Default: one a thread; 1 on a CUDA device.
+   */
   jobs?: number;
-  /** Forward passes that every run may take; sets training.steps, see docs/sweep.md. */
+  /**
+   * Number of forward passes that every run may take; sets training.steps, see docs/sweep.md. Default: training.steps
+   * stays.
+   */
   forwards?: number;
-  /** Overrides of the configuration, each key.path=value. */
+  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];
-  /** Default: the configuration's. */
+  /** Folder of the sweep. Default: the configuration's `output`. */
   output?: string;
 }

@@ -4,18 +4,22 @@ import { ZestError } from '../errors.ts';
 
 /** One key of a grid and the values that it takes. */
 export interface Axis {
-  /** Path in the configuration, e.g. `optimizer.tilt`. */
+  /** Path of the key in the configuration: `optimizer.tilt`, say. */
   key: string;
+  /** Values that the key takes, each once. */
   values: readonly unknown[];
 }
 
 /** One run of a grid. */
 export interface GridRun {
-  /** Of its folder. Other values in the grid leave it as it is, but for those that read alike, such as true and "true". */
+  /**
+   * Name of the run's folder, made of its own values: `tilt=0_seed=1`, say. It stays the same when the grid gets more
+   * values, unless two of them read alike, such as true and "true".
+   */
   name: string;
-  /** The name without seeds: runs that share it are repetitions of one point. */
+  /** Name without the seeds; runs that share it are repetitions of one point. */
   point: string;
-  /** By key, in the order of the axes. */
+  /** Values of the run by key, in the order of the axes. */
   values: Record<string, unknown>;
 }
 
@@ -31,7 +35,8 @@ const hash = (text: string): string => createHash('sha256').update(text).digest(
 
 /**
  * Reads `key=a,b,c`. The values are those of a YAML list, so that `optimizer.tilt=0,1,{tau: 1}` has three.
- * Throws ERR_ZEST_CONFIG.
+ *
+ * @throws ERR_ZEST_CONFIG for what is no list of values
  */
 export const parseAxis = (text: string): Axis => {
   const name = `--grid ${text}`;
@@ -69,7 +74,11 @@ const joined = (parts: readonly string[]): string => {
   return name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME)}-${hash(name)}`;
 };
 
-/** All combinations of the axes' values, the last axis fastest. Throws ERR_ZEST_CONFIG for none, or for a key or a value that is there twice. */
+/**
+ * Makes a run of every combination of the axes' values, the last axis fastest.
+ *
+ * @throws ERR_ZEST_CONFIG without an axis, or for a key or a value that is there twice
+ */
 export const gridRuns = (axes: readonly Axis[]): GridRun[] => {
   if (axes.length === 0)
     fail('a sweep needs a grid (--grid, or grid from code), such as optimizer.learningRate=1e-4,3e-4');

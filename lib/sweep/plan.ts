@@ -29,7 +29,11 @@ const fail = (message: string): never => {
   throw new ZestError('ERR_ZEST_CONFIG', message);
 };
 
-/** Throws ERR_ZEST_CONFIG where two runs of a grid are one and the same, but for their names. */
+/**
+ * Checks that no two runs of a grid are one and the same, but for their names.
+ *
+ * @throws ERR_ZEST_CONFIG
+ */
 const assertDistinct = (runs: readonly PlannedRun[]): void => {
   const names = new Map<string, string>();
   for (const { name, config } of runs) {
@@ -53,7 +57,11 @@ const assertCommon = (key: string, forwards: number | undefined): void => {
   if (why) fail(`the grid cannot have ${key}: ${why}`);
 };
 
-/** Every run of a sweep with its configuration, checked before the first begins. Throws ERR_ZEST_CONFIG. */
+/**
+ * Makes every run of a sweep with its configuration, checked before the first begins.
+ *
+ * @throws ERR_ZEST_CONFIG
+ */
 export const planSweep = async (config: Config | string, options: PlanOptions): Promise<Plan> => {
   const { overrides, forwards } = options;
   for (const { key } of options.grid) assertCommon(key, forwards);

@@ -4,16 +4,18 @@ import { gain, METRICS, type Metric } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
 import { type GridRun, isSeed } from './grid.ts';
 
-/** Mean over runs, and their sample standard deviation; null for one run. */
+/** Mean and spread of a score over runs. */
 export interface Spread {
+  /** Mean over the runs. */
   mean: number;
+  /** Sample standard deviation over the runs; null for one run. */
   deviation: number | null;
 }
 
-/** Over runs: the loss and the task's metrics. */
+/** Spread of the loss and of the task's metrics over runs. */
 export type ScoreSpread = { loss: Spread } & { [metric in Metric]?: Spread };
 
-/** What came of one run; `name` is its folder's. */
+/** Result of one run. */
 export type SweepRun = GridRun &
   (
     | ({ status: 'done'; validation: Score } & Pick<
@@ -23,34 +25,39 @@ export type SweepRun = GridRun &
     | { status: 'failed'; error: string }
   );
 
-/** What came of the runs that differ in seeds alone. */
+/** Result of a point: of the runs that differ in seeds alone. */
 export interface SweepPoint {
+  /** Name that the runs share, without the seeds. */
   name: string;
-  /** By key, without seeds. */
+  /** Values of the runs by key, without the seeds. */
   values: Record<string, unknown>;
   /** Names of the runs. */
   runs: string[];
-  /** How many of them failed. */
+  /** Number of runs that failed. */
   failed: number;
-  /** Of the weights that each finished run kept, on the validation data; null if none finished. */
+  /** Score of the weights that each finished run kept, on the validation data; null if none finished. */
   validation: ScoreSpread | null;
-  /** Mean forward passes of a run, counted by the engine; null if none finished. */
+  /** Mean number of forward passes of a run, counted by the engine; null if none finished. */
   forwards: number | null;
-  /** Of the chosen point, with data.test. */
+  /** Score on the test data; only of the chosen point, and only with data.test. */
   test?: ScoreSpread;
 }
 
-/** The content of sweep.json: the same bytes whether or not the sweep was stopped on the way. */
+/** Content of sweep.json: the same bytes whether or not the sweep was stopped on the way. */
 export interface SweepResult {
+  /** Values of the grid by key. */
   grid: Record<string, readonly unknown[]>;
-  /** Of each run, where one was set. */
+  /** Number of forward passes that each run was allowed, if one was set. */
   forwards?: number;
-  /** What points are chosen by: the first metric of the task. */
+  /** Metric that points are chosen by: the first of the task. */
   metric: Metric;
   /** Name of the point with the best mean validation metric, the lower mean loss of equals; null if none is whole. */
   best: string | null;
+  /** Points in the order of the grid. */
   points: SweepPoint[];
+  /** Runs in the order of the grid. */
   runs: SweepRun[];
+  /** Version of node-zest. */
   version: string;
 }
 

@@ -85,7 +85,11 @@ const trainAll = (
 const inputsOf = ({ config }: PlannedRun, test: string): Promise<RunInputs> =>
   loadInputs({ ...config, data: { ...config.data, validation: undefined, test } });
 
-/** Throws, before the first run, what is wrong with the test data for any of the tasks. */
+/**
+ * Checks the test data for each of the tasks, before the first run.
+ *
+ * @throws what is wrong with the test data
+ */
 const assertTestable = async (runs: readonly PlannedRun[], test: string): Promise<void> => {
   const tasks = new Map(runs.map((run) => [JSON.stringify([run.config.model, run.config.task]), run]));
   for (const run of tasks.values()) await inputsOf(run, test);
@@ -170,8 +174,16 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
  * `resume` goes on with the runs that are not finished, from their beginning, and leads to the same sweep.json. Leaving
  * the loop early stops the runs too.
  *
- * Throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; what reading the test
- * data throws, before the first run; ERR_ZEST_RUN if the output holds a sweep or a folder a run and `resume` is not set, or one of another configuration, or if another sweep writes to the output.
+ * @example
+ * import { sweep } from 'node-zest';
+ * const grid = { 'optimizer.tilt': [0, { tau: 1 }] };
+ * for await (const event of sweep('run.yaml', { grid, output: 'runs/tilts' })) {
+ *   if (event.kind === 'done') console.log(event.result.best);
+ * }
+ *
+ * @throws ERR_ZEST_CONFIG, also without data.validation; ERR_ZEST_OPTION for jobs or forwards; what reading the test
+ * data throws, before the first run; ERR_ZEST_RUN if the output holds a sweep or a folder a run and `resume` is not
+ * set, or one of another configuration, or if another sweep writes to the output
  */
 export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
   const { signal, forwards, overrides = [] } = options;

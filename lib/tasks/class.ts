@@ -7,9 +7,9 @@ import { cutLongest } from './template.ts';
 /** Classification by a classification head, of one text or of a pair. */
 export interface ClassSpec extends Labels {
   kind: 'class';
-  /** The field of the text, or the two fields of a pair. */
+  /** Name of the field of the text, or of the two fields of a pair: `['premise', 'hypothesis']`, say. */
   fields: readonly string[];
-  /** How many classes there are. */
+  /** Number of classes, 2 or more. */
   classes: number;
 }
 

@@ -3,6 +3,7 @@ import type { Batch, Target } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import { DEFAULT_METRICS, definitionOf, METRICS, type Metric, measure } from './metrics.ts';
 import {
   type Example,
@@ -16,15 +17,15 @@ import {
 } from './task.ts';
 import type { Encoding } from './tokenizer.ts';
 
-/** What every classification task says of its labels. */
+/** Labels of a classification task. */
 export interface Labels {
   /** Names of the labels, index = label. Data may then give a label by name. */
   labels?: readonly string[];
-  /** Field that holds the label. Default `label`. */
+  /** Name of the field that holds the label. Default `label`. */
   labelField?: string;
   /**
-   * What the task is judged by, beside the loss; the first decides which weights are best. Accuracy is always measured,
-   * `f1` (of label 1) and `matthews` take a task of two labels. Default `['accuracy']`.
+   * Metrics that the task is judged by, beside the loss; the first decides which weights are best. Accuracy is always
+   * measured, `f1` (of label 1) and `matthews` take a task of two labels. Default `['accuracy']`.
    */
   metrics?: readonly Metric[];
 }
@@ -92,8 +93,11 @@ export interface Asking {
 
 /** An example, its fields and label checked. Its tokens are made when first needed, and kept. */
 export class LabelledExample implements Example {
+  /** Texts by field. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Label, from 0. */
   readonly label: number;
+  /** Place that it comes from, `file:line`. */
   readonly source: string;
 
   constructor(fields: Readonly<Record<string, string>>, label: number, source: string) {
@@ -104,15 +108,15 @@ export class LabelledExample implements Example {
   }
 }
 
-/** What a model makes of a text. */
+/** Label that a model gives to a text. */
 export interface Classification {
-  /** The most probable label; the first of equals. */
+  /** Most probable label, from 0; the first of equals. */
   label: number;
-  /** Its name: of `labels`, or else its label word, or else its number. */
+  /** Name of the label: of `labels`, or else its label word, or else its number. */
   name: string;
-  /** Its label word, for tasks that have them. */
+  /** Label word, for tasks that have them. */
   word?: string;
-  /** One a label, in order; they add up to 1. */
+  /** Probability of each label, in order; they add up to 1. */
   probabilities: number[];
 }
 
@@ -127,15 +131,17 @@ const largestAt = (scores: Float32Array): number =>
 
 /** A text classification task: turns examples into batches, and a model's scores into metrics and labels. */
 export class ClassificationTask<S extends Labels = Labels> implements Task<LabelledExample> {
+  /** Spec that the task was made of. */
   readonly spec: S;
-  /** The label's names, index = label. */
+  /** Names of the labels, index = label. */
   readonly names: readonly string[];
-  /** Fields that are read, each a string. */
+  /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];
+  /** Name of the field that holds the label. */
   readonly labelField: string;
-  /** What it is judged by; the first decides which weights are best. */
+  /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
-  /** Most tokens of a sequence; longer texts are cut. Undefined: no limit. */
+  /** Number of tokens that a sequence may have; longer texts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
   readonly #asking: Asking;
   readonly #labels: ReadonlyMap<string, number>;
@@ -159,8 +165,9 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   /**
-   * The label of fields: an integer from 0, as a number or in digits, or one of `labels`, without which the label words
-   * are names. With `labels` that are integers themselves, only those; label words that are integers are no names.
+   * Reads the label of fields: an integer from 0, as a number or in digits, or one of `labels`, without which the label
+   * words are names. With `labels` that are integers themselves, only those; label words that are integers are no
+   * names.
    *
    * @param place `file:line`, for the error
    * @throws ERR_ZEST_DATA without the field, ERR_ZEST_LABEL for a label that is not in the list
@@ -195,7 +202,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     return rows.map((row) => this.example(row, options));
   }
 
-  /** As {@link examples}, for one row; any field that is missing is ERR_ZEST_DATA. */
+  /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
   example(row: Row, options: { unlabelled?: boolean } = {}): LabelledExample {
     const place = `${row.file}:${row.line}`;
     const texts = this.#texts(row.fields, place);
@@ -215,14 +222,14 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   /**
-   * The batch of some examples: those of {@link examples}, whose tokens are kept, or plain objects such as
+   * Makes the batch of some examples: those of {@link examples}, whose tokens are kept, or plain objects such as
    * `{ sentence: 'a charming film', label: 1 }`.
    */
   batch(examples: readonly (LabelledExample | ExampleFields)[]): Batch {
     return this.#batch(examples.map((example, i) => this.#example(example, i)));
   }
 
-  /** Accuracy, the task's other metrics and the loss of a model on examples, evaluated in order. */
+  /** Scores a model on examples, in order: accuracy, the task's other metrics, and the loss. */
   async score(
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
@@ -243,7 +250,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     };
   }
 
-  /** The labels that a model gives to texts (of a task with one field) or to objects with the task's fields. */
+  /** Labels texts (for a task with one field) or objects with the task's fields by a model. */
   async classify(
     model: Scorer,
     inputs: readonly (string | LabelledExample | ExampleFields)[],
@@ -254,7 +261,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       const place = `text ${i}`;
       const [only, ...others] = this.fields;
       if (typeof input === 'string' && others.length > 0) {
-        throw typeError('ERR_ZEST_ARGUMENT', `${place} must be an object with the fields ${this.fields.join(', ')}`);
+        throw typeError(
+          'ERR_ZEST_ARGUMENT',
+          `${place} is ${show(input)}; expected an object with the fields ${this.fields.join(', ')}`,
+        );
       }
       return new LabelledExample(this.#texts(typeof input === 'string' ? { [only!]: input } : input, place), 0, place);
     });
@@ -272,7 +282,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     return classifications;
   }
 
-  /** The name of the most probable label, and the probability of each by its name. */
+  /** Answers examples with the name of the most probable label, and the probability of each by its name. */
   async answers(
     model: Scorer,
     examples: readonly LabelledExample[],
@@ -287,14 +297,17 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   #texts(fields: ExampleFields, place: string): Record<string, string> {
     if (typeof fields !== 'object' || fields === null) {
-      throw typeError('ERR_ZEST_ARGUMENT', `${place} must be an object with the fields ${this.fields.join(', ')}`);
+      throw typeError(
+        'ERR_ZEST_ARGUMENT',
+        `${place} is ${show(fields)}; expected an object with the fields ${this.fields.join(', ')}`,
+      );
     }
     return Object.fromEntries(
       this.fields.map((field) => {
         const text = Object.hasOwn(fields, field) ? fields[field] : undefined;
         if (text === undefined) throw dataError(place, `has no field ${JSON.stringify(field)}`);
         if (typeof text !== 'string') {
-          throw dataError(place, `field ${JSON.stringify(field)} must be a string, not ${JSON.stringify(text)}`);
+          throw dataError(place, `field ${JSON.stringify(field)} is ${show(text)}; expected a string`);
         }
         return [field, text];
       }),
@@ -334,7 +347,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   ): AsyncGenerator<{ example: LabelledExample; scores: Float32Array }> {
     const { batchSize = evaluationBatchSize, signal, onProgress } = options;
     if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw rangeError('ERR_ZEST_OPTION', `batchSize must be an integer ≥ 1, not ${batchSize}`);
+      throw rangeError('ERR_ZEST_OPTION', `batchSize is ${show(batchSize)}; expected a whole number ≥ 1`);
     }
     if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no examples to score');
     for (let start = 0; start < examples.length; start += batchSize) {

@@ -8,9 +8,12 @@ import type { Tokenizer } from './tokenizer.ts';
 /** Classification by a masked language model: the label word whose logit at `{mask}` is largest. */
 export interface LabelWordSpec extends Labels {
   kind?: 'labelWords';
-  /** For instance `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`; docs/tasks.md has the rules. */
+  /**
+   * Text with fields and one mask: `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`;
+   * docs/tasks.md has the rules.
+   */
   template: string;
-  /** One word a label, index = label, each one token of the model. */
+  /** Word of each label, index = label, each one token of the model: `['terrible', 'great']`, say. */
   labelWords: readonly string[];
 }
 
@@ -18,8 +21,8 @@ const labelWordError = (word: unknown, fault: string): Error =>
   new ZestError('ERR_ZEST_LABEL_WORD', `label word ${JSON.stringify(word)} ${fault}`);
 
 /**
- * The token id of each label word, as it is with a space before it: LM-BFF and MeZO do so even where a template begins
- * with the mask.
+ * Looks up the token id of each label word, as it is with a space before it: LM-BFF and MeZO do so even where a
+ * template begins with the mask.
  *
  * @throws ERR_ZEST_LABEL_WORD naming the word that is empty, not exactly one token, unknown, or the token of an earlier word
  */
@@ -31,7 +34,7 @@ export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer): nu
     const id = tokens[0];
     if (id === undefined || tokens.length !== 1) {
       const spelt = tokens.map((token) => JSON.stringify(tokenizer.token(token))).join(' ');
-      throw labelWordError(word, `must be one token and is ${tokens.length} (${spelt})`);
+      throw labelWordError(word, `is ${tokens.length} tokens (${spelt}); expected one`);
     }
     if (id === tokenizer.unknownId) throw labelWordError(word, 'is not in the vocabulary');
     const earlier = ids.indexOf(id);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
 import { checkOptions } from '../options/check.ts';
+import { show } from '../show.ts';
 import { BUILT_IN_TASKS } from './built-in.ts';
 import type { TaskKind } from './kind.ts';
 import { KINDS, type LoadedTask, type TaskSpec, taskSchema } from './kinds.ts';
@@ -26,15 +27,27 @@ export const taskSpec = (nameOrSpec: string | TaskSpec): TaskSpec => {
   return checkOptions(named, { task: spec }).task as unknown as TaskSpec;
 };
 
-/** The metric that a task is judged by first, of its spec or its name. Throws as {@link taskSpec} does. */
+/**
+ * Finds the metric that a task is judged by first, of its spec or its name.
+ *
+ * @throws what {@link taskSpec} throws
+ */
 export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
   (taskSpec(nameOrSpec).metrics ?? DEFAULT_METRICS)[0] as Metric;
 
 /**
- * A task by name (see `BUILT_IN_TASKS`) or spec, for a tokenizer's model.
+ * Makes a task by name (docs/tasks.md lists them) or spec, for a tokenizer's model.
  *
- * @param options `maxLength`: most tokens of a sequence, specials included; longer texts are cut in their longest field.
- *   Default: the tokenizer's limit
+ * @param options `maxLength`: tokens that a sequence may have, specials included; longer texts are cut in their longest
+ *   field. Default: the tokenizer's limit
+ * @example
+ * import { loadTask, Tokenizer } from 'node-zest';
+ * const tokenizer = await Tokenizer.load('film-roberta-mini');
+ * const spec = { template: '{sentence} . It was {mask} .', labelWords: ['terrible', 'great'] };
+ * const task = await loadTask(spec, tokenizer);
+ * const { sequences } = task.batch([{ sentence: 'a charming film', label: 1 }]);
+ * console.log(tokenizer.decode(sequences[0])); // <s> a charming film . it was<mask> .</s>
+ *
  * @throws ERR_ZEST_OPTION, ERR_ZEST_TEMPLATE, ERR_ZEST_LABEL_WORD, ERR_ZEST_TOKENIZER (no mask token),
  *   ERR_ZEST_SEQUENCE_LENGTH (the template alone is longer than `maxLength`)
  */
@@ -45,7 +58,7 @@ export const loadTask = async (
 ): Promise<LoadedTask> => {
   const { maxLength = tokenizer.maxLength } = options;
   if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 1)) {
-    throw rangeError('ERR_ZEST_OPTION', `maxLength must be an integer ≥ 1, not ${maxLength}`);
+    throw rangeError('ERR_ZEST_OPTION', `maxLength is ${show(maxLength)}; expected a whole number ≥ 1`);
   }
   const spec = taskSpec(nameOrSpec);
   const kind: TaskKind<TaskSpec, LoadedTask> = KINDS[spec.kind ?? 'labelWords'];

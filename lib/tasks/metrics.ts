@@ -1,6 +1,6 @@
-/** How a task may be judged. */
+/** A measure that a task may be judged by. */
 interface MetricDefinition {
-  /** As people read it. */
+  /** Name that people read. */
   title: string;
   largerIsBetter: boolean;
   /** How a value is written: a share as per cent, or the number itself. */

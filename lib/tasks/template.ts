@@ -18,7 +18,7 @@ interface Stretch {
  * it is nothing.
  */
 export interface Template {
-  /** As written. */
+  /** Text as it was written. */
   text: string;
   /** Names of the fields, each once, in order of appearance. */
   fields: readonly string[];

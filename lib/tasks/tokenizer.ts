@@ -5,6 +5,7 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
 import type { Family } from '../model/families/family.ts';
 import { familyOf } from '../model/families/index.ts';
+import { show } from '../show.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
 interface Library {
@@ -89,7 +90,7 @@ const readJson = async (file: string): Promise<unknown> => {
     throw new ZestError('ERR_ZEST_TOKENIZER', `${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} must hold a JSON object`);
+    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} is ${show(value)}; expected a JSON object`);
   }
   return value;
 };
@@ -104,20 +105,34 @@ const familyIn = async (folder: string): Promise<Family | undefined> => {
   }
 };
 
-/** A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. */
+/**
+ * A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. The examples of the methods
+ * go on from this one.
+ *
+ * @example
+ * import { Tokenizer } from 'node-zest';
+ * const tokenizer = await Tokenizer.load('film-roberta-mini');
+ */
 export class Tokenizer {
-  /** The folder it was loaded from. */
+  /** Folder that it was loaded from. */
   readonly folder: string;
-  /** One more than the largest id it can produce. */
+  /** Number of tokens, one more than the largest id that it can produce. */
   readonly vocabularySize: number;
-  /** Most tokens its model takes, specials included, if the folder says so (`model_max_length`). */
+  /** Number of tokens that its model takes, specials included, if the folder says so (`model_max_length`). */
   readonly maxLength: number | undefined;
+  /** Id of the mask token, if there is one. */
   readonly maskId: number | undefined;
+  /** Id of the padding token, if there is one. */
   readonly paddingId: number | undefined;
+  /** Id of the unknown token, if there is one. */
   readonly unknownId: number | undefined;
+  /** Id of the token that begins a text, if there is one. */
   readonly beginId: number | undefined;
+  /** Id of the token that ends a text, if there is one. */
   readonly endId: number | undefined;
+  /** Id of the class token, if there is one. */
   readonly classId: number | undefined;
+  /** Id of the separator token, if there is one. */
   readonly separatorId: number | undefined;
   /** Whether the mask token takes the white space on its left and right into itself, as RoBERTa's does on its left. */
   readonly maskStrips: { left: boolean; right: boolean };
@@ -181,6 +196,11 @@ export class Tokenizer {
   /**
    * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`.
    *
+   * @example
+   * import { Tokenizer } from 'node-zest';
+   * const tokenizer = await Tokenizer.load('film-roberta-mini');
+   * console.log(tokenizer.vocabularySize); // 8192
+   *
    * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
    */
   static async load(name: string): Promise<Tokenizer> {
@@ -201,22 +221,54 @@ export class Tokenizer {
     }
   }
 
-  /** The ids of a text, with the special tokens that the post-processor adds; special tokens within the text count as such. */
+  /**
+   * Encodes a text into ids, with the special tokens that the post-processor adds; special tokens within the text count
+   * as such.
+   *
+   * @example
+   * const ids = tokenizer.encode('a charming film');
+   * console.log(tokenizer.decode(ids)); // <s> a charming film</s>
+   *
+   * @throws ERR_ZEST_ARGUMENT for what is no string
+   */
   encode(text: string): number[] {
     return this.frame(this.#ids(this.#library, text)).ids;
   }
 
-  /** As {@link encode}, for two texts; BERT's second text is segment 1, RoBERTa has segment 0 only. */
+  /**
+   * Encodes two texts into ids and segments, as {@link encode} does one; BERT's second text is segment 1, RoBERTa has
+   * segment 0 only.
+   *
+   * @example
+   * const { ids, segments } = tokenizer.encodePair('a film', 'a dull one');
+   * console.log(tokenizer.decode(ids), segments.length === ids.length); // <s> a film</s></s> a dull one</s> true
+   *
+   * @throws ERR_ZEST_ARGUMENT for what is no string
+   */
   encodePair(first: string, second: string): Encoding {
     return this.frame(this.#ids(this.#library, first), this.#ids(this.#library, second));
   }
 
-  /** The ids of a text alone: nothing is added, and a special token spelt out in the text is plain text. */
+  /**
+   * Encodes a text alone: nothing is added, and a special token spelt out in the text is plain text.
+   *
+   * @example
+   * const ids = tokenizer.tokenize('a charming film');
+   * console.log(ids.map((id) => tokenizer.token(id))); // [ 'Ġa', 'Ġcharming', 'Ġfilm' ]
+   *
+   * @throws ERR_ZEST_ARGUMENT for what is no string
+   */
   tokenize(text: string): number[] {
     return this.#ids(this.#plain, text);
   }
 
-  /** Puts the post-processor's special tokens around one or two lists of ids. */
+  /**
+   * Puts the post-processor's special tokens around one or two lists of ids.
+   *
+   * @example
+   * const { ids } = tokenizer.frame(tokenizer.tokenize('a film'));
+   * console.log(tokenizer.decode(ids)); // <s> a film</s>
+   */
   frame(first: readonly number[], second?: readonly number[]): Encoding {
     const ids: number[] = [];
     const segments: number[] = [];
@@ -232,7 +284,11 @@ export class Tokenizer {
   }
 
   /**
-   * The text of ids. `skipSpecialTokens` (default false) leaves special tokens out.
+   * Decodes ids into text. `skipSpecialTokens` (default false) leaves special tokens out.
+   *
+   * @example
+   * const ids = tokenizer.encode('a charming film');
+   * console.log([tokenizer.decode(ids, { skipSpecialTokens: true })]); // [ ' a charming film' ]
    *
    * @throws ERR_ZEST_TOKEN (RangeError) for an id that the tokenizer does not have
    */
@@ -247,12 +303,22 @@ export class Tokenizer {
     return this.#library.decode(list, { skip_special_tokens: options.skipSpecialTokens ?? false });
   }
 
-  /** The id of a token as the vocabulary spells it (RoBERTa's `Ġgreat`), or undefined. */
+  /**
+   * Looks up the id of a token as the vocabulary spells it (RoBERTa's `Ġgreat`); undefined if there is none.
+   *
+   * @example
+   * console.log(tokenizer.tokenId('Ġgreat')); // 579
+   */
   tokenId(token: string): number | undefined {
     return this.#library.model.tokens_to_ids.get(token);
   }
 
-  /** The vocabulary's spelling of an id, or undefined. */
+  /**
+   * Looks up how the vocabulary spells an id; undefined if there is none.
+   *
+   * @example
+   * console.log(tokenizer.token(4)); // <mask>
+   */
   token(id: number): string | undefined {
     return this.#library.model.vocab[id];
   }
@@ -267,7 +333,7 @@ export class Tokenizer {
   }
 
   #ids(library: Library, text: string): number[] {
-    if (typeof text !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `a text must be a string, not ${typeof text}`);
+    if (typeof text !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `the text is ${show(text)}; expected a string`);
     // JavaScript lower-cases a word's last Σ to ς, Hugging Face's tokenizers every Σ to σ.
     const input = this.#lowercases ? text.replaceAll('Σ', 'σ') : text;
     return library.tokenize(input, { add_special_tokens: false }).map((token) => this.#id(token));

@@ -81,7 +81,9 @@ const assignAll = (document: Document, overrides: readonly string[], option: str
 
 /**
  * Checks a configuration, with `overrides` of the form key.path=value, and fills in its defaults. A method of one's own
- * must be registered before. Throws ERR_ZEST_CONFIG that names each key at fault.
+ * must be registered before.
+ *
+ * @throws ERR_ZEST_CONFIG that names each key at fault
  */
 export const resolveConfig = (config: Config, overrides: readonly string[] = []): ResolvedConfig => {
   if (overrides.length === 0) return check(config, () => '');
@@ -92,8 +94,9 @@ export const resolveConfig = (config: Config, overrides: readonly string[] = [])
 
 /**
  * Reads a configuration: YAML 1.2 or JSON, with `overrides` of the form key.path=value, each value parsed as YAML.
- * Paths inside are relative to the current directory. `option` is where overrides come from, for errors. Throws
- * ERR_ZEST_CONFIG with file, line, key and what was expected, or if the file cannot be read.
+ * Paths inside are relative to the current directory. `option` is where overrides come from, for errors.
+ *
+ * @throws ERR_ZEST_CONFIG with file, line, key and what was expected, or if the file cannot be read
  */
 export const readConfig = async (
   file: string,
@@ -121,7 +124,9 @@ export const readConfig = async (
 
 /**
  * Reads a configuration, or checks one that is there already, with `overrides` of the form key.path=value. Loads the
- * module that it may name as its method. Throws ERR_ZEST_CONFIG as {@link readConfig} does.
+ * module that it may name as its method.
+ *
+ * @throws ERR_ZEST_CONFIG as {@link readConfig} does
  */
 export const loadConfig = async (
   config: Config | string,

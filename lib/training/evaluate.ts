@@ -32,14 +32,19 @@ export const testCheckpoint = async (
   }
 };
 
+/** Options of {@link evaluate}. */
 export type EvaluateOptions = OpenRunOptions;
 
 /**
  * Scores the model of a configuration as it came, or the weights that a run kept, on data.validation and data.test.
  * `path` is a configuration file or the folder of a run. Yields each split as it is done.
  *
- * Throws ERR_ZEST_CONFIG, also where the configuration names neither split; ERR_ZEST_RUN for a folder that is no run;
- * what loading the model, the task and the data throws.
+ * @example
+ * import { evaluate } from 'node-zest';
+ * for await (const { split, accuracy, loss } of evaluate('runs/film')) console.log(split, accuracy, loss);
+ *
+ * @throws ERR_ZEST_CONFIG, also where the configuration names neither split; ERR_ZEST_RUN for a folder that is no run;
+ * what loading the model, the task and the data throws
  */
 export async function* evaluate(path: string, options: EvaluateOptions = {}): AsyncGenerator<EvaluationEvent, void> {
   const { overrides, signal, onProgress } = options;

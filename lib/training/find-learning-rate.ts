@@ -20,38 +20,44 @@ const COST_OF_STEP = 0.05;
 /** Steps that are measured: so many, and more where their directions are few. */
 const LEAST_STEPS = 16;
 const LEAST_DIRECTIONS = 32;
-/** Between the rates of the search, and how many it may try. */
+/** Factor between the rates of the search, and how many it may try. */
 const FACTOR = 4;
 const MOST_RATES = 16;
 /** No run comes to this stream. */
 const FIRST_STREAM = 1n << 62n;
 
-/** The means over some steps from the start of a run, at one learning rate. */
+/** Means over some steps from the start of a run, at one learning rate. */
 export interface RateMeasurement {
+  /** Learning rate η of the steps. */
   learningRate: number;
-  /** (f(θ + ηG) − f(θ − ηG))/2: what a step's direction brings. */
+  /** Loss that a step's direction gains, (f(θ + ηG) − f(θ − ηG))/2, in nats. */
   gain: number;
-  /** (f(θ + ηG) + f(θ − ηG))/2 − f(θ): what its length costs, by curvature. Infinity where a loss is not finite. */
+  /**
+   * Loss that its length costs by curvature, (f(θ + ηG) + f(θ − ηG))/2 − f(θ), in nats. Infinity where a loss is not
+   * finite.
+   */
   cost: number;
 }
 
-/** The rate that `findLearningRate` found, and how. */
+/** Learning rate that {@link findLearningRate} found, and how. */
 export interface FoundLearningRate {
+  /** Rate to begin with, to two digits. */
   learningRate: number;
-  /** f(θ): the mean loss at the start, on the batches that the steps were judged by. */
+  /** Mean loss f(θ) at the start, in nats, on the batches that the steps were judged by. */
   loss: number;
-  /** The rate at which a step costs `stepShare` of the loss; the cost goes with the square of the rate. */
+  /** Rate at which a step costs `stepShare` of the loss; the cost goes with the square of the rate. */
   stepRate: number;
+  /** Share of the loss that a step at `stepRate` costs. */
   stepShare: number;
-  /** All steps of the run at the rate found cost this share of the loss. */
+  /** Share of the loss that all steps of the run cost together, at the rate found. */
   runShare: number;
-  /** Steps of the run, each counted as the square of its schedule's factor. */
+  /** Number of steps of the run, each counted as the square of its schedule's factor. */
   scheduledSteps: number;
-  /** Steps that were measured at each rate. */
+  /** Number of steps that were measured at each rate. */
   measuredSteps: number;
-  /** By ascending rate. */
+  /** Measurements by ascending rate. */
   measured: RateMeasurement[];
-  /** Forward passes of a batch that it took, counted by the engine. */
+  /** Number of forward passes of a batch that it took, counted by the engine. */
   forwards: number;
 }
 
@@ -169,8 +175,13 @@ const scheduledSteps = ({ optimizer, training }: ResolvedConfig): number => {
  * The cost of a step is measured on batches other than those that made G, at geometric multiples around the rate where it
  * is 5 % of the loss. It takes 200 to 300 forwards. `optimizer.learningRate` is not read.
  *
- * Throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost; what loading the model, the task and the
- * data throws.
+ * @example
+ * import { findLearningRate } from 'node-zest';
+ * const { learningRate, forwards } = await findLearningRate('run.yaml');
+ * console.log(learningRate, forwards);
+ *
+ * @throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost; what loading the model, the task and
+ * the data throws
  */
 export const findLearningRate = async (
   config: RatelessConfig | string,

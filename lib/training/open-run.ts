@@ -12,14 +12,18 @@ import type { ResolvedConfig } from './schema.ts';
 
 /** A configuration, and the weights to use with it. */
 export interface RunSource {
-  /** The file that the configuration is from. */
+  /** File that the configuration is from. */
   file: string;
   config: ResolvedConfig;
-  /** The checkpoint that the run kept, with the steps that its weights have seen; absent: the model as it came. */
+  /** Checkpoint that the run kept, with the steps that its weights have seen; absent: the model as it came. */
   kept?: { folder: string; step: number };
 }
 
-/** The checkpoint that a run kept. Throws ERR_ZEST_RUN if the run did not get to its end. */
+/**
+ * Finds the checkpoint that a run kept.
+ *
+ * @throws ERR_ZEST_RUN if the run did not get to its end
+ */
 const keptCheckpoint = async (path: string): Promise<{ folder: string; step: number }> => {
   const run = runFolder(path);
   try {
@@ -43,20 +47,25 @@ export const findRun = async (path: string, overrides: readonly string[] = []): 
   return { file, config: await readConfig(file, overrides), kept };
 };
 
+/** Options of {@link openRun}. */
 export interface OpenRunOptions extends CallOptions {
-  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. */
+  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];
+  /** Called as the weights are read. */
   onProgress?: (progress: Progress) => void;
 }
 
 /** A trained model and its task, ready to be used. */
 export interface OpenRun {
+  /** Configuration of the run with every default filled in. */
   config: ResolvedConfig;
-  /** Steps that the weights have seen; 0: the model as it came. */
+  /** Number of steps that the weights have seen; 0: the model as it came. */
   step: number;
+  /** Tokenizer of the model. */
   tokenizer: Tokenizer;
+  /** Task that the model was trained for. */
   task: LoadedTask;
-  /** To be disposed of by the caller. */
+  /** Model with its weights; the caller disposes of it. */
   model: Model;
 }
 
@@ -64,7 +73,14 @@ export interface OpenRun {
  * Opens the folder of a run that has ended, with the weights that it kept, or a configuration file, with the model as it
  * came. A run's checkpoint is all that is needed: neither its base model nor its data are read.
  *
- * Rejects with ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws.
+ * @example
+ * import { openRun } from 'node-zest';
+ * const { model, task } = await openRun('runs/film');
+ * const [answer] = await task.classify(model, ['a charming film']);
+ * console.log(answer.name, answer.probabilities);
+ * model.dispose();
+ *
+ * @throws ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws
  */
 export const openRun = async (path: string, options: OpenRunOptions = {}): Promise<OpenRun> => {
   const { config, kept } = await findRun(path, options.overrides);

@@ -3,12 +3,16 @@ import { dataError } from '../data/rows.ts';
 import type { CallOptions } from '../objective.ts';
 import type { ExampleFields, Scorer, Task } from '../tasks/task.ts';
 
+/** Options of {@link predict}. */
 export interface PredictOptions extends CallOptions {
-  /** Default: the file's extension; of bytes, jsonl where the first line begins with a brace, or else txt. */
+  /**
+   * Format of the rows. Default: the file's extension; for bytes, jsonl if the first line begins with a brace, or else
+   * txt.
+   */
   format?: RowFormat;
-  /** Rows a call of the model. Default 32. */
+  /** Number of rows a call of the model. Default 32. */
   batchSize?: number;
-  /** Told after each call of the model how many rows are answered, and how many bytes of the input that makes. */
+  /** Called after each call of the model with the rows answered so far, and the bytes of the input that they are. */
   onProgress?: (rows: number, bytes: number) => void;
 }
 
@@ -18,10 +22,11 @@ export interface PredictOptions extends CallOptions {
  */
 export interface Prediction {
   [field: string]: unknown;
-  /** The name of the most probable label. */
+  /** Name of the most probable label. */
   label: string;
-  /** By the label's name; they add up to 1. */
+  /** Probability of each label by its name; they add up to 1. */
   probabilities: Record<string, number>;
+  /** Fields of the row whose names the answer takes. */
   input?: Record<string, unknown>;
 }
 
@@ -42,6 +47,12 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
  * no label. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
  *
  * @param run what `openRun` gives, or any model with its task
+ * @example
+ * import { openRun, predict } from 'node-zest';
+ * const run = await openRun('runs/film');
+ * for await (const { sentence, label } of predict(run, 'test.jsonl')) console.log(sentence, label);
+ * run.model.dispose();
+ *
  * @throws ERR_ZEST_DATA naming `file:line`, ERR_ZEST_TEMPLATE naming a field that the first rows do not have
  */
 export async function* predict(

@@ -29,8 +29,14 @@ const failure = (step: number, error: unknown): FailureEvent => ({
  * Yields what happens. When `signal` aborts, the step under way is finished or not begun, the weights and the summary
  * are written, and the iteration ends with `signal.reason`. Leaving the loop early only closes the files.
  *
- * Throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and `overwrite` is not set, or another run writes to it; what loading the model, the
- * task and the data throws; ERR_ZEST_LOSS_NOT_FINITE.
+ * @example
+ * import { train } from 'node-zest';
+ * for await (const event of train('run.yaml')) {
+ *   if (event.kind === 'step') console.log(event.step, event.meanLoss);
+ * }
+ *
+ * @throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and `overwrite` is not set, or another run writes to
+ * it; what loading the model, the task and the data throws; ERR_ZEST_LOSS_NOT_FINITE
  */
 export async function* train(config: Config | string, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
   const started = performance.now();

@@ -75,7 +75,9 @@ describe('compareMethods', () => {
       const expected = { code: 'ERR_ZEST_OPTION', message: expect.stringContaining(`${key} is `) };
       await expect(run('afinn-16', options)).rejects.toMatchObject(expected);
     }
-    await expect(run('afinn-16', { forwards: 5 })).rejects.toThrow(/forwards for a step, which takes 10, got 5/);
+    await expect(run('afinn-16', { forwards: 5 })).rejects.toThrow(
+      /forwards is 5; expected 10 or more, which a step takes/,
+    );
   });
 
   it('ends with the name of a method of which no run gets to its end', async () => {

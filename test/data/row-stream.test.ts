@@ -131,7 +131,7 @@ describe('streamRows', () => {
     await rejects(() => read(join(folder, 'absent.jsonl')), 'ERR_ZEST_DATA', /absent\.jsonl: cannot be read: ENOENT/);
     await rejects(() => read(folder, 'txt'), 'ERR_ZEST_DATA', /cannot be read: EISDIR/);
     await rejects(() => read(join(folder, 'a.doc')), 'ERR_ZEST_DATA', /\.jsonl, \.csv, \.tsv, \.txt$/);
-    await rejects(() => read('a.txt', 'xml' as RowFormat), 'ERR_ZEST_OPTION', /format must be one of jsonl/);
+    await rejects(() => read('a.txt', 'xml' as RowFormat), 'ERR_ZEST_OPTION', /format is 'xml'; expected one of jsonl/);
     await rejects(() => read(file('b.tsv', 'a\tb\n1\t2\n1\n')), 'ERR_ZEST_DATA', /b\.tsv:3: has 1 columns/);
     await rejects(() => read(file('b.csv', 'a,b\n1,2\n3\n')), 'ERR_ZEST_DATA', /b\.csv:3: has 1 columns/);
   });

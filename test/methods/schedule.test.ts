@@ -30,15 +30,18 @@ describe('the learning rate', () => {
   });
 
   it.each([
-    [{ schedule: 'step' as 'linear' }, 'schedule must be constant, linear or cosine, got "step"'],
-    [{ schedule: 'linear' as const }, 'schedule linear needs totalSteps above warmupSteps (0), got undefined'],
+    [{ schedule: 'step' as 'linear' }, "schedule is 'step'; expected constant, linear or cosine"],
+    [
+      { schedule: 'linear' as const },
+      'totalSteps is undefined; expected more than warmupSteps (0) with schedule linear',
+    ],
     [
       { schedule: 'cosine' as const, warmupSteps: 5, totalSteps: 5 },
-      'schedule cosine needs totalSteps above warmupSteps (5), got 5',
+      'totalSteps is 5; expected more than warmupSteps (5) with schedule cosine',
     ],
-    [{ warmupSteps: -1 }, 'warmupSteps must be a whole number of steps ≥ 0, got -1'],
-    [{ warmupSteps: 1.5 }, 'warmupSteps must be a whole number of steps ≥ 0, got 1.5'],
-    [{ totalSteps: Number.NaN }, 'totalSteps must be a whole number of steps ≥ 0, got NaN'],
+    [{ warmupSteps: -1 }, 'warmupSteps is -1; expected a whole number of steps ≥ 0'],
+    [{ warmupSteps: 1.5 }, 'warmupSteps is 1.5; expected a whole number of steps ≥ 0'],
+    [{ totalSteps: Number.NaN }, 'totalSteps is NaN; expected a whole number of steps ≥ 0'],
   ])('refuses %o', (options, message) => {
     expect(() => learningRateFactor(options)).toThrow(expect.objectContaining({ code: 'ERR_ZEST_OPTION', message }));
   });

@@ -362,7 +362,7 @@ describe('report refuses', () => {
   });
 
   it('arguments that are no paths', async () => {
-    await rejects(() => report([]), 'ERR_ZEST_ARGUMENT', /at least one run/);
+    await rejects(() => report([]), 'ERR_ZEST_ARGUMENT', /paths is empty/);
     await rejects(() => report('runs' as never), 'ERR_ZEST_ARGUMENT', /an array of the folders/);
     await rejects(() => report([3] as never), 'ERR_ZEST_ARGUMENT', /an array of the folders/);
   });

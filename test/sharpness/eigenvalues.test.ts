@@ -116,7 +116,7 @@ describe('topEigenvalues', () => {
 
   it.each([
     [{ count: 0 }, /count is 0/],
-    [{ count: 3 }, /count is 3; there are 2/],
+    [{ count: 3 }, /count is 3; expected at most 2/],
     [{ iterations: 0 }, /iterations is 0/],
     [{ count: 2, iterations: 1 }, /iterations is 1; expected a whole number ≥ 2/],
     [{ epsilon: -1 }, /epsilon is -1/],

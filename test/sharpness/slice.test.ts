@@ -49,7 +49,11 @@ describe('lossSlice', () => {
   });
 
   it('needs two parameters and to know the directions', async () => {
-    await rejects(() => lossSlice(quadratic([[1]]), undefined), 'ERR_ZEST_DIMENSION', /needs two/);
+    await rejects(
+      () => lossSlice(quadratic([[1]]), undefined),
+      'ERR_ZEST_DIMENSION',
+      /expected two trainable parameters/,
+    );
     const { trainableNames, ...objective } = quadratic(diagonal([1, 2]));
     await rejects(() => lossSlice(objective, undefined), 'ERR_ZEST_UNSUPPORTED', /trainableNames/);
   });

@@ -142,7 +142,7 @@ describe('a plan', () => {
     ['optimizer.tilts', [1], {}, 'optimizer.tilts is not known (did you mean tilt?)'],
     ['optimizer.tilt', [1, -1], {}, 'optimizer.tilt is -1; expected'],
     ['training.seed', [1], { overrides: ['data={train: a}'] }, 'data.validation: is missing'],
-    ['optimizer.directions', [5, 50], { forwards: 20 }, 'expected forwards for a step, which takes 100, got 20'],
+    ['optimizer.directions', [5, 50], { forwards: 20 }, 'forwards is 20; expected 100 or more, which a step takes'],
   ])('refuses %s of %j', async (key, values, options, message) => {
     await expect(plan(key, values, options)).rejects.toMatchObject({
       code: 'ERR_ZEST_CONFIG',

@@ -149,7 +149,7 @@ describe('Task.examples', () => {
       fault('ERR_ZEST_DATA', () => task.examples(rowsOf(...fields)));
     expect(await missing({ sentence: 'x', label: 0 }, { label: 0 })).toBe('data.jsonl:3: has no field "sentence"');
     expect(await missing({ sentence: 'x' })).toBe('data.jsonl:2: has no field "label" for the label');
-    expect(await missing({ sentence: 3, label: 0 })).toBe('data.jsonl:2: field "sentence" must be a string, not 3');
+    expect(await missing({ sentence: 3, label: 0 })).toBe('data.jsonl:2: field "sentence" is 3; expected a string');
     expect(await fault('ERR_ZEST_TEMPLATE', () => task.examples(rowsOf({ text: 'x', label: 0 })))).toMatch(
       /"sentence", which data.jsonl does not have: text, label/,
     );
@@ -202,7 +202,9 @@ describe('Task.batch', () => {
     expect(await fault('ERR_ZEST_DATA', () => task.batch([{ label: 0 }]))).toMatch(
       /^example 0: has no field "sentence"/,
     );
-    expect(await fault('ERR_ZEST_ARGUMENT', () => task.batch([null as never]))).toMatch(/^example 0 must be an object/);
+    expect(await fault('ERR_ZEST_ARGUMENT', () => task.batch([null as never]))).toMatch(
+      /^example 0 is null; expected an object/,
+    );
   });
 
   it('makes a pair of two fields, cut in the longer', async () => {

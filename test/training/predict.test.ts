@@ -120,7 +120,11 @@ describe('predict', () => {
       'ERR_ZEST_DATA',
       /^the input:2: has no field "sentence"/,
     );
-    await rejects(() => answers('{"sentence":["a"]}'), 'ERR_ZEST_DATA', /:1: field "sentence" must be a string/);
+    await rejects(
+      () => answers('{"sentence":["a"]}'),
+      'ERR_ZEST_DATA',
+      /:1: field "sentence" is \[ 'a' \]; expected a string/,
+    );
     await rejects(() => answers('a', { batchSize: 0 }), 'ERR_ZEST_OPTION', /batchSize/);
   });
 

@@ -10,7 +10,7 @@ interface BackendReport {
   usable: boolean;
   /** Why it is not usable. */
   reason?: string;
-  /** Of the CUDA backend, by index. */
+  /** Devices of the CUDA backend, by index. */
   devices?: string[];
   /** Held against known results on hardware of its kind. */
   verified: boolean;

@@ -3,7 +3,7 @@ import { duration, printLine, shown } from './output.ts';
 
 /** Nothing is shown of what takes less. */
 const QUIET_SECONDS = 1;
-/** Between two lines where stderr is no terminal. */
+/** Time between two lines where stderr is no terminal. */
 const LINE_SECONDS = 10;
 
 export interface ProgressUpdate {
