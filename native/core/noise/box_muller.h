@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "core/fused_multiply_add.h"
 #include "core/noise/philox.h"
 
 namespace zest::noise {
@@ -79,7 +80,7 @@ struct ScalarArithmetic {
 #else
   static ZEST_HOST_DEVICE F sub(F a, F b) { return a - b; }
   static ZEST_HOST_DEVICE F mul(F a, F b) { return a * b; }
-  static ZEST_HOST_DEVICE F mul_add(F a, F b, F c) { return __builtin_fmaf(a, b, c); }
+  static ZEST_HOST_DEVICE F mul_add(F a, F b, F c) { return fused_multiply_add(a, b, c); }
   static ZEST_HOST_DEVICE F sqrt(F a) { return __builtin_sqrtf(a); }
 #endif
   static ZEST_HOST_DEVICE U add(U a, U b) { return a + b; }

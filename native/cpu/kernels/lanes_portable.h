@@ -66,7 +66,7 @@ ZEST_INLINE F32 operator/(F32 a, F32 b) {
 }
 ZEST_INLINE F32 mul_add(F32 a, F32 b, F32 c) {
   F32 r;
-  for (int i = 0; i < 16; ++i) r.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]);
+  for (int i = 0; i < 16; ++i) r.v[i] = fused_multiply_add(a.v[i], b.v[i], c.v[i]);
   return r;
 }
 ZEST_INLINE F32 square_root(F32 a) {
