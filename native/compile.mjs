@@ -3,7 +3,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -18,7 +18,7 @@ const MOST_OUTPUT_BYTES = 1 << 26;
 
 /** Whether a program can be started. */
 export const runs = (program, ...options) =>
-  spawnSync(program, [...options, '--version'], { stdio: 'ignore' }).status === 0;
+  spawnSync(program, [...options, '--version'], { cwd: tmpdir(), stdio: 'ignore' }).status === 0;
 
 const installCompiler = () => {
   if (process.platform === 'darwin') return 'xcode-select --install';
@@ -52,7 +52,9 @@ const generateCode = (list) =>
   });
 
 const linkFlags = (os) => {
-  if (os === 'darwin') return ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x'];
+  if (os === 'darwin') {
+    return ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-install_name,@rpath/zest.node', '-s'];
+  }
   if (os === 'win32') return ['-s'];
   return ['-pthread', `-Wl,--version-script=${join(root, 'native/addon/exports.map')}`, '-Wl,--gc-sections', '-s'];
 };
@@ -99,7 +101,8 @@ const commandsOf = ({ compiler, os, arch, cuda, flags }, { toolkit, include }) =
   );
 };
 
-const execute = ([program, ...options]) => run(program, options, { maxBuffer: MOST_OUTPUT_BYTES });
+/** Runs a compiler in a folder where it may leave files: Zig does. */
+const execute = ([program, ...options], cwd) => run(program, options, { cwd, maxBuffer: MOST_OUTPUT_BYTES });
 
 /**
  * Compiles and links one addon. Rejects with an Error that names everything that is missing and what installs it, or
@@ -135,12 +138,13 @@ export const compileAddon = async ({
     object: join(objects, `${job.source}.o`),
   }));
   const total = pending.length;
+  mkdirSync(objects, { recursive: true });
   const built = pending.map(({ object }) => object);
   const compile = async () => {
     for (let job = pending.shift(); job; job = pending.shift()) {
       mkdirSync(dirname(job.object), { recursive: true });
       onSource(job.source, total - pending.length, total);
-      await execute([...job.command, '-c', join(root, job.source), '-o', job.object]);
+      await execute([...job.command, '-c', join(root, job.source), '-o', job.object], objects);
     }
   };
   try {
@@ -152,5 +156,5 @@ export const compileAddon = async ({
   mkdirSync(dirname(output), { recursive: true });
   const { toolkit } = toolchain;
   const runtime = toolkit ? [join(toolkit, 'lib64/libcudart_static.a'), '-ldl', '-lrt'] : [];
-  await execute([...linker, '-shared', ...built, ...runtime, ...linkFlags(os), ...link, '-o', output]);
+  await execute([...linker, '-shared', ...built, ...runtime, ...linkFlags(os), ...link, '-o', output], objects);
 };

@@ -51,6 +51,8 @@ const existing = (path: string): string => {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats) throw new Error('no such file');
   if (stats.isDirectory()) throw new Error('it is a folder; a .node file is expected');
+  // Node would run a file of another name as a program.
+  if (!path.endsWith('.node')) throw new Error('its name does not end in .node');
   return path;
 };
 
