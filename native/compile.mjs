@@ -4,7 +4,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -28,7 +28,7 @@ const installCompiler = () => {
 
 const headersOf = (name) => {
   try {
-    return require(name).include_dir;
+    return resolve(require(name).include_dir); // which may be relative to the current directory
   } catch {
     return undefined;
   }
