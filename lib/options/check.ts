@@ -31,7 +31,9 @@ const isWrongKind = ({ issue }: Fault, value: unknown): boolean =>
 export const checkOptions = <S extends z.ZodObject>(schema: S, options: unknown, name = 'options'): z.output<S> => {
   const result = schema.safeParse(options, { error: expectation });
   if (result.success) return result.data;
-  const [fault] = result.error.issues.flatMap((issue) => describeIssue(issue, options, name)) as [Fault];
+  const faults = result.error.issues.flatMap((issue) => describeIssue(issue, options, name));
+  // A misspelt name is often why another option is missing.
+  const fault = (faults.find(({ issue }) => issue.code === 'unrecognized_keys') ?? faults[0]) as Fault;
   const value = fault.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], options);
   const make = isWrongKind(fault, value) ? typeError : rangeError;
   throw make(codeOf(schema, fault), fault.message);

@@ -294,7 +294,7 @@ describe('a method of one’s own', () => {
 
   it('checks its options by its schema', () => {
     expect(() => createOptimizer(careful, { ...OPTIONS, rho: -1 })).toThrow('rho is -1; expected a number > 0');
-    expect(() => createOptimizer(careful, { ...OPTIONS, lerningRate: 1 } as never)).toThrow(
+    expect(() => createOptimizer(careful, { lerningRate: 1 } as never)).toThrow(
       'lerningRate is not known (did you mean learningRate?); expected one of rho, learningRate,',
     );
   });
