@@ -222,8 +222,8 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes a text into ids, with the special tokens that the post-processor adds; special tokens within the text count
-   * as such.
+   * Encodes a text into ids, with the special tokens that the post-processor adds (`addSpecialTokens`, default true);
+   * special tokens within the text count as such.
    *
    * @example
    * const ids = tokenizer.encode('a charming film');
@@ -231,8 +231,9 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_ARGUMENT for what is no string
    */
-  encode(text: string): number[] {
-    return this.frame(this.#ids(this.#library, text)).ids;
+  encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
+    const ids = this.#ids(this.#library, text);
+    return addSpecialTokens ? this.frame(ids).ids : ids;
   }
 
   /**
