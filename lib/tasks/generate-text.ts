@@ -67,6 +67,8 @@ export async function* streamText(
     return { text: whole.slice(told, end), ended: false };
   };
   for await (const { token } of model.stream([ids], options)) {
+    // Vocabularies are padded with ids that no tokenizer knows.
+    if (tokenizer.token(token) === undefined) continue;
     made.push(token);
     const { text, ended } = certain(false);
     if (text !== '') yield text;
