@@ -3,14 +3,14 @@ import { ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
-import { readCheckpoint } from './checkpoint.ts';
-import { type ModelConfig, readModelConfig } from './config-json.ts';
+import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
 import { chooseHead, type Head, type HeadOption } from './head.ts';
 import { newLora } from './lora.ts';
 import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
+import { readSource } from './source.ts';
 import { bareName, checkpointName } from './tensor-names.ts';
 import { assertFits, byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
@@ -27,19 +27,29 @@ export interface Description {
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
 
-const toParameter = ({ name, file, dtype, shape, offset, ...made }: TensorEntry | NewTensor): NativeParameter => ({
+const toParameter = ({
+  name,
+  file,
+  dtype,
+  shape,
+  offset,
+  interleavedHeads = 0,
+  ...made
+}: TensorEntry | NewTensor): NativeParameter => ({
   name,
   rows: shape.slice(0, -1).reduce((a, b) => a * b, 1),
   columns: shape.at(-1) ?? 1,
   matrix: shape.length === 2,
   trainable: false,
   decays: false,
+  asStored: false,
   file,
   offset,
   fileType: dtype as NameOf<'fileType'>,
   initialScale: 'initialScale' in made ? made.initialScale : 0,
   initialSeed: 'initialSeed' in made ? made.initialSeed : 0n,
   initialOffset: 0,
+  interleavedHeads,
 });
 
 /** The tensors of a new classifier: linear layers with weights N(0, initializer_range²) and biases 0. */
@@ -90,7 +100,7 @@ const aliases = (config: ModelConfig, checkpoint: Checkpoint): string[] => {
 export const describe = (
   config: ModelConfig,
   checkpoint: Checkpoint,
-  options: { head?: HeadOption; trainable: Trainable },
+  options: { head?: HeadOption; trainable: Trainable; dequantize?: boolean },
 ): Description => {
   const { family } = config;
   const { languageModel, classifier } = family;
@@ -159,6 +169,10 @@ export const describe = (
     parameter.trainable = trained.has(parameter.name);
     parameter.decays = !isBias && !isNorm;
   }
+  for (const parameter of parameters) {
+    const quantized = parameter.fileType.startsWith('Q') && parameter.file !== '';
+    parameter.asStored = quantized && !parameter.trainable && !options.dequantize;
+  }
   const { activation: headActivation = 'configured' } = family[head.kind];
   const spec: NativeModelSpec = {
     hidden: config.hidden,
@@ -195,6 +209,7 @@ export const trainableNames = async (
   folder: string,
   options: { head?: HeadOption; trainable: Trainable },
 ): Promise<string[]> => {
-  const { spec } = describe(await readModelConfig(folder), await readCheckpoint(folder), options);
+  const { config, checkpoint } = await readSource(folder);
+  const { spec } = describe(config, checkpoint, options);
   return spec.parameters.filter(({ trainable }) => trainable).map(({ name }) => name);
 };

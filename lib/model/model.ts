@@ -24,8 +24,6 @@ import type {
 import { checkOptions } from '../options/check.ts';
 import { modelFolder } from './built-in.ts';
 import { callEngine, type EngineCall } from './call.ts';
-import { readCheckpoint } from './checkpoint.ts';
-import { readModelConfig } from './config-json.ts';
 import { describe } from './description.ts';
 import {
   checkedPrompts,
@@ -41,6 +39,7 @@ import { nativeMicroBatch } from './micro-batch.ts';
 import { generateSchema, loadSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
+import { readSource } from './source.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
 
@@ -129,15 +128,15 @@ export class Model implements Objective<Batch> {
     const folder = modelFolder(name);
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
-    const { dtype, trainable, head, shortcuts, signal, onProgress } = checked;
+    const { dtype, trainable, head, shortcuts, dequantize, signal, onProgress } = checked;
     const device = chooseDevice(checked.device);
     if (device.cudaDevice !== undefined && Object.values(shortcuts).includes(false)) {
       throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
     }
     const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
     const threads = chooseThreads(checked.threads);
-    const config = await readModelConfig(folder);
-    const description = describe(config, await readCheckpoint(folder), { head, trainable });
+    const { config, checkpoint } = await readSource(folder);
+    const description = describe(config, checkpoint, { head, trainable, dequantize });
     const { spec } = description;
 
     const { binding, cudaDevice } = device;

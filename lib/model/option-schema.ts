@@ -91,6 +91,7 @@ export const loadSchema = z.strictObject({
   directions: coded(z.strictObject({ seed: seed.optional(), law: law.optional() }).default({}), 'ERR_ZEST_DIRECTIONS'),
   head,
   trainable,
+  dequantize: z.boolean().default(false),
   shortcuts: z
     .strictObject({
       packSequences: shortcut(),

@@ -5,6 +5,8 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
 import type { Family } from '../model/families/family.ts';
 import { familyOf } from '../model/families/index.ts';
+import { isGguf, readGguf } from '../model/gguf/format.ts';
+import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
 import { show } from '../show.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
@@ -194,7 +196,8 @@ export class Tokenizer {
   }
 
   /**
-   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`.
+   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`,
+   * or the tokenizer of a GGUF file.
    *
    * @example
    * import { Tokenizer } from 'node-zest';
@@ -205,12 +208,18 @@ export class Tokenizer {
    */
   static async load(name: string): Promise<Tokenizer> {
     const folder = modelFolder(name);
-    const file = join(folder, 'tokenizer.json');
+    const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;
+    const file = inside ? folder : join(folder, 'tokenizer.json');
     // One after the other, so that of two faults it is always the same that is told.
-    const json = await readJson(file);
-    const config = await readJson(join(folder, 'tokenizer_config.json'));
+    const json = inside?.json ?? (await readJson(file));
+    const config = inside?.config ?? (await readJson(join(folder, 'tokenizer_config.json')));
     try {
-      return new Tokenizer(folder, json as TokenizerJson, config as Record<string, unknown>, await familyIn(folder));
+      return new Tokenizer(
+        folder,
+        json as unknown as TokenizerJson,
+        config as Record<string, unknown>,
+        await familyIn(folder),
+      );
     } catch (cause) {
       if (cause instanceof ZestError) throw cause;
       throw new ZestError(
