@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Model, Tokenizer, ZestError } from '../../lib/index.ts';
+import { readGguf } from '../../lib/model/gguf/format.ts';
+import { bits } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+
+// Made by the gguf package, and compared with what it, transformers, sentencepiece and tokenizers say:
+// test/fixtures/gguf/make.py.
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/gguf/', import.meta.url));
+const file = join(FIXTURES, 'formats.gguf');
+const expected = JSON.parse(readFileSync(join(FIXTURES, 'expected.json'), 'utf8'));
+const scratch = scratchFolder();
+let written = 0;
+const write = (bytes: Uint8Array): string => {
+  const path = join(scratch, `${written++}.gguf`);
+  writeFileSync(path, bytes);
+  return path;
+};
+
+const hash = (values: Float32Array) =>
+  createHash('sha256')
+    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    .digest('hex');
+const words = Array.from({ length: 64 }, (_, i) => i);
+const ids: number[] = expected.formats.ids;
+const batch = {
+  sequences: [ids],
+  targets: [{ kind: 'labelWords' as const, position: ids.length - 1, words, label: 0 }],
+};
+const trainable = { lora: { rank: 2, alpha: 4 } };
+const points = [[], { stream: 1n, scale: 0.05 }, { stream: 1n, scale: -0.05 }];
+
+describe('a model of a GGUF file', () => {
+  it.each([
+    ['widened', {}],
+    ['kept as stored', { trainable }],
+    ['widened on demand', { trainable, dequantize: true }],
+  ])('has the values of every format, %s', async (_, options) => {
+    using model = await Model.load(file, options);
+    for (const [name, digest] of Object.entries(expected.formats.digests)) {
+      expect(hash(await model.parameter(name)), name).toBe(digest);
+    }
+    const [row] = await model.logits(batch);
+    expect([...row!]).toEqual(expected.formats.logits.map((logit: number) => expect.closeTo(logit, 4)));
+  });
+
+  it('computes the same bits from blocks as from what they hold, LoRA on top', async () => {
+    using stored = await Model.load(file, { trainable });
+    using wide = await Model.load(file, { trainable, dequantize: true });
+    for (const model of [stored, wide]) await model.apply({ decay: 0, terms: [{ stream: 3n, coefficient: 0.3 }] });
+    const [a, b] = await Promise.all([stored, wide].map((model) => model.sequenceLosses(batch, points)));
+    expect(a!.map((row) => bits(row))).toEqual(b!.map((row) => bits(row)));
+    const options = { maxTokens: 2, stop: [] };
+    expect(await stored.generate([ids], options)).toEqual(await wide.generate([ids], options));
+    expect(await stored.digest()).toBe(await wide.digest());
+  });
+
+  it('is saved as a folder that transformers can read, LoRA merged', async () => {
+    using model = await Model.load(file, { trainable });
+    await model.apply({ decay: 0, terms: [{ stream: 3n, coefficient: 0.3 }] });
+    const folder = join(scratch, 'saved');
+    await model.save(folder);
+    using saved = await Model.load(folder);
+    const [before, after] = [await model.logits(batch), await saved.logits(batch)];
+    expect([...after[0]!]).toEqual([...before[0]!].map((logit) => expect.closeTo(logit, 4)));
+    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({ model_type: 'llama', rope_scaling: { rope_type: 'llama3', factor: 8 } });
+    const tokenizer = await Tokenizer.load(folder);
+    expect(tokenizer.encode('!"#')).toEqual([63, 2]);
+  });
+});
+
+describe.each(['spm', 'bpe-gpt-2', 'bpe-smollm', 'bpe-llama-bpe', 'bpe-qwen2'])('the tokenizer %s', (name) => {
+  it('gives the ids of the program that made it', async () => {
+    const tokenizer = await Tokenizer.load(join(FIXTURES, `${name}.gguf`));
+    const { texts, ids } = expected[name] as { texts: string[]; ids: number[][] };
+    for (const [i, text] of texts.entries()) expect(tokenizer.encode(text), text).toEqual(ids[i]);
+  });
+});
+
+describe('a broken GGUF file', () => {
+  const bytes = readFileSync(file);
+  const changed = (change: (copy: Buffer) => void): string => {
+    const copy = Buffer.from(bytes);
+    change(copy);
+    return write(copy);
+  };
+
+  it.each<[string, () => string, string, RegExp]>([
+    ['another magic', () => changed((b) => b.write('JUNK')), 'ERR_ZEST_GGUF', /does not begin/],
+    ['a version of the future', () => changed((b) => b.writeUInt32LE(4, 4)), 'ERR_ZEST_GGUF', /version 4/],
+    [
+      'more tensors than bytes',
+      () => changed((b) => b.writeBigUInt64LE(2n ** 60n, 8)),
+      'ERR_ZEST_GGUF',
+      /1152921504606846976 tensors/,
+    ],
+    ['more keys than bytes', () => changed((b) => b.writeBigUInt64LE(2n ** 63n, 16)), 'ERR_ZEST_GGUF', /keys/],
+    ['a key beyond its end', () => changed((b) => b.writeBigUInt64LE(400000n, 24)), 'ERR_ZEST_GGUF', /a key/],
+    ['an end inside its header', () => write(bytes.subarray(0, 300)), 'ERR_ZEST_GGUF', /300|more than the file has bytes for/],
+    ['an end inside its data', () => write(bytes.subarray(0, bytes.length - 1)), 'ERR_ZEST_GGUF', /outside the file/],
+    ['nothing', () => write(new Uint8Array()), 'ERR_ZEST_GGUF', /truncated/],
+    [
+      'a vocabulary alone',
+      () => join(FIXTURES, 'spm.gguf'),
+      'ERR_ZEST_GGUF',
+      /llama\.attention\.head_count|embedding_length/,
+    ],
+    ['no file', () => join(scratch, 'none.gguf'), 'ERR_ZEST_FILE', /none\.gguf cannot be read/],
+  ])('is refused: %s', async (_, path, code, text) => {
+    await rejects(() => Model.load(path()), code, text);
+  });
+
+  it('is refused for a type of tensor that is not computed', async () => {
+    const at = bytes.indexOf('blk.0.attn_q.weight') + 'blk.0.attn_q.weight'.length + 4 + 16;
+    expect(bytes.readUInt32LE(at)).toBe(8);
+    const path = changed((copy) => copy.writeUInt32LE(10, at));
+    await rejects(() => Model.load(path), 'ERR_ZEST_UNSUPPORTED', /'blk\.0\.attn_q\.weight' has type Q2_K; .*Q8_0/);
+  });
+
+  it('is refused for another architecture', async () => {
+    const path = changed((copy) => copy.write('lemma', copy.indexOf('llama', 40)));
+    await rejects(
+      () => Model.load(path),
+      'ERR_ZEST_FAMILY',
+      /architecture is "?'?lemma.*known in GGUF: llama, qwen2, qwen3/,
+    );
+  });
+
+  it('is never more than an error, whatever its header says', async () => {
+    const header = (await readGguf(file)).tensors.reduce((least, { offset }) => Math.min(least, offset), bytes.length);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(header - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+        async (edits) => {
+          const path = changed((copy) => {
+            for (const [at, byte] of edits) copy[at] = byte;
+          });
+          try {
+            const model = await Model.load(path, { trainable });
+            await model.logits(batch).catch((error) => expect(error).toBeInstanceOf(ZestError));
+            model.dispose();
+          } catch (error) {
+            expect(error).toBeInstanceOf(ZestError);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
