@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -6,11 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/batch.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { Shortcuts } from '../../lib/native/binding.ts';
-import type { DirectionOptions, Directions, Point } from '../../lib/objective.ts';
+import type { DirectionOptions, Point } from '../../lib/objective.ts';
 import { bits, film, filmBatch, LAWS, nameOf } from '../fixtures/film.ts';
-import { fma32 } from '../fixtures/fma.ts';
-import { readTensors } from '../fixtures/parity/checkpoint.ts';
-import { f32, type Written, writeFolder } from '../fixtures/safetensors.ts';
+import { writeMoved } from '../fixtures/moved.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 
 const scratch = scratchFolder();
@@ -121,25 +118,6 @@ describe('a sequence', () => {
 });
 
 describe('a point', () => {
-  /** The model's weights at a point, made here: fma(scale, v, w), term by term, tensor by tensor. */
-  const perturbed = async (
-    point: readonly { stream: bigint; scale: number }[],
-    directions: Directions,
-    folder: string,
-  ): Promise<string> => {
-    const tensors: Record<string, Written> = {};
-    for (const [name, { shape }] of readTensors(film)) {
-      const weights = await model.parameter(name);
-      for (const { stream, scale } of point) {
-        const v = await model.direction(stream, name, { directions });
-        const s = Math.fround(scale);
-        for (let i = 0; i < weights.length; i++) weights[i] = fma32(s, v[i] as number, weights[i] as number);
-      }
-      tensors[name] = f32(shape, weights);
-    }
-    return writeFolder(folder, JSON.parse(readFileSync(join(film, 'config.json'), 'utf8')), tensors);
-  };
-
   it.each(LAWS.map((law) => [nameOf(law), law] as const))(
     'is the model with its weights moved (%s)',
     async (name, law) => {
@@ -149,7 +127,7 @@ describe('a point', () => {
         { stream: 2n ** 63n - 1n, scale: -0.004 },
       ];
       const expected = await model.sequenceLosses(batch, [point], { directions });
-      using moved = await Model.load(await perturbed(point, directions, join(scratch, name)));
+      using moved = await Model.load(await writeMoved(model, film, { point, directions, to: join(scratch, name) }));
       const actual = await moved.sequenceLosses(batch, [[]]);
       if (typeof law === 'string') expect(bits(actual[0] ?? [])).toEqual(bits(expected[0] ?? []));
       for (const [s, loss] of (actual[0] ?? []).entries()) {

@@ -104,7 +104,12 @@ describe('a broken GGUF file', () => {
     ],
     ['more keys than bytes', () => changed((b) => b.writeBigUInt64LE(2n ** 63n, 16)), 'ERR_ZEST_GGUF', /keys/],
     ['a key beyond its end', () => changed((b) => b.writeBigUInt64LE(400000n, 24)), 'ERR_ZEST_GGUF', /a key/],
-    ['an end inside its header', () => write(bytes.subarray(0, 300)), 'ERR_ZEST_GGUF', /300|more than the file has bytes for/],
+    [
+      'an end inside its header',
+      () => write(bytes.subarray(0, 300)),
+      'ERR_ZEST_GGUF',
+      /300|more than the file has bytes for/,
+    ],
     ['an end inside its data', () => write(bytes.subarray(0, bytes.length - 1)), 'ERR_ZEST_GGUF', /outside the file/],
     ['nothing', () => write(new Uint8Array()), 'ERR_ZEST_GGUF', /truncated/],
     [
