@@ -49,12 +49,13 @@ struct Rows {
 struct Product {
   const float* x;
   int64_t x_stride, rows, depth;
-  const float* panel;  // depth x panel_width
-  int columns;         // of the panel, <= panel_width
-  const float* bias;   // of these columns, or null
-  int activation;      // of Activation, or -1
+  const void* panel;  // depth x panel_width
+  int columns;        // of the panel, <= panel_width
+  const float* bias;  // of these columns, or null
+  int activation;     // of Activation, or -1
   float* y;
   int64_t y_stride;
+  StorageType panel_type = StorageType::float32;
 };
 
 // Consecutive keys and values of one head.

@@ -2,8 +2,11 @@
 // multiply-adds, k ascending, the bias added last: tiles may be of any size and the bits do not
 // move.
 
-template <int rows>
-ZEST_INLINE void tile(const float* x, int64_t x_stride, const float* panel, int64_t depth,
+ZEST_INLINE F32 load_panel(const float* p) { return load(p); }
+ZEST_INLINE F32 load_panel(const uint16_t* p) { return widen(p, 16); }
+
+template <int rows, class Panel>
+ZEST_INLINE void tile(const float* x, int64_t x_stride, const Panel* panel, int64_t depth,
                       F32 sums[rows][panel_vectors]) {
 #pragma GCC unroll 16
   for (int m = 0; m < rows; ++m) {
@@ -13,7 +16,7 @@ ZEST_INLINE void tile(const float* x, int64_t x_stride, const float* panel, int6
   for (int64_t k = 0; k < depth; ++k) {
     F32 p[panel_vectors];
 #pragma GCC unroll 2
-    for (int j = 0; j < panel_vectors; ++j) p[j] = load(panel + (k * panel_vectors + j) * 16);
+    for (int j = 0; j < panel_vectors; ++j) p[j] = load_panel(panel + (k * panel_vectors + j) * 16);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
       const F32 a = broadcast(x[m * x_stride + k]);
@@ -24,10 +27,10 @@ ZEST_INLINE void tile(const float* x, int64_t x_stride, const float* panel, int6
 }
 
 // Without the activation, and not inlined: one copy a number of rows, whatever the activation.
-template <int rows>
+template <int rows, class Panel>
 __attribute__((noinline)) static void product_tile(const Product& a, int64_t row) {
   F32 sums[rows][panel_vectors];
-  tile<rows>(a.x + row * a.x_stride, a.x_stride, a.panel, a.depth, sums);
+  tile<rows>(a.x + row * a.x_stride, a.x_stride, static_cast<const Panel*>(a.panel), a.depth, sums);
 #pragma GCC unroll 16
   for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
@@ -40,13 +43,13 @@ __attribute__((noinline)) static void product_tile(const Product& a, int64_t row
   }
 }
 
-template <int rows>
+template <int rows, class Panel>
 static void product_rest(const Product& a, int64_t row, int64_t left) {
   if constexpr (rows > 0) {
     if (left == rows) {
-      product_tile<rows>(a, row);
+      product_tile<rows, Panel>(a, row);
     } else {
-      product_rest<rows - 1>(a, row, left);
+      product_rest<rows - 1, Panel>(a, row, left);
     }
   }
 }
@@ -65,14 +68,14 @@ static void activate_rows(const Product& a, int64_t row, int64_t end) {
   }
 }
 
-template <int activation>
+template <int activation, int tile, class Panel>
 static void product(const Product& a) {
   int64_t row = 0;
-  for (; row + tile_rows <= a.rows; row += tile_rows) {
-    product_tile<tile_rows>(a, row);
-    activate_rows<activation>(a, row, row + tile_rows);
+  for (; row + tile <= a.rows; row += tile) {
+    product_tile<tile, Panel>(a, row);
+    activate_rows<activation>(a, row, row + tile);
   }
-  product_rest<tile_rows - 1>(a, row, a.rows - row);
+  product_rest<tile - 1, Panel>(a, row, a.rows - row);
   activate_rows<activation>(a, row, a.rows);
 }
 
@@ -98,7 +101,14 @@ ZEST_INLINE void with_activation(int activation, F f) {
 }
 
 static void multiply(const Product& a) {
-  with_activation(a.activation, [&]<int activation>() { product<activation>(a); });
+  // Panels in bfloat16 are for few rows, and need no tiles of many.
+  with_activation(a.activation, [&]<int activation>() {
+    if (a.panel_type == StorageType::float32) {
+      product<activation, tile_rows, float>(a);
+    } else {
+      product<activation, 4, uint16_t>(a);
+    }
+  });
 }
 
 static void accumulate(float* y, const float* x, float scale, int activation, int64_t columns) {

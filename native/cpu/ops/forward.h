@@ -118,8 +118,14 @@ class Forward : private Operations {
   int64_t outputs_at_once(const Linear& linear) const;
   int64_t packed_floats(const Linear& linear) const;
   void pack_outputs(const Linear& linear, int64_t first, float* panels);
-  void multiply_outputs(const Linear& linear, int64_t first, const float* panels);
-  const float* kept_panels(const Linear& linear);
+  void multiply_outputs(const Linear& linear, int64_t first, const void* panels,
+                        StorageType type = StorageType::float32);
+  // Panels of all outputs of a layer; in bfloat16 where that holds them exactly.
+  struct Kept {
+    StorageType type = StorageType::float32;
+    Buffer<std::byte> panels;
+  };
+  const Kept& kept_panels(const Linear& linear);
   void add_adapter(const Linear& linear);
   // out = norm(a + b); b may be null.
   void sum(const Activations& a, const Activations* b, const NormRoles& roles, int64_t rows,
@@ -160,7 +166,7 @@ class Forward : private Operations {
   RotaryTable rotary_;
   bool keeps_packed_ = false;
   // By weight and first output.
-  std::map<std::pair<int, int64_t>, Buffer<float>> kept_;
+  std::map<std::pair<int, int64_t>, Kept> kept_;
 
   // Outputs of the layers that share a weight, by weight and first output, where they are not
   // consecutive.

@@ -1,8 +1,11 @@
 // Linear layers at the points of a group: the perturbation is added while a panel of the weight is
 // packed, once for all points.
 #include <algorithm>
+#include <cstring>
 #include <initializer_list>
 
+#include "core/bfloat16.h"
+#include "core/parameters.h"
 #include "cpu/kernels/dispatch.h"
 #include "cpu/ops/forward.h"
 
@@ -72,9 +75,11 @@ void Forward::multiply_base(std::span<const Linear> linears) {
   };
   if (keeps_packed_) {
     for (const Linear& l : linears) {
-      const float* kept = kept_panels(l);
+      const Kept& kept = kept_panels(l);
+      const int64_t bytes = packed_floats(l) * static_cast<int64_t>(element_bytes(kept.type));
       run({&l, 1}, [&](const Linear&, int64_t item, int) {
-        multiply_outputs(l, item * outputs_at_once(l), kept + item * packed_floats(l));
+        multiply_outputs(l, item * outputs_at_once(l), kept.panels.data() + item * bytes,
+                         kept.type);
       });
     }
     return;
@@ -100,17 +105,32 @@ void Forward::multiply_base(std::span<const Linear> linears) {
   }
 }
 
-// All items of a layer, packed now or by an earlier run.
-const float* Forward::kept_panels(const Linear& l) {
+// Packed now or by an earlier run.
+const Forward::Kept& Forward::kept_panels(const Linear& l) {
   const int64_t first = l.outputs.index ? l.outputs.index[0] : l.outputs.first;
-  Buffer<float>& kept = kept_[{l.roles.weight, first}];
-  if (kept.size() > 0) return kept.data();
+  Kept& kept = kept_[{l.roles.weight, first}];
+  if (kept.panels.size() > 0) return kept;
   const int64_t items = parts(l.outputs.count, outputs_at_once(l)), floats = packed_floats(l);
-  kept.reserve(static_cast<size_t>(items * floats));
-  pool_.run(items, [&](int64_t item, int) {
-    pack_outputs(l, item * outputs_at_once(l), kept.data() + item * floats);
+  const bool exact = weights_.type() == StorageType::bfloat16 &&
+                     perturbation_->of(l.roles.weight).count == 0;
+  kept.type = exact ? StorageType::bfloat16 : StorageType::float32;
+  const size_t bytes = static_cast<size_t>(floats) * element_bytes(kept.type);
+  std::byte* panels = kept.panels.reserve(static_cast<size_t>(items) * bytes);
+  panels_.reserve(static_cast<size_t>(floats * pool_.threads()));
+  pool_.run(items, [&](int64_t item, int thread) {
+    std::byte* to = panels + static_cast<size_t>(item) * bytes;
+    if (!exact) {
+      pack_outputs(l, item * outputs_at_once(l), reinterpret_cast<float*>(to));
+      return;
+    }
+    float* packed = panels_.data() + thread * floats;
+    pack_outputs(l, item * outputs_at_once(l), packed);
+    for (int64_t i = 0; i < floats; ++i) {
+      const uint16_t half = to_bfloat16(packed[i]);
+      std::memcpy(to + 2 * i, &half, sizeof half);
+    }
   });
-  return kept.data();
+  return kept;
 }
 
 // Packs the outputs of one item, from `first` on, at all points.
@@ -138,7 +158,8 @@ void Forward::pack_outputs(const Linear& l, int64_t first, float* panels) {
 }
 
 // Multiplies each point's rows with the outputs of one item.
-void Forward::multiply_outputs(const Linear& l, int64_t first, const float* panels) {
+void Forward::multiply_outputs(const Linear& l, int64_t first, const void* panels,
+                               StorageType type) {
   const int64_t count = std::min(outputs_at_once(l), l.outputs.count - first);
   const int64_t depth = spec_.inputs(l.roles), width = kernels().panel_width;
   const int64_t panel = panel_floats(depth, static_cast<int>(width));
@@ -147,14 +168,17 @@ void Forward::multiply_outputs(const Linear& l, int64_t first, const float* pane
     float biases[packed_columns];
     const float* bias = vector(p, l.roles.bias);
     for (int64_t j = 0; bias && j < count; ++j) biases[j] = bias[outputs[first + j]];
-    const float* packed = panels + p * (packed_floats(l) / points_);
+    const auto at = [&](int64_t floats) {
+      return static_cast<const std::byte*>(panels) +
+             (p * (packed_floats(l) / points_) + floats) * static_cast<int64_t>(element_bytes(type));
+    };
     for (int64_t column = 0; column < count; column += width) {
       kernels().multiply({(*l.input)[p], row_stride(depth), l.rows, depth,
-                          packed + column / width * panel,
+                          at(column / width * panel),
                           static_cast<int>(std::min(width, count - column)),
                           bias ? biases + column : nullptr,
                           l.roles.adapter_a < 0 ? l.activation : -1,
-                          (*l.output)[p] + first + column, row_stride(l.outputs.count)});
+                          (*l.output)[p] + first + column, row_stride(l.outputs.count), type});
     }
   }
 }
