@@ -240,8 +240,11 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     const answers: number[] = [];
     let loss = 0;
     for await (const { example, scores } of this.#scores(model, checked, options)) {
-      answers.push(largestAt(scores));
-      loss += logSumExp(scores) - scores[example.label]!;
+      const answer = largestAt(scores);
+      const own = logSumExp(scores) - scores[example.label]!;
+      answers.push(answer);
+      loss += own;
+      options.onExample?.({ answer, isRight: answer === example.label, loss: own });
     }
     return {
       ...measure(['accuracy', ...this.metrics], answers, labels),

@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
 import type { EvaluationEvent, TrainOptions } from '../runs/events.ts';
-import type { Score, Scorer } from '../tasks/task.ts';
+import type { Score, ScoreOptions, Scorer } from '../tasks/task.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
 import { findRun, type OpenRunOptions } from './open-run.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -10,10 +10,11 @@ export const scoreSplit = (
   { task, ...examples }: RunInputs,
   model: Scorer,
   split: EvaluationEvent['split'],
-  { signal, onProgress }: TrainOptions,
+  { signal, onProgress, onExample }: Pick<TrainOptions, 'signal' | 'onProgress'> & Pick<ScoreOptions, 'onExample'>,
 ): Promise<Score> =>
   task.score(model, examples[split], {
     signal,
+    onExample,
     onProgress: (done, total) => onProgress?.({ stage: split, done, total }),
   });
 
@@ -47,11 +48,12 @@ export type EvaluateOptions = OpenRunOptions;
  * what loading the model, the task and the data throws
  */
 export async function* evaluate(path: string, options: EvaluateOptions = {}): AsyncGenerator<EvaluationEvent, void> {
-  const { overrides, signal, onProgress } = options;
-  const { file, config, kept } = await findRun(path, overrides);
+  const { overrides, signal, onProgress, onWarning } = options;
+  const { file, config, kept, warnings } = await findRun(path, overrides);
   if (config.data.validation === undefined && config.data.test === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: evaluating needs data.validation or data.test`);
   }
+  for (const warning of warnings) onWarning?.(warning);
   const inputs = await loadInputs(config, kept?.folder);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {

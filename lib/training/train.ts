@@ -6,7 +6,7 @@ import { estimateRun } from './estimate.ts';
 import { finishRun } from './finish-run.ts';
 import type { Config } from './schema.ts';
 import { startRun } from './start-run.ts';
-import { type RunState, trainingLoop } from './training-loop.ts';
+import { initialState, trainingLoop } from './training-loop.ts';
 
 const environment = (): Environment => ({
   version,
@@ -45,7 +45,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
   const resolved = await loadConfig(config);
   const context = await startRun(resolved, options);
   const { run, inputs, examples, model, log, events, lock } = context;
-  const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
+  const state = initialState(context);
   try {
     const start: TrainEvent = {
       kind: 'start',
@@ -71,7 +71,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
     yield* finishRun(context, state, started);
   } catch (error) {
     // Where this line cannot be written either, the first error is the one to hear of.
-    if (!signal?.aborted) await appendMetrics(run, failure(state.steps, error)).catch(() => {});
+    if (!signal?.aborted) await appendMetrics(run, failure(state.losses.length, error)).catch(() => {});
     throw error;
   } finally {
     await log.close();

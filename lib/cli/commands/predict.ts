@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/row-stream.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, printJson, printLine } from '../terminal/output.ts';
+import { count, duration, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface PredictCommandOptions extends ConfigOptions {
@@ -60,6 +60,7 @@ export const command: CommandDefinition = {
     const { model, task } = await openRun(path, {
       overrides: set,
       signal,
+      onWarning: (warning) => printLine(warningLine(warning, `${path}: `)),
       onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
     });
     try {

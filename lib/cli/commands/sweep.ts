@@ -5,7 +5,16 @@ import { definitionOf, type Metric, metricDigits, metricUnit } from '../../tasks
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, megabytes, metricsText, printJson, printLine, table } from '../terminal/output.ts';
+import {
+  count,
+  duration,
+  megabytes,
+  metricsText,
+  printJson,
+  printLine,
+  table,
+  warningLine,
+} from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
 type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid: string[] };
@@ -82,7 +91,7 @@ const shower = (progress: ShowProgress) => {
         const known = stepsOf.get(event.name);
         if (event.event.kind === 'warning' && !warned.has(event.event.code)) {
           warned.add(event.event.code);
-          printLine(`warning: ${event.name}: ${event.event.message} (${event.event.code})`);
+          printLine(warningLine(event.event, `${event.name}: `));
         }
         if (event.event.kind === 'start') stepsOf.set(event.name, { done: 0, total: event.event.steps });
         if (event.event.kind === 'step' && known) {

@@ -1,3 +1,4 @@
+import type { Warning } from '../../runs/events.ts';
 import { definitionOf, METRICS, type Measures, shownMetric } from '../../tasks/metrics.ts';
 
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
@@ -8,6 +9,9 @@ export const printLine = (line: string): void => {
   shown.takeAway();
   process.stderr.write(`${line}\n`);
 };
+
+/** A warning, as people read it. */
+export const warningLine = ({ code, message }: Warning, of = ''): string => `warning: ${of}${message} (${code})`;
 
 /** One line for a program. */
 export const printJson = (value: object): void => {
