@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * Every code that node-zest throws, with whose it is: `usage` where what the user wrote is at fault (arguments,
  * configuration, environment). docs/errors.md says what causes each and what to do about it.
@@ -66,6 +68,12 @@ export type ErrorCode = keyof typeof CODES;
 export const ERROR_CODES = Object.keys(CODES) as readonly ErrorCode[];
 
 /**
+ * Whether a value is an error, of this realm or another: what the addon, Node and programs throw is of others where the
+ * library runs in a context of its own, as under Jest, and `instanceof Error` does not hold there.
+ */
+export const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
+
+/**
  * The type of every error that node-zest throws. `code` says what went wrong, the message names the file, tensor, key
  * or argument at fault and what was expected, `cause` holds the error beneath, if any.
  *
@@ -83,7 +91,7 @@ export class ZestError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== ZestError) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return value instanceof Error && 'code' in value && Object.hasOwn(CODES, value.code as string);
+    return isError(value) && 'code' in value && Object.hasOwn(CODES, value.code as string);
   }
 }
 

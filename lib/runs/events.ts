@@ -183,6 +183,8 @@ export interface Progress {
 export interface TrainOptions extends CallOptions {
   /** Whether to replace a run that the output folder holds. Default false: an error. */
   overwrite?: boolean;
+  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
+  overrides?: readonly string[];
   /** Called as loading and scoring go on. */
   onProgress?: (progress: Progress) => void;
 }

@@ -7,6 +7,7 @@ import { estimateStep, perturbationScale } from '../methods/run-step.ts';
 import { learningRateFactor } from '../methods/schedule.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions, Directions, Point } from '../objective.ts';
+import { optionsOf, overrides, signal } from '../options/calls.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
@@ -80,6 +81,8 @@ export interface FindLearningRateOptions extends CallOptions {
   /** Overrides of the configuration, each key.path=value. Default: none. */
   overrides?: readonly string[];
 }
+
+const finderOptions = optionsOf<FindLearningRateOptions>({ signal, overrides });
 
 type WithoutRate<T> = T extends unknown ? Omit<T, 'learningRate'> & { learningRate?: number } : never;
 
@@ -234,10 +237,10 @@ const refusal = (loss: number, isQuadratic: boolean, followed: readonly Followed
  */
 export const findLearningRate = async (
   config: RatelessConfig | string,
-  options: FindLearningRateOptions = {},
+  options?: FindLearningRateOptions,
 ): Promise<FoundLearningRate> => {
-  const { overrides = [], signal } = options;
-  const resolved = await readRateless(config, overrides);
+  const { overrides: changes = [], signal } = finderOptions(options);
+  const resolved = await readRateless(config, changes);
   const { seed, batchSize, steps } = resolved.training;
   const { optimizer } = resolved;
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };

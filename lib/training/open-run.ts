@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
+import { assertPath, callback, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Progress, Summary, Warning } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
@@ -63,6 +64,14 @@ export interface OpenRunOptions extends CallOptions {
   onWarning?: (warning: Warning) => void;
 }
 
+/** Checks them. */
+export const openRunOptions = optionsOf<OpenRunOptions>({
+  signal,
+  overrides,
+  onProgress: callback,
+  onWarning: callback,
+});
+
 /** A trained model and its task, ready to be used. */
 export interface OpenRun {
   /** Configuration of the run with every default filled in. */
@@ -90,7 +99,9 @@ export interface OpenRun {
  *
  * @throws ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws
  */
-export const openRun = async (path: string, options: OpenRunOptions = {}): Promise<OpenRun> => {
+export const openRun = async (path: string, given?: OpenRunOptions): Promise<OpenRun> => {
+  assertPath(path, 'path');
+  const options = openRunOptions(given);
   const { config, kept, warnings } = await findRun(path, options.overrides);
   for (const warning of warnings) options.onWarning?.(warning);
   const { tokenizer, task } = await loadTokenizedTask(config, kept?.folder);

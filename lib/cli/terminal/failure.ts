@@ -1,4 +1,4 @@
-import { isUsageError } from '../../errors.ts';
+import { isError, isUsageError } from '../../errors.ts';
 
 export const EXIT_FAILED = 1;
 /** Bad usage or configuration. */
@@ -26,6 +26,6 @@ export const exitStatus = (error: unknown): number => {
 /** `error: message (CODE)` on stderr, with the stack where ZEST_DEBUG is set. */
 export const reportError = (error: unknown): void => {
   if (error instanceof Interrupted) return;
-  if (process.env.ZEST_DEBUG || !(error instanceof Error)) console.error(error);
+  if (process.env.ZEST_DEBUG || !isError(error)) console.error(error);
   else console.error(`error: ${error.message}${'code' in error ? ` (${error.code})` : ''}`);
 };
