@@ -174,7 +174,7 @@ const refuseConflicts =
 export const configurationSchema = (method: AnyMethod, name: string = method.name) =>
   z
     .strictObject({
-      ...{ method: z.literal(name), ...method.options, ...stepLength },
+      ...{ method: z.literal(name).describe(`the method: ${method.title}`), ...method.options, ...stepLength },
       learningRate: positive().describe(stepLength.learningRate.description ?? ''),
     })
     .check(refuseConflicts(method));

@@ -139,6 +139,22 @@ const assertNoSweep = async (table: string): Promise<void> => {
   );
 };
 
+/**
+ * Checks that a folder is not that of a run, whose files a sweep's would be mixed with.
+ *
+ * @throws ERR_ZEST_RUN
+ */
+const assertNotRun = async (output: string): Promise<void> => {
+  const { config, metrics, summary } = runFolder(output);
+  for (const part of [config, metrics, summary]) {
+    if (!(await isThere(part))) continue;
+    throw new ZestError(
+      'ERR_ZEST_RUN',
+      `${output} holds a run (${part}); expected a folder of the sweep's own, in which each run has one: name another output`,
+    );
+  }
+};
+
 /** A sweep whose folder is ours. */
 async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptions): AsyncGenerator<SweepEvent, void> {
   const { signal, resume = false, forwards } = options;
@@ -206,6 +222,7 @@ export async function* sweep(config: Config | string, given: SweepOptions): Asyn
   throwIfAborted(signal);
   const grid = axesOf(options.grid);
   const plan = await planSweep(config, { grid, overrides: changes, forwards, output });
+  await assertNotRun(plan.output);
   if (plan.test !== undefined) await assertTestable(plan.runs, plan.test);
   yield* lockingFolder(plan.output, () => sweepPlan(plan, grid, options));
 }

@@ -17,7 +17,7 @@ import {
 } from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
-type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid: string[] };
+type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid?: string[] };
 
 const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
   deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
@@ -130,7 +130,7 @@ export const command: CommandDefinition = {
   async action(path: string, { set: overrides, json, ...options }: SweepCommandOptions) {
     const { parseAxis } = await import('../../sweep/grid.ts');
     const { sweep } = await import('../../sweep/sweep.ts');
-    const grid = options.grid.map(parseAxis);
+    const grid = (options.grid ?? []).map(parseAxis);
     const progress = await progressDisplay();
     const signal = stopSignal();
     const show = shower(progress);

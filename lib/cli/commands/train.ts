@@ -1,10 +1,10 @@
 import { Option } from 'commander';
+import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
 import type { EstimateEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
 import type { FollowedRate } from '../../training/follow-rate.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
-import { EXIT_USAGE } from '../terminal/failure.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
 import {
   count,
@@ -133,11 +133,7 @@ export const command: CommandDefinition = {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
       return;
     }
-    if (path === undefined) {
-      printLine("error: missing required argument 'config'");
-      process.exitCode = EXIT_USAGE;
-      return;
-    }
+    if (path === undefined) throw typeError('ERR_ZEST_ARGUMENT', "missing required argument 'config'");
     if (options.findLearningRate) {
       const { findLearningRate } = await import('../../training/find-learning-rate.ts');
       const found = await findLearningRate(path, { overrides: options.set, signal: stopSignal() });

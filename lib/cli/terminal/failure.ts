@@ -1,8 +1,10 @@
-import { isError, isUsageError } from '../../errors.ts';
+import { isError, isInputError } from '../../errors.ts';
+import { printJson } from './output.ts';
 
+/** The work failed. */
 export const EXIT_FAILED = 1;
-/** Bad usage or configuration. */
-export const EXIT_USAGE = 2;
+/** What was given is at fault: the command line, a configuration, a model folder, data. */
+export const EXIT_INPUT = 2;
 /** 128 and the number of SIGINT. */
 export const EXIT_INTERRUPTED = 130;
 
@@ -20,12 +22,14 @@ export class Interrupted extends Error {
 /** The status that the process ends with after an error. */
 export const exitStatus = (error: unknown): number => {
   if (error instanceof Interrupted) return error.status;
-  return isUsageError(error) ? EXIT_USAGE : EXIT_FAILED;
+  return isInputError(error) ? EXIT_INPUT : EXIT_FAILED;
 };
 
-/** `error: message (CODE)` on stderr, with the stack where ZEST_DEBUG is set. */
-export const reportError = (error: unknown): void => {
+/** `error: message (CODE)` on stderr, with the stack where ZEST_DEBUG is set; for programs an object on stdout, too. */
+export const reportError = (error: unknown, json: boolean): void => {
   if (error instanceof Interrupted) return;
+  const { message, code = null } = isError(error) ? (error as Error & { code?: string }) : { message: String(error) };
+  if (json) printJson({ kind: 'error', code, message });
   if (process.env.ZEST_DEBUG || !isError(error)) console.error(error);
-  else console.error(`error: ${error.message}${'code' in error ? ` (${error.code})` : ''}`);
+  else console.error(`error: ${message}${code === null ? '' : ` (${code})`}`);
 };
