@@ -29,6 +29,7 @@ const CODES = {
   ERR_ZEST_CONFIG_JSON: 'input',
   ERR_ZEST_FAMILY: 'input',
   ERR_ZEST_SAFETENSORS: 'input',
+  ERR_ZEST_GGUF: 'input',
   ERR_ZEST_TENSOR_MISSING: 'input',
   ERR_ZEST_TENSOR_SHAPE: 'input',
   ERR_ZEST_TENSOR_DTYPE: 'input',

@@ -3,13 +3,14 @@ import { ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
-import { readCheckpoint } from './checkpoint.ts';
-import { type ModelConfig, readModelConfig } from './config-json.ts';
+import type { ModelConfig } from './config-json.ts';
+import { type LinearName, linearOf } from './families/family.ts';
 import { chooseHead, type Head, type HeadOption } from './head.ts';
 import { newLora } from './lora.ts';
 import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
+import { readSource } from './source.ts';
 import { bareName, checkpointName } from './tensor-names.ts';
 import { assertFits, byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
@@ -26,19 +27,29 @@ export interface Description {
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
 
-const toParameter = ({ name, file, dtype, shape, offset, ...made }: TensorEntry | NewTensor): NativeParameter => ({
+const toParameter = ({
+  name,
+  file,
+  dtype,
+  shape,
+  offset,
+  interleavedHeads = 0,
+  ...made
+}: TensorEntry | NewTensor): NativeParameter => ({
   name,
   rows: shape.slice(0, -1).reduce((a, b) => a * b, 1),
   columns: shape.at(-1) ?? 1,
   matrix: shape.length === 2,
   trainable: false,
   decays: false,
+  asStored: false,
   file,
   offset,
   fileType: dtype as NameOf<'fileType'>,
   initialScale: 'initialScale' in made ? made.initialScale : 0,
   initialSeed: 'initialSeed' in made ? made.initialSeed : 0n,
   initialOffset: 0,
+  interleavedHeads,
 });
 
 /** The tensors of a new classifier: linear layers with weights N(0, initializer_range²) and biases 0. */
@@ -47,25 +58,32 @@ const newClassifier = (
   checkpoint: Checkpoint,
   { classes, seed }: { classes: number; seed: number },
 ): NewTensor[] => {
-  const { family, hidden, initializerRange } = config;
+  const { family, hidden, embedding, initializerRange } = config;
+  const inputs = family.outputProjection ? embedding : hidden;
   const isBare = !checkpoint.has(`${family.prefix}${family.embeddings.words}.weight`);
-  const linear = (name: string, rows: number): NewTensor[] => {
+  const linear = (named: LinearName, shape: [number, number]): NewTensor[] => {
+    const { name, bias = true } = linearOf(named);
     const spelled = isBare ? bareName(name, family) : name;
-    return [
-      newTensor(`${spelled}.weight`, [rows, hidden], initializerRange, seed),
-      newTensor(`${spelled}.bias`, [rows], 0, seed),
-    ];
+    const weight = newTensor(`${spelled}.weight`, shape, initializerRange, seed);
+    return config.flag(bias) ? [weight, newTensor(`${spelled}.bias`, [shape[0]], 0, seed)] : [weight];
   };
   const { dense, output } = family.classifier;
-  const hasDense = checkpointName(`${dense}.weight`, family, checkpoint) !== undefined;
-  return [...(hasDense ? [] : linear(dense, hidden)), ...linear(output, classes)];
+  const hasDense = dense === undefined || checkpointName(`${dense}.weight`, family, checkpoint) !== undefined;
+  return [...(hasDense ? [] : linear(dense, [hidden, hidden])), ...linear(output, [classes, inputs])];
 };
 
+/** Whether the word embeddings are there under the name of the decoder that is tied to them alone. */
+const wordsAreDecoder = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): boolean =>
+  tied &&
+  checkpointName(`${family.prefix}${family.embeddings.words}.weight`, family, checkpoint) === undefined &&
+  checkpoint.has(`${family.languageModel.decoder}.weight`);
+
 /** Tensors that are another's second name. */
-const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
+const aliases = (config: ModelConfig, checkpoint: Checkpoint): string[] => {
+  const { family, tied } = config;
   const { decoder, bias } = family.languageModel;
-  if (!tied) return [];
-  const hasBoth = bias !== `${decoder}.bias` && checkpoint.has(bias);
+  if (!tied || wordsAreDecoder(config, checkpoint)) return [];
+  const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
   return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
 };
 
@@ -82,12 +100,17 @@ const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[
 export const describe = (
   config: ModelConfig,
   checkpoint: Checkpoint,
-  options: { head?: HeadOption; trainable: Trainable },
+  options: { head?: HeadOption; trainable: Trainable; dequantize?: boolean },
 ): Description => {
   const { family } = config;
   const { languageModel, classifier } = family;
-  const output = checkpoint.get(`${classifier.output}.weight`);
-  const has = { classifier: output !== undefined, languageModel: checkpoint.has(`${languageModel.dense}.weight`) };
+  const output = checkpoint.get(`${linearOf(classifier.output).name}.weight`);
+  const has = {
+    classifier: output !== undefined,
+    languageModel: languageModel.dense
+      ? checkpoint.has(`${languageModel.dense}.weight`)
+      : config.tied || checkpoint.has(`${languageModel.decoder}.weight`),
+  };
   const head = chooseHead(config, has, options.head);
   const created = head.kind === 'classifier' ? head.initialize : undefined;
   const { lora, prefix } = adapterOptions(options.trainable);
@@ -98,7 +121,10 @@ export const describe = (
     .sort(byUtf8);
   const indexes = new Map(base.map(({ name }, index) => [name, index]));
 
-  const find = (name: string, shape: readonly number[]): number => {
+  const words = `${family.prefix}${family.embeddings.words}.weight`;
+  const decoder = wordsAreDecoder(config, checkpoint) ? `${languageModel.decoder}.weight` : words;
+  const find = (asked: string, shape: readonly number[]): number => {
+    const name = asked === words ? decoder : asked;
     const index = indexes.get(checkpointName(name, family, indexes) ?? '');
     const tensor = index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : base[index];
     if (!tensor) {
@@ -143,18 +169,32 @@ export const describe = (
     parameter.trainable = trained.has(parameter.name);
     parameter.decays = !isBias && !isNorm;
   }
-  const { activation: headActivation } = family[head.kind];
+  for (const parameter of parameters) {
+    const quantized = parameter.fileType.startsWith('Q') && parameter.file !== '';
+    parameter.asStored = quantized && !parameter.trainable && !options.dequantize;
+  }
+  const { activation: headActivation = 'configured' } = family[head.kind];
   const spec: NativeModelSpec = {
     hidden: config.hidden,
     heads: config.heads,
+    keyValueHeads: config.keyValueHeads,
+    headWidth: config.headWidth,
     intermediate: config.intermediate,
+    embedding: config.embedding,
     vocabulary: config.vocabulary,
     positions: config.positions,
     segments: config.segments,
-    positionOffset: family.positionsFollowPadding ? (config.paddingId as number) + 1 : 0,
+    positionOffset: config.positionOffset,
     paddingId: config.paddingId ?? -1,
     outputs,
+    norm: family.norm,
     normEpsilon: config.normEpsilon,
+    normFirst: config.normFirst,
+    parallel: config.parallel,
+    causal: family.causal ?? false,
+    window: config.window,
+    rotaryFrequencies: config.rotaryFrequencies,
+    rotaryScale: 1,
     adapterScale: lora ? lora.alpha / lora.rank : 1,
     activation: config.activation,
     headActivation: headActivation === 'configured' ? config.activation : headActivation,
@@ -169,6 +209,7 @@ export const trainableNames = async (
   folder: string,
   options: { head?: HeadOption; trainable: Trainable },
 ): Promise<string[]> => {
-  const { spec } = describe(await readModelConfig(folder), await readCheckpoint(folder), options);
+  const { config, checkpoint } = await readSource(folder);
+  const { spec } = describe(config, checkpoint, options);
   return spec.parameters.filter(({ trainable }) => trainable).map(({ name }) => name);
 };

@@ -7,8 +7,12 @@ import type { HeadKind } from './families/family.ts';
 /** What a batch must fit. */
 export type BatchLimits = Pick<
   NativeModelSpec,
-  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs'
-> & { head: HeadKind };
+  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs' | 'causal'
+> & {
+  head: HeadKind;
+  /** The token that a classifier reads. */
+  classToken: 'first' | 'last';
+};
 
 type Ids = readonly number[] | Int32Array;
 
@@ -67,7 +71,63 @@ interface Scored {
   words?: readonly number[];
 }
 
-const scoredPositions = (target: Target, length: number, name: string, limits: BatchLimits): Scored[] => {
+const needsHead = (kind: string, head: HeadKind, name: string, limits: BatchLimits, hint: string): void => {
+  if (limits.head === head) return;
+  const message = `${name} is of kind '${kind}', which this model's head does not serve; ${hint}`;
+  throw new ZestError('ERR_ZEST_TARGET', message);
+};
+
+const needsCausal = (kind: string, name: string, { causal }: BatchLimits): void => {
+  if (causal) return;
+  throw new ZestError('ERR_ZEST_TARGET', `${name} is of kind '${kind}', which needs a causal model`);
+};
+
+/**
+ * A question as sequences: the prompt but for its last token, where there is more of it, and that token with the tokens
+ * of each option, in which every one but the first is scored.
+ */
+const questionSequences = (
+  target: Extract<Target, { kind: 'options' }>,
+  ids: Ids,
+  name: string,
+  limits: BatchLimits,
+): { prompt: Ids; options: Ids[] } => {
+  needsCausal(target.kind, name, limits);
+  needsHead(target.kind, 'languageModel', name, limits, "load the model with head: 'languageModel'");
+  const { options, label, normalize } = target;
+  if (!isList(options) || options.length < 2) {
+    throw rangeError('ERR_ZEST_TARGET', `${name}.options is ${show(options)}; expected two or more lists of tokens`);
+  }
+  if (!isIndex(label, options.length)) {
+    const message = `${name}.label is ${show(label)}; expected a whole number from 0 to ${options.length - 1}`;
+    throw rangeError('ERR_ZEST_TARGET', message);
+  }
+  if (normalize !== 'tokens' && normalize !== 'none') {
+    throw typeError('ERR_ZEST_TARGET', `${name}.normalize is ${show(normalize)}; expected 'tokens' or 'none'`);
+  }
+  const longest = limits.positions - limits.positionOffset;
+  const last = ids[ids.length - 1] as number;
+  const sequences = Array.from(options as readonly unknown[], (option, i) => {
+    const tokens = checkedIds(option, limits.vocabulary, `${name}.options[${i}]`, 'ERR_ZEST_TARGET');
+    if (tokens.length === 0) {
+      throw rangeError('ERR_ZEST_TARGET', `${name}.options[${i}] is empty; expected at least one token`);
+    }
+    if (ids.length + tokens.length > longest) {
+      const message = `${name}.options[${i}] and its prompt have ${ids.length + tokens.length} tokens; the model takes ${longest}`;
+      throw rangeError('ERR_ZEST_SEQUENCE_LENGTH', message);
+    }
+    return [last, ...tokens];
+  });
+  return { prompt: ids.slice(0, -1), options: sequences };
+};
+
+const scoredPositions = (
+  target: Exclude<Target, { kind: 'options' }>,
+  ids: Ids,
+  name: string,
+  limits: BatchLimits,
+): Scored[] => {
+  const { length } = ids;
   const index = (value: unknown, end: number, key: string): number => {
     if (isIndex(value, end)) return value;
     throw rangeError(
@@ -80,13 +140,7 @@ const scoredPositions = (target: Target, length: number, name: string, limits: B
     if (ids.length > 0) return ids;
     throw rangeError('ERR_ZEST_TARGET', `${name}.${key} is empty; expected at least one value`);
   };
-  const needs = (head: BatchLimits['head'], hint: string): void => {
-    if (limits.head === head) return;
-    throw new ZestError(
-      'ERR_ZEST_TARGET',
-      `${name} is of kind '${target.kind}', which this model's head does not serve; ${hint}`,
-    );
-  };
+  const needs = (head: BatchLimits['head'], hint: string) => needsHead(target.kind, head, name, limits, hint);
   switch (target?.kind) {
     case 'labelWords': {
       needs('languageModel', "load the model with head: 'languageModel'");
@@ -96,22 +150,39 @@ const scoredPositions = (target: Target, length: number, name: string, limits: B
     }
     case 'class':
       needs('classifier', 'load the model with head: { classes }');
-      return [{ position: 0, label: index(target.label, limits.outputs, 'label') }];
+      return [
+        {
+          position: limits.classToken === 'first' ? 0 : length - 1,
+          label: index(target.label, limits.outputs, 'label'),
+        },
+      ];
     case 'maskedTokens': {
       needs('languageModel', "load the model with head: 'languageModel'");
+      if (limits.causal) {
+        const message = `${name} is of kind 'maskedTokens', but the model is causal; a target of kind 'tokens' is what it is trained on`;
+        throw new ZestError('ERR_ZEST_TARGET', message);
+      }
       const positions = list(target.positions, length, 'positions');
-      const ids = list(target.ids, limits.outputs, 'ids');
-      if (positions.length !== ids.length) {
-        const message = `${name} has ${positions.length} positions and ${ids.length} ids; expected as many`;
+      const labels = list(target.ids, limits.outputs, 'ids');
+      if (positions.length !== labels.length) {
+        const message = `${name} has ${positions.length} positions and ${labels.length} ids; expected as many`;
         throw rangeError('ERR_ZEST_TARGET', message);
       }
-      return Array.from(positions, (position, i) => ({ position, label: ids[i] as number }));
+      return Array.from(positions, (position, i) => ({ position, label: labels[i] as number }));
     }
-    case 'tokens':
-    case 'options':
-      throw new ZestError('ERR_ZEST_UNSUPPORTED', `${name} is of kind '${target.kind}', which needs a causal model`);
+    case 'tokens': {
+      needsCausal(target.kind, name, limits);
+      needs('languageModel', "load the model with head: 'languageModel'");
+      const from = index(target.from, length, 'from');
+      const to = index(target.to, length + 1, 'to');
+      if (from < 1 || to <= from) {
+        const message = `${name} is of tokens ${from} to ${to}; expected at least one, from 1 on: the first has none before it`;
+        throw rangeError('ERR_ZEST_TARGET', message);
+      }
+      return Array.from({ length: to - from }, (_, i) => ({ position: from + i - 1, label: ids[from + i] as number }));
+    }
     default: {
-      const expected = "a target of kind 'labelWords', 'class' or 'maskedTokens'";
+      const expected = "a target of kind 'labelWords', 'class', 'maskedTokens', 'tokens' or 'options'";
       throw typeError('ERR_ZEST_TARGET', `${name} is ${show(target)}; expected ${expected}`);
     }
   }
@@ -138,14 +209,10 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
   }
   const sequences = Array.from(batch.sequences, (ids, s) => checkedSequence(ids, `sequences[${s}]`, limits));
   const segments = checkedSegments(batch, limits);
-  const starts = new Int32Array(length + 1);
-  for (const [s, ids] of sequences.entries()) starts[s + 1] = (starts[s] as number) + ids.length;
-  const join = (lists: readonly Ids[]): Int32Array => {
-    const joined = new Int32Array(lists.length > 0 ? (starts[length] as number) : 0);
-    for (const [s, list] of lists.entries()) joined.set(list, starts[s]);
-    return joined;
-  };
-
+  const laid: Ids[] = [];
+  const laidSegments: Ids[] = [];
+  const parents: number[] = [];
+  const examples: number[] = [];
   const scored: number[] = [];
   const candidates: number[] = [];
   // Targets that share their list of words share its place.
@@ -156,18 +223,47 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     places.set(words, known);
     return known;
   };
+  const lay = (ids: Ids, parent: number, ofSegments?: Ids): number => {
+    parents.push(parent);
+    if (ofSegments) laidSegments.push(ofSegments);
+    return laid.push(ids) - 1;
+  };
   for (const [s, target] of (batch.targets as readonly Target[]).entries()) {
-    const tokens = (sequences[s] as Ids).length;
-    for (const { position, label, words } of scoredPositions(target, tokens, `targets[${s}]`, limits)) {
+    const ids = sequences[s] as Ids;
+    const name = `targets[${s}]`;
+    if (target?.kind === 'options') {
+      const { prompt, options } = questionSequences(target, ids, name, limits);
+      examples.push(laid.length, target.label, target.normalize === 'tokens' ? 1 : 0);
+      const parent = prompt.length > 0 ? lay(prompt, -1) : -1;
+      for (const option of options) {
+        const sequence = lay(option, parent);
+        for (let i = 1; i < option.length; i++) scored.push(sequence, i - 1, option[i] as number, 0, 0);
+      }
+      continue;
+    }
+    examples.push(laid.length, -1, 0);
+    const sequence = lay(ids, -1, segments[s]);
+    for (const { position, label, words } of scoredPositions(target, ids, name, limits)) {
       const [begin, end] = words ? place(words) : [0, 0];
-      scored.push(s, position, label, begin, end);
+      scored.push(sequence, position, label, begin, end);
     }
   }
+  const hasQuestions = laid.length > length;
+  const starts = new Int32Array(laid.length + 1);
+  for (const [s, ids] of laid.entries()) starts[s + 1] = (starts[s] as number) + ids.length;
+  const join = (lists: readonly Ids[]): Int32Array => {
+    const joined = new Int32Array(lists.length > 0 ? (starts[laid.length] as number) : 0);
+    for (const [s, list] of lists.entries()) joined.set(list, starts[s]);
+    return joined;
+  };
   return {
-    ids: join(sequences),
+    ids: join(laid),
     starts,
-    segments: join(segments),
+    // Causal models, whose questions become several sequences, have one segment.
+    segments: join(hasQuestions ? [] : laidSegments),
     scored: Int32Array.from(scored),
     candidates: Int32Array.from(candidates),
+    parents: Int32Array.from(hasQuestions ? parents : []),
+    examples: Int32Array.from(hasQuestions ? examples : []),
   };
 };

@@ -7,6 +7,8 @@ import { makeFolder, replaceFile } from '../files.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
+import { isGguf, readGguf } from './gguf/format.ts';
+import { ggufTokenizer } from './gguf/tokenizer.ts';
 import { architectureHead, architectureOf } from './head.ts';
 import { safetensorsHeader } from './safetensors.ts';
 
@@ -68,6 +70,18 @@ export const saveModel = async (folder: string, engine: NativeEngine, origin: Or
   );
   try {
     await makeFolder(folder);
+    if (isGguf(origin.folder)) {
+      const { json, config } = ggufTokenizer(await readGguf(origin.folder));
+      for (const [name, content] of [
+        ['tokenizer.json', json],
+        ['tokenizer_config.json', config],
+      ] as const) {
+        await replace(join(folder, name), async (temporary) => {
+          await writeFile(temporary, `${JSON.stringify(content)}\n`);
+          await flush(temporary);
+        });
+      }
+    }
     for (const name of TOKENIZER_FILES) {
       const source = join(origin.folder, name);
       if (!existsSync(source)) continue;

@@ -17,6 +17,18 @@ export interface NativeBatch {
   segments: Int32Array;
   scored: Int32Array;
   candidates: Int32Array;
+  /** Of each sequence the one whose tokens come before its own, or −1; empty: all −1. */
+  parents: Int32Array;
+  /** 3 numbers an example: first sequence, label (−1: the loss of its one sequence), 1 if options are scored per token. */
+  examples: Int32Array;
+}
+
+/** core/sampling.h */
+export interface NativeSampling {
+  temperature: number;
+  topK: number;
+  topP: number;
+  seed: bigint;
 }
 
 /** Points flattened: point p has terms termStarts[p] … termStarts[p + 1] of streams and scales. */
@@ -62,9 +74,13 @@ export interface NativeParameter {
   matrix: boolean;
   trainable: boolean;
   decays: boolean;
+  /** Kept in memory as the file has it, where the device can. */
+  asStored: boolean;
   file: string;
   offset: number;
   fileType: NameOf<'fileType'>;
+  /** Not 0: the file has the rows of so many heads in the order of pairs that turn together. */
+  interleavedHeads: number;
   initialScale: number;
   initialSeed: bigint;
   initialOffset: number;
@@ -79,6 +95,10 @@ export interface NativeLinear extends NativeNorm {
   /** LoRA: rank × inputs, and outputs × rank; both or neither. */
   adapterA: number;
   adapterB: number;
+  /** Whether the weight is inputs × outputs. */
+  transposed: boolean;
+  /** Output j is the weight's first + ⌊j ÷ block⌋ · step + j mod block; block 0: j. */
+  outputs: { first: number; count: number; block: number; step: number };
 }
 
 export interface NativeLayer {
@@ -86,11 +106,14 @@ export interface NativeLayer {
   key: NativeLinear;
   value: NativeLinear;
   attentionOutput: NativeLinear;
+  gate: NativeLinear;
   intermediate: NativeLinear;
   output: NativeLinear;
   attentionNorm: NativeNorm;
   outputNorm: NativeNorm;
-  /** Keys and values before those of every sequence: tokens × hidden. */
+  queryNorm: NativeNorm;
+  keyNorm: NativeNorm;
+  /** Keys and values before those of every sequence: tokens × columns of all heads of keys. */
   prefix: { key: number; value: number };
 }
 
@@ -98,14 +121,24 @@ export interface NativeLayer {
 export interface NativeModelSpec {
   hidden: number;
   heads: number;
+  keyValueHeads: number;
+  headWidth: number;
   intermediate: number;
+  embedding: number;
   vocabulary: number;
   positions: number;
   segments: number;
   positionOffset: number;
   paddingId: number;
   outputs: number;
+  norm: NameOf<'norm'>;
   normEpsilon: number;
+  normFirst: boolean;
+  parallel: boolean;
+  causal: boolean;
+  window: number;
+  rotaryFrequencies: Float32Array;
+  rotaryScale: number;
   /** Scale of LoRA's product: alpha / rank. */
   adapterScale: number;
   activation: NameOf<'activation'>;
@@ -115,7 +148,10 @@ export interface NativeModelSpec {
   positionEmbeddings: number;
   segmentEmbeddings: number;
   embeddingNorm: NativeNorm;
+  embeddingProjection: NativeLinear;
   layers: NativeLayer[];
+  finalNorm: NativeNorm;
+  outputProjection: NativeLinear;
   headDense: NativeLinear;
   headNorm: NativeNorm;
   headOutput: NativeLinear;
@@ -140,6 +176,8 @@ export interface Shortcuts {
   shareNoise: boolean;
   /** Whether matrices are perturbed while they are multiplied; off: in scratch before. */
   fusePerturbation: boolean;
+  /** Whether the options of a question share their prompt; off: it is computed for each. */
+  sharePrompts: boolean;
 }
 
 /** Handed to every asynchronous call; `abort()` sets a flag that the engine polls. */
@@ -149,7 +187,7 @@ export interface NativeAbort {
 
 export interface NativeEngine {
   load(onProgress: ((done: number, total: number) => void) | undefined, abort: NativeAbort): Promise<void>;
-  /** losses[p · sequences + s]; `microBatch` sequences are evaluated at a time, 0: all, and the bits do not depend on it. */
+  /** losses[p · examples + e]; `microBatch` examples are evaluated at a time, 0: all, and the bits do not depend on it. */
   sequenceLosses(
     directions: NativeDirections,
     batch: NativeBatch,
@@ -172,6 +210,20 @@ export interface NativeEngine {
     point: NativePoints,
     abort: NativeAbort,
   ): Promise<Float32Array[]>;
+  /** Begins empty sequences of up to `capacities` tokens at a point; returns the number of the session. */
+  openSession(
+    directions: NativeDirections,
+    point: NativePoints,
+    capacities: Int32Array,
+    sampling: NativeSampling,
+    abort: NativeAbort,
+  ): Promise<number>;
+  /**
+   * Appends ids[starts[s] … starts[s + 1]) to sequence s, and draws the next token of each that grew, in order. Rejects
+   * with ERR_ZEST_VERSION if the weights have moved since the session was opened.
+   */
+  extendSession(session: number, ids: Int32Array, starts: Int32Array, abort: NativeAbort): Promise<Int32Array>;
+  closeSession(session: number): Promise<void>;
   apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort): Promise<void>;
   parameter(index: number): Promise<Float32Array>;
   direction(directions: NativeDirections, stream: bigint, index: number): Promise<Float32Array>;

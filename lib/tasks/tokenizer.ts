@@ -5,6 +5,8 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
 import type { Family } from '../model/families/family.ts';
 import { familyOf } from '../model/families/index.ts';
+import { isGguf, readGguf } from '../model/gguf/format.ts';
+import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
 import { assertPath, flag, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
 
@@ -106,6 +108,7 @@ const familyIn = async (folder: string): Promise<Family | undefined> => {
   }
 };
 
+const encodeOptions = optionsOf<{ addSpecialTokens?: boolean }>({ addSpecialTokens: flag });
 const decodeOptions = optionsOf<{ skipSpecialTokens?: boolean }>({ skipSpecialTokens: flag });
 
 /**
@@ -197,7 +200,8 @@ export class Tokenizer {
   }
 
   /**
-   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`.
+   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`,
+   * or the tokenizer of a GGUF file.
    *
    * @example
    * import { Tokenizer } from 'node-zest';
@@ -209,12 +213,18 @@ export class Tokenizer {
   static async load(name: string): Promise<Tokenizer> {
     assertPath(name, 'folder');
     const folder = modelFolder(name);
-    const file = join(folder, 'tokenizer.json');
+    const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;
+    const file = inside ? folder : join(folder, 'tokenizer.json');
     // One after the other, so that of two faults it is always the same that is told.
-    const json = await readJson(file);
-    const config = await readJson(join(folder, 'tokenizer_config.json'));
+    const json = inside?.json ?? (await readJson(file));
+    const config = inside?.config ?? (await readJson(join(folder, 'tokenizer_config.json')));
     try {
-      return new Tokenizer(folder, json as TokenizerJson, config as Record<string, unknown>, await familyIn(folder));
+      return new Tokenizer(
+        folder,
+        json as unknown as TokenizerJson,
+        config as Record<string, unknown>,
+        await familyIn(folder),
+      );
     } catch (cause) {
       if (cause instanceof ZestError) throw cause;
       throw new ZestError(
@@ -226,8 +236,8 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes a text into ids, with the special tokens that the post-processor adds; special tokens within the text count
-   * as such.
+   * Encodes a text into ids, with the special tokens that the post-processor adds (`addSpecialTokens`, default true);
+   * special tokens within the text count as such.
    *
    * @example
    * const ids = tokenizer.encode('a charming film');
@@ -235,8 +245,10 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_ARGUMENT for what is no string
    */
-  encode(text: string): number[] {
-    return this.frame(this.#ids(this.#library, text)).ids;
+  encode(text: string, options?: { addSpecialTokens?: boolean }): number[] {
+    const { addSpecialTokens = true } = encodeOptions(options);
+    const ids = this.#ids(this.#library, text);
+    return addSpecialTokens ? this.frame(ids).ids : ids;
   }
 
   /**

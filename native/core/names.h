@@ -92,7 +92,7 @@ struct Names<StorageType> {
   };
 };
 
-// As safetensors call them.
+// As safetensors and GGUF call them.
 template <>
 struct Names<FileType> {
   static constexpr const char* kind = "fileType";
@@ -100,6 +100,12 @@ struct Names<FileType> {
       Name<FileType>{FileType::float32, "F32"},
       Name<FileType>{FileType::float16, "F16"},
       Name<FileType>{FileType::bfloat16, "BF16"},
+      Name<FileType>{FileType::q8_0, "Q8_0"},
+      Name<FileType>{FileType::q4_0, "Q4_0"},
+      Name<FileType>{FileType::q4_1, "Q4_1"},
+      Name<FileType>{FileType::q4_k, "Q4_K"},
+      Name<FileType>{FileType::q5_k, "Q5_K"},
+      Name<FileType>{FileType::q6_k, "Q6_K"},
   };
 };
 
@@ -116,12 +122,21 @@ struct Names<Activation> {
   };
 };
 
+template <>
+struct Names<Norm> {
+  static constexpr const char* kind = "norm";
+  static constexpr std::array table = {
+      Name<Norm>{Norm::layer, "layer"},
+      Name<Norm>{Norm::rms, "rms"},
+  };
+};
+
 // Calls visit(Names<Enum>{}) for each enum that has names.
 template <class Visit>
 void for_each_enum(Visit visit) {
   visit(Names<Law>{}), visit(Names<Rule>{}), visit(Names<Estimator>{}), visit(Names<Sides>{});
   visit(Names<Normalize>{}), visit(Names<TiltRule>{}), visit(Names<StorageType>{});
-  visit(Names<FileType>{}), visit(Names<Activation>{});
+  visit(Names<FileType>{}), visit(Names<Activation>{}), visit(Names<Norm>{});
 }
 
 template <class Enum>

@@ -11,7 +11,7 @@ const scratch = scratchFolder();
 /** The text of a page without its marks, script and style. */
 const textOf = (html: string) =>
   html
-    .replace(/<(style|script)[^]*?<\/\1>/g, '')
+    .replace(/<(style|script)[\s\S]*?<\/\1>/g, '')
     .replace(/<[^>]*>/g, ' ')
     .replace(/\s+/g, ' ');
 

@@ -1,5 +1,6 @@
 // The kernels over the lanes of one instruction set. ZEST_ISA is its namespace, ZEST_NAME its name,
 // ZEST_LANES the header of its lanes, ZEST_KERNELS the table it fills.
+#include "core/blocks.h"
 #include "core/fused_multiply_add.h"
 #include "core/noise/address.h"
 #include "core/noise/box_muller.h"
@@ -30,8 +31,11 @@ const Kernels ZEST_KERNELS = {
     ZEST_ISA::direction,
     ZEST_ISA::perturb,
     ZEST_ISA::pack,
+    ZEST_ISA::pack_columns,
     ZEST_ISA::multiply,
     ZEST_ISA::accumulate,
+    ZEST_ISA::gate,
+    ZEST_ISA::rotate,
     ZEST_ISA::attend,
     ZEST_ISA::normalize,
     ZEST_ISA::cross_entropy,

@@ -98,9 +98,15 @@ ZEST_INLINE F32 load_weights(const Matrix& w, int64_t index, int n) {
 ZEST_INLINE void perturbed_chunk(const Matrix& w, const Noise& n, int64_t row, int64_t column,
                                  F32 out[Noise::max_points][4]) {
   const int64_t left = w.columns - column;
-  for (int j = 0; j < 4; ++j) {
-    out[0][j] = load_weights(w, row * w.columns + column + 16 * j, lanes_left(left, j));
-    out[1][j] = out[0][j];
+  if (w.blocks != FileType::float32) {
+    alignas(64) float values[chunk] = {};
+    dequantize(w.blocks, w.data, row * w.columns + column, left < chunk ? left : chunk, values);
+    for (int j = 0; j < 4; ++j) out[0][j] = out[1][j] = load(values + 16 * j);
+  } else {
+    for (int j = 0; j < 4; ++j) {
+      out[0][j] = load_weights(w, row * w.columns + column + 16 * j, lanes_left(left, j));
+      out[1][j] = out[0][j];
+    }
   }
   for (int i = 0; i < n.count; ++i) {
     F32 v[4];
@@ -215,6 +221,29 @@ static void pack(const Matrix& w, const Noise& n, Rows rows, float* const* out) 
         for (int j = 0; j < 4; ++j) {
           transpose(tile[p] + 16 * j, chunk, out[p] + (column + 16 * j) * width + half, width);
         }
+      }
+    }
+  }
+}
+
+static void pack_columns(const Matrix& w, const Noise& n, int64_t first, int64_t count,
+                         float* const* out) {
+  constexpr int width = 16 * panel_vectors;
+  const int64_t begin = first / chunk * chunk, skip = first - begin;
+  const int64_t panel = panel_floats(w.rows, width);
+  alignas(64) float line[Noise::max_points][2 * chunk] = {};
+  for (int64_t row = 0; row < w.rows; ++row) {
+    for (int64_t column = begin; column < first + count; column += chunk) {
+      F32 values[Noise::max_points][4];
+      perturbed_chunk(w, n, row, column, values);
+      for (int p = 0; p < n.points; ++p) {
+        for (int j = 0; j < 4; ++j) store(line[p] + column - begin + 16 * j, values[p][j]);
+      }
+    }
+    for (int p = 0; p < n.points; ++p) {
+      for (int64_t column = 0; column < count; column += 16) {
+        store(out[p] + column / width * panel + row * width + column % width,
+              load(line[p] + skip + column));
       }
     }
   }

@@ -2,12 +2,16 @@
 // are called.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/backend.h"
 #include "core/transformer/layers.h"
+#include "core/transformer/rotary.h"
 #include "cpu/buffer.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/perturbation.h"
@@ -25,14 +29,45 @@ inline int64_t row_stride(int64_t columns) { return ((columns + 15) / 16 | 1) * 
 
 inline int64_t parts(int64_t count, int64_t at_once) { return (count + at_once - 1) / at_once; }
 
+// Keys and values of the tokens that sequences had before, one row a token: of every layer, of the
+// first point.
+class KeyValueCache {
+ public:
+  // Throws ERR_ZEST_MEMORY.
+  KeyValueCache(const ModelSpec& spec, std::span<const int32_t> capacities);
+
+  int32_t sequences() const { return static_cast<int32_t>(lengths_.size()); }
+  int32_t length(int32_t s) const { return lengths_[static_cast<size_t>(s)]; }
+  int32_t capacity(int32_t s) const {
+    return starts_[static_cast<size_t>(s) + 1] - starts_[static_cast<size_t>(s)];
+  }
+  // Those of all heads.
+  KeySpan span(size_t layer, int32_t s) const;
+  // Puts rows behind a sequence's own, which `grow` makes part of it.
+  void put(size_t layer, int32_t s, const float* keys, const float* values, int32_t rows);
+  void grow(int32_t s, int32_t rows) { lengths_[static_cast<size_t>(s)] += rows; }
+
+ private:
+  int64_t stride_;
+  std::vector<int32_t> starts_ = {0}, lengths_;
+  std::vector<Buffer<float>> keys_, values_;  // by layer
+};
+
 class Forward : private Operations {
  public:
   Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool& pool);
 
+  // Keeps perturbed weights as products read them, until the next `begin`: for many runs of few
+  // tokens. Scored positions then have no candidates.
+  void keep_packed() { keeps_packed_ = true; }
+
   // Perturbs the vectors at the points of a group; `perturbation` must live until the next call.
   void begin(const Perturbation& perturbation, int points, const AbortFlag& abort);
-  // Runs the batch at those points.
-  void run(const Batch& batch);
+  // Another call's flag, for what was begun.
+  void resume(const AbortFlag& abort) { abort_ = &abort; }
+  // Runs the batch at those points; with a cache its tokens come after those that are there, and
+  // join them.
+  void run(const Batch& batch, KeyValueCache* cache = nullptr);
 
   // The logit of candidate `index` of scored position `scored` at point p, after run.
   float logit(int p, size_t scored, int64_t index) const;
@@ -49,12 +84,11 @@ class Forward : private Operations {
   };
   struct Linear {
     LinearRoles roles;
-    Rows outputs;  // rows of the weight
+    Rows outputs;  // of the weight and of its bias
     const Activations* input;
     int64_t rows;
     Activations* output;
     int activation;
-    const Activations* bias = nullptr;  // of these outputs; null: the perturbed bias vector
   };
 
   void embed() override;
@@ -62,12 +96,17 @@ class Forward : private Operations {
   void attend(const LayerRoles& layer, State from, State to, Tokens tokens) override;
   void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm, State to,
            Tokens tokens) override;
+  void normalize(const NormRoles& norm, State from, State to, Tokens tokens) override;
   void activate(const LinearRoles& linear, State from, Activation activation, const NormRoles& norm,
                 State to, Tokens tokens) override;
+  void gate(const LinearRoles& gate, const LinearRoles& linear, State from, Activation activation,
+            State to, Tokens tokens) override;
+  void project(const LinearRoles& linear, State from, State to, Tokens tokens) override;
   void score(const LinearRoles& output, State from, Tokens tokens) override;
 
   void check_abort() const;
   int64_t columns(int parameter) const { return weights_.matrix(parameter).columns; }
+  int64_t columns(State of) const { return width(of, spec_); }
   const float* vector(int p, int parameter) const;
   Activations& state(State of) { return states_[static_cast<size_t>(of)]; }
   int64_t rows_of(Tokens tokens) const;
@@ -76,9 +115,21 @@ class Forward : private Operations {
                Activations& output, int activation) const;
   void multiply(std::span<const Linear> linears);
   void multiply_base(std::span<const Linear> linears);
+  int64_t outputs_at_once(const Linear& linear) const;
+  int64_t packed_floats(const Linear& linear) const;
+  void pack_outputs(const Linear& linear, int64_t first, float* panels);
+  void multiply_outputs(const Linear& linear, int64_t first, const float* panels);
+  const float* kept_panels(const Linear& linear);
   void add_adapter(const Linear& linear);
-  void normalize(const Activations& a, const Activations* b, const NormRoles& roles, int64_t rows,
-                 Activations& out);
+  // out = norm(a + b); b may be null.
+  void sum(const Activations& a, const Activations* b, const NormRoles& roles, int64_t rows,
+           int64_t columns, Activations& out);
+  // Norms and turns the heads of queries or keys.
+  void place_heads(Activations& heads, int64_t count, const NormRoles& norm, Tokens tokens);
+  void find_places(const Batch& batch);
+  // Calls body(point, first, end) for blocks of rows, in any order.
+  template <class Body>
+  void for_rows(int64_t rows, Body body);
   void find_scored_tokens(const Batch& batch);
 
   const Weights& weights_;
@@ -101,13 +152,26 @@ class Forward : private Operations {
   std::vector<int32_t> scored_row_;
   // The scored tokens of each sequence.
   std::vector<int32_t> scored_starts_;
+  // Of each token, and of each scored token: its position, and its place among its sequence's own.
+  std::vector<int32_t> positions_, scored_positions_, places_, scored_places_;
+  // Tokens before each sequence's own, its parent's or the cache's.
+  std::vector<int32_t> earlier_;
+  KeyValueCache* cache_ = nullptr;
+  RotaryTable rotary_;
+  bool keeps_packed_ = false;
+  // By weight and first output.
+  std::map<std::pair<int, int64_t>, Buffer<float>> kept_;
+
+  // Outputs of the layers that share a weight, by weight and first output, where they are not
+  // consecutive.
+  std::map<std::pair<int, int64_t>, std::vector<int32_t>> slices_;
+
   // Distinct rows of the word, position and segment embeddings; which of them each id is.
   std::vector<int32_t> table_rows_[3];
   std::vector<int32_t> table_slot_[3];
   Activations table_[3];
-  Activations states_[states];
-  Activations query_, key_, value_, projected_, logits_, output_bias_, adapter_inner_,
-      adapter_output_;
+  Activations embedded_, states_[states];
+  Activations query_, key_, value_, product_, logits_, adapter_inner_, adapter_output_;
   Buffer<float> panels_, scratch_, whole_[most_points];
 
   const Batch* batch_ = nullptr;
@@ -117,5 +181,14 @@ class Forward : private Operations {
   Tokens scored_at_ = Tokens::scored;
   std::vector<float> candidate_logits_;
 };
+
+template <class Body>
+void Forward::for_rows(int64_t rows, Body body) {
+  const int64_t row_parts = parts(rows, rows_at_once);
+  pool_.run(points_ * row_parts, [&](int64_t item, int) {
+    const int64_t first = item % row_parts * rows_at_once;
+    body(static_cast<int>(item / row_parts), first, std::min(first + rows_at_once, rows));
+  });
+}
 
 }  // namespace zest::cpu
