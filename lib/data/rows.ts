@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { assertPath } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { decodeUtf8 } from './utf8.ts';
 
@@ -159,6 +160,7 @@ const parsers: Record<string, (bytes: Uint8Array, file: string) => Row[]> = {
  * @throws ERR_ZEST_DATA naming `file:line`: unreadable, empty, not UTF-8, a broken line, a wrong number of columns
  */
 export const readRows = async (file: string): Promise<Row[]> => {
+  assertPath(file, 'file');
   const parse = parsers[extname(file).toLowerCase()];
   if (parse === undefined)
     throw dataError(file, `is none of the kinds that can be read: ${Object.keys(parsers).join(', ')}`);

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeDirections, NativeEngine, NativePoints } from '../native/binding.ts';
 import type { DirectionOptions, Point } from '../objective.ts';
@@ -60,7 +61,7 @@ export const checkedPrompts = (
   }
   for (const [i, prompt] of prompts.entries()) {
     const name = `prompts[${i}]`;
-    if (!Array.isArray(prompt) && !(prompt instanceof Int32Array)) {
+    if (!Array.isArray(prompt) && !types.isInt32Array(prompt)) {
       throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(prompt)}; expected an array of token ids`);
     }
     if (prompt.length === 0) {

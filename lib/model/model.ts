@@ -12,16 +12,10 @@ import {
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
-import type {
-  CallOptions,
-  DirectionOptions,
-  Directions,
-  EvaluationOptions,
-  Objective,
-  Point,
-  Update,
-} from '../objective.ts';
+import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
+import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { show } from '../show.ts';
 import { modelFolder } from './built-in.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import { describe } from './description.ts';
@@ -42,6 +36,20 @@ import { type Origin, saveModel } from './save.ts';
 import { readSource } from './source.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
+
+const evaluationOptions = optionsOf<EvaluationOptions>({
+  signal,
+  directions: given,
+  atVersion: given,
+  microBatch: given,
+});
+const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
+  signal,
+  directions: given,
+  microBatch: given,
+});
+const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
+const logitOptions = optionsOf<DirectionOptions & { at?: Point }>({ signal, directions: given, at: given });
 
 /**
  * A transformer in the engine: an {@link Objective} whose parameters are the weights of a Hugging Face checkpoint.
@@ -124,7 +132,7 @@ export class Model implements Objective<Batch> {
    * ERR_ZEST_CUBLAS for the options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST
    */
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
-    if (typeof name !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof name}; expected a path`);
+    assertPath(name, 'folder');
     const folder = modelFolder(name);
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
@@ -189,6 +197,8 @@ export class Model implements Objective<Batch> {
    * console.log(`${Math.ceil((weights + activations) / 2 ** 20)} MiB`);
    */
   memory(tokens: number): MemoryUse {
+    if (typeof tokens !== 'number' || !(tokens >= 0))
+      throw rangeError('ERR_ZEST_ARGUMENT', `tokens is ${show(tokens)}; expected a number ≥ 0`);
     const { hidden, intermediate } = this.#origin.description.spec;
     const { parameterCount, dtype } = this;
     return memoryUse({ parameterCount, dtype, hidden, intermediate }, tokens);
@@ -211,8 +221,9 @@ export class Model implements Objective<Batch> {
    * call's turn comes; ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN, ERR_ZEST_SEQUENCE_LENGTH or
    * ERR_ZEST_TARGET for the batch; ERR_ZEST_POINT or ERR_ZEST_STREAM for the points
    */
-  async evaluate(batch: Batch, points: readonly Point[], options: EvaluationOptions = {}): Promise<Float64Array> {
-    return this.#call(options.signal, this.#evaluation(batch, points, options));
+  async evaluate(batch: Batch, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array> {
+    const checked = evaluationOptions(options);
+    return this.#call(checked.signal, this.#evaluation(batch, points, checked));
   }
 
   /**
@@ -227,8 +238,9 @@ export class Model implements Objective<Batch> {
   async sequenceLosses(
     batch: Batch,
     points: readonly Point[],
-    options: Omit<EvaluationOptions, 'atVersion'> = {},
+    given?: Omit<EvaluationOptions, 'atVersion'>,
   ): Promise<Float64Array[]> {
+    const options = sequenceOptions(given);
     const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, options);
     const terms = checkedPoints(points);
@@ -255,8 +267,9 @@ export class Model implements Objective<Batch> {
    *
    * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM for the update
    */
-  async apply(update: Update, options: DirectionOptions = {}): Promise<void> {
-    return this.#call(options.signal, this.#application(update, options));
+  async apply(update: Update, options?: DirectionOptions): Promise<void> {
+    const checked = directionOptions(options);
+    return this.#call(checked.signal, this.#application(update, checked));
   }
 
   /**
@@ -290,6 +303,8 @@ export class Model implements Objective<Batch> {
    * @throws what the work throws
    */
   async exclusively<T>(work: (alone: Objective<Batch>) => Promise<T>): Promise<T> {
+    if (typeof work !== 'function')
+      throw typeError('ERR_ZEST_ARGUMENT', `work is ${show(work)}; expected a function of the model`);
     this.#assertThere();
     const now = <R>(signal: AbortSignal | undefined, call: EngineCall<R>) => callEngine(this.#binding, signal, call);
     const version = () => this.version;
@@ -315,7 +330,8 @@ export class Model implements Objective<Batch> {
    *
    * @throws what {@link evaluate} throws for the batch and the point
    */
-  async logits(batch: Batch, options: DirectionOptions & { at?: Point } = {}): Promise<Float32Array[]> {
+  async logits(batch: Batch, given?: DirectionOptions & { at?: Point }): Promise<Float32Array[]> {
+    const options = logitOptions(given);
     const { signal, at = [] } = options;
     const { directions, packed } = this.#checked(batch, options);
     const other = batch.targets.findIndex(({ kind }) => kind !== 'options');
@@ -397,9 +413,9 @@ export class Model implements Objective<Batch> {
    *
    * @throws ERR_ZEST_PARAMETER for a name that there is not, ERR_ZEST_STREAM
    */
-  async direction(stream: bigint, name: string, options: DirectionOptions = {}): Promise<Float32Array> {
+  async direction(stream: bigint, name: string, options?: DirectionOptions): Promise<Float32Array> {
     const index = this.#index(name);
-    const directions = this.#directionsOf(options);
+    const directions = this.#directionsOf(directionOptions(options));
     checkedStream(stream, 'stream');
     return this.#call(undefined, () => this.#engine.direction(directions, stream, index));
   }
@@ -432,8 +448,7 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_FILE if the folder cannot be written
    */
   async save(folder: string): Promise<void> {
-    if (typeof folder !== 'string')
-      throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof folder}; expected a path`);
+    assertPath(folder, 'folder');
     return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin), { alone: true });
   }
 
@@ -510,7 +525,10 @@ export class Model implements Objective<Batch> {
   #index(name: string): number {
     const index = this.#indexes.get(name);
     if (index !== undefined) return index;
-    throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter '${name}'; one is '${[...this.#indexes.keys()][0]}'`);
+    throw rangeError(
+      'ERR_ZEST_PARAMETER',
+      `there is no parameter ${show(name)}; one is '${[...this.#indexes.keys()][0]}'`,
+    );
   }
 
   #call<T>(signal: AbortSignal | undefined, call: EngineCall<T>, options?: { alone: boolean }): Promise<T> {

@@ -3,6 +3,7 @@ import type { Batch, Target } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { assertHas, assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { DEFAULT_METRICS, definitionOf, METRICS, type Metric, measure } from './metrics.ts';
 import {
@@ -90,6 +91,15 @@ export interface Asking {
   /** Makes the prompt of an example's fields. */
   make(fields: Readonly<Record<string, string>>): Prompt;
 }
+
+const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
+const samplingOptions = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
+const scoreOptions = optionsOf<ScoreOptions>({
+  signal,
+  batchSize: count,
+  onProgress: callback,
+  onExample: callback,
+});
 
 /** An example, its fields and label checked. Its tokens are made when first needed, and kept. */
 export class LabelledExample implements Example {
@@ -190,10 +200,11 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    *
    * @throws ERR_ZEST_TEMPLATE for a field that no row has, ERR_ZEST_DATA and ERR_ZEST_LABEL naming `file:line`
    */
-  examples(rows: readonly Row[], options: { unlabelled?: boolean } = {}): LabelledExample[] {
+  examples(rows: readonly Row[], options?: { unlabelled?: boolean }): LabelledExample[] {
+    assertList(rows, 'rows', 'rows, as readRows gives them');
     for (const field of this.fields) {
       const [row] = rows;
-      if (row === undefined || rows.some(({ fields }) => Object.hasOwn(fields, field))) continue;
+      if (row?.fields === undefined || rows.some((one) => Object.hasOwn(Object(one?.fields), field))) continue;
       throw new ZestError(
         'ERR_ZEST_TEMPLATE',
         `the task reads the field ${JSON.stringify(field)}, which ${row.file} does not have: ${Object.keys(row.fields).join(', ')}`,
@@ -203,14 +214,19 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
-  example(row: Row, options: { unlabelled?: boolean } = {}): LabelledExample {
+  example(row: Row, options?: { unlabelled?: boolean }): LabelledExample {
+    const { unlabelled = false } = exampleOptions(options);
+    if (typeof row?.fields !== 'object' || row.fields === null)
+      throw typeError('ERR_ZEST_ARGUMENT', `row is ${show(row)}; expected { file, line, fields }`);
     const place = `${row.file}:${row.line}`;
     const texts = this.#texts(row.fields, place);
-    return new LabelledExample(texts, options.unlabelled ? 0 : this.label(row.fields, place), place);
+    return new LabelledExample(texts, unlabelled ? 0 : this.label(row.fields, place), place);
   }
 
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
-  sample(examples: readonly LabelledExample[], { shots, labelNoise, seed }: Sampling): LabelledExample[] {
+  sample(examples: readonly LabelledExample[], sampling: Sampling): LabelledExample[] {
+    assertList(examples, 'examples', 'examples of this task');
+    const { shots, labelNoise, seed } = samplingOptions(sampling ?? null, 'sampling');
     const labelsOf = (some: readonly LabelledExample[]) => some.map(({ label }) => label);
     const chosen =
       shots === undefined
@@ -226,6 +242,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    * `{ sentence: 'a charming film', label: 1 }`.
    */
   batch(examples: readonly (LabelledExample | ExampleFields)[]): Batch {
+    assertList(examples, 'examples', 'examples of this task');
     return this.#batch(examples.map((example, i) => this.#example(example, i)));
   }
 
@@ -233,15 +250,20 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async score(
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
-    options: ScoreOptions = {},
+    given?: ScoreOptions,
   ): Promise<Score & { accuracy: number }> {
+    const options = scoreOptions(given);
+    assertList(examples, 'examples', 'examples of this task');
     const checked = examples.map((example, i) => this.#example(example, i));
     const labels = checked.map(({ label }) => label);
     const answers: number[] = [];
     let loss = 0;
     for await (const { example, scores } of this.#scores(model, checked, options)) {
-      answers.push(largestAt(scores));
-      loss += logSumExp(scores) - scores[example.label]!;
+      const answer = largestAt(scores);
+      const own = logSumExp(scores) - scores[example.label]!;
+      answers.push(answer);
+      loss += own;
+      options.onExample?.({ answer, isRight: answer === example.label, loss: own });
     }
     return {
       ...measure(['accuracy', ...this.metrics], answers, labels),
@@ -254,8 +276,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async classify(
     model: Scorer,
     inputs: readonly (string | LabelledExample | ExampleFields)[],
-    options: ScoreOptions = {},
+    given?: ScoreOptions,
   ): Promise<Classification[]> {
+    const options = scoreOptions(given);
+    assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
     const examples = inputs.map((input, i) => {
       if (input instanceof LabelledExample) return input;
       const place = `text ${i}`;
@@ -286,7 +310,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async answers(
     model: Scorer,
     examples: readonly LabelledExample[],
-    options: ScoreOptions = {},
+    options?: ScoreOptions,
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
     const classifications = await this.classify(model, examples, options);
     return classifications.map(({ name, probabilities }) => ({
@@ -346,9 +370,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     options: ScoreOptions,
   ): AsyncGenerator<{ example: LabelledExample; scores: Float32Array }> {
     const { batchSize = evaluationBatchSize, signal, onProgress } = options;
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw rangeError('ERR_ZEST_OPTION', `batchSize is ${show(batchSize)}; expected a whole number ≥ 1`);
-    }
+    assertHas(model, 'model', ['logits'], 'a Model');
     if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no examples to score');
     for (let start = 0; start < examples.length; start += batchSize) {
       signal?.throwIfAborted();

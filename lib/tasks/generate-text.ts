@@ -1,6 +1,7 @@
 import { typeError } from '../errors.ts';
 import type { GenerateOptions } from '../model/generate.ts';
 import type { Model } from '../model/model.ts';
+import { assertHas } from '../options/calls.ts';
 import { show } from '../show.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -45,8 +46,11 @@ export async function* streamText(
   model: Model,
   tokenizer: Tokenizer,
   prompt: string,
-  { stop: stops = [], hasSpecialTokens = false, ...options }: TextOptions,
+  given: TextOptions,
 ): AsyncGenerator<string> {
+  assertHas(model, 'model', ['stream'], 'a Model');
+  assertHas(tokenizer, 'tokenizer', ['encode', 'decode'], 'what Tokenizer.load gives');
+  const { stop: stops = [], hasSpecialTokens = false, ...options } = Object(given) as TextOptions;
   if (typeof prompt !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `prompt is ${show(prompt)}; expected a string`);
   if (!Array.isArray(stops) || stops.some((stop) => typeof stop !== 'string' || stop === '')) {
     throw typeError('ERR_ZEST_ARGUMENT', `stop is ${show(stops)}; expected texts of one character or more`);

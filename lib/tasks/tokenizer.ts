@@ -7,6 +7,7 @@ import type { Family } from '../model/families/family.ts';
 import { familyOf } from '../model/families/index.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
+import { assertPath, flag, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
@@ -106,6 +107,9 @@ const familyIn = async (folder: string): Promise<Family | undefined> => {
     return undefined; // Model.load says what is wrong with it
   }
 };
+
+const encodeOptions = optionsOf<{ addSpecialTokens?: boolean }>({ addSpecialTokens: flag });
+const decodeOptions = optionsOf<{ skipSpecialTokens?: boolean }>({ skipSpecialTokens: flag });
 
 /**
  * A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. The examples of the methods
@@ -207,6 +211,7 @@ export class Tokenizer {
    * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
    */
   static async load(name: string): Promise<Tokenizer> {
+    assertPath(name, 'folder');
     const folder = modelFolder(name);
     const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;
     const file = inside ? folder : join(folder, 'tokenizer.json');
@@ -240,7 +245,8 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_ARGUMENT for what is no string
    */
-  encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
+  encode(text: string, options?: { addSpecialTokens?: boolean }): number[] {
+    const { addSpecialTokens = true } = encodeOptions(options);
     const ids = this.#ids(this.#library, text);
     return addSpecialTokens ? this.frame(ids).ids : ids;
   }
@@ -302,7 +308,10 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_TOKEN (RangeError) for an id that the tokenizer does not have
    */
-  decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
+  decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string {
+    const { skipSpecialTokens = false } = decodeOptions(options);
+    if (typeof ids !== 'object' || !Number.isSafeInteger(ids?.length))
+      throw typeError('ERR_ZEST_ARGUMENT', `ids is ${show(ids)}; expected a list of token ids`);
     const list = Array.from(ids);
     for (const id of list) {
       if (this.token(id) === undefined) {
@@ -310,7 +319,7 @@ export class Tokenizer {
       }
     }
     if (list.length === 0) return '';
-    return this.#library.decode(list, { skip_special_tokens: options.skipSpecialTokens ?? false });
+    return this.#library.decode(list, { skip_special_tokens: skipSpecialTokens });
   }
 
   /**

@@ -1,8 +1,9 @@
 import { ZestError } from '../errors.ts';
+import { assertPath } from '../options/calls.ts';
 import type { EvaluationEvent, TrainOptions } from '../runs/events.ts';
-import type { Score, Scorer } from '../tasks/task.ts';
+import type { Score, ScoreOptions, Scorer } from '../tasks/task.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
-import { findRun, type OpenRunOptions } from './open-run.ts';
+import { findRun, type OpenRunOptions, openRunOptions } from './open-run.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Scores a model on the validation or the test examples. */
@@ -10,10 +11,11 @@ export const scoreSplit = (
   { task, ...examples }: RunInputs,
   model: Scorer,
   split: EvaluationEvent['split'],
-  { signal, onProgress }: TrainOptions,
+  { signal, onProgress, onExample }: Pick<TrainOptions, 'signal' | 'onProgress'> & Pick<ScoreOptions, 'onExample'>,
 ): Promise<Score> =>
   task.score(model, examples[split], {
     signal,
+    onExample,
     onProgress: (done, total) => onProgress?.({ stage: split, done, total }),
   });
 
@@ -46,12 +48,14 @@ export type EvaluateOptions = OpenRunOptions;
  * @throws ERR_ZEST_CONFIG, also where the configuration names neither split; ERR_ZEST_RUN for a folder that is no run;
  * what loading the model, the task and the data throws
  */
-export async function* evaluate(path: string, options: EvaluateOptions = {}): AsyncGenerator<EvaluationEvent, void> {
-  const { overrides, signal, onProgress } = options;
-  const { file, config, kept } = await findRun(path, overrides);
+export async function* evaluate(path: string, options?: EvaluateOptions): AsyncGenerator<EvaluationEvent, void> {
+  assertPath(path, 'path');
+  const { overrides, signal, onProgress, onWarning } = openRunOptions(options);
+  const { file, config, kept, warnings } = await findRun(path, overrides);
   if (config.data.validation === undefined && config.data.test === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: evaluating needs data.validation or data.test`);
   }
+  for (const warning of warnings) onWarning?.(warning);
   const inputs = await loadInputs(config, kept?.folder);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {

@@ -37,8 +37,10 @@ export const loadInputs = async (config: ResolvedConfig, checkpoint?: string): P
 };
 
 /** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> =>
-  task.sample(await readExamples(data.train, task), data);
+export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> => {
+  const { train, shots, labelNoise, seed } = data;
+  return task.sample(await readExamples(train, task), { shots, labelNoise, seed });
+};
 
 /**
  * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Model } from '../model/model.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { TrainOptions } from '../runs/events.ts';
-import { assertModelApart, assertNoRun, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
+import { assertModelApart, assertNoRun, assertNoSweep, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
 import { NOISE_VERSION, TrajectoryWriter } from '../runs/trajectory.ts';
@@ -33,6 +33,7 @@ export interface RunContext {
 export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<RunContext> => {
   const run = runFolder(config.output);
   if (!options.overwrite) await assertNoRun(run);
+  await assertNoSweep(run);
   const inputs = await loadInputs(config);
   const examples = await loadTrainingExamples(config, inputs.task);
   const residentBefore = process.memoryUsage.rss();

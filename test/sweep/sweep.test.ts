@@ -6,10 +6,11 @@ import { stringify } from 'yaml';
 import { runJob } from '../../lib/jobs/process.ts';
 import type { TrainEvent } from '../../lib/runs/events.ts';
 import type { SweepEvent, SweepOptions } from '../../lib/sweep/events.ts';
-import { pointsOf, ranked, type SweepRun } from '../../lib/sweep/results.ts';
+import { pointsOf, ranked, type SweepRun, shownValues } from '../../lib/sweep/results.ts';
 import { sweep } from '../../lib/sweep/sweep.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
+import { train } from '../../lib/training/train.ts';
 import { start, zest } from '../cli/zest.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 
@@ -183,6 +184,20 @@ describe('a sweep', () => {
     expect(await readdir(folder)).not.toContain('refused');
   });
 
+  it('and a run do not share a folder', async () => {
+    const config = configOf('single');
+    for await (const _ of train({ ...config, training: { ...training, steps: 1 } }));
+    await expect(all('single')).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/single holds a run \(.*config\.yaml\); expected a folder of the sweep's own/),
+    });
+    const swept = train({ ...config, output: join(folder, 'whole') }, { overwrite: true });
+    await expect(swept.next()).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/whole holds a sweep/),
+    });
+  });
+
   it('stops its runs when its reader leaves', async () => {
     const options = { grid: { 'training.seed': [1] }, overrides: ['training.steps=100000'] };
     for await (const event of sweep(configOf('left'), options)) {
@@ -225,6 +240,16 @@ describe('points', () => {
       forwards: 10,
     });
     expect(ranked(points, 'accuracy').map(({ name }) => name)).toEqual(['b', 'a', 'c', 'd']);
+  });
+
+  it('are shown with what differs of whole objects', () => {
+    const values = (...optimizers: unknown[]) => optimizers.map((optimizer) => ({ values: { optimizer } }));
+    const zest = { method: 'zest', learningRate: 1e-4, tilt: { tau: 1 } };
+    expect(
+      shownValues(values(zest, { ...zest, tilt: 0 }, { method: 'mezo', learningRate: 1e-4 }), 'optimizer'),
+    ).toEqual(['method: zest, tilt: {"tau":1}', 'method: zest, tilt: 0', 'method: mezo']);
+    expect(shownValues(values({ tau: 1 }, 0, 'linear'), 'optimizer')).toEqual(['{"tau":1}', '0', 'linear']);
+    expect(shownValues(values(zest), 'optimizer')).toEqual([JSON.stringify(zest)]);
   });
 
   it('are ranked by the metric that is asked for', () => {

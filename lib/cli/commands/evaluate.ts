@@ -1,6 +1,6 @@
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, metricsText, printJson, printLine } from '../terminal/output.ts';
+import { count, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 export const command: CommandDefinition = {
@@ -12,6 +12,10 @@ export const command: CommandDefinition = {
     const events = evaluate(path, {
       overrides: options.set,
       signal: stopSignal(),
+      onWarning: (warning) => {
+        if (options.json) printJson({ kind: 'warning', ...warning });
+        printLine(warningLine(warning, `${path}: `));
+      },
       onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
     });
     for await (const event of events) {

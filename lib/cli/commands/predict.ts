@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/row-stream.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, printJson, printLine } from '../terminal/output.ts';
+import { count, duration, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface PredictCommandOptions extends ConfigOptions {
@@ -49,10 +49,15 @@ export const command: CommandDefinition = {
       '--input <file>',
       '.jsonl, .csv, .tsv, or .txt with a text a line; - is stdin, JSON lines or plain text',
     ).makeOptionMandatory(),
-    new Option('--output <file>', 'write the answers there'),
+    new Option('--output <file>', 'write the answers there; - is stdout, as without it'),
     new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS),
   ],
-  async action(path: string, { input, output, format, set, json }: PredictCommandOptions) {
+  async action(path: string, { input, output: file, format, set, json }: PredictCommandOptions) {
+    const output = file === '-' ? undefined : file;
+    if (output !== undefined) {
+      const { assertWritableFile } = await import('../../files.ts');
+      await assertWritableFile(output);
+    }
     const { openRun } = await import('../../training/open-run.ts');
     const { predict } = await import('../../training/predict.ts');
     const signal = stopSignal();
@@ -60,11 +65,13 @@ export const command: CommandDefinition = {
     const { model, task } = await openRun(path, {
       overrides: set,
       signal,
+      onWarning: (warning) => printLine(warningLine(warning, `${path}: `)),
       onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
     });
     try {
       const began = performance.now();
       const fromStdin = input === '-';
+      if (fromStdin && process.stdin.isTTY) printLine('a line is answered when it is typed; Ctrl-D ends');
       const total = fromStdin ? undefined : await sizeOf(input);
       // Answers on a terminal are progress enough.
       const shown = total !== undefined && (output !== undefined || !process.stdout.isTTY);

@@ -5,10 +5,19 @@ import { definitionOf, type Metric, metricDigits, metricUnit } from '../../tasks
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, megabytes, metricsText, printJson, printLine, table } from '../terminal/output.ts';
+import {
+  count,
+  duration,
+  megabytes,
+  metricsText,
+  printJson,
+  printLine,
+  table,
+  warningLine,
+} from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
-type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid: string[] };
+type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid?: string[] };
 
 const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
   deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
@@ -20,11 +29,11 @@ const measured = (value: Spread | undefined, metric: Metric): string => {
 const loss = (value: Spread): string => spread(value, (nats) => nats.toFixed(4));
 
 const pointRow = (
-  keys: readonly string[],
+  values: readonly string[],
   metric: Metric,
-  { values, runs, failed, validation, forwards }: SweepPoint,
+  { runs, failed, validation, forwards }: SweepPoint,
 ): string[] => [
-  ...keys.map((key) => (typeof values[key] === 'string' ? values[key] : JSON.stringify(values[key]))),
+  ...values,
   `${runs.length - failed} of ${runs.length}`,
   ...(validation ? [measured(validation[metric], metric), loss(validation.loss)] : ['failed', '']),
   forwards === null ? '' : count(Math.round(forwards)),
@@ -32,13 +41,19 @@ const pointRow = (
 
 /** The points, best first, and what to make of them. */
 const resultLines = async ({ points, runs, best, metric }: SweepResult, output: string): Promise<string> => {
-  const { ranked } = await import('../../sweep/results.ts');
+  const { ranked, shownValues } = await import('../../sweep/results.ts');
+  const order = ranked(points, metric);
   const keys = Object.keys(points[0]?.values ?? {});
   const titles = [...keys, 'runs', `validation ${definitionOf(metric).title}`, 'loss', 'forwards'];
-  const lines = [
-    '',
-    table([titles, ...ranked(points, metric).map((point) => pointRow(keys, metric, point))], keys.length),
-  ];
+  const shown = keys.map((key) => shownValues(order, key));
+  const rows = order.map((point, i) =>
+    pointRow(
+      shown.map((texts) => texts[i]!),
+      metric,
+      point,
+    ),
+  );
+  const lines = ['', table([titles, ...rows], keys.length)];
   for (const run of runs) if (run.status === 'failed') lines.push(`${run.name} failed: ${run.error}`);
   const chosen = points.find(({ name }) => name === best);
   if (!chosen) lines.push('no point without a failed run: none is chosen');
@@ -82,7 +97,7 @@ const shower = (progress: ShowProgress) => {
         const known = stepsOf.get(event.name);
         if (event.event.kind === 'warning' && !warned.has(event.event.code)) {
           warned.add(event.event.code);
-          printLine(`warning: ${event.name}: ${event.event.message} (${event.event.code})`);
+          printLine(warningLine(event.event, `${event.name}: `));
         }
         if (event.event.kind === 'start') stepsOf.set(event.name, { done: 0, total: event.event.steps });
         if (event.event.kind === 'step' && known) {
@@ -121,7 +136,7 @@ export const command: CommandDefinition = {
   async action(path: string, { set: overrides, json, ...options }: SweepCommandOptions) {
     const { parseAxis } = await import('../../sweep/grid.ts');
     const { sweep } = await import('../../sweep/sweep.ts');
-    const grid = options.grid.map(parseAxis);
+    const grid = (options.grid ?? []).map(parseAxis);
     const progress = await progressDisplay();
     const signal = stopSignal();
     const show = shower(progress);
