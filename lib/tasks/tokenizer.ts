@@ -4,6 +4,7 @@ import { modelFolder } from '../model/built-in.ts';
 import { show } from '../show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
 import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
+import { vocabularyOf } from '../tokenizer/json.ts';
 import { type Library, type Lookup, libraryTokenizer, lookups } from '../tokenizer/library.ts';
 
 /** Token ids and the segment (token type) of each. */
@@ -55,6 +56,7 @@ export class Tokenizer {
   readonly segmentsPairs: boolean;
 
   readonly #library: Library;
+  readonly #ids: Map<string, number>;
   readonly #encode: Lookup;
   /** The same without the tokens that have a role, so that no text can hold one. */
   readonly #tokenize: Lookup;
@@ -64,6 +66,8 @@ export class Tokenizer {
   private constructor(folder: string, { json, config, special, segments }: TokenizerFiles) {
     this.folder = folder;
     this.#library = libraryTokenizer(json, config);
+    this.#ids = vocabularyOf(json);
+    for (const { content, id } of json.added_tokens) this.#ids.set(content, id);
     this.vocabularySize = this.#library.model.vocab.length;
     const limit = config.model_max_length;
     this.maxLength = Number.isSafeInteger(limit) && (limit as number) > 0 ? (limit as number) : undefined;
@@ -213,7 +217,7 @@ export class Tokenizer {
    * console.log(tokenizer.tokenId('Ġgreat')); // 579
    */
   tokenId(token: string): number | undefined {
-    return this.#library.model.tokens_to_ids.get(token);
+    return this.#ids.get(token);
   }
 
   /**

@@ -6,7 +6,7 @@ import { isObject } from '../json.ts';
 import { familyOf } from '../model/families/index.ts';
 import { show } from '../show.ts';
 import { ROLES, type SpecialTokens, type TokenizerClass, type TokenizerConfig, tokenizerClass } from './classes.ts';
-import type { AddedToken, TokenizerJson } from './json.ts';
+import { type AddedToken, type TokenizerJson, vocabularyOf } from './json.ts';
 import { tokenizerOfVocabulary } from './vocabulary-files.ts';
 
 /** A tokenizer as its folder's files and its class describe it together. */
@@ -55,9 +55,6 @@ const mergedConfig = async (folder: string): Promise<TokenizerConfig> => {
   if ('added_tokens_decoder' in config) return config;
   return { ...config, ...(await readIfThere(join(folder, 'special_tokens_map.json'))) };
 };
-
-const vocabularyOf = ({ model: { vocab } }: TokenizerJson): Map<string, number> =>
-  new Map(Array.isArray(vocab) ? vocab.map(([piece], id) => [piece, id]) : Object.entries(vocab));
 
 /** The added tokens of all files, each once: tokenizer.json's, then those that the configuration lists by id. */
 const addedTokens = async (

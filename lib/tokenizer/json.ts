@@ -67,3 +67,7 @@ export interface TokenizerJson {
     vocab: Record<string, number> | [piece: string, score: number][];
   };
 }
+
+/** The ids of the model's own tokens. */
+export const vocabularyOf = ({ model: { vocab } }: TokenizerJson): Map<string, number> =>
+  new Map(Array.isArray(vocab) ? vocab.map(([piece], id) => [piece, id]) : Object.entries(vocab));

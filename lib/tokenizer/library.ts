@@ -1,6 +1,6 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { sectioning } from './added-tokens.ts';
-import type { AddedToken, TokenizerJson } from './json.ts';
+import { type AddedToken, type TokenizerJson, vocabularyOf } from './json.ts';
 import { normalizer } from './normalize.ts';
 import { splitter } from './split.ts';
 
@@ -26,8 +26,14 @@ export interface Library {
  * Makes the library's tokenizer, of which the model, the decoder and the post-processor are used. Texts are normalized
  * and split here: there the library differs from Hugging Face's own tokenizers in many rare characters.
  */
-export const libraryTokenizer = (json: TokenizerJson, config: object): Library =>
-  new LibraryTokenizer({ ...json, normalizer: null, pre_tokenizer: null }, config) as unknown as Library;
+export const libraryTokenizer = (json: TokenizerJson, config: object): Library => {
+  const library = new LibraryTokenizer({ ...json, normalizer: null, pre_tokenizer: null }, config);
+  const { model } = library as unknown as Library;
+  // The library lets the model find added tokens within words.
+  const vocabulary = vocabularyOf(json);
+  for (const { content } of json.added_tokens) if (!vocabulary.has(content)) model.tokens_to_ids.delete(content);
+  return library as unknown as Library;
+};
 
 /** No token of a vocabulary begins so. */
 const NO_TEXT = '\u0000special ';
