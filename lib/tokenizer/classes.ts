@@ -19,7 +19,7 @@ export interface TokenizerClass {
   /** Whether the mask takes the space on its left, where no file says so. */
   maskTakesSpace?: boolean;
   /** Steps that it sets itself, whatever tokenizer.json says. */
-  pipeline?: (json: TokenizerJson, config: TokenizerConfig) => Pick<TokenizerJson, 'normalizer' | 'pre_tokenizer'>;
+  pipeline?: (json: TokenizerJson, config: TokenizerConfig) => Partial<TokenizerJson>;
   /** What is put around texts, where tokenizer.json does not say it. */
   frame?: { first: string; second: string };
 }
@@ -82,6 +82,18 @@ const sentencePiece: TokenizerClass = {
   }),
 };
 
+/** Byte-level files that name this class are taken as they are; there are many. */
+const llama = (json: TokenizerJson, config: TokenizerConfig): Partial<TokenizerJson> => {
+  if (JSON.stringify([json.pre_tokenizer, json.decoder]).includes('"ByteLevel"')) return {};
+  const prepends = flag(config.legacy, false) ? 'always' : 'first';
+  const scheme = flag(config.add_prefix_space, true) ? prepends : 'never';
+  return {
+    normalizer: null,
+    pre_tokenizer: { type: 'Metaspace', prepend_scheme: scheme, split: false },
+    model: { ...json.model, byte_fallback: true, fuse_unk: true, unk_token: null },
+  };
+};
+
 const END_OF_TEXT = '<|endoftext|>';
 
 /** By the name of the class, without `Fast`. */
@@ -97,8 +109,12 @@ const CLASSES: Readonly<Record<string, TokenizerClass>> = {
     segments: false,
     pipeline: byteLevel,
   },
-  // Many files of other kinds name these two, so that tokenizer.json has the say.
-  LlamaTokenizer: { model: 'BPE', special: { unk: '<unk>', bos: '<s>', eos: '</s>' }, segments: false },
+  LlamaTokenizer: {
+    model: 'BPE',
+    special: { unk: '<unk>', bos: '<s>', eos: '</s>' },
+    segments: false,
+    pipeline: llama,
+  },
   Qwen2Tokenizer: {
     model: 'BPE',
     special: { unk: END_OF_TEXT, eos: END_OF_TEXT, pad: END_OF_TEXT },

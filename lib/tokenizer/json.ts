@@ -64,6 +64,8 @@ export interface TokenizerJson {
   model: {
     type?: string;
     byte_fallback?: boolean;
+    fuse_unk?: boolean;
+    unk_token?: string | null;
     vocab: Record<string, number> | [piece: string, score: number][];
   };
 }

@@ -72,20 +72,26 @@ export const lookups = (
   const { tokens_to_ids } = library.model;
   // The library does this for BPE, not for Unigram.
   const inBytes = json.model.byte_fallback === true && Array.isArray(json.model.vocab);
-  const idsOf = (token: string): number[] => {
-    if (inBytes && !tokens_to_ids.has(token)) {
-      const bytes = Array.from(Buffer.from(token), (byte) => tokens_to_ids.get(byteToken(byte)));
-      if (bytes.every((id) => id !== undefined)) return bytes;
-    }
-    return [idOf(token)];
+  const bytesOf = (text: string): number[] | undefined => {
+    const ids = Array.from(Buffer.from(text), (byte) => tokens_to_ids.get(byteToken(byte)));
+    return ids.every((id) => id !== undefined) ? ids : undefined;
   };
+  const idsOf = (token: string): number[] => {
+    const bytes = inBytes && !tokens_to_ids.has(token) ? bytesOf(token) : undefined;
+    return bytes ?? [idOf(token)];
+  };
+  // BPE without an unknown token leaves out characters that it does not know, before it merges what is then together.
+  const leavesOut = json.model.type === 'BPE' && (json.model.unk_token ?? null) === null;
+  const isKnown = (character: string): boolean =>
+    tokens_to_ids.has(character) || (json.model.byte_fallback === true && bytesOf(character) !== undefined);
+  const known = (text: string): string => (leavesOut ? Array.from(text).filter(isKnown).join('') : text);
   const lookup = ({ model }: Library, tokens: readonly AddedToken[]): Lookup => {
     const sections = sectioning(tokens, normalize);
     return (text) =>
       sections(text.replace(LONE_SURROGATE, '\ufffd')).flatMap((section) => {
         if ('id' in section) return [section.id];
-        const pieces = split([section]).filter((piece) => piece.text !== '');
-        return pieces.flatMap((piece) => model([piece.text])).flatMap(idsOf);
+        const pieces = split([section]).map(({ text }) => known(text));
+        return pieces.flatMap((piece) => (piece === '' ? [] : model([piece]))).flatMap(idsOf);
       });
   };
   const others = json.added_tokens.filter(({ content }) => !roles.has(content));
