@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { NativeEngine } from '../lib/native/binding.ts';
 import { native } from '../lib/native/load.ts';
 import { NAMES } from '../lib/native/names.ts';
+import { engineOptions, noLinear } from './fixtures/native-spec.ts';
 import { rejects } from './fixtures/rejects.ts';
 
 // lib/native/binding.ts says what the addon is; here the addon says the same.
@@ -24,7 +25,6 @@ const exported = (value: object): string[] =>
     .filter((name) => name !== 'constructor')
     .sort();
 
-const nothing = { weight: -1, bias: -1, adapterA: -1, adapterB: -1 };
 const vector = (name: string, columns: number) => ({
   ...{
     name,
@@ -39,37 +39,8 @@ const vector = (name: string, columns: number) => ({
   },
   ...{ initialScale: 1, initialSeed: 5n, initialOffset: 0 },
 });
-const spec = {
-  ...{
-    hidden: 4,
-    heads: 1,
-    intermediate: 4,
-    vocabulary: 7,
-    positions: 8,
-    segments: 1,
-    positionOffset: 0,
-    paddingId: -1,
-  },
-  ...({
-    outputs: 7,
-    normEpsilon: 1e-12,
-    adapterScale: 1,
-    activation: 'geluErf',
-    headActivation: 'geluErf',
-  } as const),
-  ...{
-    parameters: [vector('a', 200), vector('b', 3)],
-    wordEmbeddings: -1,
-    positionEmbeddings: -1,
-    segmentEmbeddings: -1,
-  },
-  ...{ embeddingNorm: nothing, layers: [], headDense: nothing, headNorm: nothing, headOutput: nothing },
-};
-const shortcuts = {
-  ...{ packSequences: true, labelledPositionsOnly: true, scoredWordsOnly: true, lastLayerAtLabels: true },
-  ...{ gatherEmbeddings: true, shareNoise: true, fusePerturbation: true },
-};
-const options = { spec, storage: 'float32' as const, threads: 1, shortcuts };
+const options = engineOptions([vector('a', 200), vector('b', 3)]);
+const { spec } = options;
 const directions = { seed: 3n, law: 'gaussian' as const, rank: 0 };
 const points = { termStarts: Int32Array.of(0), streams: new BigUint64Array(), scales: new Float32Array() };
 
@@ -178,8 +149,8 @@ describe('the addon', () => {
       () => engine.writeFile('x', new Uint8Array(), Int32Array.of(2)),
       () => engine.writeFile(undefined as never, new Uint8Array(), new Int32Array()),
       () => native().createEngine(undefined as never),
-      () => native().createEngine({ ...options, spec: { ...spec, headDense: { ...nothing, weight: 2 } } }),
-      () => native().createEngine({ ...options, spec: { ...spec, headOutput: { ...nothing, adapterA: 2 } } }),
+      () => native().createEngine({ ...options, spec: { ...spec, headDense: { ...noLinear, weight: 2 } } }),
+      () => native().createEngine({ ...options, spec: { ...spec, headOutput: { ...noLinear, adapterA: 2 } } }),
       () => native().createEngine({ ...options, spec: { ...spec, wordEmbeddings: 5 } }),
       () => native().noise(0n, 0n, 0n, -1, 'gaussian'),
       () => native().coefficients([] as never, {} as never),

@@ -9,6 +9,7 @@ import { loadNative, native } from '../lib/native/load.ts';
 import { type NoiseOptions, noise } from '../lib/noise.ts';
 import type { Law } from '../lib/objective.ts';
 import { film, nameOf } from './fixtures/film.ts';
+import { engineOptions } from './fixtures/native-spec.ts';
 import { rejects } from './fixtures/rejects.ts';
 
 // Vectors from test/fixtures/noise/reference.py, an implementation of docs/noise.md that shares nothing with the engine.
@@ -139,31 +140,9 @@ describe('noise()', () => {
 describe('directions of the model in docs/noise.md', () => {
   let engine: NativeEngine;
   beforeAll(async () => {
-    const none = { weight: -1, bias: -1, adapterA: -1, adapterB: -1 };
-    const shortcuts = { packSequences: true, labelledPositionsOnly: true, scoredWordsOnly: true };
-    const initial = { decays: false, file: '', offset: 0, fileType: 'F32', initialScale: 0, initialSeed: 0n };
-    engine = native().createEngine({
-      spec: {
-        ...{ hidden: 4, heads: 1, intermediate: 4, vocabulary: 7, positions: 8, segments: 1, positionOffset: 0 },
-        ...{
-          paddingId: -1,
-          outputs: 7,
-          normEpsilon: 1e-12,
-          adapterScale: 1,
-          activation: 'geluErf',
-          headActivation: 'geluErf',
-        },
-        parameters: vectors.model.parameters.map((p) => ({ ...p, ...initial, initialOffset: 0 })),
-        ...{ wordEmbeddings: -1, positionEmbeddings: -1, segmentEmbeddings: -1, embeddingNorm: none, layers: [] },
-        ...{ headDense: none, headNorm: none, headOutput: none },
-      },
-      storage: 'float32',
-      threads: 2,
-      shortcuts: {
-        ...shortcuts,
-        ...{ lastLayerAtLabels: true, gatherEmbeddings: true, shareNoise: true, fusePerturbation: true },
-      },
-    } as Parameters<ReturnType<typeof native>['createEngine']>[0]);
+    const initial = { decays: false, file: '', offset: 0, fileType: 'F32', initialScale: 0, initialSeed: 0n } as const;
+    const parameters = vectors.model.parameters.map((p) => ({ ...p, ...initial, initialOffset: 0 }));
+    engine = native().createEngine({ ...engineOptions(parameters), threads: 2 });
     await engine.load(undefined, native().createAbort());
   });
   afterAll(() => engine?.dispose());

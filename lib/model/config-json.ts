@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NameOf } from '../native/names.ts';
 import { show } from '../show.ts';
-import type { ConfigKey, Family } from './families/family.ts';
+import type { ConfigKey, Family, Setting } from './families/family.ts';
 import { FAMILIES, familyOf } from './families/index.ts';
+import { rotaryFrequencies } from './rotary.ts';
 
 /** By the names that transformers gives. */
 const ACTIVATIONS: Readonly<Record<string, NameOf<'activation'>>> = {
   ...{ gelu: 'geluErf', gelu_new: 'geluTanh', gelu_pytorch_tanh: 'geluTanh', quick_gelu: 'geluQuick' },
-  ...{ relu: 'relu', silu: 'silu', swish: 'silu', tanh: 'tanh' },
+  ...{ gelu_fast: 'geluTanh', relu: 'relu', silu: 'silu', swish: 'silu', tanh: 'tanh' },
 };
 
 /** What a config.json says of a model; keys that it leaves out have transformers' defaults. */
@@ -22,18 +23,34 @@ export interface ModelConfig {
   hidden: number;
   layers: number;
   heads: number;
+  /** Heads of keys and values; each is shared by heads ÷ keyValueHeads of queries. */
+  keyValueHeads: number;
+  /** Columns of a head. */
+  headWidth: number;
   intermediate: number;
+  /** Columns of the word embeddings. */
+  embedding: number;
   vocabulary: number;
+  /** Rows of the position embeddings, or the longest sequence where there are none. */
   positions: number;
+  /** Row of the first position. */
+  positionOffset: number;
   /** 1 where the family has no embeddings of segments. */
   segments: number;
   normEpsilon: number;
+  normFirst: boolean;
+  parallel: boolean;
+  /** Number of tokens back that one attends to; 0: all. */
+  window: number;
+  rotaryFrequencies: Float32Array;
   activation: NameOf<'activation'>;
   paddingId: number | undefined;
   tied: boolean;
   initializerRange: number;
   /** The class that wrote the checkpoint, e.g. RobertaForMaskedLM. */
   architecture: string | undefined;
+  /** What config.json says of a setting of the family. */
+  flag(setting: Setting<boolean>): boolean;
 }
 
 /**
@@ -57,17 +74,22 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw bad('expected a JSON object');
 
   const value = (key: string, absent: unknown) => json[key] ?? absent;
-  const count = ([key, absent]: ConfigKey<number>): number => {
+  const count = ([key, absent]: ConfigKey<number | null>): number => {
     const given = value(key, absent);
     if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) < 2 ** 31) return given as number;
     throw bad(`${key} is ${show(given)}; expected a whole number ≥ 1`);
   };
+  /** A count, or what it follows from where it is left out. */
+  const countOr = (key: ConfigKey<number | null> | undefined, otherwise: number): number =>
+    key === undefined || value(...(key as [string, unknown])) == null ? otherwise : count(key);
   const positive = ([key, absent]: ConfigKey<number>): number => {
     const given = value(key, absent);
     if (typeof given === 'number' && given > 0 && Number.isFinite(given)) return given;
     throw bad(`${key} is ${show(given)}; expected a number > 0`);
   };
-  const flag = (key: string, absent: boolean): boolean => {
+  const flag = (setting: Setting<boolean>): boolean => {
+    if (typeof setting === 'boolean') return setting;
+    const [key, absent] = setting;
     const given = value(key, absent);
     if (typeof given === 'boolean') return given;
     throw bad(`${key} is ${show(given)}; expected true or false`);
@@ -83,7 +105,7 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
   const unsupported = (key: string, expected: string) =>
     new ZestError('ERR_ZEST_UNSUPPORTED', `${file}: ${key} is ${show(json[key])}; this version takes ${expected}`);
   for (const [key, only] of Object.entries(keys.only)) {
-    const given = typeof only === 'boolean' ? flag(key, only) : value(key, only);
+    const given = typeof only === 'boolean' ? flag([key, only]) : value(key, only);
     if (given !== only) throw unsupported(key, `${JSON.stringify(only)} only`);
   }
   const activationName = value(...keys.activation) as string;
@@ -93,15 +115,25 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
 
   const hidden = count(keys.hidden);
   const heads = count(keys.heads);
-  if (hidden % heads !== 0) throw bad(`${keys.hidden[0]} ${hidden} is not a multiple of ${keys.heads[0]} ${heads}`);
+  const headWidth = countOr(keys.headWidth, hidden / heads);
+  if (!Number.isInteger(headWidth)) {
+    throw bad(`${keys.hidden[0]} ${hidden} is not a multiple of ${keys.heads[0]} ${heads}`);
+  }
+  const keyValueHeads = countOr(keys.keyValueHeads, heads);
+  if (heads % keyValueHeads !== 0) {
+    throw bad(`${keys.heads[0]} ${heads} is not a multiple of ${keys.keyValueHeads?.[0]} ${keyValueHeads}`);
+  }
   const vocabulary = count(keys.vocabulary);
-  const paddingId = json.pad_token_id === undefined ? family.paddingId : json.pad_token_id;
+  const afterPadding = family.firstPosition === 'afterPadding';
+  const paddingId = family.paddingId === undefined ? null : (json.pad_token_id ?? family.paddingId);
   const isToken = Number.isSafeInteger(paddingId) && (paddingId as number) >= 0 && (paddingId as number) < vocabulary;
-  if (!isToken && (paddingId !== null || family.positionsFollowPadding)) {
+  if (!isToken && (paddingId !== null || afterPadding)) {
     throw bad(`pad_token_id is ${show(paddingId)}; expected a token id below ${keys.vocabulary[0]} ${vocabulary}`);
   }
-  const positions = count(keys.positions);
-  if (family.positionsFollowPadding && positions <= (paddingId as number) + 1) {
+  // The rows that precede the first position are counted by max_position_embeddings where padding decides on them.
+  const positionOffset = afterPadding ? (paddingId as number) + 1 : (family.firstPosition as number);
+  const positions = count(keys.positions) + (afterPadding ? 0 : positionOffset);
+  if (positions <= positionOffset) {
     throw bad(`${keys.positions[0]} is ${positions}, which leaves no position after pad_token_id ${paddingId}`);
   }
   const architectures = Array.isArray(json.architectures) ? json.architectures : [];
@@ -113,15 +145,26 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
     hidden,
     layers: count(keys.layers),
     heads,
-    intermediate: count(keys.intermediate),
+    keyValueHeads,
+    headWidth,
+    intermediate: countOr(keys.intermediate, 4 * hidden),
+    embedding: countOr(keys.embedding, hidden),
     vocabulary,
     positions,
+    positionOffset,
     segments: keys.segments ? count(keys.segments) : 1,
     normEpsilon: typeof keys.normEpsilon === 'number' ? keys.normEpsilon : positive(keys.normEpsilon),
+    normFirst: flag(family.normFirst ?? false),
+    parallel: flag(family.parallel ?? false),
+    window: countOr(family.window, 0),
+    rotaryFrequencies: family.rotary
+      ? rotaryFrequencies({ file, json }, family.rotary, headWidth)
+      : new Float32Array(0),
     activation: ACTIVATIONS[activationName] as NameOf<'activation'>,
     paddingId: isToken ? (paddingId as number) : undefined,
-    tied: flag('tie_word_embeddings', true),
+    tied: flag(keys.tied),
     initializerRange: json.initializer_range === 0 ? 0.02 : positive(['initializer_range', 0.02]),
     architecture: typeof architectures[0] === 'string' ? architectures[0] : undefined,
+    flag,
   };
 };

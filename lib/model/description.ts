@@ -5,6 +5,7 @@ import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { type ModelConfig, readModelConfig } from './config-json.ts';
+import { type LinearName, linearOf } from './families/family.ts';
 import { chooseHead, type Head, type HeadOption } from './head.ts';
 import { newLora } from './lora.ts';
 import { prefixTensors } from './prefix.ts';
@@ -47,25 +48,25 @@ const newClassifier = (
   checkpoint: Checkpoint,
   { classes, seed }: { classes: number; seed: number },
 ): NewTensor[] => {
-  const { family, hidden, initializerRange } = config;
+  const { family, hidden, embedding, initializerRange } = config;
+  const inputs = family.outputProjection ? embedding : hidden;
   const isBare = !checkpoint.has(`${family.prefix}${family.embeddings.words}.weight`);
-  const linear = (name: string, rows: number): NewTensor[] => {
+  const linear = (named: LinearName, shape: [number, number]): NewTensor[] => {
+    const { name, bias = true } = linearOf(named);
     const spelled = isBare ? bareName(name, family) : name;
-    return [
-      newTensor(`${spelled}.weight`, [rows, hidden], initializerRange, seed),
-      newTensor(`${spelled}.bias`, [rows], 0, seed),
-    ];
+    const weight = newTensor(`${spelled}.weight`, shape, initializerRange, seed);
+    return config.flag(bias) ? [weight, newTensor(`${spelled}.bias`, [shape[0]], 0, seed)] : [weight];
   };
   const { dense, output } = family.classifier;
-  const hasDense = checkpointName(`${dense}.weight`, family, checkpoint) !== undefined;
-  return [...(hasDense ? [] : linear(dense, hidden)), ...linear(output, classes)];
+  const hasDense = dense === undefined || checkpointName(`${dense}.weight`, family, checkpoint) !== undefined;
+  return [...(hasDense ? [] : linear(dense, [hidden, hidden])), ...linear(output, [classes, inputs])];
 };
 
 /** Tensors that are another's second name. */
 const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
   const { decoder, bias } = family.languageModel;
   if (!tied) return [];
-  const hasBoth = bias !== `${decoder}.bias` && checkpoint.has(bias);
+  const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
   return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
 };
 
@@ -86,8 +87,13 @@ export const describe = (
 ): Description => {
   const { family } = config;
   const { languageModel, classifier } = family;
-  const output = checkpoint.get(`${classifier.output}.weight`);
-  const has = { classifier: output !== undefined, languageModel: checkpoint.has(`${languageModel.dense}.weight`) };
+  const output = checkpoint.get(`${linearOf(classifier.output).name}.weight`);
+  const has = {
+    classifier: output !== undefined,
+    languageModel: languageModel.dense
+      ? checkpoint.has(`${languageModel.dense}.weight`)
+      : config.tied || checkpoint.has(`${languageModel.decoder}.weight`),
+  };
   const head = chooseHead(config, has, options.head);
   const created = head.kind === 'classifier' ? head.initialize : undefined;
   const { lora, prefix } = adapterOptions(options.trainable);
@@ -143,18 +149,28 @@ export const describe = (
     parameter.trainable = trained.has(parameter.name);
     parameter.decays = !isBias && !isNorm;
   }
-  const { activation: headActivation } = family[head.kind];
+  const { activation: headActivation = 'configured' } = family[head.kind];
   const spec: NativeModelSpec = {
     hidden: config.hidden,
     heads: config.heads,
+    keyValueHeads: config.keyValueHeads,
+    headWidth: config.headWidth,
     intermediate: config.intermediate,
+    embedding: config.embedding,
     vocabulary: config.vocabulary,
     positions: config.positions,
     segments: config.segments,
-    positionOffset: family.positionsFollowPadding ? (config.paddingId as number) + 1 : 0,
+    positionOffset: config.positionOffset,
     paddingId: config.paddingId ?? -1,
     outputs,
+    norm: family.norm,
     normEpsilon: config.normEpsilon,
+    normFirst: config.normFirst,
+    parallel: config.parallel,
+    causal: family.causal ?? false,
+    window: config.window,
+    rotaryFrequencies: config.rotaryFrequencies,
+    rotaryScale: 1,
     adapterScale: lora ? lora.alpha / lora.rank : 1,
     activation: config.activation,
     headActivation: headActivation === 'configured' ? config.activation : headActivation,

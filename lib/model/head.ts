@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
 import type { ModelConfig } from './config-json.ts';
-import { type Family, HEADS, type HeadKind } from './families/family.ts';
+import type { Family, HeadKind } from './families/family.ts';
 
 /** The head of a loaded model: what the checkpoint has, its language model, or a new classifier made from a seed. */
 export type HeadOption = 'languageModel' | { classes: number; seed?: number };
@@ -13,18 +13,18 @@ export type HeadTensors = Readonly<Record<HeadKind, boolean>>;
 
 /** The head that the class which wrote the checkpoint has; undefined if it is not known. */
 export const architectureHead = ({ architecture = '', family }: ModelConfig): HeadKind | 'none' | undefined =>
-  HEADS[architecture.replace(family.architecture, '')];
+  family.heads[architecture.replace(family.architecture, '')];
 
 /** The class of transformers that has a head. */
-export const architectureOf = ({ architecture }: Family, kind: HeadKind): string =>
-  architecture + Object.keys(HEADS).find((suffix) => HEADS[suffix] === kind);
+export const architectureOf = ({ architecture, heads }: Family, kind: HeadKind): string =>
+  architecture + Object.keys(heads).find((suffix) => heads[suffix] === kind);
 
 const stored = (config: ModelConfig, tensors: HeadTensors): HeadKind | 'none' => {
   const { architecture, family, file } = config;
   if (architecture !== undefined) {
     const kind = architectureHead(config);
     if (kind) return kind;
-    const known = Object.keys(HEADS).map((suffix) => family.architecture + suffix);
+    const known = Object.keys(family.heads).map((suffix) => family.architecture + suffix);
     throw new ZestError(
       'ERR_ZEST_UNSUPPORTED',
       `${file}: architectures names ${architecture}, whose head is not known (${known.join(', ')} are); choose one with the option head`,

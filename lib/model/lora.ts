@@ -1,7 +1,7 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeLinear } from '../native/binding.ts';
 import type { CheckedLora } from './adapter-options.ts';
-import type { Family } from './families/family.ts';
+import { type Family, linearOf } from './families/family.ts';
 import { matchesGlob } from './glob.ts';
 import { linearsOf, type Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
@@ -18,20 +18,25 @@ export interface AdapterTensor {
 export interface LinearModule {
   /** Name of its weight in the checkpoint, without `.weight`. */
   name: string;
-  /** Outputs and inputs. */
-  rows: number;
-  columns: number;
-  linear: NativeLinear;
+  outputs: number;
+  inputs: number;
+  /** The layers whose outputs it makes. */
+  linears: readonly NativeLinear[];
 }
 
 /** The linear layers of the checkpoint: not those of a new head, nor a decoder that is tied to the word embeddings. */
-const linearModules = (roles: Roles, tensors: readonly TensorEntry[]): LinearModule[] =>
-  linearsOf(roles)
-    .filter(({ weight }) => weight !== roles.wordEmbeddings && tensors[weight]?.file !== '')
-    .map((linear) => {
-      const { name = '', shape: [rows = 0, columns = 0] = [] } = tensors[linear.weight] ?? {};
-      return { name: name.replace(/\.weight$/, ''), rows, columns, linear };
-    });
+const linearModules = (roles: Roles, tensors: readonly TensorEntry[]): LinearModule[] => {
+  const byWeight = new Map<number, NativeLinear[]>();
+  for (const linear of linearsOf(roles)) {
+    if (linear.weight === roles.wordEmbeddings) continue;
+    byWeight.set(linear.weight, [...(byWeight.get(linear.weight) ?? []), linear]);
+  }
+  return [...byWeight].flatMap(([weight, linears]) => {
+    const { name, shape, file } = tensors[weight] as TensorEntry;
+    const [outputs = 0, inputs = 0] = linears[0]?.transposed ? shape.toReversed() : shape;
+    return file === '' ? [] : { name: name.replace(/\.weight$/, ''), outputs, inputs, linears };
+  });
+};
 
 /** Different ends of the modules' names, after the number of their layer, for messages. */
 const ends = (modules: readonly Pick<LinearModule, 'name'>[]): string[] =>
@@ -59,7 +64,7 @@ export const targetModules = <T extends Pick<LinearModule, 'name'>>(
 
 /** The last parts of the names of queries and values. */
 const defaultTargets = ({ layer: { query, value } }: Family): string[] =>
-  [query, value].map((name) => name.replace(/^.*\./, ''));
+  [query, value].map((linear) => linearOf(linear).name.replace(/^.*\./, ''));
 
 /**
  * LoRA (Hu et al. 2021, https://arxiv.org/abs/2106.09685) on some of the modules, under PEFT's names: A (rank × inputs)
@@ -74,17 +79,19 @@ export const newLora = (
   tensors: readonly TensorEntry[],
 ): AdapterTensor[] =>
   targetModules(targets ?? defaultTargets(family), linearModules(roles, tensors)).flatMap(
-    ({ name, linear, rows, columns }) => {
-      if (rank > Math.min(rows, columns)) {
-        const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${rows} × ${columns} can have`;
+    ({ name, linears, outputs, inputs }) => {
+      if (rank > Math.min(outputs, inputs)) {
+        const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${outputs} × ${inputs} can have`;
         throw rangeError('ERR_ZEST_TRAINABLE', message);
       }
-      const a = newTensor(`${name}.lora_A.weight`, [rank, columns], 1 / Math.sqrt(3 * columns), seed);
-      const b = newTensor(`${name}.lora_B.weight`, [rows, rank], 0, seed);
-      const adapter = 'lora';
+      const a = newTensor(`${name}.lora_A.weight`, [rank, inputs], 1 / Math.sqrt(3 * inputs), seed);
+      const b = newTensor(`${name}.lora_B.weight`, [outputs, rank], 0, seed);
+      const put = (role: 'adapterA' | 'adapterB') => (_: Roles, index: number) => {
+        for (const linear of linears) linear[role] = index;
+      };
       return [
-        { adapter, tensor: a, place: (_, index) => Object.assign(linear, { adapterA: index }) },
-        { adapter, tensor: b, place: (_, index) => Object.assign(linear, { adapterB: index }) },
+        { adapter: 'lora', tensor: a, place: put('adapterA') },
+        { adapter: 'lora', tensor: b, place: put('adapterB') },
       ];
     },
   );

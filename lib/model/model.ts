@@ -110,7 +110,7 @@ export class Model implements Objective<Batch> {
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = { ...spec, head: head.kind };
+    this.#limits = { ...spec, head: head.kind, classToken: config.family.classifier.token };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 

@@ -7,8 +7,12 @@ import type { HeadKind } from './families/family.ts';
 /** What a batch must fit. */
 export type BatchLimits = Pick<
   NativeModelSpec,
-  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs'
-> & { head: HeadKind };
+  'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs' | 'causal'
+> & {
+  head: HeadKind;
+  /** The token that a classifier reads. */
+  classToken: 'first' | 'last';
+};
 
 type Ids = readonly number[] | Int32Array;
 
@@ -67,7 +71,8 @@ interface Scored {
   words?: readonly number[];
 }
 
-const scoredPositions = (target: Target, length: number, name: string, limits: BatchLimits): Scored[] => {
+const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLimits): Scored[] => {
+  const { length } = ids;
   const index = (value: unknown, end: number, key: string): number => {
     if (isIndex(value, end)) return value;
     throw rangeError(
@@ -87,6 +92,10 @@ const scoredPositions = (target: Target, length: number, name: string, limits: B
       `${name} is of kind '${target.kind}', which this model's head does not serve; ${hint}`,
     );
   };
+  const needsCausal = (kind: Target['kind']): void => {
+    if (limits.causal) return;
+    throw new ZestError('ERR_ZEST_TARGET', `${name} is of kind '${kind}', which needs a causal model`);
+  };
   switch (target?.kind) {
     case 'labelWords': {
       needs('languageModel', "load the model with head: 'languageModel'");
@@ -96,22 +105,42 @@ const scoredPositions = (target: Target, length: number, name: string, limits: B
     }
     case 'class':
       needs('classifier', 'load the model with head: { classes }');
-      return [{ position: 0, label: index(target.label, limits.outputs, 'label') }];
+      return [
+        {
+          position: limits.classToken === 'first' ? 0 : length - 1,
+          label: index(target.label, limits.outputs, 'label'),
+        },
+      ];
     case 'maskedTokens': {
       needs('languageModel', "load the model with head: 'languageModel'");
+      if (limits.causal) {
+        const message = `${name} is of kind 'maskedTokens', but the model is causal; a target of kind 'tokens' is what it is trained on`;
+        throw new ZestError('ERR_ZEST_TARGET', message);
+      }
       const positions = list(target.positions, length, 'positions');
-      const ids = list(target.ids, limits.outputs, 'ids');
-      if (positions.length !== ids.length) {
-        const message = `${name} has ${positions.length} positions and ${ids.length} ids; expected as many`;
+      const labels = list(target.ids, limits.outputs, 'ids');
+      if (positions.length !== labels.length) {
+        const message = `${name} has ${positions.length} positions and ${labels.length} ids; expected as many`;
         throw rangeError('ERR_ZEST_TARGET', message);
       }
-      return Array.from(positions, (position, i) => ({ position, label: ids[i] as number }));
+      return Array.from(positions, (position, i) => ({ position, label: labels[i] as number }));
     }
-    case 'tokens':
+    case 'tokens': {
+      needsCausal(target.kind);
+      needs('languageModel', "load the model with head: 'languageModel'");
+      const from = index(target.from, length, 'from');
+      const to = index(target.to, length + 1, 'to');
+      if (from < 1 || to <= from) {
+        const message = `${name} is of tokens ${from} to ${to}; expected at least one, from 1 on: the first has none before it`;
+        throw rangeError('ERR_ZEST_TARGET', message);
+      }
+      return Array.from({ length: to - from }, (_, i) => ({ position: from + i - 1, label: ids[from + i] as number }));
+    }
     case 'options':
-      throw new ZestError('ERR_ZEST_UNSUPPORTED', `${name} is of kind '${target.kind}', which needs a causal model`);
+      needsCausal(target.kind);
+      throw new ZestError('ERR_ZEST_UNSUPPORTED', `${name} is of kind 'options', which this version does not take`);
     default: {
-      const expected = "a target of kind 'labelWords', 'class' or 'maskedTokens'";
+      const expected = "a target of kind 'labelWords', 'class', 'tokens' or 'maskedTokens'";
       throw typeError('ERR_ZEST_TARGET', `${name} is ${show(target)}; expected ${expected}`);
     }
   }
@@ -157,8 +186,7 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     return known;
   };
   for (const [s, target] of (batch.targets as readonly Target[]).entries()) {
-    const tokens = (sequences[s] as Ids).length;
-    for (const { position, label, words } of scoredPositions(target, tokens, `targets[${s}]`, limits)) {
+    for (const { position, label, words } of scoredPositions(target, sequences[s] as Ids, `targets[${s}]`, limits)) {
       const [begin, end] = words ? place(words) : [0, 0];
       scored.push(s, position, label, begin, end);
     }

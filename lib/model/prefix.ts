@@ -34,7 +34,7 @@ const prefixRoles = ({ family, layers }: ModelConfig, checkpoint: Checkpoint): P
  *
  * @throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE, ERR_ZEST_TENSOR_DTYPE
  */
-const storedPrefix = (checkpoint: Checkpoint, roles: readonly PrefixRole[], hidden: number): TensorEntry[] => {
+const storedPrefix = (checkpoint: Checkpoint, roles: readonly PrefixRole[], columns: number): TensorEntry[] => {
   const found = roles.flatMap(({ name }) => checkpoint.get(name) ?? []);
   const [first] = found;
   if (!first) return [];
@@ -44,14 +44,14 @@ const storedPrefix = (checkpoint: Checkpoint, roles: readonly PrefixRole[], hidd
       const message = `${first.file}: tensor '${name}' is missing; a prefix has keys and values in every layer`;
       throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
     }
-    assertFits(tensor, [first.shape[0] || 1, hidden], 'its prefix');
+    assertFits(tensor, [first.shape[0] || 1, columns], 'its prefix');
   }
   return found;
 };
 
 /**
  * The prefix (Li and Liang 2021, https://arxiv.org/abs/2101.00190, without their reparametrisation) of a checkpoint, or a
- * new one from N(0, initializer_range²): keys and values, tokens × hidden, of every layer.
+ * new one from N(0, initializer_range²): keys and values, tokens × columns of all their heads, of every layer.
  *
  * @throws ERR_ZEST_TRAINABLE for a length that is not the checkpoint's prefix's, or beyond the model's positions;
  * ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a prefix that is not whole
@@ -61,9 +61,10 @@ export const prefixTensors = (
   checkpoint: Checkpoint,
   options: Required<PrefixOptions> | undefined,
 ): AdapterTensor[] => {
-  const { hidden, positions, initializerRange } = config;
+  const { keyValueHeads, headWidth, positions, initializerRange } = config;
+  const columns = keyValueHeads * headWidth;
   const roles = prefixRoles(config, checkpoint);
-  const stored = storedPrefix(checkpoint, roles, hidden);
+  const stored = storedPrefix(checkpoint, roles, columns);
   const length = stored[0]?.shape[0];
   if (length === undefined && !options) return [];
   if (options && length !== undefined && options.tokens !== length) {
@@ -77,7 +78,7 @@ export const prefixTensors = (
   const { tokens, seed } = options ?? { tokens: 0, seed: 0 };
   return roles.map(({ name, layer, role }, i) => ({
     adapter: 'prefix',
-    tensor: stored[i] ?? newTensor(name, [tokens, hidden], initializerRange, seed),
+    tensor: stored[i] ?? newTensor(name, [tokens, columns], initializerRange, seed),
     place: ({ layers }, index) => {
       const of = layers[layer] as NativeLayer;
       of.prefix = { ...of.prefix, [role]: index };

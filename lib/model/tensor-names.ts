@@ -1,7 +1,7 @@
-import type { Family } from './families/family.ts';
+import { type Family, linearOf } from './families/family.ts';
 
 const formerName = (name: string, { formerEnds }: Family): string => {
-  const [end, former] = Object.entries(formerEnds).find(([end]) => name.endsWith(end)) ?? ['', ''];
+  const [end, former] = Object.entries(formerEnds ?? {}).find(([end]) => name.endsWith(end)) ?? ['', ''];
   return name.slice(0, name.length - end.length) + former;
 };
 
@@ -23,5 +23,5 @@ export const bareName = (name: string, { prefix }: Family): string =>
   name.startsWith(prefix) ? name.slice(prefix.length) : name;
 
 /** The module of a part of layer N. */
-export const layerModule = ({ prefix, layers, layer }: Family, n: number, part: keyof Family['layer']): string =>
-  `${prefix}${layers}.${n}.${layer[part]}`;
+export const layerModule = ({ prefix, layers, layer }: Family, n: number, part: 'query' | 'value'): string =>
+  `${prefix}${layers}.${n}.${linearOf(layer[part]).name}`;

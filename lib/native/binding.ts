@@ -79,6 +79,10 @@ export interface NativeLinear extends NativeNorm {
   /** LoRA: rank × inputs, and outputs × rank; both or neither. */
   adapterA: number;
   adapterB: number;
+  /** Whether the weight is inputs × outputs. */
+  transposed: boolean;
+  /** Output j is the weight's first + ⌊j ÷ block⌋ · step + j mod block; block 0: j. */
+  outputs: { first: number; count: number; block: number; step: number };
 }
 
 export interface NativeLayer {
@@ -86,11 +90,14 @@ export interface NativeLayer {
   key: NativeLinear;
   value: NativeLinear;
   attentionOutput: NativeLinear;
+  gate: NativeLinear;
   intermediate: NativeLinear;
   output: NativeLinear;
   attentionNorm: NativeNorm;
   outputNorm: NativeNorm;
-  /** Keys and values before those of every sequence: tokens × hidden. */
+  queryNorm: NativeNorm;
+  keyNorm: NativeNorm;
+  /** Keys and values before those of every sequence: tokens × columns of all heads of keys. */
   prefix: { key: number; value: number };
 }
 
@@ -98,14 +105,24 @@ export interface NativeLayer {
 export interface NativeModelSpec {
   hidden: number;
   heads: number;
+  keyValueHeads: number;
+  headWidth: number;
   intermediate: number;
+  embedding: number;
   vocabulary: number;
   positions: number;
   segments: number;
   positionOffset: number;
   paddingId: number;
   outputs: number;
+  norm: NameOf<'norm'>;
   normEpsilon: number;
+  normFirst: boolean;
+  parallel: boolean;
+  causal: boolean;
+  window: number;
+  rotaryFrequencies: Float32Array;
+  rotaryScale: number;
   /** Scale of LoRA's product: alpha / rank. */
   adapterScale: number;
   activation: NameOf<'activation'>;
@@ -115,7 +132,10 @@ export interface NativeModelSpec {
   positionEmbeddings: number;
   segmentEmbeddings: number;
   embeddingNorm: NativeNorm;
+  embeddingProjection: NativeLinear;
   layers: NativeLayer[];
+  finalNorm: NativeNorm;
+  outputProjection: NativeLinear;
   headDense: NativeLinear;
   headNorm: NativeNorm;
   headOutput: NativeLinear;

@@ -12,6 +12,7 @@ export const NAMES = {
   storage: ['float32', 'bfloat16'],
   fileType: ['F32', 'F16', 'BF16'],
   activation: ['geluErf', 'geluTanh', 'geluQuick', 'relu', 'silu', 'tanh'],
+  norm: ['layer', 'rms'],
 } as const;
 
 /** One of the names of an enum. */

@@ -21,6 +21,9 @@ struct Values {
   }
   void operator()(const char* key, bool& value) const { value = boolean(from, key); }
   void operator()(const char* key, std::string& value) const { value = text(from, key); }
+  void operator()(const char* key, std::vector<float>& values) const {
+    values = copy<float>(from.Get(key));
+  }
   template <class Enum>
   void operator()(const char* key, Enum& value) const {
     value = choice<Enum>(from, key);
@@ -43,6 +46,10 @@ struct Roles {
       const Napi::HandleScope scope(from.Env());
       visit_fields(layers.emplace_back(), Roles{object(list.Get(i)), parameters});
     }
+  }
+  void operator()(const char* key, bool& value) const { Values{from}(key, value); }
+  void operator()(const char* key, OutputSlice& slice) const {
+    visit_fields(slice, Values{object(from.Get(key))});
   }
   template <class Part>
   void operator()(const char* key, Part& part) const {

@@ -28,18 +28,23 @@ std::vector<std::byte> merged_bytes(Backend& backend, const LinearRoles& linear)
   const auto rows_of = [&](int parameter) {
     return static_cast<size_t>(spec.parameters[static_cast<size_t>(parameter)].rows);
   };
-  const size_t rows = rows_of(linear.weight), rank = rows_of(linear.adapter_a);
+  const auto columns_of = [&](int parameter) {
+    return static_cast<size_t>(spec.parameters[static_cast<size_t>(parameter)].columns);
+  };
+  const size_t outputs = rows_of(linear.adapter_b), rank = rows_of(linear.adapter_a);
+  const size_t inputs = columns_of(linear.adapter_a);
   std::vector<float> w = read(backend, linear.weight);
   const std::vector<float> a = read(backend, linear.adapter_a), b = read(backend, linear.adapter_b);
-  const size_t columns = w.size() / rows;
-  std::vector<float> product(columns);
-  for (size_t i = 0; i < rows; ++i) {
-    product.assign(columns, 0.0f);
+  std::vector<float> product(inputs);
+  for (size_t i = 0; i < outputs; ++i) {
+    product.assign(inputs, 0.0f);
     for (size_t r = 0; r < rank; ++r) {
       const float factor = b[i * rank + r];
-      for (size_t j = 0; j < columns; ++j) product[j] += factor * a[r * columns + j];
+      for (size_t j = 0; j < inputs; ++j) product[j] += factor * a[r * inputs + j];
     }
-    for (size_t j = 0; j < columns; ++j) w[i * columns + j] += spec.adapter_scale * product[j];
+    for (size_t j = 0; j < inputs; ++j) {
+      w[linear.transposed ? j * outputs + i : i * inputs + j] += spec.adapter_scale * product[j];
+    }
   }
   return stored(w, backend.storage());
 }

@@ -116,12 +116,21 @@ struct Names<Activation> {
   };
 };
 
+template <>
+struct Names<Norm> {
+  static constexpr const char* kind = "norm";
+  static constexpr std::array table = {
+      Name<Norm>{Norm::layer, "layer"},
+      Name<Norm>{Norm::rms, "rms"},
+  };
+};
+
 // Calls visit(Names<Enum>{}) for each enum that has names.
 template <class Visit>
 void for_each_enum(Visit visit) {
   visit(Names<Law>{}), visit(Names<Rule>{}), visit(Names<Estimator>{}), visit(Names<Sides>{});
   visit(Names<Normalize>{}), visit(Names<TiltRule>{}), visit(Names<StorageType>{});
-  visit(Names<FileType>{}), visit(Names<Activation>{});
+  visit(Names<FileType>{}), visit(Names<Activation>{}), visit(Names<Norm>{});
 }
 
 template <class Enum>

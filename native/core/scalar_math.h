@@ -1,4 +1,4 @@
-// exp, log and the quotients of their small-argument forms in float64, from additions,
+// exp, log, sine, cosine and the quotients of small-argument forms in float64, from additions,
 // multiplications and divisions in a fixed order: every machine computes the same bits, which
 // libm's do not. Relative errors are below 1e-15.
 #pragma once
@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <numbers>
 
@@ -66,6 +67,47 @@ inline double log(double x) {
   }
   const double y = mantissa - 1;
   return exponent * kLn2High + (y * log1p_series(y) + exponent * kLn2Low);
+}
+
+struct SineCosine {
+  double sine, cosine;
+};
+
+// Of an angle x in radians, |x| < 2^20: absolute errors below 1e-15.
+inline SineCosine sine_cosine(double x) {
+  // pi / 2 in two parts; a multiple of the first by a quarter's number is exact.
+  constexpr double high = 0x1.921fb544p+0, low = 0x1.0b4611a626331p-34;
+  static constexpr auto kSine = [] {
+    std::array<double, 9> coefficients{};
+    double term = 1;
+    for (int m = 0; m < 9; ++m) {
+      coefficients[m] = term;
+      term /= -(2.0 * m + 2) * (2 * m + 3);
+    }
+    return coefficients;
+  }();
+  static constexpr auto kCosine = [] {
+    std::array<double, 9> coefficients{};
+    double term = 1;
+    for (int m = 0; m < 9; ++m) {
+      coefficients[m] = term;
+      term /= -(2.0 * m + 1) * (2 * m + 2);
+    }
+    return coefficients;
+  }();
+  const double quarter = std::floor(x / (std::numbers::pi / 2) + 0.5);
+  const double r = (x - quarter * high) - quarter * low, square = r * r;
+  const double sine = r * polynomial(kSine, square), cosine = polynomial(kCosine, square);
+  switch (static_cast<int64_t>(quarter) & 3) {
+    case 0:
+      return {sine, cosine};
+    case 1:
+      return {cosine, -sine};
+    case 2:
+      return {-sine, -cosine};
+    default:
+      return {-cosine, sine};
+  }
 }
 
 // (e^z - 1) / z, which is 1 at z = 0.

@@ -16,7 +16,8 @@ struct Record : Operations {
   std::string calls;
 
   static std::string name(State s) {
-    constexpr const char* names[states] = {"hidden", "gathered", "context", "normed", "inner"};
+    constexpr const char* names[states] = {"hidden",  "gathered", "normed",   "queries",
+                                           "context", "inner",    "projected"};
     return names[static_cast<size_t>(s)];
   }
   void note(const std::string& call, Tokens tokens = Tokens::all) {
@@ -32,6 +33,16 @@ struct Record : Operations {
            Tokens tokens) override {
     note(name(from) + "+" + name(residual) + ">" + name(to), tokens);
   }
+  void normalize(const NormRoles&, State from, State to, Tokens tokens) override {
+    note("norm " + name(from) + ">" + name(to), tokens);
+  }
+  void gate(const LinearRoles&, const LinearRoles&, State from, Activation, State to,
+            Tokens tokens) override {
+    note("gate " + name(from) + ">" + name(to), tokens);
+  }
+  void project(const LinearRoles&, State from, State to, Tokens tokens) override {
+    note("project " + name(from) + ">" + name(to), tokens);
+  }
   void activate(const LinearRoles&, State from, Activation, const NormRoles& norm, State to,
                 Tokens tokens) override {
     note(name(from) + (norm.weight < 0 ? ">" : ">norm>") + name(to), tokens);
@@ -41,12 +52,19 @@ struct Record : Operations {
   }
 };
 
-std::string calls(int32_t layers, const Shortcuts& shortcuts = {}) {
+std::string calls(const ModelSpec& spec, const Shortcuts& shortcuts = {}) {
+  Record record;
+  run_layers(record, spec, shortcuts);
+  return record.calls;
+}
+
+ModelSpec encoder(int32_t layers) {
   Shape shape;
   shape.layers = layers;
-  Record record;
-  run_layers(record, random_encoder(shape).spec, shortcuts);
-  return record.calls;
+  return random_encoder(shape).spec;
+}
+std::string calls(int32_t layers, const Shortcuts& shortcuts = {}) {
+  return calls(encoder(layers), shortcuts);
 }
 
 constexpr const char* layer =
@@ -73,14 +91,42 @@ TEST("without a shortcut more is computed") {
         std::string("embed") + layer + ", hidden>norm>normed, score normed");
 }
 
+TEST("norms may come first, MLPs may have gates, and heads be bare") {
+  ModelSpec spec = encoder(2);
+  spec.norm_first = true;
+  spec.roles.head_dense = {};
+  spec.roles.final_norm = spec.roles.embedding_norm;
+  for (LayerRoles& layer : spec.roles.layers) layer.gate = layer.intermediate;
+  CHECK(calls(spec) ==
+        "embed, norm hidden>normed, normed attends to normed, context+hidden>hidden, "
+        "norm hidden>normed, gate normed>inner, inner+hidden>hidden, "
+        "norm hidden>normed, gather, norm gathered>queries*, queries attends to normed*, "
+        "context+gathered>hidden*, norm hidden>normed*, gate normed>inner*, inner+hidden>hidden*, "
+        "norm hidden>normed*, score normed*");
+  spec.roles.output_projection = spec.roles.layers[0].query;
+  spec.roles.layers.clear();
+  CHECK(calls(spec) ==
+        "embed, gather, norm gathered>normed*, project normed>projected*, score projected*");
+}
+
+TEST("attention and MLP may read the same") {
+  ModelSpec spec = encoder(1);
+  spec.norm_first = spec.parallel = true;
+  Shortcuts whole_last;
+  whole_last.last_layer_at_labels = false;
+  CHECK(calls(spec, whole_last) ==
+        "embed, norm hidden>normed, normed attends to normed, norm hidden>normed, normed>inner, "
+        "context+hidden>hidden, inner+hidden>hidden, gather, gathered>norm>normed*, score normed*");
+}
+
 TEST("every linear layer, norm and prefix is visited once") {
   Shape shape;
   shape.adapter_rank = 2;
   shape.prefixes = 3;
   const ModelSpec spec = random_encoder(shape).spec;
   int linears = 0, norms = 0, prefixes = 0;
-  for_each<LinearRoles>(spec.roles, [&](const LinearRoles&) { ++linears; });
-  for_each<NormRoles>(spec.roles, [&](const NormRoles&) { ++norms; });
+  for_each<LinearRoles>(spec.roles, [&](const LinearRoles& role) { linears += role.weight >= 0; });
+  for_each<NormRoles>(spec.roles, [&](const NormRoles& role) { norms += role.weight >= 0; });
   for_each<PrefixRoles>(spec.roles, [&](const PrefixRoles&) { ++prefixes; });
   CHECK(linears == 2 * 6 + 2);
   CHECK(norms == 2 * 2 + 2);

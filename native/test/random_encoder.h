@@ -32,6 +32,8 @@ inline RandomEncoder random_encoder(const Shape& shape, uint64_t seed = 1) {
   RandomEncoder model;
   ModelSpec& m = model.spec;
   m.hidden = shape.hidden, m.heads = shape.heads, m.intermediate = shape.intermediate;
+  m.key_value_heads = shape.heads, m.head_width = shape.hidden / shape.heads;
+  m.embedding = shape.hidden;
   m.vocabulary = shape.vocabulary, m.positions = shape.positions, m.segments = 1;
   m.position_offset = 2, m.padding_id = 1, m.outputs = shape.vocabulary, m.norm_epsilon = 1e-5f;
   ModelRoles& r = m.roles;

@@ -11,6 +11,17 @@ using zest::Random;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
+TEST("sine and cosine are the mathematical functions") {
+  Random random;
+  for (int i = 0; i < 20000; ++i) {
+    const double x = i % 2 ? random.between(-8, 8) : random.between(-1e6, 1e6);
+    const zest::scalar::SineCosine turned = zest::scalar::sine_cosine(x);
+    CHECK_NEAR(turned.sine, std::sin(x), 1e-15);
+    CHECK_NEAR(turned.cosine, std::cos(x), 1e-15);
+  }
+  CHECK(zest::scalar::sine_cosine(0).sine == 0 && zest::scalar::sine_cosine(0).cosine == 1);
+}
+
 TEST("exp and log are the mathematical functions") {
   CHECK(zest::scalar::exp(0) == 1);
   CHECK(zest::scalar::log(1) == 0);

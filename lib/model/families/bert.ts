@@ -1,7 +1,9 @@
+import { encoder } from './encoder.ts';
 import type { Family } from './family.ts';
 
 /** transformers, modeling_bert.py. */
 export const bert: Family = {
+  ...encoder,
   architecture: 'Bert',
   prefix: 'bert.',
   config: {
@@ -14,10 +16,10 @@ export const bert: Family = {
     segments: ['type_vocab_size', 2],
     normEpsilon: ['layer_norm_eps', 1e-12],
     activation: ['hidden_act', 'gelu'],
+    tied: ['tie_word_embeddings', true],
     only: { is_decoder: false, add_cross_attention: false, position_embedding_type: 'absolute' },
   },
   paddingId: 0,
-  positionsFollowPadding: false,
   embeddings: {
     words: 'embeddings.word_embeddings',
     positions: 'embeddings.position_embeddings',
@@ -42,7 +44,7 @@ export const bert: Family = {
     bias: 'cls.predictions.bias',
     decoder: 'cls.predictions.decoder',
   },
-  classifier: { dense: 'bert.pooler.dense', activation: 'tanh', output: 'classifier' },
+  classifier: { token: 'first', dense: 'bert.pooler.dense', activation: 'tanh', output: 'classifier' },
   // As the first published checkpoints have them, from TensorFlow.
   formerEnds: { 'LayerNorm.weight': 'LayerNorm.gamma', 'LayerNorm.bias': 'LayerNorm.beta' },
 };

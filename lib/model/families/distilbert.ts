@@ -1,7 +1,9 @@
+import { encoder } from './encoder.ts';
 import type { Family } from './family.ts';
 
 /** transformers, modeling_distilbert.py: no segments, no pooler, an epsilon that no key says. */
 export const distilbert: Family = {
+  ...encoder,
   architecture: 'DistilBert',
   prefix: 'distilbert.',
   config: {
@@ -13,11 +15,11 @@ export const distilbert: Family = {
     positions: ['max_position_embeddings', 512],
     normEpsilon: 1e-12,
     activation: ['activation', 'gelu'],
+    tied: ['tie_word_embeddings', true],
     // Whether the positions began as sines does not matter (sinusoidal_pos_embds): their table is a tensor either way.
     only: {},
   },
   paddingId: 0,
-  positionsFollowPadding: false,
   embeddings: {
     words: 'embeddings.word_embeddings',
     positions: 'embeddings.position_embeddings',
@@ -41,6 +43,5 @@ export const distilbert: Family = {
     bias: 'vocab_projector.bias',
     decoder: 'vocab_projector',
   },
-  classifier: { dense: 'pre_classifier', activation: 'relu', output: 'classifier' },
-  formerEnds: {},
+  classifier: { token: 'first', dense: 'pre_classifier', activation: 'relu', output: 'classifier' },
 };

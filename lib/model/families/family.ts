@@ -1,62 +1,112 @@
-import type { NativeLayer } from '../../native/binding.ts';
 import type { NameOf } from '../../native/names.ts';
 
 /** A key of config.json, and transformers' default where it may be left out. */
 export type ConfigKey<T> = readonly [key: string, absent?: T];
 
-/** What is read from the last hidden states. */
+/** What is the same for a whole family, or what a key of config.json says. */
+export type Setting<T extends number | boolean> = T | ConfigKey<T>;
+
+/** What is read from the last hidden states: by a language model, each token's word, or the next one if it is causal. */
 export type HeadKind = 'languageModel' | 'classifier';
 
-/** A family of checkpoints: how transformers names its tensors and its configuration. */
+/**
+ * A linear layer: the name of its module, which has a bias; or with what is unusual about it.
+ * - `bias`: whether it has one
+ * - `transposed`: its weight is inputs × outputs
+ * - `fused`: one module makes queries, keys and values, in `blocks` one after the other, or so for each of the `heads`
+ */
+export type LinearName =
+  | string
+  | { name: string; bias?: Setting<boolean>; transposed?: boolean; fused?: 'blocks' | 'heads' };
+
+/** A family of checkpoints: how transformers names its tensors and its configuration, and what it computes. */
 export interface Family {
-  /** Before the names of {@link HEADS}. */
+  /** Before the names of {@link Family.heads}. */
   architecture: string;
-  /** Before the names of the encoder's tensors; checkpoints of a bare encoder leave it out. */
+  /** What the classes of the family are called, and the head that each has. The first of a kind is the one that is saved. */
+  heads: Readonly<Record<string, HeadKind | 'none'>>;
+  /** Before the names of the tensors of the layers and embeddings; checkpoints of a bare model leave it out. */
   prefix: string;
   config: {
     hidden: ConfigKey<number>;
     layers: ConfigKey<number>;
     heads: ConfigKey<number>;
-    intermediate: ConfigKey<number>;
+    /** Heads of keys and values. Left out, or null: as many as of queries. */
+    keyValueHeads?: ConfigKey<number | null>;
+    /** Columns of a head. Left out, or null: hidden ÷ heads. */
+    headWidth?: ConfigKey<number | null>;
+    /** null: four times hidden. */
+    intermediate: ConfigKey<number | null>;
     vocabulary: ConfigKey<number>;
     positions: ConfigKey<number>;
     /** Left out: the family has no segments. */
     segments?: ConfigKey<number>;
-    /** A number where no key says it. */
-    normEpsilon: ConfigKey<number> | number;
+    /** Columns of the word embeddings. Left out, or null: hidden. */
+    embedding?: ConfigKey<number | null>;
+    normEpsilon: Setting<number>;
     activation: ConfigKey<string>;
+    tied: ConfigKey<boolean>;
     /** Keys that may have this value only. */
-    only: Readonly<Record<string, boolean | string>>;
+    only: Readonly<Record<string, boolean | string | null>>;
   };
-  /** transformers' default of pad_token_id. */
-  paddingId: number;
-  /** Positions begin one after the padding id, not at 0. */
-  positionsFollowPadding: boolean;
-  /** Tensors of the encoder, after the prefix; `segments` where `config.segments` says so. */
-  embeddings: { words: string; positions: string; segments?: string; norm: string };
+  norm: NameOf<'norm'>;
+  /** Whether norms come before attention and MLP. Left out: after them. */
+  normFirst?: Setting<boolean>;
+  /** Whether attention and MLP read the same hidden states. */
+  parallel?: Setting<boolean>;
+  causal?: boolean;
+  /** Number of tokens back that one attends to; null: all. */
+  window?: ConfigKey<number | null>;
+  /** Rotary positions, of this share of a head's columns. Left out: positions have embeddings. */
+  rotary?: { share: Setting<number>; base: ConfigKey<number> };
+  /** transformers' default of pad_token_id, an id that sequences may not have. Left out: they may have any. */
+  paddingId?: number;
+  /** Row of the first position in its table: a number, or one after the padding id. */
+  firstPosition: number | 'afterPadding';
+  /** Tensors of the embeddings, after the prefix. */
+  embeddings: { words: string; positions?: string; segments?: string; norm?: string; projection?: LinearName };
   /** Layer N is `layers`.N, and its parts come after that. */
   layers: string;
-  layer: Readonly<Record<Exclude<keyof NativeLayer, 'prefix'>, string>>;
+  layer: {
+    query: LinearName;
+    key: LinearName;
+    value: LinearName;
+    attentionOutput: LinearName;
+    gate?: LinearName;
+    intermediate: LinearName;
+    output: LinearName;
+    attentionNorm: string;
+    outputNorm: string;
+    /** Norms of each head's queries and keys. */
+    queryNorm?: string;
+    keyNorm?: string;
+  };
+  /** Of the last hidden states, after the prefix. */
+  finalNorm?: string;
+  /** Before the head, from hidden to the columns of the embeddings; after the prefix. */
+  outputProjection?: LinearName;
   languageModel: {
-    dense: string;
+    dense?: string;
     /** After `dense`; `configured`: as in the layers. */
-    activation: NameOf<'activation'> | 'configured';
-    norm: string;
-    /** The output's bias. */
-    bias: string;
+    activation?: NameOf<'activation'> | 'configured';
+    norm?: string;
+    /** The output's bias, if it has one. */
+    bias?: string;
     /** The output's own weight, where it is not tied, and another name of the bias. */
     decoder: string;
   };
-  /** First token → dense → activation → output. */
-  classifier: { dense: string; activation: NameOf<'activation'>; output: string };
+  /** One token → dense, activation, if there is one → output. */
+  classifier: {
+    /** The token: first or last of the sequence. */
+    token: 'first' | 'last';
+    dense?: string;
+    activation?: NameOf<'activation'>;
+    output: LinearName;
+  };
   /** Ends of names as older checkpoints have them. */
-  formerEnds: Readonly<Record<string, string>>;
+  formerEnds?: Readonly<Record<string, string>>;
 }
 
-/** What the classes of a family are called, and the head that each has. The first of a kind is the one that is saved. */
-export const HEADS: Readonly<Record<string, HeadKind | 'none'>> = {
-  ForMaskedLM: 'languageModel',
-  ForPreTraining: 'languageModel',
-  ForSequenceClassification: 'classifier',
-  Model: 'none',
-};
+/** The module's name and what is unusual about a linear layer. */
+export const linearOf = (linear: LinearName): Exclude<LinearName, string> =>
+  typeof linear === 'string' ? { name: linear } : linear;

@@ -7,7 +7,7 @@ export const roberta: Family = {
   architecture: 'Roberta',
   prefix: 'roberta.',
   paddingId: 1,
-  positionsFollowPadding: true,
+  firstPosition: 'afterPadding',
   languageModel: {
     dense: 'lm_head.dense',
     activation: 'geluErf',
@@ -15,5 +15,5 @@ export const roberta: Family = {
     bias: 'lm_head.bias',
     decoder: 'lm_head.decoder',
   },
-  classifier: { dense: 'classifier.dense', activation: 'tanh', output: 'classifier.out_proj' },
+  classifier: { token: 'first', dense: 'classifier.dense', activation: 'tanh', output: 'classifier.out_proj' },
 };

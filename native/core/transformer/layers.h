@@ -7,13 +7,18 @@ namespace zest {
 
 // Activations that outlive an operation: one row a token, at every point of the pass.
 enum class State {
-  hidden,    // between layers
-  gathered,  // hidden states of the scored tokens
-  context,   // of attention
-  normed,    // between attention and the MLP, and before the head's last product
-  inner,     // within the MLP
+  hidden,     // between layers
+  gathered,   // hidden states of the scored tokens
+  normed,     // what a layer's next part reads, or the head
+  queries,    // the norm of `gathered`, where keys and values are those of all tokens
+  context,    // of attention
+  inner,      // within the MLP
+  projected,  // at the width of the embeddings, before the head
 };
-constexpr int states = 5;
+constexpr int states = 7;
+
+// Columns of a state.
+int64_t width(State state, const ModelSpec& spec);
 
 // Which rows of a state are computed.
 enum class Tokens { all, scored };
@@ -24,7 +29,7 @@ class Operations {
  public:
   virtual ~Operations() = default;
 
-  // hidden = norm(words + segments + positions), of all tokens.
+  // hidden = norm(words + segments + positions), of all tokens, projected where widths differ.
   virtual void embed() = 0;
   // gathered = hidden, of the scored tokens.
   virtual void gather() = 0;
@@ -34,9 +39,16 @@ class Operations {
   // to = norm(linear(from) + residual); `to` may be `residual`.
   virtual void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm,
                    State to, Tokens tokens) = 0;
+  // to = norm(from).
+  virtual void normalize(const NormRoles& norm, State from, State to, Tokens tokens) = 0;
   // to = norm(activation(linear(from))).
   virtual void activate(const LinearRoles& linear, State from, Activation activation,
                         const NormRoles& norm, State to, Tokens tokens) = 0;
+  // to = activation(gate(from)) * linear(from).
+  virtual void gate(const LinearRoles& gate, const LinearRoles& linear, State from,
+                    Activation activation, State to, Tokens tokens) = 0;
+  // to = linear(from).
+  virtual void project(const LinearRoles& linear, State from, State to, Tokens tokens) = 0;
   // Logits of the outputs that are scored, and what the caller of the pass wants of them.
   virtual void score(const LinearRoles& output, State from, Tokens tokens) = 0;
 };

@@ -19,6 +19,13 @@ template <Is<LinearRoles> Roles, class Visit>
 void visit_fields(Roles& r, const Visit& visit) {
   visit("weight", r.weight), visit("bias", r.bias);
   visit("adapterA", r.adapter_a), visit("adapterB", r.adapter_b);
+  visit("transposed", r.transposed), visit("outputs", r.outputs);
+}
+
+template <Is<OutputSlice> Slice, class Visit>
+void visit_fields(Slice& s, const Visit& visit) {
+  visit("first", s.first), visit("count", s.count);
+  visit("block", s.block), visit("step", s.step);
 }
 
 template <Is<NormRoles> Roles, class Visit>
@@ -35,15 +42,18 @@ template <Is<LayerRoles> Roles, class Visit>
 void visit_fields(Roles& r, const Visit& visit) {
   visit("query", r.query), visit("key", r.key), visit("value", r.value);
   visit("attentionOutput", r.attention_output), visit("attentionNorm", r.attention_norm);
-  visit("intermediate", r.intermediate), visit("output", r.output);
-  visit("outputNorm", r.output_norm), visit("prefix", r.prefix);
+  visit("gate", r.gate), visit("intermediate", r.intermediate), visit("output", r.output);
+  visit("outputNorm", r.output_norm), visit("queryNorm", r.query_norm);
+  visit("keyNorm", r.key_norm), visit("prefix", r.prefix);
 }
 
 template <Is<ModelRoles> Roles, class Visit>
 void visit_fields(Roles& r, const Visit& visit) {
   visit("wordEmbeddings", r.word_embeddings), visit("positionEmbeddings", r.position_embeddings);
   visit("segmentEmbeddings", r.segment_embeddings), visit("embeddingNorm", r.embedding_norm);
+  visit("embeddingProjection", r.embedding_projection);
   visit("layers", r.layers);
+  visit("finalNorm", r.final_norm), visit("outputProjection", r.output_projection);
   visit("headDense", r.head_dense), visit("headNorm", r.head_norm);
   visit("headOutput", r.head_output);
 }
@@ -52,10 +62,15 @@ void visit_fields(Roles& r, const Visit& visit) {
 template <Is<ModelSpec> Spec, class Visit>
 void visit_fields(Spec& s, const Visit& visit) {
   visit("hidden", s.hidden), visit("heads", s.heads), visit("intermediate", s.intermediate);
+  visit("keyValueHeads", s.key_value_heads), visit("headWidth", s.head_width);
+  visit("embedding", s.embedding);
   visit("vocabulary", s.vocabulary), visit("positions", s.positions);
   visit("segments", s.segments), visit("positionOffset", s.position_offset);
   visit("paddingId", s.padding_id), visit("outputs", s.outputs);
-  visit("normEpsilon", s.norm_epsilon), visit("adapterScale", s.adapter_scale);
+  visit("norm", s.norm), visit("normEpsilon", s.norm_epsilon), visit("normFirst", s.norm_first);
+  visit("parallel", s.parallel), visit("causal", s.causal), visit("window", s.window);
+  visit("rotaryFrequencies", s.rotary_frequencies), visit("rotaryScale", s.rotary_scale);
+  visit("adapterScale", s.adapter_scale);
   visit("activation", s.activation), visit("headActivation", s.head_activation);
 }
 

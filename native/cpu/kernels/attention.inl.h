@@ -1,14 +1,63 @@
-// One head of one sequence. A query's scores are kept whole (a block of queries at a time), so that
-// softmax is exp(s - max) / sum with the sum over lanes j mod 16: no block length enters the bits.
+// The heads of one sequence that share keys. A query's scores are kept whole (a block of queries at a
+// time), so that softmax is exp(s - max) / sum with the sum over lanes j mod 16: no block length
+// enters the bits, and keys that a query does not see add nothing.
+
+// What a query sees: the prefix, and the keys from first to end.
+struct Seen {
+  int64_t first, end;
+};
+
+ZEST_INLINE Seen seen_by(const Attention& a, int64_t query) {
+  if (!a.places) return {0, a.keys()};
+  const int64_t prefix = a.spans[0].count;
+  const int64_t end = a.keys() - a.spans[2].count + a.places[query] + 1;
+  const int64_t first = a.window > 0 && end - prefix > a.window ? end - a.window : prefix;
+  return {first, end};
+}
+
+// 1 in the lanes of keys j .. j + 16 that are seen, else 0.
+ZEST_INLINE F32 seen_lanes(const Attention& a, Seen seen, int64_t j) {
+  float lanes[16];
+  for (int i = 0; i < 16; ++i)
+    lanes[i] = j + i < a.spans[0].count || j + i >= seen.first ? 1.0f : 0.0f;
+  return load(lanes);
+}
+
+// The scores of a query become exp(s - max), 0 from seen.end to `end`; returns 1 / their sum.
+ZEST_INLINE float exponentials(const Attention& a, Seen seen, int64_t end, float* row) {
+  const int64_t whole = (seen.end + 15) / 16 * 16;
+  const float known = row[seen.end - 1];
+  for (int64_t j = seen.end; j < whole; ++j) row[j] = known;
+  for (int64_t j = a.spans[0].count; j < seen.first; ++j) row[j] = known;
+  F32 most = load(row);
+  for (int64_t j = 16; j < whole; j += 16) most = larger(load(row + j), most);
+  const F32 top = broadcast(maximum(most));
+  F32 total = broadcast(0.0f);
+  for (int64_t j = 0; j < whole; j += 16) {
+    F32 e = keep_first(exponential(load(row + j) - top), lanes_left(seen.end - j, 0));
+    if (j < seen.first) e = e * seen_lanes(a, seen, j);
+    store(row + j, e);
+    total = total + e;
+  }
+  for (int64_t j = whole; j < end; ++j) row[j] = 0.0f;
+  return 1.0f / sum(total);
+}
 
 template <int rows>
-static void attend_block(const Attention& a, int64_t first, const float* key_panels,
+static void attend_block(const Attention& a, int64_t head, int64_t first, const float* key_panels,
                          const float* value_panels, float* scores) {
   constexpr int width = 16 * panel_vectors;
-  const int64_t key_span = (a.keys + width - 1) / width * width;
+  const int64_t keys = a.keys(), key_span = (keys + width - 1) / width * width;
+  const float* q = a.q + head * a.width + first * a.q_stride;
+  float* out = a.out + head * a.width + first * a.out_stride;
+  int64_t end = 0;
+  for (int m = 0; m < rows; ++m) {
+    const int64_t own = seen_by(a, first + m).end;
+    end = own > end ? own : end;
+  }
   F32 sums[rows][panel_vectors];
-  for (int64_t key = 0; key < a.keys; key += width) {
-    tile<rows>(a.q + first * a.q_stride, a.q_stride, key_panels + key * a.width, a.width, sums);
+  for (int64_t key = 0; key < end; key += width) {
+    tile<rows>(q, a.q_stride, key_panels + key * a.width, a.width, sums);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
@@ -18,81 +67,81 @@ static void attend_block(const Attention& a, int64_t first, const float* key_pan
     }
   }
   float inverse[rows];
-  for (int m = 0; m < rows; ++m) {
-    float* row = scores + m * key_span;
-    const int64_t whole = (a.keys + 15) / 16 * 16;
-    for (int64_t j = a.keys; j < whole; ++j) row[j] = row[0];
-    F32 most = load(row);
-    for (int64_t j = 16; j < whole; j += 16) most = larger(load(row + j), most);
-    const F32 top = broadcast(maximum(most));
-    F32 total = broadcast(0.0f);
-    for (int64_t j = 0; j < whole; j += 16) {
-      const F32 e = keep_first(exponential(load(row + j) - top), lanes_left(a.keys - j, 0));
-      store(row + j, e);
-      total = total + e;
-    }
-    inverse[m] = 1.0f / sum(total);
-  }
+  for (int m = 0; m < rows; ++m)
+    inverse[m] = exponentials(a, seen_by(a, first + m), end, scores + m * key_span);
   for (int64_t column = 0; column < a.width; column += width) {
-    tile<rows>(scores, key_span, value_panels + column * a.keys, a.keys, sums);
+    tile<rows>(scores, key_span, value_panels + column * keys, end, sums);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
       for (int j = 0; j < panel_vectors; ++j) {
-        store_first(a.out + (first + m) * a.out_stride + column + 16 * j,
-                    sums[m][j] * broadcast(inverse[m]), lanes_left(a.width - column, j));
+        store_first(out + m * a.out_stride + column + 16 * j, sums[m][j] * broadcast(inverse[m]),
+                    lanes_left(a.width - column, j));
       }
     }
   }
 }
 
 template <int rows>
-static void attend_rest(const Attention& a, int64_t first, int64_t left, const float* key_panels,
-                        const float* value_panels, float* scores) {
+static void attend_rest(const Attention& a, int64_t head, int64_t first, int64_t left,
+                        const float* key_panels, const float* value_panels, float* scores) {
   if constexpr (rows > 0) {
     if (left == rows) {
-      attend_block<rows>(a, first, key_panels, value_panels, scores);
+      attend_block<rows>(a, head, first, key_panels, value_panels, scores);
     } else {
-      attend_rest<rows - 1>(a, first, left, key_panels, value_panels, scores);
+      attend_rest<rows - 1>(a, head, first, left, key_panels, value_panels, scores);
+    }
+  }
+}
+
+// Keys `at` .. `at` + span.count: [key / width][component][key mod width].
+static void pack_keys(const KeySpan& span, int64_t at, int depth, float* panels) {
+  constexpr int width = 16 * panel_vectors;
+  for (int64_t i = 0; i < span.count;) {
+    const int64_t key = at + i;
+    float* panel = panels + key / width * width * depth + key % width;
+    // Sixteen keys at once, where a vector of a panel holds nothing else.
+    const bool whole = key % 16 == 0 && i + 16 <= span.count;
+    int c = 0;
+    for (; whole && c + 16 <= depth; c += 16)
+      transpose(span.k + i * span.stride + c, span.stride, panel + c * width, width);
+    const int64_t next = whole ? i + 16 : i + 1;
+    for (; i < next; ++i, ++panel) {
+      for (int rest = c; rest < depth; ++rest)
+        panel[rest * width] = span.k[i * span.stride + rest];
     }
   }
 }
 
 static void attend(const Attention& a) {
   constexpr int width = 16 * panel_vectors;
-  const int64_t key_span = (a.keys + width - 1) / width * width;
+  const int64_t keys = a.keys(), key_span = (keys + width - 1) / width * width;
   const int64_t width_span = (a.width + width - 1) / width * width;
-  float* key_panels = a.scratch;  // [key / width][component][key mod width]
+  float* key_panels = a.scratch;
   float* value_panels = key_panels + key_span * ((a.width + 15) / 16 *
                                                  16);  // [column / width][key][column mod width]
-  float* scores = value_panels + width_span * ((a.keys + 15) / 16 * 16);
-  for (int64_t key = 0; key < key_span;) {
+  float* scores = value_panels + width_span * ((keys + 15) / 16 * 16);
+  int64_t at = 0;
+  for (const KeySpan& span : a.spans) {
+    pack_keys(span, at, a.width, key_panels);
+    at += span.count;
+  }
+  for (int64_t key = keys; key < key_span; ++key) {
     float* panel = key_panels + key / width * width * a.width + key % width;
-    // Sixteen keys of the sequence at once, where a vector of a panel holds nothing else.
-    const bool whole = key % 16 == 0 && key >= a.prefixes && key + 16 <= a.keys;
-    int c = 0;
-    for (; whole && c + 16 <= a.width; c += 16)
-      transpose(a.k + (key - a.prefixes) * a.kv_stride + c, a.kv_stride, panel + c * width, width);
-    const int64_t end = whole ? key + 16 : key + 1;
-    for (; key < end; ++key, ++panel) {
-      const float* from = key < a.prefixes ? a.prefix_k + key * a.prefix_stride
-                                           : a.k + (key - a.prefixes) * a.kv_stride;
-      for (int rest = c; rest < a.width; ++rest)
-        panel[rest * width] = key < a.keys ? from[rest] : 0.0f;
-    }
+    for (int c = 0; c < a.width; ++c) panel[c * width] = 0.0f;
   }
   for (int64_t column = 0; column < width_span; column += 16) {
     const int n = lanes_left(a.width - column, 0);
-    float* panel = value_panels + column / width * width * a.keys + column % width;
-    for (int64_t key = 0; key < a.keys; ++key) {
-      const float* from = key < a.prefixes ? a.prefix_v + key * a.prefix_stride
-                                           : a.v + (key - a.prefixes) * a.kv_stride;
-      store(panel + key * width, load_first(from + column, n));
+    float* panel = value_panels + column / width * width * keys + column % width;
+    for (const KeySpan& span : a.spans) {
+      for (int64_t i = 0; i < span.count; ++i, panel += width)
+        store(panel, load_first(span.v + i * span.stride + column, n));
     }
   }
-  int64_t first = 0;
-  for (; first + tile_rows <= a.queries; first += tile_rows) {
-    attend_block<tile_rows>(a, first, key_panels, value_panels, scores);
+  for (int head = 0; head < a.group; ++head) {
+    int64_t first = 0;
+    for (; first + tile_rows <= a.queries; first += tile_rows)
+      attend_block<tile_rows>(a, head, first, key_panels, value_panels, scores);
+    attend_rest<tile_rows - 1>(a, head, first, a.queries - first, key_panels, value_panels, scores);
   }
-  attend_rest<tile_rows - 1>(a, first, a.queries - first, key_panels, value_panels, scores);
 }

@@ -56,21 +56,29 @@ struct Product {
   int64_t y_stride;
 };
 
-// Softmax(scale Q K^T) V of one head of one sequence.
+// Consecutive keys and values of one head.
+struct KeySpan {
+  const float* k = nullptr;
+  const float* v = nullptr;
+  int64_t stride = 0, count = 0;
+};
+
+// Softmax(scale Q K^T) V of the heads that share one head of keys, for one sequence.
 struct Attention {
-  const float* q;
-  const float* k;
-  const float* v;
-  int64_t q_stride, kv_stride;
-  int64_t queries, keys;
-  int width;  // of a head
+  const float* q;  // head h of the group begins h * width further
+  int64_t q_stride, queries;
+  int group;           // heads
+  KeySpan spans[3];    // in order: a trained prefix, those of a prompt or a cache, the sequence's own
+  int width;           // of a head
   float scale;
-  const float* prefix_k;  // trained keys and values before the sequence's own, or none
-  const float* prefix_v;
-  int64_t prefix_stride, prefixes;  // `keys` counts them
+  // Causal: of each query its place among the last span's keys; it sees none after it. null: all.
+  const int32_t* places;
+  int64_t window;  // causal: 0, or how many of the keys after the prefix a query sees
   float* out;
   int64_t out_stride;
   float* scratch;  // attention_scratch(keys, width) floats
+
+  int64_t keys() const { return spans[0].count + spans[1].count + spans[2].count; }
 };
 
 struct Kernels {
@@ -94,19 +102,31 @@ struct Kernels {
   // The same, transposed into panels of panel_width columns for multiply; out[p] has
   // panel_floats(columns).
   void (*pack)(const Matrix& w, const Noise& noise, Rows rows, float* const* out);
+  // As pack, for columns first .. first + count <= packed_columns of a matrix that is stored in x
+  // out: packed_columns / panel_width panels, one after the other.
+  void (*pack_columns)(const Matrix& w, const Noise& n, int64_t first, int64_t count,
+                       float* const* out);
   void (*multiply)(const Product& product);
   // y = activation(y + scale x), one row.
   void (*accumulate)(float* y, const float* x, float scale, int activation, int64_t columns);
+  // y = y x, one row.
+  void (*gate)(float* y, const float* x, int64_t columns);
+  // Turns pairs of components of `heads` heads, one after the other: component i with i + half, by
+  // the angle whose cosine and sine are given.
+  void (*rotate)(float* row, int64_t heads, int64_t width, const float* cosines,
+                 const float* sines, int64_t half);
   void (*attend)(const Attention& attention);
-  // out = norm(sum of terms) weight + bias.
-  void (*normalize)(float* out, const float* const* terms, int count, const float* weight,
-                    const float* bias, float epsilon, int64_t columns);
+  // out = norm(sum of terms); without a weight the sum itself. A bias may be null.
+  void (*normalize)(float* out, const float* const* terms, int count, Norm norm,
+                    const float* weight, const float* bias, float epsilon, int64_t columns);
   float (*cross_entropy)(const float* logits, int64_t count, int64_t label);
   // theta <- theta - (decay theta + sum scale v), scales[0] of the noise; bfloat16 rounds
   // stochastically.
   void (*apply)(const Matrix& w, const Noise& noise, Rows rows, float decay,
                 uint64_t rounding_stream);
 };
+
+constexpr int64_t packed_columns = 64;
 
 // Floats of one packed panel.
 inline int64_t panel_floats(int64_t depth, int panel_width) {

@@ -220,6 +220,29 @@ static void pack(const Matrix& w, const Noise& n, Rows rows, float* const* out) 
   }
 }
 
+static void pack_columns(const Matrix& w, const Noise& n, int64_t first, int64_t count,
+                         float* const* out) {
+  constexpr int width = 16 * panel_vectors;
+  const int64_t begin = first / chunk * chunk, skip = first - begin;
+  const int64_t panel = panel_floats(w.rows, width);
+  alignas(64) float line[Noise::max_points][2 * chunk] = {};
+  for (int64_t row = 0; row < w.rows; ++row) {
+    for (int64_t column = begin; column < first + count; column += chunk) {
+      F32 values[Noise::max_points][4];
+      perturbed_chunk(w, n, row, column, values);
+      for (int p = 0; p < n.points; ++p) {
+        for (int j = 0; j < 4; ++j) store(line[p] + column - begin + 16 * j, values[p][j]);
+      }
+    }
+    for (int p = 0; p < n.points; ++p) {
+      for (int64_t column = 0; column < count; column += 16) {
+        store(out[p] + column / width * panel + row * width + column % width,
+              load(line[p] + skip + column));
+      }
+    }
+  }
+}
+
 // g = decay theta; g = fma(scale, v, g) in order; theta <- theta - g.
 static void apply(const Matrix& w, const Noise& n, Rows rows, float decay,
                   uint64_t rounding_stream) {

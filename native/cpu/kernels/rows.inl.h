@@ -1,4 +1,4 @@
-// Operations on one row: the norm with the sum before it, and the loss.
+// Operations on one row: the norm with the sum before it, the rotation of heads, and the loss.
 
 // f(first, count) for the vectors of a row: sixteen columns each, the last what is left.
 template <class F>
@@ -8,8 +8,8 @@ ZEST_INLINE void for_each_vector(int64_t columns, F f) {
   if (i < columns) f(i, static_cast<int>(columns - i));
 }
 
-static void normalize(float* out, const float* const* terms, int count, const float* weight,
-                      const float* bias, float epsilon, int64_t columns) {
+static void normalize(float* out, const float* const* terms, int count, Norm norm,
+                      const float* weight, const float* bias, float epsilon, int64_t columns) {
   const F32 scale = broadcast(1.0f / static_cast<float>(columns));
   F32 total = broadcast(0.0f);
   for_each_vector(
@@ -19,7 +19,9 @@ static void normalize(float* out, const float* const* terms, int count, const fl
         store_first(out + i, x, n);
         total = total + x;
       });
-  const F32 mean = broadcast(sum(total)) * scale;
+  if (!weight) return;
+  const F32 mean =
+      norm == Norm::layer ? broadcast(sum(total)) * scale : broadcast(0.0f);
   F32 squares = broadcast(0.0f);
   for_each_vector(
       columns, [&](int64_t i, int n) __attribute__((always_inline)) {
@@ -31,8 +33,29 @@ static void normalize(float* out, const float* const* terms, int count, const fl
   for_each_vector(
       columns, [&](int64_t i, int n) __attribute__((always_inline)) {
         const F32 x = (load_first(out + i, n) - mean) * inverse;
-        store_first(out + i, mul_add(x, load_first(weight + i, n), load_first(bias + i, n)), n);
+        const F32 shift = bias ? load_first(bias + i, n) : broadcast(0.0f);
+        store_first(out + i, mul_add(x, load_first(weight + i, n), shift), n);
       });
+}
+
+static void gate(float* y, const float* x, int64_t columns) {
+  for_each_vector(
+      columns, [&](int64_t i, int n) __attribute__((always_inline)) {
+        store_first(y + i, load_first(y + i, n) * load_first(x + i, n), n);
+      });
+}
+
+static void rotate(float* row, int64_t heads, int64_t width, const float* cosines,
+                   const float* sines, int64_t half) {
+  for (int64_t head = 0; head < heads; ++head, row += width) {
+    for_each_vector(
+        half, [&](int64_t i, int n) __attribute__((always_inline)) {
+          const F32 c = load_first(cosines + i, n), s = load_first(sines + i, n);
+          const F32 a = load_first(row + i, n), b = load_first(row + half + i, n);
+          store_first(row + i, mul_add(a, c, broadcast(0.0f) - b * s), n);
+          store_first(row + half + i, mul_add(b, c, a * s), n);
+        });
+  }
 }
 
 // log sum exp(logits) - logits[label], the sum over lanes in float32.

@@ -2,6 +2,7 @@
 // norm; and the rows of hidden states that are scored.
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 
 #include "cpu/kernels/dispatch.h"
 #include "cpu/ops/forward.h"
@@ -19,13 +20,9 @@ void Forward::embed() {
   const ModelRoles& roles = spec_.roles;
   const int parameters[3] = {roles.word_embeddings, roles.position_embeddings,
                              roles.segment_embeddings};
-  const int64_t hidden = spec_.hidden, stride = row_stride(hidden);
   std::vector<int32_t> ids[3];
   ids[words] = batch.ids;
-  for (int32_t s = 0; s < batch.sequences(); ++s) {
-    for (int32_t i = 0; i < batch.length(s); ++i)
-      ids[positions].push_back(spec_.position_offset + i);
-  }
+  for (const int32_t place : places_) ids[positions].push_back(spec_.position_offset + place);
   ids[segments] =
       batch.segments.empty() ? std::vector<int32_t>(batch.ids.size(), 0) : batch.segments;
 
@@ -48,6 +45,7 @@ void Forward::embed() {
       }
     }
     const int64_t count = static_cast<int64_t>(table_rows_[t].size());
+    const int64_t stride = row_stride(table.columns);
     for (int p = 0; p < points_; ++p) table_[t].reserve(p, count * stride);
     pool_.run(parts(count, rows_at_once), [&](int64_t item, int) {
       const int64_t first = item * rows_at_once;
@@ -59,25 +57,39 @@ void Forward::embed() {
     });
   }
 
-  Activations& states = state(State::hidden);
-  for (int p = 0; p < points_; ++p) states.reserve(p, tokens_ * stride);
-  const int64_t row_parts = parts(tokens_, rows_at_once);
-  pool_.run(points_ * row_parts, [&](int64_t item, int) {
-    const int p = static_cast<int>(item / row_parts);
-    const int64_t first = item % row_parts * rows_at_once;
-    for (int64_t i = first; i < std::min(first + rows_at_once, tokens_); ++i) {
-      const float* terms[3];
-      int count = 0;
-      for (const Table t : {words, segments, positions}) {
-        if (parameters[t] < 0) continue;
-        const int32_t slot = table_slot_[t][static_cast<size_t>(ids[t][static_cast<size_t>(i)])];
-        terms[count++] = table_[t][p] + slot * stride;
+  // out = norm(sum of the tokens' rows of some tables, and of `more`, where it is not null).
+  const auto sum = [&](std::initializer_list<Table> some, const Activations* more,
+                       const NormRoles& norm, int64_t columns, Activations& out) {
+    const int64_t stride = row_stride(columns);
+    for (int p = 0; p < points_; ++p) out.reserve(p, tokens_ * stride);
+    for_rows(tokens_, [&](int p, int64_t first, int64_t end) {
+      for (int64_t i = first; i < end; ++i) {
+        const float* terms[4];
+        int count = 0;
+        if (more) terms[count++] = (*more)[p] + i * stride;
+        for (const Table t : some) {
+          if (parameters[t] < 0) continue;
+          const int32_t slot = table_slot_[t][static_cast<size_t>(ids[t][static_cast<size_t>(i)])];
+          terms[count++] = table_[t][p] + slot * stride;
+        }
+        kernels().normalize(out[p] + i * stride, terms, count, spec_.norm, vector(p, norm.weight),
+                            vector(p, norm.bias), spec_.norm_epsilon, columns);
       }
-      kernels().normalize(states[p] + i * stride, terms, count,
-                          vector(p, roles.embedding_norm.weight),
-                          vector(p, roles.embedding_norm.bias), spec_.norm_epsilon, hidden);
-    }
-  });
+    });
+  };
+  Activations& hidden = state(State::hidden);
+  const LinearRoles& projection = roles.embedding_projection;
+  const int64_t narrow = spec_.embedding, wide = spec_.hidden;
+  if (projection.weight < 0) {
+    sum({words, segments, positions}, nullptr, roles.embedding_norm, wide, hidden);
+  } else if (parameters[positions] >= 0 && columns(parameters[positions]) == narrow) {
+    sum({words, segments, positions}, nullptr, roles.embedding_norm, narrow, embedded_);
+    multiply(std::initializer_list<Linear>{whole(projection, embedded_, tokens_, hidden, -1)});
+  } else {
+    sum({words}, nullptr, {}, narrow, embedded_);
+    multiply(std::initializer_list<Linear>{whole(projection, embedded_, tokens_, product_, -1)});
+    sum({segments, positions}, &product_, roles.embedding_norm, wide, hidden);
+  }
 }
 
 void Forward::gather() {

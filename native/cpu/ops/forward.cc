@@ -19,6 +19,13 @@ Forward::Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool&
     vector_offset_[static_cast<size_t>(parameter)] = vector_floats_;
     vector_floats_ += weights_.matrix(parameter).rows * row_stride(columns(parameter));
   }
+  for_each<LinearRoles>(spec_.roles, [&](const LinearRoles& linear) {
+    const OutputSlice& slice = linear.outputs;
+    if (slice.block == slice.count) return;
+    std::vector<int32_t>& rows = slices_[{linear.weight, slice.first}];
+    rows.clear();
+    for (int64_t j = 0; j < slice.count; ++j) rows.push_back(static_cast<int32_t>(slice[j]));
+  });
 }
 
 void Forward::check_abort() const {
@@ -55,6 +62,7 @@ void Forward::run(const Batch& batch) {
   batch_ = &batch;
   tokens_ = static_cast<int64_t>(batch.ids.size());
   find_scored_tokens(batch);
+  find_places(batch);
   check_abort();
   run_layers(*this, spec_, shortcuts_);
 }
@@ -79,6 +87,19 @@ void Forward::find_scored_tokens(const Batch& batch) {
         static_cast<int32_t>(std::lower_bound(scored_tokens_.begin(), scored_tokens_.end(), start) -
                              scored_tokens_.begin()));
   }
+}
+
+void Forward::find_places(const Batch& batch) {
+  places_.clear();
+  int32_t longest = 0;
+  for (int32_t s = 0; s < batch.sequences(); ++s) {
+    for (int32_t i = 0; i < batch.length(s); ++i) places_.push_back(i);
+    longest = std::max(longest, batch.length(s));
+  }
+  scored_places_.clear();
+  for (const int32_t token : scored_tokens_)
+    scored_places_.push_back(places_[static_cast<size_t>(token)]);
+  rotary_.extend(spec_, longest);
 }
 
 }  // namespace zest::cpu

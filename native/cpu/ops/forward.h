@@ -2,12 +2,16 @@
 // are called.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/backend.h"
 #include "core/transformer/layers.h"
+#include "core/transformer/rotary.h"
 #include "cpu/buffer.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/perturbation.h"
@@ -49,12 +53,11 @@ class Forward : private Operations {
   };
   struct Linear {
     LinearRoles roles;
-    Rows outputs;  // rows of the weight
+    Rows outputs;  // of the weight and of its bias
     const Activations* input;
     int64_t rows;
     Activations* output;
     int activation;
-    const Activations* bias = nullptr;  // of these outputs; null: the perturbed bias vector
   };
 
   void embed() override;
@@ -62,12 +65,17 @@ class Forward : private Operations {
   void attend(const LayerRoles& layer, State from, State to, Tokens tokens) override;
   void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm, State to,
            Tokens tokens) override;
+  void normalize(const NormRoles& norm, State from, State to, Tokens tokens) override;
   void activate(const LinearRoles& linear, State from, Activation activation, const NormRoles& norm,
                 State to, Tokens tokens) override;
+  void gate(const LinearRoles& gate, const LinearRoles& linear, State from, Activation activation,
+            State to, Tokens tokens) override;
+  void project(const LinearRoles& linear, State from, State to, Tokens tokens) override;
   void score(const LinearRoles& output, State from, Tokens tokens) override;
 
   void check_abort() const;
   int64_t columns(int parameter) const { return weights_.matrix(parameter).columns; }
+  int64_t columns(State of) const { return width(of, spec_); }
   const float* vector(int p, int parameter) const;
   Activations& state(State of) { return states_[static_cast<size_t>(of)]; }
   int64_t rows_of(Tokens tokens) const;
@@ -76,9 +84,18 @@ class Forward : private Operations {
                Activations& output, int activation) const;
   void multiply(std::span<const Linear> linears);
   void multiply_base(std::span<const Linear> linears);
+  void multiply_outputs(const Linear& linear, int64_t first, int64_t at_once, float* panels,
+                        int64_t point_floats);
   void add_adapter(const Linear& linear);
-  void normalize(const Activations& a, const Activations* b, const NormRoles& roles, int64_t rows,
-                 Activations& out);
+  // out = norm(a + b); b may be null.
+  void sum(const Activations& a, const Activations* b, const NormRoles& roles, int64_t rows,
+           int64_t columns, Activations& out);
+  // Norms and turns the heads of queries or keys.
+  void place_heads(Activations& heads, int64_t count, const NormRoles& norm, Tokens tokens);
+  void find_places(const Batch& batch);
+  // Calls body(point, first, end) for blocks of rows, in any order.
+  template <class Body>
+  void for_rows(int64_t rows, Body body);
   void find_scored_tokens(const Batch& batch);
 
   const Weights& weights_;
@@ -101,13 +118,19 @@ class Forward : private Operations {
   std::vector<int32_t> scored_row_;
   // The scored tokens of each sequence.
   std::vector<int32_t> scored_starts_;
+  // Of each token, and of each scored token, its place in its sequence.
+  std::vector<int32_t> places_, scored_places_;
+  RotaryTable rotary_;
+  // Outputs of the layers that share a weight, by weight and first output, where they are not
+  // consecutive.
+  std::map<std::pair<int, int64_t>, std::vector<int32_t>> slices_;
+
   // Distinct rows of the word, position and segment embeddings; which of them each id is.
   std::vector<int32_t> table_rows_[3];
   std::vector<int32_t> table_slot_[3];
   Activations table_[3];
-  Activations states_[states];
-  Activations query_, key_, value_, projected_, logits_, output_bias_, adapter_inner_,
-      adapter_output_;
+  Activations embedded_, states_[states];
+  Activations query_, key_, value_, product_, logits_, adapter_inner_, adapter_output_;
   Buffer<float> panels_, scratch_, whole_[most_points];
 
   const Batch* batch_ = nullptr;
@@ -117,5 +140,14 @@ class Forward : private Operations {
   Tokens scored_at_ = Tokens::scored;
   std::vector<float> candidate_logits_;
 };
+
+template <class Body>
+void Forward::for_rows(int64_t rows, Body body) {
+  const int64_t row_parts = parts(rows, rows_at_once);
+  pool_.run(points_ * row_parts, [&](int64_t item, int) {
+    const int64_t first = item % row_parts * rows_at_once;
+    body(static_cast<int>(item / row_parts), first, std::min(first + rows_at_once, rows));
+  });
+}
 
 }  // namespace zest::cpu

@@ -10,8 +10,10 @@ namespace zest::cpu {
 
 Forward::Linear Forward::whole(const LinearRoles& roles, const Activations& input, int64_t rows,
                                Activations& output, int activation) const {
-  return {roles,     {nullptr, 0, weights_.matrix(roles.weight).rows}, &input, rows, &output,
-          activation};
+  Rows outputs{nullptr, roles.outputs.first, spec_.outputs_of(roles)};
+  if (const auto slice = slices_.find({roles.weight, roles.outputs.first}); slice != slices_.end())
+    outputs = {slice->second.data(), 0, outputs.count};
+  return {roles, outputs, &input, rows, &output, activation};
 }
 
 void Forward::multiply(std::span<const Linear> linears) {
@@ -24,15 +26,16 @@ void Forward::multiply(std::span<const Linear> linears) {
 // LoRA (Hu et al. 2021): Y = activation(X W^T + bias + scale (X A^T) B^T).
 void Forward::add_adapter(const Linear& l) {
   const int64_t rank = weights_.matrix(l.roles.adapter_a).rows;
+  LinearRoles a, b;
+  a.weight = l.roles.adapter_a;
+  b.weight = l.roles.adapter_b;
   multiply_base(std::initializer_list<Linear>{
-      {{l.roles.adapter_a, -1}, {nullptr, 0, rank}, l.input, l.rows, &adapter_inner_, -1}});
+      {a, {nullptr, 0, rank}, l.input, l.rows, &adapter_inner_, -1}});
   multiply_base(std::initializer_list<Linear>{
-      {{l.roles.adapter_b, -1}, l.outputs, &adapter_inner_, l.rows, &adapter_output_, -1}});
-  const int64_t stride = row_stride(l.outputs.count), row_parts = parts(l.rows, rows_at_once);
-  pool_.run(points_ * row_parts, [&](int64_t item, int) {
-    const int p = static_cast<int>(item / row_parts);
-    const int64_t first = item % row_parts * rows_at_once;
-    for (int64_t i = first; i < std::min(first + rows_at_once, l.rows); ++i) {
+      {b, l.outputs, &adapter_inner_, l.rows, &adapter_output_, -1}});
+  const int64_t stride = row_stride(l.outputs.count);
+  for_rows(l.rows, [&](int p, int64_t first, int64_t end) {
+    for (int64_t i = first; i < end; ++i) {
       kernels().accumulate((*l.output)[p] + i * stride, adapter_output_[p] + i * stride,
                            spec_.adapter_scale, l.activation, l.outputs.count);
     }
@@ -42,53 +45,25 @@ void Forward::add_adapter(const Linear& l) {
 void Forward::multiply_base(std::span<const Linear> linears) {
   check_abort();
   const int width = kernels().panel_width;
-  int64_t deepest = 0, items = 0;
+  // Outputs of one item: a panel, or as many columns as noise comes in.
+  const auto at_once = [&](const Linear& l) { return l.roles.transposed ? packed_columns : width; };
+  int64_t floats = 0;
   for (const Linear& l : linears) {
-    deepest = std::max(deepest, columns(l.roles.weight));
-    items += parts(l.outputs.count, width);
+    floats = std::max(floats, panel_floats(spec_.inputs(l.roles), width) * at_once(l) / width);
     for (int p = 0; p < points_; ++p) l.output->reserve(p, l.rows * row_stride(l.outputs.count));
   }
-  const int64_t panel = panel_floats(deepest, width);
-  panels_.reserve(static_cast<size_t>(panel * points_ * pool_.threads()));
-
-  // Without the fused packing: the perturbed matrix itself.
-  const auto perturbed = [&](const Linear& l, int p) {
-    Matrix matrix = weights_.matrix(l.roles.weight);
-    matrix.data = whole_[p].data();
-    matrix.type = StorageType::float32;
-    return matrix;
-  };
-  const auto run = [&](std::span<const Linear> some, int64_t count) {
-    pool_.run(count, [&](int64_t item, int thread) {
+  panels_.reserve(static_cast<size_t>(floats * points_ * pool_.threads()));
+  const auto run = [&](std::span<const Linear> some) {
+    int64_t items = 0;
+    for (const Linear& l : some) items += parts(l.outputs.count, at_once(l));
+    pool_.run(items, [&](int64_t item, int thread) {
       const Linear* l = some.data();
-      while (item >= parts(l->outputs.count, width)) item -= parts((l++)->outputs.count, width);
-      const int64_t first = item * width;
-      const int64_t n = std::min<int64_t>(width, l->outputs.count - first);
-      const Rows rows = l->outputs.index ? Rows{l->outputs.index + first, 0, n}
-                                         : Rows{nullptr, l->outputs.first + first, n};
-      float* packed[most_points];
-      for (int p = 0; p < points_; ++p) packed[p] = panels_.data() + (thread * points_ + p) * panel;
-      if (shortcuts_.fuse_perturbation) {
-        kernels().pack(weights_.matrix(l->roles.weight), perturbation_->of(l->roles.weight), rows,
-                       packed);
-      } else {
-        for (int p = 0; p < points_; ++p)
-          kernels().pack(perturbed(*l, p), Noise{}, rows, packed + p);
-      }
-      const int64_t depth = columns(l->roles.weight);
-      for (int p = 0; p < points_; ++p) {
-        const float* bias = l->bias ? (*l->bias)[p] : vector(p, l->roles.bias);
-        kernels().multiply({(*l->input)[p], row_stride(depth), l->rows, depth, packed[p],
-                            static_cast<int>(n), bias ? bias + first : nullptr,
-                            l->roles.adapter_a < 0 ? l->activation : -1, (*l->output)[p] + first,
-                            row_stride(l->outputs.count)});
-      }
+      for (int64_t own; item >= (own = parts(l->outputs.count, at_once(*l))); ++l) item -= own;
+      multiply_outputs(*l, item * at_once(*l), at_once(*l), panels_.data() + thread * points_ * floats,
+                       floats);
     });
   };
-  if (shortcuts_.fuse_perturbation) {
-    run(linears, items);
-    return;
-  }
+  if (shortcuts_.fuse_perturbation) return run(linears);
   for (const Linear& l : linears) {
     const Matrix& w = weights_.matrix(l.roles.weight);
     for (int p = 0; p < points_; ++p) whole_[p].reserve(static_cast<size_t>(w.rows * w.columns));
@@ -99,7 +74,50 @@ void Forward::multiply_base(std::span<const Linear> linears) {
       kernels().perturb(w, perturbation_->of(l.roles.weight),
                         {nullptr, first, std::min(rows_at_once, w.rows - first)}, out, w.columns);
     });
-    run({&l, 1}, parts(l.outputs.count, width));
+    run({&l, 1});
+  }
+}
+
+// Packs outputs first .. first + at_once of a layer at all points, and multiplies each point's rows
+// with them.
+void Forward::multiply_outputs(const Linear& l, int64_t first, int64_t at_once, float* panels,
+                               int64_t point_floats) {
+  const int64_t count = std::min(at_once, l.outputs.count - first);
+  const Rows outputs = l.outputs.index ? Rows{l.outputs.index + first, 0, count}
+                                       : Rows{nullptr, l.outputs.first + first, count};
+  const auto pack = [&](const Matrix& w, const Noise& noise, float* const* to) {
+    if (l.roles.transposed) {
+      kernels().pack_columns(w, noise, outputs.first, count, to);
+    } else {
+      kernels().pack(w, noise, outputs, to);
+    }
+  };
+  float* packed[most_points];
+  for (int p = 0; p < points_; ++p) packed[p] = panels + p * point_floats;
+  Matrix w = weights_.matrix(l.roles.weight);
+  if (shortcuts_.fuse_perturbation) {
+    pack(w, perturbation_->of(l.roles.weight), packed);
+  } else {
+    // The perturbed matrix itself.
+    w.type = StorageType::float32;
+    for (int p = 0; p < points_; ++p) {
+      w.data = whole_[p].data();
+      pack(w, Noise{}, packed + p);
+    }
+  }
+  const int64_t depth = spec_.inputs(l.roles), width = kernels().panel_width;
+  for (int p = 0; p < points_; ++p) {
+    float biases[packed_columns];
+    const float* bias = vector(p, l.roles.bias);
+    for (int64_t j = 0; bias && j < count; ++j) biases[j] = bias[outputs[j]];
+    for (int64_t column = 0; column < count; column += width) {
+      kernels().multiply({(*l.input)[p], row_stride(depth), l.rows, depth,
+                          packed[p] + column / width * panel_floats(depth, static_cast<int>(width)),
+                          static_cast<int>(std::min(width, count - column)),
+                          bias ? biases + column : nullptr,
+                          l.roles.adapter_a < 0 ? l.activation : -1,
+                          (*l.output)[p] + first + column, row_stride(l.outputs.count)});
+    }
   }
 }
 

@@ -23,21 +23,12 @@ void Forward::score(const LinearRoles& output, State from, Tokens tokens) {
     outputs_.erase(std::unique(outputs_.begin(), outputs_.end()), outputs_.end());
   }
   output_count_ = every ? spec_.outputs : static_cast<int64_t>(outputs_.size());
-  const Activations* bias = nullptr;
-  if (!every && output.bias >= 0) {
-    for (int p = 0; p < points_; ++p) {
-      float* to = output_bias_.reserve(p, output_count_);
-      for (const int32_t id : outputs_) *to++ = vector(p, output.bias)[id];
-    }
-    bias = &output_bias_;
-  }
   multiply(std::initializer_list<Linear>{{output,
                                           {every ? nullptr : outputs_.data(), 0, output_count_},
                                           &state(from),
                                           rows_of(tokens),
                                           &logits_,
-                                          -1,
-                                          bias}});
+                                          -1}});
 }
 
 float Forward::logit(int p, size_t scored, int64_t index) const {

@@ -1,0 +1,17 @@
+import type { Family, HeadKind } from './family.ts';
+
+const heads: Readonly<Record<string, HeadKind | 'none'>> = {
+  ForCausalLM: 'languageModel',
+  ForSequenceClassification: 'classifier',
+  Model: 'none',
+};
+
+/** What causal models have in common: norms before attention and MLP, and a classifier that reads the last token. */
+export const decoder = {
+  heads,
+  normFirst: true,
+  causal: true,
+  firstPosition: 0,
+  languageModel: { decoder: 'lm_head' },
+  classifier: { token: 'last', output: { name: 'score', bias: false } },
+} as const satisfies Partial<Family>;

@@ -1,0 +1,11 @@
+import type { Family, HeadKind } from './family.ts';
+
+const heads: Readonly<Record<string, HeadKind | 'none'>> = {
+  ForMaskedLM: 'languageModel',
+  ForPreTraining: 'languageModel',
+  ForSequenceClassification: 'classifier',
+  Model: 'none',
+};
+
+/** What encoders have in common: norms after attention and MLP, and every token attends to all. */
+export const encoder = { heads, norm: 'layer', firstPosition: 0 } as const satisfies Partial<Family>;
