@@ -100,6 +100,7 @@ const END_OF_TEXT = '<|endoftext|>';
 const CLASSES: Readonly<Record<string, TokenizerClass>> = {
   BertTokenizer: bert,
   DistilBertTokenizer: bert,
+  ElectraTokenizer: bert,
   RobertaTokenizer: roberta,
   XLMRobertaTokenizer: sentencePiece,
   CamembertTokenizer: { ...sentencePiece, maskTakesSpace: true },
@@ -108,6 +109,12 @@ const CLASSES: Readonly<Record<string, TokenizerClass>> = {
     special: { unk: END_OF_TEXT, bos: END_OF_TEXT, eos: END_OF_TEXT },
     segments: false,
     pipeline: byteLevel,
+  },
+  GPTNeoXTokenizer: {
+    model: 'BPE',
+    special: { unk: END_OF_TEXT, bos: END_OF_TEXT, eos: END_OF_TEXT, pad: '<|padding|>' },
+    segments: false,
+    pipeline: (json, config) => ({ ...byteLevel(json, config), normalizer: { type: 'NFC' } }),
   },
   LlamaTokenizer: {
     model: 'BPE',
@@ -132,6 +139,10 @@ const CLASS_OF_MODEL: Readonly<Record<string, string>> = {
   gpt2: 'GPT2Tokenizer',
   llama: 'LlamaTokenizer',
   qwen2: 'Qwen2Tokenizer',
+  qwen3: 'Qwen2Tokenizer',
+  electra: 'BertTokenizer',
+  opt: 'GPT2Tokenizer',
+  gpt_neox: 'GPTNeoXTokenizer',
 };
 
 const own = <T>(table: Readonly<Record<string, T>>, key: unknown): T | undefined =>

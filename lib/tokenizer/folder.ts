@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { familyOf } from '../model/families/index.ts';
+import { lfsFault } from '../model/git-lfs.ts';
+import { modelFault } from '../model/no-model.ts';
 import { show } from '../show.ts';
 import { ROLES, type SpecialTokens, type TokenizerClass, type TokenizerConfig, tokenizerClass } from './classes.ts';
 import { type AddedToken, type TokenizerJson, vocabularyOf } from './json.ts';
@@ -31,10 +33,8 @@ const readObject = async (file: string): Promise<Record<string, unknown>> => {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    if (text.startsWith('version https://git-lfs')) {
-      fail(`${file} is a pointer of Git LFS, not the file itself; fetch it with git lfs pull`, cause);
-    }
-    fail(`${file} is not JSON: ${(cause as Error).message}`, cause);
+    const pointer = lfsFault(text);
+    fail(pointer ? `${file}: ${pointer}` : `${file} is not JSON: ${(cause as Error).message}`, cause);
   }
   if (!isObject(value)) fail(`${file} is ${show(value)}; expected a JSON object`);
   return value as Record<string, unknown>;
@@ -122,7 +122,7 @@ const missing = (folder: string): never => {
   const cure = `AutoTokenizer.from_pretrained('${folder}').save_pretrained('${folder}') of transformers writes it`;
   return fail(
     found === undefined
-      ? `${file} cannot be read; a tokenizer needs this file`
+      ? `${file} cannot be read; a tokenizer needs this file${existsSync(folder) ? '' : `: ${modelFault(folder, 'config')}`}`
       : `${file} is missing, and ${found} alone is not read for this kind of tokenizer; ${cure}`,
   );
 };

@@ -1,4 +1,6 @@
 import { readRows } from '../data/rows.ts';
+import { modelFolder } from '../model/built-in.ts';
+import { readModelConfig } from '../model/config-json.ts';
 import { Model } from '../model/model.ts';
 import type { TrainOptions } from '../runs/events.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
@@ -25,6 +27,8 @@ export const loadTokenizedTask = async (
   { model, task: spec, training }: ResolvedConfig,
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
+  // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
+  await readModelConfig(modelFolder(checkpoint ?? model));
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
   return { tokenizer, task: await loadTask(spec, tokenizer, { maxLength: training.maxLength }) };
 };
