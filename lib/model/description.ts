@@ -1,17 +1,18 @@
 import { dirname } from 'node:path';
-import { ZestError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { type ModelConfig, readModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
-import { chooseHead, type Head, type HeadOption } from './head.ts';
+import { chooseHead, type Head, type HeadOption, type HeadTensors } from './head.ts';
+import { assertSameOrder, labelsOf } from './labels.ts';
 import { newLora } from './lora.ts';
 import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
-import { bareName, checkpointName } from './tensor-names.ts';
+import { bareName, checkpointName, unwrapped } from './tensor-names.ts';
 import { assertFits, byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
 
@@ -19,6 +20,10 @@ import { selectTrainable, type Trainable } from './trainable.ts';
 export interface Description {
   spec: NativeModelSpec;
   head: Head;
+  /** The heads that the checkpoint has. */
+  stored: HeadTensors;
+  /** Names of the classes of a classifier, as far as they are known. */
+  labels: readonly string[] | undefined;
   /** Shape of each parameter, as in the checkpoint. */
   shapes: readonly (readonly number[])[];
   /** Parameters that are no tensors of a saved model: LoRA's, which are merged into the weights. */
@@ -82,12 +87,14 @@ const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[
  */
 export const describe = (
   config: ModelConfig,
-  checkpoint: Checkpoint,
-  options: { head?: HeadOption; trainable: Trainable },
+  files: Checkpoint,
+  options: { head?: HeadOption; labels?: readonly string[]; trainable: Trainable },
 ): Description => {
   const { family } = config;
   const { languageModel, classifier } = family;
-  const output = checkpoint.get(`${linearOf(classifier.output).name}.weight`);
+  const checkpoint = new Map(unwrapped(files, family, dirname(config.file)));
+  const outputName = linearOf(classifier.output).name;
+  const output = checkpoint.get(`${outputName}.weight`);
   const has = {
     classifier: output !== undefined,
     languageModel: languageModel.dense
@@ -96,6 +103,7 @@ export const describe = (
   };
   const head = chooseHead(config, has, options.head);
   const created = head.kind === 'classifier' ? head.initialize : undefined;
+  if (created) for (const end of ['weight', 'bias']) checkpoint.delete(`${outputName}.${end}`);
   const { lora, prefix } = adapterOptions(options.trainable);
   const prefixes = prefixTensors(config, checkpoint, prefix);
   const skipped = new Set([...aliases(config, checkpoint), ...prefixes.map(({ tensor }) => tensor.name)]);
@@ -108,7 +116,9 @@ export const describe = (
     const index = indexes.get(checkpointName(name, family, indexes) ?? '');
     const tensor = index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : base[index];
     if (!tensor) {
-      const message = `${dirname(config.file)}: tensor '${name}' is missing, which the model needs`;
+      const lacksHead = head.kind === 'languageModel' && !has.languageModel;
+      const hint = lacksHead ? '; the checkpoint has no language model: choose another head' : '';
+      const message = `${dirname(config.file)}: tensor '${name}' is missing, which the model needs${hint}`;
       throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
     }
     assertFits(tensor, shape);
@@ -116,8 +126,18 @@ export const describe = (
   };
   const classes = created?.classes ?? output?.shape[0] ?? 2;
   if (head.kind === 'classifier' && classes < 2) {
-    const message = `${output?.file}: the classifier has one output, a regression; this version takes two or more classes`;
+    const message = `${output?.file}: the classifier has one output, a regression; this version takes two or more classes; put a new head on with head: { classes }`;
     throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
+  }
+  const known = labelsOf(config.json);
+  const stored = known?.length === classes && !created ? known : undefined;
+  const labels = options.labels ?? stored;
+  if (head.kind === 'classifier' && labels) {
+    if (labels.length !== classes) {
+      const message = `labels are ${labels.length} names, and the head has ${classes} classes; put a new one on with head: { classes: ${labels.length} }`;
+      throw rangeError('ERR_ZEST_OPTION', message);
+    }
+    if (stored) assertSameOrder(labels, stored, config.file);
   }
   const outputs = head.kind === 'classifier' ? classes : config.vocabulary;
   const hasDecoderBias = indexes.has(`${languageModel.decoder}.bias`);
@@ -177,7 +197,14 @@ export const describe = (
     parameters,
     ...roles,
   };
-  return { spec, head, shapes: tensors.map(({ shape }) => shape), merged };
+  return {
+    spec,
+    head,
+    stored: has,
+    labels: head.kind === 'classifier' ? labels : undefined,
+    shapes: tensors.map(({ shape }) => shape),
+    merged,
+  };
 };
 
 /** The names that a model of a checkpoint folder would have as its `trainableNames`; its weights are not read. */

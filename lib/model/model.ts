@@ -80,6 +80,8 @@ export class Model implements Objective<Batch> {
   readonly vocabularySize: number;
   /** Number of tokens that a sequence may have. */
   readonly maxLength: number;
+  /** Names of the classes of its classification head, in order, where they are known. */
+  readonly labels: readonly string[] | undefined;
   /** What v(stream) is in calls that do not say otherwise: those given at {@link Model.load}. */
   readonly directions: Directions;
 
@@ -106,11 +108,12 @@ export class Model implements Objective<Batch> {
     this.dtype = dtype;
     this.vocabularySize = spec.vocabulary;
     this.maxLength = spec.positions - spec.positionOffset;
+    this.labels = description.labels;
     this.directions = directions;
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = { ...spec, head: head.kind, classToken: config.family.classifier.token };
+    this.#limits = { ...spec, head: head.kind, stored: description.stored, classToken: config.family.classifier.token };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 
@@ -135,7 +138,7 @@ export class Model implements Objective<Batch> {
     const folder = modelFolder(name);
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
-    const { dtype, trainable, head, shortcuts, signal, onProgress } = checked;
+    const { dtype, trainable, head, labels, shortcuts, signal, onProgress } = checked;
     const device = chooseDevice(checked.device);
     if (device.cudaDevice !== undefined && Object.values(shortcuts).includes(false)) {
       throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
@@ -143,7 +146,7 @@ export class Model implements Objective<Batch> {
     const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
     const threads = chooseThreads(checked.threads);
     const config = await readModelConfig(folder);
-    const description = describe(config, await readCheckpoint(folder), { head, trainable });
+    const description = describe(config, await readCheckpoint(folder), { head, labels, trainable });
     const { spec } = description;
 
     const { binding, cudaDevice } = device;

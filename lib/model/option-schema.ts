@@ -61,7 +61,9 @@ export const head = z
     { error: 'languageModel or {classes, seed}' },
   )
   .optional()
-  .describe('a new classification head, or the language model one; omitted: what the checkpoint has');
+  .describe(
+    'a new classification head, in place of any that the checkpoint has, or the language model one; omitted: what the checkpoint has',
+  );
 
 export const trainable = coded(
   z
@@ -89,6 +91,7 @@ export const loadSchema = z.strictObject({
   threads: coded(count().max(MOST_THREADS).optional(), 'ERR_ZEST_THREADS'),
   directions: coded(z.strictObject({ seed: seed.optional(), law: law.optional() }).default({}), 'ERR_ZEST_DIRECTIONS'),
   head,
+  labels: z.array(z.string().min(1)).min(2).optional(),
   trainable,
   shortcuts: z
     .strictObject({

@@ -3,6 +3,7 @@ import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
 import { show } from '../show.ts';
 import type { HeadKind } from './families/family.ts';
+import type { HeadTensors } from './head.ts';
 
 /** What a batch must fit. */
 export type BatchLimits = Pick<
@@ -10,6 +11,8 @@ export type BatchLimits = Pick<
   'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs' | 'causal'
 > & {
   head: HeadKind;
+  /** The heads that the checkpoint has. */
+  stored: HeadTensors;
   /** The token that a classifier reads. */
   classToken: 'first' | 'last';
 };
@@ -85,11 +88,18 @@ const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLi
     if (ids.length > 0) return ids;
     throw rangeError('ERR_ZEST_TARGET', `${name}.${key} is empty; expected at least one value`);
   };
-  const needs = (head: BatchLimits['head'], hint: string): void => {
+  const needs = (head: BatchLimits['head']): void => {
     if (limits.head === head) return;
+    const canSpeak = limits.stored.languageModel;
+    const hints = {
+      languageModel: canSpeak
+        ? "load the model with head: 'languageModel'"
+        : "the checkpoint has no language model, so that words are no answers; take a task of kind 'class', or another checkpoint",
+      classifier: 'load the model with head: { classes }',
+    };
     throw new ZestError(
       'ERR_ZEST_TARGET',
-      `${name} is of kind '${target.kind}', which this model's head does not serve; ${hint}`,
+      `${name} is of kind '${target.kind}', which this model's head does not serve; ${hints[head]}`,
     );
   };
   const needsCausal = (kind: Target['kind']): void => {
@@ -98,13 +108,13 @@ const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLi
   };
   switch (target?.kind) {
     case 'labelWords': {
-      needs('languageModel', "load the model with head: 'languageModel'");
+      needs('languageModel');
       const words = list(target.words, limits.outputs, 'words') as readonly number[];
       const label = index(target.label, words.length, 'label');
       return [{ position: index(target.position, length, 'position'), label, words }];
     }
     case 'class':
-      needs('classifier', 'load the model with head: { classes }');
+      needs('classifier');
       return [
         {
           position: limits.classToken === 'first' ? 0 : length - 1,
@@ -112,7 +122,7 @@ const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLi
         },
       ];
     case 'maskedTokens': {
-      needs('languageModel', "load the model with head: 'languageModel'");
+      needs('languageModel');
       if (limits.causal) {
         const message = `${name} is of kind 'maskedTokens', but the model is causal; a target of kind 'tokens' is what it is trained on`;
         throw new ZestError('ERR_ZEST_TARGET', message);
@@ -127,7 +137,7 @@ const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLi
     }
     case 'tokens': {
       needsCausal(target.kind);
-      needs('languageModel', "load the model with head: 'languageModel'");
+      needs('languageModel');
       const from = index(target.from, length, 'from');
       const to = index(target.to, length + 1, 'to');
       if (from < 1 || to <= from) {

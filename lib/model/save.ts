@@ -8,6 +8,7 @@ import type { NativeEngine } from '../native/binding.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
 import { architectureHead, architectureOf } from './head.ts';
+import { labelKeys, labelsOf } from './labels.ts';
 import { safetensorsHeader } from './safetensors.ts';
 
 /** Files beside the weights that a tokenizer may consist of. */
@@ -37,18 +38,17 @@ const flush = async (path: string): Promise<void> => {
 };
 
 /** The configuration with which transformers loads the weights as they are saved. */
-const savedConfig = ({ config, description: { head }, dtype }: Origin): Record<string, unknown> => {
+const savedConfig = ({ config, description, dtype }: Origin): Record<string, unknown> => {
+  const { head, labels, spec } = description;
   const { json, family } = config;
   const typeKeys = ['dtype', 'torch_dtype'].filter((key) => key in json);
   const saved: Record<string, unknown> = { ...json };
   for (const key of typeKeys.length > 0 ? typeKeys : ['dtype']) saved[key] = dtype;
   if (architectureHead(config) !== head.kind) saved.architectures = [architectureOf(family, head.kind)];
-  if (head.kind === 'classifier' && head.initialize) {
-    const labels = Array.from({ length: head.initialize.classes }, (_, label) => `LABEL_${label}`);
-    saved.num_labels = labels.length;
-    saved.id2label = { ...labels };
-    saved.label2id = Object.fromEntries(labels.map((name, label) => [name, label]));
-  }
+  if (head.kind !== 'classifier') return saved;
+  const isRenamed = labels !== undefined && String(labels) !== String(labelsOf(json));
+  if (head.initialize || isRenamed) Object.assign(saved, labelKeys(labels, spec.outputs));
+  if (head.initialize && 'problem_type' in json) saved.problem_type = 'single_label_classification';
   return saved;
 };
 

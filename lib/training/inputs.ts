@@ -1,10 +1,11 @@
 import { readRows } from '../data/rows.ts';
 import { modelFolder } from '../model/built-in.ts';
 import { readModelConfig } from '../model/config-json.ts';
+import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import type { TrainOptions } from '../runs/events.ts';
-import type { LoadedTask } from '../tasks/kinds.ts';
-import { loadTask } from '../tasks/load.ts';
+import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
+import { loadTask, taskSpec } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -22,15 +23,21 @@ export interface RunInputs {
 const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
   file === undefined ? [] : task.examples(await readRows(file));
 
+/** A classification that names no labels, with those that the checkpoint's head has. */
+const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec =>
+  spec.kind === 'class' && spec.labels === undefined && labels?.length === spec.classes ? { ...spec, labels } : spec;
+
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
-  { model, task: spec, training }: ResolvedConfig,
+  { model, task: spec, training, head }: ResolvedConfig,
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
-  await readModelConfig(modelFolder(checkpoint ?? model));
+  const { json } = await readModelConfig(modelFolder(checkpoint ?? model));
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
-  return { tokenizer, task: await loadTask(spec, tokenizer, { maxLength: training.maxLength }) };
+  const isNew = checkpoint === undefined && head !== undefined;
+  const named = withLabels(taskSpec(spec), isNew ? undefined : labelsOf(json));
+  return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
 };
 
 /** Loads the tokenizer, the task and the data to evaluate on. */
@@ -49,15 +56,17 @@ export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task)
  * the adapter of the run within.
  */
 export const loadModel = async (
-  { model: base, device, dtype, trainable, head }: ResolvedConfig,
+  { model: base, device, dtype, trainable, head, task }: ResolvedConfig,
   tokenizer: Tokenizer,
   { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
   checkpoint?: string,
 ): Promise<Model> => {
+  const spec = taskSpec(task);
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
     ...(checkpoint === undefined && { trainable, head }),
+    labels: spec.kind === 'class' ? spec.labels : undefined,
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
   });

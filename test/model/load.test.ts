@@ -48,6 +48,29 @@ describe('a checkpoint', () => {
     expect(await logits(folderOf(renamed(tinyTensors(), (name) => bare(old(name)))))).toEqual(expected);
   });
 
+  it.each([['module.'], ['_orig_mod.'], ['base_model.model.'], ['module._orig_mod.'], ['model.'], ['my_own.encoder.']])(
+    'may have %s before every name',
+    async (wrapper) => {
+      const expected = await logits(folderOf(tinyTensors()));
+      expect(await logits(folderOf(renamed(tinyTensors(), (name) => wrapper + name)))).toEqual(expected);
+      const bare = (name: string) => wrapper + name.replace(/^bert\./, '');
+      const folder = folderOf(renamed(tinyTensors(), bare));
+      expect(await logits(folder)).toEqual(expected);
+      expect((await load(folder)).parameterNames).toContain('embeddings.word_embeddings.weight');
+    },
+  );
+
+  it('may have another prefix before the names of its encoder', async () => {
+    const change = (name: string) => name.replace(/^bert\./, 'roberta.');
+    expect(await logits(folderOf(renamed(tinyTensors(), change)))).toEqual(await logits(folderOf(tinyTensors())));
+  });
+
+  it('may not be of a model that still has its adapter', async () => {
+    const change = (name: string) => name.replace('query.weight', 'query.base_layer.weight');
+    const adapted = folderOf(renamed(tinyTensors(), (name) => `base_model.model.${change(name)}`));
+    await rejects(() => load(adapted), 'ERR_ZEST_UNSUPPORTED', /query.base_layer.weight.*merge_and_unload/);
+  });
+
   it('may bring aliases of tied tensors, which are no parameters', async () => {
     const tensors = tinyTensors();
     const other = f32([11, 6], Array(66).fill(3));
