@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import type { CommandDefinition } from './command.ts';
-import { EXIT_USAGE, exitStatus, reportError } from './terminal/failure.ts';
+import { EXIT_USAGE, exitStatus, reportError, reportWarnings } from './terminal/failure.ts';
 import { outliveReaders } from './terminal/interrupt.ts';
 import { shown } from './terminal/output.ts';
 
@@ -32,6 +32,7 @@ const program = new Command('zest')
   );
 
 outliveReaders();
+reportWarnings();
 try {
   for (const [usage, help] of Object.entries(COMMANDS)) {
     const command = program.command(usage).description(help);

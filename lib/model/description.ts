@@ -26,6 +26,8 @@ export interface Description {
   labels: readonly string[] | undefined;
   /** Shape of each parameter, as in the checkpoint. */
   shapes: readonly (readonly number[])[];
+  /** Parameters that the loss reads. */
+  read: ReadonlySet<number>;
   /** Parameters that are no tensors of a saved model: LoRA's, which are merged into the weights. */
   merged: ReadonlySet<number>;
 }
@@ -73,6 +75,24 @@ const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[
   if (!tied) return [];
   const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
   return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
+};
+
+/** Warns of layers of the checkpoint beyond those that its configuration counts. */
+const warnOfExtraLayers = (
+  { file, family, layers }: ModelConfig,
+  tensors: readonly TensorEntry[],
+  read: ReadonlyMap<number, unknown>,
+): void => {
+  const layer = `${family.layers}.`;
+  const numbers = tensors.flatMap(({ name }, index) => {
+    const bare = bareName(name, family);
+    const number = Number.parseInt(bare.slice(layer.length), 10);
+    return !read.has(index) && bare.startsWith(layer) && number >= layers ? [number] : [];
+  });
+  if (numbers.length === 0) return;
+  const stored = Math.max(...numbers) + 1;
+  const message = `${file}: ${family.config.layers[0]} is ${layers}, and the checkpoint has ${stored} layers; the others are not used`;
+  process.emitWarning(message, { code: 'WARN_ZEST_LAYERS' });
 };
 
 /**
@@ -158,6 +178,7 @@ export const describe = (
     if (adapter === 'lora') merged.add(index);
   }
 
+  warnOfExtraLayers(config, tensors, read);
   const parameters = tensors.map(toParameter);
   const readParameters = [...read].map(([index, role]) => {
     const { name, file } = tensors[index] as TensorEntry;
@@ -203,6 +224,7 @@ export const describe = (
     stored: has,
     labels: head.kind === 'classifier' ? labels : undefined,
     shapes: tensors.map(({ shape }) => shape),
+    read: new Set(read.keys()),
     merged,
   };
 };

@@ -22,11 +22,12 @@ import type {
   Update,
 } from '../objective.ts';
 import { checkOptions } from '../options/check.ts';
+import { withoutBadTensor } from './bad-values.ts';
 import { modelFolder } from './built-in.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { readModelConfig } from './config-json.ts';
-import { describe } from './description.ts';
+import { type Description, describe } from './description.ts';
 import { chooseDevice, chooseThreads, type Device, type LoadOptions } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
@@ -146,32 +147,39 @@ export class Model implements Objective<Batch> {
     const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
     const threads = chooseThreads(checked.threads);
     const config = await readModelConfig(folder);
-    const description = describe(config, await readCheckpoint(folder), { head, labels, trainable });
-    const { spec } = description;
-
     const { binding, cudaDevice } = device;
     const where = cudaDevice === undefined ? {} : { cudaDevice };
-    return callEngine(binding, signal, async (abort) => {
-      const engine = binding.createEngine({ spec, storage: dtype, threads, shortcuts, ...where });
-      stopAtExit(engine);
-      let failed: { error: unknown } | undefined;
-      const report = (done: number, total: number) => {
+    const loadEngine = (description: Description) =>
+      callEngine(binding, signal, async (abort) => {
+        const engine = binding.createEngine({ spec: description.spec, storage: dtype, threads, shortcuts, ...where });
+        stopAtExit(engine);
+        let failed: { error: unknown } | undefined;
+        const report = (done: number, total: number) => {
+          try {
+            onProgress?.(done, total);
+          } catch (error) {
+            failed ??= { error };
+            abort.abort();
+          }
+        };
         try {
-          onProgress?.(done, total);
+          await engine.load(onProgress && report, abort);
+          if (failed) throw failed.error;
         } catch (error) {
-          failed ??= { error };
-          abort.abort();
+          engine.dispose();
+          throw failed ? failed.error : error;
         }
-      };
+        return new Model(device, engine, { folder, config, description, dtype }, directions);
+      });
+    let checkpoint = await readCheckpoint(folder);
+    for (;;) {
+      const description = describe(config, checkpoint, { head, labels, trainable });
       try {
-        await engine.load(onProgress && report, abort);
-        if (failed) throw failed.error;
+        return await loadEngine(description);
       } catch (error) {
-        engine.dispose();
-        throw failed ? failed.error : error;
+        checkpoint = withoutBadTensor(error, description, checkpoint);
       }
-      return new Model(device, engine, { folder, config, description, dtype }, directions);
-    });
+    }
   }
 
   /** Number of updates that were applied since the model was loaded. */

@@ -34,8 +34,10 @@ export class Tokenizer {
   readonly folder: string;
   /** Number of tokens, one more than the largest id that it can produce. */
   readonly vocabularySize: number;
-  /** Number of tokens that its model takes, specials included, if the folder says so (`model_max_length`). */
+  /** Number of tokens that its texts should have, specials included, if the folder says so (`model_max_length`). */
   readonly maxLength: number | undefined;
+  /** Number of tokens that the model in its folder takes at most, if there is one. */
+  readonly modelLength: number | undefined;
   /** Id of the mask token, if there is one. */
   readonly maskId: number | undefined;
   /** Id of the padding token, if there is one. */
@@ -63,13 +65,14 @@ export class Tokenizer {
   readonly #single: Encoding & { tokens: string[] };
   readonly #pair: Encoding & { tokens: string[] };
 
-  private constructor(folder: string, { json, config, special, segments }: TokenizerFiles) {
+  private constructor(folder: string, { json, config, special, segments, longest }: TokenizerFiles) {
     this.folder = folder;
     this.#library = libraryTokenizer(json, config);
     this.#ids = vocabularyOf(json);
     for (const { content, id } of json.added_tokens) this.#ids.set(content, id);
     this.vocabularySize = this.#library.model.vocab.length;
     const limit = config.model_max_length;
+    this.modelLength = longest;
     this.maxLength = Number.isSafeInteger(limit) && (limit as number) > 0 ? (limit as number) : undefined;
 
     const named = (role: keyof SpecialTokens) => this.tokenId(special[role] ?? '');

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { readModelConfig } from '../model/config-json.ts';
 import { familyOf } from '../model/families/index.ts';
 import { lfsFault } from '../model/git-lfs.ts';
 import { modelFault } from '../model/no-model.ts';
@@ -19,6 +20,8 @@ export interface TokenizerFiles {
   special: SpecialTokens;
   /** Whether the second text of a pair gets a segment of its own: by the tokenizer, and by the model if there is one. */
   segments: boolean;
+  /** Number of tokens that the model of the folder takes, if there is one of a known family. */
+  longest: number | undefined;
 }
 
 const fail = (message: string, cause?: unknown): never => {
@@ -181,6 +184,10 @@ export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => 
     },
     config,
     special,
+    longest: await readModelConfig(folder).then(
+      ({ positions, positionOffset }) => positions - positionOffset,
+      () => undefined,
+    ),
     segments:
       segmentsOf(modelConfig) !== 1 &&
       (Array.isArray(names) ? names.includes('token_type_ids') : (known?.segments ?? !isNamed)),

@@ -32,7 +32,9 @@ const training = z.strictObject({
   batchSize: count().default(64).describe('examples of a step'),
   maxLength: count()
     .default(128)
-    .describe('tokens of a sequence; a longer text is cut in its longest field, and keeps its mask'),
+    .describe(
+      'tokens of a sequence, never more than the model takes; a longer text is cut in its longest field, and keeps its mask',
+    ),
   evaluateEvery: count()
     .default(100)
     .describe('steps between evaluations on data.validation; the first is before the first step'),

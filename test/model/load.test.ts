@@ -129,6 +129,32 @@ describe('a checkpoint', () => {
     );
   });
 
+  it('may have NaN in what no loss reads, which is left out with a warning', async () => {
+    const bad = (shape: number[]) => f32(shape, Array(shape.reduce((a, b) => a * b)).fill(Number.NaN));
+    const pooler = { 'bert.pooler.dense.weight': bad([6, 6]), 'bert.pooler.dense.bias': bad([6]) };
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on('warning', listen);
+    const folder = folderOf(renamed({ ...tinyTensors(), ...pooler }, (name) => `module.${name}`));
+    expect(await logits(folder)).toEqual(await logits(folderOf(tinyTensors())));
+    expect((await load(folder)).parameterNames).toEqual(Object.keys(tinyTensors()).sort());
+    await new Promise((done) => setImmediate(done));
+    process.off('warning', listen);
+    const names = warnings.map(({ message }) => /model.safetensors: tensor '([^']*)' holds/.exec(message)?.[1]);
+    expect(new Set(names)).toEqual(new Set(Object.keys(pooler)));
+  });
+
+  it('may have more layers than are used, which is warned of', async () => {
+    const extra = Object.entries(tinyTensors()).map(([name, tensor]) => [name.replace('layer.0.', 'layer.3.'), tensor]);
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    const model = await load(folderOf({ ...Object.fromEntries(extra), ...tinyTensors() }));
+    expect(model.dimension).toBe((await load(folderOf(tinyTensors()))).dimension);
+    expect(await warned).toMatchObject({
+      code: 'WARN_ZEST_LAYERS',
+      message: expect.stringContaining('num_hidden_layers is 1, and the checkpoint has 4 layers'),
+    });
+  });
+
   it('says which tensor is missing, of the wrong shape, or not finite', async () => {
     const { 'bert.encoder.layer.0.output.dense.weight': gone, ...rest } = tinyTensors();
     await rejects(
@@ -144,7 +170,11 @@ describe('a checkpoint', () => {
     );
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const bad = { ...tinyTensors(), 'cls.predictions.bias': f32([11], Array(11).fill(value)) };
-      await rejects(() => load(folderOf(bad)), 'ERR_ZEST_TENSOR_VALUE', /'cls.predictions.bias'/);
+      await rejects(
+        () => load(folderOf(bad)),
+        'ERR_ZEST_TENSOR_VALUE',
+        /model.safetensors: tensor 'cls.predictions.bias'/,
+      );
     }
   });
 });

@@ -224,3 +224,29 @@ describe('label words without a space', () => {
     await expect(words('{text}很 {mask}。', ['好', '看'])).rejects.toMatchObject({ code: 'ERR_ZEST_LABEL_WORD' });
   });
 });
+
+describe('the length of texts', () => {
+  const cut = async (model: string, maxLength?: number) => {
+    const tokenizer = await Tokenizer.load(model);
+    const task = await loadTask({ kind: 'class', fields: ['text'], classes: 2 }, tokenizer, { maxLength });
+    return task.batch([{ text: 'a '.repeat(1000), label: 0 }]).sequences[0]?.length;
+  };
+
+  it('is never more than the model in the folder takes', async () => {
+    expect(await cut('film-roberta-mini', 100_000)).toBe(256);
+    expect(await cut('film-roberta-mini', 40)).toBe(40);
+    expect(await cut('film-roberta-mini')).toBe(256);
+    // 258 rows of positions, of which RoBERTa's first two are not used; model_max_length says more than that.
+    const film = fileURLToPath(new URL('../../models/film-roberta-mini/', import.meta.url));
+    const folder = scratchFolder();
+    await cp(join(film, 'tokenizer.json'), join(folder, 'tokenizer.json'));
+    const config = JSON.parse(readFileSync(join(film, 'config.json'), 'utf8'));
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, max_position_embeddings: 18 }));
+    writeFileSync(
+      join(folder, 'tokenizer_config.json'),
+      '{"tokenizer_class":"TokenizersBackend","model_max_length":512}',
+    );
+    expect(await cut(folder)).toBe(16);
+    expect(await cut(folder, 128)).toBe(16);
+  });
+});

@@ -1,4 +1,5 @@
 import { isUsageError } from '../../errors.ts';
+import { printLine } from './output.ts';
 
 export const EXIT_FAILED = 1;
 /** Bad usage or configuration. */
@@ -19,4 +20,15 @@ export const reportError = (error: unknown): void => {
   if (error instanceof Interrupted) return;
   if (process.env.ZEST_DEBUG || !(error instanceof Error)) console.error(error);
   else console.error(`error: ${error.message}${'code' in error ? ` (${error.code})` : ''}`);
+};
+
+/** Prints warnings of the library as the commands print theirs, and others as Node does. */
+export const reportWarnings = (): void => {
+  const [byNode] = process.listeners('warning');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    const { code = '' } = warning as Error & { code?: string };
+    if (code.startsWith('WARN_ZEST_')) printLine(`warning: ${warning.message} (${code})`);
+    else byNode?.call(process, warning);
+  });
 };
