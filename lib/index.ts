@@ -35,10 +35,11 @@ export {
 export type { StepResult } from './methods/run-step.ts';
 export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
+export type { GeneratedToken, GenerateOptions } from './model/generate.ts';
 export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
 export type { MemoryUse } from './model/memory.ts';
-export { type GenerateOptions, Model } from './model/model.ts';
+export { Model } from './model/model.ts';
 export type { ModelStepOptions, ModelStepResult } from './model/step.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native/binding.ts';

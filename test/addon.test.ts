@@ -104,6 +104,8 @@ describe('the addon', () => {
     segments: new Int32Array(),
     scored: Int32Array.of(0, 1, 0, 0, 2),
     candidates: Int32Array.of(1, 2),
+    parents: new Int32Array(),
+    examples: new Int32Array(),
     ...changes,
   });
   it.each<[string, object]>([

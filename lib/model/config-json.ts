@@ -49,11 +49,27 @@ export interface ModelConfig {
   paddingId: number | undefined;
   tied: boolean;
   initializerRange: number;
+  /** Tokens that end a text, as generation_config.json or config.json says. */
+  endTokens: readonly number[];
   /** The class that wrote the checkpoint, e.g. RobertaForMaskedLM. */
   architecture: string | undefined;
   /** What config.json says of a setting of the family. */
   flag(setting: Setting<boolean>): boolean;
 }
+
+/** The tokens that transformers ends a text at; what is none, or no token, is left out. */
+const endTokens = async (folder: string, json: Record<string, unknown>, vocabulary: number): Promise<number[]> => {
+  const generation = await readFile(join(folder, 'generation_config.json'), 'utf8').catch(() => '{}');
+  let chosen: unknown;
+  try {
+    chosen = JSON.parse(generation)?.eos_token_id;
+  } catch {
+    chosen = undefined;
+  }
+  return [chosen ?? json.eos_token_id]
+    .flat()
+    .filter((id) => Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < vocabulary) as number[];
+};
 
 /**
  * Reads and checks a folder's config.json.
@@ -170,6 +186,7 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
     paddingId: isToken ? (paddingId as number) : undefined,
     tied: flag(keys.tied),
     initializerRange: json.initializer_range === 0 ? 0.02 : positive(['initializer_range', 0.02]),
+    endTokens: await endTokens(folder, json, vocabulary),
     architecture: typeof architectures[0] === 'string' ? architectures[0] : undefined,
     flag,
   };

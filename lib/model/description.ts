@@ -69,10 +69,17 @@ const newClassifier = (
   return [...(hasDense ? [] : linear(dense, [hidden, hidden])), ...linear(output, [classes, inputs])];
 };
 
+/** Whether the word embeddings are there under the name of the decoder that is tied to them alone. */
+const wordsAreDecoder = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): boolean =>
+  tied &&
+  checkpointName(`${family.prefix}${family.embeddings.words}.weight`, family, checkpoint) === undefined &&
+  checkpoint.has(`${family.languageModel.decoder}.weight`);
+
 /** Tensors that are another's second name. */
-const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
+const aliases = (config: ModelConfig, checkpoint: Checkpoint): string[] => {
+  const { family, tied } = config;
   const { decoder, bias } = family.languageModel;
-  if (!tied) return [];
+  if (!tied || wordsAreDecoder(config, checkpoint)) return [];
   const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
   return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
 };
@@ -132,7 +139,10 @@ export const describe = (
     .sort(byUtf8);
   const indexes = new Map(base.map(({ name }, index) => [name, index]));
 
-  const find = (name: string, shape: readonly number[]): number => {
+  const words = `${family.prefix}${family.embeddings.words}.weight`;
+  const decoder = wordsAreDecoder(config, checkpoint) ? `${languageModel.decoder}.weight` : words;
+  const find = (asked: string, shape: readonly number[]): number => {
+    const name = asked === words ? decoder : asked;
     const index = indexes.get(checkpointName(name, family, indexes) ?? '');
     const tensor = index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : base[index];
     if (!tensor) {

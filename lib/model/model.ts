@@ -28,28 +28,22 @@ import { callEngine, type EngineCall } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { readModelConfig } from './config-json.ts';
 import { type Description, describe } from './description.ts';
+import {
+  checkedPrompts,
+  continuations,
+  type GeneratedToken,
+  type GenerateOptions,
+  type Generation,
+  notCausal,
+} from './generate.ts';
 import { chooseDevice, chooseThreads, type Device, type LoadOptions } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
-import { loadSchema } from './option-schema.ts';
+import { generateSchema, loadSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
-
-/** How {@link Model.generate} would continue prompts. */
-export interface GenerateOptions extends CallOptions {
-  /** Tokens of a continuation, at most. */
-  maxTokens: number;
-  /** Token ids that end a continuation. */
-  stop?: number[][];
-  /** Number that logits are divided by before a token is drawn. */
-  temperature?: number;
-  /** Seed that tokens are drawn from. */
-  seed?: number;
-  /** Point that the weights are at. Default: θ itself. */
-  at?: Point;
-}
 
 /**
  * A transformer in the engine: an {@link Objective} whose parameters are the weights of a Hugging Face checkpoint.
@@ -341,18 +335,50 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Rejects: continuing prompts needs a causal model, and this version loads encoders.
+   * Continues prompts, token by token, with a cache of keys and values; the same bits as of whole sequences. Calls that
+   * come after it wait for its end.
    *
    * @example
-   * const call = model.generate([[0, 305]], { maxTokens: 3 });
-   * await call.catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED
+   * const prompts = [[1, 305, 12]]; // as a tokenizer makes them
+   * const call = model.generate(prompts, { maxTokens: 20, temperature: 0.8, topP: 0.9, seed: 1 });
+   * await call.catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED: this model is an encoder
    *
-   * @throws ERR_ZEST_UNSUPPORTED
+   * @returns the continuations, without the prompts and without what stopped them
+   * @throws ERR_ZEST_UNSUPPORTED for a model that is not causal, or is on a device that does not generate;
+   * ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TOKEN or ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and
+   * values cannot be had; what {@link evaluate} throws for the point
    */
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]> {
     throwIfAborted(options?.signal);
-    const message = `generation of ${prompts?.length} continuations needs a causal model; '${this.family}' is an encoder`;
-    throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
+    const generation = this.#generation(prompts, options);
+    const made: number[][] = generation.prompts.map(() => []);
+    this.#assertThere();
+    return this.#enqueue(
+      async () => {
+        for await (const { sequence, token } of continuations(generation)) (made[sequence] as number[]).push(token);
+        return made;
+      },
+      { alone: true },
+    );
+  }
+
+  /**
+   * Continues prompts as {@link generate} does, and yields each token as it comes. Other calls may be made meanwhile; if
+   * one moves the weights, the next token is ERR_ZEST_VERSION.
+   *
+   * @example
+   * const tokens = model.stream([[1, 305, 12]], { maxTokens: 20 });
+   * const print = async () => { for await (const { token } of tokens) console.log(token); };
+   * await print().catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED: this model is an encoder
+   *
+   * @throws what {@link generate} throws, and ERR_ZEST_VERSION
+   */
+  async *stream(prompts: readonly (readonly number[])[], options: GenerateOptions): AsyncGenerator<GeneratedToken> {
+    throwIfAborted(options?.signal);
+    const generation = this.#generation(prompts, options);
+    this.#assertThere();
+    await this.#turn;
+    yield* continuations(generation);
   }
 
   /**
@@ -461,6 +487,27 @@ export class Model implements Objective<Batch> {
     const directions = this.#directionsOf(options);
     const terms = nativeUpdate(update);
     return (abort) => this.#engine.apply(directions, terms, abort);
+  }
+
+  /** A generation, checked. */
+  #generation(prompts: readonly (readonly number[])[], options: GenerateOptions): Generation {
+    const { description, config } = this.#origin;
+    if (!description.spec.causal || description.head.kind !== 'languageModel') throw notCausal(this.family);
+    const checked = checkOptions(generateSchema, options);
+    const { maxTokens, at, signal, temperature, topK = 0, topP } = checked;
+    const { vocabulary } = description.spec;
+    const longest = this.maxLength;
+    return {
+      engine: this.#engine,
+      call: (call) => callEngine(this.#binding, signal, call),
+      directions: this.#directionsOf(checked),
+      point: nativePoints([checkedTerms(at, 'at')]),
+      prompts: checkedPrompts(prompts, { vocabulary, longest }),
+      longest,
+      maxTokens,
+      stop: checked.stop ?? config.endTokens.map((token) => [token]),
+      sampling: { temperature, topK, topP, seed: BigInt(checked.seed) },
+    };
   }
 
   #assertThere(): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { law, seed } from '../methods/options.ts';
 import { NAMES } from '../native/names.ts';
+import type { Directions, Point } from '../objective.ts';
 import { coded } from '../options/check.ts';
 
 // What may be asked of a model, in a configuration and in Model.load alike. A union's `error` says in words what was
@@ -105,5 +106,20 @@ export const loadSchema = z.strictObject({
     })
     .prefault({}),
   onProgress: z.custom<(done: number, total: number) => void>().optional(),
+  signal: z.custom<AbortSignal>().optional(),
+});
+
+/** The options of Model.generate and Model.stream. */
+export const generateSchema = z.strictObject({
+  maxTokens: count(),
+  stop: z.array(z.array(z.int().min(0)).min(1)).optional(),
+  temperature: z.number().min(0).default(0),
+  topK: count()
+    .max(2 ** 31 - 1)
+    .optional(),
+  topP: z.number().positive().max(1).default(1),
+  seed: seed.default(0),
+  at: z.custom<Point>().default([]),
+  directions: z.custom<Directions>().optional(),
   signal: z.custom<AbortSignal>().optional(),
 });

@@ -74,7 +74,68 @@ interface Scored {
   words?: readonly number[];
 }
 
-const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLimits): Scored[] => {
+const needsHead = (kind: string, head: HeadKind, name: string, limits: BatchLimits): void => {
+  if (limits.head === head) return;
+  const hints = {
+    languageModel: limits.stored.languageModel
+      ? "load the model with head: 'languageModel'"
+      : "the checkpoint has no language model, so that words are no answers; take a task of kind 'class', or another checkpoint",
+    classifier: 'load the model with head: { classes }',
+  };
+  const message = `${name} is of kind '${kind}', which this model's head does not serve; ${hints[head]}`;
+  throw new ZestError('ERR_ZEST_TARGET', message);
+};
+
+const needsCausal = (kind: string, name: string, { causal }: BatchLimits): void => {
+  if (causal) return;
+  throw new ZestError('ERR_ZEST_TARGET', `${name} is of kind '${kind}', which needs a causal model`);
+};
+
+/**
+ * A question as sequences: the prompt but for its last token, where there is more of it, and that token with the tokens
+ * of each option, in which every one but the first is scored.
+ */
+const questionSequences = (
+  target: Extract<Target, { kind: 'options' }>,
+  ids: Ids,
+  name: string,
+  limits: BatchLimits,
+): { prompt: Ids; options: Ids[] } => {
+  needsCausal(target.kind, name, limits);
+  needsHead(target.kind, 'languageModel', name, limits);
+  const { options, label, normalize } = target;
+  if (!isList(options) || options.length < 2) {
+    throw rangeError('ERR_ZEST_TARGET', `${name}.options is ${show(options)}; expected two or more lists of tokens`);
+  }
+  if (!isIndex(label, options.length)) {
+    const message = `${name}.label is ${show(label)}; expected a whole number from 0 to ${options.length - 1}`;
+    throw rangeError('ERR_ZEST_TARGET', message);
+  }
+  if (normalize !== 'tokens' && normalize !== 'none') {
+    throw typeError('ERR_ZEST_TARGET', `${name}.normalize is ${show(normalize)}; expected 'tokens' or 'none'`);
+  }
+  const longest = limits.positions - limits.positionOffset;
+  const last = ids[ids.length - 1] as number;
+  const sequences = Array.from(options as readonly unknown[], (option, i) => {
+    const tokens = checkedIds(option, limits.vocabulary, `${name}.options[${i}]`, 'ERR_ZEST_TARGET');
+    if (tokens.length === 0) {
+      throw rangeError('ERR_ZEST_TARGET', `${name}.options[${i}] is empty; expected at least one token`);
+    }
+    if (ids.length + tokens.length > longest) {
+      const message = `${name}.options[${i}] and its prompt have ${ids.length + tokens.length} tokens; the model takes ${longest}`;
+      throw rangeError('ERR_ZEST_SEQUENCE_LENGTH', message);
+    }
+    return [last, ...tokens];
+  });
+  return { prompt: ids.slice(0, -1), options: sequences };
+};
+
+const scoredPositions = (
+  target: Exclude<Target, { kind: 'options' }>,
+  ids: Ids,
+  name: string,
+  limits: BatchLimits,
+): Scored[] => {
   const { length } = ids;
   const index = (value: unknown, end: number, key: string): number => {
     if (isIndex(value, end)) return value;
@@ -88,24 +149,7 @@ const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLi
     if (ids.length > 0) return ids;
     throw rangeError('ERR_ZEST_TARGET', `${name}.${key} is empty; expected at least one value`);
   };
-  const needs = (head: BatchLimits['head']): void => {
-    if (limits.head === head) return;
-    const canSpeak = limits.stored.languageModel;
-    const hints = {
-      languageModel: canSpeak
-        ? "load the model with head: 'languageModel'"
-        : "the checkpoint has no language model, so that words are no answers; take a task of kind 'class', or another checkpoint",
-      classifier: 'load the model with head: { classes }',
-    };
-    throw new ZestError(
-      'ERR_ZEST_TARGET',
-      `${name} is of kind '${target.kind}', which this model's head does not serve; ${hints[head]}`,
-    );
-  };
-  const needsCausal = (kind: Target['kind']): void => {
-    if (limits.causal) return;
-    throw new ZestError('ERR_ZEST_TARGET', `${name} is of kind '${kind}', which needs a causal model`);
-  };
+  const needs = (head: BatchLimits['head']) => needsHead(target.kind, head, name, limits);
   switch (target?.kind) {
     case 'labelWords': {
       needs('languageModel');
@@ -136,7 +180,7 @@ const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLi
       return Array.from(positions, (position, i) => ({ position, label: labels[i] as number }));
     }
     case 'tokens': {
-      needsCausal(target.kind);
+      needsCausal(target.kind, name, limits);
       needs('languageModel');
       const from = index(target.from, length, 'from');
       const to = index(target.to, length + 1, 'to');
@@ -146,11 +190,8 @@ const scoredPositions = (target: Target, ids: Ids, name: string, limits: BatchLi
       }
       return Array.from({ length: to - from }, (_, i) => ({ position: from + i - 1, label: ids[from + i] as number }));
     }
-    case 'options':
-      needsCausal(target.kind);
-      throw new ZestError('ERR_ZEST_UNSUPPORTED', `${name} is of kind 'options', which this version does not take`);
     default: {
-      const expected = "a target of kind 'labelWords', 'class', 'tokens' or 'maskedTokens'";
+      const expected = "a target of kind 'labelWords', 'class', 'maskedTokens', 'tokens' or 'options'";
       throw typeError('ERR_ZEST_TARGET', `${name} is ${show(target)}; expected ${expected}`);
     }
   }
@@ -177,14 +218,10 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
   }
   const sequences = Array.from(batch.sequences, (ids, s) => checkedSequence(ids, `sequences[${s}]`, limits));
   const segments = checkedSegments(batch, limits);
-  const starts = new Int32Array(length + 1);
-  for (const [s, ids] of sequences.entries()) starts[s + 1] = (starts[s] as number) + ids.length;
-  const join = (lists: readonly Ids[]): Int32Array => {
-    const joined = new Int32Array(lists.length > 0 ? (starts[length] as number) : 0);
-    for (const [s, list] of lists.entries()) joined.set(list, starts[s]);
-    return joined;
-  };
-
+  const laid: Ids[] = [];
+  const laidSegments: Ids[] = [];
+  const parents: number[] = [];
+  const examples: number[] = [];
   const scored: number[] = [];
   const candidates: number[] = [];
   // Targets that share their list of words share its place.
@@ -195,17 +232,47 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     places.set(words, known);
     return known;
   };
+  const lay = (ids: Ids, parent: number, ofSegments?: Ids): number => {
+    parents.push(parent);
+    if (ofSegments) laidSegments.push(ofSegments);
+    return laid.push(ids) - 1;
+  };
   for (const [s, target] of (batch.targets as readonly Target[]).entries()) {
-    for (const { position, label, words } of scoredPositions(target, sequences[s] as Ids, `targets[${s}]`, limits)) {
+    const ids = sequences[s] as Ids;
+    const name = `targets[${s}]`;
+    if (target?.kind === 'options') {
+      const { prompt, options } = questionSequences(target, ids, name, limits);
+      examples.push(laid.length, target.label, target.normalize === 'tokens' ? 1 : 0);
+      const parent = prompt.length > 0 ? lay(prompt, -1) : -1;
+      for (const option of options) {
+        const sequence = lay(option, parent);
+        for (let i = 1; i < option.length; i++) scored.push(sequence, i - 1, option[i] as number, 0, 0);
+      }
+      continue;
+    }
+    examples.push(laid.length, -1, 0);
+    const sequence = lay(ids, -1, segments[s]);
+    for (const { position, label, words } of scoredPositions(target, ids, name, limits)) {
       const [begin, end] = words ? place(words) : [0, 0];
-      scored.push(s, position, label, begin, end);
+      scored.push(sequence, position, label, begin, end);
     }
   }
+  const hasQuestions = laid.length > length;
+  const starts = new Int32Array(laid.length + 1);
+  for (const [s, ids] of laid.entries()) starts[s + 1] = (starts[s] as number) + ids.length;
+  const join = (lists: readonly Ids[]): Int32Array => {
+    const joined = new Int32Array(lists.length > 0 ? (starts[laid.length] as number) : 0);
+    for (const [s, list] of lists.entries()) joined.set(list, starts[s]);
+    return joined;
+  };
   return {
-    ids: join(sequences),
+    ids: join(laid),
     starts,
-    segments: join(segments),
+    // Causal models, whose questions become several sequences, have one segment.
+    segments: join(hasQuestions ? [] : laidSegments),
     scored: Int32Array.from(scored),
     candidates: Int32Array.from(candidates),
+    parents: Int32Array.from(hasQuestions ? parents : []),
+    examples: Int32Array.from(hasQuestions ? examples : []),
   };
 };

@@ -17,6 +17,18 @@ export interface NativeBatch {
   segments: Int32Array;
   scored: Int32Array;
   candidates: Int32Array;
+  /** Of each sequence the one whose tokens come before its own, or −1; empty: all −1. */
+  parents: Int32Array;
+  /** 3 numbers an example: first sequence, label (−1: the loss of its one sequence), 1 if options are scored per token. */
+  examples: Int32Array;
+}
+
+/** core/sampling.h */
+export interface NativeSampling {
+  temperature: number;
+  topK: number;
+  topP: number;
+  seed: bigint;
 }
 
 /** Points flattened: point p has terms termStarts[p] … termStarts[p + 1] of streams and scales. */
@@ -169,7 +181,7 @@ export interface NativeAbort {
 
 export interface NativeEngine {
   load(onProgress: ((done: number, total: number) => void) | undefined, abort: NativeAbort): Promise<void>;
-  /** losses[p · sequences + s]; `microBatch` sequences are evaluated at a time, 0: all, and the bits do not depend on it. */
+  /** losses[p · examples + e]; `microBatch` examples are evaluated at a time, 0: all, and the bits do not depend on it. */
   sequenceLosses(
     directions: NativeDirections,
     batch: NativeBatch,
@@ -192,6 +204,20 @@ export interface NativeEngine {
     point: NativePoints,
     abort: NativeAbort,
   ): Promise<Float32Array[]>;
+  /** Begins empty sequences of up to `capacities` tokens at a point; returns the number of the session. */
+  openSession(
+    directions: NativeDirections,
+    point: NativePoints,
+    capacities: Int32Array,
+    sampling: NativeSampling,
+    abort: NativeAbort,
+  ): Promise<number>;
+  /**
+   * Appends ids[starts[s] … starts[s + 1]) to sequence s, and draws the next token of each that grew, in order. Rejects
+   * with ERR_ZEST_VERSION if the weights have moved since the session was opened.
+   */
+  extendSession(session: number, ids: Int32Array, starts: Int32Array, abort: NativeAbort): Promise<Int32Array>;
+  closeSession(session: number): Promise<void>;
   apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort): Promise<void>;
   parameter(index: number): Promise<Float32Array>;
   direction(directions: NativeDirections, stream: bigint, index: number): Promise<Float32Array>;

@@ -37,11 +37,17 @@ Batch to_batch(const Napi::Value& value) {
               copy<int32_t>(from.Get("starts")),
               copy<int32_t>(from.Get("segments")),
               {},
-              copy<int32_t>(from.Get("candidates"))};
+              copy<int32_t>(from.Get("candidates")),
+              {},
+              {}};
   const std::vector<int32_t> scored = copy<int32_t>(from.Get("scored"));
   for (size_t i = 0; i + 5 <= scored.size(); i += 5) {
     batch.scored.push_back({scored[i], scored[i + 1], scored[i + 2], scored[i + 3], scored[i + 4]});
   }
+  batch.parents = copy<int32_t>(from.Get("parents"));
+  const std::vector<int32_t> examples = copy<int32_t>(from.Get("examples"));
+  for (size_t i = 0; i + 3 <= examples.size(); i += 3)
+    batch.examples.push_back({examples[i], examples[i + 1], examples[i + 2] != 0});
   return batch;
 }
 
@@ -67,6 +73,12 @@ Update to_update(const Napi::Value& value) {
   return {static_cast<float>(number(from, "decay")),
           terms(copy<uint64_t>(from.Get("streams")), copy<float>(from.Get("coefficients"))),
           choice<Rule>(from, "rule")};
+}
+
+Sampling to_sampling(const Napi::Value& value) {
+  const Napi::Object from = object(value);
+  return {number(from, "temperature"), integer(from, "topK"), number(from, "topP"),
+          to_uint64(from.Get("seed"))};
 }
 
 EstimatorOptions to_estimator_options(const Napi::Value& value) {
@@ -98,6 +110,29 @@ Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients) 
   return result;
 }
 
+namespace {
+
+// Each has its options, that are sequences with scored positions.
+bool examples_are_good(const Batch& batch) {
+  std::vector<int32_t> scored(static_cast<size_t>(batch.sequences()));
+  for (const ScoredPosition& at : batch.scored) scored[static_cast<size_t>(at.sequence)] = 1;
+  int32_t expected = 0;
+  for (size_t e = 0; e < batch.examples.size(); ++e) {
+    const auto [first, label, per_token] = batch.examples[e];
+    const int32_t end =
+        e + 1 < batch.examples.size() ? batch.examples[e + 1].first : batch.sequences();
+    if (first != expected || end <= first || end > batch.sequences()) return false;
+    int32_t options = 0;
+    for (int32_t s = first; s < end; ++s) options += scored[static_cast<size_t>(s)];
+    if (label < -1 || label >= options || (label < 0 && (options != 1 || end != first + 1)))
+      return false;
+    expected = end;
+  }
+  return true;
+}
+
+}  // namespace
+
 void check_batch(const Batch& batch, const ModelSpec& spec) {
   const auto within = [](int64_t value, int64_t least, int64_t end) {
     return value >= least && value < end;
@@ -105,8 +140,14 @@ void check_batch(const Batch& batch, const ModelSpec& spec) {
   bool good = batch.starts.size() > 1 && batch.starts.front() == 0 &&
               static_cast<size_t>(batch.starts.back()) == batch.ids.size() &&
               (batch.segments.empty() || batch.segments.size() == batch.ids.size());
+  good = good && (batch.parents.empty() || (spec.causal && batch.parents.size() + 1 == batch.starts.size()));
   for (int32_t s = 0; good && s < batch.sequences(); ++s) {
-    good = within(batch.length(s), 1, int64_t{spec.positions} - spec.position_offset + 1);
+    const int32_t parent = batch.parent(s);
+    good = parent < 0 || (within(parent, 0, s) && batch.parent(parent) < 0 &&
+                          (parent == s - 1 || batch.parent(s - 1) == parent));
+    const int64_t before = good && parent >= 0 ? batch.length(parent) : 0;
+    good = good && within(batch.length(s), 1,
+                          int64_t{spec.positions} - spec.position_offset + 1 - before);
   }
   for (const int32_t id : batch.ids) good = good && within(id, 0, spec.vocabulary);
   for (const int32_t segment : batch.segments) good = good && within(segment, 0, spec.segments);
@@ -123,6 +164,7 @@ void check_batch(const Batch& batch, const ModelSpec& spec) {
            within(at.label, 0, count > 0 ? count : spec.outputs);
     before = at.sequence;
   }
+  good = good && examples_are_good(batch);
   if (!good) throw Error("ERR_ZEST_INTERNAL", "the batch does not fit the model");
 }
 

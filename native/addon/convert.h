@@ -9,6 +9,7 @@
 #include "addon/napi_setup.h"
 #include "core/backend.h"
 #include "core/estimators.h"
+#include "core/sampling.h"
 
 namespace zest::addon {
 
@@ -23,6 +24,7 @@ Directions to_directions(const Napi::Value& value);
 Batch to_batch(const Napi::Value& value);
 std::vector<Point> to_points(const Napi::Value& value);
 Update to_update(const Napi::Value& value);
+Sampling to_sampling(const Napi::Value& value);
 EstimatorOptions to_estimator_options(const Napi::Value& value);
 
 Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows);

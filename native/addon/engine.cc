@@ -34,8 +34,11 @@ Napi::Function Engine::define(Napi::Env env) {
   return DefineClass(
       env, "NativeEngine",
       {InstanceMethod<&Engine::load>("load"),
-       InstanceMethod<&Engine::sequence_losses>("sequenceLosses"),
+       InstanceMethod<&Engine::example_losses>("sequenceLosses"),
        InstanceMethod<&Engine::evaluate>("evaluate"), InstanceMethod<&Engine::logits>("logits"),
+       InstanceMethod<&Engine::open_session>("openSession"),
+       InstanceMethod<&Engine::extend_session>("extendSession"),
+       InstanceMethod<&Engine::close_session>("closeSession"),
        InstanceMethod<&Engine::apply>("apply"), InstanceMethod<&Engine::parameter>("parameter"),
        InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::digest>("digest"),
        InstanceMethod<&Engine::write_file>("writeFile"),
@@ -71,6 +74,7 @@ void Engine::end_with_environment(void* engine) { static_cast<Engine*>(engine)->
 
 void Engine::release() {
   if (worker_) worker_->stop();
+  generations_.clear();
   backend_.reset();
   account(0);
 }
@@ -112,7 +116,9 @@ int32_t Engine::check_parameter(int32_t index) const {
 }
 
 void Engine::count_forwards(const Batch& batch, size_t points) {
-  forwards_ += static_cast<uint64_t>(batch.sequences()) * points;
+  const size_t examples =
+      batch.examples.empty() ? static_cast<size_t>(batch.sequences()) : batch.examples.size();
+  forwards_ += examples * points;
 }
 
 Napi::Value Engine::load(const Napi::CallbackInfo& info) {
@@ -122,6 +128,7 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
       progress = std::make_shared<Progress>(*worker_, info[0].As<Napi::Function>());
     }
     return [this, progress](const AbortFlag& abort) -> Settle {
+      generations_.clear();
       backend_.reset();
       auto backend = cuda_device_ >= 0
                          ? make_cuda(model_.spec, storage_, cuda_device_)
@@ -141,13 +148,13 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value Engine::sequence_losses(const Napi::CallbackInfo& info) {
+Napi::Value Engine::example_losses(const Napi::CallbackInfo& info) {
   return submit(info, Abort::flag(info[4]), [&]() -> Work {
     return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
             points = to_points(info[2]),
             micro_batch = to_int32(info[3])](const AbortFlag& abort) -> Settle {
       std::vector<double> losses =
-          zest::sequence_losses(backend(), directions, batch, points, micro_batch, abort);
+          zest::example_losses(backend(), directions, batch, points, micro_batch, abort);
       count_forwards(batch, points.size());
       return [losses = std::move(losses)](Napi::Env env) { return from_vector(env, losses); };
     };
@@ -178,9 +185,68 @@ Napi::Value Engine::logits(const Napi::CallbackInfo& info) {
   return submit(info, Abort::flag(info[3]), [&]() -> Work {
     return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
             points = to_points(info[2])](const AbortFlag& abort) -> Settle {
-      auto rows = backend().logits(directions, batch, points.empty() ? Point{} : points[0], abort);
+      auto rows = zest::logits(backend(), directions, batch, points.empty() ? Point{} : points[0], abort);
       count_forwards(batch, 1);
       return [rows = std::move(rows)](Napi::Env env) { return from_rows(env, rows); };
+    };
+  });
+}
+
+Napi::Value Engine::open_session(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[4]), [&]() -> Work {
+    return [this, directions = to_directions(info[0]), points = to_points(info[1]),
+            capacities = copy<int32_t>(info[2]),
+            sampling = to_sampling(info[3])](const AbortFlag& abort) -> Settle {
+      const Point point = points.empty() ? Point{} : points[0];
+      auto session = backend().session(directions, point, capacities, abort);
+      const int32_t id = next_generation_++;
+      generations_[id] = {std::move(session), sampling, version_,
+                          std::vector<int32_t>(capacities.size())};
+      return [id](Napi::Env env) { return Napi::Number::New(env, id); };
+    };
+  });
+}
+
+std::vector<int32_t> Engine::extend(int32_t generation, const std::vector<int32_t>& ids,
+                                    const std::vector<int32_t>& starts, const AbortFlag& abort) {
+  const auto found = generations_.find(generation);
+  if (found == generations_.end()) throw Error("ERR_ZEST_INTERNAL", "no such session is open");
+  auto& [session, sampling, version, lengths] = found->second;
+  if (version != version_)
+    throw Error("ERR_ZEST_VERSION", "the weights have moved since the generation began");
+  bool good = starts.size() == lengths.size() + 1 && starts.front() == 0 &&
+              static_cast<size_t>(starts.back()) == ids.size();
+  for (size_t s = 0; good && s < lengths.size(); ++s) good = starts[s] <= starts[s + 1];
+  for (const int32_t id : ids) good = good && id >= 0 && id < model_.spec.vocabulary;
+  if (!good) throw Error("ERR_ZEST_INTERNAL", "the tokens do not fit the session");
+  const std::span<const float> logits = session->extend(ids, starts, abort);
+  const auto outputs = static_cast<size_t>(model_.spec.outputs);
+  std::vector<int32_t> next;
+  for (size_t s = 0; s < lengths.size(); ++s) {
+    if (starts[s + 1] == starts[s]) continue;
+    lengths[s] += starts[s + 1] - starts[s];
+    next.push_back(sample(logits.subspan(next.size() * outputs, outputs), sampling, s,
+                          static_cast<uint64_t>(lengths[s])));
+  }
+  return next;
+}
+
+Napi::Value Engine::extend_session(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[3]), [&]() -> Work {
+    return [this, generation = to_int32(info[0]), ids = copy<int32_t>(info[1]),
+            starts = copy<int32_t>(info[2])](const AbortFlag& abort) -> Settle {
+      std::vector<int32_t> next = extend(generation, ids, starts, abort);
+      forwards_ += next.size();
+      return [next = std::move(next)](Napi::Env env) { return from_vector(env, next); };
+    };
+  });
+}
+
+Napi::Value Engine::close_session(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    return [this, generation = to_int32(info[0])](const AbortFlag&) -> Settle {
+      generations_.erase(generation);
+      return undefined;
     };
   });
 }

@@ -4,12 +4,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/batch.h"
 #include "core/direction.h"
+#include "core/error.h"
 #include "core/transformer/spec.h"
 
 namespace zest {
@@ -17,6 +19,19 @@ namespace zest {
 // Set from another thread to stop a call; polled between operations, which then throws
 // ERR_ZEST_ABORTED.
 using AbortFlag = std::atomic<bool>;
+
+// Sequences of a causal model that grow, at one point: the keys and values of their tokens are kept.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // Appends ids[starts[s] .. starts[s + 1]) to each sequence s, and gives the logits of all outputs
+  // after the last token, one row a sequence that grew; valid until the next call. The same bits as
+  // of the whole sequence at once. Beyond a sequence's capacity: ERR_ZEST_INTERNAL.
+  virtual std::span<const float> extend(std::span<const int32_t> ids,
+                                        std::span<const int32_t> starts,
+                                        const AbortFlag& abort) = 0;
+};
 
 class Backend {
  public:
@@ -38,6 +53,14 @@ class Backend {
   // position has candidates.
   virtual std::vector<std::vector<float>> logits(const Directions& directions, const Batch& batch,
                                                  const Point& point, const AbortFlag& abort) = 0;
+
+  // Empty sequences that may have up to `capacities` tokens, at the weights as they are now: there
+  // must be no `apply` or `write` while it is used. The backend must outlive it.
+  virtual std::unique_ptr<Session> session(const Directions&, const Point&,
+                                           std::span<const int32_t> /*capacities*/,
+                                           const AbortFlag&) {
+    throw Error("ERR_ZEST_UNSUPPORTED", "this device does not generate; load the model on the CPU");
+  }
 
   // One pass over the trainable parameters, by the update's rule. Abort is honoured before the
   // first weight is written, never after.

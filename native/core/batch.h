@@ -16,19 +16,38 @@ struct ScoredPosition {
   int32_t candidates_end;
 };
 
+// Sequences from `first` to the next example's that are scored together: the options of a question,
+// after the prompt that they share, if there is one. The loss is the cross-entropy of the option
+// `label` under the options' log-likelihoods, each divided by its number of tokens if `per_token`.
+// label -1: the loss of its one sequence.
+struct Example {
+  int32_t first;
+  int32_t label;
+  bool per_token;
+};
+
 struct Batch {
   std::vector<int32_t> ids;  // all sequences end to end, unpadded
   std::vector<int32_t>
       starts;  // sequence s is ids[starts[s] .. starts[s + 1]); sequences() + 1 entries
   std::vector<int32_t> segments;       // one an id, or empty for all 0
-  std::vector<ScoredPosition> scored;  // ordered by sequence; at least one a sequence
+  std::vector<ScoredPosition> scored;  // ordered by sequence; at least one a sequence, or its children
   std::vector<int32_t> candidates;
+  // Of each sequence the earlier one whose tokens come before its own (causal models), or -1;
+  // empty: all -1. Children follow their parent, and have none themselves.
+  std::vector<int32_t> parents;
+  std::vector<Example> examples;  // in order; empty: each sequence is one
 
   int32_t sequences() const { return static_cast<int32_t>(starts.size()) - 1; }
   int32_t length(int32_t s) const { return starts[s + 1] - starts[s]; }
+  int32_t parent(int32_t s) const { return parents.empty() ? -1 : parents[s]; }
 };
 
-// Sequences first .. last of a batch, on their own.
+// Sequences first .. last of a batch, on their own, without its examples; first has no parent.
 Batch slice(const Batch& batch, int32_t first, int32_t last);
+
+// The same sequences with their parents' tokens before their own; those of parents are cut to one.
+// For devices that share no prompts.
+Batch without_parents(const Batch& batch);
 
 }  // namespace zest

@@ -7,6 +7,7 @@
 #include "cpu/kernels/dispatch.h"
 #include "cpu/ops/forward.h"
 #include "cpu/perturbation.h"
+#include "cpu/session.h"
 #include "cpu/thread_pool.h"
 #include "cpu/weights.h"
 
@@ -62,8 +63,10 @@ class CpuBackend : public Backend {
                        out[s] += forward_.cross_entropy(p, i);
                        ++counts[static_cast<size_t>(s)];
                      }
-                     for (int32_t s = 0; s < part.sequences(); ++s)
-                       out[s] /= counts[static_cast<size_t>(s)];
+                     for (int32_t s = 0; s < part.sequences(); ++s) {
+                       const int32_t count = counts[static_cast<size_t>(s)];
+                       if (count > 0) out[s] /= count;  // a prompt's own loss is not asked for
+                     }
                    });
   }
 
@@ -82,6 +85,12 @@ class CpuBackend : public Backend {
                      }
                    });
     return rows;
+  }
+
+  std::unique_ptr<Session> session(const Directions& directions, const Point& point,
+                                   std::span<const int32_t> capacities,
+                                   const AbortFlag& abort) override {
+    return make_session(weights_, pool_, directions, point, capacities, abort);
   }
 
   void apply(const Directions& directions, const Update& update, const AbortFlag& abort) override {
@@ -170,13 +179,7 @@ class CpuBackend : public Backend {
       perturbation_.set(directions, points.subspan(point, count));
       forward_.begin(perturbation_, static_cast<int>(count), abort);
       for (int32_t first = 0; first < batch.sequences();) {
-        int32_t last = first + 1;
-        while (shortcuts_.pack_sequences && last < batch.sequences() &&
-               batch.starts[static_cast<size_t>(last) + 1] -
-                       batch.starts[static_cast<size_t>(first)] <=
-                   most_packed_tokens) {
-          ++last;
-        }
+        const int32_t last = last_packed(batch, first);
         const Batch part = slice(batch, first, last);
         forward_.run(part);
         for (size_t p = 0; p < count; ++p) use(point + p, static_cast<int>(p), part, first);
@@ -184,6 +187,26 @@ class CpuBackend : public Backend {
       }
       point += count;
     }
+  }
+
+  // The end of the sequences from `first` on that are packed together; children go with their
+  // parent.
+  int32_t last_packed(const Batch& batch, int32_t first) const {
+    const auto family_end = [&](int32_t s) {
+      do ++s;
+      while (s < batch.sequences() && batch.parent(s) >= 0);
+      return s;
+    };
+    int32_t last = family_end(first);
+    while (shortcuts_.pack_sequences && last < batch.sequences()) {
+      const int32_t next = family_end(last);
+      if (batch.starts[static_cast<size_t>(next)] - batch.starts[static_cast<size_t>(first)] >
+          most_packed_tokens) {
+        break;
+      }
+      last = next;
+    }
+    return last;
   }
 
   Weights weights_;

@@ -13,7 +13,7 @@ void Forward::place_heads(Activations& heads, int64_t count, const NormRoles& no
   const int64_t width = spec_.head_width, stride = row_stride(count * width);
   const auto half = static_cast<int64_t>(spec_.rotary_frequencies.size());
   if (norm.weight < 0 && half == 0) return;
-  const std::vector<int32_t>& places = tokens == Tokens::all ? places_ : scored_places_;
+  const std::vector<int32_t>& positions = tokens == Tokens::all ? positions_ : scored_positions_;
   for_rows(rows_of(tokens), [&](int p, int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i) {
       float* row = heads[p] + i * stride;
@@ -23,7 +23,7 @@ void Forward::place_heads(Activations& heads, int64_t count, const NormRoles& no
         kernels().normalize(own, terms, 1, spec_.norm, vector(p, norm.weight),
                             vector(p, norm.bias), spec_.norm_epsilon, width);
       }
-      const int64_t turn = places[static_cast<size_t>(i)] * half;
+      const int64_t turn = positions[static_cast<size_t>(i)] * half;
       if (half > 0) {
         kernels().rotate(row, count, width, rotary_.cosines.data() + turn,
                          rotary_.sines.data() + turn, half);
@@ -42,6 +42,7 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
   place_heads(key_, spec_.key_value_heads, layer.key_norm, Tokens::all);
 
   const Batch& batch = *batch_;
+  const auto layer_index = static_cast<size_t>(&layer - spec_.roles.layers.data());
   const bool all = tokens == Tokens::all;
   const std::vector<int32_t>& query_starts = all ? batch.starts : scored_starts_;
   const std::vector<int32_t>& places = all ? places_ : scored_places_;
@@ -50,7 +51,8 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
   const int64_t width = spec_.head_width;
   const int32_t sequences = batch.sequences();
   int64_t longest = 0;
-  for (int32_t s = 0; s < sequences; ++s) longest = std::max<int64_t>(longest, batch.length(s));
+  for (int32_t s = 0; s < sequences; ++s)
+    longest = std::max<int64_t>(longest, earlier_[static_cast<size_t>(s)] + batch.length(s));
   const int64_t prefixes = layer.prefix.key < 0 ? 0 : weights_.matrix(layer.prefix.key).rows;
   const int64_t scratch = attention_scratch(prefixes + longest, width, kernels().panel_width);
   scratch_.reserve(static_cast<size_t>(scratch * pool_.threads()));
@@ -64,7 +66,12 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
     const auto s = static_cast<size_t>(item / groups % sequences);
     const int64_t head = item % groups * group;
     const int64_t column = head * width, kv_column = head / shared * width;
-    const int64_t first_query = query_starts[s], first_key = batch.starts[s];
+    const int64_t first_query = query_starts[s];
+    if (query_starts[s + 1] == first_query) return;
+    const auto keys_of = [&](int32_t sequence) {
+      const int64_t at = batch.starts[static_cast<size_t>(sequence)] * kv_stride + kv_column;
+      return KeySpan{key_[p] + at, value_[p] + at, kv_stride, batch.length(sequence)};
+    };
     Attention a{};
     a.q = query_[p] + first_query * stride + column;
     a.q_stride = stride;
@@ -74,9 +81,14 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
       a.spans[0] = {vector(p, layer.prefix.key) + kv_column,
                     vector(p, layer.prefix.value) + kv_column, kv_stride, prefixes};
     }
-    a.spans[2] = {key_[p] + first_key * kv_stride + kv_column,
-                  value_[p] + first_key * kv_stride + kv_column, kv_stride,
-                  batch.starts[s + 1] - first_key};
+    const auto own = static_cast<int32_t>(s);
+    if (cache_) {
+      a.spans[1] = cache_->span(layer_index, own);
+      a.spans[1].k += kv_column, a.spans[1].v += kv_column;
+    } else if (batch.parent(own) >= 0) {
+      a.spans[1] = keys_of(batch.parent(own));
+    }
+    a.spans[2] = keys_of(own);
     a.width = static_cast<int>(width);
     a.scale = 1.0f / std::sqrt(static_cast<float>(width));
     a.places = spec_.causal ? places.data() + first_query : nullptr;
@@ -86,6 +98,10 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
     a.scratch = scratch_.data() + thread * scratch;
     kernels().attend(a);
   });
+  for (int32_t s = 0; cache_ && s < sequences; ++s) {
+    const int64_t at = batch.starts[static_cast<size_t>(s)] * kv_stride;
+    cache_->put(layer_index, s, key_[0] + at, value_[0] + at, batch.length(s));
+  }
 }
 
 }  // namespace zest::cpu

@@ -22,7 +22,8 @@ void Forward::embed() {
                              roles.segment_embeddings};
   std::vector<int32_t> ids[3];
   ids[words] = batch.ids;
-  for (const int32_t place : places_) ids[positions].push_back(spec_.position_offset + place);
+  for (const int32_t position : positions_)
+    ids[positions].push_back(spec_.position_offset + position);
   ids[segments] =
       batch.segments.empty() ? std::vector<int32_t>(batch.ids.size(), 0) : batch.segments;
 

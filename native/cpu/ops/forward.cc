@@ -41,6 +41,7 @@ void Forward::begin(const Perturbation& perturbation, int points, const AbortFla
   perturbation_ = &perturbation;
   points_ = points;
   abort_ = &abort;
+  kept_.clear();
   check_abort();
   for (int p = 0; p < points_; ++p) vectors_.reserve(p, vector_floats_);
   pool_.run(static_cast<int64_t>(vector_parameters_.size()), [&](int64_t item, int) {
@@ -58,13 +59,15 @@ int64_t Forward::rows_of(Tokens tokens) const {
   return tokens == Tokens::all ? tokens_ : static_cast<int64_t>(scored_tokens_.size());
 }
 
-void Forward::run(const Batch& batch) {
+void Forward::run(const Batch& batch, KeyValueCache* cache) {
   batch_ = &batch;
+  cache_ = cache;
   tokens_ = static_cast<int64_t>(batch.ids.size());
   find_scored_tokens(batch);
   find_places(batch);
   check_abort();
   run_layers(*this, spec_, shortcuts_);
+  for (int32_t s = 0; cache && s < batch.sequences(); ++s) cache->grow(s, batch.length(s));
 }
 
 void Forward::find_scored_tokens(const Batch& batch) {
@@ -91,14 +94,24 @@ void Forward::find_scored_tokens(const Batch& batch) {
 
 void Forward::find_places(const Batch& batch) {
   places_.clear();
+  positions_.clear();
+  earlier_.clear();
   int32_t longest = 0;
   for (int32_t s = 0; s < batch.sequences(); ++s) {
-    for (int32_t i = 0; i < batch.length(s); ++i) places_.push_back(i);
-    longest = std::max(longest, batch.length(s));
+    const int32_t parent = batch.parent(s);
+    earlier_.push_back(cache_ ? cache_->length(s) : parent < 0 ? 0 : batch.length(parent));
+    for (int32_t i = 0; i < batch.length(s); ++i) {
+      places_.push_back(i);
+      positions_.push_back(earlier_.back() + i);
+    }
+    longest = std::max(longest, earlier_.back() + batch.length(s));
   }
   scored_places_.clear();
-  for (const int32_t token : scored_tokens_)
+  scored_positions_.clear();
+  for (const int32_t token : scored_tokens_) {
     scored_places_.push_back(places_[static_cast<size_t>(token)]);
+    scored_positions_.push_back(positions_[static_cast<size_t>(token)]);
+  }
   rotary_.extend(spec_, longest);
 }
 

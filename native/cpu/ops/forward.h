@@ -29,14 +29,45 @@ inline int64_t row_stride(int64_t columns) { return ((columns + 15) / 16 | 1) * 
 
 inline int64_t parts(int64_t count, int64_t at_once) { return (count + at_once - 1) / at_once; }
 
+// Keys and values of the tokens that sequences had before, one row a token: of every layer, of the
+// first point.
+class KeyValueCache {
+ public:
+  // Throws ERR_ZEST_MEMORY.
+  KeyValueCache(const ModelSpec& spec, std::span<const int32_t> capacities);
+
+  int32_t sequences() const { return static_cast<int32_t>(lengths_.size()); }
+  int32_t length(int32_t s) const { return lengths_[static_cast<size_t>(s)]; }
+  int32_t capacity(int32_t s) const {
+    return starts_[static_cast<size_t>(s) + 1] - starts_[static_cast<size_t>(s)];
+  }
+  // Those of all heads.
+  KeySpan span(size_t layer, int32_t s) const;
+  // Puts rows behind a sequence's own, which `grow` makes part of it.
+  void put(size_t layer, int32_t s, const float* keys, const float* values, int32_t rows);
+  void grow(int32_t s, int32_t rows) { lengths_[static_cast<size_t>(s)] += rows; }
+
+ private:
+  int64_t stride_;
+  std::vector<int32_t> starts_ = {0}, lengths_;
+  std::vector<Buffer<float>> keys_, values_;  // by layer
+};
+
 class Forward : private Operations {
  public:
   Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool& pool);
 
+  // Keeps perturbed weights as products read them, until the next `begin`: for many runs of few
+  // tokens. Scored positions then have no candidates.
+  void keep_packed() { keeps_packed_ = true; }
+
   // Perturbs the vectors at the points of a group; `perturbation` must live until the next call.
   void begin(const Perturbation& perturbation, int points, const AbortFlag& abort);
-  // Runs the batch at those points.
-  void run(const Batch& batch);
+  // Another call's flag, for what was begun.
+  void resume(const AbortFlag& abort) { abort_ = &abort; }
+  // Runs the batch at those points; with a cache its tokens come after those that are there, and
+  // join them.
+  void run(const Batch& batch, KeyValueCache* cache = nullptr);
 
   // The logit of candidate `index` of scored position `scored` at point p, after run.
   float logit(int p, size_t scored, int64_t index) const;
@@ -84,8 +115,11 @@ class Forward : private Operations {
                Activations& output, int activation) const;
   void multiply(std::span<const Linear> linears);
   void multiply_base(std::span<const Linear> linears);
-  void multiply_outputs(const Linear& linear, int64_t first, int64_t at_once, float* panels,
-                        int64_t point_floats);
+  int64_t outputs_at_once(const Linear& linear) const;
+  int64_t packed_floats(const Linear& linear) const;
+  void pack_outputs(const Linear& linear, int64_t first, float* panels);
+  void multiply_outputs(const Linear& linear, int64_t first, const float* panels);
+  const float* kept_panels(const Linear& linear);
   void add_adapter(const Linear& linear);
   // out = norm(a + b); b may be null.
   void sum(const Activations& a, const Activations* b, const NormRoles& roles, int64_t rows,
@@ -118,9 +152,16 @@ class Forward : private Operations {
   std::vector<int32_t> scored_row_;
   // The scored tokens of each sequence.
   std::vector<int32_t> scored_starts_;
-  // Of each token, and of each scored token, its place in its sequence.
-  std::vector<int32_t> places_, scored_places_;
+  // Of each token, and of each scored token: its position, and its place among its sequence's own.
+  std::vector<int32_t> positions_, scored_positions_, places_, scored_places_;
+  // Tokens before each sequence's own, its parent's or the cache's.
+  std::vector<int32_t> earlier_;
+  KeyValueCache* cache_ = nullptr;
   RotaryTable rotary_;
+  bool keeps_packed_ = false;
+  // By weight and first output.
+  std::map<std::pair<int, int64_t>, Buffer<float>> kept_;
+
   // Outputs of the layers that share a weight, by weight and first output, where they are not
   // consecutive.
   std::map<std::pair<int, int64_t>, std::vector<int32_t>> slices_;

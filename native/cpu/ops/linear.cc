@@ -42,28 +42,50 @@ void Forward::add_adapter(const Linear& l) {
   });
 }
 
+// Outputs of one item of work: a panel, or as many columns as noise comes in.
+int64_t Forward::outputs_at_once(const Linear& l) const {
+  return l.roles.transposed ? packed_columns : kernels().panel_width;
+}
+
+// Of one item, at all points.
+int64_t Forward::packed_floats(const Linear& l) const {
+  const int width = kernels().panel_width;
+  return panel_floats(spec_.inputs(l.roles), width) * (outputs_at_once(l) / width) * points_;
+}
+
 void Forward::multiply_base(std::span<const Linear> linears) {
   check_abort();
-  const int width = kernels().panel_width;
-  // Outputs of one item: a panel, or as many columns as noise comes in.
-  const auto at_once = [&](const Linear& l) { return l.roles.transposed ? packed_columns : width; };
   int64_t floats = 0;
   for (const Linear& l : linears) {
-    floats = std::max(floats, panel_floats(spec_.inputs(l.roles), width) * at_once(l) / width);
+    floats = std::max(floats, packed_floats(l));
     for (int p = 0; p < points_; ++p) l.output->reserve(p, l.rows * row_stride(l.outputs.count));
   }
-  panels_.reserve(static_cast<size_t>(floats * points_ * pool_.threads()));
-  const auto run = [&](std::span<const Linear> some) {
+  const auto run = [&](std::span<const Linear> some, auto body) {
     int64_t items = 0;
-    for (const Linear& l : some) items += parts(l.outputs.count, at_once(l));
+    for (const Linear& l : some) items += parts(l.outputs.count, outputs_at_once(l));
     pool_.run(items, [&](int64_t item, int thread) {
       const Linear* l = some.data();
-      for (int64_t own; item >= (own = parts(l->outputs.count, at_once(*l))); ++l) item -= own;
-      multiply_outputs(*l, item * at_once(*l), at_once(*l), panels_.data() + thread * points_ * floats,
-                       floats);
+      for (int64_t own; item >= (own = parts(l->outputs.count, outputs_at_once(*l))); ++l)
+        item -= own;
+      body(*l, item, thread);
     });
   };
-  if (shortcuts_.fuse_perturbation) return run(linears);
+  if (keeps_packed_) {
+    for (const Linear& l : linears) {
+      const float* kept = kept_panels(l);
+      run({&l, 1}, [&](const Linear&, int64_t item, int) {
+        multiply_outputs(l, item * outputs_at_once(l), kept + item * packed_floats(l));
+      });
+    }
+    return;
+  }
+  panels_.reserve(static_cast<size_t>(floats * pool_.threads()));
+  const auto pack_and_multiply = [&](const Linear& l, int64_t item, int thread) {
+    float* panels = panels_.data() + thread * floats;
+    pack_outputs(l, item * outputs_at_once(l), panels);
+    multiply_outputs(l, item * outputs_at_once(l), panels);
+  };
+  if (shortcuts_.fuse_perturbation) return run(linears, pack_and_multiply);
   for (const Linear& l : linears) {
     const Matrix& w = weights_.matrix(l.roles.weight);
     for (int p = 0; p < points_; ++p) whole_[p].reserve(static_cast<size_t>(w.rows * w.columns));
@@ -74,15 +96,26 @@ void Forward::multiply_base(std::span<const Linear> linears) {
       kernels().perturb(w, perturbation_->of(l.roles.weight),
                         {nullptr, first, std::min(rows_at_once, w.rows - first)}, out, w.columns);
     });
-    run({&l, 1});
+    run({&l, 1}, pack_and_multiply);
   }
 }
 
-// Packs outputs first .. first + at_once of a layer at all points, and multiplies each point's rows
-// with them.
-void Forward::multiply_outputs(const Linear& l, int64_t first, int64_t at_once, float* panels,
-                               int64_t point_floats) {
-  const int64_t count = std::min(at_once, l.outputs.count - first);
+// All items of a layer, packed now or by an earlier run.
+const float* Forward::kept_panels(const Linear& l) {
+  const int64_t first = l.outputs.index ? l.outputs.index[0] : l.outputs.first;
+  Buffer<float>& kept = kept_[{l.roles.weight, first}];
+  if (kept.size() > 0) return kept.data();
+  const int64_t items = parts(l.outputs.count, outputs_at_once(l)), floats = packed_floats(l);
+  kept.reserve(static_cast<size_t>(items * floats));
+  pool_.run(items, [&](int64_t item, int) {
+    pack_outputs(l, item * outputs_at_once(l), kept.data() + item * floats);
+  });
+  return kept.data();
+}
+
+// Packs the outputs of one item, from `first` on, at all points.
+void Forward::pack_outputs(const Linear& l, int64_t first, float* panels) {
+  const int64_t count = std::min(outputs_at_once(l), l.outputs.count - first);
   const Rows outputs = l.outputs.index ? Rows{l.outputs.index + first, 0, count}
                                        : Rows{nullptr, l.outputs.first + first, count};
   const auto pack = [&](const Matrix& w, const Noise& noise, float* const* to) {
@@ -93,26 +126,30 @@ void Forward::multiply_outputs(const Linear& l, int64_t first, int64_t at_once, 
     }
   };
   float* packed[most_points];
-  for (int p = 0; p < points_; ++p) packed[p] = panels + p * point_floats;
+  for (int p = 0; p < points_; ++p) packed[p] = panels + p * (packed_floats(l) / points_);
   Matrix w = weights_.matrix(l.roles.weight);
-  if (shortcuts_.fuse_perturbation) {
-    pack(w, perturbation_->of(l.roles.weight), packed);
-  } else {
-    // The perturbed matrix itself.
-    w.type = StorageType::float32;
-    for (int p = 0; p < points_; ++p) {
-      w.data = whole_[p].data();
-      pack(w, Noise{}, packed + p);
-    }
+  if (shortcuts_.fuse_perturbation) return pack(w, perturbation_->of(l.roles.weight), packed);
+  w.type = StorageType::float32;  // the perturbed matrix itself
+  for (int p = 0; p < points_; ++p) {
+    w.data = whole_[p].data();
+    pack(w, Noise{}, packed + p);
   }
+}
+
+// Multiplies each point's rows with the outputs of one item.
+void Forward::multiply_outputs(const Linear& l, int64_t first, const float* panels) {
+  const int64_t count = std::min(outputs_at_once(l), l.outputs.count - first);
   const int64_t depth = spec_.inputs(l.roles), width = kernels().panel_width;
+  const int64_t panel = panel_floats(depth, static_cast<int>(width));
+  const Rows outputs{l.outputs.index, l.outputs.first, l.outputs.count};
   for (int p = 0; p < points_; ++p) {
     float biases[packed_columns];
     const float* bias = vector(p, l.roles.bias);
-    for (int64_t j = 0; bias && j < count; ++j) biases[j] = bias[outputs[j]];
+    for (int64_t j = 0; bias && j < count; ++j) biases[j] = bias[outputs[first + j]];
+    const float* packed = panels + p * (packed_floats(l) / points_);
     for (int64_t column = 0; column < count; column += width) {
       kernels().multiply({(*l.input)[p], row_stride(depth), l.rows, depth,
-                          packed[p] + column / width * panel_floats(depth, static_cast<int>(width)),
+                          packed + column / width * panel,
                           static_cast<int>(std::min(width, count - column)),
                           bias ? biases + column : nullptr,
                           l.roles.adapter_a < 0 ? l.activation : -1,
