@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
@@ -8,7 +8,8 @@ import { type ModelConfig, readModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
 import { chooseHead, type Head, type HeadOption, type HeadTensors } from './head.ts';
 import { assertSameOrder, labelsOf } from './labels.ts';
-import { newLora } from './lora.ts';
+import { newLora, storedLora } from './lora.ts';
+import { ADAPTER_WEIGHTS, type AdapterParts, fullName, type StoredAdapter } from './peft.ts';
 import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
@@ -30,6 +31,8 @@ export interface Description {
   read: ReadonlySet<number>;
   /** Parameters that are no tensors of a saved model: LoRA's, which are merged into the weights. */
   merged: ReadonlySet<number>;
+  /** What of the model is LoRA, with a head that is new. */
+  adapter: AdapterParts | undefined;
 }
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
@@ -115,11 +118,16 @@ const warnOfExtraLayers = (
 export const describe = (
   config: ModelConfig,
   files: Checkpoint,
-  options: { head?: HeadOption; labels?: readonly string[]; trainable: Trainable },
+  options: { head?: HeadOption; labels?: readonly string[]; trainable: Trainable; adapter?: StoredAdapter },
 ): Description => {
   const { family } = config;
   const { languageModel, classifier } = family;
+  const { adapter } = options;
   const checkpoint = new Map(unwrapped(files, family, dirname(config.file)));
+  for (const [name, tensor] of adapter?.replaced ?? []) {
+    const spelled = checkpointName(name, family, checkpoint) ?? name;
+    checkpoint.set(spelled, { ...tensor, name: spelled });
+  }
   const outputName = linearOf(classifier.output).name;
   const output = checkpoint.get(`${outputName}.weight`);
   const has = {
@@ -128,10 +136,15 @@ export const describe = (
       ? checkpoint.has(`${languageModel.dense}.weight`)
       : config.tied || checkpoint.has(`${languageModel.decoder}.weight`),
   };
-  const head = chooseHead(config, has, options.head);
+  const brings = adapter?.replaced.has(`${outputName}.weight`) && options.head === undefined;
+  const head: Head = brings ? { kind: 'classifier' } : chooseHead(config, has, options.head);
   const created = head.kind === 'classifier' ? head.initialize : undefined;
   if (created) for (const end of ['weight', 'bias']) checkpoint.delete(`${outputName}.${end}`);
   const { lora, prefix } = adapterOptions(options.trainable);
+  if (lora && adapter) {
+    const message = `trainable.lora asks for a new adapter, and that of ${adapter.folder} is put on; leave trainable out to go on with it`;
+    throw new ZestError('ERR_ZEST_TRAINABLE', message);
+  }
   const prefixes = prefixTensors(config, checkpoint, prefix);
   const skipped = new Set([...aliases(config, checkpoint), ...prefixes.map(({ tensor }) => tensor.name)]);
   const base = [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
@@ -173,7 +186,11 @@ export const describe = (
   const hasDecoderBias = indexes.has(`${languageModel.decoder}.bias`);
   const { roles, read } = assignRoles(config, { kind: head.kind, outputs, hasDecoderBias }, find);
 
-  const adapters = [...(lora ? newLora(lora, family, roles, base) : []), ...prefixes];
+  const adapters = [
+    ...(lora ? newLora(lora, family, roles, base) : []),
+    ...(adapter ? storedLora(adapter, family, roles, base) : []),
+    ...prefixes,
+  ];
   adapters.sort((a, b) => byUtf8(a.tensor, b.tensor));
   const tensors = [...base, ...adapters.map(({ tensor }) => tensor)];
   const merged = new Set<number>();
@@ -189,12 +206,14 @@ export const describe = (
   }
 
   warnOfExtraLayers(config, tensors, read);
+  const adapterFile = adapter && join(adapter.folder, ADAPTER_WEIGHTS);
   const parameters = tensors.map(toParameter);
   const readParameters = [...read].map(([index, role]) => {
     const { name, file } = tensors[index] as TensorEntry;
-    return { ...role, name, isNew: file === '' };
+    return { ...role, name, isNew: file === '' || file === adapterFile };
   });
-  const trained = selectTrainable(options.trainable, readParameters);
+  const isWhole = adapter !== undefined && options.trainable === 'all';
+  const trained = selectTrainable(isWhole ? { lora: adapter } : options.trainable, readParameters);
   for (const [index, { isBias, isNorm }] of read) {
     const parameter = parameters[index] as NativeParameter;
     parameter.trainable = trained.has(parameter.name);
@@ -222,12 +241,23 @@ export const describe = (
     window: config.window,
     rotaryFrequencies: config.rotaryFrequencies,
     rotaryScale: 1,
-    adapterScale: lora ? lora.alpha / lora.rank : 1,
+    adapterScale: lora ? lora.alpha / lora.rank : (adapter?.scale ?? 1),
     activation: config.activation,
     headActivation: headActivation === 'configured' ? config.activation : headActivation,
     parameters,
     ...roles,
   };
+  const { rank } = lora ?? adapter ?? { rank: 0 };
+  const parts: AdapterParts | undefined = rank
+    ? {
+        ...{ rank, alpha: spec.adapterScale * rank },
+        tensors: [...read].flatMap(([index, role]) => {
+          const { name, file } = tensors[index] as TensorEntry;
+          const isHead = role.isHead && (file === '' || file === adapterFile);
+          return role.adapter === 'lora' || isHead ? [{ index, name: fullName(name, family) }] : [];
+        }),
+      }
+    : undefined;
   return {
     spec,
     head,
@@ -236,6 +266,7 @@ export const describe = (
     shapes: tensors.map(({ shape }) => shape),
     read: new Set(read.keys()),
     merged,
+    adapter: parts,
   };
 };
 

@@ -24,6 +24,11 @@ export interface LoadOptions extends CallOptions {
    */
   head?: HeadOption;
   /**
+   * Folder of an adapter: LoRA as PEFT saves it, which is put on the model. `trainable` `all` then means the adapter, and
+   * a head that it brings. A folder that holds an adapter alone may also be loaded itself, with the base that it names.
+   */
+  adapter?: string;
+  /**
    * Names of the classes of a classification head, in order: of a new one, or new names for a checkpoint's, whose own
    * (`id2label`) must not stand in another order. They are saved in config.json.
    */

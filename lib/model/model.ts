@@ -12,18 +12,9 @@ import {
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
-import type {
-  CallOptions,
-  DirectionOptions,
-  Directions,
-  EvaluationOptions,
-  Objective,
-  Point,
-  Update,
-} from '../objective.ts';
+import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import { checkOptions } from '../options/check.ts';
 import { withoutBadTensor } from './bad-values.ts';
-import { modelFolder } from './built-in.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { readModelConfig } from './config-json.ts';
@@ -39,9 +30,10 @@ import {
 import { chooseDevice, chooseThreads, type Device, type LoadOptions } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
-import { generateSchema, loadSchema } from './option-schema.ts';
+import { generateSchema, loadSchema, saveSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
-import { type Origin, saveModel } from './save.ts';
+import { baseName, modelSource } from './peft.ts';
+import { type Origin, type SavedWeights, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
 
@@ -130,17 +122,18 @@ export class Model implements Objective<Batch> {
    */
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
     if (typeof name !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof name}; expected a path`);
-    const folder = modelFolder(name);
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
-    const { dtype, trainable, head, labels, shortcuts, signal, onProgress } = checked;
+    const { dtype, trainable, head, shortcuts, signal, onProgress } = checked;
     const device = chooseDevice(checked.device);
     if (device.cudaDevice !== undefined && Object.values(shortcuts).includes(false)) {
       throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
     }
     const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
     const threads = chooseThreads(checked.threads);
-    const config = await readModelConfig(folder);
+    const { folder, base, adapter, ...source } = await modelSource(name, checked.adapter);
+    const labels = checked.labels ?? source.labels;
+    const config = await readModelConfig(base);
     const { binding, cudaDevice } = device;
     const where = cudaDevice === undefined ? {} : { cudaDevice };
     const loadEngine = (description: Description) =>
@@ -163,11 +156,16 @@ export class Model implements Objective<Batch> {
           engine.dispose();
           throw failed ? failed.error : error;
         }
-        return new Model(device, engine, { folder, config, description, dtype }, directions);
+        return new Model(
+          device,
+          engine,
+          { folder, base: baseName(name, base), config, description, dtype },
+          directions,
+        );
       });
-    let checkpoint = await readCheckpoint(folder);
+    let checkpoint = await readCheckpoint(base);
     for (;;) {
-      const description = describe(config, checkpoint, { head, labels, trainable });
+      const description = describe(config, checkpoint, { head, labels, trainable, adapter });
       try {
         return await loadEngine(description);
       } catch (error) {
@@ -427,8 +425,9 @@ export class Model implements Objective<Batch> {
   /**
    * Saves the model as a Hugging Face folder, which may be the one it was loaded from.
    *
-   * LoRA is merged: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
-   * adapter. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
+   * `weights` (default `merged`) says what is saved of LoRA. `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
+   * adapter. `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the
+   * folder loads as a model while its base is where it was. `both`: merged, and PEFT's files in its folder `adapter`. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
    * folder, warns of them, and computes without.
    *
    * @example
@@ -436,12 +435,13 @@ export class Model implements Objective<Batch> {
    * const saved = await Model.load('tuned');
    * console.log((await saved.digest()) === (await model.digest())); // true
    *
-   * @throws ERR_ZEST_FILE if the folder cannot be written
+   * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have
    */
-  async save(folder: string): Promise<void> {
+  async save(folder: string, options: { weights?: SavedWeights } = {}): Promise<void> {
     if (typeof folder !== 'string')
       throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof folder}; expected a path`);
-    return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin), { alone: true });
+    const { weights } = checkOptions(saveSchema, options);
+    return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin, weights), { alone: true });
   }
 
   /**

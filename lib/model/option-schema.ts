@@ -83,6 +83,22 @@ export const trainable = coded(
   'ERR_ZEST_TRAINABLE',
 );
 
+export const adapter = z
+  .string()
+  .min(1)
+  .optional()
+  .describe("a folder with PEFT's files of LoRA, put on the model; `trainable: all` then trains it alone");
+
+export const weights = z
+  .enum(['merged', 'adapter', 'both'])
+  .default('merged')
+  .describe(
+    "what is saved of LoRA: the weights that it is merged into, PEFT's files alone, or both, the latter in a folder `adapter`",
+  );
+
+/** The options of Model.save. */
+export const saveSchema = z.strictObject({ weights });
+
 const shortcut = () => z.boolean().default(true);
 
 /** The options of Model.load. */
@@ -93,6 +109,7 @@ export const loadSchema = z.strictObject({
   directions: coded(z.strictObject({ seed: seed.optional(), law: law.optional() }).default({}), 'ERR_ZEST_DIRECTIONS'),
   head,
   labels: z.array(z.string().min(1)).min(2).optional(),
+  adapter,
   trainable,
   shortcuts: z
     .strictObject({

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
+import { isAdapterFolder, modelSource } from '../model/peft.ts';
 import { show } from '../show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
 import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
@@ -116,7 +118,10 @@ export class Tokenizer {
    * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
    */
   static async load(name: string): Promise<Tokenizer> {
-    const folder = modelFolder(name);
+    const given = modelFolder(name);
+    // An adapter that came without a tokenizer is read with its base's.
+    const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
+    const folder = hasOwn ? given : (await modelSource(name)).base;
     const files = await readTokenizer(folder);
     const file = join(folder, 'tokenizer.json');
     try {

@@ -1,8 +1,8 @@
 import { readRows } from '../data/rows.ts';
-import { modelFolder } from '../model/built-in.ts';
 import { readModelConfig } from '../model/config-json.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
+import { modelSource } from '../model/peft.ts';
 import type { TrainOptions } from '../runs/events.ts';
 import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
 import { loadTask, taskSpec } from '../tasks/load.ts';
@@ -29,14 +29,15 @@ const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec =>
 
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
-  { model, task: spec, training, head }: ResolvedConfig,
+  { model, task: spec, training, head, adapter }: ResolvedConfig,
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
-  const { json } = await readModelConfig(modelFolder(checkpoint ?? model));
+  const source = await modelSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
+  const { json } = await readModelConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
   const isNew = checkpoint === undefined && head !== undefined;
-  const named = withLabels(taskSpec(spec), isNew ? undefined : labelsOf(json));
+  const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));
   return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
 };
 
@@ -56,7 +57,7 @@ export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task)
  * the adapter of the run within.
  */
 export const loadModel = async (
-  { model: base, device, dtype, trainable, head, task }: ResolvedConfig,
+  { model: base, device, dtype, trainable, head, adapter, task }: ResolvedConfig,
   tokenizer: Tokenizer,
   { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
   checkpoint?: string,
@@ -65,7 +66,7 @@ export const loadModel = async (
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
-    ...(checkpoint === undefined && { trainable, head }),
+    ...(checkpoint === undefined && { trainable, head, adapter }),
     labels: spec.kind === 'class' ? spec.labels : undefined,
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
