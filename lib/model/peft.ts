@@ -133,7 +133,7 @@ export const modelSource = async (name: string, adapter?: string): Promise<Model
   const stored = await readAdapter(place);
   const base = adapter === undefined ? modelFolder(stored.base ?? '') : folder;
   if (adapter === undefined && !existsSync(base)) {
-    const message = `${join(place, ADAPTER_CONFIG)}: base_model_name_or_path is ${show(stored.base)}, which is not a folder; load the base with this folder as adapter`;
+    const message = `${join(place, ADAPTER_CONFIG)}: base_model_name_or_path is ${show(stored.base ?? null)}, which is not a folder; load the base with this folder as adapter`;
     throw new ZestError('ERR_ZEST_FILE', message);
   }
   const json = await readJson(join(place, 'config.json'));

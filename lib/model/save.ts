@@ -108,7 +108,9 @@ const saveAdapter = async (
 ): Promise<void> => {
   const { config, description } = origin;
   const speaks = config.family.causal ? 'CAUSAL_LM' : null;
-  const task = description.head.kind === 'classifier' ? 'SEQ_CLS' : speaks;
+  // PEFT asks an adapter of SEQ_CLS for a head of its own.
+  const bringsHead = parts.tensors.some(({ index }) => !description.merged.has(index));
+  const task = bringsHead ? 'SEQ_CLS' : description.head.kind === 'classifier' ? null : speaks;
   const json = adapterConfig(parts, config.family, { layers: config.layers, task, base: origin.base });
   await writeRest(folder, origin);
   await writeText(join(folder, ADAPTER_CONFIG), jsonOf(json));

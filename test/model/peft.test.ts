@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import type { Target } from '../../lib/batch.ts';
 import type { Model } from '../../lib/model/model.ts';
 import { readTensors } from '../../lib/model/safetensors.ts';
 import { film, filmBatch } from '../fixtures/film.ts';
@@ -142,5 +144,29 @@ describe("LoRA in PEFT's files", () => {
     const other = fresh();
     await wrong.save(other, { weights: 'adapter' });
     await rejects(() => load(base, { adapter: other }), 'ERR_ZEST_TENSOR_MISSING', /no linear layer of the model/);
+  });
+});
+
+describe('an adapter that PEFT made', () => {
+  const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
+  const { sequences, adapters } = JSON.parse(readFileSync(`${fixtures}peft/expected.json`, 'utf8')) as {
+    sequences: number[][];
+    adapters: Record<string, { classes: boolean; causal: boolean; logits: number[][] }>;
+  };
+  const target = ({ classes, causal }: { classes: boolean; causal: boolean }, { length }: number[]): Target => {
+    if (classes) return { kind: 'class', label: 0 };
+    if (causal) return { kind: 'tokens', from: length - 1, to: length };
+    return { kind: 'maskedTokens', positions: [length - 1], ids: [1] };
+  };
+
+  it.each(Object.entries(adapters))('for %s gives the logits that PEFT gives', async (name, expected) => {
+    const model = await load(`${fixtures}parity/${name}`, { adapter: `${fixtures}peft/${name}` });
+    const targets = sequences.map((ids) => target(expected, ids));
+    const logits = await rows(model, { sequences, targets });
+    for (const [i, row] of expected.logits.entries()) {
+      expect(logits[i]).toHaveLength(row.length);
+      for (const [j, value] of row.entries()) expect(logits[i]?.[j]).toBeCloseTo(value, 5);
+    }
+    await rejects(() => load(`${fixtures}peft/${name}`), 'ERR_ZEST_FILE', /base_model_name_or_path is null/);
   });
 });
