@@ -242,10 +242,10 @@ export class Model implements Objective<Batch> {
     const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, options);
     const terms = checkedPoints(points);
+    const sequences = batch.sequences.length;
     const losses = await this.#call(options.signal, (abort) =>
       this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort),
     );
-    const sequences = packed.starts.length - 1;
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     if (bad >= 0) {
       const stream = terms[Math.floor(bad / sequences)]?.[0]?.stream;
@@ -317,7 +317,7 @@ export class Model implements Objective<Batch> {
   /**
    * Computes the logits at a point (default: θ itself): a row for each scored position, in the order of the targets. A
    * row has a logit for each word of `labelWords`, each class of `class`, each token of the vocabulary for
-   * `maskedTokens`.
+   * `maskedTokens` and `tokens`, and the log-likelihood of each option of `options`.
    *
    * @example
    * const [logits] = await model.logits(batch);
@@ -328,6 +328,11 @@ export class Model implements Objective<Batch> {
   async logits(batch: Batch, options: DirectionOptions & { at?: Point } = {}): Promise<Float32Array[]> {
     const { signal, at = [] } = options;
     const { directions, packed } = this.#checked(batch, options);
+    const other = batch.targets.findIndex(({ kind }) => kind !== 'options');
+    if (packed.examples.length > 0 && other >= 0) {
+      const message = `targets[${other}] is of kind '${batch.targets[other]?.kind}', but others are 'options'; ask for their logits apart`;
+      throw new ZestError('ERR_ZEST_TARGET', message);
+    }
     const point = nativePoints([checkedTerms(at, 'at')]);
     return this.#call(signal, (abort) => this.#engine.logits(directions, packed, point, abort));
   }

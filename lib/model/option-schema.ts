@@ -120,6 +120,7 @@ export const loadSchema = z.strictObject({
       gatherEmbeddings: shortcut(),
       shareNoise: shortcut(),
       fusePerturbation: shortcut(),
+      sharePrompts: shortcut(),
     })
     .prefault({}),
   onProgress: z.custom<(done: number, total: number) => void>().optional(),

@@ -172,6 +172,8 @@ export interface Shortcuts {
   shareNoise: boolean;
   /** Whether matrices are perturbed while they are multiplied; off: in scratch before. */
   fusePerturbation: boolean;
+  /** Whether the options of a question share their prompt; off: it is computed for each. */
+  sharePrompts: boolean;
 }
 
 /** Handed to every asynchronous call; `abort()` sets a flag that the engine polls. */

@@ -137,8 +137,8 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes a text into ids, with the special tokens that the post-processor adds; special tokens within the text count
-   * as such.
+   * Encodes a text into ids, with the special tokens that the post-processor adds (`addSpecialTokens`, default true);
+   * special tokens within the text count as such.
    *
    * @example
    * const ids = tokenizer.encode('a charming film');
@@ -146,8 +146,9 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_ARGUMENT for what is no string
    */
-  encode(text: string): number[] {
-    return this.frame(this.#encode(checkedText(text))).ids;
+  encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
+    const ids = this.#encode(checkedText(text));
+    return addSpecialTokens ? this.frame(ids).ids : ids;
   }
 
   /**

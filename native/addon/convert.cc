@@ -23,7 +23,7 @@ Shortcuts to_shortcuts(const Napi::Value& value) {
   return {boolean(from, "packSequences"),    boolean(from, "labelledPositionsOnly"),
           boolean(from, "scoredWordsOnly"),  boolean(from, "lastLayerAtLabels"),
           boolean(from, "gatherEmbeddings"), boolean(from, "shareNoise"),
-          boolean(from, "fusePerturbation")};
+          boolean(from, "fusePerturbation"), boolean(from, "sharePrompts")};
 }
 
 Directions to_directions(const Napi::Value& value) {

@@ -167,9 +167,12 @@ class CpuBackend : public Backend {
   // `use(point, p, part, first)` reads the result of point `point` as the group's p-th, for the
   // part that starts at sequence `first`.
   template <class Use>
-  void for_each_group(const Directions& directions, const Batch& batch,
+  void for_each_group(const Directions& directions, const Batch& given,
                       std::span<const Point> points, const AbortFlag& abort, Use use) {
     const DefaultFloatingPoint environment;
+    const bool flat = !shortcuts_.share_prompts && !given.parents.empty();
+    const Batch alone = flat ? without_parents(given) : Batch{};
+    const Batch& batch = flat ? alone : given;
     for (size_t point = 0; point < points.size();) {
       const bool pair = shortcuts_.share_noise && point + 1 < points.size() &&
                         same_streams(points[point], points[point + 1]);

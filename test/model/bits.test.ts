@@ -32,6 +32,7 @@ const SHORTCUTS: (keyof Shortcuts)[] = [
   'gatherEmbeddings',
   'shareNoise',
   'fusePerturbation',
+  'sharePrompts',
 ];
 
 let model: Model;

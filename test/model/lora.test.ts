@@ -226,7 +226,7 @@ describe('LoRA', () => {
         trainable,
         shortcuts: {
           ...{ packSequences: false, labelledPositionsOnly: false, scoredWordsOnly: false, lastLayerAtLabels: false },
-          ...{ gatherEmbeddings: false, shareNoise: false, fusePerturbation: false },
+          ...{ gatherEmbeddings: false, shareNoise: false, fusePerturbation: false, sharePrompts: false },
         },
       }),
     ];

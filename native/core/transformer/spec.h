@@ -154,6 +154,7 @@ struct Shortcuts {
   bool gather_embeddings = true;        // off: the whole embedding table is perturbed
   bool share_noise = true;              // off: + and - generate their noise separately
   bool fuse_perturbation = true;  // off: the perturbed matrix is made in scratch, then multiplied
+  bool share_prompts = true;      // off: a prompt is computed again for each of its options
 };
 
 }  // namespace zest

@@ -1,0 +1,164 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateText, loadChatTemplate, Model, streamText, Tokenizer } from '../../lib/index.ts';
+import { parseLines, zest } from '../cli/zest.ts';
+import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+
+const scratch = scratchFolder();
+const CHAT =
+  "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}\n{% else %}<|user|>{{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}:{% endif %}";
+
+/** A model of 103 tokens with a tokenizer of bytes, those of two-byte characters among them. */
+const copyOf = (name: string, chat?: string): string => {
+  const folder = join(scratch, name);
+  cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), folder, { recursive: true });
+  writeByteTokenizer(folder, { size: 103, characters: 'éö abcdefghijklmnopqrstuvwxyz.,:', chat });
+  return folder;
+};
+
+let folder: string;
+let model: Model;
+let tokenizer: Tokenizer;
+beforeAll(async () => {
+  folder = copyOf('chatty', CHAT);
+  model = await Model.load(folder);
+  tokenizer = await Tokenizer.load(folder);
+});
+afterAll(() => model.dispose());
+
+/** What is drawn, by the token. */
+const drawn = async (seed: number, maxTokens = 30) => {
+  const [ids] = await model.generate([tokenizer.encode('a b')], { maxTokens, temperature: 3, seed });
+  return tokenizer.decode(ids!, { skipSpecialTokens: true });
+};
+
+describe('text', () => {
+  it('is that of the tokens, in whole characters', async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const pieces = [];
+      const options = { maxTokens: 30, temperature: 3, seed };
+      for await (const piece of streamText(model, tokenizer, 'a b', options)) pieces.push(piece);
+      expect(pieces.join('')).toBe(await drawn(seed));
+      expect(pieces.every((piece) => piece !== '')).toBe(true);
+      // Where a character's bytes come one after the other, it is told at once.
+      expect(pieces.slice(0, -1).filter((piece) => piece.endsWith('\ufffd'))).toEqual([]);
+    }
+  });
+
+  it('ends before a stop, and tells nothing of it', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(19), fc.nat(20), fc.integer({ min: 1, max: 4 }), async (seed, at, length) => {
+        const whole = await drawn(seed);
+        const stop = whole.slice(at, at + length);
+        if (stop === '') return;
+        const options = { maxTokens: 30, temperature: 3, seed, stop: ['not there', stop] };
+        const pieces = [];
+        for await (const piece of streamText(model, tokenizer, 'a b', options)) pieces.push(piece);
+        expect(pieces.join('')).toBe(whole.slice(0, whole.indexOf(stop)));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('refuses what is no prompt or stop', async () => {
+    await rejects(
+      () => generateText(model, tokenizer, 5 as never, { maxTokens: 3 }),
+      'ERR_ZEST_ARGUMENT',
+      /prompt is 5/,
+    );
+    await rejects(
+      () => generateText(model, tokenizer, 'a', { maxTokens: 3, stop: [''] }),
+      'ERR_ZEST_ARGUMENT',
+      /stop is/,
+    );
+  });
+});
+
+describe('chat templates', () => {
+  it('write a conversation up to the answer', async () => {
+    const template = await loadChatTemplate(folder);
+    const text = template!.render([
+      { role: 'system', content: 'short' },
+      { role: 'user', content: 'why' },
+    ]);
+    expect(text).toBe('<s>short\n<|user|>why:');
+    expect(tokenizer.encode(text, { addSpecialTokens: false }).filter((id) => id < 4)).toEqual([1, 3]);
+  });
+
+  it('may stand in a file of their own, or in a list', async () => {
+    const own = copyOf('own', 'not this');
+    writeFileSync(join(own, 'chat_template.jinja'), 'file');
+    expect((await loadChatTemplate(own))!.render([])).toBe('file');
+    const list = copyOf('list');
+    writeFileSync(
+      join(list, 'tokenizer_config.json'),
+      JSON.stringify({
+        chat_template: [
+          { name: 'tool_use', template: 'no' },
+          { name: 'default', template: 'yes' },
+        ],
+      }),
+    );
+    expect((await loadChatTemplate(list))!.render([])).toBe('yes');
+    expect(await loadChatTemplate(copyOf('none'))).toBeUndefined();
+  });
+
+  it('are refused where they are broken, and may refuse messages', async () => {
+    await rejects(() => loadChatTemplate(copyOf('broken', '{% for')), 'ERR_ZEST_TEMPLATE', /broken is broken/);
+    const strict = await loadChatTemplate(copyOf('strict', "{{ raise_exception('no systems') }}"));
+    await rejects(async () => strict!.render([]), 'ERR_ZEST_TEMPLATE', /refuses these messages.*no systems/);
+  });
+});
+
+describe('zest generate', () => {
+  it('writes the continuation on stdout', async () => {
+    const expected = await generateText(model, tokenizer, 'a b', { maxTokens: 12, temperature: 2, seed: 4 });
+    const options = ['--max-tokens', '12', '--temperature', '2', '--seed', '4', '--dtype', 'float32'];
+    const { status, stdout, stderr } = await zest(['generate', folder, '--prompt', 'a b', ...options]);
+    expect([status, stdout]).toEqual([0, `${expected}\n`]);
+    expect(stderr).toMatch(/\d+ tokens in [\d.]+ s, [\d.]+ a second\n$/);
+    const json = await zest(['generate', folder, '--prompt', 'a b', ...options, '--json']);
+    expect(parseLines(json.stdout)).toMatchObject([{ kind: 'generated', text: expected }]);
+  });
+
+  it('chats', async () => {
+    const prompt = (await loadChatTemplate(folder))!.render([{ role: 'user', content: 'why' }]);
+    const options = { maxTokens: 8, hasSpecialTokens: true };
+    const expected = await generateText(model, tokenizer, prompt, options);
+    const { stdout } = await zest([
+      'generate',
+      folder,
+      '--prompt',
+      'why',
+      '--chat',
+      '--max-tokens',
+      '8',
+      '--dtype',
+      'float32',
+    ]);
+    expect(stdout).toBe(`${expected}\n`);
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['a model that has no chat', ['--chat', '--prompt', 'a'], /silent has no chat template; leave --chat out/],
+    ['a system without a chat', ['--system', 'b', '--prompt', 'a'], /--system is for a chat/],
+    ['no prompt', [], /--prompt/],
+    ['top-p of 0', ['--prompt', 'a', '--top-p', '0'], /topP is 0/],
+  ])('refuses %s', async (_, args, text) => {
+    const silent = copyOf('silent');
+    const { status, stdout, stderr } = await zest(['generate', silent, ...args]);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(text);
+  });
+
+  it('refuses an encoder', async () => {
+    const { status, stderr } = await zest(['generate', 'film-roberta-mini', '--prompt', 'a']);
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/needs a causal model/);
+  });
+});
