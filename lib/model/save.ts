@@ -16,7 +16,8 @@ import { safetensorsHeader } from './safetensors.ts';
 /** Files beside the weights that a tokenizer may consist of. */
 const TOKENIZER_FILES = [
   ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
-  ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model'],
+  ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'],
+  ...['chat_template.jinja', 'generation_config.json'],
 ];
 
 /** What a model was loaded from, and what it is saved as. */

@@ -259,6 +259,6 @@ export const assertVocabulary = (tokenizer: Tokenizer, modelVocabulary: number):
   throw new ZestError(
     'ERR_ZEST_TOKENIZER',
     `wrong vocabulary size: the tokenizer of ${tokenizer.folder} has ids up to ${tokenizer.vocabularySize - 1}, ` +
-      `the model a vocabulary of ${modelVocabulary}`,
+      `the model a vocabulary of ${modelVocabulary} (resize_token_embeddings of transformers makes room for tokens that were added)`,
   );
 };

@@ -1,4 +1,5 @@
 import { readRows } from '../data/rows.ts';
+import { rangeError } from '../errors.ts';
 import { readModelConfig } from '../model/config-json.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
@@ -23,9 +24,19 @@ export interface RunInputs {
 const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
   file === undefined ? [] : task.examples(await readRows(file));
 
-/** A classification that names no labels, with those that the checkpoint's head has. */
-const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec =>
-  spec.kind === 'class' && spec.labels === undefined && labels?.length === spec.classes ? { ...spec, labels } : spec;
+/**
+ * A classification that names no labels, with those that the checkpoint's head has.
+ *
+ * @throws ERR_ZEST_OPTION for a task of other classes
+ */
+const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
+  if (spec.kind !== 'class' || labels === undefined) return spec;
+  if (labels.length === spec.classes) return { ...spec, labels: spec.labels ?? labels };
+  throw rangeError(
+    'ERR_ZEST_OPTION',
+    `task.classes is ${spec.classes}, and the checkpoint's head has ${labels.length}: ${labels.join(', ')}; put a new one on with head: { classes: ${spec.classes} }`,
+  );
+};
 
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (

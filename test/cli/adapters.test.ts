@@ -91,6 +91,11 @@ describe('zest train, told to keep LoRA as an adapter', () => {
     const summary = JSON.parse(await readFile(join(config.output, 'summary.json'), 'utf8'));
     const evaluated = parseLines((await zest(['evaluate', config.output, '--json'])).stdout);
     expect(evaluated.find(({ split }) => split === 'test')).toMatchObject({ accuracy: summary.test.accuracy });
+    const measuring = ['--examples', '4', '--samples', '2', '--slice', '0', '--json'];
+    const measured = await zest(['sharpness', config.output, ...measuring]);
+    expect(measured).toMatchObject({ status: 0 });
+    // All weights but the adapter's own are perturbed, of the model with it as of the model as it came.
+    expect(parseLines(measured.stdout).at(-1)).toMatchObject({ dimension: 3_439_874 });
     const next = await run(`next-${weights}`, { adapter, ...classes, head: undefined }, { steps: 1 });
     expect(next.trained).toMatchObject({ status: 0 });
     const { dimension } = parseLines(trained.stdout)[0] as { dimension: number };
