@@ -42,7 +42,7 @@ describe('a path that is no model', () => {
     ['TensorFlow’s weights', { 'config.json': config, 'tf_model.h5': '' }, /tf_model.h5.*from_tf/],
     ['Flax’s weights', { 'config.json': config, 'flax_model.msgpack': '' }, /flax_model.msgpack.*from_flax/],
     ['GGUF', { 'model-q8.gguf': '' }, /GGUF/],
-    ['an adapter', { 'adapter_config.json': '{}', 'adapter_model.safetensors': '' }, /adapter of PEFT's/],
+    ['an adapter', { 'adapter_model.safetensors': '' }, /adapter of PEFT's/],
     ['weights of another name', { 'config.json': config, 'weights.safetensors': '' }, /called model.safetensors/],
   ])('with %s says what is there, and the cure', (_, files, text) =>
     rejects(() => Model.load(folderOf(files)), 'ERR_ZEST_FILE', text),
