@@ -26,6 +26,7 @@ const CODES = {
   ERR_ZEST_CONFIG_JSON: 'failure',
   ERR_ZEST_FAMILY: 'failure',
   ERR_ZEST_SAFETENSORS: 'failure',
+  ERR_ZEST_GGUF: 'failure',
   ERR_ZEST_TENSOR_MISSING: 'failure',
   ERR_ZEST_TENSOR_SHAPE: 'failure',
   ERR_ZEST_TENSOR_DTYPE: 'failure',

@@ -33,11 +33,12 @@ const vector = (name: string, columns: number) => ({
     matrix: false,
     trainable: true,
     decays: false,
+    asStored: false,
     file: '',
     offset: 0,
     fileType: 'F32' as const,
   },
-  ...{ initialScale: 1, initialSeed: 5n, initialOffset: 0 },
+  ...{ initialScale: 1, initialSeed: 5n, initialOffset: 0, interleavedHeads: 0 },
 });
 const options = engineOptions([vector('a', 200), vector('b', 3)]);
 const { spec } = options;

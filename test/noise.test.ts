@@ -141,7 +141,13 @@ describe('directions of the model in docs/noise.md', () => {
   let engine: NativeEngine;
   beforeAll(async () => {
     const initial = { decays: false, file: '', offset: 0, fileType: 'F32', initialScale: 0, initialSeed: 0n } as const;
-    const parameters = vectors.model.parameters.map((p) => ({ ...p, ...initial, initialOffset: 0 }));
+    const parameters = vectors.model.parameters.map((p) => ({
+      ...p,
+      ...initial,
+      initialOffset: 0,
+      interleavedHeads: 0,
+      asStored: false,
+    }));
     engine = native().createEngine({ ...engineOptions(parameters), threads: 2 });
     await engine.load(undefined, native().createAbort());
   });

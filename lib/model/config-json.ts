@@ -57,18 +57,13 @@ export interface ModelConfig {
   flag(setting: Setting<boolean>): boolean;
 }
 
-/** The tokens that transformers ends a text at; what is none, or no token, is left out. */
-const endTokens = async (folder: string, json: Record<string, unknown>, vocabulary: number): Promise<number[]> => {
-  const generation = await readFile(join(folder, 'generation_config.json'), 'utf8').catch(() => '{}');
-  let chosen: unknown;
+/** What generation_config.json says of the tokens that end a text; nothing if it is broken. */
+const endTokens = (text: string): unknown => {
   try {
-    chosen = JSON.parse(generation)?.eos_token_id;
+    return JSON.parse(text)?.eos_token_id;
   } catch {
-    chosen = undefined;
+    return undefined;
   }
-  return [chosen ?? json.eos_token_id]
-    .flat()
-    .filter((id) => Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < vocabulary) as number[];
 };
 
 /**
@@ -94,6 +89,18 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw bad('expected a JSON object');
 
+  const generation = await readFile(join(folder, 'generation_config.json'), 'utf8').catch(() => '{}');
+  return modelConfig(file, json, endTokens(generation));
+};
+
+/**
+ * Checks a configuration, as config.json has it. `end` are the tokens that end a text, where another file than `file`
+ * says so.
+ *
+ * @throws what {@link readModelConfig} throws for a file that can be read
+ */
+export const modelConfig = (file: string, json: Record<string, unknown>, end?: unknown): ModelConfig => {
+  const bad = (what: string) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`);
   const value = (key: string, absent: unknown) => json[key] ?? absent;
   const count = ([key, absent]: ConfigKey<number | null>): number => {
     const given = value(key, absent);
@@ -186,7 +193,9 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
     paddingId: isToken ? (paddingId as number) : undefined,
     tied: flag(keys.tied),
     initializerRange: json.initializer_range === 0 ? 0.02 : positive(['initializer_range', 0.02]),
-    endTokens: await endTokens(folder, json, vocabulary),
+    endTokens: [end ?? json.eos_token_id]
+      .flat()
+      .filter((id) => Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < vocabulary) as number[],
     architecture: typeof architectures[0] === 'string' ? architectures[0] : undefined,
     flag,
   };

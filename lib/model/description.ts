@@ -3,8 +3,7 @@ import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
-import { readCheckpoint } from './checkpoint.ts';
-import { type ModelConfig, readModelConfig } from './config-json.ts';
+import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
 import { chooseHead, type Head, type HeadOption, type HeadTensors } from './head.ts';
 import { assertSameOrder, labelsOf } from './labels.ts';
@@ -13,6 +12,7 @@ import { ADAPTER_WEIGHTS, type AdapterParts, fullName, type StoredAdapter } from
 import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
+import { readSource } from './source.ts';
 import { bareName, checkpointName, unwrapped } from './tensor-names.ts';
 import { assertFits, byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
@@ -37,19 +37,29 @@ export interface Description {
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
 
-const toParameter = ({ name, file, dtype, shape, offset, ...made }: TensorEntry | NewTensor): NativeParameter => ({
+const toParameter = ({
+  name,
+  file,
+  dtype,
+  shape,
+  offset,
+  interleavedHeads = 0,
+  ...made
+}: TensorEntry | NewTensor): NativeParameter => ({
   name,
   rows: shape.slice(0, -1).reduce((a, b) => a * b, 1),
   columns: shape.at(-1) ?? 1,
   matrix: shape.length === 2,
   trainable: false,
   decays: false,
+  asStored: false,
   file,
   offset,
   fileType: dtype as NameOf<'fileType'>,
   initialScale: 'initialScale' in made ? made.initialScale : 0,
   initialSeed: 'initialSeed' in made ? made.initialSeed : 0n,
   initialOffset: 0,
+  interleavedHeads,
 });
 
 /** The tensors of a new classifier: linear layers with weights N(0, initializer_range²) and biases 0. */
@@ -118,7 +128,13 @@ const warnOfExtraLayers = (
 export const describe = (
   config: ModelConfig,
   files: Checkpoint,
-  options: { head?: HeadOption; labels?: readonly string[]; trainable: Trainable; adapter?: StoredAdapter },
+  options: {
+    head?: HeadOption;
+    labels?: readonly string[];
+    trainable: Trainable;
+    adapter?: StoredAdapter;
+    dequantize?: boolean;
+  },
 ): Description => {
   const { family } = config;
   const { languageModel, classifier } = family;
@@ -219,6 +235,10 @@ export const describe = (
     parameter.trainable = trained.has(parameter.name);
     parameter.decays = !isBias && !isNorm;
   }
+  for (const parameter of parameters) {
+    const quantized = parameter.fileType.startsWith('Q') && parameter.file !== '';
+    parameter.asStored = quantized && !parameter.trainable && !options.dequantize;
+  }
   const { activation: headActivation = 'configured' } = family[head.kind];
   const spec: NativeModelSpec = {
     hidden: config.hidden,
@@ -275,6 +295,7 @@ export const trainableNames = async (
   folder: string,
   options: { head?: HeadOption; trainable: Trainable },
 ): Promise<string[]> => {
-  const { spec } = describe(await readModelConfig(folder), await readCheckpoint(folder), options);
+  const { config, checkpoint } = await readSource(folder);
+  const { spec } = describe(config, checkpoint, options);
   return spec.parameters.filter(({ trainable }) => trainable).map(({ name }) => name);
 };

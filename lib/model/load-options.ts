@@ -19,6 +19,11 @@ export interface LoadOptions extends CallOptions {
   /** Which parameters are trained, or an adapter to put on the model. Default `all`. */
   trainable?: Trainable;
   /**
+   * Whether quantised weights of a GGUF file are widened to `dtype` when they are loaded: more memory, and faster.
+   * Default: only those that are trained; on CUDA all.
+   */
+  dequantize?: boolean;
+  /**
    * Head of the model; `{ classes, seed }` makes a new classifier, with seed 0 by default, in place of any that the
    * checkpoint has. Default: the checkpoint's.
    */

@@ -16,8 +16,6 @@ import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point,
 import { checkOptions } from '../options/check.ts';
 import { withoutBadTensor } from './bad-values.ts';
 import { callEngine, type EngineCall } from './call.ts';
-import { readCheckpoint } from './checkpoint.ts';
-import { readModelConfig } from './config-json.ts';
 import { type Description, describe } from './description.ts';
 import {
   checkedPrompts,
@@ -32,8 +30,9 @@ import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
 import { generateSchema, loadSchema, saveSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
-import { baseName, modelSource } from './peft.ts';
+import { adaptedSource, baseName } from './peft.ts';
 import { type Origin, type SavedWeights, saveModel } from './save.ts';
+import { readSource } from './source.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
 
@@ -124,16 +123,17 @@ export class Model implements Objective<Batch> {
     if (typeof name !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof name}; expected a path`);
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
-    const { dtype, trainable, head, shortcuts, signal, onProgress } = checked;
+    const { dtype, trainable, head, shortcuts, dequantize, signal, onProgress } = checked;
     const device = chooseDevice(checked.device);
     if (device.cudaDevice !== undefined && Object.values(shortcuts).includes(false)) {
       throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
     }
     const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
     const threads = chooseThreads(checked.threads);
-    const { folder, base, adapter, ...source } = await modelSource(name, checked.adapter);
+    const { folder, base, adapter, ...source } = await adaptedSource(name, checked.adapter);
     const labels = checked.labels ?? source.labels;
-    const config = await readModelConfig(base);
+    const read = await readSource(base);
+    const { config } = read;
     const { binding, cudaDevice } = device;
     const where = cudaDevice === undefined ? {} : { cudaDevice };
     const loadEngine = (description: Description) =>
@@ -163,9 +163,9 @@ export class Model implements Objective<Batch> {
           directions,
         );
       });
-    let checkpoint = await readCheckpoint(base);
+    let { checkpoint } = read;
     for (;;) {
-      const description = describe(config, checkpoint, { head, labels, trainable, adapter });
+      const description = describe(config, checkpoint, { head, labels, trainable, adapter, dequantize });
       try {
         return await loadEngine(description);
       } catch (error) {

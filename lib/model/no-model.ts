@@ -15,7 +15,7 @@ const OTHER_WEIGHTS: readonly [pattern: RegExp, cure: (folder: string) => string
   [/^pytorch_model.*\.(bin|json)$|\.(pt|pth)$/, saved],
   [/^tf_model.*\.h5$|\.ckpt\b/, () => 'transformers 4 reads them with from_tf=True, and writes safetensors'],
   [/\.msgpack$/, () => 'transformers 4 reads them with from_flax=True, and writes safetensors'],
-  [/\.gguf$/, () => 'take the folder that the GGUF file was made from'],
+  [/\.gguf$/, () => 'name that file as the model, which is read by itself'],
   [/\.onnx$/, () => 'take the folder that the ONNX file was made from'],
   [/^adapter_/, () => "that is an adapter of PEFT's; name its base as the model, and this folder as adapter"],
   [/\.safetensors$/, () => 'the file of weights is called model.safetensors'],
@@ -45,7 +45,8 @@ export const modelFault = (folder: string, wanted: 'config' | 'weights'): string
   }[wanted];
   for (const [pattern, cure] of hasWeights ? [] : OTHER_WEIGHTS) {
     const name = names.find((each) => pattern.test(each));
-    if (name !== undefined) return `${lacks}, but ${name}; weights are read as safetensors: ${cure(folder)}`;
+    if (name !== undefined)
+      return `${lacks}, but ${name}; weights in a folder are read as safetensors: ${cure(folder)}`;
   }
   const some = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
   const holds = names.length === 0 ? 'the folder is empty' : `the folder has ${some}`;

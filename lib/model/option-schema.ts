@@ -111,6 +111,7 @@ export const loadSchema = z.strictObject({
   labels: z.array(z.string().min(1)).min(2).optional(),
   adapter,
   trainable,
+  dequantize: z.boolean().default(false),
   shortcuts: z
     .strictObject({
       packSequences: shortcut(),

@@ -110,7 +110,7 @@ export const readAdapter = async (folder: string): Promise<StoredAdapter> => {
 };
 
 /** What a model is loaded from. */
-export interface ModelSource {
+export interface AdaptedSource {
   /** The folder that was named, or that of the adapter: a tokenizer may be there. */
   folder: string;
   /** The folder of the configuration and the weights. */
@@ -126,7 +126,7 @@ export interface ModelSource {
  *
  * @throws ERR_ZEST_FILE for a base that is not there, and what {@link readAdapter} throws
  */
-export const modelSource = async (name: string, adapter?: string): Promise<ModelSource> => {
+export const adaptedSource = async (name: string, adapter?: string): Promise<AdaptedSource> => {
   const folder = modelFolder(name);
   const place = adapter ?? (isAdapterFolder(folder) ? folder : undefined);
   if (place === undefined) return { folder, base: folder, adapter: undefined, labels: undefined };

@@ -31,6 +31,8 @@ export interface TensorEntry {
   /** Where its first byte is in the file, and how many there are. */
   offset: number;
   bytes: number;
+  /** Not 0: rows of so many heads are in the order of pairs that turn together, as llama.cpp has them. Default 0. */
+  interleavedHeads?: number;
 }
 
 /** Most characters of a message: names and shapes are as long as the file likes. */

@@ -8,6 +8,8 @@ import { isObject } from '../json.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
+import { isGguf, readGguf } from './gguf/format.ts';
+import { ggufTokenizer } from './gguf/tokenizer.ts';
 import { architectureHead, architectureOf } from './head.ts';
 import { labelKeys, labelsOf } from './labels.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type AdapterParts, adapterConfig, adapterName } from './peft.ts';
@@ -89,6 +91,11 @@ const writeWeights = (
 /** Writes what goes with the weights: config.json and the tokenizer's files. */
 const writeRest = async (folder: string, origin: Origin): Promise<void> => {
   await mkdir(folder, { recursive: true });
+  if (isGguf(origin.folder)) {
+    const { json, config } = ggufTokenizer(await readGguf(origin.folder));
+    await writeText(join(folder, 'tokenizer.json'), `${JSON.stringify(json)}\n`);
+    await writeText(join(folder, 'tokenizer_config.json'), `${JSON.stringify(config)}\n`);
+  }
   for (const name of TOKENIZER_FILES) {
     const source = join(origin.folder, name);
     if (!existsSync(source)) continue;

@@ -74,9 +74,13 @@ export interface NativeParameter {
   matrix: boolean;
   trainable: boolean;
   decays: boolean;
+  /** Kept in memory as the file has it, where the device can. */
+  asStored: boolean;
   file: string;
   offset: number;
   fileType: NameOf<'fileType'>;
+  /** Not 0: the file has the rows of so many heads in the order of pairs that turn together. */
+  interleavedHeads: number;
   initialScale: number;
   initialSeed: bigint;
   initialOffset: number;

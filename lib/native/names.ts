@@ -10,7 +10,7 @@ export const NAMES = {
   normalize: ['none', 'sigma', 'norm'],
   tiltRule: ['number', 'tau', 'effectiveSampleSize', 'klRadius'],
   storage: ['float32', 'bfloat16'],
-  fileType: ['F32', 'F16', 'BF16'],
+  fileType: ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q4_K', 'Q5_K', 'Q6_K'],
   activation: ['geluErf', 'geluTanh', 'geluQuick', 'relu', 'silu', 'tanh'],
   norm: ['layer', 'rms'],
 } as const;

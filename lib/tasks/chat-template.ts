@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
+import { isGguf, readGguf } from '../model/gguf/format.ts';
+import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
 
 /** A message of a conversation. */
 export interface ChatMessage {
@@ -48,7 +50,9 @@ export const loadChatTemplate = async (name: string): Promise<ChatTemplate | und
   const read = (file: string) => readFile(join(folder, file), 'utf8').catch(() => undefined);
   let config: Json = {};
   try {
-    config = JSON.parse((await read('tokenizer_config.json')) ?? '{}');
+    config = isGguf(folder)
+      ? ggufTokenizer(await readGguf(folder)).config
+      : JSON.parse((await read('tokenizer_config.json')) ?? '{}');
   } catch {
     // Tokenizer.load says what is wrong with it.
   }

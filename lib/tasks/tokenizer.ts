@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
-import { isAdapterFolder, modelSource } from '../model/peft.ts';
+import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
 import { show } from '../show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
 import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
@@ -108,7 +108,8 @@ export class Tokenizer {
   }
 
   /**
-   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`.
+   * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`,
+   * or the tokenizer of a GGUF file.
    *
    * @example
    * import { Tokenizer } from 'node-zest';
@@ -121,7 +122,7 @@ export class Tokenizer {
     const given = modelFolder(name);
     // An adapter that came without a tokenizer is read with its base's.
     const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
-    const folder = hasOwn ? given : (await modelSource(name)).base;
+    const folder = hasOwn ? given : (await adaptedSource(name)).base;
     const files = await readTokenizer(folder);
     const file = join(folder, 'tokenizer.json');
     try {

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
-import { readModelConfig } from '../model/config-json.ts';
 import { familyOf } from '../model/families/index.ts';
+import { isGguf, readGguf } from '../model/gguf/format.ts';
+import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
 import { lfsFault } from '../model/git-lfs.ts';
 import { modelFault } from '../model/no-model.ts';
+import { readSourceConfig } from '../model/source.ts';
 import { show } from '../show.ts';
 import { ROLES, type SpecialTokens, type TokenizerClass, type TokenizerConfig, tokenizerClass } from './classes.ts';
 import { type AddedToken, type TokenizerJson, vocabularyOf } from './json.ts';
@@ -131,19 +133,22 @@ const missing = (folder: string): never => {
 };
 
 /**
- * Reads what describes a tokenizer in a folder: tokenizer.json (or vocab.txt, or vocab.json and merges.txt),
+ * Reads what describes a tokenizer in a GGUF file, or in a folder: tokenizer.json (or vocab.txt, or vocab.json and merges.txt),
  * tokenizer_config.json, special_tokens_map.json, added_tokens.json, and the type of the model, by which transformers
  * chooses a class with defaults of its own where none is named.
  *
  * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken, or the token that tokenizer.json does not have
  */
 export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => {
-  const file = join(folder, 'tokenizer.json');
-  const given = existsSync(file) ? ((await readObject(file)) as unknown as TokenizerJson) : undefined;
-  const config = await mergedConfig(folder);
+  const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;
+  const file = inside ? folder : join(folder, 'tokenizer.json');
+  const read = inside?.json ?? (existsSync(file) ? await readObject(file) : undefined);
+  const given = read as TokenizerJson | undefined;
+  const config: TokenizerConfig = inside?.config ?? (await mergedConfig(folder));
   // What is wrong with config.json is for the model to say.
   const modelConfig = await readIfThere(join(folder, 'config.json')).catch(() => ({}));
-  const { known, isNamed } = tokenizerClass(config, modelConfig);
+  // A GGUF file says all itself.
+  const { known, isNamed } = inside ? { known: undefined, isNamed: true } : tokenizerClass(config, modelConfig);
   const json = given ?? (await tokenizerOfVocabulary(folder, known)) ?? missing(folder);
   const isUsable = Array.isArray(json.added_tokens) && typeof (json.model?.vocab ?? undefined) === 'object';
   if (!isUsable) fail(`${file} is not a tokenizer that can be used: it has no model with a vocab, or no added_tokens`);
@@ -184,7 +189,7 @@ export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => 
     },
     config,
     special,
-    longest: await readModelConfig(folder).then(
+    longest: await readSourceConfig(folder).then(
       ({ positions, positionOffset }) => positions - positionOffset,
       () => undefined,
     ),

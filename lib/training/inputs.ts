@@ -1,9 +1,9 @@
 import { readRows } from '../data/rows.ts';
 import { rangeError } from '../errors.ts';
-import { readModelConfig } from '../model/config-json.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
-import { modelSource } from '../model/peft.ts';
+import { adaptedSource } from '../model/peft.ts';
+import { readSourceConfig } from '../model/source.ts';
 import type { TrainOptions } from '../runs/events.ts';
 import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
 import { loadTask, taskSpec } from '../tasks/load.ts';
@@ -44,8 +44,8 @@ export const loadTokenizedTask = async (
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
-  const source = await modelSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
-  const { json } = await readModelConfig(source.base);
+  const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
+  const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
   const isNew = checkpoint === undefined && head !== undefined;
   const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));

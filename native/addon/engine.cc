@@ -9,6 +9,7 @@
 #include "addon/progress.h"
 #include "addon/values.h"
 #include "addon/write_file.h"
+#include "core/blocks.h"
 #include "core/cpu.h"
 #include "core/digest.h"
 #include "core/error.h"
@@ -20,10 +21,15 @@ namespace {
 
 std::shared_ptr<AbortFlag> no_abort() { return std::make_shared<AbortFlag>(false); }
 
-int64_t weight_bytes(const ModelSpec& spec, StorageType storage) {
-  int64_t elements = 0;
-  for (const ParameterSpec& p : spec.parameters) elements += p.rows * p.columns;
-  return elements * static_cast<int64_t>(element_bytes(storage));
+int64_t weight_bytes(const Model& model, StorageType storage) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < model.spec.parameters.size(); ++i) {
+    const ParameterSpec& p = model.spec.parameters[i];
+    const int64_t elements = p.rows * p.columns;
+    bytes += p.as_stored ? file_bytes(model.sources[i].type, elements)
+                         : elements * static_cast<int64_t>(element_bytes(storage));
+  }
+  return bytes;
 }
 
 Napi::Value undefined(Napi::Env env) { return env.Undefined(); }
@@ -141,7 +147,7 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
           abort);
       backend_ = std::move(backend);
       return [this](Napi::Env env) {
-        account(weight_bytes(model_.spec, storage_));
+        account(weight_bytes(model_, storage_));
         return env.Undefined();
       };
     };

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/merge.h"
+#include "core/stored.h"
 
 namespace zest::addon {
 namespace {
@@ -26,8 +27,13 @@ void write_file(const std::string& path, const std::vector<uint8_t>& header,
   OutputFile file(path);
   write(file, std::as_bytes(std::span(header)), abort);
   for (const int32_t index : indexes) {
+    const ParameterSpec& p = backend.spec().parameters[static_cast<size_t>(index)];
     if (const LinearRoles* linear = adapted_linear(backend.spec(), index)) {
       write(file, merged_bytes(backend, *linear), abort);
+    } else if (p.as_stored) {
+      std::vector<float> values(static_cast<size_t>(p.rows * p.columns));
+      backend.read(index, values.data());
+      write(file, stored(values, backend.storage()), abort);
     } else {
       write(file, backend.bytes(index), abort);
     }

@@ -92,7 +92,7 @@ struct Names<StorageType> {
   };
 };
 
-// As safetensors call them.
+// As safetensors and GGUF call them.
 template <>
 struct Names<FileType> {
   static constexpr const char* kind = "fileType";
@@ -100,6 +100,12 @@ struct Names<FileType> {
       Name<FileType>{FileType::float32, "F32"},
       Name<FileType>{FileType::float16, "F16"},
       Name<FileType>{FileType::bfloat16, "BF16"},
+      Name<FileType>{FileType::q8_0, "Q8_0"},
+      Name<FileType>{FileType::q4_0, "Q4_0"},
+      Name<FileType>{FileType::q4_1, "Q4_1"},
+      Name<FileType>{FileType::q4_k, "Q4_K"},
+      Name<FileType>{FileType::q5_k, "Q5_K"},
+      Name<FileType>{FileType::q6_k, "Q6_K"},
   };
 };
 

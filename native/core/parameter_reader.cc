@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "core/blocks.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/noise/address.h"
@@ -34,17 +36,6 @@ void read(const InputFile& file, void* out, size_t bytes, int64_t offset,
   }
 }
 
-float from_half(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
-  const uint32_t exponent = half >> 10 & 0x1fu, fraction = half & 0x3ffu;
-  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000u | fraction << 13);
-  if (exponent == 0) {
-    const float value = static_cast<float>(fraction) * 0x1p-24f;
-    return sign ? -value : value;
-  }
-  return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
 void check_finite(std::span<const float> values, int64_t first, const std::string& name) {
   const auto bad =
       std::find_if_not(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
@@ -69,53 +60,99 @@ void initialise(const ParameterSpec& p, const ParameterSource& source, uint64_t 
   }
 }
 
+// Elements first .. first + count of a parameter as the file has them, blocks whole.
+void read_values(const InputFile& file, const ParameterSource& source, int64_t first, int64_t count,
+                 const std::string& tensor, std::vector<std::byte>& bytes, float* out) {
+  const int64_t at = source.offset + file_bytes(source.type, first);
+  if (source.type == FileType::float32) {
+    read(file, out, static_cast<size_t>(count) * sizeof(float), at, tensor);
+    return;
+  }
+  bytes.resize(static_cast<size_t>(file_bytes(source.type, count)));
+  read(file, bytes.data(), bytes.size(), at, tensor);
+  if (is_quantized(source.type)) {
+    dequantize(source.type, bytes.data(), 0, count, out);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t half;
+    std::memcpy(&half, bytes.data() + 2 * i, sizeof half);
+    out[i] = source.type == FileType::float16
+                 ? from_half(half)
+                 : std::bit_cast<float>(static_cast<uint32_t>(half) << 16);
+  }
+}
+
 }  // namespace
+
+int64_t file_row(const ParameterSpec& p, const ParameterSource& source, int64_t row) {
+  if (source.interleaved_heads == 0) return row;
+  const int64_t width = p.rows / source.interleaved_heads, half = width / 2, i = row % width;
+  return row - i + i % half * 2 + i / half;
+}
+
+std::vector<std::byte> read_stored(const ParameterSpec& p, const ParameterSource& source) {
+  const InputFile file(source.file);
+  const auto row_bytes = static_cast<size_t>(file_bytes(source.type, p.columns));
+  std::vector<std::byte> bytes(row_bytes * static_cast<size_t>(p.rows));
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const int64_t at = file_row(p, source, row) * static_cast<int64_t>(row_bytes);
+    if (source.interleaved_heads == 0) {
+      read(file, bytes.data(), bytes.size(), source.offset, p.name);
+      break;
+    }
+    read(file, bytes.data() + static_cast<size_t>(row) * row_bytes, row_bytes, source.offset + at,
+         p.name);
+  }
+  std::vector<float> values(static_cast<size_t>(p.columns));
+  for (int64_t row = 0; row < p.rows; ++row) {
+    dequantize(source.type, bytes.data(), row * p.columns, p.columns, values.data());
+    check_finite(values, row * p.columns, p.name);
+  }
+  return bytes;
+}
 
 void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sources,
                      const StoreElements& store,
-                     const std::function<void(int64_t, int64_t)>& progress,
-                     const AbortFlag& abort) {
+                     const std::function<void(int64_t, int64_t)>& progress, const AbortFlag& abort,
+                     Stored stored) {
   if (sources.size() != spec.parameters.size()) {
     throw Error("ERR_ZEST_INTERNAL", "one source a parameter is expected");
   }
   int64_t total = 0, done = 0;
-  const auto file_bytes = [](FileType type) { return type == FileType::float32 ? 4 : 2; };
-  for (size_t i = 0; i < sources.size(); ++i) {
-    total += spec.parameters[i].rows * spec.parameters[i].columns * file_bytes(sources[i].type);
-  }
+  const auto bytes_of = [&](size_t i) {
+    if (stored == Stored::left_out && spec.parameters[i].as_stored) return int64_t{0};
+    return file_bytes(sources[i].type, spec.parameters[i].rows * spec.parameters[i].columns);
+  };
+  for (size_t i = 0; i < sources.size(); ++i) total += bytes_of(i);
   const Addresses where = addresses(spec);
   std::map<std::string, InputFile> files;
-  std::vector<float> values(piece_elements);
-  std::vector<uint16_t> halves(piece_elements);
+  std::vector<float> values;
+  std::vector<std::byte> bytes;
   for (size_t i = 0; i < sources.size(); ++i) {
     const ParameterSource& source = sources[i];
     const ParameterSpec& p = spec.parameters[i];
-    const int64_t count = p.rows * p.columns;
-    const int bytes = file_bytes(source.type);
+    const int64_t count = p.rows * p.columns, before = done;
+    if (bytes_of(i) == 0) continue;
     if (source.file.empty()) {
       initialise(p, source, where.base[i], static_cast<int>(i), store);
-      done += count * bytes;
+      done += bytes_of(i);
       continue;
     }
     const InputFile& file = files.try_emplace(source.file, source.file).first->second;
-    for (int64_t first = 0; first < count; first += piece_elements) {
+    // Pieces of many rows, or row by row where their order is another.
+    const int64_t at_once = source.interleaved_heads ? p.columns : piece_elements;
+    values.resize(static_cast<size_t>(std::min(count, at_once)));
+    for (int64_t first = 0; first < count; first += at_once) {
       if (abort.load()) throw Error("ERR_ZEST_ABORTED", "loading was aborted");
-      const size_t n = static_cast<size_t>(std::min(count - first, piece_elements));
-      const int64_t at = source.offset + first * bytes;
-      if (source.type == FileType::float32) {
-        read(file, values.data(), n * 4, at, p.name);
-      } else {
-        read(file, halves.data(), n * 2, at, p.name);
-        for (size_t j = 0; j < n; ++j) {
-          values[j] = source.type == FileType::float16
-                          ? from_half(halves[j])
-                          : std::bit_cast<float>(static_cast<uint32_t>(halves[j]) << 16);
-        }
-      }
-      const std::span<const float> piece(values.data(), n);
+      const int64_t n = std::min(count - first, at_once);
+      const int64_t from =
+          source.interleaved_heads ? file_row(p, source, first / p.columns) * p.columns : first;
+      read_values(file, source, from, n, p.name, bytes, values.data());
+      const std::span<const float> piece(values.data(), static_cast<size_t>(n));
       check_finite(piece, first, p.name);
       store(static_cast<int>(i), first, piece);
-      done += static_cast<int64_t>(n) * bytes;
+      done = before + file_bytes(source.type, first + n);
       if (progress) progress(done, total);
     }
   }

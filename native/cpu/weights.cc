@@ -12,7 +12,10 @@ Weights::Weights(const ModelSpec& spec, StorageType type)
     : spec_(spec), type_(type), addresses_(zest::addresses(spec)) {
   for (size_t i = 0; i < spec_.parameters.size(); ++i) {
     const ParameterSpec& p = spec_.parameters[i];
-    storage_.emplace_back(static_cast<size_t>(p.rows * p.columns) * element_bytes(type));
+    // Those that stay as stored have their bytes from `load`, which knows their type.
+    const size_t bytes =
+        p.as_stored ? 0 : static_cast<size_t>(p.rows * p.columns) * element_bytes(type);
+    storage_.emplace_back(bytes);
     matrices_.push_back({storage_.back().data(), type, p.rows, p.columns, addresses_.base[i]});
   }
 }
@@ -41,7 +44,15 @@ void Weights::load(std::span<const ParameterSource> sources,
     uint16_t* out = static_cast<uint16_t*>(m.data) + first;
     for (const float value : values) *out++ = to_bfloat16(value);
   };
-  read_parameters(spec_, sources, store, progress, abort);
+  for (size_t i = 0; i < sources.size() && i < matrices_.size(); ++i) {
+    if (!spec_.parameters[i].as_stored) continue;
+    const std::vector<std::byte> bytes = read_stored(spec_.parameters[i], sources[i]);
+    std::byte* data = storage_[i].reserve(bytes.size());
+    std::memcpy(data, bytes.data(), bytes.size());
+    matrices_[i].data = data;
+    matrices_[i].blocks = sources[i].type;
+  }
+  read_parameters(spec_, sources, store, progress, abort, Stored::left_out);
 }
 
 }  // namespace zest::cpu

@@ -41,7 +41,7 @@ describe('a path that is no model', () => {
     ],
     ['TensorFlow’s weights', { 'config.json': config, 'tf_model.h5': '' }, /tf_model.h5.*from_tf/],
     ['Flax’s weights', { 'config.json': config, 'flax_model.msgpack': '' }, /flax_model.msgpack.*from_flax/],
-    ['GGUF', { 'model-q8.gguf': '' }, /GGUF/],
+    ['GGUF', { 'model-q8.gguf': '' }, /model-q8.gguf.*name that file as the model/],
     ['an adapter', { 'adapter_model.safetensors': '' }, /adapter of PEFT's/],
     ['weights of another name', { 'config.json': config, 'weights.safetensors': '' }, /called model.safetensors/],
   ])('with %s says what is there, and the cure', (_, files, text) =>

@@ -9,7 +9,8 @@
 namespace zest {
 
 enum class StorageType { float32, bfloat16 };
-enum class FileType { float32, float16, bfloat16 };
+// As files have them; the quantised ones are llama.cpp's (core/blocks.h).
+enum class FileType { float32, float16, bfloat16, q8_0, q4_0, q4_1, q4_k, q5_k, q6_k };
 enum class Activation { gelu_erf, gelu_tanh, gelu_quick, relu, silu, tanh };
 enum class Norm {
   layer,  // (x - mean) / sqrt(variance + epsilon) * weight + bias
@@ -26,6 +27,8 @@ struct ParameterSpec {
   bool trainable = false;
   // Weight decay applies: neither a bias nor of a norm.
   bool decays = false;
+  // Kept in memory as the file has it, where the device can: quantised and not trained.
+  bool as_stored = false;
 };
 
 // Where a parameter's bytes are, or how a new one is initialised (file empty).
@@ -39,6 +42,9 @@ struct ParameterSource {
   float initial_scale = 0;
   uint64_t initial_seed = 0;
   float initial_offset = 0;
+  // Not 0: the file has the rows of so many heads in the order of pairs that turn together, component
+  // i and i + half of a head one after the other (llama.cpp's order for Llama).
+  int32_t interleaved_heads = 0;
 };
 
 // Which outputs of a weight a linear layer has, where several layers share one weight: output j is

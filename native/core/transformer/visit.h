@@ -78,11 +78,13 @@ template <Is<ParameterSpec> Spec, class Visit>
 void visit_fields(Spec& p, const Visit& visit) {
   visit("name", p.name), visit("rows", p.rows), visit("columns", p.columns);
   visit("matrix", p.matrix), visit("trainable", p.trainable), visit("decays", p.decays);
+  visit("asStored", p.as_stored);
 }
 
 template <Is<ParameterSource> Source, class Visit>
 void visit_fields(Source& s, const Visit& visit) {
   visit("file", s.file), visit("offset", s.offset), visit("fileType", s.type);
+  visit("interleavedHeads", s.interleaved_heads);
   visit("initialScale", s.initial_scale), visit("initialSeed", s.initial_seed);
   visit("initialOffset", s.initial_offset);
 }

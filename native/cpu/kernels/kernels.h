@@ -17,6 +17,7 @@ struct Matrix {
   StorageType type = StorageType::float32;
   int64_t rows = 0, columns = 0;
   uint64_t base = 0;
+  FileType blocks = FileType::float32;  // a quantised one: data are its blocks, whatever the type
 };
 
 // Directions restricted to one parameter, and how much of each goes into each point of a group.

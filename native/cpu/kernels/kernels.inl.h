@@ -1,5 +1,6 @@
 // The kernels over the lanes of one instruction set. ZEST_ISA is its namespace, ZEST_NAME its name,
 // ZEST_LANES the header of its lanes, ZEST_KERNELS the table it fills.
+#include "core/blocks.h"
 #include "core/fused_multiply_add.h"
 #include "core/noise/address.h"
 #include "core/noise/box_muller.h"

@@ -98,9 +98,15 @@ ZEST_INLINE F32 load_weights(const Matrix& w, int64_t index, int n) {
 ZEST_INLINE void perturbed_chunk(const Matrix& w, const Noise& n, int64_t row, int64_t column,
                                  F32 out[Noise::max_points][4]) {
   const int64_t left = w.columns - column;
-  for (int j = 0; j < 4; ++j) {
-    out[0][j] = load_weights(w, row * w.columns + column + 16 * j, lanes_left(left, j));
-    out[1][j] = out[0][j];
+  if (w.blocks != FileType::float32) {
+    alignas(64) float values[chunk] = {};
+    dequantize(w.blocks, w.data, row * w.columns + column, left < chunk ? left : chunk, values);
+    for (int j = 0; j < 4; ++j) out[0][j] = out[1][j] = load(values + 16 * j);
+  } else {
+    for (int j = 0; j < 4; ++j) {
+      out[0][j] = load_weights(w, row * w.columns + column + 16 * j, lanes_left(left, j));
+      out[1][j] = out[0][j];
+    }
   }
   for (int i = 0; i < n.count; ++i) {
     F32 v[4];

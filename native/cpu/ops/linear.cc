@@ -130,6 +130,7 @@ void Forward::pack_outputs(const Linear& l, int64_t first, float* panels) {
   Matrix w = weights_.matrix(l.roles.weight);
   if (shortcuts_.fuse_perturbation) return pack(w, perturbation_->of(l.roles.weight), packed);
   w.type = StorageType::float32;  // the perturbed matrix itself
+  w.blocks = FileType::float32;
   for (int p = 0; p < points_; ++p) {
     w.data = whole_[p].data();
     pack(w, Noise{}, packed + p);

@@ -1,0 +1,34 @@
+// Quantised weights as llama.cpp's files have them: blocks of 32 or 256 elements of a row, each with
+// its scales. https://github.com/ggml-org/llama.cpp/wiki/Tensor-Encoding-Schemes
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/transformer/spec.h"
+
+namespace zest {
+
+struct BlockFormat {
+  int elements, bytes;
+};
+
+// Of floating-point types: one element.
+BlockFormat block_format(FileType type);
+
+inline bool is_quantized(FileType type) { return block_format(type).elements > 1; }
+
+// Bytes of `count` elements, a multiple of the block's.
+inline int64_t file_bytes(FileType type, int64_t count) {
+  const BlockFormat format = block_format(type);
+  return count / format.elements * format.bytes;
+}
+
+// IEEE half precision to single.
+float from_half(uint16_t half);
+
+// Elements first .. first + count of quantised data, both multiples of 32. In float32, each operation
+// rounded as ggml's reference does it.
+void dequantize(FileType type, const void* data, int64_t first, int64_t count, float* out);
+
+}  // namespace zest
