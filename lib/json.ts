@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /** Whether a value is an object of keys, not null and no array. */
@@ -15,3 +16,12 @@ export const parseJson = (text: string): unknown => {
 
 /** Reads a JSON file; undefined where there is none, or none that can be read. */
 export const readJson = (file: string): Promise<unknown> => readFile(file, 'utf8').then(parseJson, () => undefined);
+
+/** Reads a JSON file at once, as {@link readJson} does. */
+export const readJsonSync = (file: string): unknown => {
+  try {
+    return parseJson(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+};

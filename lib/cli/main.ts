@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import type { CommandDefinition } from './command.ts';
-import { EXIT_INPUT, exitStatus, reportError } from './terminal/failure.ts';
+import { EXIT_INPUT, exitStatus, reportError, reportWarnings } from './terminal/failure.ts';
 import { outliveReaders } from './terminal/interrupt.ts';
 import { printJson, shown } from './terminal/output.ts';
 
@@ -33,6 +33,7 @@ const program = new Command('zest')
   );
 
 outliveReaders();
+reportWarnings();
 try {
   for (const [usage, help] of Object.entries(COMMANDS)) {
     const command = program.command(usage).description(help);

@@ -9,7 +9,10 @@ export const builtInModels = (): string[] => (existsSync(MODELS) ? readdirSync(M
 
 /**
  * The folder of a model: a path as it is, or where a built-in model such as `film-roberta-mini` is installed. A folder
- * of that name in the current directory comes first.
+ * of that name in the current directory comes first if it holds a model's files.
  */
-export const modelFolder = (nameOrPath: string): string =>
-  !existsSync(nameOrPath) && builtInModels().includes(nameOrPath) ? join(MODELS, nameOrPath) : nameOrPath;
+export const modelFolder = (nameOrPath: string): string => {
+  if (!builtInModels().includes(nameOrPath)) return nameOrPath;
+  const isModel = ['config.json', 'tokenizer.json'].some((file) => existsSync(join(nameOrPath, file)));
+  return isModel ? nameOrPath : join(MODELS, nameOrPath);
+};

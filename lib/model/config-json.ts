@@ -5,6 +5,8 @@ import type { NameOf } from '../native/names.ts';
 import { show } from '../show.ts';
 import type { ConfigKey, Family, Setting } from './families/family.ts';
 import { FAMILIES, familyOf } from './families/index.ts';
+import { lfsFault } from './git-lfs.ts';
+import { modelFault } from './no-model.ts';
 import { rotaryFrequencies } from './rotary.ts';
 
 /** By the names that transformers gives. */
@@ -74,13 +76,16 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
   const file = join(folder, 'config.json');
   const bad = (what: string, cause?: unknown) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`, { cause });
   const text = await readFile(file, 'utf8').catch((cause) => {
-    throw new ZestError('ERR_ZEST_FILE', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+    const isGone =
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' || (cause as NodeJS.ErrnoException).code === 'ENOTDIR';
+    const message = isGone ? modelFault(folder, 'config') : `${file} cannot be read: ${(cause as Error).message}`;
+    throw new ZestError('ERR_ZEST_FILE', message, { cause });
   });
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw bad(`not JSON: ${(cause as Error).message}`, cause);
+    throw bad(lfsFault(text) ?? `not JSON: ${(cause as Error).message}`, cause);
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw bad('expected a JSON object');
 
@@ -148,7 +153,8 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
   }
   const vocabulary = count(keys.vocabulary);
   const afterPadding = family.firstPosition === 'afterPadding';
-  const paddingId = family.paddingId === undefined ? null : (json.pad_token_id ?? family.paddingId);
+  const givenPadding = json.pad_token_id === undefined ? family.paddingId : json.pad_token_id;
+  const paddingId = family.paddingId === undefined ? null : givenPadding;
   const isToken = Number.isSafeInteger(paddingId) && (paddingId as number) >= 0 && (paddingId as number) < vocabulary;
   if (!isToken && (paddingId !== null || afterPadding)) {
     throw bad(`pad_token_id is ${show(paddingId)}; expected a token id below ${keys.vocabulary[0]} ${vocabulary}`);

@@ -1,17 +1,19 @@
-import { dirname } from 'node:path';
-import { ZestError } from '../errors.ts';
+import { dirname, join } from 'node:path';
+import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
 import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
-import { chooseHead, type Head, type HeadOption } from './head.ts';
-import { newLora } from './lora.ts';
+import { chooseHead, type Head, type HeadOption, type HeadTensors } from './head.ts';
+import { assertSameOrder, labelsOf } from './labels.ts';
+import { newLora, storedLora } from './lora.ts';
+import { ADAPTER_WEIGHTS, type AdapterParts, fullName, type StoredAdapter } from './peft.ts';
 import { prefixTensors } from './prefix.ts';
 import { assignRoles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { readSource } from './source.ts';
-import { bareName, checkpointName } from './tensor-names.ts';
+import { bareName, checkpointName, unwrapped } from './tensor-names.ts';
 import { assertFits, byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
 
@@ -19,10 +21,18 @@ import { selectTrainable, type Trainable } from './trainable.ts';
 export interface Description {
   spec: NativeModelSpec;
   head: Head;
+  /** The heads that the checkpoint has. */
+  stored: HeadTensors;
+  /** Names of the classes of a classifier, as far as they are known. */
+  labels: readonly string[] | undefined;
   /** Shape of each parameter, as in the checkpoint. */
   shapes: readonly (readonly number[])[];
+  /** Parameters that the loss reads. */
+  read: ReadonlySet<number>;
   /** Parameters that are no tensors of a saved model: LoRA's, which are merged into the weights. */
   merged: ReadonlySet<number>;
+  /** What of the model is LoRA, with a head that is new. */
+  adapter: AdapterParts | undefined;
 }
 
 type Checkpoint = ReadonlyMap<string, TensorEntry>;
@@ -87,6 +97,24 @@ const aliases = (config: ModelConfig, checkpoint: Checkpoint): string[] => {
   return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
 };
 
+/** Warns of layers of the checkpoint beyond those that its configuration counts. */
+const warnOfExtraLayers = (
+  { file, family, layers }: ModelConfig,
+  tensors: readonly TensorEntry[],
+  read: ReadonlyMap<number, unknown>,
+): void => {
+  const layer = `${family.layers}.`;
+  const numbers = tensors.flatMap(({ name }, index) => {
+    const bare = bareName(name, family);
+    const number = Number.parseInt(bare.slice(layer.length), 10);
+    return !read.has(index) && bare.startsWith(layer) && number >= layers ? [number] : [];
+  });
+  if (numbers.length === 0) return;
+  const stored = Math.max(...numbers) + 1;
+  const message = `${file}: ${family.config.layers[0]} is ${layers}, and the checkpoint has ${stored} layers; the others are not used`;
+  process.emitWarning(message, { code: 'WARN_ZEST_LAYERS' });
+};
+
 /**
  * Puts the tensors of a checkpoint in canonical order and gives them their roles.
  *
@@ -99,21 +127,40 @@ const aliases = (config: ModelConfig, checkpoint: Checkpoint): string[] => {
  */
 export const describe = (
   config: ModelConfig,
-  checkpoint: Checkpoint,
-  options: { head?: HeadOption; trainable: Trainable; dequantize?: boolean },
+  files: Checkpoint,
+  options: {
+    head?: HeadOption;
+    labels?: readonly string[];
+    trainable: Trainable;
+    adapter?: StoredAdapter;
+    dequantize?: boolean;
+  },
 ): Description => {
   const { family } = config;
   const { languageModel, classifier } = family;
-  const output = checkpoint.get(`${linearOf(classifier.output).name}.weight`);
+  const { adapter } = options;
+  const checkpoint = new Map(unwrapped(files, family, dirname(config.file)));
+  for (const [name, tensor] of adapter?.replaced ?? []) {
+    const spelled = checkpointName(name, family, checkpoint) ?? name;
+    checkpoint.set(spelled, { ...tensor, name: spelled });
+  }
+  const outputName = linearOf(classifier.output).name;
+  const output = checkpoint.get(`${outputName}.weight`);
   const has = {
     classifier: output !== undefined,
     languageModel: languageModel.dense
       ? checkpoint.has(`${languageModel.dense}.weight`)
       : config.tied || checkpoint.has(`${languageModel.decoder}.weight`),
   };
-  const head = chooseHead(config, has, options.head);
+  const brings = adapter?.replaced.has(`${outputName}.weight`) && options.head === undefined;
+  const head: Head = brings ? { kind: 'classifier' } : chooseHead(config, has, options.head);
   const created = head.kind === 'classifier' ? head.initialize : undefined;
+  if (created) for (const end of ['weight', 'bias']) checkpoint.delete(`${outputName}.${end}`);
   const { lora, prefix } = adapterOptions(options.trainable);
+  if (lora && adapter) {
+    const message = `trainable.lora asks for a new adapter, and that of ${adapter.folder} is put on; leave trainable out to go on with it`;
+    throw new ZestError('ERR_ZEST_TRAINABLE', message);
+  }
   const prefixes = prefixTensors(config, checkpoint, prefix);
   const skipped = new Set([...aliases(config, checkpoint), ...prefixes.map(({ tensor }) => tensor.name)]);
   const base = [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
@@ -128,7 +175,9 @@ export const describe = (
     const index = indexes.get(checkpointName(name, family, indexes) ?? '');
     const tensor = index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : base[index];
     if (!tensor) {
-      const message = `${dirname(config.file)}: tensor '${name}' is missing, which the model needs`;
+      const lacksHead = head.kind === 'languageModel' && !has.languageModel;
+      const hint = lacksHead ? '; the checkpoint has no language model: choose another head' : '';
+      const message = `${dirname(config.file)}: tensor '${name}' is missing, which the model needs${hint}`;
       throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
     }
     assertFits(tensor, shape);
@@ -136,14 +185,28 @@ export const describe = (
   };
   const classes = created?.classes ?? output?.shape[0] ?? 2;
   if (head.kind === 'classifier' && classes < 2) {
-    const message = `${output?.file}: the classifier has one output, a regression; this version takes two or more classes`;
+    const message = `${output?.file}: the classifier has one output, a regression; this version takes two or more classes; put a new head on with head: { classes }`;
     throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
+  }
+  const known = labelsOf(config.json);
+  const stored = known?.length === classes && !created ? known : undefined;
+  const labels = options.labels ?? stored;
+  if (head.kind === 'classifier' && labels) {
+    if (labels.length !== classes) {
+      const message = `labels are ${labels.length} names, and the head has ${classes} classes; put a new one on with head: { classes: ${labels.length} }`;
+      throw rangeError('ERR_ZEST_OPTION', message);
+    }
+    if (stored) assertSameOrder(labels, stored, config.file);
   }
   const outputs = head.kind === 'classifier' ? classes : config.vocabulary;
   const hasDecoderBias = indexes.has(`${languageModel.decoder}.bias`);
   const { roles, read } = assignRoles(config, { kind: head.kind, outputs, hasDecoderBias }, find);
 
-  const adapters = [...(lora ? newLora(lora, family, roles, base) : []), ...prefixes];
+  const adapters = [
+    ...(lora ? newLora(lora, family, roles, base) : []),
+    ...(adapter ? storedLora(adapter, family, roles, base) : []),
+    ...prefixes,
+  ];
   adapters.sort((a, b) => byUtf8(a.tensor, b.tensor));
   const tensors = [...base, ...adapters.map(({ tensor }) => tensor)];
   const merged = new Set<number>();
@@ -158,12 +221,15 @@ export const describe = (
     if (adapter === 'lora') merged.add(index);
   }
 
+  warnOfExtraLayers(config, tensors, read);
+  const adapterFile = adapter && join(adapter.folder, ADAPTER_WEIGHTS);
   const parameters = tensors.map(toParameter);
   const readParameters = [...read].map(([index, role]) => {
     const { name, file } = tensors[index] as TensorEntry;
-    return { ...role, name, isNew: file === '' };
+    return { ...role, name, isNew: file === '' || file === adapterFile };
   });
-  const trained = selectTrainable(options.trainable, readParameters);
+  const isWhole = adapter !== undefined && options.trainable === 'all';
+  const trained = selectTrainable(isWhole ? { lora: adapter } : options.trainable, readParameters);
   for (const [index, { isBias, isNorm }] of read) {
     const parameter = parameters[index] as NativeParameter;
     parameter.trainable = trained.has(parameter.name);
@@ -195,13 +261,33 @@ export const describe = (
     window: config.window,
     rotaryFrequencies: config.rotaryFrequencies,
     rotaryScale: 1,
-    adapterScale: lora ? lora.alpha / lora.rank : 1,
+    adapterScale: lora ? lora.alpha / lora.rank : (adapter?.scale ?? 1),
     activation: config.activation,
     headActivation: headActivation === 'configured' ? config.activation : headActivation,
     parameters,
     ...roles,
   };
-  return { spec, head, shapes: tensors.map(({ shape }) => shape), merged };
+  const { rank } = lora ?? adapter ?? { rank: 0 };
+  const parts: AdapterParts | undefined = rank
+    ? {
+        ...{ rank, alpha: spec.adapterScale * rank },
+        tensors: [...read].flatMap(([index, role]) => {
+          const { name, file } = tensors[index] as TensorEntry;
+          const isHead = role.isHead && (file === '' || file === adapterFile);
+          return role.adapter === 'lora' || isHead ? [{ index, name: fullName(name, family) }] : [];
+        }),
+      }
+    : undefined;
+  return {
+    spec,
+    head,
+    stored: has,
+    labels: head.kind === 'classifier' ? labels : undefined,
+    shapes: tensors.map(({ shape }) => shape),
+    read: new Set(read.keys()),
+    merged,
+    adapter: parts,
+  };
 };
 
 /** The names that a model of a checkpoint folder would have as its `trainableNames`; its weights are not read. */

@@ -8,7 +8,7 @@ export type HeadOption = 'languageModel' | { classes: number; seed?: number };
 /** Which head is used; a classifier with `initialize` is new, one without is the checkpoint's. */
 export type Head = { kind: 'languageModel' } | { kind: 'classifier'; initialize?: { classes: number; seed: number } };
 
-/** Whether the checkpoint has the tensors of a head. */
+/** Whether the checkpoint has the tensors of a head; a classifier of texts, or of tokens. */
 export type HeadTensors = Readonly<Record<HeadKind, boolean>>;
 
 /** The head that the class which wrote the checkpoint has; undefined if it is not known. */
@@ -27,21 +27,32 @@ const stored = (config: ModelConfig, tensors: HeadTensors): HeadKind | 'none' =>
     const known = Object.keys(family.heads).map((suffix) => family.architecture + suffix);
     throw new ZestError(
       'ERR_ZEST_UNSUPPORTED',
-      `${file}: architectures names ${architecture}, whose head is not known (${known.join(', ')} are); choose one with the option head`,
+      `${file}: architectures names ${architecture}, whose head is not known (${known.join(', ')} are); put a new one on with head: { classes }`,
     );
   }
   if (tensors.classifier) return 'classifier';
   return tensors.languageModel ? 'languageModel' : 'none';
 };
 
+/** Refuses a classifier that was trained to give a number, or any number of classes, to a text. */
+const assertOneClass = ({ file, json }: ModelConfig): void => {
+  const { problem_type = null } = json;
+  if (problem_type === null || problem_type === 'single_label_classification') return;
+  throw new ZestError(
+    'ERR_ZEST_UNSUPPORTED',
+    `${file}: problem_type is ${JSON.stringify(problem_type)}; this version takes one class a text; put a new head on with head: { classes }`,
+  );
+};
+
 /**
- * Chooses the head to use.
+ * Chooses the head to use. A new one takes the place of any that the checkpoint has, which is warned of.
  *
  * @throws ERR_ZEST_OPTION for one that does not fit the checkpoint
  */
 export const chooseHead = (config: ModelConfig, tensors: HeadTensors, option: HeadOption | undefined): Head => {
   if (option === undefined) {
     const kind = stored(config, tensors);
+    if (kind === 'classifier') assertOneClass(config);
     if (kind === 'none') {
       throw new ZestError(
         'ERR_ZEST_OPTION',
@@ -52,11 +63,9 @@ export const chooseHead = (config: ModelConfig, tensors: HeadTensors, option: He
   }
   if (option === 'languageModel') return { kind: 'languageModel' };
   const { classes, seed = 0 } = option;
-  if (tensors.classifier) {
-    throw new ZestError(
-      'ERR_ZEST_OPTION',
-      `${config.file}: the checkpoint has a classifier; leave the option head out to use it`,
-    );
+  if (tensors.classifier && architectureHead(config) === 'classifier') {
+    const message = `${config.file}: head: { classes: ${classes} } puts a new head in place of the checkpoint's; leave head out to use that`;
+    process.emitWarning(message, { code: 'WARN_ZEST_HEAD' });
   }
   return { kind: 'classifier', initialize: { classes, seed } };
 };

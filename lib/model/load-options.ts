@@ -24,9 +24,20 @@ export interface LoadOptions extends CallOptions {
    */
   dequantize?: boolean;
   /**
-   * Head of the model; `{ classes, seed }` makes a new classifier, with seed 0 by default. Default: the checkpoint's.
+   * Head of the model; `{ classes, seed }` makes a new classifier, with seed 0 by default, in place of any that the
+   * checkpoint has. Default: the checkpoint's.
    */
   head?: HeadOption;
+  /**
+   * Folder of an adapter: LoRA as PEFT saves it, which is put on the model. `trainable` `all` then means the adapter, and
+   * a head that it brings. A folder that holds an adapter alone may also be loaded itself, with the base that it names.
+   */
+  adapter?: string;
+  /**
+   * Names of the classes of a classification head, in order: of a new one, or new names for a checkpoint's, whose own
+   * (`id2label`) must not stand in another order. They are saved in config.json.
+   */
+  labels?: readonly string[];
   /** Shortcuts of the forward evaluation on the CPU to switch off, for tests and benchmarks: the bits stay. Default: all on. */
   shortcuts?: Partial<Shortcuts>;
   /** Called while the weights are read: `done` of `total` bytes. An error that it throws ends the loading. */

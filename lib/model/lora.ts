@@ -3,9 +3,11 @@ import type { NativeLinear } from '../native/binding.ts';
 import type { CheckedLora } from './adapter-options.ts';
 import { type Family, linearOf } from './families/family.ts';
 import { matchesGlob } from './glob.ts';
+import { fullName, type StoredAdapter } from './peft.ts';
 import { linearsOf, type Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
-import { newTensor } from './tensors.ts';
+import { bareName } from './tensor-names.ts';
+import { assertFits, newTensor } from './tensors.ts';
 
 /** A tensor of an adapter; `place` tells its role which parameter it is. */
 export interface AdapterTensor {
@@ -62,6 +64,43 @@ export const targetModules = <T extends Pick<LinearModule, 'name'>>(
   return modules.filter((module) => targets.some((glob) => matches(glob, module)));
 };
 
+/** LoRA's tensors for a module, which its layers then read. */
+const adapterTensors = ({ linears }: LinearModule, a: TensorEntry, b: TensorEntry): AdapterTensor[] => {
+  const put = (role: 'adapterA' | 'adapterB') => (_: Roles, index: number) => {
+    for (const linear of linears) linear[role] = index;
+  };
+  return [
+    { adapter: 'lora', tensor: a, place: put('adapterA') },
+    { adapter: 'lora', tensor: b, place: put('adapterB') },
+  ];
+};
+
+/**
+ * LoRA as it was stored, on the modules that it names.
+ *
+ * @throws ERR_ZEST_TENSOR_MISSING for a module that the model does not have, ERR_ZEST_TENSOR_SHAPE or
+ * ERR_ZEST_TENSOR_DTYPE for tensors that do not fit it
+ */
+export const storedLora = (
+  { rank, modules: stored }: StoredAdapter,
+  family: Family,
+  roles: Roles,
+  tensors: readonly TensorEntry[],
+): AdapterTensor[] => {
+  const modules = linearModules(roles, tensors);
+  return [...stored].flatMap(([name, { a, b }]) => {
+    const module = modules.find((each) => fullName(each.name, family) === name || bareName(each.name, family) === name);
+    if (!module) {
+      const message = `${a.file}: the adapter is for '${name}', which is no linear layer of the model; there are ${ends(modules).join(', ')}`;
+      throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
+    }
+    assertFits(a, [rank, module.inputs], 'adapter_config.json, with the model,');
+    assertFits(b, [module.outputs, rank], 'adapter_config.json, with the model,');
+    const named = (tensor: TensorEntry, end: string) => ({ ...tensor, name: `${module.name}.${end}.weight` });
+    return adapterTensors(module, named(a, 'lora_A'), named(b, 'lora_B'));
+  });
+};
+
 /** The last parts of the names of queries and values. */
 const defaultTargets = ({ layer: { query, value } }: Family): string[] =>
   [query, value].map((linear) => linearOf(linear).name.replace(/^.*\./, ''));
@@ -78,20 +117,13 @@ export const newLora = (
   roles: Roles,
   tensors: readonly TensorEntry[],
 ): AdapterTensor[] =>
-  targetModules(targets ?? defaultTargets(family), linearModules(roles, tensors)).flatMap(
-    ({ name, linears, outputs, inputs }) => {
-      if (rank > Math.min(outputs, inputs)) {
-        const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${outputs} × ${inputs} can have`;
-        throw rangeError('ERR_ZEST_TRAINABLE', message);
-      }
-      const a = newTensor(`${name}.lora_A.weight`, [rank, inputs], 1 / Math.sqrt(3 * inputs), seed);
-      const b = newTensor(`${name}.lora_B.weight`, [outputs, rank], 0, seed);
-      const put = (role: 'adapterA' | 'adapterB') => (_: Roles, index: number) => {
-        for (const linear of linears) linear[role] = index;
-      };
-      return [
-        { adapter: 'lora', tensor: a, place: put('adapterA') },
-        { adapter: 'lora', tensor: b, place: put('adapterB') },
-      ];
-    },
-  );
+  targetModules(targets ?? defaultTargets(family), linearModules(roles, tensors)).flatMap((module) => {
+    const { name, outputs, inputs } = module;
+    if (rank > Math.min(outputs, inputs)) {
+      const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${outputs} × ${inputs} can have`;
+      throw rangeError('ERR_ZEST_TRAINABLE', message);
+    }
+    const a = newTensor(`${name}.lora_A.weight`, [rank, inputs], 1 / Math.sqrt(3 * inputs), seed);
+    const b = newTensor(`${name}.lora_B.weight`, [outputs, rank], 0, seed);
+    return adapterTensors(module, a, b);
+  });

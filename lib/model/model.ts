@@ -16,9 +16,9 @@ import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point,
 import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
-import { modelFolder } from './built-in.ts';
+import { withoutBadTensor } from './bad-values.ts';
 import { callEngine, type EngineCall } from './call.ts';
-import { describe } from './description.ts';
+import { type Description, describe } from './description.ts';
 import {
   checkedPrompts,
   continuations,
@@ -30,9 +30,10 @@ import {
 import { chooseDevice, chooseThreads, type Device, type LoadOptions } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
-import { generateSchema, loadSchema } from './option-schema.ts';
+import { generateSchema, loadSchema, saveSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
-import { type Origin, saveModel } from './save.ts';
+import { adaptedSource, baseName } from './peft.ts';
+import { type Origin, type SavedWeights, saveModel } from './save.ts';
 import { readSource } from './source.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
@@ -81,6 +82,8 @@ export class Model implements Objective<Batch> {
   readonly vocabularySize: number;
   /** Number of tokens that a sequence may have. */
   readonly maxLength: number;
+  /** Names of the classes of its classification head, in order, where they are known. */
+  readonly labels: readonly string[] | undefined;
   /** What v(stream) is in calls that do not say otherwise: those given at {@link Model.load}. */
   readonly directions: Directions;
 
@@ -107,11 +110,12 @@ export class Model implements Objective<Batch> {
     this.dtype = dtype;
     this.vocabularySize = spec.vocabulary;
     this.maxLength = spec.positions - spec.positionOffset;
+    this.labels = description.labels;
     this.directions = directions;
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = { ...spec, head: head.kind, classToken: config.family.classifier.token };
+    this.#limits = { ...spec, head: head.kind, stored: description.stored, classToken: config.family.classifier.token };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 
@@ -133,7 +137,6 @@ export class Model implements Objective<Batch> {
    */
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
     assertPath(name, 'folder');
-    const folder = modelFolder(name);
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
     const { dtype, trainable, head, shortcuts, dequantize, signal, onProgress } = checked;
@@ -143,33 +146,48 @@ export class Model implements Objective<Batch> {
     }
     const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
     const threads = chooseThreads(checked.threads);
-    const { config, checkpoint } = await readSource(folder);
-    const description = describe(config, checkpoint, { head, trainable, dequantize });
-    const { spec } = description;
-
+    const { folder, base, adapter, ...source } = await adaptedSource(name, checked.adapter);
+    const labels = checked.labels ?? source.labels;
+    const read = await readSource(base);
+    const { config } = read;
     const { binding, cudaDevice } = device;
     const where = cudaDevice === undefined ? {} : { cudaDevice };
-    return callEngine(binding, signal, async (abort) => {
-      const engine = binding.createEngine({ spec, storage: dtype, threads, shortcuts, ...where });
-      stopAtExit(engine);
-      let failed: { error: unknown } | undefined;
-      const report = (done: number, total: number) => {
+    const loadEngine = (description: Description) =>
+      callEngine(binding, signal, async (abort) => {
+        const engine = binding.createEngine({ spec: description.spec, storage: dtype, threads, shortcuts, ...where });
+        stopAtExit(engine);
+        let failed: { error: unknown } | undefined;
+        const report = (done: number, total: number) => {
+          try {
+            onProgress?.(done, total);
+          } catch (error) {
+            failed ??= { error };
+            abort.abort();
+          }
+        };
         try {
-          onProgress?.(done, total);
+          await engine.load(onProgress && report, abort);
+          if (failed) throw failed.error;
         } catch (error) {
-          failed ??= { error };
-          abort.abort();
+          engine.dispose();
+          throw failed ? failed.error : error;
         }
-      };
+        return new Model(
+          device,
+          engine,
+          { folder, base: baseName(name, base), config, description, dtype },
+          directions,
+        );
+      });
+    let { checkpoint } = read;
+    for (;;) {
+      const description = describe(config, checkpoint, { head, labels, trainable, adapter, dequantize });
       try {
-        await engine.load(onProgress && report, abort);
-        if (failed) throw failed.error;
+        return await loadEngine(description);
       } catch (error) {
-        engine.dispose();
-        throw failed ? failed.error : error;
+        checkpoint = withoutBadTensor(error, description, checkpoint);
       }
-      return new Model(device, engine, { folder, config, description, dtype }, directions);
-    });
+    }
   }
 
   /** Number of updates that were applied since the model was loaded. */
@@ -436,8 +454,9 @@ export class Model implements Objective<Batch> {
   /**
    * Saves the model as a Hugging Face folder, which may be the one it was loaded from.
    *
-   * LoRA is merged: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
-   * adapter. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
+   * `weights` (default `merged`) says what is saved of LoRA. `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
+   * adapter. `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the
+   * folder loads as a model while its base is where it was. `both`: merged, and PEFT's files in its folder `adapter`. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
    * folder, warns of them, and computes without.
    *
    * @example
@@ -445,11 +464,12 @@ export class Model implements Objective<Batch> {
    * const saved = await Model.load('tuned');
    * console.log((await saved.digest()) === (await model.digest())); // true
    *
-   * @throws ERR_ZEST_FILE if the folder cannot be written
+   * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have
    */
-  async save(folder: string): Promise<void> {
+  async save(folder: string, options: { weights?: SavedWeights } = {}): Promise<void> {
     assertPath(folder, 'folder');
-    return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin), { alone: true });
+    const { weights } = checkOptions(saveSchema, options);
+    return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin, weights), { alone: true });
   }
 
   /**

@@ -62,7 +62,9 @@ export const head = z
     { error: 'languageModel or {classes, seed}' },
   )
   .optional()
-  .describe('a new classification head, or the language model one; omitted: what the checkpoint has');
+  .describe(
+    'a new classification head, in place of any that the checkpoint has, or the language model one; omitted: what the checkpoint has',
+  );
 
 export const trainable = coded(
   z
@@ -81,6 +83,22 @@ export const trainable = coded(
   'ERR_ZEST_TRAINABLE',
 );
 
+export const adapter = z
+  .string()
+  .min(1)
+  .optional()
+  .describe("a folder with PEFT's files of LoRA, put on the model; `trainable: all` then trains it alone");
+
+export const weights = z
+  .enum(['merged', 'adapter', 'both'])
+  .default('merged')
+  .describe(
+    "what is saved of LoRA: the weights that it is merged into, PEFT's files alone, or both, the latter in a folder `adapter`",
+  );
+
+/** The options of Model.save. */
+export const saveSchema = z.strictObject({ weights });
+
 const shortcut = () => z.boolean().default(true);
 
 /** The options of Model.load. */
@@ -90,6 +108,8 @@ export const loadSchema = z.strictObject({
   threads: coded(count().max(MOST_THREADS).optional(), 'ERR_ZEST_THREADS'),
   directions: coded(z.strictObject({ seed: seed.optional(), law: law.optional() }).default({}), 'ERR_ZEST_DIRECTIONS'),
   head,
+  labels: z.array(z.string().min(1)).min(2).optional(),
+  adapter,
   trainable,
   dequantize: z.boolean().default(false),
   shortcuts: z

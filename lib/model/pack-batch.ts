@@ -3,6 +3,7 @@ import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
 import { show } from '../show.ts';
 import type { HeadKind } from './families/family.ts';
+import type { HeadTensors } from './head.ts';
 
 /** What a batch must fit. */
 export type BatchLimits = Pick<
@@ -10,6 +11,8 @@ export type BatchLimits = Pick<
   'vocabulary' | 'positions' | 'positionOffset' | 'segments' | 'paddingId' | 'outputs' | 'causal'
 > & {
   head: HeadKind;
+  /** The heads that the checkpoint has. */
+  stored: HeadTensors;
   /** The token that a classifier reads. */
   classToken: 'first' | 'last';
 };
@@ -71,9 +74,15 @@ interface Scored {
   words?: readonly number[];
 }
 
-const needsHead = (kind: string, head: HeadKind, name: string, limits: BatchLimits, hint: string): void => {
+const needsHead = (kind: string, head: HeadKind, name: string, limits: BatchLimits): void => {
   if (limits.head === head) return;
-  const message = `${name} is of kind '${kind}', which this model's head does not serve; ${hint}`;
+  const hints = {
+    languageModel: limits.stored.languageModel
+      ? "load the model with head: 'languageModel'"
+      : "the checkpoint has no language model, so that words are no answers; take a task of kind 'class', or another checkpoint",
+    classifier: 'load the model with head: { classes }',
+  };
+  const message = `${name} is of kind '${kind}', which this model's head does not serve; ${hints[head]}`;
   throw new ZestError('ERR_ZEST_TARGET', message);
 };
 
@@ -93,7 +102,7 @@ const questionSequences = (
   limits: BatchLimits,
 ): { prompt: Ids; options: Ids[] } => {
   needsCausal(target.kind, name, limits);
-  needsHead(target.kind, 'languageModel', name, limits, "load the model with head: 'languageModel'");
+  needsHead(target.kind, 'languageModel', name, limits);
   const { options, label, normalize } = target;
   if (!isList(options) || options.length < 2) {
     throw rangeError('ERR_ZEST_TARGET', `${name}.options is ${show(options)}; expected two or more lists of tokens`);
@@ -140,16 +149,16 @@ const scoredPositions = (
     if (ids.length > 0) return ids;
     throw rangeError('ERR_ZEST_TARGET', `${name}.${key} is empty; expected at least one value`);
   };
-  const needs = (head: BatchLimits['head'], hint: string) => needsHead(target.kind, head, name, limits, hint);
+  const needs = (head: BatchLimits['head']) => needsHead(target.kind, head, name, limits);
   switch (target?.kind) {
     case 'labelWords': {
-      needs('languageModel', "load the model with head: 'languageModel'");
+      needs('languageModel');
       const words = list(target.words, limits.outputs, 'words') as readonly number[];
       const label = index(target.label, words.length, 'label');
       return [{ position: index(target.position, length, 'position'), label, words }];
     }
     case 'class':
-      needs('classifier', 'load the model with head: { classes }');
+      needs('classifier');
       return [
         {
           position: limits.classToken === 'first' ? 0 : length - 1,
@@ -157,7 +166,7 @@ const scoredPositions = (
         },
       ];
     case 'maskedTokens': {
-      needs('languageModel', "load the model with head: 'languageModel'");
+      needs('languageModel');
       if (limits.causal) {
         const message = `${name} is of kind 'maskedTokens', but the model is causal; a target of kind 'tokens' is what it is trained on`;
         throw new ZestError('ERR_ZEST_TARGET', message);
@@ -172,7 +181,7 @@ const scoredPositions = (
     }
     case 'tokens': {
       needsCausal(target.kind, name, limits);
-      needs('languageModel', "load the model with head: 'languageModel'");
+      needs('languageModel');
       const from = index(target.from, length, 'from');
       const to = index(target.to, length + 1, 'to');
       if (from < 1 || to <= from) {

@@ -2,12 +2,15 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { show } from '../show.ts';
+import { lfsFault } from './git-lfs.ts';
 import { duplicateKey } from './json-keys.ts';
 
 // The format: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes without gaps.
 // https://github.com/huggingface/safetensors#format
 
 const LENGTH_BYTES = 8;
+/** Bytes that show what else a file is. */
+const LONGEST_SIGN = 64;
 /** The largest header of the reference implementation. */
 const MOST_HEADER_BYTES = 100_000_000;
 
@@ -112,7 +115,10 @@ const readHeader = async (file: string): Promise<{ header: Buffer; size: number 
     handle = await open(file);
     const { size } = found;
     if (size < LENGTH_BYTES) throw bad(file, `the file has ${size} bytes; a header's length alone takes 8`);
-    const length = (await readExactly(handle, file, 0, LENGTH_BYTES)).readBigUInt64LE();
+    const beginning = await readExactly(handle, file, 0, Math.min(size, LONGEST_SIGN));
+    const pointer = lfsFault(beginning.toString());
+    if (pointer !== undefined) throw bad(file, pointer);
+    const length = beginning.readBigUInt64LE();
     if (length > MOST_HEADER_BYTES) throw bad(file, `the header claims ${length} bytes; at most 100 MB are allowed`);
     if (LENGTH_BYTES + Number(length) > size) {
       throw bad(file, `the header claims ${length} bytes, but the file has ${size} in all`);

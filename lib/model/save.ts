@@ -2,25 +2,32 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ZestError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import { makeFolder, replaceFile } from '../files.ts';
+import { isObject } from '../json.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
 import { isGguf, readGguf } from './gguf/format.ts';
 import { ggufTokenizer } from './gguf/tokenizer.ts';
 import { architectureHead, architectureOf } from './head.ts';
+import { labelKeys, labelsOf } from './labels.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type AdapterParts, adapterConfig, adapterName } from './peft.ts';
 import { safetensorsHeader } from './safetensors.ts';
 
 /** Files beside the weights that a tokenizer may consist of. */
 const TOKENIZER_FILES = [
   ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
-  ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model'],
+  ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'],
+  ...['chat_template.jinja', 'generation_config.json'],
 ];
 
 /** What a model was loaded from, and what it is saved as. */
 export interface Origin {
+  /** Folder that has the tokenizer's files. */
   folder: string;
+  /** The model that an adapter is put on, as a later process finds it. */
+  base: string;
   config: ModelConfig;
   description: Description;
   dtype: 'float32' | 'bfloat16';
@@ -39,65 +46,116 @@ const flush = async (path: string): Promise<void> => {
 };
 
 /** The configuration with which transformers loads the weights as they are saved. */
-const savedConfig = ({ config, description: { head }, dtype }: Origin): Record<string, unknown> => {
+const savedConfig = ({ config, description, dtype }: Origin): Record<string, unknown> => {
+  const { head, labels, spec } = description;
   const { json, family } = config;
   const typeKeys = ['dtype', 'torch_dtype'].filter((key) => key in json);
   const saved: Record<string, unknown> = { ...json };
   for (const key of typeKeys.length > 0 ? typeKeys : ['dtype']) saved[key] = dtype;
   if (architectureHead(config) !== head.kind) saved.architectures = [architectureOf(family, head.kind)];
-  if (head.kind === 'classifier' && head.initialize) {
-    const labels = Array.from({ length: head.initialize.classes }, (_, label) => `LABEL_${label}`);
-    saved.num_labels = labels.length;
-    saved.id2label = { ...labels };
-    saved.label2id = Object.fromEntries(labels.map((name, label) => [name, label]));
-  }
+  if (head.kind !== 'classifier') return saved;
+  const isRenamed = labels !== undefined && String(labels) !== String(labelsOf(json));
+  const named = isObject(json.id2label) ? Object.keys(json.id2label).length : 2;
+  if (head.initialize || isRenamed || named !== spec.outputs) Object.assign(saved, labelKeys(labels, spec.outputs));
+  if (head.initialize && 'problem_type' in json) saved.problem_type = 'single_label_classification';
   return saved;
 };
 
-/**
- * Saves the weights as model.safetensors under the checkpoint's names, with config.json and the tokenizer's files, so
- * that transformers loads the folder. LoRA is merged into the weights; a prefix is saved as tensors of its own. The
- * weights come last; each file is replaced at once, so that the folder it was loaded from may be given.
- *
- * @throws ERR_ZEST_FILE
- */
-export const saveModel = async (folder: string, engine: NativeEngine, origin: Origin): Promise<void> => {
-  const { spec, shapes, merged } = origin.description;
-  const dtype = origin.dtype === 'float32' ? 'F32' : 'BF16';
-  const indexes = [...spec.parameters.keys()].filter((index) => !merged.has(index));
-  const tensors = indexes.map(
-    (i) => ({ name: spec.parameters[i]?.name ?? '', dtype, shape: shapes[i] ?? [] }) as const,
+const writeText = (file: string, text: string): Promise<void> =>
+  replace(file, async (temporary) => {
+    await writeFile(temporary, text);
+    await flush(temporary);
+  });
+
+const jsonOf = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
+
+const writeWeights = (
+  file: string,
+  engine: NativeEngine,
+  { description: { shapes }, dtype }: Origin,
+  tensors: readonly { index: number; name: string }[],
+): Promise<void> => {
+  const type = dtype === 'float32' ? 'F32' : 'BF16';
+  const header = safetensorsHeader(
+    tensors.map(({ index, name }) => ({ name, dtype: type, shape: shapes[index] ?? [] })),
   );
-  try {
-    await makeFolder(folder);
-    if (isGguf(origin.folder)) {
-      const { json, config } = ggufTokenizer(await readGguf(origin.folder));
-      for (const [name, content] of [
-        ['tokenizer.json', json],
-        ['tokenizer_config.json', config],
-      ] as const) {
-        await replace(join(folder, name), async (temporary) => {
-          await writeFile(temporary, `${JSON.stringify(content)}\n`);
-          await flush(temporary);
-        });
-      }
-    }
-    for (const name of TOKENIZER_FILES) {
-      const source = join(origin.folder, name);
-      if (!existsSync(source)) continue;
-      await replace(join(folder, name), async (temporary) => {
-        await copyFile(source, temporary);
-        await flush(temporary);
-      });
-    }
-    const json = `${JSON.stringify(savedConfig(origin), null, 2)}\n`;
-    await replace(join(folder, 'config.json'), async (temporary) => {
-      await writeFile(temporary, json);
+  return replace(file, (temporary) =>
+    engine.writeFile(
+      temporary,
+      header,
+      Int32Array.from(tensors, ({ index }) => index),
+    ),
+  );
+};
+
+/** Writes what goes with the weights: config.json and the tokenizer's files. */
+const writeRest = async (folder: string, origin: Origin): Promise<void> => {
+  await makeFolder(folder);
+  if (isGguf(origin.folder)) {
+    const { json, config } = ggufTokenizer(await readGguf(origin.folder));
+    await writeText(join(folder, 'tokenizer.json'), `${JSON.stringify(json)}\n`);
+    await writeText(join(folder, 'tokenizer_config.json'), `${JSON.stringify(config)}\n`);
+  }
+  for (const name of TOKENIZER_FILES) {
+    const source = join(origin.folder, name);
+    if (!existsSync(source)) continue;
+    await replace(join(folder, name), async (temporary) => {
+      await copyFile(source, temporary);
       await flush(temporary);
     });
-    await replace(join(folder, 'model.safetensors'), (temporary) =>
-      engine.writeFile(temporary, safetensorsHeader(tensors), Int32Array.from(indexes)),
-    );
+  }
+  await writeText(join(folder, 'config.json'), jsonOf(savedConfig(origin)));
+};
+
+/** LoRA as PEFT's files, under the names of the class that the model has in transformers. */
+const saveAdapter = async (
+  folder: string,
+  engine: NativeEngine,
+  origin: Origin,
+  parts: AdapterParts,
+): Promise<void> => {
+  const { config, description } = origin;
+  const speaks = config.family.causal ? 'CAUSAL_LM' : null;
+  // PEFT asks an adapter of SEQ_CLS for a head of its own.
+  const bringsHead = parts.tensors.some(({ index }) => !description.merged.has(index));
+  const task = bringsHead ? 'SEQ_CLS' : description.head.kind === 'classifier' ? null : speaks;
+  const json = adapterConfig(parts, config.family, { layers: config.layers, task, base: origin.base });
+  await writeRest(folder, origin);
+  await writeText(join(folder, ADAPTER_CONFIG), jsonOf(json));
+  const tensors = parts.tensors.map(({ index, name }) => ({ index, name: adapterName(name) }));
+  await writeWeights(join(folder, ADAPTER_WEIGHTS), engine, origin, tensors);
+};
+
+/** What is saved of a model with LoRA: the weights that it is merged into, PEFT's files, or both. */
+export type SavedWeights = 'merged' | 'adapter' | 'both';
+
+/**
+ * Saves the weights as model.safetensors under the checkpoint's names, with config.json and the tokenizer's files, so
+ * that transformers loads the folder. LoRA is merged into the weights, or saved as PEFT's files; a prefix is saved as
+ * tensors of its own. The weights come last; each file is replaced at once, so that the folder it was loaded from may be
+ * given.
+ *
+ * @throws ERR_ZEST_FILE; ERR_ZEST_OPTION where there is no LoRA to be saved alone
+ */
+export const saveModel = async (
+  folder: string,
+  engine: NativeEngine,
+  origin: Origin,
+  weights: SavedWeights,
+): Promise<void> => {
+  const { spec, merged, adapter } = origin.description;
+  if (weights !== 'merged' && !adapter) {
+    throw rangeError('ERR_ZEST_OPTION', `weights is '${weights}'; expected 'merged' for a model without LoRA`);
+  }
+  try {
+    if (adapter && weights === 'adapter') await saveAdapter(folder, engine, origin, adapter);
+    if (adapter && weights === 'both') await saveAdapter(join(folder, 'adapter'), engine, origin, adapter);
+    if (weights !== 'adapter') {
+      await writeRest(folder, origin);
+      const tensors = spec.parameters.map(({ name }, index) => ({ index, name }));
+      const kept = tensors.filter(({ index }) => !merged.has(index));
+      await writeWeights(join(folder, 'model.safetensors'), engine, origin, kept);
+    }
     if (!WINDOWS) await flush(folder); // which flushes no folders
   } catch (cause) {
     if (cause instanceof ZestError) throw cause;

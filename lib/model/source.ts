@@ -10,6 +10,10 @@ export interface ModelSource {
   checkpoint: Map<string, TensorEntry>;
 }
 
+/** Reads the configuration of a Hugging Face folder, or of a GGUF file. */
+export const readSourceConfig = async (name: string): Promise<ModelConfig> =>
+  isGguf(name) ? modelConfig(name, ggufModel(await readGguf(name)).json) : readModelConfig(name);
+
 /**
  * Reads a Hugging Face folder, or a GGUF file, but for its weights.
  *

@@ -4,6 +4,7 @@ import { rangeError, ZestError } from '../errors.ts';
 import { adapterOptions } from '../model/adapter-options.ts';
 import { trainableNames } from '../model/description.ts';
 import type { Model } from '../model/model.ts';
+import { isAdapterFolder } from '../model/peft.ts';
 import { withDirections } from '../objective.ts';
 import { assertPath, callback, flag, given, optionsOf, overrides } from '../options/calls.ts';
 import type { Progress } from '../runs/events.ts';
@@ -110,8 +111,9 @@ export const measureSharpness = async (path: string, unchecked?: MeasureSharpnes
   const measured: MeasuredWeights[] = [];
   let dimension = 0;
   for (const { weights, folder, step } of sources) {
-    const trainable = await perturbed(config, weights);
-    const load = { ...config, trainable, model: folder, ...(weights === 'after' && { head: undefined }) };
+    const trainable = await perturbed(config, weights, folder);
+    const within = { head: undefined, adapter: undefined };
+    const load = { ...config, trainable, model: folder, ...(weights === 'after' && within) };
     const model: Model = await loadModel(load, inputs.tokenizer, {
       signal,
       onProgress: ({ done, total }: Progress) => onProgress?.({ stage: 'load', done, total }),
@@ -160,16 +162,23 @@ export const measureSharpness = async (path: string, unchecked?: MeasureSharpnes
   };
 };
 
+/** LoRA's own tensors; without them it is perturbed as if it were merged. */
+const LORA = ['*.lora_?.weight'];
+
 /**
- * What to perturb. A checkpoint holds LoRA merged, so that all is perturbed, of the model as it came too; and a head that
- * was new with a prefix is an old one there, so that both are named.
+ * What to perturb. A checkpoint holds LoRA merged, or beside weights to which it is added, so that all but its own
+ * tensors is perturbed, of the model as it came too; and a head that was new with a prefix is an old one there, so that
+ * both are named.
  */
 const perturbed = async (
-  { model, trainable, head }: ResolvedConfig,
+  { model, adapter, trainable, head }: ResolvedConfig,
   weights: MeasuredWeights['weights'],
+  folder: string,
 ): Promise<ResolvedConfig['trainable']> => {
   const { lora, prefix } = adapterOptions(trainable);
-  if (lora) return 'all';
+  const hasOwn = weights === 'after' ? isAdapterFolder(folder) : adapter !== undefined;
+  if (hasOwn) return { exclude: LORA };
+  if (lora || adapter !== undefined) return 'all';
   const named = weights === 'after' && prefix && head;
   return named ? { include: await trainableNames(model, { trainable, head }) } : trainable;
 };

@@ -381,7 +381,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
         if (scores.length !== this.names.length) {
           throw new ZestError(
             'ERR_ZEST_TARGET',
-            `the model gives ${scores.length} scores where the task has ${this.names.length} labels`,
+            `the model gives ${scores.length} scores where the task has ${this.names.length} labels; put a new head on with head: { classes: ${this.names.length} }`,
           );
         }
         if (!scores.every(Number.isFinite)) {

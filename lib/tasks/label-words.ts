@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ZestError } from '../errors.ts';
 import { ClassificationTask, type Labels, labelKeys, packed, refuseLabels } from './classification.ts';
 import type { TaskKind } from './kind.ts';
-import { fillTemplate, parseTemplate } from './template.ts';
+import { fillTemplate, parseTemplate, textBeforeMask } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Classification by a masked language model: the label word whose logit at `{mask}` is largest. */
@@ -20,17 +20,41 @@ export interface LabelWordSpec extends Labels {
 const labelWordError = (word: unknown, fault: string): Error =>
   new ZestError('ERR_ZEST_LABEL_WORD', `label word ${JSON.stringify(word)} ${fault}`);
 
+/** Scripts that are written without spaces between words. */
+const WITHOUT_SPACES =
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
+/** What the word stands behind where it follows a text at once; the others serve where it forms one token with the first. */
+const CONTEXTS = [',', '。', '-'];
+
+/** The tokens of a word that follows a text without a space. */
+const tokensBehind = (before: string, word: string, tokenizer: Tokenizer): number[] | undefined => {
+  for (const context of [before, ...CONTEXTS].filter((text) => text !== '')) {
+    const alone = tokenizer.tokenize(context);
+    const both = tokenizer.tokenize(context + word);
+    if (both.length > alone.length && alone.every((id, i) => both[i] === id)) return both.slice(alone.length);
+  }
+  return undefined;
+};
+
+const isOneKnown = (tokens: readonly number[] | undefined, { unknownId }: Tokenizer): tokens is [number] =>
+  tokens?.length === 1 && tokens[0] !== unknownId;
+
 /**
  * Looks up the token id of each label word, as it is with a space before it: LM-BFF and MeZO do so even where a
- * template begins with the mask.
+ * template begins with the mask. Where the mask follows a text at once (`before`, undefined where it does not), the
+ * word may also be one token there; in scripts without spaces that comes first.
  *
  * @throws ERR_ZEST_LABEL_WORD naming the word that is empty, not exactly one token, unknown, or the token of an earlier word
  */
-export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer): number[] => {
+export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer, before?: string): number[] => {
   const ids: number[] = [];
   for (const word of words) {
     if (word.trim() === '') throw labelWordError(word, 'is empty');
-    const tokens = tokenizer.tokenize(` ${word}`);
+    const spaced = tokenizer.tokenize(` ${word}`);
+    const behind = before === undefined ? undefined : tokensBehind(before, word, tokenizer);
+    const ways = WITHOUT_SPACES.test(word) ? [behind, spaced] : [spaced, behind];
+    const tokens = ways.find((way) => isOneKnown(way, tokenizer)) ?? spaced;
     const id = tokens[0];
     if (id === undefined || tokens.length !== 1) {
       const spelt = tokens.map((token) => JSON.stringify(tokenizer.token(token))).join(' ');
@@ -55,7 +79,7 @@ export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpe
     .check(refuseLabels<LabelWordSpec>(({ labelWords }) => labelWords.length)),
   make(spec, tokenizer, maxLength) {
     const template = parseTemplate(spec.template);
-    const words = labelWordIds(spec.labelWords, tokenizer);
+    const words = labelWordIds(spec.labelWords, tokenizer, textBeforeMask(template));
     return new ClassificationTask(spec, maxLength, {
       classes: words.length,
       words: spec.labelWords,

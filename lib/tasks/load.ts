@@ -42,7 +42,7 @@ export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
  * Makes a task by name (docs/tasks.md lists them) or spec, for a tokenizer's model.
  *
  * @param options `maxLength`: tokens that a sequence may have, specials included; longer texts are cut in their longest
- *   field. Default: the tokenizer's limit
+ *   field. Default: the tokenizer's limit. Never more than the model in the tokenizer's folder takes
  * @example
  * import { loadTask, Tokenizer } from 'node-zest';
  * const tokenizer = await Tokenizer.load('film-roberta-mini');
@@ -66,5 +66,7 @@ export const loadTask = async (
   }
   const spec = taskSpec(nameOrSpec);
   const kind: TaskKind<TaskSpec, LoadedTask> = KINDS[spec.kind ?? 'labelWords'];
-  return kind.make(spec, tokenizer, maxLength);
+  const { modelLength = Number.POSITIVE_INFINITY } = tokenizer;
+  const most = Math.min(maxLength ?? modelLength, modelLength);
+  return kind.make(spec, tokenizer, Number.isFinite(most) ? most : undefined);
 };

@@ -80,6 +80,19 @@ export const parseTemplate = (text: string): Template => {
   return { text, fields: [...fields], stretches };
 };
 
+const isSpace = (character: string | undefined): boolean =>
+  character !== undefined && /\p{White_Space}/u.test(character);
+
+/**
+ * The text that `{mask}` follows at once, as far as the template has it: empty where that is a field, undefined where
+ * there is none, or a space between.
+ */
+export const textBeforeMask = ({ stretches }: Template): string | undefined => {
+  const part = stretches.find(({ end }) => end === 'mask')?.parts.at(-1);
+  if (typeof part !== 'string') return part === undefined ? undefined : '';
+  return isSpace(part.at(-1)) ? undefined : Array.from(part).at(-1);
+};
+
 /** A run of ids that come of one field. */
 interface Span {
   start: number;
@@ -97,9 +110,6 @@ const commonPrefix = (a: readonly number[], b: readonly number[]): number => {
   while (length < a.length && a[length] === b[length]) length++;
   return length;
 };
-
-const isSpace = (character: string | undefined): boolean =>
-  character !== undefined && /\p{White_Space}/u.test(character);
 
 const tokenized = (
   parts: readonly TemplatePart[],

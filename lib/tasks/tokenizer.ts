@@ -1,49 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
-import type { Family } from '../model/families/family.ts';
-import { familyOf } from '../model/families/index.ts';
-import { isGguf, readGguf } from '../model/gguf/format.ts';
-import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
+import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
 import { assertPath, flag, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
-
-/** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
-interface Library {
-  model: { vocab: string[]; tokens_to_ids: Map<string, number>; unk_token_id?: number };
-  post_processor: {
-    post_process(
-      tokens: string[],
-      pair: string[] | null,
-      addSpecialTokens: boolean,
-    ): { tokens: string[]; tokens_pair?: string[]; token_type_ids?: number[] };
-  } | null;
-  tokenize(text: string, options: { add_special_tokens: boolean }): string[];
-  decode(ids: readonly number[], options: { skip_special_tokens: boolean }): string;
-}
-
-interface AddedToken {
-  id: number;
-  content: string;
-  special?: boolean;
-  lstrip?: boolean;
-  rstrip?: boolean;
-}
-
-interface NormalizerJson {
-  type?: string;
-  lowercase?: boolean;
-  normalizers?: NormalizerJson[];
-}
-
-interface TokenizerJson {
-  added_tokens: AddedToken[];
-  normalizer?: NormalizerJson | null;
-  post_processor?: { type?: string } | null;
-  model?: { type?: string; vocab?: [piece: string, score: number][] };
-}
+import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
+import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
+import { vocabularyOf } from '../tokenizer/json.ts';
+import { type Library, type Lookup, libraryTokenizer, lookups } from '../tokenizer/library.ts';
 
 /** Token ids and the segment (token type) of each. */
 export interface Encoding {
@@ -54,58 +19,9 @@ export interface Encoding {
 const FIRST = '\u0000first';
 const SECOND = '\u0000second';
 
-const lowercases = (normalizer: NormalizerJson | null | undefined): boolean =>
-  normalizer?.type === 'Lowercase' ||
-  (normalizer?.type === 'BertNormalizer' && normalizer.lowercase !== false) ||
-  (normalizer?.normalizers?.some(lowercases) ?? false);
-
-/** No token of a vocabulary begins so. */
-const NO_TEXT = '\u0000special ';
-
-/**
- * A tokenizer.json that finds no special token in a text. Unigram (XLM-RoBERTa, CamemBERT) has them among its pieces too,
- * with the best score of all, so those are spelt otherwise there.
- */
-const withoutSpecials = (json: TokenizerJson): TokenizerJson => {
-  const isSpecial = (token: AddedToken) => token.special === true;
-  const specials = new Set(json.added_tokens.filter(isSpecial).map(({ content }) => content));
-  const plain = { ...json, added_tokens: json.added_tokens.filter((token) => !isSpecial(token)) };
-  const { model } = json;
-  if (model?.type !== 'Unigram' || model.vocab === undefined) return plain;
-  const vocab = model.vocab.map(([piece, score]): [string, number] => [
-    specials.has(piece) ? NO_TEXT + piece : piece,
-    score,
-  ]);
-  return { ...plain, model: { ...model, vocab } };
-};
-
-const readJson = async (file: string): Promise<unknown> => {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} cannot be read; a tokenizer needs this file`, { cause });
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} is not JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ZestError('ERR_ZEST_TOKENIZER', `${file} is ${show(value)}; expected a JSON object`);
-  }
-  return value;
-};
-
-/** The family of the model in the folder, if there is a model of one. */
-const familyIn = async (folder: string): Promise<Family | undefined> => {
-  const text = await readFile(join(folder, 'config.json'), 'utf8').catch(() => '{}');
-  try {
-    return familyOf(JSON.parse(text)?.model_type);
-  } catch {
-    return undefined; // Model.load says what is wrong with it
-  }
+const checkedText = (text: unknown): string => {
+  if (typeof text === 'string') return text;
+  throw typeError('ERR_ZEST_ARGUMENT', `the text is ${show(text)}; expected a string`);
 };
 
 const encodeOptions = optionsOf<{ addSpecialTokens?: boolean }>({ addSpecialTokens: flag });
@@ -124,8 +40,10 @@ export class Tokenizer {
   readonly folder: string;
   /** Number of tokens, one more than the largest id that it can produce. */
   readonly vocabularySize: number;
-  /** Number of tokens that its model takes, specials included, if the folder says so (`model_max_length`). */
+  /** Number of tokens that its texts should have, specials included, if the folder says so (`model_max_length`). */
   readonly maxLength: number | undefined;
+  /** Number of tokens that the model in its folder takes at most, if there is one. */
+  readonly modelLength: number | undefined;
   /** Id of the mask token, if there is one. */
   readonly maskId: number | undefined;
   /** Id of the padding token, if there is one. */
@@ -146,45 +64,34 @@ export class Tokenizer {
   readonly segmentsPairs: boolean;
 
   readonly #library: Library;
-  /** The same tokenizer without its special tokens, so that no text can hold one. */
-  readonly #plain: Library;
-  readonly #lowercases: boolean;
+  readonly #ids: Map<string, number>;
+  readonly #encode: Lookup;
+  /** The same without the tokens that have a role, so that no text can hold one. */
+  readonly #tokenize: Lookup;
   readonly #single: Encoding & { tokens: string[] };
   readonly #pair: Encoding & { tokens: string[] };
 
-  private constructor(folder: string, json: TokenizerJson, config: Record<string, unknown>, family?: Family) {
+  private constructor(folder: string, { json, config, special, segments, longest }: TokenizerFiles) {
     this.folder = folder;
-    this.#library = new LibraryTokenizer(json, config) as Library;
-    this.#plain = new LibraryTokenizer(withoutSpecials(json), config) as Library;
-    this.#lowercases = lowercases(json.normalizer);
+    this.#library = libraryTokenizer(json, config);
+    this.#ids = vocabularyOf(json);
+    for (const { content, id } of json.added_tokens) this.#ids.set(content, id);
     this.vocabularySize = this.#library.model.vocab.length;
     const limit = config.model_max_length;
+    this.modelLength = longest;
     this.maxLength = Number.isSafeInteger(limit) && (limit as number) > 0 ? (limit as number) : undefined;
 
-    const named = (key: string): number | undefined => {
-      const value = config[key] as string | { content?: string } | null | undefined;
-      if (value === null || value === undefined) return undefined;
-      const content = typeof value === 'string' ? value : value.content;
-      const id = this.tokenId(content ?? '');
-      if (id !== undefined) return id;
-      throw new ZestError(
-        'ERR_ZEST_TOKENIZER',
-        `${join(folder, 'tokenizer_config.json')} names ${JSON.stringify(content)} as ${key}, which tokenizer.json does not have`,
-      );
-    };
-    this.unknownId = this.#library.model.unk_token_id ?? named('unk_token');
-    this.maskId = named('mask_token');
-    this.paddingId = named('pad_token');
-    this.beginId = named('bos_token');
-    this.endId = named('eos_token');
-    this.classId = named('cls_token');
-    this.separatorId = named('sep_token');
+    const named = (role: keyof SpecialTokens) => this.tokenId(special[role] ?? '');
+    this.unknownId = this.#library.model.unk_token_id ?? named('unk');
+    this.maskId = named('mask');
+    this.paddingId = named('pad');
+    this.beginId = named('bos');
+    this.endId = named('eos');
+    this.classId = named('cls');
+    this.separatorId = named('sep');
     const mask = json.added_tokens.find((token) => token.id === this.maskId);
     this.maskStrips = { left: mask?.lstrip === true, right: mask?.rstrip === true };
 
-    // The library gives the second text of a RoBERTa pair segment 1; RoBERTa has one segment only. DistilBERT has none,
-    // and BERT's own tokenizer.
-    const oneSegment = json.post_processor?.type === 'RobertaProcessing' || (family && !family.config.segments);
     const frame = (pair: string[] | null) => {
       const processed = this.#library.post_processor?.post_process([FIRST], pair, true) ?? {
         tokens: [FIRST],
@@ -192,11 +99,16 @@ export class Tokenizer {
       };
       const tokens = [...processed.tokens, ...(processed.tokens_pair ?? [])];
       const ids = tokens.map((token) => (token === FIRST || token === SECOND ? -1 : this.#id(token)));
-      return { tokens, ids, segments: tokens.map((_, i) => (oneSegment ? 0 : (processed.token_type_ids?.[i] ?? 0))) };
+      return { tokens, ids, segments: tokens.map((_, i) => (segments ? (processed.token_type_ids?.[i] ?? 0) : 0)) };
     };
     this.#single = frame(null);
     this.#pair = frame([SECOND]);
     this.segmentsPairs = this.#pair.segments.some((segment) => segment !== 0);
+
+    const roles = new Set([...ROLE_TOKENS, ...Object.values(special), ...this.#pair.tokens]);
+    const { every, plain } = lookups(this.#library, json, config, roles, (token) => this.#id(token));
+    this.#encode = every;
+    this.#tokenize = plain;
   }
 
   /**
@@ -212,19 +124,14 @@ export class Tokenizer {
    */
   static async load(name: string): Promise<Tokenizer> {
     assertPath(name, 'folder');
-    const folder = modelFolder(name);
-    const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;
-    const file = inside ? folder : join(folder, 'tokenizer.json');
-    // One after the other, so that of two faults it is always the same that is told.
-    const json = inside?.json ?? (await readJson(file));
-    const config = inside?.config ?? (await readJson(join(folder, 'tokenizer_config.json')));
+    const given = modelFolder(name);
+    // An adapter that came without a tokenizer is read with its base's.
+    const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
+    const folder = hasOwn ? given : (await adaptedSource(name)).base;
+    const files = await readTokenizer(folder);
+    const file = join(folder, 'tokenizer.json');
     try {
-      return new Tokenizer(
-        folder,
-        json as unknown as TokenizerJson,
-        config as Record<string, unknown>,
-        await familyIn(folder),
-      );
+      return new Tokenizer(folder, files);
     } catch (cause) {
       if (cause instanceof ZestError) throw cause;
       throw new ZestError(
@@ -247,7 +154,7 @@ export class Tokenizer {
    */
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[] {
     const { addSpecialTokens = true } = encodeOptions(options);
-    const ids = this.#ids(this.#library, text);
+    const ids = this.#encode(checkedText(text));
     return addSpecialTokens ? this.frame(ids).ids : ids;
   }
 
@@ -262,7 +169,7 @@ export class Tokenizer {
    * @throws ERR_ZEST_ARGUMENT for what is no string
    */
   encodePair(first: string, second: string): Encoding {
-    return this.frame(this.#ids(this.#library, first), this.#ids(this.#library, second));
+    return this.frame(this.#encode(checkedText(first)), this.#encode(checkedText(second)));
   }
 
   /**
@@ -275,7 +182,7 @@ export class Tokenizer {
    * @throws ERR_ZEST_ARGUMENT for what is no string
    */
   tokenize(text: string): number[] {
-    return this.#ids(this.#plain, text);
+    return this.#tokenize(checkedText(text));
   }
 
   /**
@@ -329,7 +236,7 @@ export class Tokenizer {
    * console.log(tokenizer.tokenId('Ġgreat')); // 579
    */
   tokenId(token: string): number | undefined {
-    return this.#library.model.tokens_to_ids.get(token);
+    return this.#ids.get(token);
   }
 
   /**
@@ -350,13 +257,6 @@ export class Tokenizer {
       `${join(this.folder, 'tokenizer.json')} has no id for ${JSON.stringify(token)} and no unknown token`,
     );
   }
-
-  #ids(library: Library, text: string): number[] {
-    if (typeof text !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `the text is ${show(text)}; expected a string`);
-    // JavaScript lower-cases a word's last Σ to ς, Hugging Face's tokenizers every Σ to σ.
-    const input = this.#lowercases ? text.replaceAll('Σ', 'σ') : text;
-    return library.tokenize(input, { add_special_tokens: false }).map((token) => this.#id(token));
-  }
 }
 
 /**
@@ -369,6 +269,6 @@ export const assertVocabulary = (tokenizer: Tokenizer, modelVocabulary: number):
   throw new ZestError(
     'ERR_ZEST_TOKENIZER',
     `wrong vocabulary size: the tokenizer of ${tokenizer.folder} has ids up to ${tokenizer.vocabularySize - 1}, ` +
-      `the model a vocabulary of ${modelVocabulary}`,
+      `the model a vocabulary of ${modelVocabulary} (resize_token_embeddings of transformers makes room for tokens that were added)`,
   );
 };

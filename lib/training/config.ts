@@ -11,7 +11,13 @@ const fail = (message: string, cause?: unknown): never => {
 };
 
 /** Rules that concern several keys of more than one part. */
-const conflicts = ({ optimizer, training, data }: ResolvedConfig): Pick<Fault, 'path' | 'message'>[] => {
+const conflicts = ({
+  optimizer,
+  training,
+  data,
+  trainable,
+  adapter,
+}: ResolvedConfig): Pick<Fault, 'path' | 'message'>[] => {
   const found: Pick<Fault, 'path' | 'message'>[] = [];
   const report = (path: Path, message: string) => found.push({ path, message: `${dotted(path)} is ${message}` });
   if (optimizer.schedule !== 'constant' && optimizer.warmupSteps >= training.steps) {
@@ -25,6 +31,10 @@ const conflicts = ({ optimizer, training, data }: ResolvedConfig): Pick<Fault, '
       ['training', 'patience'],
       `${training.patience}; expected null without data.validation, which decides when to stop`,
     );
+  }
+  const hasLora = adapter !== undefined || (typeof trainable === 'object' && 'lora' in trainable);
+  if (training.weights !== 'merged' && !hasLora) {
+    report(['training', 'weights'], `${training.weights}; expected merged without trainable.lora or an adapter`);
   }
   return found;
 };

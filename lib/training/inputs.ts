@@ -1,8 +1,12 @@
 import { readRows } from '../data/rows.ts';
+import { rangeError } from '../errors.ts';
+import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
+import { adaptedSource } from '../model/peft.ts';
+import { readSourceConfig } from '../model/source.ts';
 import type { TrainOptions } from '../runs/events.ts';
-import type { LoadedTask } from '../tasks/kinds.ts';
-import { loadTask } from '../tasks/load.ts';
+import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
+import { loadTask, taskSpec } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -20,13 +24,32 @@ export interface RunInputs {
 const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
   file === undefined ? [] : task.examples(await readRows(file));
 
+/**
+ * A classification that names no labels, with those that the checkpoint's head has.
+ *
+ * @throws ERR_ZEST_OPTION for a task of other classes
+ */
+const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
+  if (spec.kind !== 'class' || labels === undefined) return spec;
+  if (labels.length === spec.classes) return { ...spec, labels: spec.labels ?? labels };
+  throw rangeError(
+    'ERR_ZEST_OPTION',
+    `task.classes is ${spec.classes}, and the checkpoint's head has ${labels.length}: ${labels.join(', ')}; put a new one on with head: { classes: ${spec.classes} }`,
+  );
+};
+
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
-  { model, task: spec, training }: ResolvedConfig,
+  { model, task: spec, training, head, adapter }: ResolvedConfig,
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
+  // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
+  const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
+  const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
-  return { tokenizer, task: await loadTask(spec, tokenizer, { maxLength: training.maxLength }) };
+  const isNew = checkpoint === undefined && head !== undefined;
+  const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));
+  return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
 };
 
 /** Loads the tokenizer, the task and the data to evaluate on. */
@@ -47,15 +70,17 @@ export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task)
  * the adapter of the run within.
  */
 export const loadModel = async (
-  { model: base, device, dtype, trainable, head }: ResolvedConfig,
+  { model: base, device, dtype, trainable, head, adapter, task }: ResolvedConfig,
   tokenizer: Tokenizer,
   { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
   checkpoint?: string,
 ): Promise<Model> => {
+  const spec = taskSpec(task);
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
-    ...(checkpoint === undefined && { trainable, head }),
+    ...(checkpoint === undefined && { trainable, head, adapter }),
+    labels: spec.kind === 'class' ? spec.labels : undefined,
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
   });

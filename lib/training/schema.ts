@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
-import { device, dtype, head, trainable } from '../model/option-schema.ts';
+import { adapter, device, dtype, head, trainable, weights } from '../model/option-schema.ts';
 import { type TaskSpec, taskSchema } from '../tasks/kinds.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
@@ -32,7 +32,9 @@ const training = z.strictObject({
   batchSize: count().default(64).describe('examples of a step'),
   maxLength: count()
     .default(128)
-    .describe('tokens of a sequence; a longer text is cut in its longest field, and keeps its mask'),
+    .describe(
+      'tokens of a sequence, never more than the model takes; a longer text is cut in its longest field, and keeps its mask',
+    ),
   evaluateEvery: count()
     .default(100)
     .describe('steps between evaluations on data.validation; the first is before the first step'),
@@ -48,6 +50,7 @@ const training = z.strictObject({
     .default(null)
     .describe('stop after so many evaluations in a row that were not better; null: never'),
   seed: seed().default(1).describe('seed of the directions and of the order of the examples'),
+  weights,
   tensorboard: z.boolean().default(false).describe("write TensorBoard's event files beside metrics.jsonl"),
 });
 
@@ -56,6 +59,7 @@ const keys = {
   device,
   dtype,
   head,
+  adapter,
   trainable,
   task: task.describe('what is learnt: the name of a built-in task, or one of your own'),
   data: data.describe('files of examples'),

@@ -46,6 +46,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
     // Another run may have been there, and ended, since the first look.
     if (!options.overwrite) await assertNoRun(run);
     await assertModelApart(run, config.model);
+    if (config.adapter !== undefined) await assertModelApart(run, config.adapter);
     const base = await baseDigest(config.model);
     await createRun(run, config);
     const log = await TrajectoryWriter.create(run.trajectory, {

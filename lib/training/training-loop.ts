@@ -43,13 +43,13 @@ export const configuredOptimizer = ({ optimizer, training }: ResolvedConfig): Op
 
 /** Writes the weights with their tokenizer to checkpoints/`name`, after the log that leads to them. */
 export const saveCheckpoint = async (
-  { run, log, model }: RunContext,
+  { config, run, log, model }: RunContext,
   step: number,
   name: CheckpointEvent['name'],
 ): Promise<CheckpointEvent> => {
   const folder = join(run.checkpoints, name);
   await log.flush();
-  await model.save(folder);
+  await model.save(folder, { weights: config.training.weights });
   return { kind: 'checkpoint', step, name, folder };
 };
 

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -59,5 +59,54 @@ describe.each(RUNS)('zest train with %s', (name, changes, { dimension, saved }) 
     const test = parseLines(evaluated.stdout).find(({ split }) => split === 'test');
     expect(test).toMatchObject({ step: summary.kept.step, accuracy: summary.test.accuracy });
     expect(Math.abs((test?.loss as number) - summary.test.loss)).toBeLessThan(1e-5);
+  });
+});
+
+describe('zest train, told to keep LoRA as an adapter', () => {
+  const optimizer = { method: 'mezo' as const, learningRate: 1e-2 };
+  const trainable = { lora: { rank: 2, alpha: 8 } };
+  const run = async (name: string, changes: object, training: object) => {
+    const config = { ...reviewConfig(folder, name), optimizer, ...changes } as Config;
+    const file = join(folder, `${name}.yaml`);
+    await writeFile(file, stringify({ ...config, training: { ...config.training, ...training } }));
+    return { trained: await zest(['train', file, '--json']), last: join(config.output, 'checkpoints', 'last'), config };
+  };
+
+  it.each([
+    ['alone', 'adapter', ''],
+    ['beside the merged weights', 'both', 'adapter'],
+  ])('%s, saves what evaluate, predict and a next run take', async (_, weights, at) => {
+    const { trained, last, config } = await run(`weights-${weights}`, { trainable, ...classes }, { weights, steps: 3 });
+    expect(trained).toMatchObject({ status: 0 });
+    const adapter = join(last, at);
+    const files = [
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'config.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ];
+    expect((await readdir(adapter)).sort()).toEqual(files);
+    expect((await readdir(last)).includes('model.safetensors')).toBe(weights === 'both');
+    const summary = JSON.parse(await readFile(join(config.output, 'summary.json'), 'utf8'));
+    const evaluated = parseLines((await zest(['evaluate', config.output, '--json'])).stdout);
+    expect(evaluated.find(({ split }) => split === 'test')).toMatchObject({ accuracy: summary.test.accuracy });
+    const measuring = ['--examples', '4', '--samples', '2', '--slice', '0', '--json'];
+    const measured = await zest(['sharpness', config.output, ...measuring]);
+    expect(measured).toMatchObject({ status: 0 });
+    // All weights but the adapter's own are perturbed, of the model with it as of the model as it came.
+    expect(parseLines(measured.stdout).at(-1)).toMatchObject({ dimension: 3_439_874 });
+    const next = await run(`next-${weights}`, { adapter, ...classes, head: undefined }, { steps: 1 });
+    expect(next.trained).toMatchObject({ status: 0 });
+    const { dimension } = parseLines(trained.stdout)[0] as { dimension: number };
+    expect(parseLines(next.trained.stdout)[0]).toMatchObject({ dimension });
+  });
+
+  it('refuses where nothing is LoRA', async () => {
+    const { trained } = await run('no-lora', {}, { weights: 'adapter' });
+    expect(trained).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('expected merged without trainable.lora'),
+    });
   });
 });

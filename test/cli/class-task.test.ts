@@ -6,7 +6,7 @@ import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { film } from '../fixtures/film.ts';
 import { writeFolder } from '../fixtures/safetensors.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
-import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
+import { tinyClassifier, tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
 import { TINY_WORDS, writeTinyTokenizer } from '../fixtures/tiny-tokenizer.ts';
 import { parseLines, zest } from './zest.ts';
 
@@ -64,6 +64,31 @@ output: ${join(scratch, 'pair')}
       { b: 'yes', a: 'left', label: 'answer', probabilities: { move: expect.any(Number), answer: expect.any(Number) } },
       { b: 'up', a: 'no', label: 'move', probabilities: { move: expect.any(Number), answer: expect.any(Number) } },
     ]);
+  });
+
+  it("takes the names of the checkpoint's classes, and refuses another order of them", async () => {
+    const names = { 0: 'No', 1: 'perhaps', 2: 'yes' };
+    const classifier = { ...tinyConfig, architectures: ['BertForSequenceClassification'], id2label: names };
+    const folder = writeFolder(join(scratch, 'three'), classifier, { ...tinyTensors(), ...tinyClassifier() });
+    writeTinyTokenizer(folder);
+    const config = (labels: string) =>
+      file(
+        'names.yaml',
+        `model: ${folder}
+task: { kind: class, fields: [a], classes: 3${labels} }
+data: { train: ${data}, validation: ${file('named.jsonl', '{"a": "up", "label": "yes"}\n')} }
+optimizer: { method: mezo, learningRate: 1e-3 }
+output: ${join(scratch, 'names')}
+`,
+      );
+    expect(await zest(['evaluate', config('')])).toMatchObject({ status: 0 });
+    const input = file('one.txt', 'up\n');
+    const [answer] = parseLines((await zest(['predict', config(''), '--input', input])).stdout);
+    expect(Object.keys((answer as { probabilities: object }).probabilities)).toEqual(Object.values(names));
+    const swapped = await zest(['evaluate', config(', labels: ["yes", perhaps, "no"]')]);
+    expect(swapped).toMatchObject({ status: 2, stderr: expect.stringContaining('expected the order of id2label') });
+    const fewer = await zest(['evaluate', config(''), '--set', 'task.classes=2']);
+    expect(fewer).toMatchObject({ status: 2, stderr: expect.stringContaining('head: { classes: 2 }') });
   });
 
   it('gives the second text of a pair segment 1', async () => {

@@ -48,6 +48,29 @@ describe('a checkpoint', () => {
     expect(await logits(folderOf(renamed(tinyTensors(), (name) => bare(old(name)))))).toEqual(expected);
   });
 
+  it.each([['module.'], ['_orig_mod.'], ['base_model.model.'], ['module._orig_mod.'], ['model.'], ['my_own.encoder.']])(
+    'may have %s before every name',
+    async (wrapper) => {
+      const expected = await logits(folderOf(tinyTensors()));
+      expect(await logits(folderOf(renamed(tinyTensors(), (name) => wrapper + name)))).toEqual(expected);
+      const bare = (name: string) => wrapper + name.replace(/^bert\./, '');
+      const folder = folderOf(renamed(tinyTensors(), bare));
+      expect(await logits(folder)).toEqual(expected);
+      expect((await load(folder)).parameterNames).toContain('embeddings.word_embeddings.weight');
+    },
+  );
+
+  it('may have another prefix before the names of its encoder', async () => {
+    const change = (name: string) => name.replace(/^bert\./, 'roberta.');
+    expect(await logits(folderOf(renamed(tinyTensors(), change)))).toEqual(await logits(folderOf(tinyTensors())));
+  });
+
+  it('may not be of a model that still has its adapter', async () => {
+    const change = (name: string) => name.replace('query.weight', 'query.base_layer.weight');
+    const adapted = folderOf(renamed(tinyTensors(), (name) => `base_model.model.${change(name)}`));
+    await rejects(() => load(adapted), 'ERR_ZEST_UNSUPPORTED', /query.base_layer.weight.*merge_and_unload/);
+  });
+
   it('may bring aliases of tied tensors, which are no parameters', async () => {
     const tensors = tinyTensors();
     const other = f32([11, 6], Array(66).fill(3));
@@ -106,6 +129,32 @@ describe('a checkpoint', () => {
     );
   });
 
+  it('may have NaN in what no loss reads, which is left out with a warning', async () => {
+    const bad = (shape: number[]) => f32(shape, Array(shape.reduce((a, b) => a * b)).fill(Number.NaN));
+    const pooler = { 'bert.pooler.dense.weight': bad([6, 6]), 'bert.pooler.dense.bias': bad([6]) };
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on('warning', listen);
+    const folder = folderOf(renamed({ ...tinyTensors(), ...pooler }, (name) => `module.${name}`));
+    expect(await logits(folder)).toEqual(await logits(folderOf(tinyTensors())));
+    expect((await load(folder)).parameterNames).toEqual(Object.keys(tinyTensors()).sort());
+    await new Promise((done) => setImmediate(done));
+    process.off('warning', listen);
+    const names = warnings.map(({ message }) => /model.safetensors: tensor '([^']*)' holds/.exec(message)?.[1]);
+    expect(new Set(names)).toEqual(new Set(Object.keys(pooler)));
+  });
+
+  it('may have more layers than are used, which is warned of', async () => {
+    const extra = Object.entries(tinyTensors()).map(([name, tensor]) => [name.replace('layer.0.', 'layer.3.'), tensor]);
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    const model = await load(folderOf({ ...Object.fromEntries(extra), ...tinyTensors() }));
+    expect(model.dimension).toBe((await load(folderOf(tinyTensors()))).dimension);
+    expect(await warned).toMatchObject({
+      code: 'WARN_ZEST_LAYERS',
+      message: expect.stringContaining('num_hidden_layers is 1, and the checkpoint has 4 layers'),
+    });
+  });
+
   it('says which tensor is missing, of the wrong shape, or not finite', async () => {
     const { 'bert.encoder.layer.0.output.dense.weight': gone, ...rest } = tinyTensors();
     await rejects(
@@ -121,7 +170,11 @@ describe('a checkpoint', () => {
     );
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const bad = { ...tinyTensors(), 'cls.predictions.bias': f32([11], Array(11).fill(value)) };
-      await rejects(() => load(folderOf(bad)), 'ERR_ZEST_TENSOR_VALUE', /'cls.predictions.bias'/);
+      await rejects(
+        () => load(folderOf(bad)),
+        'ERR_ZEST_TENSOR_VALUE',
+        /model.safetensors: tensor 'cls.predictions.bias'/,
+      );
     }
   });
 });

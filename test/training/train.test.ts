@@ -173,7 +173,7 @@ describe('training', () => {
 
 describe('what is wrong is said before anything is written', () => {
   it.each([
-    ['a model folder that is not there', { model: '/no/such/model' }, 'ERR_ZEST_TOKENIZER', '/no/such/model'],
+    ['a model folder that is not there', { model: '/no/such/model' }, 'ERR_ZEST_FILE', '/no/such/model'],
     [
       'a label word of two tokens',
       { task: { template: '{sentence} {mask}', labelWords: ['terrible', 'unfathomably'] } },

@@ -1,5 +1,5 @@
 import { isError, isInputError } from '../../errors.ts';
-import { printJson } from './output.ts';
+import { printJson, printLine } from './output.ts';
 
 /** The work failed. */
 export const EXIT_FAILED = 1;
@@ -32,4 +32,15 @@ export const reportError = (error: unknown, json: boolean): void => {
   if (json) printJson({ kind: 'error', code, message });
   if (process.env.ZEST_DEBUG || !isError(error)) console.error(error);
   else console.error(`error: ${message}${code === null ? '' : ` (${code})`}`);
+};
+
+/** Prints warnings of the library as the commands print theirs, and others as Node does. */
+export const reportWarnings = (): void => {
+  const [byNode] = process.listeners('warning');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    const { code = '' } = warning as Error & { code?: string };
+    if (code.startsWith('WARN_ZEST_')) printLine(`warning: ${warning.message} (${code})`);
+    else byNode?.call(process, warning);
+  });
 };

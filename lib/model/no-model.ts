@@ -1,0 +1,54 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { readJsonSync } from '../json.ts';
+import { builtInModels } from './built-in.ts';
+
+const saved = (folder: string): string => {
+  const architecture = (readJsonSync(join(folder, 'config.json')) as { architectures?: unknown[] } | undefined)
+    ?.architectures?.[0];
+  const name = typeof architecture === 'string' && /^\w+$/.test(architecture) ? architecture : 'AutoModel';
+  return `${name}.from_pretrained('${folder}').save_pretrained('${folder}') of transformers writes them`;
+};
+
+/** Files that hold weights in other formats, and what makes safetensors of them. */
+const OTHER_WEIGHTS: readonly [pattern: RegExp, cure: (folder: string) => string][] = [
+  [/^pytorch_model.*\.(bin|json)$|\.(pt|pth)$/, saved],
+  [/^tf_model.*\.h5$|\.ckpt\b/, () => 'transformers 4 reads them with from_tf=True, and writes safetensors'],
+  [/\.msgpack$/, () => 'transformers 4 reads them with from_flax=True, and writes safetensors'],
+  [/\.gguf$/, () => 'name that file as the model, which is read by itself'],
+  [/\.onnx$/, () => 'take the folder that the ONNX file was made from'],
+  [/^adapter_/, () => "that is an adapter of PEFT's; name its base as the model, and this folder as adapter"],
+  [/\.safetensors$/, () => 'the file of weights is called model.safetensors'],
+];
+
+const HUB_NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)?$/;
+
+/** Says why a path leads to no model, where its config.json or its weights are not found, and what to do about it. */
+export const modelFault = (folder: string, wanted: 'config' | 'weights'): string => {
+  let names: string[];
+  try {
+    if (!statSync(folder).isDirectory()) {
+      return `${folder} is not a folder but a file; expected the folder that it is in, ${dirname(folder)}`;
+    }
+    names = readdirSync(folder);
+  } catch {
+    const fetched = HUB_NAME.test(folder)
+      ? `hf download ${folder} --local-dir ${basename(folder)} (of Python's huggingface_hub) fetches one`
+      : 'hf download NAME --local-dir FOLDER (of Python’s huggingface_hub) fetches one';
+    const builtIn = builtInModels().join(', ');
+    return `${folder} is not a folder; expected that of a Hugging Face model, or ${builtIn}, which is built in. Nothing is downloaded: ${fetched}`;
+  }
+  const hasWeights = names.some((name) => /^model\.safetensors(\.index\.json)?$/.test(name));
+  const lacks = {
+    config: `${join(folder, 'config.json')} cannot be read: there is none`,
+    weights: `${folder} has neither model.safetensors nor model.safetensors.index.json`,
+  }[wanted];
+  for (const [pattern, cure] of hasWeights ? [] : OTHER_WEIGHTS) {
+    const name = names.find((each) => pattern.test(each));
+    if (name !== undefined)
+      return `${lacks}, but ${name}; weights in a folder are read as safetensors: ${cure(folder)}`;
+  }
+  const some = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
+  const holds = names.length === 0 ? 'the folder is empty' : `the folder has ${some}`;
+  return `${lacks}; ${holds}; expected a Hugging Face model's folder`;
+};

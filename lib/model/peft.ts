@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ZestError } from '../errors.ts';
+import { isObject, readJson } from '../json.ts';
+import { show } from '../show.ts';
+import { builtInModels, modelFolder } from './built-in.ts';
+import type { Family } from './families/family.ts';
+import { lfsFault } from './git-lfs.ts';
+import { labelsOf } from './labels.ts';
+import { readTensors, type TensorEntry } from './safetensors.ts';
+import { bareName } from './tensor-names.ts';
+
+export const ADAPTER_CONFIG = 'adapter_config.json';
+export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+
+/** Before every name in the weights of an adapter. */
+const WRAPPER = 'base_model.model.';
+
+/** LoRA as PEFT keeps it in a folder. */
+export interface StoredAdapter {
+  folder: string;
+  rank: number;
+  alpha: number;
+  /** What B·A is multiplied with. */
+  scale: number;
+  /** The folder of its base, if it names one. */
+  base: string | undefined;
+  /** A and B by the names of their modules, as transformers calls them. */
+  modules: ReadonlyMap<string, { a: TensorEntry; b: TensorEntry }>;
+  /** Tensors that replace those of the base: a head that was trained with it. */
+  replaced: ReadonlyMap<string, TensorEntry>;
+}
+
+/** Values of adapter_config.json that node-zest computes; what others mean would be left out silently. */
+const ONLY: Readonly<Record<string, readonly unknown[]>> = {
+  peft_type: ['LORA'],
+  bias: ['none', undefined],
+  use_dora: [false, undefined, null],
+  lora_bias: [false, undefined, null],
+  trainable_token_indices: [undefined, null],
+  target_parameters: [undefined, null],
+};
+
+/** Whether a folder holds an adapter, and no model of its own. */
+export const isAdapterFolder = (folder: string): boolean =>
+  existsSync(join(folder, ADAPTER_CONFIG)) && !existsSync(join(folder, 'model.safetensors'));
+
+/**
+ * Reads an adapter of PEFT: adapter_config.json and adapter_model.safetensors.
+ *
+ * @throws ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON or ERR_ZEST_SAFETENSORS for files that are missing or broken,
+ * ERR_ZEST_UNSUPPORTED for an adapter that is no plain LoRA
+ */
+export const readAdapter = async (folder: string): Promise<StoredAdapter> => {
+  const file = join(folder, ADAPTER_CONFIG);
+  const bad = (what: string, cause?: unknown) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`, { cause });
+  const text = await readFile(file, 'utf8').catch((cause) => {
+    const message = `${file} cannot be read; an adapter is a folder that PEFT wrote: ${(cause as Error).message}`;
+    throw new ZestError('ERR_ZEST_FILE', message, { cause });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw bad(lfsFault(text) ?? `not JSON: ${(cause as Error).message}`, cause);
+  }
+  if (!isObject(json)) throw bad('expected a JSON object');
+  const { r: rank, lora_alpha: alpha, use_rslora, base_model_name_or_path: base } = json;
+  const unsupported = (what: string) => new ZestError('ERR_ZEST_UNSUPPORTED', `${file}: ${what}`);
+  for (const [key, only] of Object.entries(ONLY)) {
+    if (!only.includes(json[key]))
+      throw unsupported(`${key} is ${show(json[key])}; this version takes ${show(only[0])}`);
+  }
+  for (const key of ['rank_pattern', 'alpha_pattern']) {
+    const pattern = json[key] ?? {};
+    if (!isObject(pattern) || Object.keys(pattern).length > 0) {
+      throw unsupported(`${key} is ${show(pattern)}; this version takes one rank and one alpha`);
+    }
+  }
+  if (!Number.isSafeInteger(rank) || (rank as number) < 1) throw bad(`r is ${show(rank)}; expected a whole number ≥ 1`);
+  if (typeof alpha !== 'number' || !(alpha > 0)) throw bad(`lora_alpha is ${show(alpha)}; expected a number > 0`);
+
+  const modules = new Map<string, { a: TensorEntry; b: TensorEntry }>();
+  const replaced = new Map<string, TensorEntry>();
+  const tensors = new Map(
+    (await readTensors(join(folder, ADAPTER_WEIGHTS))).map((tensor) => [
+      (tensor.name.startsWith(WRAPPER) ? tensor.name.slice(WRAPPER.length) : tensor.name).replace('.default.', '.'),
+      tensor,
+    ]),
+  );
+  for (const [name, tensor] of tensors) {
+    const [, module, part] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
+    if (module === undefined) {
+      if (name.includes('.lora_')) throw unsupported(`tensor '${name}' is of no linear layer`);
+      const own = name.replace('.modules_to_save.', '.');
+      replaced.set(own, { ...tensor, name: own });
+    } else if (part === 'A') {
+      const b = tensors.get(`${module}.lora_B.weight`);
+      if (!b) throw new ZestError('ERR_ZEST_TENSOR_MISSING', `${tensor.file}: '${module}' has lora_A and no lora_B`);
+      modules.set(module, { a: tensor, b });
+    }
+  }
+  if (modules.size === 0) throw unsupported('the adapter has no tensors of LoRA');
+  const scale = alpha / (use_rslora === true ? Math.sqrt(rank as number) : (rank as number));
+  return {
+    ...{ folder, rank: rank as number, alpha, scale, modules, replaced },
+    base: typeof base === 'string' && base !== '' ? base : undefined,
+  };
+};
+
+/** What a model is loaded from. */
+export interface AdaptedSource {
+  /** The folder that was named, or that of the adapter: a tokenizer may be there. */
+  folder: string;
+  /** The folder of the configuration and the weights. */
+  base: string;
+  adapter: StoredAdapter | undefined;
+  /** Names of the classes of a head that the adapter brings, where a config.json is beside it. */
+  labels: string[] | undefined;
+}
+
+/**
+ * Finds what a model is loaded from: a folder, with an adapter to put on it if `adapter` names one; or the folder of an
+ * adapter, with the base that it names.
+ *
+ * @throws ERR_ZEST_FILE for a base that is not there, and what {@link readAdapter} throws
+ */
+export const adaptedSource = async (name: string, adapter?: string): Promise<AdaptedSource> => {
+  const folder = modelFolder(name);
+  const place = adapter ?? (isAdapterFolder(folder) ? folder : undefined);
+  if (place === undefined) return { folder, base: folder, adapter: undefined, labels: undefined };
+  const stored = await readAdapter(place);
+  const base = adapter === undefined ? modelFolder(stored.base ?? '') : folder;
+  if (adapter === undefined && !existsSync(base)) {
+    const message = `${join(place, ADAPTER_CONFIG)}: base_model_name_or_path is ${show(stored.base ?? null)}, which is not a folder; load the base with this folder as adapter`;
+    throw new ZestError('ERR_ZEST_FILE', message);
+  }
+  const json = await readJson(join(place, 'config.json'));
+  const labels = isObject(json) && stored.replaced.size > 0 ? labelsOf(json) : undefined;
+  return { folder, base, adapter: stored, labels };
+};
+
+/** How an adapter names its base: a built-in model as it is called, others by their path from the root. */
+export const baseName = (name: string, base: string): string =>
+  builtInModels().includes(name) && base !== name ? name : resolve(base);
+
+/** A name in a checkpoint as transformers' class with a head has it: checkpoints of a bare model lack the prefix. */
+export const fullName = (name: string, family: Family): string => {
+  const { prefix, layers, classifier } = family;
+  const dense = classifier.dense ?? '';
+  const bare = [`${layers}.`, ...(dense.startsWith(prefix) ? [`${bareName(dense, family)}.`] : [])];
+  return !name.startsWith(prefix) && bare.some((beginning) => name.startsWith(beginning)) ? prefix + name : name;
+};
+
+/** What is saved of a model as an adapter: LoRA's tensors, and those of a head that is new. */
+export interface AdapterParts {
+  rank: number;
+  alpha: number;
+  /** Indexes of the parameters, and their names as transformers has them. */
+  tensors: { index: number; name: string }[];
+}
+
+const moduleOf = (name: string): string => name.replace(/\.lora_[AB]\.weight$/, '');
+
+/** The ends of modules' names after the number of their layer, where all layers have them; full names for others. */
+const targetsOf = (modules: readonly string[], { layers }: Family, count: number): string[] => {
+  const ends = new Map<string, string[]>();
+  for (const module of modules) {
+    const end = new RegExp(`(?:^|\\.)${layers.replaceAll('.', '\\.')}\\.\\d+\\.(.*)$`).exec(module)?.[1] ?? module;
+    ends.set(end, [...(ends.get(end) ?? []), module]);
+  }
+  return [...ends].flatMap(([end, names]) => (names.length === count ? [end] : names)).sort();
+};
+
+/** The adapter_config.json of an adapter. */
+export const adapterConfig = (
+  { rank, alpha, tensors }: AdapterParts,
+  family: Family,
+  { layers, task, base }: { layers: number; task: 'SEQ_CLS' | 'CAUSAL_LM' | null; base: string },
+): object => {
+  const names = tensors.map(({ name }) => name);
+  const modules = names.filter((name) => name.endsWith('.lora_A.weight')).map(moduleOf);
+  const others = names.filter((name) => !/\.lora_[AB]\.weight$/.test(name));
+  const saved = new Set(others.map((name) => bareName(name, family).split('.')[0] as string));
+  const transposed = Object.values(family.layer).some((part) => typeof part === 'object' && part.transposed === true);
+  return {
+    ...{ peft_type: 'LORA', task_type: task, base_model_name_or_path: base, inference_mode: true },
+    ...{ r: rank, lora_alpha: alpha, lora_dropout: 0, bias: 'none', fan_in_fan_out: transposed },
+    target_modules: targetsOf(modules, family, layers),
+    modules_to_save: saved.size > 0 ? [...saved].sort() : null,
+    ...{ use_rslora: false, use_dora: false, rank_pattern: {}, alpha_pattern: {}, init_lora_weights: true },
+  };
+};
+
+/** The name of a tensor in an adapter's weights. */
+export const adapterName = (name: string): string => WRAPPER + name;
