@@ -1,7 +1,9 @@
 export { z } from 'zod';
 export type { Batch, Target } from './batch.ts';
-export type { RowFormat, RowInput } from './data/row-stream.ts';
-export { type Row, readRows } from './data/rows.ts';
+export type { RowFormat } from './data/formats.ts';
+export type { RowInput } from './data/lines.ts';
+export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
+export type { Row } from './data/rows.ts';
 export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
 export {

@@ -1,10 +1,10 @@
-import { z } from 'zod';
 import type { Batch, Target } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
-import { sampleShots, withLabelNoise } from '../data/sampling.ts';
+import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { show } from '../show.ts';
-import { DEFAULT_METRICS, definitionOf, METRICS, type Metric, measure } from './metrics.ts';
+import { type LabelReader, type Labels, labelReader } from './labels.ts';
+import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import {
   type Example,
   type ExampleFields,
@@ -16,54 +16,6 @@ import {
   type Task,
 } from './task.ts';
 import type { Encoding } from './tokenizer.ts';
-
-/** Labels of a classification task. */
-export interface Labels {
-  /** Names of the labels, index = label. Data may then give a label by name. */
-  labels?: readonly string[];
-  /** Name of the field that holds the label. Default `label`. */
-  labelField?: string;
-  /**
-   * Metrics that the task is judged by, beside the loss; the first decides which weights are best. Accuracy is always
-   * measured, `f1` (of label 1) and `matthews` take a task of two labels. Default `['accuracy']`.
-   */
-  metrics?: readonly Metric[];
-}
-
-const text = () => z.string().min(1);
-
-const isWithoutRepetition = (values: readonly string[]): boolean => new Set(values).size === values.length;
-const repetition = { error: 'a list without repetitions' };
-
-/** Strings that are not empty, each there once. */
-export const names = () => z.array(text()).refine(isWithoutRepetition, repetition);
-
-/** The keys of {@link Labels}. */
-export const labelKeys = {
-  labels: names().optional().describe('names of the labels, index = label; data may use them'),
-  labelField: text().optional().describe('field of the data that holds the label; default label'),
-  metrics: z
-    .array(z.enum(METRICS))
-    .min(1)
-    .refine(isWithoutRepetition, repetition)
-    .optional()
-    .describe('beside accuracy and loss; the first decides which weights are best; default [accuracy]'),
-};
-
-/** Refuses labels and metrics that do not fit the number of classes. */
-export const refuseLabels =
-  <S extends Labels>(classesOf: (spec: S) => number) =>
-  ({ value, issues }: z.core.ParsePayload<unknown>): void => {
-    const { labels, metrics = [] } = value as S;
-    const classes = classesOf(value as S);
-    const refuse = (key: string, message: string, input: unknown) =>
-      issues.push({ code: 'custom', path: [key], message, input });
-    if (labels && labels.length !== classes) refuse('labels', `${classes} names, one a label`, labels);
-    const ofTwo = metrics.find((metric) => definitionOf(metric).ofTwoLabels);
-    if (ofTwo !== undefined && classes !== 2) {
-      refuse('metrics', `metrics of ${classes} labels, and ${ofTwo} is of two`, metrics);
-    }
-  };
 
 /** A text as the model sees it, and what is asked of it. */
 export interface Prompt {
@@ -138,51 +90,39 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];
   /** Name of the field that holds the label. */
-  readonly labelField: string;
+  get labelField(): string {
+    return this.#labels.field;
+  }
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
   /** Number of tokens that a sequence may have; longer texts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
   readonly #asking: Asking;
-  readonly #labels: ReadonlyMap<string, number>;
+  readonly #labels: LabelReader;
   readonly #prompts = new WeakMap<LabelledExample, Prompt>();
 
   /** Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an error before any data is read. */
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
     this.spec = spec;
     this.maxLength = maxLength;
-    this.labelField = spec.labelField ?? 'label';
     this.metrics = spec.metrics ?? DEFAULT_METRICS;
     this.fields = asking.fields;
     this.#asking = asking;
     asking.make(Object.fromEntries(this.fields.map((field) => [field, ''])));
-    const numbers = Array.from({ length: asking.classes }, (_, i) => `${i}`);
-    this.names = spec.labels ?? asking.words ?? numbers;
-    // Names that are integers themselves (stars, say) leave no room for labels by index, and label words none for names.
-    const integers = this.names.some((name) => /^-?\d+$/.test(name));
-    const keys = integers ? (spec.labels ?? numbers) : [...numbers, ...this.names];
-    this.#labels = new Map(keys.map((key, i) => [key, i % numbers.length]));
+    this.names = spec.labels ?? asking.words ?? Array.from({ length: asking.classes }, (_, i) => `${i}`);
+    this.#labels = labelReader(spec, this.names);
   }
 
   /**
-   * Reads the label of fields: an integer from 0, as a number or in digits, or one of `labels`, without which the label
-   * words are names. With `labels` that are integers themselves, only those; label words that are integers are no
+   * Reads the label of fields: an integer from 0, as a number or in digits (1.0 is 1), or one of `labels`, without which
+   * the label words are names. With `labels` that are integers themselves, only those; label words that are integers are no
    * names.
    *
    * @param place `file:line`, for the error
    * @throws ERR_ZEST_DATA without the field, ERR_ZEST_LABEL for a label that is not in the list
    */
   label(fields: ExampleFields, place: string): number {
-    if (!Object.hasOwn(fields, this.labelField)) {
-      throw dataError(place, `has no field ${JSON.stringify(this.labelField)} for the label`);
-    }
-    const value = fields[this.labelField];
-    const label = typeof value === 'string' || typeof value === 'number' ? this.#labels.get(String(value)) : undefined;
-    if (label !== undefined) return label;
-    throw new ZestError(
-      'ERR_ZEST_LABEL',
-      `${place}: label ${JSON.stringify(value)} is none of ${[...this.#labels.keys()].join(', ')}`,
-    );
+    return this.#labels.read(fields, place);
   }
 
   /**
@@ -191,15 +131,34 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    * @throws ERR_ZEST_TEMPLATE for a field that no row has, ERR_ZEST_DATA and ERR_ZEST_LABEL naming `file:line`
    */
   examples(rows: readonly Row[], options: { unlabelled?: boolean } = {}): LabelledExample[] {
-    for (const field of this.fields) {
-      const [row] = rows;
-      if (row === undefined || rows.some(({ fields }) => Object.hasOwn(fields, field))) continue;
+    this.checkColumns(rows, { unlabelled: true });
+    return rows.map((row) => this.example(row, options));
+  }
+
+  /** Checks that some row has each field that is read, the label among them unless `unlabelled`. */
+  checkColumns(rows: readonly Row[], { unlabelled = false }: { unlabelled?: boolean } = {}): void {
+    const [first] = rows;
+    if (first === undefined) return;
+    const has = (field: string) => rows.some(({ fields }) => Object.hasOwn(fields, field));
+    const columns = Object.keys(first.fields).join(', ');
+    const absent = this.fields.find((field) => !has(field));
+    if (absent !== undefined) {
       throw new ZestError(
         'ERR_ZEST_TEMPLATE',
-        `the task reads the field ${JSON.stringify(field)}, which ${row.file} does not have: ${Object.keys(row.fields).join(', ')}`,
+        `the task reads the field ${JSON.stringify(absent)}, which ${first.file} does not have: ${columns}`,
       );
     }
-    return rows.map((row) => this.example(row, options));
+    if (unlabelled || has(this.labelField)) return;
+    throw dataError(
+      first.file,
+      `has no field ${JSON.stringify(this.labelField)} for the label, which task.labelField names; expected it among ${columns}`,
+    );
+  }
+
+  /** Finds a field that a row lacks, its label too unless `unlabelled`; undefined where it has all. */
+  lacking({ fields }: Row, { unlabelled = false }: { unlabelled?: boolean } = {}): string | undefined {
+    const absent = this.fields.find((field) => !Object.hasOwn(fields, field) || fields[field] === null);
+    return absent ?? (!unlabelled && this.#labels.isMissing(fields) ? this.labelField : undefined);
   }
 
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
@@ -219,6 +178,26 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     if (labelNoise === 0) return chosen;
     const noisy = withLabelNoise(labelsOf(chosen), { classes: this.names.length, share: labelNoise, seed });
     return chosen.map(({ fields, source }, i) => new LabelledExample(fields, noisy[i]!, source));
+  }
+
+  /** Counts the examples of each label. */
+  balance(examples: readonly LabelledExample[]): { name: string; count: number }[] {
+    const counts = this.names.map(() => 0);
+    for (const { label } of examples) counts[label]!++;
+    return this.names.map((name, i) => ({ name, count: counts[i]! }));
+  }
+
+  /** Holds a share of each label's examples out; both parts keep the order. */
+  holdOut(
+    examples: readonly LabelledExample[],
+    options: { share: number; seed: number },
+  ): { rest: LabelledExample[]; heldOut: LabelledExample[] } {
+    const labels = examples.map(({ label }) => label);
+    const chosen = new Set(holdOut(labels, { classes: this.names.length, ...options }));
+    return {
+      rest: examples.filter((_, i) => !chosen.has(i)),
+      heldOut: examples.filter((_, i) => chosen.has(i)),
+    };
   }
 
   /**

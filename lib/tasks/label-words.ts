@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import { ClassificationTask, type Labels, labelKeys, packed, refuseLabels } from './classification.ts';
+import { ClassificationTask, packed } from './classification.ts';
 import type { TaskKind } from './kind.ts';
+import { type Labels, labelKeys, refuseLabels } from './labels.ts';
 import { fillTemplate, parseTemplate } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 

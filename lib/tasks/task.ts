@@ -59,6 +59,14 @@ export interface Task<E extends Example = Example> {
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): E[];
   /** Checks one row, as {@link examples} does several. */
   example(row: Row, options?: { unlabelled?: boolean }): E;
+  /** Checks that some row has each field that is read, the answer among them unless `unlabelled`. */
+  checkColumns(rows: readonly Row[], options?: { unlabelled?: boolean }): void;
+  /** Finds a field that a row lacks, its answer too unless `unlabelled`; undefined where it has all. */
+  lacking(row: Row, options?: { unlabelled?: boolean }): string | undefined;
+  /** Counts the examples of each answer, in the order of the answers. */
+  balance(examples: readonly E[]): { name: string; count: number }[];
+  /** Holds a share of the examples out, of each answer alike. */
+  holdOut(examples: readonly E[], options: { share: number; seed: number }): { rest: E[]; heldOut: E[] };
   /** Chooses those that a run trains on. */
   sample(examples: readonly E[], sampling: Sampling): E[];
   /** Makes a batch of some examples. */

@@ -1,5 +1,5 @@
 import { ZestError } from '../errors.ts';
-import type { EvaluationEvent, TrainOptions } from '../runs/events.ts';
+import type { EvaluationEvent, TrainOptions, WarningEvent } from '../runs/events.ts';
 import type { Score, Scorer } from '../tasks/task.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
 import { findRun, type OpenRunOptions } from './open-run.ts';
@@ -33,7 +33,10 @@ export const testCheckpoint = async (
 };
 
 /** Options of {@link evaluate}. */
-export type EvaluateOptions = OpenRunOptions;
+export interface EvaluateOptions extends OpenRunOptions {
+  /** Called with what is odd about the data. */
+  onWarning?: (warning: WarningEvent) => void;
+}
 
 /**
  * Scores the model of a configuration as it came, or the weights that a run kept, on data.validation and data.test.
@@ -47,12 +50,12 @@ export type EvaluateOptions = OpenRunOptions;
  * what loading the model, the task and the data throws
  */
 export async function* evaluate(path: string, options: EvaluateOptions = {}): AsyncGenerator<EvaluationEvent, void> {
-  const { overrides, signal, onProgress } = options;
+  const { overrides, signal, onProgress, onWarning } = options;
   const { file, config, kept } = await findRun(path, overrides);
   if (config.data.validation === undefined && config.data.test === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: evaluating needs data.validation or data.test`);
   }
-  const inputs = await loadInputs(config, kept?.folder);
+  const inputs = await loadInputs(config, kept?.folder, onWarning);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {
     for (const split of ['validation', 'test'] as const) {

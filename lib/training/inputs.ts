@@ -1,10 +1,12 @@
-import { readRows } from '../data/rows.ts';
+import { fileRows } from '../data/read-rows.ts';
+import { dataError } from '../data/rows.ts';
 import { Model } from '../model/model.ts';
-import type { TrainOptions } from '../runs/events.ts';
+import type { TrainOptions, WarningEvent } from '../runs/events.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import { loadTask } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
+import { leftOutWarning } from './data-warnings.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a configuration names, in memory, beside the model. */
@@ -17,8 +19,43 @@ export interface RunInputs {
   test: Example[];
 }
 
-const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
-  file === undefined ? [] : task.examples(await readRows(file));
+/** Hears of what is odd about the data. */
+export type Warn = (warning: WarningEvent) => void;
+
+/** Reads the examples of a file; rows that lack a field or the answer are left out, and told of. */
+const readExamples = async (file: string, { columns }: ResolvedConfig['data'], task: Task, warn: Warn = () => {}) => {
+  const examples: Example[] = [];
+  let leftOut = 0;
+  let first = '';
+  for await (const rows of fileRows(file, { columns })) {
+    if (examples.length + leftOut === 0) task.checkColumns(rows);
+    for (const row of rows) {
+      const lacking = task.lacking(row);
+      if (lacking === undefined) examples.push(task.example(row));
+      else if (leftOut++ === 0) first = `${row.file}:${row.line} has no ${JSON.stringify(lacking)}`;
+    }
+  }
+  if (examples.length === 0) throw dataError(file, `has no whole row of ${leftOut}: ${first}`);
+  if (leftOut > 0) warn(leftOutWarning(file, { leftOut, of: examples.length + leftOut, first }));
+  return examples;
+};
+
+/** Reads data.train, apart from what of it is held out as validation data. */
+const readTrain = async (
+  data: ResolvedConfig['data'],
+  task: Task,
+  warn?: Warn,
+): Promise<{ rest: Example[]; heldOut: Example[] }> => {
+  const { train, validation: share, seed } = data;
+  const examples = await readExamples(train, data, task, warn);
+  if (typeof share !== 'number') return { rest: examples, heldOut: [] };
+  const parts = task.holdOut(examples, { share, seed });
+  if (parts.heldOut.length > 0 && parts.rest.length > 0) return parts;
+  throw dataError(
+    train,
+    `has ${examples.length} examples, of which data.validation ${share} holds out ${parts.heldOut.length}; expected some on both sides`,
+  );
+};
 
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
@@ -30,15 +67,19 @@ export const loadTokenizedTask = async (
 };
 
 /** Loads the tokenizer, the task and the data to evaluate on. */
-export const loadInputs = async (config: ResolvedConfig, checkpoint?: string): Promise<RunInputs> => {
+export const loadInputs = async (config: ResolvedConfig, checkpoint?: string, warn?: Warn): Promise<RunInputs> => {
+  const { data } = config;
   const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
-  const validation = await readExamples(config.data.validation, task);
-  return { tokenizer, task, validation, test: await readExamples(config.data.test, task) };
+  const read = async (file: string | undefined) =>
+    file === undefined ? [] : await readExamples(file, data, task, warn);
+  const validation =
+    typeof data.validation === 'number' ? (await readTrain(data, task)).heldOut : await read(data.validation);
+  return { tokenizer, task, validation, test: await read(data.test) };
 };
 
 /** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> =>
-  task.sample(await readExamples(data.train, task), data);
+export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> =>
+  task.sample((await readTrain(data, task, warn)).rest, data);
 
 /**
  * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and

@@ -1,4 +1,6 @@
-import { inputName, type RowFormat, type RowInput, streamRows } from '../data/row-stream.ts';
+import type { RowFormat } from '../data/formats.ts';
+import { inputName, type RowInput } from '../data/lines.ts';
+import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
 import type { CallOptions } from '../objective.ts';
 import type { ExampleFields, Scorer, Task } from '../tasks/task.ts';

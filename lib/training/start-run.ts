@@ -1,13 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Model } from '../model/model.ts';
 import { baseDigest } from '../runs/base-digest.ts';
-import type { TrainOptions } from '../runs/events.ts';
+import type { TrainOptions, WarningEvent } from '../runs/events.ts';
 import { assertModelApart, assertNoRun, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
 import { NOISE_VERSION, TrajectoryWriter } from '../runs/trajectory.ts';
 import type { Example } from '../tasks/task.ts';
 import { version } from '../version.ts';
+import { dataWarnings } from './data-warnings.ts';
 import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from './inputs.ts';
 import type { ResolvedConfig } from './schema.ts';
 
@@ -18,6 +19,8 @@ export interface RunContext {
   inputs: RunInputs;
   /** The training examples. */
   examples: readonly Example[];
+  /** What is odd about the examples. */
+  warnings: readonly WarningEvent[];
   model: Model;
   log: TrajectoryWriter;
   /** With training.tensorboard. */
@@ -33,8 +36,11 @@ export interface RunContext {
 export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<RunContext> => {
   const run = runFolder(config.output);
   if (!options.overwrite) await assertNoRun(run);
-  const inputs = await loadInputs(config);
-  const examples = await loadTrainingExamples(config, inputs.task);
+  const warnings: WarningEvent[] = [];
+  const warn = (warning: WarningEvent) => warnings.push(warning);
+  const inputs = await loadInputs(config, undefined, warn);
+  const examples = await loadTrainingExamples(config, inputs.task, warn);
+  warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation }));
   const residentBefore = process.memoryUsage.rss();
   const model = await loadModel(config, inputs.tokenizer, options);
   let lock: FileHandle | undefined;
@@ -57,7 +63,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       version,
     });
     const events = config.training.tensorboard ? await EventFileWriter.create(run.path) : undefined;
-    return { config, run, inputs, examples, model, log, events, residentBefore, lock, options };
+    return { config, run, inputs, examples, warnings, model, log, events, residentBefore, lock, options };
   } catch (error) {
     model.dispose();
     await lock?.close();

@@ -62,6 +62,10 @@ export async function* train(config: Config | string, options: TrainOptions = {}
     };
     await appendMetrics(run, start);
     yield start;
+    for (const warning of context.warnings) {
+      await appendMetrics(run, warning);
+      yield warning;
+    }
     try {
       yield await estimateRun(context);
       yield* trainingLoop(context, state);

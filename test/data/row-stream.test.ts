@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type RowFormat, type RowInput, streamRows } from '../../lib/data/row-stream.ts';
-import { readRows } from '../../lib/data/rows.ts';
+import type { RowFormat } from '../../lib/data/formats.ts';
+import type { RowInput } from '../../lib/data/lines.ts';
+import { readRows } from '../../lib/data/read-rows.ts';
+import { streamRows } from '../../lib/data/row-stream.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 
@@ -129,11 +131,11 @@ describe('streamRows', () => {
       /u\.txt:2: is not/,
     );
     await rejects(() => read(join(folder, 'absent.jsonl')), 'ERR_ZEST_DATA', /absent\.jsonl: cannot be read: ENOENT/);
-    await rejects(() => read(folder, 'txt'), 'ERR_ZEST_DATA', /cannot be read: EISDIR/);
-    await rejects(() => read(join(folder, 'a.doc')), 'ERR_ZEST_DATA', /\.jsonl, \.csv, \.tsv, \.txt$/);
+    await rejects(() => read(folder, 'txt'), 'ERR_ZEST_DATA', /is a folder; expected a file/);
+    await rejects(() => read(file('a.doc', 'x')), 'ERR_ZEST_DATA', /\.jsonl, \.csv, \.tsv, \.txt$/);
     await rejects(() => read('a.txt', 'xml' as RowFormat), 'ERR_ZEST_OPTION', /format is 'xml'; expected one of jsonl/);
-    await rejects(() => read(file('b.tsv', 'a\tb\n1\t2\n1\n')), 'ERR_ZEST_DATA', /b\.tsv:3: has 1 columns/);
-    await rejects(() => read(file('b.csv', 'a,b\n1,2\n3\n')), 'ERR_ZEST_DATA', /b\.csv:3: has 1 columns/);
+    await rejects(() => read(file('b.tsv', 'a\ta\n1\t2\n')), 'ERR_ZEST_DATA', /b\.tsv:1: names the column "a" twice/);
+    await rejects(() => read(file('b.csv', 'a,b\n1,2\n3,4,5\n')), 'ERR_ZEST_DATA', /b\.csv:3: has 3 columns/);
   });
 
   it('stops when told to, while it waits', async () => {

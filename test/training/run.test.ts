@@ -2,7 +2,7 @@ import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readRows } from '../../lib/data/rows.ts';
+import { readRows } from '../../lib/data/read-rows.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { EvaluationEvent, StepEvent, Summary, TrainEvent } from '../../lib/runs/events.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';

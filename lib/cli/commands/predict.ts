@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
-import { ROW_FORMATS, type RowFormat } from '../../data/row-stream.ts';
+import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, duration, printJson, printLine } from '../terminal/output.ts';
