@@ -63,6 +63,7 @@ export type {
   Environment,
   EstimateEvent,
   EvaluationEvent,
+  ExaminationEvent,
   FailureEvent,
   Progress,
   StepEvent,
@@ -99,12 +100,19 @@ export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
 export type { ClassSpec } from './tasks/class.ts';
-export type { Classification, LabelledExample as Example } from './tasks/classification.ts';
+export type { Classification } from './tasks/classification.ts';
+export type {
+  CalibrationBin,
+  ClassificationReport,
+  ClassMeasures,
+  WorstExample,
+} from './tasks/classification-report.ts';
 export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
 export { loadTask } from './tasks/load.ts';
 export type { Measures, Metric } from './tasks/metrics.ts';
-export type { ExampleFields, Score, ScoreOptions, Scorer } from './tasks/task.ts';
+export type { LabelledExample as Example } from './tasks/prompt.ts';
+export type { Examination, ExampleFields, Score, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
-import { ClassificationTask, packed } from './classification.ts';
+import { ClassificationTask } from './classification.ts';
 import type { TaskKind } from './kind.ts';
 import { type Labels, labelKeys, names, refuseLabels } from './labels.ts';
+import { packed } from './prompt.ts';
 import { cutLongest } from './template.ts';
 
 /** Classification by a classification head, of one text or of a pair. */

@@ -1,12 +1,15 @@
-import type { Batch, Target } from '../batch.ts';
+import type { Batch } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { show } from '../show.ts';
+import { type Outcome, Outcomes } from './classification-report.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
+import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
 import {
-  type Example,
+  type AnswerOptions,
+  type Examination,
   type ExampleFields,
   evaluationBatchSize,
   type Sampling,
@@ -15,50 +18,6 @@ import {
   type Scorer,
   type Task,
 } from './task.ts';
-import type { Encoding } from './tokenizer.ts';
-
-/** A text as the model sees it, and what is asked of it. */
-export interface Prompt {
-  ids: Int32Array;
-  /** Absent where all are 0. */
-  segments?: Int32Array;
-  target(label: number): Target;
-}
-
-/** The ids and segments of a prompt. */
-export const packed = ({ ids, segments }: Encoding): Pick<Prompt, 'ids' | 'segments'> => ({
-  ids: Int32Array.from(ids),
-  ...(segments.some((segment) => segment !== 0) && { segments: Int32Array.from(segments) }),
-});
-
-/** How a kind of classification asks for a label. */
-export interface Asking {
-  /** How many labels there are. */
-  classes: number;
-  /** A word a label, where the model answers with one. */
-  words?: readonly string[];
-  /** Fields that are read, each a string. */
-  fields: readonly string[];
-  /** Makes the prompt of an example's fields. */
-  make(fields: Readonly<Record<string, string>>): Prompt;
-}
-
-/** An example, its fields and label checked. Its tokens are made when first needed, and kept. */
-export class LabelledExample implements Example {
-  /** Texts by field. */
-  readonly fields: Readonly<Record<string, string>>;
-  /** Label, from 0. */
-  readonly label: number;
-  /** Place that it comes from, `file:line`. */
-  readonly source: string;
-
-  constructor(fields: Readonly<Record<string, string>>, label: number, source: string) {
-    this.fields = Object.freeze({ ...fields });
-    this.label = label;
-    this.source = source;
-    Object.freeze(this);
-  }
-}
 
 /** Label that a model gives to a text. */
 export interface Classification {
@@ -80,6 +39,13 @@ const logSumExp = (scores: Float32Array): number => {
 
 const largestAt = (scores: Float32Array): number =>
   scores.reduce((best, score, i) => (score > scores[best]! ? i : best), 0);
+
+/** What a model's scores make of an example. */
+const outcome = (example: LabelledExample, scores: Float32Array): Outcome => {
+  const answer = largestAt(scores);
+  const total = logSumExp(scores);
+  return { example, answer, confidence: Math.exp(scores[answer]! - total), loss: total - scores[example.label]! };
+};
 
 /** A text classification task: turns examples into batches, and a model's scores into metrics and labels. */
 export class ClassificationTask<S extends Labels = Labels> implements Task<LabelledExample> {
@@ -126,7 +92,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   /**
-   * Checks rows of a data file. `unlabelled` (default false) takes rows without a label and gives them label 0.
+   * Checks rows of a data file. `unlabelled` (default false) takes rows without a label, or with one that is not the
+   * task's, too.
    *
    * @throws ERR_ZEST_TEMPLATE for a field that no row has, ERR_ZEST_DATA and ERR_ZEST_LABEL naming `file:line`
    */
@@ -165,7 +132,9 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   example(row: Row, options: { unlabelled?: boolean } = {}): LabelledExample {
     const place = `${row.file}:${row.line}`;
     const texts = this.#texts(row.fields, place);
-    return new LabelledExample(texts, options.unlabelled ? 0 : this.label(row.fields, place), place);
+    if (!options.unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
+    const label = this.#labels.find(row.fields);
+    return new LabelledExample(texts, label ?? 0, place, label !== undefined);
   }
 
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
@@ -214,26 +183,37 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     examples: readonly (LabelledExample | ExampleFields)[],
     options: ScoreOptions = {},
   ): Promise<Score & { accuracy: number }> {
+    return (await this.examine(model, examples, options)).score;
+  }
+
+  /**
+   * Scores a model on examples, and says what the score is made of: precision, recall and F1 of each class, which labels
+   * are taken for which, calibration, and the examples of the highest loss.
+   */
+  async examine(
+    model: Scorer,
+    examples: readonly (LabelledExample | ExampleFields)[],
+    options: ScoreOptions = {},
+  ): Promise<Examination & { score: { accuracy: number } }> {
+    const outcomes = new Outcomes(this.names);
     const checked = examples.map((example, i) => this.#example(example, i));
-    const labels = checked.map(({ label }) => label);
-    const answers: number[] = [];
-    let loss = 0;
-    for await (const { example, scores } of this.#scores(model, checked, options)) {
-      answers.push(largestAt(scores));
-      loss += logSumExp(scores) - scores[example.label]!;
-    }
-    return {
-      ...measure(['accuracy', ...this.metrics], answers, labels),
-      loss: loss / checked.length,
-      count: checked.length,
-    };
+    for await (const { example, scores } of this.#scores(model, checked, options))
+      outcomes.add(outcome(example, scores));
+    return this.examination(outcomes);
+  }
+
+  /** Makes the score and the report of answers that {@link answers} gave. */
+  examination(outcomes: Outcomes): Examination & { score: { accuracy: number } } {
+    const { labels, answers, loss, count } = outcomes;
+    const score = { ...measure(['accuracy', ...this.metrics], answers, labels), loss, count };
+    return { score, report: outcomes.report() };
   }
 
   /** Labels texts (for a task with one field) or objects with the task's fields by a model. */
   async classify(
     model: Scorer,
     inputs: readonly (string | LabelledExample | ExampleFields)[],
-    options: ScoreOptions = {},
+    options: AnswerOptions = {},
   ): Promise<Classification[]> {
     const examples = inputs.map((input, i) => {
       if (input instanceof LabelledExample) return input;
@@ -245,10 +225,16 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
           `${place} is ${show(input)}; expected an object with the fields ${this.fields.join(', ')}`,
         );
       }
-      return new LabelledExample(this.#texts(typeof input === 'string' ? { [only!]: input } : input, place), 0, place);
+      return new LabelledExample(
+        this.#texts(typeof input === 'string' ? { [only!]: input } : input, place),
+        0,
+        place,
+        false,
+      );
     });
     const classifications: Classification[] = [];
-    for await (const { scores } of this.#scores(model, examples, options)) {
+    for await (const { example, scores } of this.#scores(model, examples, options)) {
+      if (example.isLabelled) options.outcomes?.add(outcome(example, scores));
       const label = largestAt(scores);
       const total = logSumExp(scores);
       classifications.push({
@@ -265,7 +251,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async answers(
     model: Scorer,
     examples: readonly LabelledExample[],
-    options: ScoreOptions = {},
+    options: AnswerOptions = {},
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
     const classifications = await this.classify(model, examples, options);
     return classifications.map(({ name, probabilities }) => ({

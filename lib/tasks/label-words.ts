@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import { ClassificationTask, packed } from './classification.ts';
+import { ClassificationTask } from './classification.ts';
 import type { TaskKind } from './kind.ts';
 import { type Labels, labelKeys, refuseLabels } from './labels.ts';
+import { packed } from './prompt.ts';
 import { fillTemplate, parseTemplate } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 

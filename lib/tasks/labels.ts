@@ -58,6 +58,8 @@ export interface LabelReader {
   readonly field: string;
   /** Whether a row has no label, or an empty one. */
   isMissing(fields: ExampleFields): boolean;
+  /** Finds the label of fields; undefined where there is none, or none of the task's. */
+  find(fields: ExampleFields): number | undefined;
   /** Reads the label of fields; `place` is `file:line`, for the error. */
   read(fields: ExampleFields, place: string): number;
 }
@@ -74,8 +76,14 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
   const keys = integers ? (spec.labels ?? numbers) : [...numbers, ...names];
   const known = new Map(keys.map((key, i) => [key, i % names.length]));
   const labelOf = (fields: ExampleFields): unknown => (Object.hasOwn(fields, field) ? fields[field] : undefined);
+  const find = (fields: ExampleFields): number | undefined => {
+    const value = labelOf(fields);
+    const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
+    return known.get(text) ?? known.get(text.replace(WHOLE, '$1'));
+  };
   return {
     field,
+    find,
     isMissing(fields) {
       const value = labelOf(fields);
       return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
@@ -83,8 +91,7 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
     read(fields, place) {
       const value = labelOf(fields);
       if (value === undefined) throw dataError(place, `has no field ${JSON.stringify(field)} for the label`);
-      const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
-      const label = known.get(text) ?? known.get(text.replace(WHOLE, '$1'));
+      const label = find(fields);
       if (label !== undefined) return label;
       throw new ZestError(
         'ERR_ZEST_LABEL',

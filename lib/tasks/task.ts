@@ -1,6 +1,7 @@
 import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
 import type { CallOptions } from '../objective.ts';
+import type { ClassificationReport, Outcomes } from './classification-report.ts';
 import type { Measures, Metric } from './metrics.ts';
 
 /** A model as a task asks it: one row of scores a sequence. `Model` is one. */
@@ -36,6 +37,20 @@ export interface Score extends Measures {
   count: number;
 }
 
+/** Score of a model on examples, and what it is made of. */
+export interface Examination {
+  /** Loss and metrics. */
+  score: Score;
+  /** Classes, confusion, calibration and the worst examples. */
+  report: ClassificationReport;
+}
+
+/** Options of answering. */
+export interface AnswerOptions extends ScoreOptions {
+  /** Takes the answers to examples whose label is known. */
+  outcomes?: Outcomes;
+}
+
 /** Choice of the training examples that a run takes. */
 export interface Sampling {
   /** Number of examples of each class. Default: all. */
@@ -51,6 +66,8 @@ export const evaluationBatchSize = 32;
 
 /** What every task does: it turns rows into examples and those into batches, and a model's scores into metrics and answers. */
 export interface Task<E extends Example = Example> {
+  /** Names of the answers. */
+  readonly names: readonly string[];
   /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];
   /** Metrics that it is judged by; the first decides which weights are best. */
@@ -73,6 +90,10 @@ export interface Task<E extends Example = Example> {
   batch(examples: readonly (E | ExampleFields)[]): Batch;
   /** Scores a model on examples, evaluated in order. */
   score(model: Scorer, examples: readonly (E | ExampleFields)[], options?: ScoreOptions): Promise<Score>;
+  /** Scores a model on examples, and says what the score is made of. */
+  examine(model: Scorer, examples: readonly (E | ExampleFields)[], options?: ScoreOptions): Promise<Examination>;
+  /** Makes the score and the report of answers. */
+  examination(outcomes: Outcomes): Examination;
   /** Answers examples, as `predict` gives it: an object of JSON each. */
-  answers(model: Scorer, examples: readonly E[], options?: ScoreOptions): Promise<Record<string, unknown>[]>;
+  answers(model: Scorer, examples: readonly E[], options?: AnswerOptions): Promise<Record<string, unknown>[]>;
 }

@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { writeAtomic } from '../files.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
 import { record } from '../runs/metrics-log.ts';
-import type { Score } from '../tasks/task.ts';
+import type { Examination } from '../tasks/task.ts';
 import { version } from '../version.ts';
-import { scoreSplit, testCheckpoint } from './evaluate.ts';
+import { examineSplit, testCheckpoint } from './evaluate.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint } from './training-loop.ts';
 
 const testKept = async ({ config, run, inputs, model, options }: RunContext, kept: Summary['kept']) => {
-  if (kept.name === 'last') return scoreSplit(inputs, model, 'test', options);
+  if (kept.name === 'last') return examineSplit(inputs, model, 'test', options);
   // One model in memory at a time: the trained one is on disk by now.
   model.dispose();
   return testCheckpoint(config, inputs, join(run.checkpoints, kept.name), options);
@@ -28,27 +28,30 @@ export async function* finishRun(
   const { device } = model;
   const bestKept = config.training.keepBest && best !== undefined && best.step < steps;
   const kept: Summary['kept'] = bestKept ? { name: 'best', step: best.step } : { name: 'last', step: steps };
-  let test: Score | undefined;
+  let test: Examination | undefined;
   if (inputs.test.length && !options.signal?.aborted) {
     try {
       test = await testKept(context, kept);
       const forwards = bestKept ? best.forwards : state.forwards;
-      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test };
+      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test.score };
       await record(context, event);
       yield event;
     } catch (error) {
       if (!options.signal?.aborted) throw error;
     }
   }
-  const validated = bestKept ? best : last;
+  const validated = [bestKept ? best : last].find((evaluated) => evaluated?.step === kept.step);
+  if (validated || test) {
+    await writeAtomic(run.reports, `${JSON.stringify({ validation: validated?.report, test: test?.report })}\n`);
+  }
   const summary: Summary = {
     steps,
     forwards: state.forwards,
     final: { loss: state.loss },
     kept,
     before: state.before,
-    validation: validated?.step === kept.step ? validated.score : undefined,
-    test,
+    validation: validated?.score,
+    test: test?.score,
     stoppedEarly: state.stoppedEarly,
     interrupted: options.signal?.aborted ?? false,
     seconds: (performance.now() - started) / 1000,

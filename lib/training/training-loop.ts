@@ -5,11 +5,17 @@ import { methodOf } from '../methods/registry.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from '../runs/events.ts';
 import { appendMetrics, record } from '../runs/metrics-log.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
-import type { Example, Score } from '../tasks/task.ts';
-import { scoreSplit } from './evaluate.ts';
+import type { Examination, Example, Score } from '../tasks/task.ts';
+import { examineSplit } from './evaluate.ts';
 import type { ResolvedConfig } from './schema.ts';
 import type { RunContext } from './start-run.ts';
 import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
+
+/** A validation score with what it is made of, and what its weights had seen. */
+export interface Evaluated extends Examination {
+  step: number;
+  forwards: number;
+}
 
 /** How far a run has come; {@link trainingLoop} keeps it up to date. */
 export interface RunState {
@@ -22,8 +28,8 @@ export interface RunState {
   /** Validation score of the model as it came. */
   before?: Score;
   /** The latest and the best validation score, and the steps that those weights had seen. */
-  last?: { step: number; forwards: number; score: Score };
-  best?: { step: number; forwards: number; score: Score };
+  last?: Evaluated;
+  best?: Evaluated;
   stoppedEarly: boolean;
 }
 
@@ -64,12 +70,12 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   let evaluationsSinceBest = 0;
 
   const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
-    const score = await scoreSplit(inputs, model, 'validation', options);
+    const { score, report } = await examineSplit(inputs, model, 'validation', options);
     const seen = { step: state.steps, forwards: state.forwards };
     const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
     await record(context, event);
     yield event;
-    state.last = { ...seen, score };
+    state.last = { ...seen, score, report };
     state.before ??= score;
     if (isBetter(score, state.best?.score, task.metrics[0] as Metric)) {
       state.best = state.last;

@@ -31,7 +31,7 @@ describe('zest predict', () => {
       const { status, stdout, stderr } = await zest(['predict', trained, '--input', path('test.jsonl'), ...more]);
       expect(status).toBe(0);
       expect(parseLines(stdout)).toEqual(expected);
-      expect(stderr).toMatch(/^30 answers, \d+ s\n$/);
+      expect(stderr).toMatch(/^30 answers, \d+ s\n30 with a label: accuracy \d+\.\d %, loss \d\.\d{4}\n$/);
     }
     expect(expected[0]).toMatchObject({ label: expect.stringMatching(/^(terrible|great)$/), input: { label: 0 } });
   });
@@ -64,7 +64,9 @@ describe('zest predict', () => {
     const args = ['predict', trained, '--output', out];
     const written = await zest([...args, '--input', path('test.jsonl'), '--json']);
     expect(written.status).toBe(0);
-    expect(parseLines(written.stdout)).toEqual([{ kind: 'done', output: out, count: 30 }]);
+    const [done] = parseLines(written.stdout);
+    expect(done).toMatchObject({ kind: 'done', output: out, count: 30 });
+    expect(done).toMatchObject({ score: { count: 30 }, report: { classes: [{ count: 15 }, { count: 15 }] } });
     const content = await readFile(out, 'utf8');
     expect(content).toBe((await zest(['predict', trained, '--input', path('test.jsonl')])).stdout);
     await writeFile(path('bad.jsonl'), '{"sentence": "a"}\n{"sentence": \n');

@@ -40,6 +40,9 @@ export const metricsText = (score: Measures, from?: Measures): string => {
   return parts.join(', ');
 };
 
+/** Characters of a line of stderr. */
+export const lineWidth = (): number => process.stderr.columns || 120;
+
 /** 3448064 as 3,448,064. */
 export const count = (value: number): string => value.toLocaleString('en-US');
 
