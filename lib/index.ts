@@ -114,6 +114,7 @@ export type { Measures, Metric } from './tasks/metrics.ts';
 export type { LabelledExample as Example } from './tasks/prompt.ts';
 export type { Examination, ExampleFields, Score, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
+export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export {
   type FoundLearningRate,

@@ -50,7 +50,7 @@ export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
           }
           texts = texts.map((ids, i) => ids.slice(0, kept[i]));
         }
-        return { ...packed(framed()), target: (label) => ({ kind: 'class', label }) };
+        return { ...packed(framed()), cut: Math.max(0, excess), target: (label) => ({ kind: 'class', label }) };
       },
     });
   },

@@ -12,6 +12,7 @@ import {
   type Examination,
   type ExampleFields,
   evaluationBatchSize,
+  type Preview,
   type Sampling,
   type Score,
   type ScoreOptions,
@@ -167,6 +168,12 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       rest: examples.filter((_, i) => !chosen.has(i)),
       heldOut: examples.filter((_, i) => chosen.has(i)),
     };
+  }
+
+  /** Shows what the model sees of an example: its tokens, how many were cut, and the name of its label. */
+  preview(example: LabelledExample): Preview {
+    const { ids, cut } = this.#prompt(example);
+    return { ids, cut, answer: this.names[example.label]! };
   }
 
   /**

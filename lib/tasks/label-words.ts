@@ -63,8 +63,8 @@ export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpe
       words: spec.labelWords,
       fields: template.fields,
       make(fields) {
-        const { position, ...encoding } = fillTemplate(template, fields, tokenizer, maxLength);
-        return { ...packed(encoding), target: (label) => ({ kind: 'labelWords', position, words, label }) };
+        const { position, cut, ...encoding } = fillTemplate(template, fields, tokenizer, maxLength);
+        return { ...packed(encoding), cut, target: (label) => ({ kind: 'labelWords', position, words, label }) };
       },
     });
   },

@@ -7,6 +7,8 @@ export interface Prompt {
   ids: Int32Array;
   /** Absent where all are 0. */
   segments?: Int32Array;
+  /** Number of tokens of the text that were cut. */
+  cut: number;
   target(label: number): Target;
 }
 

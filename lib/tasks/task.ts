@@ -51,6 +51,16 @@ export interface AnswerOptions extends ScoreOptions {
   outcomes?: Outcomes;
 }
 
+/** What a model sees of an example, and what it is to answer. */
+export interface Preview {
+  /** Token ids, the special tokens among them. */
+  ids: ArrayLike<number>;
+  /** Number of tokens of the text that were cut, so that it fits. */
+  cut: number;
+  /** Name of the right answer. */
+  answer: string;
+}
+
 /** Choice of the training examples that a run takes. */
 export interface Sampling {
   /** Number of examples of each class. Default: all. */
@@ -86,6 +96,8 @@ export interface Task<E extends Example = Example> {
   holdOut(examples: readonly E[], options: { share: number; seed: number }): { rest: E[]; heldOut: E[] };
   /** Chooses those that a run trains on. */
   sample(examples: readonly E[], sampling: Sampling): E[];
+  /** Shows what the model sees of an example. */
+  preview(example: E): Preview;
   /** Makes a batch of some examples. */
   batch(examples: readonly (E | ExampleFields)[]): Batch;
   /** Scores a model on examples, evaluated in order. */

@@ -1,17 +1,28 @@
 import { Option } from 'commander';
 import type { Method } from '../../methods/method.ts';
-import type { EstimateEvent, StepEvent, Summary, TrainEvent } from '../../runs/events.ts';
+import type { StepEvent, Summary, TrainEvent } from '../../runs/events.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
+import { dryRunText } from '../terminal/dry-run.ts';
 import { EXIT_USAGE } from '../terminal/failure.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, megabytes, metricsText, percent, printJson, printLine, table } from '../terminal/output.ts';
+import {
+  count,
+  duration,
+  estimateText,
+  metricsText,
+  percent,
+  printJson,
+  printLine,
+  table,
+} from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
 interface TrainCommandOptions extends ConfigOptions {
   overwrite?: boolean;
   schema?: boolean;
   findLearningRate?: boolean;
+  dryRun?: boolean;
 }
 
 const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): string =>
@@ -21,20 +32,6 @@ const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): strin
       brief ? [`${brief} ${Number(event[name]).toPrecision(3)}`] : [],
     ),
   ].join(', ');
-
-/** Two digits that count, in ms below a second. */
-const briefly = (seconds: number): string =>
-  seconds < 1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : duration(seconds);
-
-const estimateLine = ({ seconds, forwards, evaluations, memory, ...each }: EstimateEvent): string => {
-  const parts = [`${count(forwards)} forwards of ${briefly(each.forwardSeconds)}`];
-  if (each.updateSeconds) parts.push(`updates of ${briefly(each.updateSeconds)}`);
-  if (evaluations) parts.push(`${count(evaluations)} evaluations of ${briefly(each.evaluationSeconds)}`);
-  const held =
-    memory &&
-    `; memory about ${megabytes(memory.total)}, ${megabytes(memory.weights)} of it weights and ${megabytes(memory.activations)} activations`;
-  return `about ${duration(seconds)}: ${parts.join(', ')}${held ?? ''}`;
-};
 
 const summaryLines = (
   output: string,
@@ -70,7 +67,7 @@ const showEvent = (
       );
       break;
     case 'estimate':
-      printLine(estimateLine(event));
+      printLine(estimateText(event));
       break;
     case 'warning':
       printLine(`warning: ${event.message} (${event.code})`);
@@ -106,6 +103,7 @@ export const command: CommandDefinition = {
     ...configOptions,
     new Option('--overwrite', 'replace a run that the output folder holds'),
     new Option('--find-learning-rate', 'print a learning rate and how it was found; train nothing'),
+    new Option('--dry-run', 'show the estimate, the data and the first prompts as the model sees them; train nothing'),
     new Option('--schema', 'print the JSON Schema of configurations'),
   ],
   async action(path: string | undefined, options: TrainCommandOptions) {
@@ -124,6 +122,19 @@ export const command: CommandDefinition = {
       const found = await findLearningRate(path, { overrides: options.set, signal: stopSignal() });
       if (options.json) printJson({ kind: 'learningRate', ...found });
       printLine(foundLines(found));
+      return;
+    }
+    if (options.dryRun) {
+      const { dryRun } = await import('../../training/dry-run.ts');
+      const progress = await progressDisplay();
+      const run = await dryRun(path, {
+        overrides: options.set,
+        overwrite: options.overwrite,
+        signal: stopSignal(),
+        onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
+      });
+      if (options.json) printJson(run);
+      printLine(dryRunText(run, `zest train ${path}`));
       return;
     }
     endWithParent();
