@@ -73,7 +73,11 @@ export async function* lineStream(
     try {
       content = decoder.decode(whole);
     } catch (cause) {
-      throw dataError(`${name}:${line}`, 'is not UTF-8', cause);
+      throw dataError(
+        `${name}:${line}`,
+        'is not UTF-8; convert the file, from Windows with iconv -f WINDOWS-1252 -t UTF-8',
+        cause,
+      );
     }
     if (line === 1 && content.startsWith('\ufeff')) content = content.slice(1);
     const returns = end === '\n' && content.endsWith('\r');

@@ -86,15 +86,17 @@ export const tabbedLines = (file: string, columns?: readonly string[]): LinePars
   return simple(({ line, content }) => (content.trim() === '' ? undefined : row({ line, cells: content.split('\t') })));
 };
 
-const SEPARATORS = [',', ';', '\t', '|'] as const;
+/** Of those that a header has equally often, the first: prose has commas more often than the others. */
+const SEPARATORS = ['\t', ';', '|', ','] as const;
 
 /** The separator that a header has most of, outside of quotes; Excel may say it in a line of its own, `sep=;`. */
 const separatorOf = (header: string): { separator: string; said: boolean } => {
   const said = /^sep=(.)$/.exec(header)?.[1];
   if (said !== undefined) return { separator: said, said: true };
   const bare = header.replace(/"(?:[^"]|"")*"/g, '');
-  const counts = SEPARATORS.map((separator) => bare.split(separator).length);
-  return { separator: SEPARATORS[counts.indexOf(Math.max(...counts))] as string, said: false };
+  const counts = SEPARATORS.map((separator) => bare.split(separator).length - 1);
+  const most = Math.max(...counts);
+  return { separator: most === 0 ? ',' : (SEPARATORS[counts.indexOf(most)] as string), said: false };
 };
 
 /**

@@ -64,8 +64,8 @@ export interface LabelReader {
   read(fields: ExampleFields, place: string): number;
 }
 
-/** As spreadsheets and data frames write whole numbers among others: 1.0. */
-const WHOLE = /^(-?\d+)\.0+$/;
+/** Writes a whole number as spreadsheets and data frames do among others, 1.0, without the fraction; leaves other texts. */
+export const integerText = (text: string): string => text.replace(/^(-?\d+)\.0+$/, '$1');
 
 /** Reads labels by index or, of those that have one, by name. */
 export const labelReader = (spec: Labels, names: readonly string[]): LabelReader => {
@@ -78,8 +78,8 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
   const labelOf = (fields: ExampleFields): unknown => (Object.hasOwn(fields, field) ? fields[field] : undefined);
   const find = (fields: ExampleFields): number | undefined => {
     const value = labelOf(fields);
-    const text = typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
-    return known.get(text) ?? known.get(text.replace(WHOLE, '$1'));
+    const text = ['string', 'number', 'boolean'].includes(typeof value) ? String(value).trim() : '';
+    return known.get(text) ?? known.get(integerText(text));
   };
   return {
     field,

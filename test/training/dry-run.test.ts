@@ -100,7 +100,9 @@ describe('a dry run', () => {
     expect(status).toBe(0);
     const [found] = parseLines(stdout);
     expect(found).toMatchObject({ kind: 'dryRun', data: [{ split: 'train', count: 40 }, {}, {}] });
-    expect(stderr).toMatch(/^data +examples +terrible +great +tokens \(most\) +cut\ntrain +40 +20 +20 +11 \(\d+\) +0$/m);
+    expect(stderr).toMatch(
+      /^data +examples +terrible +great +tokens \(most\) +cut\ntrain +40 +20 +20 +11 \(\d+\) +0$/m,
+    );
     expect(stderr).toContain(
       'train.jsonl:1: 11 tokens, the answer is "terrible"\n  <s> the story is dull . it was<mask> .</s>',
     );
