@@ -59,6 +59,23 @@ describe('zest predict', () => {
     ]);
   });
 
+  it('scores the rows that have a label of the task, and only those', async () => {
+    await writeFile(path('some.csv'), 'sentence,label\ncharming,1\ndull,0.0\nmoving,\nlame,maybe\nfunny,great\n');
+    const { stdout, stderr } = await zest(['predict', trained, '--input', path('some.csv')]);
+    expect(parseLines(stdout)).toHaveLength(5);
+    expect(stderr).toMatch(/^5 answers, \d+ s\n3 with a label: accuracy \d+\.\d %, loss \d\.\d{4}\n$/);
+    await writeFile(path('none.csv'), 'sentence\ncharming\n');
+    const without = await zest(['predict', trained, '--input', path('none.csv')]);
+    expect(without.stderr).toMatch(/^1 answer, \d+ s\n$/);
+    const { model, task } = await openRun(trained);
+    const counts: number[] = [];
+    const onScore = ({ score }: { score: { count: number } }) => counts.push(score.count);
+    for await (const _ of predict({ model, task }, path('some.csv'), { onScore }));
+    for await (const _ of predict({ model, task }, path('none.csv'), { onScore }));
+    model.dispose();
+    expect(counts).toEqual([3]);
+  });
+
   it('writes a file that is there only when it is whole', async () => {
     const out = path('out.jsonl');
     const args = ['predict', trained, '--output', out];
@@ -109,11 +126,17 @@ describe('zest predict', () => {
         /"sentence", which .*wrong\.csv does not have: text, label \(ERR_ZEST_TEMPLATE/,
       ],
       [[trained, '--input', path('empty.txt')], 1, /empty\.txt: has no rows \(ERR_ZEST_DATA/],
-      [[trained, '--input', path('latin.txt')], 1, /latin\.txt:2: is not UTF-8 \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('latin.txt')], 1, /latin\.txt:2: is not UTF-8; convert .* \(ERR_ZEST_DATA/],
       [[trained, '--input', path('none.txt')], 1, /none\.txt: cannot be read: ENOENT.* \(ERR_ZEST_DATA/],
       [[trained, '--input', path('test.jsonl'), '--format', 'xml'], 2, /'xml' is invalid/],
       [[trained], 2, /required option '--input <file>' not specified/],
       [[folder, '--input', path('test.jsonl')], 2, /no good summary\.json \(ERR_ZEST_RUN/],
+      [
+        [trained, '--input', path('test.jsonl'), '--output', folder],
+        1,
+        /--output .* is a folder; expected a file to write \(ERR_ZEST_FILE/,
+      ],
+      [[trained, '--input', folder], 1, /is a folder; expected a file with rows \(ERR_ZEST_DATA/],
       [
         [trained, '--input', path('test.jsonl'), '--output', join(folder, 'no', 'o')],
         1,

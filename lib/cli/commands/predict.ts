@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
+import { ZestError } from '../../errors.ts';
 import type { Examination } from '../../tasks/task.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
@@ -33,6 +34,12 @@ const writeLines = async (file: string, lines: AsyncIterable<object>, signal: Ab
   }
 };
 
+/** Refuses a folder in the place of the file to write, before any work is done. */
+const assertNoFolder = async (file: string): Promise<void> => {
+  const isFolder = (await stat(file).catch(() => undefined))?.isDirectory() ?? false;
+  if (isFolder) throw new ZestError('ERR_ZEST_FILE', `--output ${file} is a folder; expected a file to write`);
+};
+
 /** 1 answer, 2 answers. */
 const plural = (answers: number): string => `${count(answers)} answer${answers === 1 ? '' : 's'}`;
 
@@ -58,6 +65,7 @@ export const command: CommandDefinition = {
     const { predict } = await import('../../training/predict.ts');
     const signal = stopSignal();
     const progress = await progressDisplay();
+    if (output !== undefined) await assertNoFolder(output);
     const { model, task, config } = await openRun(path, {
       overrides: set,
       signal,
@@ -66,6 +74,7 @@ export const command: CommandDefinition = {
     try {
       const began = performance.now();
       const fromStdin = input === '-';
+      if (fromStdin && process.stdin.isTTY) printLine('reads a text, or an object of JSON, a line; Ctrl-D ends it');
       const total = fromStdin ? undefined : await sizeOf(input);
       // Answers on a terminal are progress enough.
       const shown = total !== undefined && (output !== undefined || !process.stdout.isTTY);
