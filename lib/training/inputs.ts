@@ -1,5 +1,5 @@
 import { fileRows } from '../data/read-rows.ts';
-import { dataError } from '../data/rows.ts';
+import { dataError, type Row } from '../data/rows.ts';
 import { Model } from '../model/model.ts';
 import type { TrainOptions, WarningEvent } from '../runs/events.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
@@ -22,21 +22,26 @@ export interface RunInputs {
 /** Hears of what is odd about the data. */
 export type Warn = (warning: WarningEvent) => void;
 
+/** Rows that are looked at where none is whole. */
+const SHOWN = 100;
+
 /** Reads the examples of a file; rows that lack a field or the answer are left out, and told of. */
 const readExamples = async (file: string, { columns }: ResolvedConfig['data'], task: Task, warn: Warn = () => {}) => {
   const examples: Example[] = [];
+  const lacking: Row[] = [];
   let leftOut = 0;
-  let first = '';
   for await (const rows of fileRows(file, { columns })) {
-    if (examples.length + leftOut === 0) task.checkColumns(rows);
     for (const row of rows) {
-      const lacking = task.lacking(row);
-      if (lacking === undefined) examples.push(task.example(row));
-      else if (leftOut++ === 0) first = `${row.file}:${row.line} has no ${JSON.stringify(lacking)}`;
+      if (task.lacking(row) === undefined) examples.push(task.example(row));
+      else if (leftOut++ < SHOWN) lacking.push(row);
     }
   }
-  if (examples.length === 0) throw dataError(file, `has no whole row of ${leftOut}: ${first}`);
-  if (leftOut > 0) warn(leftOutWarning(file, { leftOut, of: examples.length + leftOut, first }));
+  const [first] = lacking.map((row) => `${row.file}:${row.line} has no ${JSON.stringify(task.lacking(row))}`);
+  if (examples.length === 0) {
+    task.checkColumns(lacking);
+    throw dataError(file, `has no whole row of ${leftOut}: ${first}`);
+  }
+  if (first !== undefined) warn(leftOutWarning(file, { leftOut, of: examples.length + leftOut, first }));
   return examples;
 };
 
