@@ -7,7 +7,7 @@ import { isThere, writing } from '../files.ts';
 import { builtInModels, modelFolder } from '../model/built-in.ts';
 import type { CallOptions } from '../objective.ts';
 import { quantile } from '../statistics.ts';
-import { integerText } from '../tasks/labels.ts';
+import { integerText, isNoLabel } from '../tasks/labels.ts';
 import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
 import { resolveConfig } from '../training/config.ts';
@@ -80,7 +80,7 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
   const { texts, label } = chosen;
   const labelled = table.rows
     .map((row) => ({ row, label: integerText(row[label]?.trim() ?? '') }))
-    .filter((one) => one.label !== '' && texts.every((text) => one.row[text] !== undefined));
+    .filter((one) => !isNoLabel(one.label) && texts.every((text) => one.row[text] !== undefined));
   const labels = [...new Set(labelled.map((one) => one.label))];
   if (labels.length < 2) {
     throw dataError(

@@ -67,6 +67,9 @@ export interface LabelReader {
 /** Writes a whole number as spreadsheets and data frames do among others, 1.0, without the fraction; leaves other texts. */
 export const integerText = (text: string): string => text.replace(/^(-?\d+)\.0+$/, '$1');
 
+/** Whether a cell stands for no label: an empty one, or SNLI's dash where its annotators did not agree. */
+export const isNoLabel = (text: string): boolean => text === '' || text === '-';
+
 /** Reads labels by index or, of those that have one, by name. */
 export const labelReader = (spec: Labels, names: readonly string[]): LabelReader => {
   const field = spec.labelField ?? 'label';
@@ -86,7 +89,8 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
     find,
     isMissing(fields) {
       const value = labelOf(fields);
-      return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+      const isEmpty = typeof value === 'string' && isNoLabel(value.trim()) && !known.has(value.trim());
+      return value === undefined || value === null || isEmpty;
     },
     read(fields, place) {
       const value = labelOf(fields);

@@ -41,14 +41,14 @@ const sources = (examples: readonly { source: string }[]) => examples.map(({ sou
 
 describe('the data of a run', () => {
   it('leaves out rows that lack what the task reads, and says how many', async () => {
-    const csv = 'sentence,label\nfine,1\ndull,\nawful,0.0\nmoving,1\nlame\n';
+    const csv = 'sentence,label\nfine,1\ndull,\nawful,0.0\nmoving,1\nlame\nsilly,-\n';
     const config = await configWith({ train: 'gaps.csv' }, { 'gaps.csv': csv });
     const { train, warnings } = await load(config);
     expect(train.map(({ fields }) => fields.sentence)).toEqual(['fine', 'awful', 'moving']);
     expect(warnings[0]).toEqual({
       kind: 'warning',
       code: 'WARN_ZEST_ROWS',
-      message: `2 of 5 rows of ${join(folder, 'gaps.csv')} are left out, for they lack what the task reads: ${join(folder, 'gaps.csv')}:3 has no "label", and others`,
+      message: `3 of 6 rows of ${join(folder, 'gaps.csv')} are left out, for they lack what the task reads: ${join(folder, 'gaps.csv')}:3 has no "label", and others`,
     });
     const nulls = '{"sentence":"fine","label":1}\n{"sentence":null,"label":1}\n{"sentence":"dull","label":0}\n';
     const { train: two } = await load(await configWith({ train: 'nulls.jsonl' }, { 'nulls.jsonl': nulls }));
