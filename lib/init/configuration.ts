@@ -50,12 +50,12 @@ export const rate = (value: number): string => value.toExponential(1);
 /** A label with this share of the rows or more makes accuracy a poor measure. */
 const UNBALANCED = 0.75;
 
-const taskLines = ({ task, why, balance, rows }: StartingPoint): string[] => {
+const taskLines = ({ task, why, balance }: StartingPoint): string[] => {
   const largest = [...balance].sort((a, b) => b.count - a.count)[0]!;
   const share = largest.count / balance.reduce((sum, { count }) => sum + count, 0);
   const isSkewed = share >= UNBALANCED && balance.length === 2;
   const counts = balance.slice(0, 10).map(({ name, count: times }) => `${name} ${count(times)}`);
-  const baseline = `${rows === 1 ? 'The row' : 'Rows'} by label: ${counts.join(', ')}${balance.length > 10 ? ', …' : ''}. Always answering ${quoted(largest.name)} would be right in ${(100 * share).toFixed(0)} %.`;
+  const baseline = `Rows by label: ${counts.join(', ')}${balance.length > 10 ? ', …' : ''}. Always answering ${quoted(largest.name)} would be right in ${(100 * share).toFixed(0)} %.`;
   const lines =
     'template' in task
       ? [

@@ -65,23 +65,48 @@ const usable = (lists: readonly (readonly string[])[], tokenizer: Tokenizer): re
     }
   });
 
+/** Numbers for labels, what they mostly mean, and words for that. */
+interface Numbered {
+  labels: string;
+  /** Columns of the texts that they are so for; the first entry that fits counts. */
+  texts: RegExp;
+  words: readonly (readonly string[])[];
+  meaning: string;
+}
+
+const INFERENCE = /^(premise hypothesis|question sentence)$/i;
+const NUMBERED: readonly Numbered[] = [
+  { labels: '0,1', texts: INFERENCE, words: YES_NO, meaning: '0 is taken for entailment, as RTE and QNLI have it' },
+  {
+    labels: '0,1,2',
+    texts: INFERENCE,
+    words: [
+      ['Yes', 'Maybe', 'No'],
+      ['yes', 'maybe', 'no'],
+    ],
+    meaning: 'they are taken for entailment, neutral and contradiction, as MNLI and SNLI have them (CB has not)',
+  },
+  {
+    labels: '0,1',
+    texts: / /,
+    words: YES_NO.map((words) => words.toReversed()),
+    meaning: '0 is taken for no, and 1 for yes',
+  },
+  { labels: '0,1', texts: /^/, words: BAD_GOOD, meaning: '0 is taken for bad, and 1 for good' },
+];
+
 /** Words for labels, best first, and how they come about. */
 const wordsFor = (
   labels: readonly string[],
-  isPair: boolean,
+  texts: readonly string[],
 ): { lists: readonly (readonly string[])[]; why: string[] } => {
   const known = KNOWN.find((one) => one.labels.join('\n') === labels.map((label) => label.toLowerCase()).join('\n'));
   if (known) return { lists: known.words, why: [] };
-  if (labels.join() === '0,1') {
-    return isPair
-      ? {
-          lists: [...YES_NO].map((words) => [...words].reverse()),
-          why: ['0 and 1 do not say what they mean: 0 is taken for no, and 1 for yes. Put in words that fit.'],
-        }
-      : {
-          lists: BAD_GOOD,
-          why: ['0 and 1 do not say what they mean: 0 is taken for bad, and 1 for good. Put in words that fit.'],
-        };
+  const columns = texts.map((name) => name.replaceAll(' ', '_')).join(' ');
+  const numbered = NUMBERED.find((one) => one.labels === labels.join() && one.texts.test(columns));
+  if (numbered) {
+    const why = `The labels are numbers, which do not say what they mean: ${numbered.meaning}. Put in words that fit.`;
+    return { lists: numbered.words, why: [why] };
   }
   if (labels.some(isWhole)) return { lists: [], why: ['The labels are numbers, which say no words.'] };
   return { lists: [labels, labels.map((label) => label.toLowerCase())], why: [] };
@@ -113,7 +138,7 @@ export const proposeTask = (
 ): ProposedTask => {
   const names = inOrder(labels);
   const field = label === 'label' ? {} : { labelField: label };
-  const { lists, why } = wordsFor(names, texts.length > 1);
+  const { lists, why } = wordsFor(names, texts);
   const words = tokenizer.maskId === undefined ? undefined : usable(lists, tokenizer);
   const numbered = names.every((name, i) => name === `${i}`);
   if (words) {

@@ -103,6 +103,16 @@ describe('zest init', () => {
     });
   });
 
+  it('takes the numbers of an inference as its data sets have them, and says so', async () => {
+    const of = (labels: number) =>
+      texts.map(({ text }, i) => JSON.stringify({ premise: text, hypothesis: text.slice(0, 12), label: i % labels }));
+    const three = await start('three.jsonl', of(3));
+    expect(three.config.task.labelWords.map((word: string) => word.toLowerCase())).toEqual(['yes', 'maybe', 'no']);
+    const two = await start('two.jsonl', of(2));
+    expect(two.config.task.labelWords.map((word: string) => word.toLowerCase())).toEqual(['yes', 'no']);
+    expect(two.found.why).toEqual([expect.stringContaining('0 is taken for entailment')]);
+  });
+
   it('makes a new head where no words are known, and says so', async () => {
     const lines = ['text,kind', ...texts.map(({ text }, i) => `"${text}",${i % 4}`)];
     const { config, dry } = await start('numbers.csv', lines);
