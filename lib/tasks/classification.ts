@@ -3,7 +3,8 @@ import { dataError, type Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { show } from '../show.ts';
-import { type Outcome, Outcomes } from './classification-report.ts';
+import { largestAt, outcome, probabilitiesOf } from './answer.ts';
+import { Outcomes } from './classification-report.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
@@ -31,22 +32,6 @@ export interface Classification {
   /** Probability of each label, in order; they add up to 1. */
   probabilities: number[];
 }
-
-/** log Σ exp, in float64. */
-const logSumExp = (scores: Float32Array): number => {
-  const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return largest + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - largest), 0));
-};
-
-const largestAt = (scores: Float32Array): number =>
-  scores.reduce((best, score, i) => (score > scores[best]! ? i : best), 0);
-
-/** What a model's scores make of an example. */
-const outcome = (example: LabelledExample, scores: Float32Array): Outcome => {
-  const answer = largestAt(scores);
-  const total = logSumExp(scores);
-  return { example, answer, confidence: Math.exp(scores[answer]! - total), loss: total - scores[example.label]! };
-};
 
 /** A text classification task: turns examples into batches, and a model's scores into metrics and labels. */
 export class ClassificationTask<S extends Labels = Labels> implements Task<LabelledExample> {
@@ -243,12 +228,11 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     for await (const { example, scores } of this.#scores(model, examples, options)) {
       if (example.isLabelled) options.outcomes?.add(outcome(example, scores));
       const label = largestAt(scores);
-      const total = logSumExp(scores);
       classifications.push({
         label,
         name: this.names[label]!,
         ...(this.#asking.words && { word: this.#asking.words[label]! }),
-        probabilities: Array.from(scores, (score) => Math.exp(score - total)),
+        probabilities: probabilitiesOf(scores),
       });
     }
     return classifications;
