@@ -1,69 +1,78 @@
+import { types } from 'node:util';
+
 /**
- * Every code that node-zest throws, with whose it is: `usage` where what the user wrote is at fault (arguments,
- * configuration, environment). docs/errors.md says what causes each and what to do about it.
+ * Every code that node-zest throws, with what is at fault: `input` is what it was given (arguments, configuration,
+ * environment, model folders, data), `work` what came while it worked on that (memory, disk, device, losses).
+ * docs/errors.md says what causes each and what to do about it.
  */
 const CODES = {
   // arguments
-  ERR_ZEST_ARGUMENT: 'usage',
-  ERR_ZEST_OPTION: 'usage',
-  ERR_ZEST_DIRECTIONS: 'usage',
-  ERR_ZEST_RHO: 'usage',
-  ERR_ZEST_TILT: 'usage',
-  ERR_ZEST_ESTIMATOR: 'usage',
-  ERR_ZEST_LOSSES: 'failure',
-  ERR_ZEST_DIMENSION: 'usage',
+  ERR_ZEST_ARGUMENT: 'input',
+  ERR_ZEST_OPTION: 'input',
+  ERR_ZEST_DIRECTIONS: 'input',
+  ERR_ZEST_RHO: 'input',
+  ERR_ZEST_TILT: 'input',
+  ERR_ZEST_ESTIMATOR: 'input',
+  ERR_ZEST_LOSSES: 'input',
+  ERR_ZEST_DIMENSION: 'input',
   // native binding and machine
-  ERR_ZEST_NO_BINARY: 'failure',
-  ERR_ZEST_ISA: 'usage',
-  ERR_ZEST_THREADS: 'usage',
-  ERR_ZEST_DEVICE: 'failure',
-  ERR_ZEST_DEVICE_LOST: 'failure',
-  ERR_ZEST_CUBLAS: 'failure',
-  ERR_ZEST_MEMORY: 'failure',
-  ERR_ZEST_INTERNAL: 'failure',
+  ERR_ZEST_NO_BINARY: 'work',
+  ERR_ZEST_ISA: 'input',
+  ERR_ZEST_THREADS: 'input',
+  ERR_ZEST_DEVICE: 'work',
+  ERR_ZEST_DEVICE_LOST: 'work',
+  ERR_ZEST_CUBLAS: 'work',
+  ERR_ZEST_MEMORY: 'work',
+  ERR_ZEST_INTERNAL: 'work',
   // model folders
-  ERR_ZEST_FILE: 'failure',
-  ERR_ZEST_CONFIG_JSON: 'failure',
-  ERR_ZEST_FAMILY: 'failure',
-  ERR_ZEST_SAFETENSORS: 'failure',
-  ERR_ZEST_TENSOR_MISSING: 'failure',
-  ERR_ZEST_TENSOR_SHAPE: 'failure',
-  ERR_ZEST_TENSOR_DTYPE: 'failure',
-  ERR_ZEST_TENSOR_VALUE: 'failure',
-  ERR_ZEST_PARAMETER: 'failure',
-  ERR_ZEST_TRAINABLE: 'usage',
-  ERR_ZEST_UNSUPPORTED: 'failure',
+  ERR_ZEST_FILE: 'work',
+  ERR_ZEST_CONFIG_JSON: 'input',
+  ERR_ZEST_FAMILY: 'input',
+  ERR_ZEST_SAFETENSORS: 'input',
+  ERR_ZEST_TENSOR_MISSING: 'input',
+  ERR_ZEST_TENSOR_SHAPE: 'input',
+  ERR_ZEST_TENSOR_DTYPE: 'input',
+  ERR_ZEST_TENSOR_VALUE: 'input',
+  ERR_ZEST_PARAMETER: 'input',
+  ERR_ZEST_TRAINABLE: 'input',
+  ERR_ZEST_UNSUPPORTED: 'input',
   // batches and steps
-  ERR_ZEST_BATCH_EMPTY: 'failure',
-  ERR_ZEST_BATCH: 'failure',
-  ERR_ZEST_TOKEN: 'failure',
-  ERR_ZEST_SEQUENCE_LENGTH: 'failure',
-  ERR_ZEST_TARGET: 'failure',
-  ERR_ZEST_STREAM: 'failure',
-  ERR_ZEST_POINT: 'failure',
-  ERR_ZEST_UPDATE: 'failure',
-  ERR_ZEST_LOSS_NOT_FINITE: 'failure',
-  ERR_ZEST_VERSION: 'failure',
-  ERR_ZEST_DISPOSED: 'failure',
-  ERR_ZEST_ABORTED: 'failure',
+  ERR_ZEST_BATCH_EMPTY: 'input',
+  ERR_ZEST_BATCH: 'input',
+  ERR_ZEST_TOKEN: 'input',
+  ERR_ZEST_SEQUENCE_LENGTH: 'input',
+  ERR_ZEST_TARGET: 'input',
+  ERR_ZEST_STREAM: 'input',
+  ERR_ZEST_POINT: 'input',
+  ERR_ZEST_UPDATE: 'work',
+  ERR_ZEST_LOSS_NOT_FINITE: 'work',
+  ERR_ZEST_VERSION: 'work',
+  ERR_ZEST_DISPOSED: 'work',
+  ERR_ZEST_ABORTED: 'work',
   // text, data, configuration
-  ERR_ZEST_TOKENIZER: 'failure',
-  ERR_ZEST_TEMPLATE: 'usage',
-  ERR_ZEST_LABEL_WORD: 'usage',
-  ERR_ZEST_LABEL: 'failure',
-  ERR_ZEST_DATA: 'failure',
-  ERR_ZEST_SHOTS: 'failure',
-  ERR_ZEST_CONFIG: 'usage',
-  ERR_ZEST_RUN: 'usage',
-  ERR_ZEST_LEARNING_RATE: 'failure',
-  ERR_ZEST_TRAJECTORY: 'failure',
-} as const satisfies Record<string, 'usage' | 'failure'>;
+  ERR_ZEST_TOKENIZER: 'input',
+  ERR_ZEST_TEMPLATE: 'input',
+  ERR_ZEST_LABEL_WORD: 'input',
+  ERR_ZEST_LABEL: 'input',
+  ERR_ZEST_DATA: 'input',
+  ERR_ZEST_SHOTS: 'input',
+  ERR_ZEST_CONFIG: 'input',
+  ERR_ZEST_RUN: 'input',
+  ERR_ZEST_LEARNING_RATE: 'work',
+  ERR_ZEST_TRAJECTORY: 'input',
+} as const satisfies Record<string, 'input' | 'work'>;
 
 /** One code, one cause; the table is docs/errors.md. */
 export type ErrorCode = keyof typeof CODES;
 
 /** In the order of docs/errors.md. */
 export const ERROR_CODES = Object.keys(CODES) as readonly ErrorCode[];
+
+/**
+ * Whether a value is an error, of this realm or another: what the addon, Node and programs throw is of others where the
+ * library runs in a context of its own, as under Jest, and `instanceof Error` does not hold there.
+ */
+export const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
 
 /**
  * The type of every error that node-zest throws. `code` says what went wrong, the message names the file, tensor, key
@@ -83,12 +92,12 @@ export class ZestError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== ZestError) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return value instanceof Error && 'code' in value && Object.hasOwn(CODES, value.code as string);
+    return isError(value) && 'code' in value && Object.hasOwn(CODES, value.code as string);
   }
 }
 
-/** Whether an error comes of what the user wrote. */
-export const isUsageError = (error: unknown): boolean => error instanceof ZestError && CODES[error.code] === 'usage';
+/** Whether an error comes of what the user gave, which has to be corrected first. */
+export const isInputError = (error: unknown): boolean => error instanceof ZestError && CODES[error.code] === 'input';
 
 const withCode = <E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } =>
   Object.defineProperty(error, 'code', { value: code, enumerable: true }) as E & { readonly code: ErrorCode };

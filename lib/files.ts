@@ -1,4 +1,4 @@
-import { access, constants, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ZestError } from './errors.ts';
 
@@ -18,6 +18,43 @@ export const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+/**
+ * Makes a folder, and those above it that are missing. (Node's own recursive `mkdir` never returns where the folder
+ * above is there and takes none, as /proc.)
+ *
+ * @throws the system's error
+ */
+export const makeFolder = async (folder: string): Promise<void> => {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await isFolder(folder))) return;
+    const above = dirname(folder);
+    if (code !== 'ENOENT' || above === folder || (await isThere(above))) throw error;
+    await makeFolder(above);
+    await makeFolder(folder);
+  }
+};
+
+/**
+ * Checks that a file can be written, before the work whose result it is to hold. Nothing is made.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+export const assertWritableFile = async (file: string): Promise<void> => {
+  if (await isFolder(file)) {
+    throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: it is a folder; expected the path of a file`);
+  }
+  await writing(file, access(dirname(file), constants.W_OK));
+};
 
 /**
  * Checks that a folder, or one to be made, can be written to. Nothing is made.

@@ -70,6 +70,7 @@ export type {
   Summary,
   TrainEvent,
   TrainOptions,
+  Warning,
   WarningEvent,
 } from './runs/events.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
@@ -112,16 +113,18 @@ export type { LabelWordSpec } from './tasks/label-words.ts';
 export { loadTask } from './tasks/load.ts';
 export type { Measures, Metric } from './tasks/metrics.ts';
 export type { LabelledExample as Example } from './tasks/prompt.ts';
-export type { Examination, ExampleFields, Score, ScoreOptions, Scorer } from './tasks/task.ts';
+export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export {
+  type FindLearningRateOptions,
   type FoundLearningRate,
   findLearningRate,
   type RatelessConfig,
   type RateMeasurement,
 } from './training/find-learning-rate.ts';
+export type { FollowedRate } from './training/follow-rate.ts';
 export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
 export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { checkedSeed, checkedStream } from './directions.ts';
 import { rangeError } from './errors.ts';
 import { native } from './native/load.ts';
@@ -43,7 +44,7 @@ export const noise = (options: NoiseOptions): Float32Array => {
   if (!Number.isSafeInteger(length) || length < 0 || length > MOST_VALUES) {
     throw rangeError('ERR_ZEST_ARGUMENT', `length is ${length}; expected a whole number from 0 to 2^30`);
   }
-  if (into !== undefined && !(into instanceof Float32Array && length <= into.length)) {
+  if (into !== undefined && !(types.isFloat32Array(into) && length <= into.length)) {
     throw rangeError(
       'ERR_ZEST_ARGUMENT',
       `into is ${show(into)}; expected a Float32Array of at least ${length} values`,

@@ -2,7 +2,9 @@ import { throwIfAborted } from './abort.ts';
 import { checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { rangeError, typeError, ZestError } from './errors.ts';
 import { native } from './native/load.ts';
-import type { DirectionOptions, Directions, Objective, Perturbation } from './objective.ts';
+import type { DirectionOptions, Directions, EvaluationOptions, Objective, Perturbation } from './objective.ts';
+import { given, optionsOf, signal } from './options/calls.ts';
+import { show } from './show.ts';
 
 /** A function of a vector as an objective. */
 export interface VectorObjective extends Objective<void> {
@@ -18,12 +20,22 @@ export interface VectorObjective extends Objective<void> {
   direction(stream: bigint, name?: string, options?: DirectionOptions): Promise<Float32Array>;
 }
 
+const vectorOptions = optionsOf<{ directions?: Partial<Directions> }>({ directions: given });
+const evaluationOptions = optionsOf<EvaluationOptions>({
+  signal,
+  directions: given,
+  atVersion: given,
+  microBatch: given,
+});
+const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
+
 const checkedStart = (x0: ArrayLike<number>): Float64Array => {
-  const x = Float64Array.from(x0 ?? []);
-  if (x.length === 0) throw typeError('ERR_ZEST_ARGUMENT', 'x0 is empty; expected an array of numbers');
-  const bad = x.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw rangeError('ERR_ZEST_ARGUMENT', `x0[${bad}] is ${x0[bad]}; expected a finite number`);
-  return x;
+  if (typeof x0 !== 'object' || !Number.isSafeInteger(x0?.length) || x0.length === 0)
+    throw typeError('ERR_ZEST_ARGUMENT', `x0 is ${show(x0)}; expected an array of numbers`);
+  return Float64Array.from(x0, (value, i) => {
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    throw rangeError('ERR_ZEST_ARGUMENT', `x0[${i}] is ${show(value)}; expected a finite number`);
+  });
 };
 
 /**
@@ -47,10 +59,9 @@ const checkedStart = (x0: ArrayLike<number>): Float64Array => {
 export const vectorObjective = (
   f: (x: Float64Array) => number | Promise<number>,
   x0: ArrayLike<number>,
-  options: { directions?: Partial<Directions> } = {},
+  options?: { directions?: Partial<Directions> },
 ): VectorObjective => {
-  if (typeof f !== 'function')
-    throw typeError('ERR_ZEST_ARGUMENT', `f is a ${typeof f}; expected a function of a vector`);
+  if (typeof f !== 'function') throw typeError('ERR_ZEST_ARGUMENT', `f is ${show(f)}; expected a function of a vector`);
   const x = checkedStart(x0);
   let version = 0n;
   let previous: Promise<unknown> = Promise.resolve();
@@ -77,7 +88,7 @@ export const vectorObjective = (
     throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${loss}; x is unchanged`);
   };
 
-  const own: Directions = { seed: 0, law: 'gaussian', ...options.directions };
+  const own: Directions = { seed: 0, law: 'gaussian', ...vectorOptions(options).directions };
   nativeDirections(own);
   const objective: VectorObjective = {
     x,
@@ -87,7 +98,11 @@ export const vectorObjective = (
       return version;
     },
 
-    async evaluate(_, points, { signal, atVersion, directions = own } = {}) {
+    async evaluate(batch, points, options) {
+      // Options in its place would be ignored.
+      if (batch !== undefined)
+        throw typeError('ERR_ZEST_ARGUMENT', `batch is ${show(batch)}; expected undefined, for a function has none`);
+      const { signal, atVersion, directions = own } = evaluationOptions(options);
       throwIfAborted(signal);
       const terms = checkedPoints(points);
       const direction = drawer(directions, x.length);
@@ -105,12 +120,15 @@ export const vectorObjective = (
       });
     },
 
-    async direction(stream, name = 'x', { directions = own } = {}) {
-      if (name !== 'x') throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter '${name}'; the only one is 'x'`);
+    async direction(stream, name = 'x', options) {
+      const { directions = own } = directionOptions(options);
+      if (name !== 'x')
+        throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(name)}; the only one is 'x'`);
       return drawer(directions, x.length)(checkedStream(stream, 'stream'));
     },
 
-    async apply(update, { signal, directions = own } = {}) {
+    async apply(update, options) {
+      const { signal, directions = own } = directionOptions(options);
       throwIfAborted(signal);
       const { decay, streams, coefficients } = nativeUpdate(update);
       const direction = drawer(directions, x.length);

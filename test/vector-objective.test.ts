@@ -162,9 +162,14 @@ describe('vectorObjective', () => {
   });
 
   it.each<[string, () => unknown, string, RegExp]>([
-    ['no function', () => vectorObjective(3 as never, [1]), 'ERR_ZEST_ARGUMENT', /f is a number/],
-    ['no vector', () => vectorObjective(square, undefined as never), 'ERR_ZEST_ARGUMENT', /x0 is empty/],
-    ['an empty vector', () => vectorObjective(square, []), 'ERR_ZEST_ARGUMENT', /x0 is empty/],
+    ['no function', () => vectorObjective(3 as never, [1]), 'ERR_ZEST_ARGUMENT', /f is 3; expected a function/],
+    [
+      'no vector',
+      () => vectorObjective(square, undefined as never),
+      'ERR_ZEST_ARGUMENT',
+      /x0 is undefined; expected an array/,
+    ],
+    ['an empty vector', () => vectorObjective(square, []), 'ERR_ZEST_ARGUMENT', /x0 is \[\]; expected an array/],
     ['NaN', () => vectorObjective(square, [0, Number.NaN]), 'ERR_ZEST_ARGUMENT', /x0\[1\] is NaN/],
     [
       'a bad seed',

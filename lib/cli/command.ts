@@ -26,13 +26,13 @@ export const counting = (flags: string, help: string, absent?: number): Option =
 
 /** An option that may be repeated. */
 export const repeated = (flags: string, help: string): Option =>
-  new Option(flags, help).argParser((value: string, earlier: string[]) => [...earlier, value]).default([]);
+  new Option(flags, help).argParser((value: string, earlier: string[] = []) => [...earlier, value]);
 
 export const jsonLines = new Option('--json', 'print one JSON object a line on stdout');
 
 /** Options of every command that reads a configuration. */
 export interface ConfigOptions {
-  set: string[];
+  set?: string[];
   json?: boolean;
 }
 

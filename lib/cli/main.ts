@@ -2,9 +2,9 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import type { CommandDefinition } from './command.ts';
-import { EXIT_USAGE, exitStatus, reportError } from './terminal/failure.ts';
+import { EXIT_INPUT, exitStatus, reportError } from './terminal/failure.ts';
 import { outliveReaders } from './terminal/interrupt.ts';
-import { shown } from './terminal/output.ts';
+import { printJson, shown } from './terminal/output.ts';
 
 /** What help lists of the commands, in order; commands/NAME.ts has the rest, and is read only when it is called. */
 const COMMANDS: Readonly<Record<string, string>> = {
@@ -45,9 +45,13 @@ try {
   }
   await program.parseAsync().finally(() => shown.takeAway());
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
-  else {
-    reportError(error);
+  const json = process.argv.includes('--json');
+  if (!(error instanceof CommanderError)) {
+    reportError(error, json);
     process.exitCode = exitStatus(error);
+  } else if (error.exitCode !== 0) {
+    // Commander has told people already.
+    if (json) printJson({ kind: 'error', code: null, message: error.message.replace(/^error: /, '') });
+    process.exitCode = EXIT_INPUT;
   }
 }

@@ -22,7 +22,7 @@ import { loadInputs, type RunInputs } from '../training/inputs.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { type ChosenRate, chooseRate } from './choose-rate.ts';
-import { type Dataset, experimentData, experimentForwards } from './datasets.ts';
+import { type Dataset, experimentData, experimentFiles, experimentForwards } from './datasets.ts';
 import { METHODS, type Method } from './methods.ts';
 
 const MODEL = 'film-roberta-mini';
@@ -35,8 +35,8 @@ const TEST_SEEDS = [2, 3, 4, 5, 6];
 const SHARPNESS = { radius: 5e-3, samples: 16, examples: 64 };
 
 export interface ExperimentOptions extends CallOptions {
-  /** The folder of the data sets sst2/, mr/, sst5/ and trec/. */
-  data: string;
+  /** The folder of the data sets sst2/, mr/, sst5/ and trec/; those of words come with node-zest. */
+  data?: string;
   /** Where runs are written; those that are there and finished are not run again. */
   output: string;
   /** Forward passes of a run. Default 4,000 for words and questions, 2,000 for sentences. */
@@ -153,12 +153,13 @@ const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, options
 async function* compareInFolder(
   name: string,
   methods: readonly Method[],
+  files: readonly string[],
   budget: Budget,
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void> {
   const { output, forwards } = budget;
   const { signal } = options;
-  const dataset = await experimentData(name, options.data, join(output, 'data'));
+  const dataset = await experimentData(name, files, join(output, 'data'));
   const earlier = await earlierMethods(name, budget);
   // All of them, so that too few forwards for one method are told before the first run of another.
   const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget)) as [
@@ -234,5 +235,7 @@ export async function* compareMethods(name: string, options: ExperimentOptions):
   assertPositive(options.jobs, 'jobs');
   assertPositive(options.forwards, 'forwards');
   const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
-  yield* lockingFolder(output, () => compareInFolder(name, methods, { output, forwards }, options));
+  // Before a folder is made.
+  const files = await experimentFiles(name, options.data);
+  yield* lockingFolder(output, () => compareInFolder(name, methods, files, { output, forwards }, options));
 }

@@ -1,8 +1,8 @@
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import { rangeError, ZestError } from '../errors.ts';
-import { writeAtomic } from '../files.ts';
+import { makeFolder, writeAtomic } from '../files.ts';
 import { firstMetric } from '../tasks/load.ts';
 import type { Metric } from '../tasks/metrics.ts';
 import type { Config } from '../training/schema.ts';
@@ -22,7 +22,7 @@ const writeRows = async (file: string, rows: readonly object[]): Promise<string>
 };
 
 const withValidation = async (folder: string, rows: readonly object[]): Promise<Omit<Files, 'test'>> => {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const isValidation = (_: object, i: number) => i % VALIDATION_EVERY === VALIDATION_EVERY - 1;
   return {
     train: await writeRows(
@@ -34,37 +34,21 @@ const withValidation = async (folder: string, rows: readonly object[]): Promise<
 };
 
 /** The words of the demo. */
-const ratedWordFiles = async (_: string, scratch: string): Promise<Files> => {
+const ratedWordFiles = async (_: readonly string[], scratch: string): Promise<Files> => {
   const { train, heldOut } = await ratedWords();
   const split = await withValidation(scratch, train);
   return { ...split, test: await writeRows(join(scratch, 'test.jsonl'), heldOut) };
 };
 
-const fromFolder = async (folder: string, name: string, splits: readonly string[]): Promise<string[]> => {
-  const files = splits.map((split) => join(folder, name, `${split}.jsonl`));
-  for (const file of files) {
-    await access(file).catch((cause) => {
-      throw new ZestError('ERR_ZEST_DATA', `${file} is not there; --data names the folder that has ${name}/`, {
-        cause,
-      });
-    });
-  }
-  return files;
+const threeSplits = {
+  splits: ['train', 'validation', 'test'],
+  files: async ([train, validation, test]: readonly string[]): Promise<Files> => ({ train, validation, test }) as Files,
 };
 
-const threeSplits =
-  (name: string) =>
-  async (folder: string): Promise<Files> => {
-    const files = await fromFolder(folder, name, ['train', 'validation', 'test']);
-    const [train, validation, test] = files as [string, string, string];
-    return { train, validation, test };
-  };
-
-const trecFiles = async (folder: string, scratch: string): Promise<Files> => {
-  const [all, test] = (await fromFolder(folder, 'trec', ['train', 'test'])) as [string, string];
-  const lines = (await readFile(all, 'utf8')).split('\n').filter((line) => line !== '');
+const trecFiles = async ([all, test]: readonly string[], scratch: string): Promise<Files> => {
+  const lines = (await readFile(all as string, 'utf8')).split('\n').filter((line) => line !== '');
   const rows = lines.map((line) => JSON.parse(line));
-  return { ...(await withValidation(scratch, rows)), test };
+  return { ...(await withValidation(scratch, rows)), test: test as string };
 };
 
 /** Single tokens of the built-in model's vocabulary, for DESC, ENTY, ABBR, HUM, NUM, LOC. */
@@ -72,8 +56,10 @@ const TREC_WORDS = ['description', 'thing', 'term', 'person', 'number', 'place']
 
 interface Source {
   task: Dataset['task'];
-  /** Finds or makes the files: `folder` is that of `--data`, `scratch` for those that are made. */
-  files(folder: string, scratch: string): Promise<Files>;
+  /** Files that have to be there: NAME/SPLIT.jsonl. */
+  splits: readonly string[];
+  /** The files of a run, of those that are there; `scratch` is the folder for those that are made. */
+  files(there: readonly string[], scratch: string): Promise<Files>;
   /** Training examples a class; `undefined`: all. */
   shots: readonly (number | undefined)[];
   /** Shares of the labels drawn at random, with the larger of the two numbers of examples. */
@@ -84,12 +70,20 @@ interface Source {
 
 const NOISE = [0.2, 0.4];
 const SOURCES: Readonly<Record<string, Source>> = {
-  afinn: { task: RATED_WORDS, files: ratedWordFiles, shots: [16, undefined], labelNoise: NOISE, forwards: 4000 },
-  sst2: { task: 'sst2', files: threeSplits('sst2'), shots: [16, 512], labelNoise: NOISE, forwards: 2000 },
-  mr: { task: 'mr', files: threeSplits('mr'), shots: [16, 512], labelNoise: NOISE, forwards: 2000 },
-  sst5: { task: 'sst5', files: threeSplits('sst5'), shots: [16, 512], forwards: 2000 },
+  afinn: {
+    task: RATED_WORDS,
+    splits: [],
+    files: ratedWordFiles,
+    shots: [16, undefined],
+    labelNoise: NOISE,
+    forwards: 4000,
+  },
+  sst2: { task: 'sst2', ...threeSplits, shots: [16, 512], labelNoise: NOISE, forwards: 2000 },
+  mr: { task: 'mr', ...threeSplits, shots: [16, 512], labelNoise: NOISE, forwards: 2000 },
+  sst5: { task: 'sst5', ...threeSplits, shots: [16, 512], forwards: 2000 },
   trec: {
     task: { template: '{mask} : {sentence}', labelWords: TREC_WORDS },
+    splits: ['train', 'test'],
     files: trecFiles,
     shots: [16, undefined],
     forwards: 4000,
@@ -139,11 +133,27 @@ export const experimentForwards = (name: string): number => settingOf(name).sour
 export const experimentMetric = (name: string): Metric => firstMetric(settingOf(name).source.task);
 
 /**
- * The data of an experiment. `folder` has sst2/, mr/, sst5/ and trec/; what is made is written to `scratch`.
+ * Finds the files that an experiment needs. `folder` has sst2/, mr/, sst5/ and trec/.
  *
- * @throws ERR_ZEST_OPTION for an unknown name, ERR_ZEST_DATA for a file that is not there
+ * @throws ERR_ZEST_OPTION for an unknown name, or where a folder is needed, ERR_ZEST_DATA for a file that is not there
  */
-export const experimentData = async (name: string, folder: string, scratch: string): Promise<Dataset> => {
+export const experimentFiles = async (name: string, folder: string | undefined): Promise<string[]> => {
+  const { source, dataset } = settingOf(name);
+  if (source.splits.length > 0 && folder === undefined) {
+    throw rangeError('ERR_ZEST_OPTION', `--data is missing; expected the folder that has ${dataset}/`);
+  }
+  const files = source.splits.map((split) => join(folder ?? '', dataset, `${split}.jsonl`));
+  for (const file of files) {
+    await access(file).catch((cause) => {
+      const message = `${file} is not there; --data names the folder that has ${dataset}/`;
+      throw new ZestError('ERR_ZEST_DATA', message, { cause });
+    });
+  }
+  return files;
+};
+
+/** The data of an experiment, of the files that {@link experimentFiles} found; what is made is written to `scratch`. */
+export const experimentData = async (name: string, files: readonly string[], scratch: string): Promise<Dataset> => {
   const { source, shots, labelNoise } = settingOf(name);
-  return { task: source.task, data: { ...(await source.files(folder, scratch)), shots, labelNoise } };
+  return { task: source.task, data: { ...(await source.files(files, scratch)), shots, labelNoise } };
 };

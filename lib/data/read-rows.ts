@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { assertPath, optionsOf } from '../options/calls.ts';
 import { streamRows } from './row-stream.ts';
 import { dataError, type Row } from './rows.ts';
 
@@ -6,6 +8,8 @@ export interface ReadRowsOptions {
   /** Names of the columns of a `.csv` or `.tsv` file without a header line. Default: the first line has them. */
   columns?: readonly string[];
 }
+
+const readRowsOptions = optionsOf<ReadRowsOptions>({ columns: z.array(z.string()).readonly().optional() });
 
 /** Formats of rows that have names for their fields. */
 const WITH_FIELDS = ['jsonl', 'csv', 'tsv'] as const;
@@ -40,7 +44,9 @@ export async function* fileRows(file: string, { columns }: ReadRowsOptions = {})
  * @throws ERR_ZEST_DATA naming `file:line`: unreadable, empty, another kind of file, not UTF-8, a broken line, too many
  * columns
  */
-export const readRows = async (file: string, options: ReadRowsOptions = {}): Promise<Row[]> => {
+export const readRows = async (file: string, given?: ReadRowsOptions): Promise<Row[]> => {
+  assertPath(file, 'file');
+  const options = readRowsOptions(given);
   const all: Row[] = [];
   for await (const rows of fileRows(file, options)) for (const row of rows) all.push(row);
   return all;

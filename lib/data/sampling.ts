@@ -21,9 +21,12 @@ export const splitMix64 = (seed: bigint): (() => bigint) => {
 };
 
 const checkedSeed = (seed: bigint | number): bigint => {
-  if (typeof seed === 'number' ? Number.isSafeInteger(seed) && seed >= 0 : seed >= 0n && seed <= MASK)
-    return BigInt(seed);
-  throw rangeError('ERR_ZEST_OPTION', `seed is ${seed}; expected a safe integer ≥ 0 or a bigint below 2⁶⁴`);
+  const isSeed =
+    typeof seed === 'number'
+      ? Number.isSafeInteger(seed) && seed >= 0
+      : typeof seed === 'bigint' && seed >= 0n && seed <= MASK;
+  if (isSeed) return BigInt(seed);
+  throw rangeError('ERR_ZEST_OPTION', `seed is ${show(seed)}; expected a safe integer ≥ 0 or a bigint below 2⁶⁴`);
 };
 
 /** What a seed is used for; each use has random numbers of its own. Epoch e of the batches is BATCHES + e. */
@@ -161,9 +164,9 @@ export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | 
     return made;
   };
   const batch = (step: number): number[] => {
-    const first = step * size;
+    const first = typeof step === 'number' ? step * size : Number.NaN;
     if (!Number.isSafeInteger(step) || step < 0 || !Number.isSafeInteger(first + size)) {
-      throw rangeError('ERR_ZEST_ARGUMENT', `step is ${step}; expected a whole number ≥ 0`);
+      throw rangeError('ERR_ZEST_ARGUMENT', `step is ${show(step)}; expected a whole number ≥ 0`);
     }
     const epoch = Math.floor(first / rows);
     const from = first - epoch * rows;

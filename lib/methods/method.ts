@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { ErrorCode } from '../errors.ts';
+import { type ErrorCode, ZestError } from '../errors.ts';
 import type { Point } from '../objective.ts';
+import { show } from '../show.ts';
 import { inPrograms, positive, stepLength } from './options.ts';
 
 /** Values that JSON can hold, under names of the method's own. */
@@ -103,6 +104,30 @@ export type MethodInput<Shape extends z.ZodRawShape> = z.input<
 /** Options as a configuration gives them. */
 export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength>>;
 
+/** What a method has at least, and of what type. */
+const PARTS = {
+  name: 'string',
+  options: 'object',
+  diagnostics: 'object',
+  streams: 'function',
+  forwards: 'function',
+  estimate: 'function',
+};
+
+/**
+ * Checks that a value is a method.
+ *
+ * @throws ERR_ZEST_OPTION
+ */
+export const assertMethod = (value: unknown, name: string): void => {
+  const method = Object(value) as Record<string, unknown>;
+  for (const [part, type] of Object.entries(PARTS)) {
+    if (typeof method[part] === type && method[part] !== null) continue;
+    const found = part in method ? `its ${part} is ${show(method[part])}` : `it has no ${part}`;
+    throw new ZestError('ERR_ZEST_OPTION', `${name} is none: ${found}; expected what defineMethod returns`);
+  }
+};
+
 /**
  * Gives a method the types of its own options.
  *
@@ -123,10 +148,15 @@ export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObjec
  * const bowl = vectorObjective(([x]) => x * x, [3]);
  * const { meanLoss } = await createOptimizer(halves, { learningRate: 0.1 }).step(bowl);
  * console.log(meanLoss); // 9
+ *
+ * @throws ERR_ZEST_OPTION for what is no method
  */
 export const defineMethod = <Shape extends z.ZodRawShape, S extends MethodState>(
   method: Method<Shape, S>,
-): Method<Shape, S> => method;
+): Method<Shape, S> => {
+  assertMethod(method, 'method');
+  return method;
+};
 
 /** A method whose options are not known here. */
 // biome-ignore lint/suspicious/noExplicitAny: a method's options are its own business.
@@ -144,7 +174,7 @@ const refuseConflicts =
 export const configurationSchema = (method: AnyMethod, name: string = method.name) =>
   z
     .strictObject({
-      ...{ method: z.literal(name), ...method.options, ...stepLength },
+      ...{ method: z.literal(name).describe(`the method: ${method.title}`), ...method.options, ...stepLength },
       learningRate: positive().describe(stepLength.learningRate.description ?? ''),
     })
     .check(refuseConflicts(method));

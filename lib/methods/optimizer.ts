@@ -1,8 +1,17 @@
 import type { z } from 'zod';
-import { ZestError } from '../errors.ts';
+import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Law, Objective } from '../objective.ts';
+import { assertObjective, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
-import { type AnyMethod, type Method, type MethodInput, type MethodState, programSchema } from './method.ts';
+import { show } from '../show.ts';
+import {
+  type AnyMethod,
+  assertMethod,
+  type Method,
+  type MethodInput,
+  type MethodState,
+  programSchema,
+} from './method.ts';
 import { runStep, type StepResult } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
 
@@ -56,6 +65,8 @@ export interface Optimizer {
 type SharedOptions = Record<string, unknown> &
   ScheduleOptions & { learningRate: number; weightDecay: number; seed: bigint | number; law?: Law };
 
+const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: count });
+
 const KEYS = ['method', 'directions', 'seed', 'law'] as const;
 
 /**
@@ -75,6 +86,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   method: Method<Shape, S>,
   given: MethodInput<Shape>,
 ): Optimizer => {
+  assertMethod(method, 'method');
   const any: AnyMethod = method;
   const options = checkOptions(programSchema(any), given) as SharedOptions;
   const { learningRate, weightDecay, seed, law = 'gaussian' } = options;
@@ -84,6 +96,8 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   let state: MethodState = any.initialState?.(options) ?? {};
   let steps = 0;
   let previous: Promise<unknown> = Promise.resolve();
+  /** What the steps have moved. */
+  let trained: WeakRef<object> | undefined;
 
   const take = async <B>(objective: Objective<B>, batch: B, call: StepCallOptions): Promise<StepResult> => {
     const {
@@ -109,13 +123,24 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     get learningRate() {
       return learningRate * factor(steps);
     },
-    step<B>(objective: Objective<B>, batch?: B, call: StepCallOptions = {}) {
+    async step<B>(objective: Objective<B>, batch?: B, options?: StepCallOptions) {
+      assertObjective(objective);
+      const call = stepOptions(options);
+      if (trained && trained.deref() !== objective) {
+        throw typeError(
+          'ERR_ZEST_ARGUMENT',
+          'objective is another than that of the steps before; expected the same one: an optimizer has the state of one, so make another for another',
+        );
+      }
+      trained = new WeakRef(objective);
       const result = previous.then(() => take(objective, batch as B, call));
       previous = result.catch(() => {});
       return result;
     },
     state: () => ({ ...state, ...own, step: steps }),
     restore(given: OptimizerState) {
+      if (typeof given !== 'object' || given === null)
+        throw typeError('ERR_ZEST_OPTION', `the state is ${show(given)}; expected what state() gives`);
       for (const key of KEYS) {
         if (JSON.stringify(given[key]) !== JSON.stringify(own[key])) {
           throw new ZestError(
@@ -130,6 +155,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       const { method: _m, step, directions: _d, seed: _s, law: _l, ...rest } = given;
       steps = step;
       state = rest;
+      trained = undefined;
     },
   };
 };

@@ -1,7 +1,14 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ZestError } from '../errors.ts';
-import { type AnyMethod, type ConfigurationInput, configurationSchema, type MethodOptions } from './method.ts';
+import { show } from '../show.ts';
+import {
+  type AnyMethod,
+  assertMethod,
+  type ConfigurationInput,
+  configurationSchema,
+  type MethodOptions,
+} from './method.ts';
 import { mezoMethod } from './mezo.ts';
 import { nspsaMethod } from './nspsa.ts';
 import { zestMethod } from './zest.ts';
@@ -33,9 +40,6 @@ export const forwardsOfStep = (optimizer: { method: string }): number => methodO
 /** Every method. */
 export const allMethods = (): AnyMethod[] => [...methods.values()];
 
-/** What a method has at least. */
-const PARTS = ['streams', 'forwards', 'estimate'] as const;
-
 /**
  * Adds a method, so that configurations can name it. `name` is what they write: default the method's own.
  *
@@ -50,10 +54,7 @@ const PARTS = ['streams', 'forwards', 'estimate'] as const;
  * @throws ZestError with ERR_ZEST_OPTION for what is no method, or a name that another one has
  */
 export const registerMethod = (method: AnyMethod, name: string = method?.name): void => {
-  const isMethod = typeof name === 'string' && PARTS.every((part) => typeof method?.[part] === 'function');
-  if (!isMethod || typeof method.options !== 'object' || typeof method.diagnostics !== 'object') {
-    throw new ZestError('ERR_ZEST_OPTION', `method ${name} is none; expected what defineMethod returns`);
-  }
+  assertMethod(method, `method ${show(name)}`);
   const other = methods.get(name);
   if (other && other !== method) throw new ZestError('ERR_ZEST_OPTION', `method ${name} is another one already`);
   methods.set(name, method);

@@ -21,7 +21,9 @@ import type {
   Point,
   Update,
 } from '../objective.ts';
+import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { show } from '../show.ts';
 import { modelFolder } from './built-in.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import { readCheckpoint } from './checkpoint.ts';
@@ -35,6 +37,20 @@ import { type BatchLimits, packBatch } from './pack-batch.ts';
 import { type Origin, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 import { stopAtExit } from './stop-at-exit.ts';
+
+const evaluationOptions = optionsOf<EvaluationOptions>({
+  signal,
+  directions: given,
+  atVersion: given,
+  microBatch: given,
+});
+const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
+  signal,
+  directions: given,
+  microBatch: given,
+});
+const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
+const logitOptions = optionsOf<DirectionOptions & { at?: Point }>({ signal, directions: given, at: given });
 
 /** How {@link Model.generate} would continue prompts. */
 export interface GenerateOptions extends CallOptions {
@@ -131,7 +147,7 @@ export class Model implements Objective<Batch> {
    * ERR_ZEST_CUBLAS for the options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST
    */
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
-    if (typeof name !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof name}; expected a path`);
+    assertPath(name, 'folder');
     const folder = modelFolder(name);
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
@@ -196,6 +212,8 @@ export class Model implements Objective<Batch> {
    * console.log(`${Math.ceil((weights + activations) / 2 ** 20)} MiB`);
    */
   memory(tokens: number): MemoryUse {
+    if (typeof tokens !== 'number' || !(tokens >= 0))
+      throw rangeError('ERR_ZEST_ARGUMENT', `tokens is ${show(tokens)}; expected a number ≥ 0`);
     const { hidden, intermediate } = this.#origin.description.spec;
     const { parameterCount, dtype } = this;
     return memoryUse({ parameterCount, dtype, hidden, intermediate }, tokens);
@@ -218,8 +236,9 @@ export class Model implements Objective<Batch> {
    * call's turn comes; ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN, ERR_ZEST_SEQUENCE_LENGTH or
    * ERR_ZEST_TARGET for the batch; ERR_ZEST_POINT or ERR_ZEST_STREAM for the points
    */
-  async evaluate(batch: Batch, points: readonly Point[], options: EvaluationOptions = {}): Promise<Float64Array> {
-    return this.#call(options.signal, this.#evaluation(batch, points, options));
+  async evaluate(batch: Batch, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array> {
+    const checked = evaluationOptions(options);
+    return this.#call(checked.signal, this.#evaluation(batch, points, checked));
   }
 
   /**
@@ -234,8 +253,9 @@ export class Model implements Objective<Batch> {
   async sequenceLosses(
     batch: Batch,
     points: readonly Point[],
-    options: Omit<EvaluationOptions, 'atVersion'> = {},
+    given?: Omit<EvaluationOptions, 'atVersion'>,
   ): Promise<Float64Array[]> {
+    const options = sequenceOptions(given);
     const microBatch = nativeMicroBatch(options.microBatch);
     const { directions, packed } = this.#checked(batch, options);
     const terms = checkedPoints(points);
@@ -262,8 +282,9 @@ export class Model implements Objective<Batch> {
    *
    * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM for the update
    */
-  async apply(update: Update, options: DirectionOptions = {}): Promise<void> {
-    return this.#call(options.signal, this.#application(update, options));
+  async apply(update: Update, options?: DirectionOptions): Promise<void> {
+    const checked = directionOptions(options);
+    return this.#call(checked.signal, this.#application(update, checked));
   }
 
   /**
@@ -297,6 +318,8 @@ export class Model implements Objective<Batch> {
    * @throws what the work throws
    */
   async exclusively<T>(work: (alone: Objective<Batch>) => Promise<T>): Promise<T> {
+    if (typeof work !== 'function')
+      throw typeError('ERR_ZEST_ARGUMENT', `work is ${show(work)}; expected a function of the model`);
     this.#assertThere();
     const now = <R>(signal: AbortSignal | undefined, call: EngineCall<R>) => callEngine(this.#binding, signal, call);
     const version = () => this.version;
@@ -322,7 +345,8 @@ export class Model implements Objective<Batch> {
    *
    * @throws what {@link evaluate} throws for the batch and the point
    */
-  async logits(batch: Batch, options: DirectionOptions & { at?: Point } = {}): Promise<Float32Array[]> {
+  async logits(batch: Batch, given?: DirectionOptions & { at?: Point }): Promise<Float32Array[]> {
+    const options = logitOptions(given);
     const { signal, at = [] } = options;
     const { directions, packed } = this.#checked(batch, options);
     const point = nativePoints([checkedTerms(at, 'at')]);
@@ -367,9 +391,9 @@ export class Model implements Objective<Batch> {
    *
    * @throws ERR_ZEST_PARAMETER for a name that there is not, ERR_ZEST_STREAM
    */
-  async direction(stream: bigint, name: string, options: DirectionOptions = {}): Promise<Float32Array> {
+  async direction(stream: bigint, name: string, options?: DirectionOptions): Promise<Float32Array> {
     const index = this.#index(name);
-    const directions = this.#directionsOf(options);
+    const directions = this.#directionsOf(directionOptions(options));
     checkedStream(stream, 'stream');
     return this.#call(undefined, () => this.#engine.direction(directions, stream, index));
   }
@@ -402,8 +426,7 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_FILE if the folder cannot be written
    */
   async save(folder: string): Promise<void> {
-    if (typeof folder !== 'string')
-      throw typeError('ERR_ZEST_ARGUMENT', `folder is a ${typeof folder}; expected a path`);
+    assertPath(folder, 'folder');
     return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin), { alone: true });
   }
 
@@ -459,7 +482,10 @@ export class Model implements Objective<Batch> {
   #index(name: string): number {
     const index = this.#indexes.get(name);
     if (index !== undefined) return index;
-    throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter '${name}'; one is '${[...this.#indexes.keys()][0]}'`);
+    throw rangeError(
+      'ERR_ZEST_PARAMETER',
+      `there is no parameter ${show(name)}; one is '${[...this.#indexes.keys()][0]}'`,
+    );
   }
 
   #call<T>(signal: AbortSignal | undefined, call: EngineCall<T>, options?: { alone: boolean }): Promise<T> {

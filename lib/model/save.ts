@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, open, writeFile } from 'node:fs/promises';
+import { copyFile, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { replaceFile } from '../files.ts';
+import { makeFolder, replaceFile } from '../files.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
@@ -67,7 +67,7 @@ export const saveModel = async (folder: string, engine: NativeEngine, origin: Or
     (i) => ({ name: spec.parameters[i]?.name ?? '', dtype, shape: shapes[i] ?? [] }) as const,
   );
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const name of TOKENIZER_FILES) {
       const source = join(origin.folder, name);
       if (!existsSync(source)) continue;

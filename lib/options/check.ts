@@ -20,6 +20,7 @@ const codeOf = (schema: z.ZodObject, { path, issue }: Fault): ErrorCode => {
 /** Whether a value is of the wrong kind, rather than out of its range. */
 const isWrongKind = ({ issue }: Fault, value: unknown): boolean =>
   issue.code === 'unrecognized_keys' ||
+  (issue.code === 'custom' && issue.params?.wrongKind === true) ||
   ((issue.code === 'invalid_type' || issue.code === 'invalid_union') && typeof value !== 'number');
 
 /**

@@ -135,7 +135,8 @@ const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview
 const remarks = (overviews: readonly RunOverview[]): string => {
   const warned = new Map<string, { text: string; runs: number }>();
   for (const { name, warnings } of overviews) {
-    for (const { code, message } of warnings) {
+    // One that was told while the run went on is told at its end as it is then.
+    for (const { code, message } of new Map(warnings.map((warning) => [warning.code, warning])).values()) {
       const { text, runs } = warned.get(code) ?? { text: `${name}: warning: ${message} (${code})`, runs: 0 };
       warned.set(code, { text, runs: runs + 1 });
     }

@@ -40,13 +40,20 @@ export interface EstimateEvent {
   memory?: { process: number; weights: number; activations: number; total: number };
 }
 
-/** Warning of a setting that is known not to work, once a run after its first steps; docs/train.md has the codes. */
-export interface WarningEvent {
-  kind: 'warning';
+/** What is known not to work, and what to do about it; docs/train.md has the codes. */
+export interface Warning {
   /** Code of the warning: `WARN_ZEST_RHO`, say. */
   code: string;
   /** Sentence that says what is wrong, and what to change. */
   message: string;
+}
+
+/**
+ * Warning of a setting, once a run after its first steps; of a loss that rises, once as soon as it is seen; and at the
+ * end of what the run came to.
+ */
+export interface WarningEvent extends Warning {
+  kind: 'warning';
 }
 
 /** Score of the weights on a split. */
@@ -116,7 +123,7 @@ export interface Summary {
    * training.keepBest says so.
    */
   kept: { name: 'best' | 'last'; step: number };
-  /** Score of the weights kept; absent without data.validation, and if a run was interrupted before they were scored. */
+  /** Score of the weights kept; absent without data.validation, and where an interrupted run had no time to score them. */
   validation?: Score;
   /** Score of the weights kept; absent without data.test, and from an interrupted run. */
   test?: Score;
@@ -126,6 +133,8 @@ export interface Summary {
   stoppedEarly: boolean;
   /** Whether the run's signal was aborted before its end. */
   interrupted: boolean;
+  /** Warnings of what the run came to: that its loss rose, that it learned nothing. Empty where all is well. */
+  warnings: Warning[];
   /** Time from the start of `train` to the summary, in s. */
   seconds: number;
   /** Digest of the trainable weights after the last step, which checkpoints/last holds and trajectory.zest leads to. */
@@ -181,6 +190,8 @@ export interface Progress {
 export interface TrainOptions extends CallOptions {
   /** Whether to replace a run that the output folder holds. Default false: an error. */
   overwrite?: boolean;
+  /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
+  overrides?: readonly string[];
   /** Called as loading and scoring go on. */
   onProgress?: (progress: Progress) => void;
 }

@@ -52,6 +52,17 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
 };
 
 /**
+ * Checks that a folder is not that of a sweep, whose runs have folders in it.
+ *
+ * @throws ERR_ZEST_RUN
+ */
+export const assertNoSweep = async ({ path }: RunFolder): Promise<void> => {
+  const table = join(path, 'sweep.json');
+  if (!(await isThere(table))) return;
+  throw new ZestError('ERR_ZEST_RUN', `${path} holds a sweep (${table}); name another folder as output`);
+};
+
+/**
  * Checks that the model to train is no checkpoint of the run that is to be replaced.
  *
  * @throws ERR_ZEST_RUN

@@ -1,8 +1,8 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
-import { writing } from '../files.ts';
+import { makeFolder, writing } from '../files.ts';
 import { native } from '../native/load.ts';
 
 /** Time between two looks at a folder that another process writes to. */
@@ -25,7 +25,7 @@ const tryLock = async (folder: string): Promise<FileHandle | undefined> => {
  * @throws ERR_ZEST_RUN if another run has it, of this process or another
  */
 export const lockFolder = async (folder: string): Promise<FileHandle> => {
-  await writing(folder, mkdir(folder, { recursive: true }));
+  await writing(folder, makeFolder(folder));
   const handle = await tryLock(folder);
   if (handle) return handle;
   throw new ZestError(

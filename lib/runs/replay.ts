@@ -1,5 +1,7 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, DirectionOptions, Update } from '../objective.ts';
+import { assertHas, given, optionsOf, signal } from '../options/calls.ts';
+import { show } from '../show.ts';
 import { NOISE_VERSION, readTrajectory, type Trajectory } from './trajectory.ts';
 
 /** A model as its run loaded it: `Model` is one. */
@@ -15,6 +17,8 @@ export interface ReplayOptions extends CallOptions {
   /** Number of steps to take, at most those of the log. Default: all. */
   toStep?: number;
 }
+
+const replayOptions = optionsOf<ReplayOptions>({ signal, toStep: given });
 
 /**
  * Applies the updates of a run's log to the model that the run began with, loaded with its `trainable`, `head` and
@@ -33,13 +37,18 @@ export interface ReplayOptions extends CallOptions {
 export const replayTrajectory = async (
   model: Replayable,
   file: string,
-  { toStep, signal }: ReplayOptions = {},
+  options?: ReplayOptions,
 ): Promise<Trajectory> => {
+  assertHas(model, 'model', ['digest', 'apply'], 'a Model');
+  const { toStep, signal } = replayOptions(options);
   const trajectory = await readTrajectory(file);
   const { header, updates } = trajectory;
   const last = toStep ?? updates.length;
   if (!Number.isSafeInteger(last) || last < 0 || last > updates.length) {
-    throw rangeError('ERR_ZEST_OPTION', `toStep is ${toStep}; expected a whole number from 0 to ${updates.length}`);
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `toStep is ${show(toStep)}; expected a whole number from 0 to ${updates.length}`,
+    );
   }
   if (header.noiseVersion !== NOISE_VERSION) {
     throw new ZestError(

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import { ZestError } from '../errors.ts';
 import { writeAtomic, writing } from '../files.ts';
 import type { Law, Update } from '../objective.ts';
+import { assertPath } from '../options/calls.ts';
 
 // docs/trajectory.md is the specification of the file.
 
@@ -139,6 +140,7 @@ const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryHeader; 
  * @throws ERR_ZEST_TRAJECTORY if the header is not whole, ERR_ZEST_FILE if the file cannot be read
  */
 export const readTrajectory = async (file: string): Promise<Trajectory> => {
+  assertPath(file, 'file');
   const bytes = await readFile(file).catch((cause) => {
     throw new ZestError('ERR_ZEST_FILE', `cannot read the trajectory ${file}: ${cause.message}`, { cause });
   });

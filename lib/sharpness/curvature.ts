@@ -1,8 +1,16 @@
 import { checkedTerms } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { type Estimate, estimateMean } from '../statistics.ts';
-import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import {
+  checkedSamples,
+  checkedScale,
+  FIRST_STREAM,
+  lossesAround,
+  type MeasureOptions,
+  measureShape,
+} from './losses.ts';
 
 /** Options of {@link hessianTrace}. */
 export interface TraceOptions extends MeasureOptions {
@@ -11,6 +19,8 @@ export interface TraceOptions extends MeasureOptions {
   /** Step ε of the differences, per coordinate. Default 1/√d: every probe goes as far as the length 1. */
   epsilon?: number;
 }
+
+const traceOptions = optionsOf<TraceOptions>({ ...measureShape, samples: given, epsilon: given });
 
 /** Trace of the Hessian, estimated from probes. */
 export interface Trace extends Estimate {
@@ -41,8 +51,10 @@ export interface Trace extends Estimate {
 export const hessianTrace = async <B>(
   objective: Objective<B>,
   batch: B | readonly B[],
-  options: TraceOptions = {},
+  unchecked?: TraceOptions,
 ): Promise<Trace> => {
+  assertObjective(objective);
+  const options = traceOptions(unchecked);
   const { firstStream = FIRST_STREAM } = options;
   const samples = checkedSamples(options.samples);
   const epsilon = checkedScale('epsilon', options.epsilon ?? 1 / Math.sqrt(objective.dimension));
@@ -62,6 +74,8 @@ export interface QuadraticFormOptions extends MeasureOptions {
   epsilon?: number;
 }
 
+const quadraticOptions = optionsOf<QuadraticFormOptions>({ ...measureShape, epsilon: given });
+
 /**
  * Measures vᵀHv along one direction v = Σ scale·v(stream): (f(θ + εv) + f(θ − εv) − 2f(θ))/ε², exact to O(ε²) and the
  * rounding of the losses over ε². Takes three forwards.
@@ -79,8 +93,10 @@ export const quadraticForm = async <B>(
   objective: Objective<B>,
   batch: B | readonly B[],
   direction: Point,
-  options: QuadraticFormOptions = {},
+  unchecked?: QuadraticFormOptions,
 ): Promise<number> => {
+  assertObjective(objective);
+  const options = quadraticOptions(unchecked);
   const terms = checkedTerms(direction, 'direction');
   const length = Math.sqrt(terms.reduce((sum, { scale }) => sum + scale ** 2, 0) * objective.dimension);
   if (length === 0) throw rangeError('ERR_ZEST_POINT', 'direction is 0; expected a term with a scale that is not');

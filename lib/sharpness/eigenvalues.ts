@@ -1,5 +1,6 @@
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import {
   checkedCount,
   checkedScale,
@@ -7,6 +8,7 @@ import {
   type LossesAt,
   lossesAround,
   type MeasureOptions,
+  measureShape,
 } from './losses.ts';
 import { addTimes, coordinates, dot, pointOf, wholeDirection } from './subspace.ts';
 import { symmetricEigen } from './symmetric.ts';
@@ -22,6 +24,14 @@ export interface EigenvalueOptions extends MeasureOptions {
   /** Length ε by which the weights move along each of the two vectors of a difference. Default 0.1. */
   epsilon?: number;
 }
+
+const eigenvalueOptions = optionsOf<EigenvalueOptions>({
+  ...measureShape,
+  count: given,
+  iterations: given,
+  tolerance: given,
+  epsilon: given,
+});
 
 /** Largest eigenvalues of the Hessian. */
 export interface Eigenvalues {
@@ -87,8 +97,10 @@ export const checkedEigenvalueCount = (name: string, value: number, dimension: n
 export const topEigenvalues = async <B>(
   objective: Objective<B>,
   batch: B | readonly B[],
-  options: EigenvalueOptions = {},
+  unchecked?: EigenvalueOptions,
 ): Promise<Eigenvalues> => {
+  assertObjective(objective);
+  const options = eigenvalueOptions(unchecked);
   const { dimension: d } = objective;
   const { firstStream = FIRST_STREAM, tolerance = 0.01 } = options;
   const count = checkedEigenvalueCount('count', options.count ?? 1, d);

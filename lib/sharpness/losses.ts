@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Objective, Point } from '../objective.ts';
+import { callback, signal, stream } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { DEFAULTS } from './defaults.ts';
 
@@ -14,6 +15,9 @@ export interface MeasureOptions extends CallOptions {
   /** Called with the number of forwards done since the last call. A forward is a point evaluated on all batches. */
   onForwards?: (count: number) => void;
 }
+
+/** The schemas of {@link MeasureOptions}. */
+export const measureShape = { signal, firstStream: stream, onForwards: callback };
 
 export const FIRST_STREAM = 2n ** 62n;
 

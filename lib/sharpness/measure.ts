@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import { shuffledBatches } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { adapterOptions } from '../model/adapter-options.ts';
 import { trainableNames } from '../model/description.ts';
 import type { Model } from '../model/model.ts';
 import { withDirections } from '../objective.ts';
+import { assertPath, callback, flag, given, optionsOf, overrides } from '../options/calls.ts';
 import type { Progress } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
 import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from '../training/inputs.ts';
@@ -13,7 +15,7 @@ import { version } from '../version.ts';
 import { DEFAULTS } from './defaults.ts';
 import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './findings.ts';
 import { checkedCount, checkedSamples } from './losses.ts';
-import { forwardsOfSharpness, type SharpnessOptions, sharpness } from './sharpness.ts';
+import { forwardsOfSharpness, type SharpnessOptions, sharpness, sharpnessShape } from './sharpness.ts';
 
 /** Options of {@link measureSharpness}. */
 export interface MeasureSharpnessOptions extends Omit<SharpnessOptions, 'firstStream' | 'onForwards'> {
@@ -34,6 +36,18 @@ export interface MeasureSharpnessOptions extends Omit<SharpnessOptions, 'firstSt
   /** Called as the work goes on; `done` and `total` are bytes for `load`, forwards for `before` and `after`. */
   onProgress?: (progress: { stage: 'load' | MeasuredWeights['weights']; done: number; total: number }) => void;
 }
+
+const { firstStream: _f, onForwards: _o, ...shape } = sharpnessShape;
+const measureOptions = optionsOf<MeasureSharpnessOptions>({
+  ...shape,
+  overrides,
+  split: z.enum(['train', 'validation', 'test']).optional(),
+  examples: given,
+  seed: given,
+  before: flag,
+  onStart: callback,
+  onProgress: callback,
+});
 
 /** Plan of a measurement. */
 export interface SharpnessStart extends Pick<SharpnessReport, 'split' | 'examples' | 'dimension' | 'samples'> {
@@ -76,13 +90,13 @@ const readExamples = async (
  * @throws ERR_ZEST_CONFIG, also where the configuration does not name the split; ERR_ZEST_RUN for a folder that is no
  * run; ERR_ZEST_OPTION, ERR_ZEST_DIMENSION; what loading the model, the task and the data throws
  */
-export const measureSharpness = async (
-  path: string,
-  options: MeasureSharpnessOptions = {},
-): Promise<SharpnessReport> => {
-  const { overrides, split = DEFAULTS.split, seed = DEFAULTS.seed, signal, onStart, onProgress } = options;
+export const measureSharpness = async (path: string, unchecked?: MeasureSharpnessOptions): Promise<SharpnessReport> => {
+  assertPath(path, 'path');
+  const options = measureOptions(unchecked);
+  const { split = DEFAULTS.split, seed = DEFAULTS.seed, signal, onStart, onProgress } = options;
+  const { radii, slice, eigenvalues } = options;
   const most = checkedCount('examples', options.examples ?? DEFAULTS.examples, 1);
-  const source = await findRun(path, overrides);
+  const source = await findRun(path, options.overrides);
   const { config, kept } = source;
   const { inputs, examples } = await readExamples(source, split, most);
   if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', `there are no examples in data.${split}`);
@@ -104,8 +118,9 @@ export const measureSharpness = async (
     });
     try {
       dimension = model.dimension;
-      const total = forwardsOfSharpness(dimension, options);
       const samples = checkedSamples(options.samples);
+      const own = { signal, radii, samples, slice, eigenvalues };
+      const total = forwardsOfSharpness(dimension, own);
       if (measured.length === 0) {
         const forwards = total * sources.length;
         onStart?.({
@@ -123,7 +138,7 @@ export const measureSharpness = async (
         done += count;
         onProgress?.({ stage: weights, done, total });
       };
-      measured.push({ weights, folder, step, ...(await sharpness(around, batches, { ...options, onForwards })) });
+      measured.push({ weights, folder, step, ...(await sharpness(around, batches, { ...own, onForwards })) });
     } finally {
       model.dispose();
     }

@@ -1,9 +1,17 @@
 import { rangeError, typeError } from '../errors.ts';
 import type { Objective } from '../objective.ts';
+import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from '../statistics.ts';
 import { DEFAULTS } from './defaults.ts';
-import { checkedSamples, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import {
+  checkedSamples,
+  checkedScale,
+  FIRST_STREAM,
+  lossesAround,
+  type MeasureOptions,
+  measureShape,
+} from './losses.ts';
 
 /** Options of {@link neighbourhood}. */
 export interface NeighbourhoodOptions extends MeasureOptions {
@@ -12,6 +20,11 @@ export interface NeighbourhoodOptions extends MeasureOptions {
   /** Number of directions, 2 to 100,000; each is taken both ways, and all radii take the same ones. Default 32. */
   samples?: number;
 }
+
+/** The schemas of {@link NeighbourhoodOptions}. */
+export const neighbourhoodShape = { ...measureShape, radii: given, samples: given };
+
+const neighbourhoodOptions = optionsOf<NeighbourhoodOptions>(neighbourhoodShape);
 
 /** Losses f(θ + ρv) at one radius, over the law of the objective's directions. */
 export interface LossesAtRadius {
@@ -92,8 +105,10 @@ const summarise = (radius: number, dimension: number, losses: number[], loss: nu
 export const neighbourhood = async <B>(
   objective: Objective<B>,
   batch: B | readonly B[],
-  options: NeighbourhoodOptions = {},
+  unchecked?: NeighbourhoodOptions,
 ): Promise<Neighbourhood> => {
+  assertObjective(objective);
+  const options = neighbourhoodOptions(unchecked);
   const { firstStream = FIRST_STREAM } = options;
   const radii = checkedRadii(options.radii);
   const samples = checkedSamples(options.samples);

@@ -1,8 +1,15 @@
 import type { Objective } from '../objective.ts';
+import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { hessianTrace, type Trace } from './curvature.ts';
 import { checkedEigenvalueCount, defaultIterations, type Eigenvalues, topEigenvalues } from './eigenvalues.ts';
 import { checkedSamples, FIRST_STREAM } from './losses.ts';
-import { checkedRadii, type Neighbourhood, type NeighbourhoodOptions, neighbourhood } from './neighbourhood.ts';
+import {
+  checkedRadii,
+  type Neighbourhood,
+  type NeighbourhoodOptions,
+  neighbourhood,
+  neighbourhoodShape,
+} from './neighbourhood.ts';
 import { checkedSize, lossSlice, type Slice } from './slice.ts';
 
 /** Options of {@link sharpness}. `samples` counts the directions of the neighbourhood, and those of the trace. */
@@ -12,6 +19,11 @@ export interface SharpnessOptions extends NeighbourhoodOptions {
   /** Number of largest eigenvalues, for at most 512 trainable parameters; 0: none. Default 0. */
   eigenvalues?: number;
 }
+
+/** The schemas of {@link SharpnessOptions}. */
+export const sharpnessShape = { ...neighbourhoodShape, slice: given, eigenvalues: given };
+
+const sharpnessOptions = optionsOf<SharpnessOptions>(sharpnessShape);
 
 /** How sharp a minimum is, in several measures; docs/sharpness.md says what they mean. */
 export interface Sharpness extends Neighbourhood {
@@ -64,8 +76,10 @@ export const forwardsOfSharpness = (dimension: number, options: SharpnessOptions
 export const sharpness = async <B>(
   objective: Objective<B>,
   batch: B | readonly B[],
-  options: SharpnessOptions = {},
+  unchecked?: SharpnessOptions,
 ): Promise<Sharpness> => {
+  assertObjective(objective);
+  const options = sharpnessOptions(unchecked);
   const { firstStream = FIRST_STREAM, signal, onForwards } = options;
   const { radii, samples, slice, eigenvalues } = checked(objective.dimension, options);
   const shared = (measure: bigint) => ({ signal, onForwards, firstStream: firstStream + measure * STREAMS_OF_MEASURE });

@@ -1,7 +1,8 @@
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { DEFAULTS } from './defaults.ts';
-import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions } from './losses.ts';
+import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
 import { gramMatrix } from './subspace.ts';
 
 /** Options of {@link lossSlice}. */
@@ -11,6 +12,8 @@ export interface SliceOptions extends MeasureOptions {
   /** Distance that each axis goes from θ, as ρ per coordinate. Default 5e-3, the largest of the usual radii. */
   radius?: number;
 }
+
+const sliceOptions = optionsOf<SliceOptions>({ ...measureShape, size: given, radius: given });
 
 /** Loss on a plane through θ. */
 export interface Slice {
@@ -49,8 +52,10 @@ export const checkedSize = (name: string, value: number, dimension: number): num
 export const lossSlice = async <B>(
   objective: Objective<B>,
   batch: B | readonly B[],
-  options: SliceOptions = {},
+  unchecked?: SliceOptions,
 ): Promise<Slice> => {
+  assertObjective(objective);
+  const options = sliceOptions(unchecked);
   const { firstStream = FIRST_STREAM } = options;
   const d = objective.dimension;
   const size = checkedSize('size', options.size ?? DEFAULTS.sliceSize, d);

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
 import { isThere, writeAtomic } from '../files.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
-import { assertPositive, limit } from '../jobs/limit.ts';
+import { limit } from '../jobs/limit.ts';
 import { runJob } from '../jobs/process.ts';
 import { eventsOf } from '../jobs/queue.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { CallOptions } from '../objective.ts';
+import { count, flag, optionsOf, overrides, signal, text } from '../options/calls.ts';
 import type { EstimateEvent, TrainEvent } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
@@ -22,6 +24,19 @@ import type { SweepEvent, SweepOptions } from './events.ts';
 import type { Axis } from './grid.ts';
 import { type Plan, type PlannedRun, planSweep } from './plan.ts';
 import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
+
+const axis = z.strictObject({ key: z.string().min(1), values: z.array(z.unknown()) });
+const sweepOptions = optionsOf<SweepOptions>({
+  signal,
+  grid: z.union([z.record(z.string(), z.array(z.unknown())), z.array(axis)], {
+    error: 'a list of values for each key, such as { "training.seed": [1, 2] }',
+  }),
+  resume: flag,
+  jobs: count,
+  forwards: count,
+  overrides,
+  output: text,
+});
 
 const axesOf = (grid: SweepOptions['grid']): readonly Axis[] =>
   Array.isArray(grid) ? grid : Object.entries(grid).map(([key, values]) => ({ key, values }));
@@ -124,6 +139,22 @@ const assertNoSweep = async (table: string): Promise<void> => {
   );
 };
 
+/**
+ * Checks that a folder is not that of a run, whose files a sweep's would be mixed with.
+ *
+ * @throws ERR_ZEST_RUN
+ */
+const assertNotRun = async (output: string): Promise<void> => {
+  const { config, metrics, summary } = runFolder(output);
+  for (const part of [config, metrics, summary]) {
+    if (!(await isThere(part))) continue;
+    throw new ZestError(
+      'ERR_ZEST_RUN',
+      `${output} holds a run (${part}); expected a folder of the sweep's own, in which each run has one: name another output`,
+    );
+  }
+};
+
 /** A sweep whose folder is ours. */
 async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptions): AsyncGenerator<SweepEvent, void> {
   const { signal, resume = false, forwards } = options;
@@ -185,13 +216,13 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
  * data throws, before the first run; ERR_ZEST_RUN if the output holds a sweep or a folder a run and `resume` is not
  * set, or one of another configuration, or if another sweep writes to the output
  */
-export async function* sweep(config: Config | string, options: SweepOptions): AsyncGenerator<SweepEvent, void> {
-  const { signal, forwards, overrides = [] } = options;
+export async function* sweep(config: Config | string, given: SweepOptions): AsyncGenerator<SweepEvent, void> {
+  const options = sweepOptions(given ?? null);
+  const { signal, forwards, overrides: changes = [], output } = options;
   throwIfAborted(signal);
-  assertPositive(options.jobs, 'jobs');
-  assertPositive(forwards, 'forwards');
   const grid = axesOf(options.grid);
-  const plan = await planSweep(config, { grid, overrides, forwards, output: options.output });
+  const plan = await planSweep(config, { grid, overrides: changes, forwards, output });
+  await assertNotRun(plan.output);
   if (plan.test !== undefined) await assertTestable(plan.runs, plan.test);
   yield* lockingFolder(plan.output, () => sweepPlan(plan, grid, options));
 }

@@ -2,6 +2,7 @@ import type { Batch } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { assertHas, assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
 import { Outcomes } from './classification-report.ts';
@@ -20,6 +21,16 @@ import {
   type Scorer,
   type Task,
 } from './task.ts';
+
+const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
+const samplingOptions = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
+const scoreOptions = optionsOf<AnswerOptions>({
+  signal,
+  batchSize: count,
+  onProgress: callback,
+  onExample: callback,
+  outcomes: given,
+});
 
 /** Label that a model gives to a text. */
 export interface Classification {
@@ -83,7 +94,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    *
    * @throws ERR_ZEST_TEMPLATE for a field that no row has, ERR_ZEST_DATA and ERR_ZEST_LABEL naming `file:line`
    */
-  examples(rows: readonly Row[], options: { unlabelled?: boolean } = {}): LabelledExample[] {
+  examples(rows: readonly Row[], options?: { unlabelled?: boolean }): LabelledExample[] {
+    assertList(rows, 'rows', 'rows, as readRows gives them');
     this.checkColumns(rows, { unlabelled: true });
     return rows.map((row) => this.example(row, options));
   }
@@ -91,8 +103,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Checks that some row has each field that is read, the label among them unless `unlabelled`. */
   checkColumns(rows: readonly Row[], { unlabelled = false }: { unlabelled?: boolean } = {}): void {
     const [first] = rows;
-    if (first === undefined) return;
-    const has = (field: string) => rows.some(({ fields }) => Object.hasOwn(fields, field));
+    if (first?.fields === undefined) return;
+    const has = (field: string) => rows.some((row) => Object.hasOwn(Object(row?.fields), field));
     const columns = Object.keys(first.fields).join(', ');
     const absent = this.fields.find((field) => !has(field));
     if (absent !== undefined) {
@@ -115,16 +127,21 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
-  example(row: Row, options: { unlabelled?: boolean } = {}): LabelledExample {
+  example(row: Row, options?: { unlabelled?: boolean }): LabelledExample {
+    const { unlabelled = false } = exampleOptions(options);
+    if (typeof row?.fields !== 'object' || row.fields === null)
+      throw typeError('ERR_ZEST_ARGUMENT', `row is ${show(row)}; expected { file, line, fields }`);
     const place = `${row.file}:${row.line}`;
     const texts = this.#texts(row.fields, place);
-    if (!options.unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
+    if (!unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
     const label = this.#labels.find(row.fields);
     return new LabelledExample(texts, label ?? 0, place, label !== undefined);
   }
 
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
-  sample(examples: readonly LabelledExample[], { shots, labelNoise, seed }: Sampling): LabelledExample[] {
+  sample(examples: readonly LabelledExample[], sampling: Sampling): LabelledExample[] {
+    assertList(examples, 'examples', 'examples of this task');
+    const { shots, labelNoise, seed } = samplingOptions(sampling ?? null, 'sampling');
     const labelsOf = (some: readonly LabelledExample[]) => some.map(({ label }) => label);
     const chosen =
       shots === undefined
@@ -166,6 +183,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    * `{ sentence: 'a charming film', label: 1 }`.
    */
   batch(examples: readonly (LabelledExample | ExampleFields)[]): Batch {
+    assertList(examples, 'examples', 'examples of this task');
     return this.#batch(examples.map((example, i) => this.#example(example, i)));
   }
 
@@ -173,9 +191,9 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async score(
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
-    options: ScoreOptions = {},
+    given?: ScoreOptions,
   ): Promise<Score & { accuracy: number }> {
-    return (await this.examine(model, examples, options)).score;
+    return (await this.examine(model, examples, given)).score;
   }
 
   /**
@@ -185,12 +203,17 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async examine(
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
-    options: ScoreOptions = {},
+    given?: ScoreOptions,
   ): Promise<Examination & { score: { accuracy: number } }> {
+    const options = scoreOptions(given);
+    assertList(examples, 'examples', 'examples of this task');
     const outcomes = new Outcomes(this.names);
     const checked = examples.map((example, i) => this.#example(example, i));
-    for await (const { example, scores } of this.#scores(model, checked, options))
-      outcomes.add(outcome(example, scores));
+    for await (const { example, scores } of this.#scores(model, checked, options)) {
+      const { answer, loss, ...rest } = outcome(example, scores);
+      outcomes.add({ answer, loss, ...rest });
+      options.onExample?.({ answer, isRight: answer === example.label, loss });
+    }
     return this.examination(outcomes);
   }
 
@@ -205,8 +228,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async classify(
     model: Scorer,
     inputs: readonly (string | LabelledExample | ExampleFields)[],
-    options: AnswerOptions = {},
+    given?: AnswerOptions,
   ): Promise<Classification[]> {
+    const options = scoreOptions(given);
+    assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
     const examples = inputs.map((input, i) => {
       if (input instanceof LabelledExample) return input;
       const place = `text ${i}`;
@@ -242,7 +267,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async answers(
     model: Scorer,
     examples: readonly LabelledExample[],
-    options: AnswerOptions = {},
+    options?: AnswerOptions,
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
     const classifications = await this.classify(model, examples, options);
     return classifications.map(({ name, probabilities }) => ({
@@ -302,9 +327,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     options: ScoreOptions,
   ): AsyncGenerator<{ example: LabelledExample; scores: Float32Array }> {
     const { batchSize = evaluationBatchSize, signal, onProgress } = options;
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-      throw rangeError('ERR_ZEST_OPTION', `batchSize is ${show(batchSize)}; expected a whole number ≥ 1`);
-    }
+    assertHas(model, 'model', ['logits'], 'a Model');
     if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no examples to score');
     for (let start = 0; start < examples.length; start += batchSize) {
       signal?.throwIfAborted();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
+import { assertHas, given, optionsOf } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
 import { BUILT_IN_TASKS } from './built-in.ts';
@@ -7,6 +8,8 @@ import type { TaskKind } from './kind.ts';
 import { KINDS, type LoadedTask, type TaskSpec, taskSchema } from './kinds.ts';
 import { DEFAULT_METRICS, type Metric } from './metrics.ts';
 import type { Tokenizer } from './tokenizer.ts';
+
+const loadOptions = optionsOf<{ maxLength?: number }>({ maxLength: given });
 
 const named = z.strictObject({ task: taskSchema });
 
@@ -54,9 +57,10 @@ export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
 export const loadTask = async (
   nameOrSpec: string | TaskSpec,
   tokenizer: Tokenizer,
-  options: { maxLength?: number } = {},
+  options?: { maxLength?: number },
 ): Promise<LoadedTask> => {
-  const { maxLength = tokenizer.maxLength } = options;
+  assertHas(tokenizer, 'tokenizer', ['tokenize', 'frame'], 'what Tokenizer.load gives');
+  const { maxLength = tokenizer.maxLength } = loadOptions(options);
   if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 1)) {
     throw rangeError('ERR_ZEST_OPTION', `maxLength is ${show(maxLength)}; expected a whole number ≥ 1`);
   }

@@ -27,6 +27,18 @@ export interface ScoreOptions extends CallOptions {
   batchSize?: number;
   /** Called after each batch: `done` of `total` examples. */
   onProgress?: (done: number, total: number) => void;
+  /** Called by `score` and `examine` for each example, in order. */
+  onExample?: (scored: ScoredExample) => void;
+}
+
+/** What a model made of an example. */
+export interface ScoredExample {
+  /** Number of the answer, from 0. */
+  answer: number;
+  /** Whether it is the right one. */
+  isRight: boolean;
+  /** Cross-entropy, in nats. */
+  loss: number;
 }
 
 /** Loss and metrics of a model on examples. */
@@ -76,12 +88,12 @@ export const evaluationBatchSize = 32;
 
 /** What every task does: it turns rows into examples and those into batches, and a model's scores into metrics and answers. */
 export interface Task<E extends Example = Example> {
-  /** Names of the answers. */
-  readonly names: readonly string[];
   /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
+  /** Names of the answers there are, by number. */
+  readonly names: readonly string[];
   /** Checks rows of a data file; `unlabelled` (default false) takes rows without an answer. */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): E[];
   /** Checks one row, as {@link examples} does several. */

@@ -5,6 +5,7 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
 import type { Family } from '../model/families/family.ts';
 import { familyOf } from '../model/families/index.ts';
+import { assertPath, flag, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
@@ -105,6 +106,8 @@ const familyIn = async (folder: string): Promise<Family | undefined> => {
   }
 };
 
+const decodeOptions = optionsOf<{ skipSpecialTokens?: boolean }>({ skipSpecialTokens: flag });
+
 /**
  * A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. The examples of the methods
  * go on from this one.
@@ -204,6 +207,7 @@ export class Tokenizer {
    * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
    */
   static async load(name: string): Promise<Tokenizer> {
+    assertPath(name, 'folder');
     const folder = modelFolder(name);
     const file = join(folder, 'tokenizer.json');
     // One after the other, so that of two faults it is always the same that is told.
@@ -292,7 +296,10 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_TOKEN (RangeError) for an id that the tokenizer does not have
    */
-  decode(ids: ArrayLike<number>, options: { skipSpecialTokens?: boolean } = {}): string {
+  decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string {
+    const { skipSpecialTokens = false } = decodeOptions(options);
+    if (typeof ids !== 'object' || !Number.isSafeInteger(ids?.length))
+      throw typeError('ERR_ZEST_ARGUMENT', `ids is ${show(ids)}; expected a list of token ids`);
     const list = Array.from(ids);
     for (const id of list) {
       if (this.token(id) === undefined) {
@@ -300,7 +307,7 @@ export class Tokenizer {
       }
     }
     if (list.length === 0) return '';
-    return this.#library.decode(list, { skip_special_tokens: options.skipSpecialTokens ?? false });
+    return this.#library.decode(list, { skip_special_tokens: skipSpecialTokens });
   }
 
   /**

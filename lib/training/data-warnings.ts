@@ -1,18 +1,18 @@
 import { ZestError } from '../errors.ts';
-import type { WarningEvent } from '../runs/events.ts';
+import type { Warning } from '../runs/events.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Fewer validation examples than these leave a standard error of 11 points or more. */
 const FEW = 20;
 
-const warning = (code: string, message: string): WarningEvent => ({ kind: 'warning', code, message });
+const warning = (code: string, message: string): Warning => ({ code, message });
 
 /** Rows that were left out of a file, since they lack what the task reads. */
 export const leftOutWarning = (
   file: string,
   { leftOut, of, first }: { leftOut: number; of: number; first: string },
-): WarningEvent =>
+): Warning =>
   warning(
     'WARN_ZEST_ROWS',
     `${leftOut} of ${of} rows of ${file} ${leftOut === 1 ? 'is' : 'are'} left out, for they lack what the task reads: ${first}${leftOut > 1 ? ', and others' : ''}`,
@@ -30,8 +30,8 @@ export const dataWarnings = (
   { data, training }: ResolvedConfig,
   task: Task,
   { train, validation }: { train: readonly Example[]; validation: readonly Example[] },
-): WarningEvent[] => {
-  const warnings: WarningEvent[] = [];
+): Warning[] => {
+  const warnings: Warning[] = [];
   const counts = task.balance(train);
   const absent = counts.filter(({ count }) => count === 0).map(({ name }) => name);
   const [only] = counts.filter(({ count }) => count > 0);

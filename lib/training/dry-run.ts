@@ -1,7 +1,8 @@
 import { assertWritable } from '../files.ts';
 import type { CallOptions } from '../objective.ts';
-import type { EstimateEvent, Progress, WarningEvent } from '../runs/events.ts';
-import { assertNoRun, runFolder } from '../runs/folder.ts';
+import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
+import type { EstimateEvent, Progress, Warning } from '../runs/events.ts';
+import { assertNoRun, assertNoSweep, runFolder } from '../runs/folder.ts';
 import type { Example, Preview } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
 import { estimateRun } from './estimate.ts';
@@ -61,7 +62,7 @@ export interface DryRun {
   /** First training example of each of three answers, and the first that is cut. */
   prompts: PromptOverview[];
   /** What is odd about the data. */
-  warnings: WarningEvent[];
+  warnings: Warning[];
   /** What the run would take. */
   estimate: EstimateEvent;
 }
@@ -75,6 +76,8 @@ export interface DryRunOptions extends CallOptions {
   /** Called as the weights are read. */
   onProgress?: (progress: Progress) => void;
 }
+
+const dryRunOptions = optionsOf<DryRunOptions>({ signal, overrides, overwrite: flag, onProgress: callback });
 
 const overviewOf = (
   { task }: PreparedRun['inputs'],
@@ -123,10 +126,12 @@ const promptsOf = ({ inputs: { task, tokenizer }, examples }: PreparedRun): Prom
  *
  * @throws what `train` throws before its first step
  */
-export const dryRun = async (config: Config | string, options: DryRunOptions = {}): Promise<DryRun> => {
-  const { overrides, overwrite = false, signal, onProgress } = options;
-  const resolved = await loadConfig(config, overrides);
-  if (!overwrite) await assertNoRun(runFolder(resolved.output));
+export const dryRun = async (config: Config | string, given?: DryRunOptions): Promise<DryRun> => {
+  const { overrides, overwrite = false, signal, onProgress } = dryRunOptions(given);
+  const resolved = await loadConfig(config, overrides, 'override');
+  const folder = runFolder(resolved.output);
+  if (!overwrite) await assertNoRun(folder);
+  await assertNoSweep(folder);
   await assertWritable(resolved.output);
   const prepared = await prepareRun(resolved, { signal, onProgress });
   const { inputs, examples, warnings, model } = prepared;

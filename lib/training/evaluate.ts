@@ -1,8 +1,9 @@
 import { ZestError } from '../errors.ts';
-import type { EvaluationEvent, ExaminationEvent, TrainOptions, WarningEvent } from '../runs/events.ts';
-import type { Examination, Score, Scorer } from '../tasks/task.ts';
+import { assertPath } from '../options/calls.ts';
+import type { EvaluationEvent, ExaminationEvent, TrainOptions } from '../runs/events.ts';
+import type { Examination, Score, ScoreOptions, Scorer } from '../tasks/task.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
-import { findRun, type OpenRunOptions } from './open-run.ts';
+import { findRun, type OpenRunOptions, openRunOptions } from './open-run.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Examines a model on the validation or the test examples. */
@@ -10,10 +11,11 @@ export const examineSplit = (
   { task, ...examples }: RunInputs,
   model: Scorer,
   split: EvaluationEvent['split'],
-  { signal, onProgress }: TrainOptions,
+  { signal, onProgress, onExample }: Pick<TrainOptions, 'signal' | 'onProgress'> & Pick<ScoreOptions, 'onExample'>,
 ): Promise<Examination> =>
   task.examine(model, examples[split], {
     signal,
+    onExample,
     onProgress: (done, total) => onProgress?.({ stage: split, done, total }),
   });
 
@@ -41,10 +43,7 @@ export const testCheckpoint = async (
 };
 
 /** Options of {@link evaluate}. */
-export interface EvaluateOptions extends OpenRunOptions {
-  /** Called with what is odd about the data. */
-  onWarning?: (warning: WarningEvent) => void;
-}
+export type EvaluateOptions = OpenRunOptions;
 
 /**
  * Scores the model of a configuration as it came, or the weights that a run kept, on data.validation and data.test.
@@ -60,12 +59,14 @@ export interface EvaluateOptions extends OpenRunOptions {
  * @throws ERR_ZEST_CONFIG, also where the configuration names neither split; ERR_ZEST_RUN for a folder that is no run;
  * what loading the model, the task and the data throws
  */
-export async function* evaluate(path: string, options: EvaluateOptions = {}): AsyncGenerator<ExaminationEvent, void> {
-  const { overrides, signal, onProgress, onWarning } = options;
-  const { file, config, kept } = await findRun(path, overrides);
+export async function* evaluate(path: string, options?: EvaluateOptions): AsyncGenerator<ExaminationEvent, void> {
+  assertPath(path, 'path');
+  const { overrides, signal, onProgress, onWarning } = openRunOptions(options);
+  const { file, config, kept, warnings } = await findRun(path, overrides);
   if (config.data.validation === undefined && config.data.test === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: evaluating needs data.validation or data.test`);
   }
+  for (const warning of warnings) onWarning?.(warning);
   const inputs = await loadInputs(config, kept?.folder, onWarning);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {

@@ -7,9 +7,11 @@ import { estimateStep, perturbationScale } from '../methods/run-step.ts';
 import { learningRateFactor } from '../methods/schedule.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions, Directions, Point } from '../objective.ts';
-import { mean } from '../statistics.ts';
+import { optionsOf, overrides, signal } from '../options/calls.ts';
+import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
+import { type FollowedRate, falls, followedSteps, followRate, holds } from './follow-rate.ts';
 import { loadInputs, loadModel, loadTrainingExamples } from './inputs.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
@@ -23,6 +25,13 @@ const LEAST_DIRECTIONS = 32;
 /** Factor between the rates of the search, and how many it may try. */
 const FACTOR = 4;
 const MOST_RATES = 16;
+/** Powers of the rate that a cost which goes with its square may seem to go with, for its noise. */
+const POWERS = [1, 3] as const;
+/** Standard errors of a cost that its noise may be. */
+const ERRORS = 2;
+/** Factor from a rate that the loss does not bear to the next one that is followed, and how many are. */
+const BACK = 3;
+const MOST_FOLLOWED = 4;
 /** No run comes to this stream. */
 const FIRST_STREAM = 1n << 62n;
 
@@ -37,6 +46,8 @@ export interface RateMeasurement {
    * finite.
    */
   cost: number;
+  /** Standard error of the cost. */
+  costError: number;
 }
 
 /** Learning rate that {@link findLearningRate} found, and how. */
@@ -57,9 +68,21 @@ export interface FoundLearningRate {
   measuredSteps: number;
   /** Measurements by ascending rate. */
   measured: RateMeasurement[];
+  /** Whether the two costs around `stepRate` go with the square of the rate, as far as their noise lets it be seen. */
+  isQuadratic: boolean;
+  /** Rates whose first steps were taken, in order; the last is the one that was found. */
+  followed: FollowedRate[];
   /** Number of forward passes of a batch that it took, counted by the engine. */
   forwards: number;
 }
+
+/** Options of {@link findLearningRate}. */
+export interface FindLearningRateOptions extends CallOptions {
+  /** Overrides of the configuration, each key.path=value. Default: none. */
+  overrides?: readonly string[];
+}
+
+const finderOptions = optionsOf<FindLearningRateOptions>({ signal, overrides });
 
 type WithoutRate<T> = T extends unknown ? Omit<T, 'learningRate'> & { learningRate?: number } : never;
 
@@ -119,10 +142,11 @@ const measure = async (
       costs.push(((behind as number) + (after as number)) / 2 - loss);
     } catch (error) {
       if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_LOSS_NOT_FINITE') throw error;
-      return { learningRate, gain: 0, cost: Number.POSITIVE_INFINITY };
+      return { learningRate, gain: 0, cost: Number.POSITIVE_INFINITY, costError: 0 };
     }
   }
-  return { learningRate, gain: mean(gains), cost: mean(costs) };
+  const costError = deviation(costs) / Math.sqrt(costs.length);
+  return { learningRate, gain: mean(gains), cost: mean(costs), costError };
 };
 
 /** The rate at which the cost is `target`, between two of which the first costs less; a parabola where no line through both, in logarithms, can be. */
@@ -134,12 +158,21 @@ const rateBetween = (low: RateMeasurement, high: RateMeasurement, target: number
   return low.learningRate * (high.learningRate / low.learningRate) ** share;
 };
 
+/** Whether the costs at two rates may go with the square of the rate. */
+const isParabola = (low: RateMeasurement, high: RateMeasurement): boolean => {
+  if (high.cost === Number.POSITIVE_INFINITY) return false;
+  const ratio = high.learningRate / low.learningRate;
+  const [most, least] = POWERS.map((power) => ratio ** -power) as [number, number];
+  const [above, below] = [high.cost + ERRORS * high.costError, high.cost - ERRORS * high.costError];
+  return low.cost + ERRORS * low.costError >= least * below && low.cost - ERRORS * low.costError <= most * above;
+};
+
 /** Measures at geometric multiples of the rate of a first guess until two neighbours have the target between them. */
 const search = async (
   target: number,
   guess: number,
   measureAt: (rate: number) => Promise<RateMeasurement>,
-): Promise<{ stepRate: number; measured: RateMeasurement[] }> => {
+): Promise<{ stepRate: number; isQuadratic: boolean; measured: RateMeasurement[] }> => {
   const measured = [await measureAt(guess)];
   const isAbove = ({ cost }: RateMeasurement) => cost >= target;
   const first = measured[0] as RateMeasurement;
@@ -150,7 +183,7 @@ const search = async (
     else measured.push(next);
     if (isAbove(next) === isAbove(first)) continue;
     const [low, high] = isAbove(first) ? [next, edge] : [edge, next];
-    return { stepRate: rateBetween(low, high, target), measured };
+    return { stepRate: rateBetween(low, high, target), isQuadratic: isParabola(low, high), measured };
   }
   throw new ZestError(
     'ERR_ZEST_LEARNING_RATE',
@@ -158,14 +191,31 @@ const search = async (
   );
 };
 
-/** Σ factor² of a run's learning rates. */
-const scheduledSteps = ({ optimizer, training }: ResolvedConfig): number => {
+/** Σ factor² of the learning rates of a run's first steps. */
+const scheduledSteps = ({ optimizer, training }: ResolvedConfig, steps: number): number => {
   const factor = learningRateFactor({ ...optimizer, totalSteps: training.steps });
-  return Array.from({ length: training.steps }, (_, step) => factor(step) ** 2).reduce((sum, x) => sum + x, 0);
+  return Array.from({ length: steps }, (_, step) => factor(step) ** 2).reduce((sum, x) => sum + x, 0);
+};
+
+const percent = (share: number): string => `${(100 * share).toPrecision(2)} %`;
+
+/** What is wrong with each rate that was followed, and what to do. */
+const refusal = (loss: number, isQuadratic: boolean, followed: readonly FollowedRate[]): ZestError => {
+  const tried = followed.map(
+    ({ learningRate, steps, change }) => `${percent(change / loss)} in ${steps} steps at ${learningRate}`,
+  );
+  const why = isQuadratic
+    ? 'the loss rose at each rate that was followed'
+    : 'the costs do not go with the square of the rate, and the loss did not fall at the rates that were followed';
+  const last = followed.at(-1)?.learningRate ?? 0;
+  return new ZestError(
+    'ERR_ZEST_LEARNING_RATE',
+    `no learning rate was found: ${why} (its change is ${tried.join(', ')}); compare some from ${Number((last / 10).toPrecision(1))} up with \`zest sweep\`, train less, such as trainable: head, or take the usual optimizer.rho of 1e-3`,
+  );
 };
 
 /**
- * Finds the learning rate of a run from the loss along its first steps. Only evaluates: nothing is trained or written.
+ * Finds the learning rate of a run from the loss along its first steps. Nothing is written.
  *
  * A step −ηG changes the loss by −gain + cost, with the gain odd in η and the cost even: ½η²·GᵀHG while η is small. G is
  * mostly noise, E‖G‖² ≈ (d/k)·‖∇f‖², so the cost is the same from step to step and can be measured from few; the gain of a
@@ -173,23 +223,25 @@ const scheduledSteps = ({ optimizer, training }: ResolvedConfig): number => {
  * run together cost a tenth of the loss at its start: η = √(loss/10 / Σ cost of a step at rate 1).
  *
  * The cost of a step is measured on batches other than those that made G, at geometric multiples around the rate where it
- * is 5 % of the loss. It takes 200 to 300 forwards. `optimizer.learningRate` is not read.
+ * is 5 % of the loss. Then the first fifty steps of the run are taken at the rate: where the loss rises by more than they
+ * may cost, a third of the rate is tried. Where the costs do not go with the square of the rate, the loss has to fall.
+ * It takes some 300 forwards and those of the steps. `optimizer.learningRate` is not read.
  *
  * @example
  * import { findLearningRate } from 'node-zest';
  * const { learningRate, forwards } = await findLearningRate('run.yaml');
  * console.log(learningRate, forwards);
  *
- * @throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost; what loading the model, the task and
- * the data throws
+ * @throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost, or the loss bears none; what loading
+ * the model, the task and the data throws
  */
 export const findLearningRate = async (
   config: RatelessConfig | string,
-  options: CallOptions & { overrides?: readonly string[] } = {},
+  options?: FindLearningRateOptions,
 ): Promise<FoundLearningRate> => {
-  const { overrides = [], signal } = options;
-  const resolved = await readRateless(config, overrides);
-  const { seed, batchSize } = resolved.training;
+  const { overrides: changes = [], signal } = finderOptions(options);
+  const resolved = await readRateless(config, changes);
+  const { seed, batchSize, steps } = resolved.training;
   const { optimizer } = resolved;
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
   const { tokenizer, task } = await loadInputs({
@@ -197,25 +249,45 @@ export const findLearningRate = async (
     data: { ...resolved.data, validation: undefined, test: undefined },
   });
   const examples = await loadTrainingExamples(resolved, task);
-  const model = await loadModel(resolved, tokenizer, { signal });
-  try {
-    const batches = shuffledBatches(examples.length, batchSize, seed);
-    const batchOf = (index: number) => task.batch(batches.batch(index).map((row) => examples[row] as Example));
+  const batches = shuffledBatches(examples.length, batchSize, seed);
+  const batchOf = (index: number) => task.batch(batches.batch(index).map((row) => examples[row] as Example));
+  let sequences = 0n;
+  const withModel = async <T>(work: (model: Model) => Promise<T>): Promise<T> => {
+    const model = await loadModel(resolved, tokenizer, { signal });
+    try {
+      return await work(model);
+    } finally {
+      sequences += model.forwards;
+      model.dispose();
+    }
+  };
+
+  const { probes, stepRate, isQuadratic, measured } = await withModel(async (model) => {
     const probes = await makeProbes(resolved, model, batchOf, call);
-    const loss = mean(probes.map((probe) => probe.loss));
     const size = mean(probes.map(({ terms }) => Math.hypot(...terms.map(({ coefficient }) => coefficient))));
     if (size === 0) {
       throw new ZestError('ERR_ZEST_LEARNING_RATE', 'the loss is the same in all directions: no step has a length');
     }
     // A step that moves weights as far as a perturbation does.
     const guess = perturbationScale(methodOf(optimizer), optimizer) / size;
-    const { stepRate, measured } = await search(COST_OF_STEP * loss, guess, (rate) =>
-      measure(model, probes, rate, call),
-    );
-    const scheduled = scheduledSteps(resolved);
-    const rate = stepRate * Math.min(1, Math.sqrt(COST_OF_RUN / COST_OF_STEP / scheduled));
+    const target = COST_OF_STEP * mean(probes.map((probe) => probe.loss));
+    return { probes, ...(await search(target, guess, (rate) => measure(model, probes, rate, call))) };
+  });
+  const loss = mean(probes.map((probe) => probe.loss));
+  const scheduled = scheduledSteps(resolved, steps);
+  const scheduledFollowed = scheduledSteps(resolved, followedSteps(resolved));
+  const followed: FollowedRate[] = [];
+  let rate = stepRate * Math.min(1, Math.sqrt(COST_OF_RUN / COST_OF_STEP / scheduled));
+  for (let i = 0; i < MOST_FOLLOWED; i++, rate /= BACK) {
+    const learningRate = Number(rate.toPrecision(2));
+    const own = { ...resolved, optimizer: { ...optimizer, learningRate } };
+    const allowed = COST_OF_STEP * loss * (learningRate / stepRate) ** 2 * scheduledFollowed;
+    const at = { batchOf, judges: probes, allowed };
+    const one = await withModel((model) => followRate(own, model, at, call));
+    followed.push(one);
+    if (!(isQuadratic ? holds(one) : falls(one))) continue;
     return {
-      learningRate: Number(rate.toPrecision(2)),
+      learningRate,
       loss,
       stepRate,
       stepShare: COST_OF_STEP,
@@ -223,9 +295,10 @@ export const findLearningRate = async (
       scheduledSteps: scheduled,
       measuredSteps: probes.length,
       measured,
-      forwards: Number(model.forwards) / batches.size,
+      isQuadratic,
+      followed,
+      forwards: Number(sequences) / batches.size,
     };
-  } finally {
-    model.dispose();
   }
+  throw refusal(loss, isQuadratic, followed);
 };

@@ -5,8 +5,12 @@ import { record } from '../runs/metrics-log.ts';
 import type { Examination } from '../tasks/task.ts';
 import { version } from '../version.ts';
 import { examineSplit, testCheckpoint } from './evaluate.ts';
+import { outcomeWarnings } from './outcome.ts';
 import type { RunContext } from './start-run.ts';
-import { type RunState, saveCheckpoint } from './training-loop.ts';
+import { type RunState, saveCheckpoint, validate, warn } from './training-loop.ts';
+
+/** What scoring the last weights of a run that was told to stop may take: less than whoever told it will wait. */
+const LAST_SCORE_MS = 5000;
 
 const testKept = async ({ config, run, inputs, model, options }: RunContext, kept: Summary['kept']) => {
   if (kept.name === 'last') return examineSplit(inputs, model, 'test', options);
@@ -15,24 +19,51 @@ const testKept = async ({ config, run, inputs, model, options }: RunContext, kep
   return testCheckpoint(config, inputs, join(run.checkpoints, kept.name), options);
 };
 
-/** The end of a run: last checkpoint, test, summary. An interrupted run is not tested, and ends with the signal's reason. */
+/** Scores the last weights of an interrupted run, if there is time. */
+async function* validateLast(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
+  const steps = state.losses.length;
+  if (context.inputs.validation.length === 0 || steps === 0 || state.last?.step === steps) return;
+  const signal = AbortSignal.timeout(LAST_SCORE_MS);
+  try {
+    yield* validate(context, state, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** The weights to keep: the best; the last ones where they were not scored, and none of those that were has learned. */
+const chooseKept = (keepBest: boolean, { best, last, losses }: RunState): Summary['kept'] => {
+  const steps = losses.length;
+  const isScored = last?.step === steps;
+  if (!keepBest || best === undefined || best.step === steps || (best.step === 0 && !isScored))
+    return { name: 'last', step: steps };
+  return { name: 'best', step: best.step };
+};
+
+/**
+ * The end of a run: last checkpoint, test, warnings, summary. The last weights of an interrupted run are scored if that
+ * does not take long, and not tested; it ends with the signal's reason.
+ */
 export async function* finishRun(
   context: RunContext,
   state: RunState,
   started: number,
 ): AsyncGenerator<TrainEvent, void> {
   const { config, run, inputs, model, options } = context;
-  const { steps, best, last } = state;
+  const { losses } = state;
+  const steps = losses.length;
   yield await saveCheckpoint(context, steps, 'last');
   const digest = await model.digest();
   const { device } = model;
-  const bestKept = config.training.keepBest && best !== undefined && best.step < steps;
-  const kept: Summary['kept'] = bestKept ? { name: 'best', step: best.step } : { name: 'last', step: steps };
+  if (options.signal?.aborted) yield* validateLast(context, state);
+  const { best, last } = state;
+  const kept = chooseKept(config.training.keepBest, state);
+  const validated = [best, last].find((validation) => validation?.step === kept.step);
   let test: Examination | undefined;
   if (inputs.test.length && !options.signal?.aborted) {
     try {
       test = await testKept(context, kept);
-      const forwards = bestKept ? best.forwards : state.forwards;
+      const forwards = kept.name === 'best' ? validated?.forwards : state.forwards;
       const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test.score };
       await record(context, event);
       yield event;
@@ -40,20 +71,22 @@ export async function* finishRun(
       if (!options.signal?.aborted) throw error;
     }
   }
-  const validated = [bestKept ? best : last].find((evaluated) => evaluated?.step === kept.step);
   if (validated || test) {
     await writeAtomic(run.reports, `${JSON.stringify({ validation: validated?.report, test: test?.report })}\n`);
   }
+  const warnings = outcomeWarnings(state, kept.step);
+  for (const warning of warnings) yield await warn(context, warning);
   const summary: Summary = {
     steps,
     forwards: state.forwards,
-    final: { loss: state.loss },
+    final: { loss: losses.at(-1) ?? null },
     kept,
-    before: state.before,
+    before: state.first?.score,
     validation: validated?.score,
     test: test?.score,
     stoppedEarly: state.stoppedEarly,
     interrupted: options.signal?.aborted ?? false,
+    warnings,
     seconds: (performance.now() - started) / 1000,
     digest,
     device,

@@ -1,7 +1,7 @@
 import { fileRows } from '../data/read-rows.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { Model } from '../model/model.ts';
-import type { TrainOptions, WarningEvent } from '../runs/events.ts';
+import type { TrainOptions, Warning } from '../runs/events.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import { loadTask } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
@@ -20,7 +20,7 @@ export interface RunInputs {
 }
 
 /** Hears of what is odd about the data. */
-export type Warn = (warning: WarningEvent) => void;
+export type Warn = (warning: Warning) => void;
 
 /** Rows that are looked at where none is whole. */
 const SHOWN = 100;
@@ -83,8 +83,10 @@ export const loadInputs = async (config: ResolvedConfig, checkpoint?: string, wa
 };
 
 /** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> =>
-  task.sample((await readTrain(data, task, warn)).rest, data);
+export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> => {
+  const { shots, labelNoise, seed } = data;
+  return task.sample((await readTrain(data, task, warn)).rest, { shots, labelNoise, seed });
+};
 
 /**
  * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and

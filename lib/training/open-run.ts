@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
-import type { Progress, Summary } from '../runs/events.ts';
+import { assertPath, callback, optionsOf, overrides, signal } from '../options/calls.ts';
+import type { Progress, Summary, Warning } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 import { loadModel, loadTokenizedTask } from './inputs.ts';
+import { UNTRAINED } from './outcome.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** A configuration, and the weights to use with it. */
@@ -17,6 +19,8 @@ export interface RunSource {
   config: ResolvedConfig;
   /** Checkpoint that the run kept, with the steps that its weights have seen; absent: the model as it came. */
   kept?: { folder: string; step: number };
+  /** What the run was warned of at its end; that nothing was learned, of weights of step 0. */
+  warnings: readonly Warning[];
 }
 
 /**
@@ -24,11 +28,14 @@ export interface RunSource {
  *
  * @throws ERR_ZEST_RUN if the run did not get to its end
  */
-const keptCheckpoint = async (path: string): Promise<{ folder: string; step: number }> => {
+const keptCheckpoint = async (path: string): Promise<Required<Pick<RunSource, 'kept' | 'warnings'>>> => {
   const run = runFolder(path);
   try {
-    const { kept }: Summary = JSON.parse(await readFile(run.summary, 'utf8'));
-    return { folder: join(run.checkpoints, kept.name), step: kept.step };
+    const { kept, warnings = [] }: Summary = JSON.parse(await readFile(run.summary, 'utf8'));
+    const { name, step } = kept;
+    // Runs of an earlier version have no warnings.
+    const untrained = step === 0 && !warnings.some(({ code }) => code === UNTRAINED.code);
+    return { kept: { folder: join(run.checkpoints, name), step }, warnings: untrained ? [UNTRAINED] : warnings };
   } catch (cause) {
     throw new ZestError(
       'ERR_ZEST_RUN',
@@ -42,9 +49,9 @@ const keptCheckpoint = async (path: string): Promise<{ folder: string; step: num
 export const findRun = async (path: string, overrides: readonly string[] = []): Promise<RunSource> => {
   const { readConfig } = await import('./config.ts');
   const isRun = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  const kept = isRun ? await keptCheckpoint(path) : undefined;
+  const { kept, warnings } = isRun ? await keptCheckpoint(path) : { warnings: [] };
   const file = isRun ? runFolder(path).config : path;
-  return { file, config: await readConfig(file, overrides), kept };
+  return { file, config: await readConfig(file, overrides), kept, warnings };
 };
 
 /** Options of {@link openRun}. */
@@ -53,7 +60,17 @@ export interface OpenRunOptions extends CallOptions {
   overrides?: readonly string[];
   /** Called as the weights are read. */
   onProgress?: (progress: Progress) => void;
+  /** Called with each {@link Summary.warnings | warning} of the run, before its weights are read. */
+  onWarning?: (warning: Warning) => void;
 }
+
+/** Checks them. */
+export const openRunOptions = optionsOf<OpenRunOptions>({
+  signal,
+  overrides,
+  onProgress: callback,
+  onWarning: callback,
+});
 
 /** A trained model and its task, ready to be used. */
 export interface OpenRun {
@@ -82,8 +99,11 @@ export interface OpenRun {
  *
  * @throws ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws
  */
-export const openRun = async (path: string, options: OpenRunOptions = {}): Promise<OpenRun> => {
-  const { config, kept } = await findRun(path, options.overrides);
+export const openRun = async (path: string, given?: OpenRunOptions): Promise<OpenRun> => {
+  assertPath(path, 'path');
+  const options = openRunOptions(given);
+  const { config, kept, warnings } = await findRun(path, options.overrides);
+  for (const warning of warnings) options.onWarning?.(warning);
   const { tokenizer, task } = await loadTokenizedTask(config, kept?.folder);
   const model = await loadModel(config, tokenizer, options, kept?.folder);
   return { config, step: kept?.step ?? 0, tokenizer, task, model };

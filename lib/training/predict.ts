@@ -2,7 +2,10 @@ import type { RowFormat } from '../data/formats.ts';
 import { inputName, type RowInput } from '../data/lines.ts';
 import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
+import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
+import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
+import { show } from '../show.ts';
 import { Outcomes } from '../tasks/classification-report.ts';
 import type { Examination, ExampleFields, Scorer, Task } from '../tasks/task.ts';
 
@@ -22,6 +25,15 @@ export interface PredictOptions extends CallOptions {
   /** Called after each call of the model with the rows answered so far, and the bytes of the input that they are. */
   onProgress?: (rows: number, bytes: number) => void;
 }
+
+const predictOptions = optionsOf<PredictOptions>({
+  signal,
+  format: given,
+  columns: given,
+  batchSize: count,
+  onScore: callback,
+  onProgress: callback,
+});
 
 /**
  * A row's fields, and the answer to it. Fields of the row that are called `label`, `probabilities` or `input` themselves
@@ -63,11 +75,17 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
  * @throws ERR_ZEST_DATA naming `file:line`, ERR_ZEST_TEMPLATE naming a field that the first rows do not have
  */
 export async function* predict(
-  { model, task }: { model: Scorer; task: Task },
+  run: { model: Scorer; task: Task },
   input: RowInput,
-  options: PredictOptions = {},
+  options?: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  const { format, columns, batchSize = 32, signal, onProgress, onScore } = options;
+  const { model, task } = Object(run) as typeof run;
+  assertHas(model, 'run.model', ['logits'], 'a Model, as openRun gives it');
+  assertHas(task, 'run.task', ['examples', 'answers'], 'a task, as openRun or loadTask gives it');
+  const isStream = typeof (input as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function';
+  if (typeof input !== 'string' && !isStream)
+    throw typeError('ERR_ZEST_ARGUMENT', `input is ${show(input)}; expected a path, or bytes as they come`);
+  const { format, columns, batchSize = 32, signal, onProgress, onScore } = predictOptions(options);
   const outcomes = new Outcomes(task.names);
   let answered = 0;
   let before = 0;

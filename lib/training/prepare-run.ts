@@ -1,5 +1,5 @@
 import type { Model } from '../model/model.ts';
-import type { TrainOptions, WarningEvent } from '../runs/events.ts';
+import type { TrainOptions, Warning } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
 import { dataWarnings } from './data-warnings.ts';
 import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from './inputs.ts';
@@ -12,7 +12,7 @@ export interface PreparedRun {
   /** The training examples. */
   examples: readonly Example[];
   /** What is odd about the examples. */
-  warnings: readonly WarningEvent[];
+  warnings: readonly Warning[];
   model: Model;
   /** Resident memory of the process before the model was loaded, in bytes. */
   residentBefore: number;
@@ -21,8 +21,8 @@ export interface PreparedRun {
 
 /** Loads all that a run needs; the caller disposes of the model. */
 export const prepareRun = async (config: ResolvedConfig, options: TrainOptions): Promise<PreparedRun> => {
-  const warnings: WarningEvent[] = [];
-  const warn = (warning: WarningEvent) => warnings.push(warning);
+  const warnings: Warning[] = [];
+  const warn = (warning: Warning) => warnings.push(warning);
   const inputs = await loadInputs(config, undefined, warn);
   const examples = await loadTrainingExamples(config, inputs.task, warn);
   warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation }));

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { TrainOptions } from '../runs/events.ts';
-import { assertModelApart, assertNoRun, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
+import { assertModelApart, assertNoRun, assertNoSweep, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
 import { NOISE_VERSION, TrajectoryWriter } from '../runs/trajectory.ts';
@@ -23,6 +23,7 @@ export interface RunContext extends PreparedRun {
 export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<RunContext> => {
   const run = runFolder(config.output);
   if (!options.overwrite) await assertNoRun(run);
+  await assertNoSweep(run);
   const prepared = await prepareRun(config, options);
   const { model } = prepared;
   let lock: FileHandle | undefined;

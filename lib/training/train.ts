@@ -1,4 +1,6 @@
 import { arch, cpus, platform } from 'node:os';
+import { isError } from '../errors.ts';
+import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
 import { appendMetrics } from '../runs/metrics-log.ts';
 import { version } from '../version.ts';
@@ -6,7 +8,7 @@ import { estimateRun } from './estimate.ts';
 import { finishRun } from './finish-run.ts';
 import type { Config } from './schema.ts';
 import { startRun } from './start-run.ts';
-import { type RunState, trainingLoop } from './training-loop.ts';
+import { initialState, trainingLoop, warn } from './training-loop.ts';
 
 const environment = (): Environment => ({
   version,
@@ -18,34 +20,38 @@ const environment = (): Environment => ({
 const failure = (step: number, error: unknown): FailureEvent => ({
   kind: 'failure',
   step,
-  message: error instanceof Error ? error.message : String(error),
-  ...(error instanceof Error && 'code' in error && { code: String(error.code) }),
+  message: isError(error) ? error.message : String(error),
+  ...(isError(error) && 'code' in error && { code: String(error.code) }),
 });
+
+const trainOptions = optionsOf<TrainOptions>({ signal, overwrite: flag, overrides, onProgress: callback });
 
 /**
  * Fine-tunes a model as a configuration says, and writes the run to its `output` folder: config.yaml, metrics.jsonl,
- * trajectory.zest, checkpoints/last, checkpoints/best and summary.json. `config` is a configuration or the path of one.
+ * trajectory.zest, checkpoints/last, checkpoints/best and summary.json. `config` is a configuration or the path of one,
+ * `overrides` change what it says.
  *
  * Yields what happens. When `signal` aborts, the step under way is finished or not begun, the weights and the summary
  * are written, and the iteration ends with `signal.reason`. Leaving the loop early only closes the files.
  *
  * @example
  * import { train } from 'node-zest';
- * for await (const event of train('run.yaml')) {
+ * for await (const event of train('run.yaml', { overrides: ['training.steps=2'] })) {
  *   if (event.kind === 'step') console.log(event.step, event.meanLoss);
  * }
  *
  * @throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and `overwrite` is not set, or another run writes to
  * it; what loading the model, the task and the data throws; ERR_ZEST_LOSS_NOT_FINITE
  */
-export async function* train(config: Config | string, options: TrainOptions = {}): AsyncGenerator<TrainEvent, void> {
+export async function* train(config: Config | string, given?: TrainOptions): AsyncGenerator<TrainEvent, void> {
   const started = performance.now();
-  const { signal } = options;
+  const options = trainOptions(given);
+  const { overrides, signal } = options;
   const { loadConfig } = await import('./config.ts');
-  const resolved = await loadConfig(config);
+  const resolved = await loadConfig(config, overrides, 'override');
   const context = await startRun(resolved, options);
   const { run, inputs, examples, model, log, events, lock } = context;
-  const state: RunState = { steps: 0, forwards: 0, loss: null, stoppedEarly: false };
+  const state = initialState(context);
   try {
     const start: TrainEvent = {
       kind: 'start',
@@ -62,10 +68,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
     };
     await appendMetrics(run, start);
     yield start;
-    for (const warning of context.warnings) {
-      await appendMetrics(run, warning);
-      yield warning;
-    }
+    for (const warning of context.warnings) yield await warn(context, warning);
     try {
       yield await estimateRun(context);
       yield* trainingLoop(context, state);
@@ -75,7 +78,7 @@ export async function* train(config: Config | string, options: TrainOptions = {}
     yield* finishRun(context, state, started);
   } catch (error) {
     // Where this line cannot be written either, the first error is the one to hear of.
-    if (!signal?.aborted) await appendMetrics(run, failure(state.steps, error)).catch(() => {});
+    if (!signal?.aborted) await appendMetrics(run, failure(state.losses.length, error)).catch(() => {});
     throw error;
   } finally {
     await log.close();

@@ -2,36 +2,38 @@ import { join } from 'node:path';
 import { shuffledBatches } from '../data/sampling.ts';
 import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
-import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent } from '../runs/events.ts';
+import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent, Warning, WarningEvent } from '../runs/events.ts';
 import { appendMetrics, record } from '../runs/metrics-log.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
-import type { Examination, Example, Score } from '../tasks/task.ts';
+import type { Example, Score, ScoredExample } from '../tasks/task.ts';
 import { examineSplit } from './evaluate.ts';
+import { type Course, divergence, isJudged } from './outcome.ts';
 import type { ResolvedConfig } from './schema.ts';
 import type { RunContext } from './start-run.ts';
 import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
 
-/** A validation score with what it is made of, and what its weights had seen. */
-export interface Evaluated extends Examination {
-  step: number;
-  forwards: number;
-}
-
 /** How far a run has come; {@link trainingLoop} keeps it up to date. */
-export interface RunState {
-  /** Steps taken. */
-  steps: number;
+export interface RunState extends Course {
+  /** Mean loss of each step taken. */
+  losses: number[];
   /** Forward passes of a batch, as the engine counted them. */
   forwards: number;
-  /** Mean loss of the last step. */
-  loss: number | null;
-  /** Validation score of the model as it came. */
-  before?: Score;
-  /** The latest and the best validation score, and the steps that those weights had seen. */
-  last?: Evaluated;
-  best?: Evaluated;
+  /** Evaluations since the best. */
+  sinceBest: number;
   stoppedEarly: boolean;
+  /** Codes of what was told while the run went on. */
+  told: Set<string>;
 }
+
+/** The state of a run before its first step. */
+export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState => ({
+  losses: [],
+  forwards: 0,
+  sinceBest: 0,
+  stoppedEarly: false,
+  told: new Set(),
+  answers: inputs.task.names,
+});
 
 /** The optimizer of a configuration; `training.seed` seeds its directions. */
 export const configuredOptimizer = ({ optimizer, training }: ResolvedConfig): Optimizer => {
@@ -58,49 +60,72 @@ const isBetter = (a: Score, b: Score | undefined, metric: Metric): boolean => {
   return gained > 0 || (gained === 0 && a.loss < b.loss);
 };
 
+/** Adds a warning to the run. */
+export const warn = async ({ run }: RunContext, warning: Warning): Promise<WarningEvent> => {
+  const event: WarningEvent = { kind: 'warning', ...warning };
+  await appendMetrics(run, event);
+  return event;
+};
+
+/** Says that the loss has risen, once. */
+async function* warnOfDivergence(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
+  const warning = divergence(state);
+  if (!warning || state.told.has(warning.code)) return;
+  state.told.add(warning.code);
+  yield await warn(context, warning);
+}
+
+/** Scores the weights on the validation data, and keeps them if they are the best so far. */
+export async function* validate(
+  context: RunContext,
+  state: RunState,
+  { signal, onProgress } = context.options,
+): AsyncGenerator<TrainEvent, void> {
+  const { config, inputs, model } = context;
+  const scored: ScoredExample[] = [];
+  const onExample = (one: ScoredExample) => scored.push(one);
+  const { score, report } = await examineSplit(inputs, model, 'validation', { signal, onProgress, onExample });
+  const seen = { step: state.losses.length, forwards: state.forwards };
+  const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
+  await record(context, event);
+  yield event;
+  state.last = { ...seen, score, report, scored };
+  state.first ??= state.last;
+  if (isBetter(score, state.best?.score, inputs.task.metrics[0] as Metric)) {
+    state.best = state.last;
+    state.sinceBest = 0;
+    if (config.training.keepBest) yield await saveCheckpoint(context, seen.step, 'best');
+  } else {
+    state.sinceBest++;
+  }
+}
+
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
   const { config, inputs, examples, model, log, options } = context;
-  const { steps, batchSize, evaluateEvery, checkpointEvery, keepBest, patience, seed } = config.training;
+  const { steps, batchSize, evaluateEvery, checkpointEvery, patience, seed } = config.training;
   const { task, validation } = inputs;
   const { signal } = options;
+  const { losses } = state;
   const optimizer = configuredOptimizer(config);
   const batches = shuffledBatches(examples.length, batchSize, seed);
   const watched: StepEvent[] = [];
-  let evaluationsSinceBest = 0;
 
-  const evaluate = async function* (): AsyncGenerator<TrainEvent, void> {
-    const { score, report } = await examineSplit(inputs, model, 'validation', options);
-    const seen = { step: state.steps, forwards: state.forwards };
-    const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
-    await record(context, event);
-    yield event;
-    state.last = { ...seen, score, report };
-    state.before ??= score;
-    if (isBetter(score, state.best?.score, task.metrics[0] as Metric)) {
-      state.best = state.last;
-      evaluationsSinceBest = 0;
-      if (keepBest) yield await saveCheckpoint(context, state.steps, 'best');
-    } else {
-      evaluationsSinceBest++;
-    }
-  };
-
-  if (validation.length) yield* evaluate();
+  if (validation.length) yield* validate(context, state);
   const began = performance.now();
-  while (state.steps < steps && !state.stoppedEarly) {
+  while (losses.length < steps && !state.stoppedEarly) {
     signal?.throwIfAborted();
     const { learningRate } = optimizer;
-    const batch = task.batch(batches.batch(state.steps).map((row) => examples[row] as Example));
+    const batch = task.batch(batches.batch(losses.length).map((row) => examples[row] as Example));
     const evaluated = model.forwards;
     const result = await optimizer.step(model, batch, { signal });
     await log.append(result.update);
-    state.steps++;
+    losses.push(result.meanLoss);
     state.forwards += Number(model.forwards - evaluated) / batch.sequences.length;
-    state.loss = result.meanLoss;
+    const taken = losses.length;
     const event: StepEvent = {
       kind: 'step',
-      step: state.steps,
+      step: taken,
       learningRate,
       meanLoss: result.meanLoss,
       ...result.diagnostics,
@@ -109,20 +134,22 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     };
     await record(context, event);
     yield event;
-    const last = state.steps === steps;
+    const last = taken === steps;
     if (watched.length < WATCHED_STEPS) {
       watched.push(event);
       if (last || watched.length === WATCHED_STEPS) {
         for (const warning of settingWarnings(config, model, await weightScale(model), watched)) {
-          await appendMetrics(context.run, warning);
-          yield warning;
+          yield await warn(context, warning);
         }
       }
     }
-    if (validation.length && (last || state.steps % evaluateEvery === 0)) {
-      yield* evaluate();
-      state.stoppedEarly = !last && patience !== null && evaluationsSinceBest >= patience;
+    const evaluates = validation.length > 0 && (last || taken % evaluateEvery === 0);
+    if (evaluates) {
+      yield* validate(context, state);
+      state.stoppedEarly = !last && patience !== null && state.sinceBest >= patience;
     }
-    if (!last && state.steps % checkpointEvery === 0) yield await saveCheckpoint(context, state.steps, 'last');
+    // The end has the last word.
+    if (!last && !state.stoppedEarly && (evaluates || isJudged(taken))) yield* warnOfDivergence(context, state);
+    if (!last && taken % checkpointEvery === 0) yield await saveCheckpoint(context, taken, 'last');
   }
 }

@@ -1,7 +1,7 @@
 import { methodOf } from '../methods/registry.ts';
 import { perturbationScale } from '../methods/run-step.ts';
 import type { Model } from '../model/model.ts';
-import type { StepEvent, WarningEvent } from '../runs/events.ts';
+import type { StepEvent, Warning } from '../runs/events.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Medians over so many first steps are judged. */
@@ -54,12 +54,12 @@ export const settingWarnings = (
   model: { device: string; dtype: 'float32' | 'bfloat16'; dimension: number },
   scale: number,
   steps: readonly StepEvent[],
-): WarningEvent[] => {
+): Warning[] => {
   const { optimizer } = config;
   const { learningRate } = optimizer;
   const method = methodOf(optimizer);
-  const warnings: WarningEvent[] = [];
-  const warn = (code: string, message: string) => warnings.push({ kind: 'warning', code, message });
+  const warnings: Warning[] = [];
+  const warn = (code: string, message: string) => warnings.push({ code, message });
   const over = (diagnostic: string) => median(steps.map((step) => Number(step[diagnostic])));
 
   const perturbed = model.device === 'cpu' ? 'float32' : model.dtype;

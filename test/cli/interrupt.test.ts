@@ -12,15 +12,19 @@ const STUBBORN = `
   console.log('ready');
 `;
 
-describe('Ctrl-C', () => {
+describe.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s', (signal, status) => {
   it('asks the command to stop, and ends it the second time', async () => {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', STUBBORN]);
     const line = async () => String((await once(child.stdout, 'data'))[0]);
     expect(await line()).toBe('ready\n');
-    child.kill('SIGINT');
+    child.kill(signal);
     expect(await line()).toBe('stopping\n');
     expect(child.exitCode).toBeNull();
-    child.kill('SIGINT');
-    expect(await once(child, 'close')).toEqual([130, null]);
+    child.kill(signal);
+    expect(await once(child, 'close')).toEqual([status, null]);
   });
 });

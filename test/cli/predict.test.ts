@@ -85,10 +85,12 @@ describe('zest predict', () => {
     expect(done).toMatchObject({ kind: 'done', output: out, count: 30 });
     expect(done).toMatchObject({ score: { count: 30 }, report: { classes: [{ count: 15 }, { count: 15 }] } });
     const content = await readFile(out, 'utf8');
-    expect(content).toBe((await zest(['predict', trained, '--input', path('test.jsonl')])).stdout);
+    for (const toStdout of [[], ['--output', '-']]) {
+      expect((await zest(['predict', trained, '--input', path('test.jsonl'), ...toStdout])).stdout).toBe(content);
+    }
     await writeFile(path('bad.jsonl'), '{"sentence": "a"}\n{"sentence": \n');
     const failed = await zest([...args, '--input', path('bad.jsonl')]);
-    expect(failed.status).toBe(1);
+    expect(failed.status).toBe(2);
     expect(failed.stderr).toMatch(/^error: .*bad\.jsonl:2: is not JSON.* \(ERR_ZEST_DATA\)\n$/);
     expect(await readFile(out, 'utf8')).toBe(content);
     expect(await readdir(folder)).not.toContain('out.jsonl.partial');
@@ -125,22 +127,28 @@ describe('zest predict', () => {
         2,
         /"sentence", which .*wrong\.csv does not have: text, label \(ERR_ZEST_TEMPLATE/,
       ],
-      [[trained, '--input', path('empty.txt')], 1, /empty\.txt: has no rows \(ERR_ZEST_DATA/],
-      [[trained, '--input', path('latin.txt')], 1, /latin\.txt:2: is not UTF-8; convert .* \(ERR_ZEST_DATA/],
-      [[trained, '--input', path('none.txt')], 1, /none\.txt: cannot be read: ENOENT.* \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('empty.txt')], 2, /empty\.txt: has no rows \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('latin.txt')], 2, /latin\.txt:2: is not UTF-8; convert .* \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('none.txt')], 2, /none\.txt: cannot be read: ENOENT.* \(ERR_ZEST_DATA/],
       [[trained, '--input', path('test.jsonl'), '--format', 'xml'], 2, /'xml' is invalid/],
       [[trained], 2, /required option '--input <file>' not specified/],
       [[folder, '--input', path('test.jsonl')], 2, /no good summary\.json \(ERR_ZEST_RUN/],
       [
         [trained, '--input', path('test.jsonl'), '--output', folder],
         1,
-        /--output .* is a folder; expected a file to write \(ERR_ZEST_FILE/,
+        /: it is a folder; expected the path of a file \(ERR_ZEST_FILE/,
       ],
-      [[trained, '--input', folder], 1, /is a folder; expected a file with rows \(ERR_ZEST_DATA/],
+      [[trained, '--input', folder], 2, /is a folder; expected a file with rows \(ERR_ZEST_DATA/],
       [
         [trained, '--input', path('test.jsonl'), '--output', join(folder, 'no', 'o')],
         1,
         /cannot write .* \(ERR_ZEST_FILE/,
+      ],
+      // Before anything is answered: the run need not be one.
+      [
+        ['none', '--input', path('test.jsonl'), '--output', folder],
+        1,
+        /cannot write .*: it is a folder; expected the path of a file \(ERR_ZEST_FILE/,
       ],
     ];
     for (const [args, expected, message] of cases) {

@@ -167,7 +167,7 @@ describe('zest sharpness', () => {
     await writeFile(join(folder, 'empty.jsonl'), '');
     const empty = await zest(['sharpness', other, '--set', `data.train=${join(folder, 'empty.jsonl')}`]);
     expect(empty.stderr).toMatch(/empty\.jsonl/);
-    expect(empty.status).toBe(1);
+    expect(empty.status).toBe(2);
     const none = await zest(['sharpness', folder]);
     expect(none.stderr).toMatch(/not the folder of a run that has ended.*\(ERR_ZEST_RUN\)/);
     expect(none.status).toBe(2);

@@ -72,17 +72,25 @@ describe('zest train', () => {
     expect((await zest([...args, '--overwrite'])).status).toBe(0);
   });
 
-  it('ends with 1 where the run fails', async () => {
-    const { status, stderr } = await zest([
-      'train',
-      file,
-      '--set',
-      'data.train=none.jsonl',
-      '--set',
-      `output=${output('failed')}`,
-    ]);
+  it('ends with 1 where the run fails, and with 2 where what it was given is wrong', async () => {
+    const data = await zest(['train', file, '--set', 'data.train=none.jsonl', '--set', `output=${output('failed')}`]);
+    expect(data.status).toBe(2);
+    expect(data.stderr).toMatch(/^error: none\.jsonl.* \(ERR_ZEST_DATA\)\n$/);
+    const set = ['optimizer.learningRate=1e30', `output=${output('failed')}`].flatMap((one) => ['--set', one]);
+    const failed = await zest(['train', file, '--json', ...set]);
+    expect(failed.status).toBe(1);
+    expect(failed.stderr).toMatch(/^error: the loss at .* \(ERR_ZEST_LOSS_NOT_FINITE\)$/m);
+    expect(parseLines(failed.stdout).at(-1)).toEqual({
+      kind: 'error',
+      code: 'ERR_ZEST_LOSS_NOT_FINITE',
+      message: expect.stringMatching(/^the loss at /),
+    });
+  });
+
+  it('is told at once where it cannot write', async () => {
+    const { status, stderr } = await zest(['train', file, '--set', 'output=/proc/x/y']);
+    expect(stderr).toMatch(/^error: cannot write \/proc\/x\/y: ENOENT.* \(ERR_ZEST_FILE\)\n$/);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: none\.jsonl.* \(ERR_ZEST_DATA\)\n$/);
   });
 
   it('is ended by Ctrl-C with what was done on disk', async () => {

@@ -30,7 +30,11 @@ describe('zest', () => {
     ]) {
       expect(help.stdout).toContain(`${command} [options]`);
     }
-    expect((await zest(['train', '--help'])).stdout).toContain('--set <key.path=value>');
+    const options = (await zest(['train', '--help'])).stdout;
+    expect(options).toContain('--set <key.path=value>');
+    // A default is as it is typed.
+    expect(options).not.toContain('default: [');
+    expect((await zest(['sharpness', '--help'])).stdout).toContain('(default: 0.001,0.002,0.005)');
   });
 
   it.each([
@@ -65,7 +69,13 @@ describe('zest', () => {
       ),
       '',
     ]);
-    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(status).toBe(2);
+    expect(parseLines(stdout)).toEqual([
+      { kind: 'error', code: 'ERR_ZEST_CONFIG', message: expect.stringContaining('did you mean learningRate?') },
+    ]);
+    const unknown = await zest(['train', file, '--json', '--bogus']);
+    expect(unknown.status).toBe(2);
+    expect(parseLines(unknown.stdout)).toEqual([{ kind: 'error', code: null, message: "unknown option '--bogus'" }]);
     const missing = await zest(['evaluate', join(folder, 'none.yaml')]);
     expect(missing.stderr).toMatch(/^error: cannot read the configuration .*none\.yaml: .* \(ERR_ZEST_CONFIG\)\n$/);
     expect(missing.status).toBe(2);
@@ -115,9 +125,9 @@ describe('zest doctor', () => {
       threads: 1,
       environment: { ZEST_ISA: 'portable', ZEST_THREADS: '1' },
     });
-    const { stdout: nothing, stderr } = await zest(['doctor'], { ZEST_ISA: 'portable' });
-    expect(nothing).toBe('');
-    expect(stderr).toContain('portable in use');
+    const shown = await zest(['doctor'], { ZEST_ISA: 'portable' });
+    expect(shown.stderr).toBe('');
+    expect(shown.stdout).toContain('portable in use');
   });
 
   it('says what is wrong with the environment', async () => {

@@ -198,5 +198,5 @@ describe('zest init', () => {
     const again = await zest(['init', join(folder, 'cli.csv'), '--output', output]);
     expect(again).toMatchObject({ status: 1, stdout: '' });
     expect(again.stderr).toMatch(/^error: .*cli\.yaml is there already; .* \(ERR_ZEST_FILE\)\n$/);
-  }, 60_000);
+  });
 });

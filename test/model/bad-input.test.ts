@@ -248,7 +248,7 @@ describe('other arguments', () => {
     ],
     ['a direction of an unknown parameter', () => model.direction(0n, ''), 'ERR_ZEST_PARAMETER', /''/],
     ['a direction of a wrong stream', () => model.direction(-1n, 'lm_head.bias'), 'ERR_ZEST_STREAM', /stream is -1/],
-    ['a folder that is none', () => model.save(3 as never), 'ERR_ZEST_ARGUMENT', /folder is a number/],
+    ['a folder that is none', () => model.save(3 as never), 'ERR_ZEST_ARGUMENT', /folder is 3; expected a path/],
     ['generation', () => model.generate([[1]], { maxTokens: 1 }), 'ERR_ZEST_UNSUPPORTED', /causal model/],
   ])('%s', async (_, call, code, text) => {
     await rejects(call, code, text);

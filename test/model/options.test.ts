@@ -27,7 +27,7 @@ describe('options', () => {
   });
 
   it('may not have a folder that is no path', async () => {
-    await rejects(() => load(3 as never), 'ERR_ZEST_ARGUMENT', /folder is a number/);
+    await rejects(() => load(3 as never), 'ERR_ZEST_ARGUMENT', /folder is 3; expected a path/);
   });
 
   it('take the number of threads from ZEST_THREADS', async () => {

@@ -10,6 +10,7 @@ import { pointsOf, ranked, type SweepRun } from '../../lib/sweep/results.ts';
 import { sweep } from '../../lib/sweep/sweep.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
+import { train } from '../../lib/training/train.ts';
 import { start, zest } from '../cli/zest.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 
@@ -181,6 +182,20 @@ describe('a sweep', () => {
   ])('refuses %j', async (options, code) => {
     await expect(all('refused', options)).rejects.toMatchObject({ code });
     expect(await readdir(folder)).not.toContain('refused');
+  });
+
+  it('and a run do not share a folder', async () => {
+    const config = configOf('single');
+    for await (const _ of train({ ...config, training: { ...training, steps: 1 } }));
+    await expect(all('single')).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/single holds a run \(.*config\.yaml\); expected a folder of the sweep's own/),
+    });
+    const swept = train({ ...config, output: join(folder, 'whole') }, { overwrite: true });
+    await expect(swept.next()).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/whole holds a sweep/),
+    });
   });
 
   it('stops its runs when its reader leaves', async () => {

@@ -1,10 +1,11 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { findLearningRate, type RatelessConfig } from '../../lib/training/find-learning-rate.ts';
 import { parseLines, zest } from '../cli/zest.ts';
-import { reviewConfig, reviewFolder } from './runs.ts';
+import { topicsConfig, topicsFolder } from '../fixtures/topics.ts';
+import { ofKind, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -33,8 +34,10 @@ describe('the learning rate finder', () => {
     // 100 steps that cost runShare together cost runShare/100 each, and the cost goes with the square.
     const rate = stepRate * Math.sqrt(runShare / 100 / stepShare);
     expect(found.learningRate).toBe(Number(rate.toPrecision(2)));
-    // For each step 8 evaluations make it and one is the loss before; each rate takes two.
-    expect(forwards).toBe(measuredSteps * (8 + 1 + 2 * measured.length));
+    // For each step 8 evaluations make it and one is the loss before; each rate takes two. Fifty steps are followed, and
+    // judged by the same batches.
+    expect(forwards).toBe(measuredSteps * (8 + 1 + 2 * measured.length) + 50 * 8 + measuredSteps);
+    expect(found.followed).toMatchObject([{ learningRate: found.learningRate, steps: 50 }]);
     expect(await findLearningRate(config)).toEqual(found);
     expect(await findLearningRate({ ...config, optimizer: { ...config.optimizer, learningRate: 7 } })).toEqual(found);
     expect(await readdir(folder)).not.toContain('never');
@@ -59,6 +62,42 @@ describe('the learning rate finder', () => {
     }
     expect(sigma.learningRate).not.toBe(plain.learningRate);
     expect(norm.learningRate).toBeGreaterThan(100 * plain.learningRate);
+  });
+
+  it('gives no rate at which a new head diverges, as the first guess does', async () => {
+    const topics = await topicsFolder();
+    onTestFinished(() => rm(topics, { recursive: true }));
+    const config = topicsConfig(topics, 'never');
+    const { learningRate, followed, isQuadratic } = await findLearningRate(config);
+    // The costs of single steps at the start say nothing of it.
+    expect(isQuadratic).toBe(true);
+    expect(followed[0]?.change).toBeGreaterThan(1);
+    expect(followed.at(-1)).toMatchObject({ learningRate, change: expect.any(Number) });
+    expect(followed.at(-1)!.change).toBeLessThan(0);
+    const lossesAt = async (learningRate: number) => {
+      const training = { ...config.training, steps: 50, keepBest: false };
+      const events = await run(
+        { ...config, optimizer: { method: 'mezo', learningRate }, training },
+        { overwrite: true },
+      );
+      return ofKind(events, 'evaluation').map(({ loss }) => loss);
+    };
+    expect(Math.max(...(await lossesAt(learningRate)))).toBeLessThan(Math.log(3) + 0.2);
+    expect(Math.max(...(await lossesAt(followed[0]!.learningRate)))).toBeGreaterThan(5);
+  });
+
+  it('refuses where the loss rises at each rate that it follows', async () => {
+    const topics = await topicsFolder();
+    onTestFinished(() => rm(topics, { recursive: true }));
+    const { head: _, ...config } = topicsConfig(topics, 'never');
+    const task = { template: '{text} . it is about {mask} .', labelWords: ['food', 'music', 'sport'] };
+    // Perturbations far beyond where the loss is anything like a plane.
+    await expect(findLearningRate({ ...config, task, optimizer: { method: 'mezo', rho: 0.3 } })).rejects.toMatchObject({
+      code: 'ERR_ZEST_LEARNING_RATE',
+      message: expect.stringMatching(
+        /^no learning rate was found: the loss rose at each rate that was followed \(its change is .* % in 50 steps at .*, .*, .*, .*\); compare some from /,
+      ),
+    });
   });
 
   it('says so where there is none, and stops when told to', async () => {

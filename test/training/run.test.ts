@@ -118,6 +118,7 @@ describe('a run', () => {
       test: score(test!),
       stoppedEarly: false,
       interrupted: false,
+      warnings: [],
       seconds: expect.any(Number),
       digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
       device: 'cpu',

@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 import { Option } from 'commander';
 import { version } from '../../version.ts';
 import type { CommandDefinition } from '../command.ts';
-import { printJson, printLine } from '../terminal/output.ts';
+import { printJson, printOut } from '../terminal/output.ts';
 
 interface BackendReport {
   name: 'cpu' | 'cuda';
@@ -117,8 +117,8 @@ export const command: CommandDefinition = {
         ['threads', `${report.threads ?? 'unknown'}`],
         ...Object.entries(report.environment),
       ];
-      for (const [name, value] of lines) printLine(`${name?.padEnd(13)}${value}`);
-      for (const backend of report.backends) printLine(backendLine(backend));
+      for (const [name, value] of lines) printOut(`${name?.padEnd(13)}${value}`);
+      for (const backend of report.backends) printOut(backendLine(backend));
     }
     if (!report.backends.some(({ usable }) => usable)) process.exitCode = 1;
   },

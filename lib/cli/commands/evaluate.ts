@@ -1,7 +1,7 @@
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { reportText } from '../terminal/classification.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, lineWidth, metricsText, printJson, printLine } from '../terminal/output.ts';
+import { count, lineWidth, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 export const command: CommandDefinition = {
@@ -13,11 +13,11 @@ export const command: CommandDefinition = {
     const events = evaluate(path, {
       overrides: options.set,
       signal: stopSignal(),
-      onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
       onWarning: (warning) => {
-        if (options.json) printJson(warning);
-        printLine(`warning: ${warning.message} (${warning.code})`);
+        if (options.json) printJson({ kind: 'warning', ...warning });
+        printLine(warningLine(warning, `${path}: `));
       },
+      onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
     });
     for await (const event of events) {
       if (options.json) printJson(event);

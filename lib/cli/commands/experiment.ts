@@ -24,7 +24,7 @@ const runLine = (event: ExperimentEvent & { kind: 'run' }, metric: Metric): stri
 export const command: CommandDefinition = {
   argument: 'none: list the names',
   options: [
-    new Option('--data <folder>', 'has the folders sst2, mr, sst5 and trec').default('../shared/data'),
+    new Option('--data <folder>', 'has the folders sst2, mr, sst5 and trec; the words of afinn come with node-zest'),
     new Option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again'),
     counting(
       '--forwards <n>',

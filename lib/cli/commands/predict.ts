@@ -2,11 +2,10 @@ import { open, stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
-import { ZestError } from '../../errors.ts';
 import type { Examination } from '../../tasks/task.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, metricsText, printJson, printLine } from '../terminal/output.ts';
+import { count, duration, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface PredictCommandOptions extends ConfigOptions {
@@ -34,12 +33,6 @@ const writeLines = async (file: string, lines: AsyncIterable<object>, signal: Ab
   }
 };
 
-/** Refuses a folder in the place of the file to write, before any work is done. */
-const assertNoFolder = async (file: string): Promise<void> => {
-  const isFolder = (await stat(file).catch(() => undefined))?.isDirectory() ?? false;
-  if (isFolder) throw new ZestError('ERR_ZEST_FILE', `--output ${file} is a folder; expected a file to write`);
-};
-
 /** 1 answer, 2 answers. */
 const plural = (answers: number): string => `${count(answers)} answer${answers === 1 ? '' : 's'}`;
 
@@ -57,24 +50,29 @@ export const command: CommandDefinition = {
       '--input <file>',
       '.jsonl, .csv, .tsv, or .txt with a text a line; - is stdin, JSON lines or plain text',
     ).makeOptionMandatory(),
-    new Option('--output <file>', 'write the answers there'),
+    new Option('--output <file>', 'write the answers there; - is stdout, as without it'),
     new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS),
   ],
-  async action(path: string, { input, output, format, set, json }: PredictCommandOptions) {
+  async action(path: string, { input, output: file, format, set, json }: PredictCommandOptions) {
+    const output = file === '-' ? undefined : file;
+    if (output !== undefined) {
+      const { assertWritableFile } = await import('../../files.ts');
+      await assertWritableFile(output);
+    }
     const { openRun } = await import('../../training/open-run.ts');
     const { predict } = await import('../../training/predict.ts');
     const signal = stopSignal();
     const progress = await progressDisplay();
-    if (output !== undefined) await assertNoFolder(output);
     const { model, task, config } = await openRun(path, {
       overrides: set,
       signal,
+      onWarning: (warning) => printLine(warningLine(warning, `${path}: `)),
       onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
     });
     try {
       const began = performance.now();
       const fromStdin = input === '-';
-      if (fromStdin && process.stdin.isTTY) printLine('reads a text, or an object of JSON, a line; Ctrl-D ends it');
+      if (fromStdin && process.stdin.isTTY) printLine('a line is answered when it is typed; Ctrl-D ends');
       const total = fromStdin ? undefined : await sizeOf(input);
       // Answers on a terminal are progress enough.
       const shown = total !== undefined && (output !== undefined || !process.stdout.isTTY);

@@ -1,7 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { Option } from 'commander';
 import { rangeError } from '../../errors.ts';
-import { assertWritable, writeAtomic, writing } from '../../files.ts';
+import { assertWritable, makeFolder, writeAtomic, writing } from '../../files.ts';
 import { DEFAULTS } from '../../sharpness/defaults.ts';
 import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../../sharpness/findings.ts';
 import type { MeasureSharpnessOptions } from '../../sharpness/measure.ts';
@@ -78,7 +78,9 @@ export const command: CommandDefinition = {
     ...configOptions,
     new Option('--split <name>', 'train, validation or test').default(DEFAULTS.split),
     counting('--examples <n>', 'examples of the split, all if it has fewer', DEFAULTS.examples),
-    new Option('--radii <list>', 'perturbation per coordinate, ascending').argParser(numbers).default(DEFAULTS.radii),
+    new Option('--radii <list>', 'perturbation per coordinate, ascending, commas between')
+      .argParser(numbers)
+      .default(DEFAULTS.radii, DEFAULTS.radii.join(',')),
     counting('--samples <n>', 'directions of each mean, each both ways', DEFAULTS.samples),
     counting('--seed <n>', 'of the directions', DEFAULTS.seed),
     counting('--slice <n>', 'points along each axis of the picture, odd; 0: none', DEFAULTS.sliceSize),
@@ -113,7 +115,7 @@ export const command: CommandDefinition = {
     if (json) printJson(report);
     showReport(report);
     if (folder === undefined) return;
-    await writing(folder, mkdir(folder, { recursive: true }));
+    await writing(folder, makeFolder(folder));
     const { runFolder } = await import('../../runs/folder.ts');
     const files = runFolder(folder);
     const { sharpnessPage } = await import('../../report/sharpness-page.ts');

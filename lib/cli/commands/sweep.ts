@@ -5,10 +5,19 @@ import { definitionOf, type Metric, metricDigits, metricUnit } from '../../tasks
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, megabytes, metricsText, printJson, printLine, table } from '../terminal/output.ts';
+import {
+  count,
+  duration,
+  megabytes,
+  metricsText,
+  printJson,
+  printLine,
+  table,
+  warningLine,
+} from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
-type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid: string[] };
+type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid?: string[] };
 
 const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
   deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
@@ -82,7 +91,7 @@ const shower = (progress: ShowProgress) => {
         const known = stepsOf.get(event.name);
         if (event.event.kind === 'warning' && !warned.has(event.event.code)) {
           warned.add(event.event.code);
-          printLine(`warning: ${event.name}: ${event.event.message} (${event.event.code})`);
+          printLine(warningLine(event.event, `${event.name}: `));
         }
         if (event.event.kind === 'start') stepsOf.set(event.name, { done: 0, total: event.event.steps });
         if (event.event.kind === 'step' && known) {
@@ -121,7 +130,7 @@ export const command: CommandDefinition = {
   async action(path: string, { set: overrides, json, ...options }: SweepCommandOptions) {
     const { parseAxis } = await import('../../sweep/grid.ts');
     const { sweep } = await import('../../sweep/sweep.ts');
-    const grid = options.grid.map(parseAxis);
+    const grid = (options.grid ?? []).map(parseAxis);
     const progress = await progressDisplay();
     const signal = stopSignal();
     const show = shower(progress);

@@ -1,10 +1,11 @@
 import { Option } from 'commander';
+import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
-import type { StepEvent, Summary, TrainEvent } from '../../runs/events.ts';
+import type { StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
+import type { FollowedRate } from '../../training/follow-rate.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { dryRunText } from '../terminal/dry-run.ts';
-import { EXIT_USAGE } from '../terminal/failure.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
 import {
   count,
@@ -15,6 +16,7 @@ import {
   printJson,
   printLine,
   table,
+  warningLine,
 } from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
@@ -69,9 +71,6 @@ const showEvent = (
     case 'estimate':
       printLine(estimateText(event));
       break;
-    case 'warning':
-      printLine(`warning: ${event.message} (${event.code})`);
-      break;
     case 'evaluation':
       printLine(`step ${event.step}: ${event.split} ${metricsText(event)}, loss ${event.loss.toFixed(4)}`);
       break;
@@ -83,15 +82,26 @@ const showEvent = (
 
 const brief = (value: number): string => value.toExponential(1);
 
+const followedRow = ({ learningRate, steps, change, changeError }: FollowedRate): string[] =>
+  Number.isFinite(change)
+    ? [brief(learningRate), count(steps), brief(change), brief(changeError)]
+    : [brief(learningRate), count(steps), 'not finite', ''];
+
 /** The learning rate that was found, last, and how. */
 const foundLines = (found: FoundLearningRate): string => {
   const { learningRate, loss, stepRate, stepShare, runShare, scheduledSteps, measuredSteps, measured } = found;
+  const { isQuadratic, followed } = found;
   const rows = measured.map((at) => [brief(at.learningRate), brief(at.gain), brief(at.cost), percent(at.cost / loss)]);
   return [
     `a step from the start, mean of ${measuredSteps} on other batches than made it; the loss there is ${loss.toFixed(4)}:`,
     table([['learning rate', 'gain', 'cost', 'of the loss'], ...rows], 0),
-    `a step costs ${percent(stepShare)} of the loss at ${brief(stepRate)}, and the cost goes with the square of the rate;`,
+    `a step costs ${percent(stepShare)} of the loss at ${brief(stepRate)}, and the cost ${isQuadratic ? 'goes' : 'should go'} with the square of the rate;`,
     `all steps of the run (${scheduledSteps.toFixed(1)} by the squares of their schedule) may cost ${percent(runShare)} together.`,
+    ...(isQuadratic
+      ? []
+      : ['The two costs around that rate do not go with its square: a rate has to show that the loss falls.']),
+    'first steps of the run:',
+    table([['learning rate', 'steps', 'change of the loss', 'its noise'], ...followed.map(followedRow)], 0),
     `${count(found.forwards)} forwards`,
     `learningRate: ${brief(learningRate)}`,
   ].join('\n');
@@ -112,11 +122,7 @@ export const command: CommandDefinition = {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
       return;
     }
-    if (path === undefined) {
-      printLine("error: missing required argument 'config'");
-      process.exitCode = EXIT_USAGE;
-      return;
-    }
+    if (path === undefined) throw typeError('ERR_ZEST_ARGUMENT', "missing required argument 'config'");
     if (options.findLearningRate) {
       const { findLearningRate } = await import('../../training/find-learning-rate.ts');
       const found = await findLearningRate(path, { overrides: options.set, signal: stopSignal() });
@@ -127,8 +133,8 @@ export const command: CommandDefinition = {
     if (options.dryRun) {
       const { dryRun } = await import('../../training/dry-run.ts');
       const progress = await progressDisplay();
-      const run = await dryRun(path, {
-        overrides: options.set,
+      const { readConfig } = await import('../../training/config.ts');
+      const run = await dryRun(await readConfig(path, options.set), {
         overwrite: options.overwrite,
         signal: stopSignal(),
         onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
@@ -146,6 +152,12 @@ export const command: CommandDefinition = {
     const { methodOf } = await import('../../methods/registry.ts');
     const { diagnostics } = methodOf(config.optimizer);
     let begun = false;
+    // Those of the end are the last lines.
+    let warnings: Warning[] = [];
+    const showWarnings = () => {
+      for (const warning of warnings) printLine(warningLine(warning));
+      warnings = [];
+    };
     try {
       const events = train(config, {
         signal,
@@ -155,10 +167,14 @@ export const command: CommandDefinition = {
       for await (const event of events) {
         begun = true;
         if (options.json) printJson(event);
+        if (event.kind === 'warning') warnings.push(event);
+        if (event.kind === 'step') showWarnings();
         showEvent(event, config.training.steps, diagnostics, progress);
       }
+      showWarnings();
     } catch (error) {
       if (signal.aborted) {
+        showWarnings();
         printLine(begun ? `stopped; what was done is in ${config.output}` : 'stopped before the run began');
       }
       throw error;

@@ -1,5 +1,5 @@
 import type { DryRun, PromptOverview } from '../../training/dry-run.ts';
-import { count, estimateText, table } from './output.ts';
+import { count, estimateText, table, warningLine } from './output.ts';
 
 /** Labels that have a column of their own. */
 const MOST_COLUMNS = 8;
@@ -27,7 +27,7 @@ export const dryRunText = (run: DryRun, train: string): string =>
     dataTable(run),
     `what the model sees:\n${run.prompts.map(promptLines).join('\n')}`,
     [
-      ...run.warnings.map(({ message, code }) => `warning: ${message} (${code})`),
+      ...run.warnings.map((warning) => warningLine(warning)),
       estimateText(run.estimate),
       `nothing was trained, and nothing written; ${train} does both`,
     ].join('\n'),

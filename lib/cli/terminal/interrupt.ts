@@ -1,18 +1,25 @@
+import { constants } from 'node:os';
 import { EXIT_INTERRUPTED, Interrupted } from './failure.ts';
 import { printLine } from './output.ts';
 
 const stop = new AbortController();
 
+/** What a terminal, an operating system or a container asks a process to end by. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
- * A signal that aborts when the process is asked to end: at Ctrl-C, or when the reader of its output has gone
- * (`zest train --json | head`). A second Ctrl-C ends the process at once.
+ * A signal that aborts when the process is asked to end: by Ctrl-C, `kill`, a container that stops, a terminal that
+ * closes, or when the reader of its output has gone (`zest train --json | head`). A second time ends the process at once.
  */
 export const stopSignal = (): AbortSignal => {
-  process.on('SIGINT', () => {
-    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
-    printLine('interrupted; once more ends it at once');
-    stop.abort(new Interrupted());
-  });
+  for (const name of SIGNALS) {
+    const status = 128 + constants.signals[name];
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(status);
+      printLine('interrupted; once more ends it at once');
+      stop.abort(new Interrupted(status));
+    });
+  }
   return stop.signal;
 };
 
@@ -31,7 +38,7 @@ export const outliveReaders = (): void => {
   };
   process.stdout.on(
     'error',
-    unlessGone(() => stop.abort(new Interrupted())),
+    unlessGone(() => stop.abort(new Interrupted(EXIT_INTERRUPTED))),
   );
   process.stderr.on(
     'error',

@@ -1,4 +1,4 @@
-import type { EstimateEvent } from '../../runs/events.ts';
+import type { EstimateEvent, Warning } from '../../runs/events.ts';
 import { definitionOf, METRICS, type Measures, shownMetric } from '../../tasks/metrics.ts';
 
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
@@ -10,11 +10,17 @@ export const printLine = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-/** One line for a program. */
-export const printJson = (value: object): void => {
+/** One line of what was asked for, on stdout. */
+export const printOut = (line: string): void => {
   if (process.stdout.isTTY) shown.takeAway();
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(`${line}\n`);
 };
+
+/** A warning, as people read it. */
+export const warningLine = ({ code, message }: Warning, of = ''): string => `warning: ${of}${message} (${code})`;
+
+/** One line for a program. */
+export const printJson = (value: object): void => printOut(JSON.stringify(value));
 
 /** 7 s, 2 min 5 s, 3 h 12 min. */
 export const duration = (seconds: number): string => {

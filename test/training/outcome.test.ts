@@ -1,0 +1,184 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import type { Warning } from '../../lib/runs/events.ts';
+import { openRun } from '../../lib/training/open-run.ts';
+import { type Course, divergence, isJudged, outcomeWarnings, type Validation } from '../../lib/training/outcome.ts';
+import { start, zest } from '../cli/zest.ts';
+import { topicsConfig, topicsFolder } from '../fixtures/topics.ts';
+import { ofKind, readMetrics, readSummary, run } from './runs.ts';
+
+const CLASSES = 4;
+/** A validation of examples with these losses, answered with these labels where 0 is right for all but the last. */
+const validation = (step: number, losses: readonly number[], given: readonly number[] = [0, 1, 2, 3]): Validation => ({
+  step,
+  forwards: step,
+  score: { loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length, count: losses.length },
+  scored: losses.map((loss, i) => ({ loss, answer: given[i % given.length]!, isRight: loss < Math.log(2) })),
+});
+const steps = (count: number, loss: (i: number) => number) => Array.from({ length: count }, (_, i) => loss(i));
+/** Losses around a mean that alternate by ±0.1: of ten, the standard error of the mean is 0.1·√(10/9)/√10 = 0.0333. */
+const around = (mean: number, count = 10) => steps(count, (i) => mean + (i % 2 ? 0.1 : -0.1));
+const answers = ['a', 'b', 'c', 'd'];
+const course = (change: Partial<Course>): Course => ({ losses: around(1, 100), answers, ...change });
+const codes = (warnings: readonly Warning[]) => warnings.map(({ code }) => code.replace('WARN_ZEST_', ''));
+
+describe('a loss that rose', () => {
+  it('is told where the rise is more than three standard errors of it', () => {
+    // 40 steps: the mean of the last ten against that of the first, √2 · 0.0333 = 0.0471 of noise.
+    const rising = (by: number) => [...around(1), ...around(1), ...around(1), ...around(1 + by)];
+    expect(divergence({ losses: rising(0.14) })).toBeUndefined();
+    expect(divergence({ losses: rising(0.143) })?.message).toMatch(
+      /^the training loss rose from 1 to 1\.14, by more than its noise \(0\.0471\): use a smaller optimizer\.learningRate/,
+    );
+    expect(divergence({ losses: rising(-3) })).toBeUndefined();
+    expect(divergence({ losses: rising(9).slice(0, 39) })).toBeUndefined();
+  });
+
+  it('is that of the same examples, where there are some to validate on', () => {
+    const first = validation(0, around(1));
+    // Every example by as much: there is no noise in it, but too little to speak of.
+    expect(divergence(course({ first, last: validation(50, around(1.01)) }))).toBeUndefined();
+    expect(divergence(course({ first, last: validation(50, around(1.03)) }))?.message).toMatch(
+      /^the validation loss rose from 1 to 1\.03,/,
+    );
+    // One of ten by 3, a standard error of 0.3.
+    const last = validation(
+      50,
+      around(1).map((loss, i) => (i === 4 ? loss + 3 : loss)),
+    );
+    expect(divergence(course({ first, last }))).toBeUndefined();
+    // Rising steps count until there is a validation.
+    const losses = steps(80, (i) => 1 + i);
+    expect(divergence(course({ losses, first, last: first }))?.message).toContain('the training loss');
+    expect(divergence(course({ losses, first, last: validation(80, around(1)) }))).toBeUndefined();
+  });
+
+  it('is looked for at 40 steps, and each time that they have doubled', () => {
+    expect(steps(1000, (i) => i + 1).filter(isJudged)).toEqual([40, 80, 160, 320, 640]);
+  });
+});
+
+describe('what a run came to', () => {
+  const first = validation(0, around(1.2));
+  const worse = validation(100, around(1.3));
+  const better = validation(100, around(0.5));
+
+  it.each<[string, Partial<Course>, number, string[]]>([
+    ['is well', { first, last: better, best: better }, 100, []],
+    ['has no validation', {}, 100, []],
+    ['took no step', { losses: [], first, last: first, best: first }, 0, ['UNTRAINED']],
+    ['is worse than before', { first, last: worse, best: first }, 0, ['DIVERGED', 'UNTRAINED']],
+    ['is as before', { first, last: validation(100, around(1.2)), best: first }, 0, ['UNTRAINED']],
+    ['keeps what is worse', { first, last: worse, best: first }, 100, ['DIVERGED', 'WITHIN_NOISE', 'UNTRAINED']],
+    ['was stopped before it was scored', { first, last: first, best: first }, 100, []],
+    ['is better by chance', { first, last: better, best: validation(50, around(1.2)) }, 50, ['WITHIN_NOISE']],
+  ])('%s', (_, change, kept, expected) => {
+    expect(codes(outcomeWarnings(course(change), kept))).toEqual(expected);
+  });
+
+  it('is one answer to everything', () => {
+    const one = validation(100, [...around(0.5, 9), 2], [2]);
+    expect(outcomeWarnings(course({ first, last: one, best: one }), 100)).toEqual([
+      {
+        code: 'WARN_ZEST_ONE_ANSWER',
+        message: expect.stringMatching(/^the weights kept answer "c" to all 10 validation examples: /),
+      },
+    ]);
+    const right = validation(100, around(0.5), [2]);
+    expect(outcomeWarnings(course({ first, last: right, best: right }), 100)).toEqual([]);
+  });
+
+  it('is worse than a guess', () => {
+    const high = validation(0, around(4));
+    // ln 4 = 1.3863, and the mean of ten has a standard error of 0.0333.
+    for (const [loss, expected] of [
+      [1.45, []],
+      [1.46, ['WORSE_THAN_CHANCE']],
+    ] as const) {
+      const last = validation(100, around(loss));
+      expect(codes(outcomeWarnings(course({ first: high, last, best: last }), 100))).toEqual(expected);
+    }
+    expect(Math.log(CLASSES) + 2 * 0.0333).toBeCloseTo(1.453, 3);
+  });
+});
+
+describe('a run of a head that is new', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await topicsFolder();
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('that diverges says so at once, at its end, in its files, and each time that it is used', async () => {
+    const config = topicsConfig(folder, 'diverged');
+    const events = await run(config);
+    const warnings = ofKind(events, 'warning');
+    const [during] = warnings.filter(({ code }) => code !== 'WARN_ZEST_VALIDATION');
+    expect(during?.code).toBe('WARN_ZEST_DIVERGED');
+    const at = events.indexOf(during!);
+    expect(events.slice(0, at).findLast(({ kind }) => kind === 'step')).toMatchObject({ step: 25 });
+    const { warnings: last, validation, before } = await readSummary(config.output);
+    expect(codes(last)).toContain('DIVERGED');
+    expect(validation!.loss).toBeGreaterThan(10 * before!.loss);
+    expect(codes(last)).toContain('WORSE_THAN_CHANCE');
+    expect(events.slice(-1 - last.length, -1)).toEqual(last.map((warning) => ({ kind: 'warning', ...warning })));
+    expect((await readMetrics(config.output)).filter(({ kind }) => kind === 'warning')).toEqual(warnings);
+    const told: Warning[] = [];
+    const { model } = await openRun(config.output, { onWarning: (warning) => told.push(warning) });
+    model.dispose();
+    expect(told).toEqual(last);
+  });
+
+  it('that learned nothing ends with that, and so do its uses', async () => {
+    const config = topicsConfig(folder, 'untrained');
+    const task = { template: '{text} . it is about {mask} .', labelWords: ['food', 'music', 'sport'] };
+    const { head: _, ...headless } = config;
+    const file = join(folder, 'untrained.yaml');
+    const training = { ...config.training, steps: 4, evaluateEvery: 2 };
+    // A rate that ruins the model within two steps: its loss, and so much that it answers alike.
+    const ruined = { ...headless, task: { ...task, metrics: ['accuracy'] }, training };
+    await writeFile(file, stringify({ ...ruined, optimizer: { method: 'mezo', learningRate: 1e-2 } }));
+    const trained = await zest(['train', file]);
+    expect(trained.status).toBe(0);
+    const untrained =
+      /warning: .*nothing was learned: the weights kept are those of the model as it came, of step 0.*\(WARN_ZEST_UNTRAINED\)\n/;
+    expect(trained.stderr).toMatch(new RegExp(`${untrained.source}$`));
+    const input = join(folder, 'new.txt');
+    await writeFile(input, 'a song for two voices\n');
+    const predicted = await zest(['predict', config.output, '--input', input]);
+    expect(predicted.stderr).toMatch(untrained);
+    const evaluated = await zest(['evaluate', config.output, '--json']);
+    expect(evaluated.stderr).toMatch(untrained);
+    expect(evaluated.stdout).toContain('{"kind":"warning","code":"WARN_ZEST_UNTRAINED",');
+    // A run of a version that wrote no warnings.
+    const { warnings: _w, ...summary } = await readSummary(config.output);
+    await writeFile(join(config.output, 'summary.json'), JSON.stringify(summary));
+    expect((await zest(['predict', config.output, '--input', input])).stderr).toMatch(untrained);
+  });
+
+  it('that is told to stop keeps what it has learned', async () => {
+    const { head: _, ...config } = topicsConfig(folder, 'stopped');
+    const task = { template: '{text} . it is about {mask} .', labelWords: ['food', 'music', 'sport'] };
+    const file = join(folder, 'stopped.yaml');
+    const training = { ...config.training, steps: 100_000, evaluateEvery: 100_000 };
+    await writeFile(file, stringify({ ...config, task, optimizer: { method: 'mezo', learningRate: 6e-5 }, training }));
+    for (const [signal, status] of [
+      ['SIGTERM', 143],
+      ['SIGINT', 130],
+      ['SIGHUP', 129],
+    ] as const) {
+      const running = start(['train', file, '--json', '--overwrite']);
+      await running.printed('"step":30');
+      running.child.kill(signal);
+      const ended = await running.finished;
+      expect(ended.status).toBe(status);
+      const { interrupted, steps, kept, before, validation } = await readSummary(config.output);
+      expect({ interrupted, kept }).toEqual({ interrupted: true, kept: { name: 'last', step: steps } });
+      expect(validation!.loss).toBeLessThan(before!.loss - 0.5);
+      const scored = ended.stdout.split('\n').filter((line) => line.startsWith('{"kind":"evaluation"'));
+      expect(scored.map((line) => JSON.parse(line).step)).toEqual([0, steps]);
+    }
+  });
+});
