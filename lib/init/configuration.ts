@@ -21,6 +21,8 @@ export interface StartingPoint {
   learningRate: number;
   /** Whether the learning rate was found for these data. */
   isFound: boolean;
+  /** Why none was found, where one was looked for. */
+  whyNotFound?: string;
   steps: number;
   directions: number;
   batchSize: number;
@@ -136,7 +138,9 @@ export const configurationText = (start: StartingPoint): string => {
     comment(
       start.isFound
         ? 'Found for these data and steps by --find-learning-rate. Around it, factors of 3 are worth a try.'
-        : 'Decides most. This is a careful start for a model of this size; zest train THIS --find-learning-rate finds one for these data in 200 to 300 forwards.',
+        : start.whyNotFound !== undefined
+          ? `A careful start for a model of this size, for none was found: ${start.whyNotFound.replace(/\s+/g, ' ')}`
+          : 'Decides most. This is a careful start for a model of this size; zest train THIS --find-learning-rate finds one for these data in 200 to 300 forwards.',
       '  ',
     ),
     `  learningRate: ${rate(start.learningRate)}`,

@@ -60,6 +60,20 @@ const carefulRate = async (model: string): Promise<number> => {
   return parameters < 200e6 ? 5e-6 : 1e-6;
 };
 
+/** The rate that is found for a configuration, or why none is. */
+const foundRate = async (
+  start: StartingPoint,
+  signal: AbortSignal | undefined,
+): Promise<Pick<StartingPoint, 'isFound' | 'whyNotFound'> & Partial<StartingPoint>> => {
+  try {
+    const { learningRate } = await findLearningRate(resolveConfig(parse(configurationText(start))), { signal });
+    return { learningRate, isFound: true };
+  } catch (error) {
+    if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_LEARNING_RATE') throw error;
+    return { isFound: false, whyNotFound: error.message };
+  }
+};
+
 const refuseOverwriting = (file: string): never => {
   throw new ZestError('ERR_ZEST_FILE', `${file} is there already; name another file with --output`);
 };
@@ -126,8 +140,7 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
     output: `runs/${name}`,
   };
   if (options.findLearningRate) {
-    const found = await findLearningRate(resolveConfig(parse(configurationText(start))), { signal });
-    Object.assign(start, { learningRate: found.learningRate, isFound: true });
+    Object.assign(start, await foundRate(start, signal));
   }
   const text = configurationText(start);
   resolveConfig(parse(text));

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { configurationText } from '../../lib/init/configuration.ts';
 import { init } from '../../lib/init/init.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { dryRun } from '../../lib/training/dry-run.ts';
@@ -122,6 +123,14 @@ describe('zest init', () => {
     });
     expect(dry.prompts).toHaveLength(3);
     expect(await readFile(join(folder, 'numbers.csv.yaml'), 'utf8')).toMatch(/numbers, which say no words/);
+  });
+
+  it('says why no learning rate was found, where one was looked for', async () => {
+    const lines = ['text,kind', ...texts.map(({ text }, i) => `"${text}",${i % 4}`)];
+    const { found } = await start('refused.csv', lines);
+    const text = configurationText({ ...found, whyNotFound: 'no rate\nlets the loss fall' });
+    expect(text).toContain('for none was found: no rate lets the loss fall');
+    expect(parse(text).optimizer.learningRate).toBe(5e-5);
   });
 
   it('chooses a measure for labels out of balance, a length for long texts, and counts rows without a label', async () => {

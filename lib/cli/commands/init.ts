@@ -22,6 +22,7 @@ const initializedText = (start: Initialized): string => {
     `${file}: ${count(rows)} rows${header}${leftOut ? `, ${count(leftOut)} of them without a label or a text` : ''}`,
     `text in ${texts.map((name) => JSON.stringify(name)).join(' and ')}, ${tokens.median} tokens in the median, ${tokens.most} at most, with ${prompt}`,
     `label in ${JSON.stringify(label)}: ${labels.join(', ')}${balance.length > 8 ? ` and ${balance.length - 8} more` : ''}`,
+    ...(start.whyNotFound === undefined ? [] : [`no learning rate was found: ${start.whyNotFound}`]),
     `written to ${written}; now look at it, and at what the model sees:`,
     `  zest train ${written} --dry-run`,
     ...(start.isFound ? [] : [`  zest train ${written} --find-learning-rate`]),
