@@ -35,6 +35,8 @@ export interface Axis {
 /** A line with what belongs to it. The lists are of one length; NaN is a gap. */
 export interface Series {
   name: string;
+  /** What stands beside its end; empty: nothing. Default: the name. */
+  label?: string;
   /** Place in the palette, from 0. */
   color: number;
   /** Place of each value, one list for each of the chart's axes, ascending. */
@@ -175,13 +177,15 @@ const spread = (places: readonly number[]): number[] => {
 
 /** Names beside the ends of their lines; none where there is no room for all. */
 const labels = (series: readonly Series[], y: (value: number) => number): string[] => {
-  const named = series.map((one, i) => ({ ...one, i, last: lastValue(one) })).filter(({ last }) => !Number.isNaN(last));
+  const named = series
+    .map((one, i) => ({ ...one, i, last: lastValue(one) }))
+    .filter(({ last, label }) => !Number.isNaN(last) && label !== '');
   if (named.length > (PLOT.bottom - PLOT.top) / LINE_HEIGHT) return series.map(() => '');
   const places = spread(named.map(({ last }) => Math.min(Math.max(y(last), PLOT.top), PLOT.bottom)));
   const texts = series.map(() => '');
-  for (const [at, { i, name }] of named.entries()) {
+  for (const [at, { i, name, label = name }] of named.entries()) {
     texts[i] =
-      `<text class="label" x="${PLOT.right + 6}" y="${fixed((places[at] as number) + 3.5)}">${escaped(shortened(name, LABEL_CHARACTERS))}</text>`;
+      `<text class="label" x="${PLOT.right + 6}" y="${fixed((places[at] as number) + 3.5)}">${escaped(shortened(label, LABEL_CHARACTERS))}</text>`;
   }
   return texts;
 };

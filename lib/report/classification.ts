@@ -110,8 +110,8 @@ const worstTable = ({ worst }: ClassificationReport): string =>
     ]),
   });
 
-/** What the scores of each run's weights are made of, on the validation and the test data; nothing without any. */
-export const classificationSection = (runs: readonly RunRecord[]): string => {
+/** What the scores of each run's weights are made of, on the validation and the test data; nothing without any. `colors` has that of each run. */
+export const classificationSection = (runs: readonly RunRecord[], colors: readonly number[]): string => {
   const parts = runs.flatMap(({ name, reports }, run) => {
     const splits = (['validation', 'test'] as const).flatMap((split) => {
       const report = reports[split];
@@ -122,7 +122,7 @@ export const classificationSection = (runs: readonly RunRecord[]): string => {
     });
     if (splits.length === 0) return [];
     const open = runs.length === 1 ? ' open' : '';
-    return `<details class="classes"${open} data-run="${run}"><summary>${colorKey(run)} ${escaped(name)}</summary>${splits.join('')}</details>`;
+    return `<details class="classes"${open} data-run="${run}"><summary>${colorKey(colors[run]!)} ${escaped(name)}</summary>${splits.join('')}</details>`;
   });
   if (parts.length === 0) return '';
   return `<section><h2>Classes</h2><p class="quiet">Of the weights that each run kept.</p>${parts.join('')}</section>`;

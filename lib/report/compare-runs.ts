@@ -6,6 +6,23 @@ export interface ComparedKey {
   values: string[];
 }
 
+/** A key that has a value in one run and keys of its own in another, as `optimizer.tilt` may, is one key: 0, or {tau: 1}. */
+export const withWholeValues = (maps: readonly ReadonlyMap<string, string>[]): Map<string, string>[] => {
+  const keys = new Set(maps.flatMap((map) => [...map.keys()]));
+  const partsOf = (key: string) => key.split('.').map((_, i, parts) => parts.slice(0, i + 1).join('.'));
+  const wholeOf = (key: string) => partsOf(key).find((part) => keys.has(part)) ?? key;
+  return maps.map((map) => {
+    const whole = new Map<string, string>();
+    for (const [key, value] of map) {
+      const at = wholeOf(key);
+      const own = at === key ? value : `{${key.slice(at.length + 1)}: ${value}}`;
+      const before = whole.get(at);
+      whole.set(at, before === undefined ? own : `${before.slice(0, -1)}, ${own.slice(1)}`);
+    }
+    return whole;
+  });
+};
+
 /** The keys that differ between runs, or are the same; a key that a run lacks is – there. */
 export const compared = (
   maps: readonly ReadonlyMap<string, string>[],
@@ -50,6 +67,21 @@ export const seedGroups = (runs: readonly Pick<RunRecord, 'name' | 'config' | 's
     .filter((bySeed) => bySeed.size > 1)
     .map((bySeed) => [...bySeed.values()])
     .map((members) => ({ name: commonName(members.map((i) => runs[i]?.name ?? '')), runs: members }));
+};
+
+/** The colour of each run: its own, or that of the first of its group, and in each run's label the group's name, once. */
+export const runStyles = (
+  runs: readonly Pick<RunRecord, 'name'>[],
+  groups: readonly SeedGroup[],
+): { color: number; label: string }[] => {
+  const styles: { color: number; label: string }[] = [];
+  let colors = 0;
+  for (const [i, { name }] of runs.entries()) {
+    const group = groups.find((one) => one.runs.includes(i));
+    const first = group && styles[Math.min(...group.runs)];
+    styles.push(first ? { color: first.color, label: '' } : { color: colors++, label: group?.name ?? name });
+  }
+  return styles;
 };
 
 /** The ends of paths that tell them apart: as few of their parts as do. */

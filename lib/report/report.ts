@@ -7,12 +7,13 @@ import { show } from '../show.ts';
 import { version } from '../version.ts';
 import { COLORS } from './chart.ts';
 import { classificationSection } from './classification.ts';
-import { type ComparedKey, compared, distinctNames, seedGroups } from './compare-runs.ts';
+import { type ComparedKey, compared, distinctNames, runStyles, seedGroups, withWholeValues } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, page } from './page.ts';
 import { progressAxes, runFigures } from './run-charts.ts';
 import { formatNumber } from './scale.ts';
 import { overview, type RunOverview, summarySection } from './summary.ts';
+import { sweepSections } from './sweep-section.ts';
 
 /** A page of runs, and what it says of each. */
 export interface Report {
@@ -55,14 +56,14 @@ const comparisonSection = (
   return `${parts.join('')}</section>`;
 };
 
-const controls = (runs: readonly RunRecord[]): string => {
+const controls = (runs: readonly RunRecord[], colors: readonly number[]): string => {
   const axes = ['forwards', 'steps', 'seconds'].map(
     (label, i) =>
       `<label><input type="radio" name="axis" value="${i}"${i === 0 ? ' checked' : ''}><span>${label}</span></label>`,
   );
   const shown = runs.map(
     ({ name }, i) =>
-      `<label><input type="checkbox" name="run" value="${i}" checked>${colorKey(i)}<span class="name">${escaped(name)}</span></label>`,
+      `<label><input type="checkbox" name="run" value="${i}" checked>${colorKey(colors[i]!)}<span class="name">${escaped(name)}</span></label>`,
   );
   return `<form class="controls" autocomplete="off"><fieldset><legend>Over</legend>${axes.join('')}</fieldset><fieldset><legend>Runs</legend>${shown.join('')}</fieldset></form>`;
 };
@@ -121,19 +122,23 @@ export const report = async (paths: readonly string[]): Promise<Report> => {
   const overviews = runs.map(overview);
   const groups = seedGroups(runs);
   const figures = runFigures(runs, groups, progressAxes(runs));
-  const configs = runs.map(({ config }) => new Map([...config].filter(([key]) => key !== 'output')));
+  const configs = withWholeValues(runs.map(({ config }) => new Map([...config].filter(([key]) => key !== 'output'))));
+  const colors = runStyles(runs, groups).map(({ color }) => color);
+  const sweeps = await sweepSections(paths);
   const title = runs.length === 1 ? `Run ${names[0]}` : `${runs.length} runs`;
-  const repeated = runs.length > COLORS ? ` Colours repeat after ${COLORS} runs, with dashed lines.` : '';
+  const shared = groups.length > 0 ? ' Runs that differ in their seed alone share a colour and a label.' : '';
+  const repeated = Math.max(...colors) >= COLORS ? ` Colours repeat after ${COLORS}, with dashed lines.` : '';
   const body = [
     `<header><h1>${escaped(title)}</h1><p class="quiet">node-zest ${escaped(version)}, ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC</p></header>`,
-    summarySection(runs, overviews, groups),
-    controls(runs),
-    `<section><h2>Charts</h2><p class="quiet">Thick lines of steps are the mean over 4 % of a run’s steps, faint ones single steps; where there are more than fit, the faint band goes from the smallest to the largest of those that a point stands for.${repeated}</p>`,
+    ...sweeps,
+    summarySection(runs, overviews, groups, colors),
+    controls(runs, colors),
+    `<section><h2>Charts</h2><p class="quiet">Thick lines of steps are the mean over 4 % of a run’s steps, faint ones single steps; where there are more than fit, the faint band goes from the smallest to the largest of those that a point stands for.${shared}${repeated}</p>`,
     figures.length
       ? `<div class="charts">${figures.map(({ html }) => html).join('')}</div>`
       : '<p>No step and no evaluation yet.</p>',
     '</section>',
-    classificationSection(runs),
+    classificationSection(runs, colors),
     comparisonSection(runs, compared(configs), { title: 'Configuration', all: 'All settings are the same.' }),
     comparisonSection(runs, environment(runs), { title: 'Environment', all: 'All runs were made alike.' }),
   ].join('\n');

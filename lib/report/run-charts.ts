@@ -5,7 +5,7 @@ import type { Evaluation, Progress } from '../runs/read-metrics.ts';
 import { deviation, mean } from '../statistics.ts';
 import { DEFAULT_METRICS, METRICS, type Metric } from '../tasks/metrics.ts';
 import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
-import type { SeedGroup } from './compare-runs.ts';
+import { runStyles, type SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
 import { figure } from './page.ts';
@@ -87,7 +87,11 @@ const stepCharts = (): StepChart[] => {
 };
 
 /** Makes series of values at a run's steps or evaluations: put into bins, and smoothed over a share of them to each side. */
-const seriesAt = (name: string, run: number, progress: Record<keyof Progress, readonly number[]>, smoothing = 0) => {
+const seriesAt = (
+  { name, run, ...style }: { name: string; run: number; color: number; label: string },
+  progress: Record<keyof Progress, readonly number[]>,
+  smoothing = 0,
+) => {
   const bins = equalBins(progress.step.length, BINS);
   // The same lists for all of its series, so that the page has them once.
   const x = PROGRESS.map((key) => bins.last.map((i) => progress[key][i] as number));
@@ -96,7 +100,7 @@ const seriesAt = (name: string, run: number, progress: Record<keyof Progress, re
     const radius = Math.round(values.length * smoothing);
     return {
       name,
-      color: run,
+      ...style,
       run,
       x,
       y: mean,
@@ -165,10 +169,14 @@ const measured = (runs: readonly RunRecord[]): string[] => {
 const validations = ({ evaluations }: RunRecord): Evaluation[] =>
   evaluations.filter(({ split }) => split === 'validation');
 
-const evaluationFigures = (runs: readonly RunRecord[], axes: readonly Axis[]): (Figure | undefined)[] => {
+const evaluationFigures = (
+  runs: readonly RunRecord[],
+  styles: readonly { color: number; label: string }[],
+  axes: readonly Axis[],
+): (Figure | undefined)[] => {
   const scored = runs.map((run, i) => {
     const list = validations(run);
-    return { list, toSeries: seriesAt(run.name, i, listsOf(list)) };
+    return { list, toSeries: seriesAt({ name: run.name, run: i, ...styles[i]! }, listsOf(list)) };
   });
   return measured(runs).map((metric) => {
     const series = scored.flatMap(({ list, toSeries }): Series[] =>
@@ -189,7 +197,12 @@ const evaluationFigures = (runs: readonly RunRecord[], axes: readonly Axis[]): (
 };
 
 /** Mean and standard deviation over seeds, at the evaluations that all runs of a group have. */
-const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], axes: readonly Axis[]) => {
+const seedFigure = (
+  runs: readonly RunRecord[],
+  groups: readonly SeedGroup[],
+  styles: readonly { color: number }[],
+  axes: readonly Axis[],
+) => {
   const metrics = new Set(
     groups.flatMap((group) => group.runs.map((run) => metricOf((runs[run] as RunRecord).config))),
   );
@@ -206,7 +219,7 @@ const seedFigure = (runs: readonly RunRecord[], groups: readonly SeedGroup[], ax
     return [
       {
         name: group.name,
-        color: group.runs[0] as number,
+        color: styles[group.runs[0]!]!.color,
         x,
         y: scores.map(mean),
         low: scores.map((values) => mean(values) - deviation(values)),
@@ -226,7 +239,8 @@ export const runFigures = (
   groups: readonly SeedGroup[],
   axes: readonly Axis[],
 ): Figure[] => {
-  const seriesOf = runs.map((run, i) => seriesAt(run.name, i, run, SMOOTHING));
+  const styles = runStyles(runs, groups);
+  const seriesOf = runs.map((run, i) => seriesAt({ name: run.name, run: i, ...styles[i]! }, run, SMOOTHING));
   const ofSteps = stepCharts().map((chart) => {
     const series = runs.flatMap((run, i) => {
       const values = chart.values(run);
@@ -236,7 +250,7 @@ export const runFigures = (
     return makeFigure(chart, axes, series);
   });
   const [loss, ...others] = ofSteps;
-  const [first, ...scores] = evaluationFigures(runs, axes);
-  const seeds = seedFigure(runs, groups, axes);
+  const [first, ...scores] = evaluationFigures(runs, styles, axes);
+  const seeds = seedFigure(runs, groups, styles, axes);
   return [first, loss, seeds, ...scores, ...others].filter((one) => one !== undefined);
 };

@@ -1,7 +1,7 @@
 import type { RunRecord } from '../runs/read.ts';
 import type { RunStatus } from '../runs/status.ts';
 import { deviation, mean } from '../statistics.ts';
-import { gain, type Metric, metricDigits, metricUnit } from '../tasks/metrics.ts';
+import { gain, METRICS, type Measures, type Metric, metricDigits, metricUnit } from '../tasks/metrics.ts';
 import type { SeedGroup } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
@@ -34,6 +34,8 @@ export interface RunOverview {
   last: number | null;
   /** Metric of the weights that were kept, on the test data. */
   test: number | null;
+  /** All metrics of the task, where `before`, `best`, `last` and `test` are its first; what was not measured is null. */
+  measures: Record<'before' | 'best' | 'last' | 'test', Measures | null>;
   /** Warnings of settings that are known not to work. */
   warnings: { code: string; message: string }[];
   /** Sentences that say what could not be read. */
@@ -43,15 +45,27 @@ export interface RunOverview {
 const finiteOrNull = (value: unknown): number | null =>
   typeof value === 'number' && Number.isFinite(value) ? value : null;
 
+/** The metrics among what an evaluation measured. */
+const metricsOf = (values: object | undefined): Measures | null => {
+  const found = METRICS.flatMap((metric) => {
+    const value = finiteOrNull((values as Measures | undefined)?.[metric]);
+    return value === null ? [] : [[metric, value] as const];
+  });
+  return found.length > 0 ? Object.fromEntries(found) : null;
+};
+
 /** What a run came to, in one line. */
 export const overview = (run: RunRecord): RunOverview => {
   const { path, name, status, detail, step, forwards, seconds, evaluations, summary, warnings, notes } = run;
   const metric = metricOf(run.config);
-  const scoresOn = (split: string) =>
-    evaluations.filter((evaluation) => evaluation.split === split).map(({ values }) => values[metric] ?? Number.NaN);
-  const scores = scoresOn('validation');
-  const before = evaluations.find((evaluation) => evaluation.split === 'validation' && evaluation.step === 0);
-  const [best] = scores.filter(Number.isFinite).sort((a, b) => gain(metric, b, a));
+  const valuesOn = (split: string) => evaluations.filter((one) => one.split === split).map(({ values }) => values);
+  const validations = valuesOn('validation');
+  const before = evaluations.find((evaluation) => evaluation.split === 'validation' && evaluation.step === 0)?.values;
+  const [best] = validations
+    .filter((values) => Number.isFinite(values[metric]))
+    .sort((a, b) => gain(metric, b[metric], a[metric]));
+  const last = validations.at(-1);
+  const test = valuesOn('test').at(-1) ?? summary?.test;
   return {
     path,
     name,
@@ -61,10 +75,11 @@ export const overview = (run: RunRecord): RunOverview => {
     forwards: forwards.at(-1) ?? 0,
     seconds: seconds.at(-1) ?? 0,
     metric,
-    before: finiteOrNull(before?.values[metric]),
-    best: finiteOrNull(best),
-    last: finiteOrNull(scores.at(-1)),
-    test: finiteOrNull(scoresOn('test').at(-1) ?? summary?.test?.[metric]),
+    before: finiteOrNull(before?.[metric]),
+    best: finiteOrNull(best?.[metric]),
+    last: finiteOrNull(last?.[metric]),
+    test: finiteOrNull(test?.[metric] ?? summary?.test?.[metric]),
+    measures: { before: metricsOf(before), best: metricsOf(best), last: metricsOf(last), test: metricsOf(test) },
     warnings,
     notes,
   };
@@ -72,26 +87,53 @@ export const overview = (run: RunRecord): RunOverview => {
 
 const score = (value: number | null, metric: Metric): string => formatNumber(value ?? Number.NaN, formatOf(metric));
 
-const measures = (overviews: readonly RunOverview[]): string =>
+/** The metric that the task names first, and then its others, with their names. */
+const scores = ({ metric, measures, ...one }: RunOverview, key: keyof RunOverview['measures']): string => {
+  const others = METRICS.flatMap((other) => {
+    const value = measures[key]?.[other];
+    return other === metric || value === undefined ? [] : [`${titleOf(other)} ${score(value, other)}`];
+  });
+  return [score(one[key], metric), ...others].join(', ');
+};
+
+const titles = (overviews: readonly RunOverview[]): string =>
   [...new Set(overviews.map(({ metric }) => titleOf(metric)))].join(', ');
 
-const named = (run: number, name: string) => ({ html: `${colorKey(run)} ${escaped(name)}` });
+const named = (color: number, name: string) => ({ html: `${colorKey(color)} ${escaped(name)}` });
 
-const summaryTable = (runs: readonly RunRecord[], overviews: readonly RunOverview[]): string =>
+/** What is said of a run that ended, by the code of the warning. */
+const OUTCOMES: Readonly<Record<string, string>> = {
+  WARN_ZEST_DIVERGED: 'diverged',
+  WARN_ZEST_UNTRAINED: 'learned nothing',
+  WARN_ZEST_ONE_ANSWER: 'one answer to all',
+  WARN_ZEST_WORSE_THAN_CHANCE: 'worse than chance',
+  WARN_ZEST_WITHIN_NOISE: 'gained within noise',
+};
+
+const stateOf = ({ status, detail }: RunOverview, { summary, warnings }: RunRecord): string => {
+  // At its end a run says what it came to; what it was warned of before may be over.
+  const codes = (Array.isArray(summary?.warnings) ? summary.warnings : warnings).map((warning) => warning?.code);
+  const outcomes = Object.entries(OUTCOMES).flatMap(([code, words]) => (codes.includes(code) ? [words] : []));
+  const more = [detail, ...outcomes].filter(Boolean).join(', ');
+  return more ? `${status}: ${more}` : status;
+};
+
+const summaryTable = (
+  runs: readonly RunRecord[],
+  overviews: readonly RunOverview[],
+  colors: readonly number[],
+): string =>
   table({
-    caption: `Scores are ${measures(overviews)}; forwards of a batch, as the engine counted them`,
+    caption: `Scores are ${titles(overviews)}; forwards of a batch, as the engine counted them`,
     columns: ['run', 'state', 'before', 'best validation', 'last validation', 'test', 'forwards', 'steps', 'seconds'],
     numbersFrom: 2,
     rowAttributes: (row) => `data-run="${row}"`,
     rows: overviews.map((one, i) => {
       const planned = runs[i]?.config.get('training.steps');
       return [
-        named(i, one.name),
-        one.detail ? `${one.status}: ${one.detail}` : one.status,
-        score(one.before, one.metric),
-        score(one.best, one.metric),
-        score(one.last, one.metric),
-        score(one.test, one.metric),
+        named(colors[i]!, one.name),
+        stateOf(one, runs[i]!),
+        ...(['before', 'best', 'last', 'test'] as const).map((key) => scores(one, key)),
         formatNumber(one.forwards),
         planned && one.steps !== Number(planned) ? `${formatNumber(one.steps)} of ${planned}` : formatNumber(one.steps),
         formatNumber(Number(one.seconds.toPrecision(3))),
@@ -109,7 +151,11 @@ const spreadOf = (values: readonly (number | null)[], metric: Metric): string =>
     : `${metricDigits(metric, centre)} ± ${metricDigits(metric, spread)}${metricUnit(metric)}${count}`;
 };
 
-const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview[]): string =>
+const seedTable = (
+  groups: readonly SeedGroup[],
+  overviews: readonly RunOverview[],
+  colors: readonly number[],
+): string =>
   groups.length
     ? table({
         caption: 'Finished runs that differ in training.seed alone: mean ± sample standard deviation',
@@ -118,7 +164,7 @@ const seedTable = (groups: readonly SeedGroup[], overviews: readonly RunOverview
           const members = runs.map((i) => overviews[i] as RunOverview);
           const { metric } = members[0] as RunOverview;
           return [
-            named(runs[0] as number, name),
+            named(colors[runs[0]!]!, name),
             String(runs.length),
             ...(['best', 'last', 'test'] as const).map((key) =>
               spreadOf(
@@ -153,5 +199,6 @@ export const summarySection = (
   runs: readonly RunRecord[],
   overviews: readonly RunOverview[],
   groups: readonly SeedGroup[],
+  colors: readonly number[],
 ): string =>
-  `<section><h2>Summary</h2>${summaryTable(runs, overviews)}${remarks(overviews)}${seedTable(groups, overviews)}</section>`;
+  `<section><h2>Summary</h2>${summaryTable(runs, overviews, colors)}${remarks(overviews)}${seedTable(groups, overviews, colors)}</section>`;

@@ -1,3 +1,4 @@
+import { isObject } from '../json.ts';
 import type { Summary } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
 import { gain, METRICS, type Metric } from '../tasks/metrics.ts';
@@ -95,6 +96,19 @@ export const pointsOf = (runs: readonly SweepRun[]): SweepPoint[] => {
       forwards: done.length ? mean(done.map(({ forwards }) => forwards)) : null,
     };
   });
+};
+
+const written = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '–'));
+
+/** The values of a key as a table shows them, one a point: of objects, such as whole optimizers, what differs between them. */
+export const shownValues = (points: readonly Pick<SweepPoint, 'values'>[], key: string): string[] => {
+  const values = points.map((point) => point.values[key]);
+  if (values.length < 2 || !values.every(isObject)) return values.map(written);
+  const parts = [...new Set(values.flatMap((value) => Object.keys(value)))];
+  const differing = parts.filter((part) => new Set(values.map((value) => written(value[part]))).size > 1);
+  return values.map((value) =>
+    differing.flatMap((part) => (part in value ? [`${part}: ${written(value[part])}`] : [])).join(', '),
+  );
 };
 
 /** Best first: better mean metric, then lower mean loss; points with failed runs last. */

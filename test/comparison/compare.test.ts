@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -67,6 +67,12 @@ describe('compareMethods', () => {
     await expect(run('afin', {})).rejects.toThrow(/"afin" is none of afinn-16, afinn, /);
     await expect(run('afinn', { methods: ['adam'] })).rejects.toThrow(/"adam" is none of mezo, n-spsa, /);
     await expect(run('sst2-16', {})).rejects.toThrow(/nothing\/sst2\/train.jsonl is not there/);
+    await expect(run('trec', { data: undefined })).rejects.toMatchObject({
+      code: 'ERR_ZEST_OPTION',
+      message: '--data is missing; expected the folder that has trec/',
+    });
+    // Nothing is left of what could not begin.
+    expect(await readdir(folder)).not.toEqual(expect.arrayContaining(['sst2-16', 'trec']));
   });
 
   it('refuses numbers of runs and forwards that make no sense before the first run', async () => {

@@ -52,6 +52,12 @@ describe('a report', () => {
       best: 0.9,
       last: 0.9,
       test: 0.75,
+      measures: {
+        before: { accuracy: 0.5 },
+        best: { accuracy: 0.9 },
+        last: { accuracy: 0.9 },
+        test: { accuracy: 0.75 },
+      },
       warnings: [],
       notes: [],
     });

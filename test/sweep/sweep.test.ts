@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { runJob } from '../../lib/jobs/process.ts';
 import type { TrainEvent } from '../../lib/runs/events.ts';
 import type { SweepEvent, SweepOptions } from '../../lib/sweep/events.ts';
-import { pointsOf, ranked, type SweepRun } from '../../lib/sweep/results.ts';
+import { pointsOf, ranked, type SweepRun, shownValues } from '../../lib/sweep/results.ts';
 import { sweep } from '../../lib/sweep/sweep.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
@@ -240,6 +240,16 @@ describe('points', () => {
       forwards: 10,
     });
     expect(ranked(points, 'accuracy').map(({ name }) => name)).toEqual(['b', 'a', 'c', 'd']);
+  });
+
+  it('are shown with what differs of whole objects', () => {
+    const values = (...optimizers: unknown[]) => optimizers.map((optimizer) => ({ values: { optimizer } }));
+    const zest = { method: 'zest', learningRate: 1e-4, tilt: { tau: 1 } };
+    expect(
+      shownValues(values(zest, { ...zest, tilt: 0 }, { method: 'mezo', learningRate: 1e-4 }), 'optimizer'),
+    ).toEqual(['method: zest, tilt: {"tau":1}', 'method: zest, tilt: 0', 'method: mezo']);
+    expect(shownValues(values({ tau: 1 }, 0, 'linear'), 'optimizer')).toEqual(['{"tau":1}', '0', 'linear']);
+    expect(shownValues(values(zest), 'optimizer')).toEqual([JSON.stringify(zest)]);
   });
 
   it('are ranked by the metric that is asked for', () => {

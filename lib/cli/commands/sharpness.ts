@@ -17,8 +17,12 @@ type SharpnessCommandOptions = ConfigOptions &
 const SPLITS = ['train', 'validation', 'test'] as const;
 const DIGITS = 4;
 
-/** 2.1e+3 as 2100: digits that are not significant are no more to read than an exponent. */
+/**
+ * 2.1e+3 as 2100: digits that are not significant are no more to read than an exponent. Below a thousandth all numbers
+ * have one, so that a value and its error are written alike.
+ */
 const number = (value: number, digits = DIGITS): string => {
+  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(digits - 1);
   const text = value.toPrecision(digits);
   return Math.abs(value) < 1e9 && text.includes('e+') ? String(Number(text)) : text;
 };

@@ -29,11 +29,11 @@ const measured = (value: Spread | undefined, metric: Metric): string => {
 const loss = (value: Spread): string => spread(value, (nats) => nats.toFixed(4));
 
 const pointRow = (
-  keys: readonly string[],
+  values: readonly string[],
   metric: Metric,
-  { values, runs, failed, validation, forwards }: SweepPoint,
+  { runs, failed, validation, forwards }: SweepPoint,
 ): string[] => [
-  ...keys.map((key) => (typeof values[key] === 'string' ? values[key] : JSON.stringify(values[key]))),
+  ...values,
   `${runs.length - failed} of ${runs.length}`,
   ...(validation ? [measured(validation[metric], metric), loss(validation.loss)] : ['failed', '']),
   forwards === null ? '' : count(Math.round(forwards)),
@@ -41,13 +41,19 @@ const pointRow = (
 
 /** The points, best first, and what to make of them. */
 const resultLines = async ({ points, runs, best, metric }: SweepResult, output: string): Promise<string> => {
-  const { ranked } = await import('../../sweep/results.ts');
+  const { ranked, shownValues } = await import('../../sweep/results.ts');
+  const order = ranked(points, metric);
   const keys = Object.keys(points[0]?.values ?? {});
   const titles = [...keys, 'runs', `validation ${definitionOf(metric).title}`, 'loss', 'forwards'];
-  const lines = [
-    '',
-    table([titles, ...ranked(points, metric).map((point) => pointRow(keys, metric, point))], keys.length),
-  ];
+  const shown = keys.map((key) => shownValues(order, key));
+  const rows = order.map((point, i) =>
+    pointRow(
+      shown.map((texts) => texts[i]!),
+      metric,
+      point,
+    ),
+  );
+  const lines = ['', table([titles, ...rows], keys.length)];
   for (const run of runs) if (run.status === 'failed') lines.push(`${run.name} failed: ${run.error}`);
   const chosen = points.find(({ name }) => name === best);
   if (!chosen) lines.push('no point without a failed run: none is chosen');

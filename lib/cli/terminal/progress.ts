@@ -3,6 +3,10 @@ import { duration, printLine, shown } from './output.ts';
 
 /** Nothing is shown of what takes less. */
 const QUIET_SECONDS = 1;
+/** Columns of what stands beside a bar: label, count, rate, loss, time left. */
+const BESIDE = 70;
+const LONGEST_BAR = 20;
+const SHORTEST_BAR = 5;
 /** Time between two lines where stderr is no terminal. */
 const LINE_SECONDS = 10;
 
@@ -21,6 +25,13 @@ export interface ProgressUpdate {
 
 /** Shows on stderr how far a command has come. */
 export type ShowProgress = (update: ProgressUpdate) => void;
+
+/** What fits into the terminal: a bar, or the numbers alone. */
+const barFormat = (): { format: string; barsize: number } => {
+  const barsize = Math.min(LONGEST_BAR, (process.stderr.columns ?? BESIDE) - BESIDE);
+  const format = barsize < SHORTEST_BAR ? '{value}/{total} {status}' : '{label} [{bar}] {value}/{total} {status}';
+  return { format, barsize: Math.max(barsize, 1) };
+};
 
 const statusOf = ({ done, total, unit, detail }: ProgressUpdate, seconds: number): string => {
   const rate = unit && `${(done / seconds).toPrecision(3)} ${unit}/s`;
@@ -56,8 +67,7 @@ export const progressDisplay = async (): Promise<ShowProgress> => {
     if (library) {
       if (bar === undefined) {
         bar = new library.SingleBar({
-          format: '{label} [{bar}] {value}/{total} {status}',
-          barsize: 20,
+          ...barFormat(),
           clearOnComplete: true,
         });
         bar.start(update.total, update.done, { label, status });
