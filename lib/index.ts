@@ -1,7 +1,9 @@
 export { z } from 'zod';
 export type { Batch, Target } from './batch.ts';
-export type { RowFormat, RowInput } from './data/row-stream.ts';
-export { type Row, readRows } from './data/rows.ts';
+export type { RowFormat } from './data/formats.ts';
+export type { RowInput } from './data/lines.ts';
+export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
+export type { Row } from './data/rows.ts';
 export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
 export {
@@ -62,6 +64,7 @@ export type {
   Environment,
   EstimateEvent,
   EvaluationEvent,
+  ExaminationEvent,
   FailureEvent,
   Progress,
   StepEvent,
@@ -100,14 +103,22 @@ export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.
 export { sweep } from './sweep/sweep.ts';
 export { type ChatMessage, type ChatTemplate, loadChatTemplate } from './tasks/chat-template.ts';
 export type { ClassSpec } from './tasks/class.ts';
-export type { Classification, LabelledExample as Example } from './tasks/classification.ts';
+export type { Classification } from './tasks/classification.ts';
+export type {
+  CalibrationBin,
+  ClassificationReport,
+  ClassMeasures,
+  WorstExample,
+} from './tasks/classification-report.ts';
 export { generateText, streamText, type TextOptions } from './tasks/generate-text.ts';
 export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
 export { loadTask } from './tasks/load.ts';
 export type { Measures, Metric } from './tasks/metrics.ts';
-export type { ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
+export type { LabelledExample as Example } from './tasks/prompt.ts';
+export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
+export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';
 export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
 export {
   type FindLearningRateOptions,

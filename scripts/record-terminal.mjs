@@ -29,6 +29,7 @@ if (status !== 0) {
   process.exit(1);
 }
 
+const typed = [command, ...args].map((word) => (/[^\w./=-]/.test(word) ? JSON.stringify(word) : word)).join(' ');
 const escaped = (line) => line.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 const lines = text.trimEnd().split('\n');
 const columns = Math.max(MIN_COLUMNS, ...lines.map((line) => line.length));
@@ -38,10 +39,10 @@ const row = (line, i, color) =>
   `<text x="${MARGIN}" y="${(MARGIN + (i + 0.8) * LINE_HEIGHT).toFixed(1)}" fill="${color}" xml:space="preserve">${escaped(line)}</text>`;
 const svg = [
   `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
-  `<title>${escaped([command, ...args].join(' '))}</title>`,
+  `<title>${escaped(typed)}</title>`,
   `<rect width="${width}" height="${height}" rx="8" fill="#16181d"/>`,
   `<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${FONT_SIZE}">`,
-  row(`$ ${[command, ...args].join(' ')}`, 0, '#7ee787'),
+  row(`$ ${typed}`, 0, '#7ee787'),
   ...lines.map((line, i) => row(line, i + 2, '#d7dae0')),
   '</g>',
   '</svg>',

@@ -8,11 +8,12 @@ const SAFE = Number.MAX_SAFE_INTEGER;
 
 const code = (value) => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 
-const bounds = ({ minimum, exclusiveMinimum, maximum }) =>
+const bounds = ({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }) =>
   [
     minimum !== undefined && minimum !== -SAFE && `≥ ${minimum}`,
     exclusiveMinimum !== undefined && `> ${exclusiveMinimum}`,
     maximum !== undefined && maximum !== SAFE && `≤ ${maximum}`,
+    exclusiveMaximum !== undefined && `< ${exclusiveMaximum}`,
   ]
     .filter(Boolean)
     .join(', ');

@@ -8,6 +8,7 @@ import { printJson, shown } from './terminal/output.ts';
 
 /** What help lists of the commands, in order; commands/NAME.ts has the rest, and is read only when it is called. */
 const COMMANDS: Readonly<Record<string, string>> = {
+  'init <data>': 'look at a data file, and write a configuration to start from',
   'train [config]': 'fine-tune a model as a configuration says',
   'evaluate <config|run>': 'score the model of a configuration as it came, or the weights that a run kept',
   'predict <run|config>': 'label the rows of a file, one JSON object a line on stdout',

@@ -33,6 +33,7 @@ const checkedSeed = (seed: bigint | number): bigint => {
 const SHOTS = 0n;
 const NOISE = 1n;
 const BATCHES = 2n;
+const HELD_OUT = -1n;
 
 const randomBits = (seed: bigint, use: bigint): (() => bigint) => splitMix64(splitMix64(seed)() + use);
 
@@ -91,6 +92,22 @@ export const sampleShots = (
       );
     })
     .sort(ascending);
+};
+
+/**
+ * Draws round(share·n) rows of each class with n rows, without replacement, and gives their indexes in ascending order.
+ *
+ * @param labels the class of each row, 0 … classes − 1
+ */
+export const holdOut = (
+  labels: readonly number[],
+  options: { classes: number; share: number; seed: bigint | number },
+): number[] => {
+  const { classes, share } = options;
+  const bits = randomBits(checkedSeed(options.seed), HELD_OUT);
+  const rows: number[][] = Array.from({ length: classes }, () => []);
+  for (const [row, label] of labels.entries()) rows[label]!.push(row);
+  return rows.flatMap((ofClass) => draw(ofClass, Math.round(share * ofClass.length), bits)).sort(ascending);
 };
 
 /**

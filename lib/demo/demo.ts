@@ -2,6 +2,7 @@ import { shuffledBatches } from '../data/sampling.ts';
 import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, zest } from '../methods/registry.ts';
 import { Model } from '../model/model.ts';
+import type { Classification } from '../tasks/classification.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
@@ -56,10 +57,18 @@ export interface DemoRun {
   seconds: number;
 }
 
+/** Answers of the model before a run and after it. */
+export interface DemoAnswers {
+  /** Labels of the held-out words, in their order. */
+  words: number[];
+  /** Answers to lines of one's own. */
+  own: Classification[];
+}
+
 export interface DemoRunOptions {
   signal: AbortSignal;
-  /** Held-out words to label before and after: so many of the first. */
-  words: number;
+  /** Words or lines of one's own to answer before and after. */
+  own: readonly string[];
   onStep(step: number, steps: number, meanLoss: number): void;
 }
 
@@ -68,14 +77,18 @@ export const runDemo = async (
   { task, train, heldOut }: Demo,
   method: Method,
   seed: number,
-  { signal, words, onStep }: DemoRunOptions,
-): Promise<{ run: DemoRun; labels: { before: string[]; after: string[] } }> => {
+  { signal, own, onStep }: DemoRunOptions,
+): Promise<{ run: DemoRun; before: DemoAnswers; after: DemoAnswers }> => {
   const began = performance.now();
   const model = await Model.load(MODEL, { signal });
   try {
-    const score = async () => (await task.score(model, heldOut, { signal })).accuracy;
-    const label = async () => (await task.classify(model, heldOut.slice(0, words), { signal })).map(({ name }) => name);
-    const before = { accuracy: await score(), labels: await label() };
+    const ask = async (): Promise<DemoAnswers> => ({
+      words: (await task.classify(model, heldOut, { signal })).map(({ label }) => label),
+      own: own.length > 0 ? await task.classify(model, own, { signal }) : [],
+    });
+    const accuracyOf = ({ words }: DemoAnswers) =>
+      words.filter((label, i) => label === heldOut[i]?.label).length / heldOut.length;
+    const before = await ask();
     const withSteps = (totalSteps: number) => method.optimizer({ schedule: 'linear', totalSteps, seed });
     const steps = FORWARDS / withSteps(FORWARDS).forwards;
     const optimizer = withSteps(steps);
@@ -87,11 +100,20 @@ export const runDemo = async (
       onStep(step + 1, steps, meanLoss);
     }
     const forwards = Number(model.forwards - evaluated) / BATCH_SIZE;
-    const after = { accuracy: await score(), labels: await label() };
+    const after = await ask();
     const seconds = (performance.now() - began) / 1000;
     return {
-      run: { method: method.name, seed, before: before.accuracy, after: after.accuracy, steps, forwards, seconds },
-      labels: { before: before.labels, after: after.labels },
+      run: {
+        method: method.name,
+        seed,
+        before: accuracyOf(before),
+        after: accuracyOf(after),
+        steps,
+        forwards,
+        seconds,
+      },
+      before,
+      after,
     };
   } finally {
     model.dispose();

@@ -4,6 +4,7 @@ import { native, nativeCuda } from '../native/load.ts';
 import type { CallOptions, Directions } from '../objective.ts';
 import { show } from '../show.ts';
 import type { HeadOption } from './head.ts';
+import { processorQuota } from './processor-quota.ts';
 import type { Trainable } from './trainable.ts';
 
 /** Options of {@link Model.load}. */
@@ -12,7 +13,7 @@ export interface LoadOptions extends CallOptions {
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   /** Type of the weights in memory and as saved. Default `float32`. */
   dtype?: 'float32' | 'bfloat16';
-  /** Threads of the engine, 1 to 1024. Default: ZEST_THREADS, or else the cores that the process may use. */
+  /** Threads of the engine, 1 to 1024. Default: ZEST_THREADS, or else the cores that the process may use, by its affinity and its quota. */
   threads?: number;
   /** What v(stream) is in calls that do not say otherwise. Default `{ seed: 0, law: 'gaussian' }`. */
   directions?: Partial<Directions>;
@@ -80,7 +81,7 @@ export const chooseThreads = (threads: unknown): number => {
   const [value, name] =
     threads !== undefined
       ? [threads, 'threads']
-      : [Number(process.env.ZEST_THREADS || native().cores()), 'ZEST_THREADS'];
+      : [Number(process.env.ZEST_THREADS || Math.min(native().cores(), processorQuota())), 'ZEST_THREADS'];
   if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MOST_THREADS)
     return value as number;
   const given = threads !== undefined ? show(value) : `'${process.env.ZEST_THREADS}'`;

@@ -6,6 +6,7 @@ import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
 import { show } from '../show.ts';
 import { version } from '../version.ts';
 import { COLORS } from './chart.ts';
+import { classificationSection } from './classification.ts';
 import { type ComparedKey, compared, distinctNames, runStyles, seedGroups, withWholeValues } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, page } from './page.ts';
@@ -89,7 +90,7 @@ const environment = (runs: readonly RunRecord[]) =>
   );
 
 /**
- * Makes a page that shows and compares runs, by their folders: metrics.jsonl, config.yaml and summary.json are read,
+ * Makes a page that shows and compares runs, by their folders: metrics.jsonl, config.yaml, summary.json and classification.json are read,
  * from runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
  * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep or an experiment stands
  * for the runs under it; files among folders are left out.
@@ -137,6 +138,7 @@ export const report = async (paths: readonly string[]): Promise<Report> => {
       ? `<div class="charts">${figures.map(({ html }) => html).join('')}</div>`
       : '<p>No step and no evaluation yet.</p>',
     '</section>',
+    classificationSection(runs, colors),
     comparisonSection(runs, compared(configs), { title: 'Configuration', all: 'All settings are the same.' }),
     comparisonSection(runs, environment(runs), { title: 'Environment', all: 'All runs were made alike.' }),
   ].join('\n');

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../objective.ts';
+import type { ClassificationReport } from '../tasks/classification-report.ts';
 import type { Score } from '../tasks/task.ts';
 
 /** The scalars of a step, beside what the run knows; one line of metrics.jsonl. The method's diagnostics are among them. */
@@ -64,6 +65,12 @@ export interface EvaluationEvent extends Score {
   step: number;
   /** Number of forward passes of a batch that led to the weights; absent from `evaluate`, which does not train. */
   forwards?: number;
+}
+
+/** Score of weights on a split with what it is made of: what `evaluate` yields. */
+export interface ExaminationEvent extends EvaluationEvent {
+  /** Classes, confusion, calibration and the worst examples. */
+  report: ClassificationReport;
 }
 
 /** Error that ended a run; the last line of its metrics.jsonl. */

@@ -15,6 +15,8 @@ export interface RunFolder {
   /** docs/trajectory.md */
   trajectory: string;
   summary: string;
+  /** What the scores of the weights kept are made of, by split: a classification report each. */
+  reports: string;
   checkpoints: string;
   /** What `zest sharpness` found, and its page. */
   sharpness: string;
@@ -28,6 +30,7 @@ export const runFolder = (path: string): RunFolder => ({
   metrics: join(path, 'metrics.jsonl'),
   trajectory: join(path, 'trajectory.zest'),
   summary: join(path, 'summary.json'),
+  reports: join(path, 'classification.json'),
   checkpoints: join(path, 'checkpoints'),
   sharpness: join(path, 'sharpness.json'),
   sharpnessPage: join(path, 'sharpness.html'),
@@ -84,6 +87,7 @@ export const createRun = async (run: RunFolder, config: object): Promise<void> =
     run.sharpness,
     run.sharpnessPage,
     run.summary,
+    run.reports,
     run.trajectory,
     run.metrics,
     run.checkpoints,

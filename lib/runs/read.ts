@@ -8,6 +8,7 @@ import type { Environment, Summary } from './events.ts';
 import { runFolder } from './folder.ts';
 import { isLocked } from './lock.ts';
 import { type RunMetrics, readMetrics } from './read-metrics.ts';
+import { type RunReports, runReports } from './reports.ts';
 import { type RunStatus, statusOf } from './status.ts';
 
 /** A run's folder as read, by whatever version of node-zest it was written. */
@@ -22,6 +23,8 @@ export interface RunRecord extends RunMetrics {
   /** config.yaml: its leaves by dotted key. */
   config: Map<string, string>;
   summary?: Partial<Summary>;
+  /** What the scores of the weights kept are made of. */
+  reports: RunReports;
   /** What could not be read, in sentences. */
   notes: string[];
 }
@@ -62,6 +65,14 @@ const readSummary = (text: string | undefined, notes: string[]): Partial<Summary
   return undefined;
 };
 
+const readReports = (text: string | undefined, notes: string[]): RunReports => {
+  if (text === undefined) return {};
+  const result = runReports.safeParse(parseJson(text));
+  if (result.success) return result.data;
+  notes.push('Its classification.json is not readable.');
+  return {};
+};
+
 /** Forwards of a step where the steps do not say: from the summary, else from the method and its settings. */
 const forwardsOfStep = (summary: Partial<Summary> | undefined, optimizer: unknown): number => {
   const counted = Number(summary?.forwards) / Number(summary?.steps);
@@ -95,13 +106,14 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
   const written = await readConfig(configText, notes);
   const config = new Map(flattened(written));
   const summary = readSummary(summaryText, notes);
+  const reports = readReports(await readIfThere(files.reports), notes);
   const metrics = readMetrics(metricsText ?? '', forwardsOfStep(summary, written.optimizer), notes);
   const file = metricsText === undefined ? files.path : files.metrics;
   const silence = (Date.now() - (await stat(file)).mtimeMs) / 1000;
   const hasEnd = summary !== undefined || metrics.failure !== undefined;
   const locked = !hasEnd && (await isLocked(path).catch(() => false));
   const { status, detail } = statusOf(metrics, summary, { silence, locked });
-  return { path, name, status, detail, config, summary, notes, ...metrics };
+  return { path, name, status, detail, config, summary, reports, notes, ...metrics };
 };
 
 /** What the run was computed with, as far as it is known. */

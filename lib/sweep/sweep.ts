@@ -118,7 +118,7 @@ const testRun = async (
   { signal }: CallOptions,
 ): Promise<Score> => {
   const kept = join(runFolder(run.config.output).checkpoints, name);
-  return testCheckpoint(run.config, await inputsOf(run, test), kept, { signal });
+  return (await testCheckpoint(run.config, await inputsOf(run, test), kept, { signal })).score;
 };
 
 const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string, SweepRun>, signal?: AbortSignal) => {

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
-import { ClassificationTask, type Labels, labelKeys, names, packed, refuseLabels } from './classification.ts';
+import { ClassificationTask } from './classification.ts';
 import type { TaskKind } from './kind.ts';
+import { type Labels, labelKeys, names, refuseLabels } from './labels.ts';
+import { packed } from './prompt.ts';
 import { cutLongest } from './template.ts';
 
 /** Classification by a classification head, of one text or of a pair. */
@@ -48,7 +50,7 @@ export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
           }
           texts = texts.map((ids, i) => ids.slice(0, kept[i]));
         }
-        return { ...packed(framed()), target: (label) => ({ kind: 'class', label }) };
+        return { ...packed(framed()), cut: Math.max(0, excess), target: (label) => ({ kind: 'class', label }) };
       },
     });
   },

@@ -1,122 +1,36 @@
-import { z } from 'zod';
-import type { Batch, Target } from '../batch.ts';
+import type { Batch } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
-import { sampleShots, withLabelNoise } from '../data/sampling.ts';
+import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { assertHas, assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
-import { DEFAULT_METRICS, definitionOf, METRICS, type Metric, measure } from './metrics.ts';
+import { largestAt, outcome, probabilitiesOf } from './answer.ts';
+import { Outcomes } from './classification-report.ts';
+import { type LabelReader, type Labels, labelReader } from './labels.ts';
+import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
+import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
 import {
-  type Example,
+  type AnswerOptions,
+  type Examination,
   type ExampleFields,
   evaluationBatchSize,
+  type Preview,
   type Sampling,
   type Score,
   type ScoreOptions,
   type Scorer,
   type Task,
 } from './task.ts';
-import type { Encoding } from './tokenizer.ts';
-
-/** Labels of a classification task. */
-export interface Labels {
-  /** Names of the labels, index = label. Data may then give a label by name. */
-  labels?: readonly string[];
-  /** Name of the field that holds the label. Default `label`. */
-  labelField?: string;
-  /**
-   * Metrics that the task is judged by, beside the loss; the first decides which weights are best. Accuracy is always
-   * measured, `f1` (of label 1) and `matthews` take a task of two labels. Default `['accuracy']`.
-   */
-  metrics?: readonly Metric[];
-}
-
-const text = () => z.string().min(1);
-
-const isWithoutRepetition = (values: readonly string[]): boolean => new Set(values).size === values.length;
-const repetition = { error: 'a list without repetitions' };
-
-/** Strings that are not empty, each there once. */
-export const names = () => z.array(text()).refine(isWithoutRepetition, repetition);
-
-/** The keys of {@link Labels}. */
-export const labelKeys = {
-  labels: names().optional().describe('names of the labels, index = label; data may use them'),
-  labelField: text().optional().describe('field of the data that holds the label; default label'),
-  metrics: z
-    .array(z.enum(METRICS))
-    .min(1)
-    .refine(isWithoutRepetition, repetition)
-    .optional()
-    .describe('beside accuracy and loss; the first decides which weights are best; default [accuracy]'),
-};
-
-/** Refuses labels and metrics that do not fit the number of classes. */
-export const refuseLabels =
-  <S extends Labels>(classesOf: (spec: S) => number) =>
-  ({ value, issues }: z.core.ParsePayload<unknown>): void => {
-    const { labels, metrics = [] } = value as S;
-    const classes = classesOf(value as S);
-    const refuse = (key: string, message: string, input: unknown) =>
-      issues.push({ code: 'custom', path: [key], message, input });
-    if (labels && labels.length !== classes) refuse('labels', `${classes} names, one a label`, labels);
-    const ofTwo = metrics.find((metric) => definitionOf(metric).ofTwoLabels);
-    if (ofTwo !== undefined && classes !== 2) {
-      refuse('metrics', `metrics of ${classes} labels, and ${ofTwo} is of two`, metrics);
-    }
-  };
-
-/** A text as the model sees it, and what is asked of it. */
-export interface Prompt {
-  ids: Int32Array;
-  /** Absent where all are 0. */
-  segments?: Int32Array;
-  target(label: number): Target;
-}
-
-/** The ids and segments of a prompt. */
-export const packed = ({ ids, segments }: Encoding): Pick<Prompt, 'ids' | 'segments'> => ({
-  ids: Int32Array.from(ids),
-  ...(segments.some((segment) => segment !== 0) && { segments: Int32Array.from(segments) }),
-});
-
-/** How a kind of classification asks for a label. */
-export interface Asking {
-  /** How many labels there are. */
-  classes: number;
-  /** A word a label, where the model answers with one. */
-  words?: readonly string[];
-  /** Fields that are read, each a string. */
-  fields: readonly string[];
-  /** Makes the prompt of an example's fields. */
-  make(fields: Readonly<Record<string, string>>): Prompt;
-}
 
 const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
 const samplingOptions = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
-const scoreOptions = optionsOf<ScoreOptions>({
+const scoreOptions = optionsOf<AnswerOptions>({
   signal,
   batchSize: count,
   onProgress: callback,
   onExample: callback,
+  outcomes: given,
 });
-
-/** An example, its fields and label checked. Its tokens are made when first needed, and kept. */
-export class LabelledExample implements Example {
-  /** Texts by field. */
-  readonly fields: Readonly<Record<string, string>>;
-  /** Label, from 0. */
-  readonly label: number;
-  /** Place that it comes from, `file:line`. */
-  readonly source: string;
-
-  constructor(fields: Readonly<Record<string, string>>, label: number, source: string) {
-    this.fields = Object.freeze({ ...fields });
-    this.label = label;
-    this.source = source;
-    Object.freeze(this);
-  }
-}
 
 /** Label that a model gives to a text. */
 export interface Classification {
@@ -130,15 +44,6 @@ export interface Classification {
   probabilities: number[];
 }
 
-/** log Σ exp, in float64. */
-const logSumExp = (scores: Float32Array): number => {
-  const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return largest + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - largest), 0));
-};
-
-const largestAt = (scores: Float32Array): number =>
-  scores.reduce((best, score, i) => (score > scores[best]! ? i : best), 0);
-
 /** A text classification task: turns examples into batches, and a model's scores into metrics and labels. */
 export class ClassificationTask<S extends Labels = Labels> implements Task<LabelledExample> {
   /** Spec that the task was made of. */
@@ -148,69 +53,77 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];
   /** Name of the field that holds the label. */
-  readonly labelField: string;
+  get labelField(): string {
+    return this.#labels.field;
+  }
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
   /** Number of tokens that a sequence may have; longer texts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
   readonly #asking: Asking;
-  readonly #labels: ReadonlyMap<string, number>;
+  readonly #labels: LabelReader;
   readonly #prompts = new WeakMap<LabelledExample, Prompt>();
 
   /** Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an error before any data is read. */
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
     this.spec = spec;
     this.maxLength = maxLength;
-    this.labelField = spec.labelField ?? 'label';
     this.metrics = spec.metrics ?? DEFAULT_METRICS;
     this.fields = asking.fields;
     this.#asking = asking;
     asking.make(Object.fromEntries(this.fields.map((field) => [field, ''])));
-    const numbers = Array.from({ length: asking.classes }, (_, i) => `${i}`);
-    this.names = spec.labels ?? asking.words ?? numbers;
-    // Names that are integers themselves (stars, say) leave no room for labels by index, and label words none for names.
-    const integers = this.names.some((name) => /^-?\d+$/.test(name));
-    const keys = integers ? (spec.labels ?? numbers) : [...numbers, ...this.names];
-    this.#labels = new Map(keys.map((key, i) => [key, i % numbers.length]));
+    this.names = spec.labels ?? asking.words ?? Array.from({ length: asking.classes }, (_, i) => `${i}`);
+    this.#labels = labelReader(spec, this.names);
   }
 
   /**
-   * Reads the label of fields: an integer from 0, as a number or in digits, or one of `labels`, without which the label
-   * words are names. With `labels` that are integers themselves, only those; label words that are integers are no
+   * Reads the label of fields: an integer from 0, as a number or in digits (1.0 is 1), or one of `labels`, without which
+   * the label words are names. With `labels` that are integers themselves, only those; label words that are integers are no
    * names.
    *
    * @param place `file:line`, for the error
    * @throws ERR_ZEST_DATA without the field, ERR_ZEST_LABEL for a label that is not in the list
    */
   label(fields: ExampleFields, place: string): number {
-    if (!Object.hasOwn(fields, this.labelField)) {
-      throw dataError(place, `has no field ${JSON.stringify(this.labelField)} for the label`);
-    }
-    const value = fields[this.labelField];
-    const label = typeof value === 'string' || typeof value === 'number' ? this.#labels.get(String(value)) : undefined;
-    if (label !== undefined) return label;
-    throw new ZestError(
-      'ERR_ZEST_LABEL',
-      `${place}: label ${JSON.stringify(value)} is none of ${[...this.#labels.keys()].join(', ')}`,
-    );
+    return this.#labels.read(fields, place);
   }
 
   /**
-   * Checks rows of a data file. `unlabelled` (default false) takes rows without a label and gives them label 0.
+   * Checks rows of a data file. `unlabelled` (default false) takes rows without a label, or with one that is not the
+   * task's, too.
    *
    * @throws ERR_ZEST_TEMPLATE for a field that no row has, ERR_ZEST_DATA and ERR_ZEST_LABEL naming `file:line`
    */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): LabelledExample[] {
     assertList(rows, 'rows', 'rows, as readRows gives them');
-    for (const field of this.fields) {
-      const [row] = rows;
-      if (row?.fields === undefined || rows.some((one) => Object.hasOwn(Object(one?.fields), field))) continue;
+    this.checkColumns(rows, { unlabelled: true });
+    return rows.map((row) => this.example(row, options));
+  }
+
+  /** Checks that some row has each field that is read, the label among them unless `unlabelled`. */
+  checkColumns(rows: readonly Row[], { unlabelled = false }: { unlabelled?: boolean } = {}): void {
+    const [first] = rows;
+    if (first?.fields === undefined) return;
+    const has = (field: string) => rows.some((row) => Object.hasOwn(Object(row?.fields), field));
+    const columns = Object.keys(first.fields).join(', ');
+    const absent = this.fields.find((field) => !has(field));
+    if (absent !== undefined) {
       throw new ZestError(
         'ERR_ZEST_TEMPLATE',
-        `the task reads the field ${JSON.stringify(field)}, which ${row.file} does not have: ${Object.keys(row.fields).join(', ')}`,
+        `the task reads the field ${JSON.stringify(absent)}, which ${first.file} does not have: ${columns}`,
       );
     }
-    return rows.map((row) => this.example(row, options));
+    if (unlabelled || has(this.labelField)) return;
+    throw dataError(
+      first.file,
+      `has no field ${JSON.stringify(this.labelField)} for the label, which task.labelField names; expected it among ${columns}`,
+    );
+  }
+
+  /** Finds a field that a row lacks, its label too unless `unlabelled`; undefined where it has all. */
+  lacking({ fields }: Row, { unlabelled = false }: { unlabelled?: boolean } = {}): string | undefined {
+    const absent = this.fields.find((field) => !Object.hasOwn(fields, field) || fields[field] === null);
+    return absent ?? (!unlabelled && this.#labels.isMissing(fields) ? this.labelField : undefined);
   }
 
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
@@ -220,7 +133,9 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       throw typeError('ERR_ZEST_ARGUMENT', `row is ${show(row)}; expected { file, line, fields }`);
     const place = `${row.file}:${row.line}`;
     const texts = this.#texts(row.fields, place);
-    return new LabelledExample(texts, unlabelled ? 0 : this.label(row.fields, place), place);
+    if (!unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
+    const label = this.#labels.find(row.fields);
+    return new LabelledExample(texts, label ?? 0, place, label !== undefined);
   }
 
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
@@ -235,6 +150,32 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     if (labelNoise === 0) return chosen;
     const noisy = withLabelNoise(labelsOf(chosen), { classes: this.names.length, share: labelNoise, seed });
     return chosen.map(({ fields, source }, i) => new LabelledExample(fields, noisy[i]!, source));
+  }
+
+  /** Counts the examples of each label. */
+  balance(examples: readonly LabelledExample[]): { name: string; count: number }[] {
+    const counts = this.names.map(() => 0);
+    for (const { label } of examples) counts[label]!++;
+    return this.names.map((name, i) => ({ name, count: counts[i]! }));
+  }
+
+  /** Holds a share of each label's examples out; both parts keep the order. */
+  holdOut(
+    examples: readonly LabelledExample[],
+    options: { share: number; seed: number },
+  ): { rest: LabelledExample[]; heldOut: LabelledExample[] } {
+    const labels = examples.map(({ label }) => label);
+    const chosen = new Set(holdOut(labels, { classes: this.names.length, ...options }));
+    return {
+      rest: examples.filter((_, i) => !chosen.has(i)),
+      heldOut: examples.filter((_, i) => chosen.has(i)),
+    };
+  }
+
+  /** Shows what the model sees of an example: its tokens, how many were cut, and the name of its label. */
+  preview(example: LabelledExample): Preview {
+    const { ids, cut } = this.#prompt(example);
+    return { ids, cut, answer: this.names[example.label]! };
   }
 
   /**
@@ -252,31 +193,42 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     examples: readonly (LabelledExample | ExampleFields)[],
     given?: ScoreOptions,
   ): Promise<Score & { accuracy: number }> {
+    return (await this.examine(model, examples, given)).score;
+  }
+
+  /**
+   * Scores a model on examples, and says what the score is made of: precision, recall and F1 of each class, which labels
+   * are taken for which, calibration, and the examples of the highest loss.
+   */
+  async examine(
+    model: Scorer,
+    examples: readonly (LabelledExample | ExampleFields)[],
+    given?: ScoreOptions,
+  ): Promise<Examination & { score: { accuracy: number } }> {
     const options = scoreOptions(given);
     assertList(examples, 'examples', 'examples of this task');
+    const outcomes = new Outcomes(this.names);
     const checked = examples.map((example, i) => this.#example(example, i));
-    const labels = checked.map(({ label }) => label);
-    const answers: number[] = [];
-    let loss = 0;
     for await (const { example, scores } of this.#scores(model, checked, options)) {
-      const answer = largestAt(scores);
-      const own = logSumExp(scores) - scores[example.label]!;
-      answers.push(answer);
-      loss += own;
-      options.onExample?.({ answer, isRight: answer === example.label, loss: own });
+      const { answer, loss, ...rest } = outcome(example, scores);
+      outcomes.add({ answer, loss, ...rest });
+      options.onExample?.({ answer, isRight: answer === example.label, loss });
     }
-    return {
-      ...measure(['accuracy', ...this.metrics], answers, labels),
-      loss: loss / checked.length,
-      count: checked.length,
-    };
+    return this.examination(outcomes);
+  }
+
+  /** Makes the score and the report of answers that {@link answers} gave. */
+  examination(outcomes: Outcomes): Examination & { score: { accuracy: number } } {
+    const { labels, answers, loss, count } = outcomes;
+    const score = { ...measure(['accuracy', ...this.metrics], answers, labels), loss, count };
+    return { score, report: outcomes.report() };
   }
 
   /** Labels texts (for a task with one field) or objects with the task's fields by a model. */
   async classify(
     model: Scorer,
     inputs: readonly (string | LabelledExample | ExampleFields)[],
-    given?: ScoreOptions,
+    given?: AnswerOptions,
   ): Promise<Classification[]> {
     const options = scoreOptions(given);
     assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
@@ -290,17 +242,22 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
           `${place} is ${show(input)}; expected an object with the fields ${this.fields.join(', ')}`,
         );
       }
-      return new LabelledExample(this.#texts(typeof input === 'string' ? { [only!]: input } : input, place), 0, place);
+      return new LabelledExample(
+        this.#texts(typeof input === 'string' ? { [only!]: input } : input, place),
+        0,
+        place,
+        false,
+      );
     });
     const classifications: Classification[] = [];
-    for await (const { scores } of this.#scores(model, examples, options)) {
+    for await (const { example, scores } of this.#scores(model, examples, options)) {
+      if (example.isLabelled) options.outcomes?.add(outcome(example, scores));
       const label = largestAt(scores);
-      const total = logSumExp(scores);
       classifications.push({
         label,
         name: this.names[label]!,
         ...(this.#asking.words && { word: this.#asking.words[label]! }),
-        probabilities: Array.from(scores, (score) => Math.exp(score - total)),
+        probabilities: probabilitiesOf(scores),
       });
     }
     return classifications;
@@ -310,7 +267,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async answers(
     model: Scorer,
     examples: readonly LabelledExample[],
-    options?: ScoreOptions,
+    options?: AnswerOptions,
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
     const classifications = await this.classify(model, examples, options);
     return classifications.map(({ name, probabilities }) => ({

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import { ClassificationTask, type Labels, labelKeys, packed, refuseLabels } from './classification.ts';
+import { ClassificationTask } from './classification.ts';
 import type { TaskKind } from './kind.ts';
+import { type Labels, labelKeys, refuseLabels } from './labels.ts';
+import { packed } from './prompt.ts';
 import { fillTemplate, parseTemplate, textBeforeMask } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -85,8 +87,8 @@ export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpe
       words: spec.labelWords,
       fields: template.fields,
       make(fields) {
-        const { position, ...encoding } = fillTemplate(template, fields, tokenizer, maxLength);
-        return { ...packed(encoding), target: (label) => ({ kind: 'labelWords', position, words, label }) };
+        const { position, cut, ...encoding } = fillTemplate(template, fields, tokenizer, maxLength);
+        return { ...packed(encoding), cut, target: (label) => ({ kind: 'labelWords', position, words, label }) };
       },
     });
   },

@@ -1,6 +1,7 @@
 import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
 import type { CallOptions } from '../objective.ts';
+import type { ClassificationReport, Outcomes } from './classification-report.ts';
 import type { Measures, Metric } from './metrics.ts';
 
 /** A model as a task asks it: one row of scores a sequence. `Model` is one. */
@@ -26,7 +27,7 @@ export interface ScoreOptions extends CallOptions {
   batchSize?: number;
   /** Called after each batch: `done` of `total` examples. */
   onProgress?: (done: number, total: number) => void;
-  /** Called by `score` for each example, in order. */
+  /** Called by `score` and `examine` for each example, in order. */
   onExample?: (scored: ScoredExample) => void;
 }
 
@@ -48,6 +49,30 @@ export interface Score extends Measures {
   count: number;
 }
 
+/** Score of a model on examples, and what it is made of. */
+export interface Examination {
+  /** Loss and metrics. */
+  score: Score;
+  /** Classes, confusion, calibration and the worst examples. */
+  report: ClassificationReport;
+}
+
+/** Options of answering. */
+export interface AnswerOptions extends ScoreOptions {
+  /** Takes the answers to examples whose label is known. */
+  outcomes?: Outcomes;
+}
+
+/** What a model sees of an example, and what it is to answer. */
+export interface Preview {
+  /** Token ids, the special tokens among them. */
+  ids: ArrayLike<number>;
+  /** Number of tokens of the text that were cut, so that it fits. */
+  cut: number;
+  /** Name of the right answer. */
+  answer: string;
+}
+
 /** Choice of the training examples that a run takes. */
 export interface Sampling {
   /** Number of examples of each class. Default: all. */
@@ -67,18 +92,32 @@ export interface Task<E extends Example = Example> {
   readonly fields: readonly string[];
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
-  /** Names of the answers there are, by number; absent where answers are not of a list. */
-  readonly names?: readonly string[];
+  /** Names of the answers there are, by number. */
+  readonly names: readonly string[];
   /** Checks rows of a data file; `unlabelled` (default false) takes rows without an answer. */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): E[];
   /** Checks one row, as {@link examples} does several. */
   example(row: Row, options?: { unlabelled?: boolean }): E;
+  /** Checks that some row has each field that is read, the answer among them unless `unlabelled`. */
+  checkColumns(rows: readonly Row[], options?: { unlabelled?: boolean }): void;
+  /** Finds a field that a row lacks, its answer too unless `unlabelled`; undefined where it has all. */
+  lacking(row: Row, options?: { unlabelled?: boolean }): string | undefined;
+  /** Counts the examples of each answer, in the order of the answers. */
+  balance(examples: readonly E[]): { name: string; count: number }[];
+  /** Holds a share of the examples out, of each answer alike. */
+  holdOut(examples: readonly E[], options: { share: number; seed: number }): { rest: E[]; heldOut: E[] };
   /** Chooses those that a run trains on. */
   sample(examples: readonly E[], sampling: Sampling): E[];
+  /** Shows what the model sees of an example. */
+  preview(example: E): Preview;
   /** Makes a batch of some examples. */
   batch(examples: readonly (E | ExampleFields)[]): Batch;
   /** Scores a model on examples, evaluated in order. */
   score(model: Scorer, examples: readonly (E | ExampleFields)[], options?: ScoreOptions): Promise<Score>;
+  /** Scores a model on examples, and says what the score is made of. */
+  examine(model: Scorer, examples: readonly (E | ExampleFields)[], options?: ScoreOptions): Promise<Examination>;
+  /** Makes the score and the report of answers. */
+  examination(outcomes: Outcomes): Examination;
   /** Answers examples, as `predict` gives it: an object of JSON each. */
-  answers(model: Scorer, examples: readonly E[], options?: ScoreOptions): Promise<Record<string, unknown>[]>;
+  answers(model: Scorer, examples: readonly E[], options?: AnswerOptions): Promise<Record<string, unknown>[]>;
 }

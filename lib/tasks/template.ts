@@ -30,6 +30,8 @@ export interface FilledTemplate {
   ids: number[];
   segments: number[];
   position: number;
+  /** Number of tokens that were cut. */
+  cut: number;
 }
 
 const templateError = (text: string, fault: string): Error =>
@@ -205,7 +207,7 @@ export const fillTemplate = (
     }),
     mark: end,
   }));
-  const framed = (ids: readonly (readonly number[])[]): FilledTemplate => {
+  const framed = (ids: readonly (readonly number[])[], cut = 0): FilledTemplate => {
     const texts = [[]] as (readonly number[])[][];
     for (const [i, { mark }] of pieces.entries()) {
       texts.at(-1)!.push(ids[i]!);
@@ -215,13 +217,14 @@ export const fillTemplate = (
     const [first, second] = texts.map((text) => text.flat());
     const encoding = tokenizer.frame(first!, second);
     const position = encoding.ids.indexOf(MASK_PLACE);
-    return { ...encoding, ids: encoding.ids.with(position, maskId), position };
+    return { ...encoding, ids: encoding.ids.with(position, maskId), position, cut };
   };
   const whole = framed(pieces.map(({ ids }) => ids));
   if (whole.ids.length <= maxLength) return whole;
   const spans = pieces.map((piece) => piece.spans());
   const lengths = spans.flat().map((span) => span.end - span.start);
-  const kept = cutLongest(lengths, whole.ids.length - maxLength);
+  const excess = whole.ids.length - maxLength;
+  const kept = cutLongest(lengths, excess);
   if (kept === undefined) {
     const least = whole.ids.length - lengths.reduce((sum, n) => sum + n, 0);
     throw rangeError(
@@ -229,5 +232,6 @@ export const fillTemplate = (
       `template ${JSON.stringify(template.text)} takes ${least} tokens without its fields, more than the ${maxLength} allowed`,
     );
   }
-  return framed(pieces.map(({ ids }, i) => withoutEnds(ids, spans[i]!, kept.splice(0, spans[i]!.length))));
+  const shorter = pieces.map(({ ids }, i) => withoutEnds(ids, spans[i]!, kept.splice(0, spans[i]!.length)));
+  return framed(shorter, excess);
 };

@@ -7,7 +7,7 @@ import { noise } from '../noise.ts';
 import type { Law } from '../objective.ts';
 import type { EstimateEvent } from '../runs/events.ts';
 import { type Example, evaluationBatchSize } from '../tasks/task.ts';
-import type { RunContext } from './start-run.ts';
+import type { PreparedRun } from './prepare-run.ts';
 
 /** Batches whose forwards are timed, of the training examples, and the points of each: those that a step asks for first. */
 const TIMED_BATCHES = 3;
@@ -48,8 +48,8 @@ const tokens = ({ sequences }: Batch): number => sequences.reduce((sum, { length
  * stay as they are, and so does the run. Checkpoints and the test are not counted, nor updates on a GPU; nor is what
  * `patience` may save.
  */
-export const estimateRun = async (context: RunContext): Promise<EstimateEvent> => {
-  const { config, inputs, examples, model, residentBefore, options } = context;
+export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent> => {
+  const { config, inputs, examples, model, residentBefore, options } = prepared;
   const { task, validation } = inputs;
   const { steps, batchSize, evaluateEvery, seed } = config.training;
   const { optimizer } = config;

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { writeAtomic } from '../files.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
 import { record } from '../runs/metrics-log.ts';
-import type { Score } from '../tasks/task.ts';
+import type { Examination } from '../tasks/task.ts';
 import { version } from '../version.ts';
-import { scoreSplit, testCheckpoint } from './evaluate.ts';
+import { examineSplit, testCheckpoint } from './evaluate.ts';
 import { outcomeWarnings } from './outcome.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint, validate, warn } from './training-loop.ts';
@@ -13,7 +13,7 @@ import { type RunState, saveCheckpoint, validate, warn } from './training-loop.t
 const LAST_SCORE_MS = 5000;
 
 const testKept = async ({ config, run, inputs, model, options }: RunContext, kept: Summary['kept']) => {
-  if (kept.name === 'last') return scoreSplit(inputs, model, 'test', options);
+  if (kept.name === 'last') return examineSplit(inputs, model, 'test', options);
   // One model in memory at a time: the trained one is on disk by now.
   model.dispose();
   return testCheckpoint(config, inputs, join(run.checkpoints, kept.name), options);
@@ -59,17 +59,20 @@ export async function* finishRun(
   const { best, last } = state;
   const kept = chooseKept(config.training.keepBest, state);
   const validated = [best, last].find((validation) => validation?.step === kept.step);
-  let test: Score | undefined;
+  let test: Examination | undefined;
   if (inputs.test.length && !options.signal?.aborted) {
     try {
       test = await testKept(context, kept);
       const forwards = kept.name === 'best' ? validated?.forwards : state.forwards;
-      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test };
+      const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test.score };
       await record(context, event);
       yield event;
     } catch (error) {
       if (!options.signal?.aborted) throw error;
     }
+  }
+  if (validated || test) {
+    await writeAtomic(run.reports, `${JSON.stringify({ validation: validated?.report, test: test?.report })}\n`);
   }
   const warnings = outcomeWarnings(state, kept.step);
   for (const warning of warnings) yield await warn(context, warning);
@@ -80,7 +83,7 @@ export async function* finishRun(
     kept,
     before: state.first?.score,
     validation: validated?.score,
-    test,
+    test: test?.score,
     stoppedEarly: state.stoppedEarly,
     interrupted: options.signal?.aborted ?? false,
     warnings,

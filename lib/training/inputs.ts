@@ -1,14 +1,16 @@
-import { readRows } from '../data/rows.ts';
+import { fileRows } from '../data/read-rows.ts';
+import { dataError, type Row } from '../data/rows.ts';
 import { rangeError } from '../errors.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
-import type { TrainOptions } from '../runs/events.ts';
+import type { TrainOptions, Warning } from '../runs/events.ts';
 import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
 import { loadTask, taskSpec } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
+import { leftOutWarning } from './data-warnings.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a configuration names, in memory, beside the model. */
@@ -21,8 +23,48 @@ export interface RunInputs {
   test: Example[];
 }
 
-const readExamples = async (file: string | undefined, task: Task): Promise<Example[]> =>
-  file === undefined ? [] : task.examples(await readRows(file));
+/** Hears of what is odd about the data. */
+export type Warn = (warning: Warning) => void;
+
+/** Rows that are looked at where none is whole. */
+const SHOWN = 100;
+
+/** Reads the examples of a file; rows that lack a field or the answer are left out, and told of. */
+const readExamples = async (file: string, { columns }: ResolvedConfig['data'], task: Task, warn: Warn = () => {}) => {
+  const examples: Example[] = [];
+  const lacking: Row[] = [];
+  let leftOut = 0;
+  for await (const rows of fileRows(file, { columns })) {
+    for (const row of rows) {
+      if (task.lacking(row) === undefined) examples.push(task.example(row));
+      else if (leftOut++ < SHOWN) lacking.push(row);
+    }
+  }
+  const [first] = lacking.map((row) => `${row.file}:${row.line} has no ${JSON.stringify(task.lacking(row))}`);
+  if (examples.length === 0) {
+    task.checkColumns(lacking);
+    throw dataError(file, `has no whole row of ${leftOut}: ${first}`);
+  }
+  if (first !== undefined) warn(leftOutWarning(file, { leftOut, of: examples.length + leftOut, first }));
+  return examples;
+};
+
+/** Reads data.train, apart from what of it is held out as validation data. */
+const readTrain = async (
+  data: ResolvedConfig['data'],
+  task: Task,
+  warn?: Warn,
+): Promise<{ rest: Example[]; heldOut: Example[] }> => {
+  const { train, validation: share, seed } = data;
+  const examples = await readExamples(train, data, task, warn);
+  if (typeof share !== 'number') return { rest: examples, heldOut: [] };
+  const parts = task.holdOut(examples, { share, seed });
+  if (parts.heldOut.length > 0 && parts.rest.length > 0) return parts;
+  throw dataError(
+    train,
+    `has ${examples.length} examples, of which data.validation ${share} holds out ${parts.heldOut.length}; expected some on both sides`,
+  );
+};
 
 /**
  * A classification that names no labels, with those that the checkpoint's head has.
@@ -53,16 +95,20 @@ export const loadTokenizedTask = async (
 };
 
 /** Loads the tokenizer, the task and the data to evaluate on. */
-export const loadInputs = async (config: ResolvedConfig, checkpoint?: string): Promise<RunInputs> => {
+export const loadInputs = async (config: ResolvedConfig, checkpoint?: string, warn?: Warn): Promise<RunInputs> => {
+  const { data } = config;
   const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
-  const validation = await readExamples(config.data.validation, task);
-  return { tokenizer, task, validation, test: await readExamples(config.data.test, task) };
+  const read = async (file: string | undefined) =>
+    file === undefined ? [] : await readExamples(file, data, task, warn);
+  const validation =
+    typeof data.validation === 'number' ? (await readTrain(data, task)).heldOut : await read(data.validation);
+  return { tokenizer, task, validation, test: await read(data.test) };
 };
 
 /** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task): Promise<Example[]> => {
-  const { train, shots, labelNoise, seed } = data;
-  return task.sample(await readExamples(train, task), { shots, labelNoise, seed });
+export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> => {
+  const { shots, labelNoise, seed } = data;
+  return task.sample((await readTrain(data, task, warn)).rest, { shots, labelNoise, seed });
 };
 
 /**

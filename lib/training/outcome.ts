@@ -1,5 +1,6 @@
 import type { Warning } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
+import type { ClassificationReport } from '../tasks/classification-report.ts';
 import type { Score, ScoredExample } from '../tasks/task.ts';
 
 // What the losses and the answers of a run say about it: that it diverged, or learned nothing. docs/train.md has the codes.
@@ -10,6 +11,8 @@ export interface Validation {
   step: number;
   forwards: number;
   score: Score;
+  /** What the score is made of. */
+  report?: ClassificationReport;
   /** What the model made of each example, in order. */
   scored: readonly ScoredExample[];
 }

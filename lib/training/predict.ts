@@ -1,10 +1,13 @@
-import { inputName, type RowFormat, type RowInput, streamRows } from '../data/row-stream.ts';
+import type { RowFormat } from '../data/formats.ts';
+import { inputName, type RowInput } from '../data/lines.ts';
+import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
-import type { ExampleFields, Scorer, Task } from '../tasks/task.ts';
+import { Outcomes } from '../tasks/classification-report.ts';
+import type { Examination, ExampleFields, Scorer, Task } from '../tasks/task.ts';
 
 /** Options of {@link predict}. */
 export interface PredictOptions extends CallOptions {
@@ -15,11 +18,22 @@ export interface PredictOptions extends CallOptions {
   format?: RowFormat;
   /** Number of rows a call of the model. Default 32. */
   batchSize?: number;
+  /** Names of the columns of `.csv` and `.tsv` rows without a header. Default: the first line has them. */
+  columns?: readonly string[];
+  /** Called at the end where rows had a label: the score on those, and what it is made of. */
+  onScore?: (examination: Examination) => void;
   /** Called after each call of the model with the rows answered so far, and the bytes of the input that they are. */
   onProgress?: (rows: number, bytes: number) => void;
 }
 
-const predictOptions = optionsOf<PredictOptions>({ signal, format: given, batchSize: count, onProgress: callback });
+const predictOptions = optionsOf<PredictOptions>({
+  signal,
+  format: given,
+  columns: given,
+  batchSize: count,
+  onScore: callback,
+  onProgress: callback,
+});
 
 /**
  * A row's fields, and the answer to it. Fields of the row that are called `label`, `probabilities` or `input` themselves
@@ -49,7 +63,7 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
 /**
  * Labels the rows of a file, or of bytes as they come: `.jsonl`, `.csv` or `.tsv` with the task's fields among others, or
  * `.txt`, a text a line, for a task with one field. Yields an answer a row, in order, before the rest is read. Rows need
- * no label. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
+ * no label; those that have one of the task's are scored. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
  *
  * @param run what `openRun` gives, or any model with its task
  * @example
@@ -71,16 +85,17 @@ export async function* predict(
   const isStream = typeof (input as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function';
   if (typeof input !== 'string' && !isStream)
     throw typeError('ERR_ZEST_ARGUMENT', `input is ${show(input)}; expected a path, or bytes as they come`);
-  const { format, batchSize = 32, signal, onProgress } = predictOptions(options);
+  const { format, columns, batchSize = 32, signal, onProgress, onScore } = predictOptions(options);
+  const outcomes = new Outcomes(task.names);
   let answered = 0;
   let before = 0;
-  for await (const { rows, bytes } of streamRows(input, { format, fields: task.fields, signal })) {
+  for await (const { rows, bytes } of streamRows(input, { format, columns, fields: task.fields, signal })) {
     for (let start = 0; start < rows.length; start += batchSize) {
       const part = rows.slice(start, start + batchSize);
       const unlabelled = true;
       const examples =
         answered === 0 ? task.examples(part, { unlabelled }) : part.map((row) => task.example(row, { unlabelled }));
-      const answers = await task.answers(model, examples, { batchSize, signal });
+      const answers = await task.answers(model, examples, { batchSize, signal, outcomes });
       for (const [i, { fields }] of part.entries()) yield prediction(fields, answers[i]!);
       answered += part.length;
       onProgress?.(answered, before + ((bytes - before) * (start + part.length)) / rows.length);
@@ -88,4 +103,5 @@ export async function* predict(
     before = bytes;
   }
   if (answered === 0) throw dataError(inputName(input), 'has no rows');
+  if (outcomes.count > 0) onScore?.(task.examination(outcomes));
 }

@@ -15,8 +15,18 @@ const task = z.union([text(), taskSchema], {
 
 const data = z.strictObject({
   train: text().describe('.jsonl, .csv or .tsv, the latter two with a header line'),
-  validation: text().optional().describe('file to choose by; without it nothing is evaluated during the run'),
+  validation: z
+    .union([text(), z.number().gt(0).lt(1)], { error: 'a file, or a share of data.train between 0 and 1' })
+    .optional()
+    .describe(
+      'file to choose by, or the share of each class of data.train that is held out for it, drawn by data.seed; without it nothing is evaluated during the run',
+    ),
   test: text().optional().describe('file that the weights kept are scored on at the end'),
+  columns: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('names of the columns, for .csv and .tsv without a header line; default: the first line has them'),
   shots: count().optional().describe('training examples a class, drawn by data.seed; omitted: all'),
   labelNoise: z
     .number()

@@ -1,32 +1,22 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Model } from '../model/model.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { TrainOptions } from '../runs/events.ts';
 import { assertModelApart, assertNoRun, assertNoSweep, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
 import { NOISE_VERSION, TrajectoryWriter } from '../runs/trajectory.ts';
-import type { Example } from '../tasks/task.ts';
 import { version } from '../version.ts';
-import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from './inputs.ts';
+import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a run works with. */
-export interface RunContext {
-  config: ResolvedConfig;
+export interface RunContext extends PreparedRun {
   run: RunFolder;
-  inputs: RunInputs;
-  /** The training examples. */
-  examples: readonly Example[];
-  model: Model;
   log: TrajectoryWriter;
   /** With training.tensorboard. */
   events?: EventFileWriter;
-  /** Resident memory of the process before the model was loaded, in bytes. */
-  residentBefore: number;
   /** The right to write to the run's folder. */
   lock: FileHandle;
-  options: TrainOptions;
 }
 
 /** Loads all that a run needs and, once that has worked, makes its folder. */
@@ -34,14 +24,10 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   const run = runFolder(config.output);
   if (!options.overwrite) await assertNoRun(run);
   await assertNoSweep(run);
-  const inputs = await loadInputs(config);
-  const examples = await loadTrainingExamples(config, inputs.task);
-  const residentBefore = process.memoryUsage.rss();
-  const model = await loadModel(config, inputs.tokenizer, options);
+  const prepared = await prepareRun(config, options);
+  const { model } = prepared;
   let lock: FileHandle | undefined;
   try {
-    // A head that does not fit the task is found before anything is written.
-    await inputs.task.score(model, examples.slice(0, 1), { signal: options.signal });
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
     if (!options.overwrite) await assertNoRun(run);
@@ -59,7 +45,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
       version,
     });
     const events = config.training.tensorboard ? await EventFileWriter.create(run.path) : undefined;
-    return { config, run, inputs, examples, model, log, events, residentBefore, lock, options };
+    return { ...prepared, run, log, events, lock };
   } catch (error) {
     model.dispose();
     await lock?.close();

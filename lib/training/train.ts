@@ -8,7 +8,7 @@ import { estimateRun } from './estimate.ts';
 import { finishRun } from './finish-run.ts';
 import type { Config } from './schema.ts';
 import { startRun } from './start-run.ts';
-import { initialState, trainingLoop } from './training-loop.ts';
+import { initialState, trainingLoop, warn } from './training-loop.ts';
 
 const environment = (): Environment => ({
   version,
@@ -68,6 +68,7 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
     };
     await appendMetrics(run, start);
     yield start;
+    for (const warning of context.warnings) yield await warn(context, warning);
     try {
       yield await estimateRun(context);
       yield* trainingLoop(context, state);

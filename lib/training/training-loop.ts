@@ -6,7 +6,7 @@ import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent, Warning, 
 import { appendMetrics, record } from '../runs/metrics-log.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample } from '../tasks/task.ts';
-import { scoreSplit } from './evaluate.ts';
+import { examineSplit } from './evaluate.ts';
 import { type Course, divergence, isJudged } from './outcome.ts';
 import type { ResolvedConfig } from './schema.ts';
 import type { RunContext } from './start-run.ts';
@@ -84,12 +84,12 @@ export async function* validate(
   const { config, inputs, model } = context;
   const scored: ScoredExample[] = [];
   const onExample = (one: ScoredExample) => scored.push(one);
-  const score = await scoreSplit(inputs, model, 'validation', { signal, onProgress, onExample });
+  const { score, report } = await examineSplit(inputs, model, 'validation', { signal, onProgress, onExample });
   const seen = { step: state.losses.length, forwards: state.forwards };
   const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
   await record(context, event);
   yield event;
-  state.last = { ...seen, score, scored };
+  state.last = { ...seen, score, report, scored };
   state.first ??= state.last;
   if (isBetter(score, state.best?.score, inputs.task.metrics[0] as Metric)) {
     state.best = state.last;

@@ -18,7 +18,7 @@ describe('the demo', () => {
   });
 
   it('gains ten points with each method on the held-out words, at equal forwards', async () => {
-    const { status, stdout, stderr } = await zest(['demo', '--json']);
+    const { status, stdout, stderr } = await zest(['demo', '--json', '--word', 'a waste of time', '--word', 'panic']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('made from') });
     const [start, ...lines] = parseLines(stdout);
     expect(start).toEqual({ kind: 'start', train: 1636, heldOut: 660 });
@@ -37,10 +37,38 @@ describe('the demo', () => {
       expect(gains.reduce((a, b) => a + b) / gains.length).toBeGreaterThan(0.1);
     }
     const words = lines.filter(({ kind }) => kind === 'word');
-    expect(words).toHaveLength(10);
+    expect(words).toHaveLength(660);
     for (const { rated, before, after } of words) {
       const { MeZO, ZEST } = after as Record<string, string>;
       for (const label of [rated, before, MeZO, ZEST]) expect(['hated', 'loved']).toContain(label);
     }
+    const changes = lines.filter(({ kind }) => kind === 'change');
+    expect(changes.map(({ method, seed }) => [method, seed])).toEqual([
+      ['MeZO', 1],
+      ['ZEST', 1],
+    ]);
+    for (const { method, turnedRight, turnedWrong, stayedRight, stayedWrong } of changes as Record<string, number>[]) {
+      // The counts are those of the words, and add up to the scores of the run.
+      const turned = words.filter(
+        ({ rated, before, after }) => before !== rated && (after as Record<string, string>)[String(method)] === rated,
+      );
+      expect(turnedRight).toBe(turned.length);
+      expect(turnedRight! + turnedWrong! + stayedRight! + stayedWrong!).toBe(660);
+      const ran = runs.find((one) => one.method === method && one.seed === 1);
+      expect((turnedRight! + stayedRight!) / 660).toBeCloseTo(Number(ran?.after), 12);
+      expect((turnedWrong! + stayedRight!) / 660).toBeCloseTo(Number(ran?.before), 12);
+    }
+    const own = lines.filter(({ kind }) => kind === 'own');
+    expect(own.map(({ text }) => text)).toEqual(['a waste of time', 'panic']);
+    const panic = words.find(({ word }) => word === 'panic');
+    const answer = own[1] as { before: { label: string }; after: Record<string, { label: string }> };
+    expect(answer.before.label).toBe(panic?.before);
+    expect({ MeZO: answer.after.MeZO?.label, ZEST: answer.after.ZEST?.label }).toEqual(panic?.after);
   }, 300_000);
+
+  it('refuses a word that is none', async () => {
+    const { status, stderr } = await zest(['demo', '--word', ' ']);
+    expect(status).toBe(2);
+    expect(stderr).toContain("option '--word <text>' argument ' ' is invalid. Expected a word or a line.");
+  });
 });

@@ -31,7 +31,7 @@ describe('zest predict', () => {
       const { status, stdout, stderr } = await zest(['predict', trained, '--input', path('test.jsonl'), ...more]);
       expect(status).toBe(0);
       expect(parseLines(stdout)).toEqual(expected);
-      expect(stderr).toMatch(/^30 answers, \d+ s\n$/);
+      expect(stderr).toMatch(/^30 answers, \d+ s\n30 with a label: accuracy \d+\.\d %, loss \d\.\d{4}\n$/);
     }
     expect(expected[0]).toMatchObject({ label: expect.stringMatching(/^(terrible|great)$/), input: { label: 0 } });
   });
@@ -59,12 +59,31 @@ describe('zest predict', () => {
     ]);
   });
 
+  it('scores the rows that have a label of the task, and only those', async () => {
+    await writeFile(path('some.csv'), 'sentence,label\ncharming,1\ndull,0.0\nmoving,\nlame,maybe\nfunny,great\n');
+    const { stdout, stderr } = await zest(['predict', trained, '--input', path('some.csv')]);
+    expect(parseLines(stdout)).toHaveLength(5);
+    expect(stderr).toMatch(/^5 answers, \d+ s\n3 with a label: accuracy \d+\.\d %, loss \d\.\d{4}\n$/);
+    await writeFile(path('none.csv'), 'sentence\ncharming\n');
+    const without = await zest(['predict', trained, '--input', path('none.csv')]);
+    expect(without.stderr).toMatch(/^1 answer, \d+ s\n$/);
+    const { model, task } = await openRun(trained);
+    const counts: number[] = [];
+    const onScore = ({ score }: { score: { count: number } }) => counts.push(score.count);
+    for await (const _ of predict({ model, task }, path('some.csv'), { onScore }));
+    for await (const _ of predict({ model, task }, path('none.csv'), { onScore }));
+    model.dispose();
+    expect(counts).toEqual([3]);
+  });
+
   it('writes a file that is there only when it is whole', async () => {
     const out = path('out.jsonl');
     const args = ['predict', trained, '--output', out];
     const written = await zest([...args, '--input', path('test.jsonl'), '--json']);
     expect(written.status).toBe(0);
-    expect(parseLines(written.stdout)).toEqual([{ kind: 'done', output: out, count: 30 }]);
+    const [done] = parseLines(written.stdout);
+    expect(done).toMatchObject({ kind: 'done', output: out, count: 30 });
+    expect(done).toMatchObject({ score: { count: 30 }, report: { classes: [{ count: 15 }, { count: 15 }] } });
     const content = await readFile(out, 'utf8');
     for (const toStdout of [[], ['--output', '-']]) {
       expect((await zest(['predict', trained, '--input', path('test.jsonl'), ...toStdout])).stdout).toBe(content);
@@ -109,11 +128,17 @@ describe('zest predict', () => {
         /"sentence", which .*wrong\.csv does not have: text, label \(ERR_ZEST_TEMPLATE/,
       ],
       [[trained, '--input', path('empty.txt')], 2, /empty\.txt: has no rows \(ERR_ZEST_DATA/],
-      [[trained, '--input', path('latin.txt')], 2, /latin\.txt:2: is not UTF-8 \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('latin.txt')], 2, /latin\.txt:2: is not UTF-8; convert .* \(ERR_ZEST_DATA/],
       [[trained, '--input', path('none.txt')], 2, /none\.txt: cannot be read: ENOENT.* \(ERR_ZEST_DATA/],
       [[trained, '--input', path('test.jsonl'), '--format', 'xml'], 2, /'xml' is invalid/],
       [[trained], 2, /required option '--input <file>' not specified/],
       [[folder, '--input', path('test.jsonl')], 2, /no good summary\.json \(ERR_ZEST_RUN/],
+      [
+        [trained, '--input', path('test.jsonl'), '--output', folder],
+        1,
+        /: it is a folder; expected the path of a file \(ERR_ZEST_FILE/,
+      ],
+      [[trained, '--input', folder], 2, /is a folder; expected a file with rows \(ERR_ZEST_DATA/],
       [
         [trained, '--input', path('test.jsonl'), '--output', join(folder, 'no', 'o')],
         1,

@@ -171,9 +171,42 @@ describe('zest evaluate', () => {
         accuracy: expect.any(Number),
         loss: expect.any(Number),
         count: 24,
+        report: expect.any(Object),
       },
-      { kind: 'evaluation', split: 'test', step: 0, accuracy: expect.any(Number), loss: expect.any(Number), count: 30 },
+      {
+        kind: 'evaluation',
+        split: 'test',
+        step: 0,
+        accuracy: expect.any(Number),
+        loss: expect.any(Number),
+        count: 30,
+        report: {
+          classes: [
+            {
+              name: 'terrible',
+              precision: expect.any(Number),
+              recall: expect.any(Number),
+              f1: expect.any(Number),
+              count: 15,
+            },
+            {
+              name: 'great',
+              precision: expect.any(Number),
+              recall: expect.any(Number),
+              f1: expect.any(Number),
+              count: 15,
+            },
+          ],
+          macro: expect.any(Object),
+          confusion: expect.any(Object),
+          calibration: expect.any(Object),
+          worst: expect.any(Array),
+        },
+      },
     ]);
+    for (const title of ['class     precision', 'label \\\\ answer', 'expected calibration error', 'highest losses']) {
+      expect(base.stderr).toMatch(new RegExp(`^  ${title}`, 'm'));
+    }
     expect(base.stderr).toMatch(/^test: accuracy \d+\.\d %, loss \d\.\d{4}, 30 examples, the model as it came$/m);
     const part = await zest(['evaluate', file, '--json', '--set', `data.test=${join(folder, 'validation.jsonl')}`]);
     expect(parseLines(part.stdout)[1]).toEqual({ ...scores[0], split: 'test' });

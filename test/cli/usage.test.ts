@@ -17,7 +17,17 @@ describe('zest', () => {
     expect(version).toEqual({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/) });
     const help = await zest(['--help']);
     expect(help.status).toBe(0);
-    for (const command of ['train', 'sweep', 'evaluate', 'predict', 'sharpness', 'report', 'experiment', 'demo']) {
+    for (const command of [
+      'init',
+      'train',
+      'sweep',
+      'evaluate',
+      'predict',
+      'sharpness',
+      'report',
+      'experiment',
+      'demo',
+    ]) {
       expect(help.stdout).toContain(`${command} [options]`);
     }
     const options = (await zest(['train', '--help'])).stdout;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readRows } from '../../lib/data/rows.ts';
+import { readRows } from '../../lib/data/read-rows.ts';
 import { BUILT_IN_TASKS } from '../../lib/tasks/built-in.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';

@@ -2,7 +2,7 @@ import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readRows } from '../../lib/data/rows.ts';
+import { readRows } from '../../lib/data/read-rows.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { EvaluationEvent, StepEvent, Summary, TrainEvent } from '../../lib/runs/events.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
@@ -55,6 +55,7 @@ describe('a run', () => {
   it('leaves exactly the files of the contract', async () => {
     expect((await readdir(config.output)).sort()).toEqual([
       'checkpoints',
+      'classification.json',
       'config.yaml',
       'metrics.jsonl',
       'summary.json',
@@ -157,9 +158,10 @@ describe('a run', () => {
     const scores: EvaluationEvent[] = [];
     for await (const event of evaluate(config.output)) scores.push(event);
     const { kept, validation, test } = summary;
+    const reports = JSON.parse(await readFile(join(config.output, 'classification.json'), 'utf8'));
     expect(scores).toEqual([
-      { kind: 'evaluation', split: 'validation', step: kept.step, ...validation },
-      { kind: 'evaluation', split: 'test', step: kept.step, ...test },
+      { kind: 'evaluation', split: 'validation', step: kept.step, ...validation, report: reports.validation },
+      { kind: 'evaluation', split: 'test', step: kept.step, ...test, report: reports.test },
     ]);
   });
 

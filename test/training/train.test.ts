@@ -58,7 +58,8 @@ describe('training', () => {
     const file = join(folder, 'base.json');
     await writeFile(file, JSON.stringify(config));
     for await (const event of evaluate(file)) scores.push(event);
-    expect(scores[1]).toEqual({ kind: 'evaluation', split: 'test', step: 0, ...summary.test });
+    const { test } = JSON.parse(await readFile(join(config.output, 'classification.json'), 'utf8'));
+    expect(scores[1]).toEqual({ kind: 'evaluation', split: 'test', step: 0, ...summary.test, report: test });
     expect((await replay(config.output)).after).toBe(summary.digest);
   });
 

@@ -1,6 +1,7 @@
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
+import { reportText } from '../terminal/classification.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
+import { count, lineWidth, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 export const command: CommandDefinition = {
@@ -20,9 +21,10 @@ export const command: CommandDefinition = {
     });
     for await (const event of events) {
       if (options.json) printJson(event);
-      const { split, step, loss } = event;
+      const { split, step, loss, report } = event;
       const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`;
       printLine(step > 0 ? `${scored}, weights of step ${count(step)}` : `${scored}, the model as it came`);
+      printLine(`\n${reportText(report, lineWidth())}\n`);
     }
   },
 };

@@ -1,10 +1,11 @@
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
-import { ROW_FORMATS, type RowFormat } from '../../data/row-stream.ts';
+import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
+import type { Examination } from '../../tasks/task.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, printJson, printLine, warningLine } from '../terminal/output.ts';
+import { count, duration, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface PredictCommandOptions extends ConfigOptions {
@@ -62,7 +63,7 @@ export const command: CommandDefinition = {
     const { predict } = await import('../../training/predict.ts');
     const signal = stopSignal();
     const progress = await progressDisplay();
-    const { model, task } = await openRun(path, {
+    const { model, task, config } = await openRun(path, {
       overrides: set,
       signal,
       onWarning: (warning) => printLine(warningLine(warning, `${path}: `)),
@@ -76,9 +77,14 @@ export const command: CommandDefinition = {
       // Answers on a terminal are progress enough.
       const shown = total !== undefined && (output !== undefined || !process.stdout.isTTY);
       let answered = 0;
+      let scored: Examination | undefined;
       const answers = predict({ model, task }, fromStdin ? addAbortSignal(signal, process.stdin) : input, {
         format,
+        columns: config.data.columns,
         signal,
+        onScore: (examination) => {
+          scored = examination;
+        },
         onProgress: (rows, bytes) => {
           answered = rows;
           const detail = plural(rows);
@@ -87,8 +93,12 @@ export const command: CommandDefinition = {
       });
       if (output !== undefined) await writeLines(output, answers, signal);
       else for await (const answer of answers) printJson(answer);
-      if (output !== undefined && json) printJson({ kind: 'done', output, count: answered });
+      if (output !== undefined && json) printJson({ kind: 'done', output, count: answered, ...scored });
       printLine(`${plural(answered)}, ${duration((performance.now() - began) / 1000)}`);
+      if (scored) {
+        const { score } = scored;
+        printLine(`${count(score.count)} with a label: ${metricsText(score)}, loss ${score.loss.toFixed(4)}`);
+      }
     } finally {
       model.dispose();
     }

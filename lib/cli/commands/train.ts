@@ -1,15 +1,16 @@
 import { Option } from 'commander';
 import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
-import type { EstimateEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
+import type { StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
 import type { FollowedRate } from '../../training/follow-rate.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
+import { dryRunText } from '../terminal/dry-run.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
 import {
   count,
   duration,
-  megabytes,
+  estimateText,
   metricsText,
   percent,
   printJson,
@@ -23,6 +24,7 @@ interface TrainCommandOptions extends ConfigOptions {
   overwrite?: boolean;
   schema?: boolean;
   findLearningRate?: boolean;
+  dryRun?: boolean;
 }
 
 const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): string =>
@@ -32,20 +34,6 @@ const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): strin
       brief ? [`${brief} ${Number(event[name]).toPrecision(3)}`] : [],
     ),
   ].join(', ');
-
-/** Two digits that count, in ms below a second. */
-const briefly = (seconds: number): string =>
-  seconds < 1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : duration(seconds);
-
-const estimateLine = ({ seconds, forwards, evaluations, memory, ...each }: EstimateEvent): string => {
-  const parts = [`${count(forwards)} forwards of ${briefly(each.forwardSeconds)}`];
-  if (each.updateSeconds) parts.push(`updates of ${briefly(each.updateSeconds)}`);
-  if (evaluations) parts.push(`${count(evaluations)} evaluations of ${briefly(each.evaluationSeconds)}`);
-  const held =
-    memory &&
-    `; memory about ${megabytes(memory.total)}, ${megabytes(memory.weights)} of it weights and ${megabytes(memory.activations)} activations`;
-  return `about ${duration(seconds)}: ${parts.join(', ')}${held ?? ''}`;
-};
 
 const summaryLines = (
   output: string,
@@ -81,7 +69,7 @@ const showEvent = (
       );
       break;
     case 'estimate':
-      printLine(estimateLine(event));
+      printLine(estimateText(event));
       break;
     case 'evaluation':
       printLine(`step ${event.step}: ${event.split} ${metricsText(event)}, loss ${event.loss.toFixed(4)}`);
@@ -125,6 +113,7 @@ export const command: CommandDefinition = {
     ...configOptions,
     new Option('--overwrite', 'replace a run that the output folder holds'),
     new Option('--find-learning-rate', 'print a learning rate and how it was found; train nothing'),
+    new Option('--dry-run', 'show the estimate, the data and the first prompts as the model sees them; train nothing'),
     new Option('--schema', 'print the JSON Schema of configurations'),
   ],
   async action(path: string | undefined, options: TrainCommandOptions) {
@@ -139,6 +128,19 @@ export const command: CommandDefinition = {
       const found = await findLearningRate(path, { overrides: options.set, signal: stopSignal() });
       if (options.json) printJson({ kind: 'learningRate', ...found });
       printLine(foundLines(found));
+      return;
+    }
+    if (options.dryRun) {
+      const { dryRun } = await import('../../training/dry-run.ts');
+      const progress = await progressDisplay();
+      const { readConfig } = await import('../../training/config.ts');
+      const run = await dryRun(await readConfig(path, options.set), {
+        overwrite: options.overwrite,
+        signal: stopSignal(),
+        onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
+      });
+      if (options.json) printJson(run);
+      printLine(dryRunText(run, `zest train ${path}`));
       return;
     }
     endWithParent();

@@ -1,4 +1,4 @@
-import type { Warning } from '../../runs/events.ts';
+import type { EstimateEvent, Warning } from '../../runs/events.ts';
 import { definitionOf, METRICS, type Measures, shownMetric } from '../../tasks/metrics.ts';
 
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
@@ -47,6 +47,9 @@ export const metricsText = (score: Measures, from?: Measures): string => {
   return parts.join(', ');
 };
 
+/** Characters of a line of stderr. */
+export const lineWidth = (): number => process.stderr.columns || 120;
+
 /** 3448064 as 3,448,064. */
 export const count = (value: number): string => value.toLocaleString('en-US');
 
@@ -56,4 +59,19 @@ export const table = (rows: readonly (readonly string[])[], textColumns: number)
   const padded = (cell: string, column: number) =>
     column < textColumns ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
   return rows.map((row) => row.map(padded).join('  ').trimEnd()).join('\n');
+};
+
+/** Two digits that count, in ms below a second. */
+const briefly = (seconds: number): string =>
+  seconds < 1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : duration(seconds);
+
+/** The time and the memory that a run will take. */
+export const estimateText = ({ seconds, forwards, evaluations, memory, ...each }: EstimateEvent): string => {
+  const parts = [`${count(forwards)} forwards of ${briefly(each.forwardSeconds)}`];
+  if (each.updateSeconds) parts.push(`updates of ${briefly(each.updateSeconds)}`);
+  if (evaluations) parts.push(`${count(evaluations)} evaluations of ${briefly(each.evaluationSeconds)}`);
+  const held =
+    memory &&
+    `; memory about ${megabytes(memory.total)}, ${megabytes(memory.weights)} of it weights and ${megabytes(memory.activations)} activations`;
+  return `about ${duration(seconds)}: ${parts.join(', ')}${held ?? ''}`;
 };

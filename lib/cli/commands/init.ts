@@ -1,0 +1,51 @@
+import { Option } from 'commander';
+import type { Initialized } from '../../init/init.ts';
+import { type CommandDefinition, jsonLines } from '../command.ts';
+import { stopSignal } from '../terminal/interrupt.ts';
+import { count, percent, printJson, printLine } from '../terminal/output.ts';
+
+interface InitCommandOptions {
+  output?: string;
+  model?: string;
+  text?: string[];
+  label?: string;
+  findLearningRate?: boolean;
+  json?: boolean;
+}
+
+const initializedText = (start: Initialized): string => {
+  const { file, written, texts, label, rows, balance, leftOut, tokens, columns } = start;
+  const labels = balance.slice(0, 8).map(({ name, count: times }) => `${name} ${percent(times / (rows - leftOut))}`);
+  const header = columns ? ', without a header line' : '';
+  const prompt = 'template' in start.task ? `the prompt ${JSON.stringify(start.task.template)}` : 'a new head';
+  return [
+    `${file}: ${count(rows)} rows${header}${leftOut ? `, ${count(leftOut)} of them without a label or a text` : ''}`,
+    `text in ${texts.map((name) => JSON.stringify(name)).join(' and ')}, ${tokens.median} tokens in the median, ${tokens.most} at most, with ${prompt}`,
+    `label in ${JSON.stringify(label)}: ${labels.join(', ')}${balance.length > 8 ? ` and ${balance.length - 8} more` : ''}`,
+    ...(start.whyNotFound === undefined ? [] : [`no learning rate was found: ${start.whyNotFound}`]),
+    `written to ${written}; now look at it, and at what the model sees:`,
+    `  zest train ${written} --dry-run`,
+    ...(start.isFound ? [] : [`  zest train ${written} --find-learning-rate`]),
+    `  zest train ${written}`,
+  ].join('\n');
+};
+
+export const command: CommandDefinition = {
+  argument: '.jsonl, .csv or .tsv with a text, or a pair of texts, and a label a row',
+  options: [
+    new Option('--output <file>', 'the configuration; default: the name of the data with .yaml'),
+    new Option('--model <folder>', 'a model (default: film-roberta-mini, which comes with node-zest)'),
+    new Option('--text <column,column>', 'the column of the text, or the two of a pair').argParser((value: string) =>
+      value.split(','),
+    ),
+    new Option('--label <column>', 'the column of the label'),
+    new Option('--find-learning-rate', 'find one for these data, in 200 to 300 forwards'),
+    jsonLines,
+  ],
+  async action(file: string, { json, ...options }: InitCommandOptions) {
+    const { init } = await import('../../init/init.ts');
+    const initialized = await init(file, { ...options, signal: stopSignal() });
+    if (json) printJson({ kind: 'init', ...initialized });
+    printLine(initializedText(initialized));
+  },
+};

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { assertPath, optionsOf } from '../options/calls.ts';
+import { streamRows } from './row-stream.ts';
+import { dataError, type Row } from './rows.ts';
+
+/** Options of {@link readRows}. */
+export interface ReadRowsOptions {
+  /** Names of the columns of a `.csv` or `.tsv` file without a header line. Default: the first line has them. */
+  columns?: readonly string[];
+}
+
+const readRowsOptions = optionsOf<ReadRowsOptions>({ columns: z.array(z.string()).readonly().optional() });
+
+/** Formats of rows that have names for their fields. */
+const WITH_FIELDS = ['jsonl', 'csv', 'tsv'] as const;
+
+/**
+ * Reads the rows of a data file as they arrive.
+ *
+ * @throws what {@link readRows} throws
+ */
+export async function* fileRows(file: string, { columns }: ReadRowsOptions = {}): AsyncGenerator<Row[]> {
+  let any = false;
+  for await (const { rows } of streamRows(file, { formats: WITH_FIELDS, columns, fields: [] })) {
+    if (rows.length === 0) continue;
+    any = true;
+    yield rows;
+  }
+  if (!any) throw dataError(file, 'has no rows');
+}
+
+/**
+ * Reads a data file into rows, by its extension: `.jsonl` (one object a line; also `.ndjson` and `.json`), `.csv`
+ * (RFC 4180; with semicolons, tabs or bars where the header has those) or `.tsv` (no quoting), the latter two with a
+ * header line, or with `columns`. UTF-8, with or without a byte order mark; lines end in LF, CR LF or CR; empty lines are
+ * skipped. A row that ends early lacks the fields of its last columns; cells beyond the header are left out, of `.csv`
+ * only where they are empty.
+ *
+ * @example
+ * import { readRows } from 'node-zest';
+ * const rows = await readRows('train.jsonl');
+ * console.log(rows.length, rows[0].fields.sentence); // 40 the story is dull
+ *
+ * @throws ERR_ZEST_DATA naming `file:line`: unreadable, empty, another kind of file, not UTF-8, a broken line, too many
+ * columns
+ */
+export const readRows = async (file: string, given?: ReadRowsOptions): Promise<Row[]> => {
+  assertPath(file, 'file');
+  const options = readRowsOptions(given);
+  const all: Row[] = [];
+  for await (const rows of fileRows(file, options)) for (const row of rows) all.push(row);
+  return all;
+};

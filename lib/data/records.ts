@@ -1,0 +1,175 @@
+import { isObject } from '../json.ts';
+import { show } from '../show.ts';
+import type { Line } from './lines.ts';
+import { dataError, type Row } from './rows.ts';
+
+/** Makes rows of lines that come in order. */
+export interface LineParser {
+  /** Takes a line; gives a row that ends with it, if one does. */
+  add(line: Line): Row | undefined;
+  /** Ends the input. */
+  end(): void;
+}
+
+const simple = (add: LineParser['add']): LineParser => ({
+  add: (line) => (line.content === '' ? undefined : add(line)),
+  end() {},
+});
+
+/** One JSON object a line. */
+export const jsonLines = (file: string): LineParser =>
+  simple(({ line, content }) => {
+    let fields: unknown;
+    try {
+      fields = JSON.parse(content);
+    } catch (cause) {
+      throw dataError(`${file}:${line}`, `is not JSON: ${(cause as Error).message}; expected one object a line`, cause);
+    }
+    if (!isObject(fields)) {
+      throw dataError(`${file}:${line}`, `is ${show(fields)}; expected a JSON object with a value for each field`);
+    }
+    return { file, line, fields };
+  });
+
+/** A text a line. */
+export const textLines = (file: string, fields: readonly string[]): LineParser => {
+  const [field, ...others] = fields;
+  if (field === undefined || others.length > 0) {
+    throw dataError(file, `has one text a line, and the task reads the fields ${fields.join(', ')}`);
+  }
+  return simple(({ line, content }) => ({ file, line, fields: { [field]: content } }));
+};
+
+/** Cells of a line, or of several that a quoted cell goes over. */
+interface Cells {
+  line: number;
+  cells: string[];
+}
+
+interface ColumnOptions {
+  /** Names of the columns of a file without a header. Default: the first line has them. */
+  columns?: readonly string[];
+  /** Whether cells beyond the header are left out whatever they hold. */
+  extras: boolean;
+}
+
+/** Makes rows of cells, under the names of the columns. A cell that a row does not have is no field of it. */
+const underHeader = (file: string, { columns, extras }: ColumnOptions): ((record: Cells) => Row | undefined) => {
+  let names: readonly string[] | undefined;
+  const isHeader = (cells: readonly string[]) =>
+    columns === undefined || columns.every((name, i) => cells[i]?.trim() === name);
+  return ({ line, cells }) => {
+    if (names === undefined) {
+      names = columns ?? cells.map((name) => name.trim());
+      const repeated = names.find((name, i) => name !== '' && names?.indexOf(name) !== i);
+      if (repeated !== undefined) {
+        throw dataError(`${file}:${line}`, `names the column ${JSON.stringify(repeated)} twice`);
+      }
+      if (isHeader(cells)) return undefined;
+    }
+    const known = names;
+    if (!extras && cells.slice(known.length).some((cell) => cell !== '')) {
+      throw dataError(
+        `${file}:${line}`,
+        `has ${cells.length} columns where the header has ${known.length}; a text that has the separator in it stands in quotes`,
+      );
+    }
+    // What has no name is an index in the first column, and nothing in others: a separator too many in the header.
+    const named = cells.slice(0, known.length).map((cell, i) => [known[i] as string, cell] as const);
+    return { file, line, fields: Object.fromEntries(named.filter(([name], i) => name !== '' || i === 0)) };
+  };
+};
+
+/** Cells between tabs, as in GLUE's files: no quoting, a quote is a character like any other; rows may have too many cells. */
+export const tabbedLines = (file: string, columns?: readonly string[]): LineParser => {
+  const row = underHeader(file, { columns, extras: true });
+  return simple(({ line, content }) => (content.trim() === '' ? undefined : row({ line, cells: content.split('\t') })));
+};
+
+/** Of those that a header has equally often, the first: prose has commas more often than the others. */
+const SEPARATORS = ['\t', ';', '|', ','] as const;
+
+/** The separator that a header has most of, outside of quotes; Excel may say it in a line of its own, `sep=;`. */
+const separatorOf = (header: string): { separator: string; said: boolean } => {
+  const said = /^sep=(.)$/.exec(header)?.[1];
+  if (said !== undefined) return { separator: said, said: true };
+  const bare = header.replace(/"(?:[^"]|"")*"/g, '');
+  const counts = SEPARATORS.map((separator) => bare.split(separator).length - 1);
+  const most = Math.max(...counts);
+  return { separator: most === 0 ? ',' : (SEPARATORS[counts.indexOf(most)] as string), said: false };
+};
+
+/**
+ * RFC 4180: a quoted cell may hold separators, line ends and doubled quotes; a quote inside an unquoted cell is itself.
+ * The header decides on the separator, a comma, semicolon, tab or bar, and whether spaces after it are part of it.
+ */
+export const separatedLines = (file: string, columns?: readonly string[]): LineParser => {
+  const row = underHeader(file, { columns, extras: false });
+  let separator: string | undefined;
+  let spaced = false;
+  let record: Cells | undefined;
+  /** A quoted cell that is not closed yet. */
+  let open: { line: number; text: string } | undefined;
+
+  const startRecord = (line: number, content: string): Cells | undefined => {
+    if (separator === undefined) {
+      const found = separatorOf(content);
+      separator = found.separator;
+      const [, ...others] = content.split(separator);
+      spaced = others.length > 0 && others.every((name) => name.startsWith(' '));
+      if (found.said) return undefined;
+    }
+    const blank = content !== '' && content.replaceAll(separator, '').trim() === '';
+    return content === '' || (blank && content.includes(separator)) ? undefined : { line, cells: [] };
+  };
+
+  return {
+    add({ line, content, end }) {
+      record ??= startRecord(line, content);
+      if (record === undefined || separator === undefined) return undefined;
+      const { cells } = record;
+      for (let at = 0; at <= content.length; ) {
+        if (open === undefined) {
+          while (spaced && content[at] === ' ') at++;
+          if (content[at] !== '"') {
+            const found = content.indexOf(separator, at);
+            const to = found < 0 ? content.length : found;
+            cells.push(content.slice(at, to));
+            at = to + 1;
+            continue;
+          }
+          open = { line, text: '' };
+          at++;
+        }
+        const quote = content.indexOf('"', at);
+        if (quote < 0) {
+          open.text += content.slice(at) + end;
+          return undefined;
+        }
+        open.text += content.slice(at, quote);
+        at = quote + 1;
+        if (content[at] === '"') {
+          open.text += '"';
+          at++;
+          continue;
+        }
+        while (content[at] === ' ') at++;
+        if (at < content.length && content[at] !== separator) {
+          throw dataError(
+            `${file}:${line}`,
+            'has text after the closing quote of a cell; a quote in a quoted cell is doubled',
+          );
+        }
+        cells.push(open.text);
+        open = undefined;
+        at++;
+      }
+      const whole = record;
+      record = undefined;
+      return row(whole);
+    },
+    end() {
+      if (open) throw dataError(`${file}:${open.line}`, 'a quoted cell that begins here is never closed');
+    },
+  };
+};

@@ -1,0 +1,163 @@
+import type { TaskSpec } from '../tasks/kinds.ts';
+
+/** What a starting configuration is made of. */
+export interface StartingPoint {
+  file: string;
+  model: string;
+  isBuiltIn: boolean;
+  rows: number;
+  /** Names of the columns, for a file without a header. */
+  columns?: readonly string[];
+  task: TaskSpec;
+  /** Sentences about the label words, or why there are none. */
+  why: readonly string[];
+  /** Rows of each label, in the order of the task. */
+  balance: readonly { name: string; count: number }[];
+  /** Rows without a label or a text. */
+  leftOut: number;
+  /** Tokens of prompts: half are as long as the median or shorter. */
+  tokens: { median: number; most: number };
+  maxLength: number;
+  learningRate: number;
+  /** Whether the learning rate was found for these data. */
+  isFound: boolean;
+  /** Why none was found, where one was looked for. */
+  whyNotFound?: string;
+  steps: number;
+  directions: number;
+  batchSize: number;
+  output: string;
+}
+
+const WIDTH = 110;
+
+/** A comment of YAML, in lines of a fair length. */
+const comment = (text: string, indent = ''): string => {
+  const lines = [`${indent}#`];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) as string;
+    if (line.length + 1 + word.length > WIDTH) lines.push(`${indent}# ${word}`);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.join('\n');
+};
+
+const count = (value: number): string => value.toLocaleString('en-US');
+const quoted = (value: unknown): string => JSON.stringify(value);
+const list = (values: readonly string[]): string => `[${values.map(quoted).join(', ')}]`;
+
+/** A rate as 5.0e-5: YAML takes a number without a point and with an exponent for one, too, but not every reader does. */
+export const rate = (value: number): string => value.toExponential(1);
+
+/** A label with this share of the rows or more makes accuracy a poor measure. */
+const UNBALANCED = 0.75;
+
+const taskLines = ({ task, why, balance }: StartingPoint): string[] => {
+  const largest = [...balance].sort((a, b) => b.count - a.count)[0]!;
+  const share = largest.count / balance.reduce((sum, { count }) => sum + count, 0);
+  const isSkewed = share >= UNBALANCED && balance.length === 2;
+  const counts = balance.slice(0, 10).map(({ name, count: times }) => `${name} ${count(times)}`);
+  const baseline = `Rows by label: ${counts.join(', ')}${balance.length > 10 ? ', …' : ''}. Always answering ${quoted(largest.name)} would be right in ${(100 * share).toFixed(0)} %.`;
+  const lines =
+    'template' in task
+      ? [
+          comment(
+            'The text stands in a prompt with a gap, and the answer is the word that the model finds likeliest there.',
+            '  ',
+          ),
+          ...why.map((sentence) => comment(sentence, '  ')),
+          `  template: ${quoted(task.template)}`,
+          `  labelWords: ${list(task.labelWords)}${task.labels ? '' : '   # of label 0, 1 and so on'}`,
+        ]
+      : [
+          comment(`A new layer on the model gives a score a class. ${why.join(' ')}`, '  '),
+          '  kind: class',
+          `  fields: ${list(task.fields)}`,
+          `  classes: ${task.classes}`,
+        ];
+  return [
+    'task:',
+    ...lines,
+    ...(task.labels
+      ? [`  labels: ${list(task.labels)}   # as the data have them${'template' in task ? ', one a label word' : ''}`]
+      : []),
+    ...(task.labelField ? [`  labelField: ${quoted(task.labelField)}   # the column of the label`] : []),
+    comment(baseline, '  '),
+    ...(isSkewed
+      ? [
+          comment(
+            'Accuracy says little of such data: Matthews’ correlation is 0 for a model that always gives one answer.',
+            '  ',
+          ),
+          '  metrics: [matthews, accuracy]',
+        ]
+      : []),
+  ];
+};
+
+/** Writes a configuration with the reasons for its choices. */
+export const configurationText = (start: StartingPoint): string => {
+  const { file, model, task, tokens, maxLength, steps, directions, batchSize } = start;
+  const forwards = 2 * directions * steps;
+  const cut = tokens.most > maxLength ? 'longer texts are cut at their ends' : 'nothing is cut';
+  return [
+    comment(
+      `Made by zest init from ${file}, which has ${count(start.rows)} rows: a start, to be read and changed. docs/train.md explains, docs/configuration.md has every key. zest train THIS --dry-run shows what the model will see.`,
+    ),
+    '',
+    comment(
+      start.isBuiltIn
+        ? `${model} comes with node-zest. It is small and knows film reviews: of other texts expect little, and name the folder of a larger model (config.json, model.safetensors, tokenizer.json) from Hugging Face's hub; nothing is downloaded.`
+        : 'The folder of a model; nothing is downloaded.',
+    ),
+    `model: ${quoted(model)}`,
+    ...('template' in task ? [] : [`head: { classes: ${task.classes} }`]),
+    '',
+    ...taskLines(start),
+    '',
+    'data:',
+    `  train: ${quoted(file)}`,
+    ...(start.columns ? [`  columns: ${list(start.columns)}   # the file has no header line`] : []),
+    ...(start.leftOut > 0
+      ? [comment(`${count(start.leftOut)} of the rows have no label or no text, and are left out.`, '  ')]
+      : []),
+    comment(
+      'A fifth of the rows of each label is held out to choose by; a file of its own is as good. test names a file to test on.',
+      '  ',
+    ),
+    '  validation: 0.2',
+    '',
+    'optimizer:',
+    comment(
+      `ZEST with ${directions} directions a step, which takes ${2 * directions} forwards, tilted towards the worse of them (docs/tilt.md). MeZO (method: mezo, without directions and tilt) takes 2 forwards a step, and shorter steps.`,
+      '  ',
+    ),
+    '  method: zest',
+    `  directions: ${directions}`,
+    '  tilt: { tau: 1 }',
+    comment(
+      start.isFound
+        ? 'Found for these data and steps by --find-learning-rate. Around it, factors of 3 are worth a try.'
+        : start.whyNotFound !== undefined
+          ? `A careful start for a model of this size, for none was found: ${start.whyNotFound.replace(/\s+/g, ' ')}`
+          : 'Decides most. This is a careful start for a model of this size; zest train THIS --find-learning-rate finds one for these data in 200 to 300 forwards.',
+      '  ',
+    ),
+    `  learningRate: ${rate(start.learningRate)}`,
+    '  schedule: linear',
+    '',
+    'training:',
+    comment(
+      `The budget: ${count(steps)} steps are ${count(forwards)} forwards of ${batchSize} texts. Thousands of forwards are usual, where a gradient would take hundreds of steps.`,
+      '  ',
+    ),
+    `  steps: ${steps}`,
+    `  batchSize: ${batchSize}`,
+    comment(`Prompts have ${tokens.median} tokens in the median and ${tokens.most} at most; with this ${cut}.`, '  '),
+    `  maxLength: ${maxLength}`,
+    `  evaluateEvery: ${Math.max(1, Math.round(steps / 10))}`,
+    '',
+    `output: ${quoted(start.output)}`,
+    '',
+  ].join('\n');
+};

@@ -1,0 +1,156 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { parse } from 'yaml';
+import { dataError } from '../data/rows.ts';
+import { ZestError } from '../errors.ts';
+import { isThere, writing } from '../files.ts';
+import { builtInModels, modelFolder } from '../model/built-in.ts';
+import type { CallOptions } from '../objective.ts';
+import { quantile } from '../statistics.ts';
+import { integerText, isNoLabel } from '../tasks/labels.ts';
+import { loadTask } from '../tasks/load.ts';
+import { Tokenizer } from '../tasks/tokenizer.ts';
+import { resolveConfig } from '../training/config.ts';
+import { findLearningRate } from '../training/find-learning-rate.ts';
+import { chooseColumns, nameColumns } from './columns.ts';
+import { configurationText, type StartingPoint } from './configuration.ts';
+import { readTable } from './table.ts';
+import { proposeTask } from './task.ts';
+
+export interface InitOptions extends CallOptions {
+  /** The file to write. Default: the data file's name with .yaml, in the current directory. */
+  output?: string;
+  /** A model's folder or name. Default film-roberta-mini. */
+  model?: string;
+  /** Names of the columns of the text, or of the two of a pair. */
+  text?: readonly string[];
+  /** Name of the column of the label. */
+  label?: string;
+  /** Whether to find a learning rate, which takes 200 to 300 forwards. */
+  findLearningRate?: boolean;
+}
+
+/** A starting configuration that was written, and what it was made of. */
+export interface Initialized extends StartingPoint {
+  /** The file that was written. */
+  written: string;
+  /** Columns of the text or of the two texts, and of the label. */
+  texts: readonly string[];
+  label: string;
+}
+
+const MODEL = 'film-roberta-mini';
+const DIRECTIONS = 5;
+/** Rows whose prompts are measured. */
+const MEASURED = 2000;
+/** The share of the prompts that maxLength leaves whole, where not all fit. */
+const WHOLE = 0.98;
+const LONGEST = 128;
+
+/** Steps for a number of rows: more data, a larger budget, within limits. */
+const stepsFor = (rows: number): number => Math.min(1000, Math.max(200, 100 * Math.round(rows / 500)));
+
+/** A rate that is rather too small, by the size of the weights' files: smaller for larger models. */
+const carefulRate = async (model: string): Promise<number> => {
+  const folder = modelFolder(model);
+  const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.safetensors'));
+  const sizes = await Promise.all(files.map(async (name) => (await stat(join(folder, name))).size));
+  const parameters = sizes.reduce((sum, size) => sum + size, 0) / 4;
+  if (parameters < 20e6) return 5e-5;
+  return parameters < 200e6 ? 5e-6 : 1e-6;
+};
+
+/** The rate that is found for a configuration, or why none is. */
+const foundRate = async (
+  start: StartingPoint,
+  signal: AbortSignal | undefined,
+): Promise<Pick<StartingPoint, 'isFound' | 'whyNotFound'> & Partial<StartingPoint>> => {
+  try {
+    const { learningRate } = await findLearningRate(resolveConfig(parse(configurationText(start))), { signal });
+    return { learningRate, isFound: true };
+  } catch (error) {
+    if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_LEARNING_RATE') throw error;
+    return { isFound: false, whyNotFound: error.message };
+  }
+};
+
+const refuseOverwriting = (file: string): never => {
+  throw new ZestError('ERR_ZEST_FILE', `${file} is there already; name another file with --output`);
+};
+
+/**
+ * Looks at a data file, and writes a configuration to start from, its choices explained.
+ *
+ * @throws ERR_ZEST_FILE where the configuration is there already; ERR_ZEST_DATA for a file that cannot be read, or has no
+ * column for a text or a label; ERR_ZEST_OPTION for a column that there is not; what loading the tokenizer throws
+ */
+export const init = async (file: string, options: InitOptions = {}): Promise<Initialized> => {
+  const { model = MODEL, signal } = options;
+  const name = basename(file, extname(file));
+  const written = options.output ?? `${name}.yaml`;
+  if (await isThere(written)) refuseOverwriting(written);
+  const read = await readTable(file);
+  const { table, chosen } = nameColumns(read, chooseColumns(read, options));
+  const { texts, label } = chosen;
+  const labelled = table.rows
+    .map((row) => ({ row, label: integerText(row[label]?.trim() ?? '') }))
+    .filter((one) => !isNoLabel(one.label) && texts.every((text) => one.row[text] !== undefined));
+  const labels = [...new Set(labelled.map((one) => one.label))];
+  if (labels.length < 2) {
+    throw dataError(
+      file,
+      `all ${labelled.length} rows with a text and a label have the label ${JSON.stringify(labels[0] ?? '')}; expected two labels or more`,
+    );
+  }
+  const tokenizer = await Tokenizer.load(model);
+  const { task, names, why } = proposeTask({ texts, label }, labels, tokenizer);
+  const counts = new Map<string, number>();
+  for (const one of labelled) counts.set(one.label, (counts.get(one.label) ?? 0) + 1);
+
+  const loaded = await loadTask(task, tokenizer, { maxLength: Number.MAX_SAFE_INTEGER });
+  const every = Math.ceil(labelled.length / MEASURED);
+  const lengths = labelled
+    .filter((_, i) => i % every === 0)
+    .map(({ row }, i) => {
+      const [example] = loaded.examples([{ file, line: i + 1, fields: row }], { unlabelled: true });
+      return loaded.preview(example!).ids.length;
+    })
+    .sort((a, b) => a - b);
+  const most = lengths.at(-1)!;
+  const wanted = most <= LONGEST ? most : quantile(lengths, WHOLE);
+  const maxLength = Math.min(8 * Math.ceil(wanted / 8), tokenizer.maxLength ?? 512);
+
+  const start: StartingPoint = {
+    file,
+    model,
+    isBuiltIn: builtInModels().includes(model),
+    rows: table.rows.length,
+    columns: table.columns,
+    task,
+    why,
+    balance: names.map((each) => ({ name: each, count: counts.get(each) ?? 0 })),
+    leftOut: table.rows.length - labelled.length,
+    tokens: { median: Math.round(quantile(lengths, 0.5)), most },
+    maxLength,
+    learningRate: await carefulRate(model),
+    isFound: false,
+    steps: stepsFor(labelled.length),
+    directions: DIRECTIONS,
+    batchSize: Math.max(1, Math.min(32, Math.round(0.8 * labelled.length))),
+    output: `runs/${name}`,
+  };
+  if (options.findLearningRate) {
+    Object.assign(start, await foundRate(start, signal));
+  }
+  const text = configurationText(start);
+  resolveConfig(parse(text));
+  const handle = await open(written, 'wx').catch((error: NodeJS.ErrnoException) =>
+    error.code === 'EEXIST' ? refuseOverwriting(written) : writing(written, Promise.reject(error)),
+  );
+  try {
+    await writing(written, handle.writeFile(text));
+  } finally {
+    await handle.close();
+  }
+  return { ...start, written, texts, label };
+};

@@ -1,0 +1,61 @@
+import { formatOf } from '../data/formats.ts';
+import { readRows } from '../data/read-rows.ts';
+
+/** A data file whose columns have names. */
+export interface DataTable {
+  file: string;
+  /** Names that a configuration has to give, where the file has no header line; undefined: it has one, or needs none. */
+  columns?: string[];
+  names: string[];
+  /** Cells by column, as text; undefined where a row has none. Numbers and truth values of JSON are written out. */
+  rows: Record<string, string | undefined>[];
+}
+
+/** Stand for the columns until it is known whether the first line names them. */
+const PLACES = Array.from({ length: 1000 }, (_, i) => `column ${i + 1}`);
+
+const isNumber = (cell: string): boolean => /^[-+]?\d+([.,]\d+)?$/.test(cell.trim());
+
+/** Longer than the name of a column. */
+const isProse = (cell: string): boolean => cell.length > 60 || cell.trim().split(/\s+/).length > 6;
+
+/** Names that columns mostly have: a first line with one of them is a header. */
+const USUAL =
+  /^(id|idx|index|guid|text\w*|sentence\w*|review|content|comment|message|tweet|question\w*|premise|hypothesis|labels?|class|category|target|sentiment|gold_label|is_duplicate|stars|rating|score|title|word)$/i;
+
+/**
+ * Whether the first line names the columns. It does not where a cell is a number or a whole sentence, or is a value that
+ * its column has again and again.
+ */
+const isHeader = (first: readonly string[], rest: readonly Record<string, unknown>[]): boolean => {
+  if (first.some((cell) => USUAL.test(cell.trim()))) return true;
+  return !first.some((cell, i) => {
+    if (isNumber(cell) || isProse(cell)) return true;
+    const same = rest.filter((row) => row[PLACES[i] as string] === cell).length;
+    return cell !== '' && same > 1;
+  });
+};
+
+const textOf = (value: unknown): string | undefined => {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+};
+
+/**
+ * Reads a whole data file, with a header or without.
+ *
+ * @throws ERR_ZEST_DATA as reading it does
+ */
+export const readTable = async (file: string): Promise<DataTable> => {
+  const read = async (columns?: string[]): Promise<DataTable> => {
+    const rows = (await readRows(file, { columns })).map(({ fields }) =>
+      Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, textOf(value)])),
+    );
+    return { file, columns, names: [...new Set(rows.slice(0, 1000).flatMap((row) => Object.keys(row)))], rows };
+  };
+  if (formatOf(file, ['jsonl', 'csv', 'tsv', 'txt']) === 'jsonl') return read();
+  const [first, ...rest] = (await readRows(file, { columns: PLACES })).map(({ fields }) => fields);
+  const cells = Object.values(first as Record<string, string>);
+  if (isHeader(cells, rest)) return read();
+  return read(PLACES.slice(0, cells.length));
+};

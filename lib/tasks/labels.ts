@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { dataError } from '../data/rows.ts';
+import { ZestError } from '../errors.ts';
+import { definitionOf, METRICS, type Metric } from './metrics.ts';
+import type { ExampleFields } from './task.ts';
+
+/** Labels of a classification task. */
+export interface Labels {
+  /** Names of the labels, index = label. Data may then give a label by name. */
+  labels?: readonly string[];
+  /** Name of the field that holds the label. Default `label`. */
+  labelField?: string;
+  /**
+   * Metrics that the task is judged by, beside the loss; the first decides which weights are best. Accuracy is always
+   * measured, `f1` (of label 1) and `matthews` take a task of two labels. Default `['accuracy']`.
+   */
+  metrics?: readonly Metric[];
+}
+
+const text = () => z.string().min(1);
+
+const isWithoutRepetition = (values: readonly string[]): boolean => new Set(values).size === values.length;
+const repetition = { error: 'a list without repetitions' };
+
+/** Strings that are not empty, each there once. */
+export const names = () => z.array(text()).refine(isWithoutRepetition, repetition);
+
+/** The keys of {@link Labels}. */
+export const labelKeys = {
+  labels: names().optional().describe('names of the labels, index = label; data may use them'),
+  labelField: text().optional().describe('field of the data that holds the label; default label'),
+  metrics: z
+    .array(z.enum(METRICS))
+    .min(1)
+    .refine(isWithoutRepetition, repetition)
+    .optional()
+    .describe('beside accuracy and loss; the first decides which weights are best; default [accuracy]'),
+};
+
+/** Refuses labels and metrics that do not fit the number of classes. */
+export const refuseLabels =
+  <S extends Labels>(classesOf: (spec: S) => number) =>
+  ({ value, issues }: z.core.ParsePayload<unknown>): void => {
+    const { labels, metrics = [] } = value as S;
+    const classes = classesOf(value as S);
+    const refuse = (key: string, message: string, input: unknown) =>
+      issues.push({ code: 'custom', path: [key], message, input });
+    if (labels && labels.length !== classes) refuse('labels', `${classes} names, one a label`, labels);
+    const ofTwo = metrics.find((metric) => definitionOf(metric).ofTwoLabels);
+    if (ofTwo !== undefined && classes !== 2) {
+      refuse('metrics', `metrics of ${classes} labels, and ${ofTwo} is of two`, metrics);
+    }
+  };
+
+/** Reads the labels of a task's data. */
+export interface LabelReader {
+  /** Name of the field that holds the label. */
+  readonly field: string;
+  /** Whether a row has no label, or an empty one. */
+  isMissing(fields: ExampleFields): boolean;
+  /** Finds the label of fields; undefined where there is none, or none of the task's. */
+  find(fields: ExampleFields): number | undefined;
+  /** Reads the label of fields; `place` is `file:line`, for the error. */
+  read(fields: ExampleFields, place: string): number;
+}
+
+/** Writes a whole number as spreadsheets and data frames do among others, 1.0, without the fraction; leaves other texts. */
+export const integerText = (text: string): string => text.replace(/^(-?\d+)\.0+$/, '$1');
+
+/** Whether a cell stands for no label: an empty one, or SNLI's dash where its annotators did not agree. */
+export const isNoLabel = (text: string): boolean => text === '' || text === '-';
+
+/** Reads labels by index or, of those that have one, by name. */
+export const labelReader = (spec: Labels, names: readonly string[]): LabelReader => {
+  const field = spec.labelField ?? 'label';
+  const numbers = names.map((_, i) => `${i}`);
+  // Names that are integers themselves (stars, say) leave no room for labels by index, and label words none for names.
+  const integers = names.some((name) => /^-?\d+$/.test(name));
+  const keys = integers ? (spec.labels ?? numbers) : [...numbers, ...names];
+  const known = new Map(keys.map((key, i) => [key, i % names.length]));
+  const labelOf = (fields: ExampleFields): unknown => (Object.hasOwn(fields, field) ? fields[field] : undefined);
+  const find = (fields: ExampleFields): number | undefined => {
+    const value = labelOf(fields);
+    const text = ['string', 'number', 'boolean'].includes(typeof value) ? String(value).trim() : '';
+    return known.get(text) ?? known.get(integerText(text));
+  };
+  return {
+    field,
+    find,
+    isMissing(fields) {
+      const value = labelOf(fields);
+      const isEmpty = typeof value === 'string' && isNoLabel(value.trim()) && !known.has(value.trim());
+      return value === undefined || value === null || isEmpty;
+    },
+    read(fields, place) {
+      const value = labelOf(fields);
+      if (value === undefined) throw dataError(place, `has no field ${JSON.stringify(field)} for the label`);
+      const label = find(fields);
+      if (label !== undefined) return label;
+      throw new ZestError(
+        'ERR_ZEST_LABEL',
+        `${place}: label ${JSON.stringify(value)} is none of ${[...known.keys()].join(', ')}`,
+      );
+    },
+  };
+};

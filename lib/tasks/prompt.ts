@@ -1,0 +1,51 @@
+import type { Target } from '../batch.ts';
+import type { Example } from './task.ts';
+import type { Encoding } from './tokenizer.ts';
+
+/** A text as the model sees it, and what is asked of it. */
+export interface Prompt {
+  ids: Int32Array;
+  /** Absent where all are 0. */
+  segments?: Int32Array;
+  /** Number of tokens of the text that were cut. */
+  cut: number;
+  target(label: number): Target;
+}
+
+/** The ids and segments of a prompt. */
+export const packed = ({ ids, segments }: Encoding): Pick<Prompt, 'ids' | 'segments'> => ({
+  ids: Int32Array.from(ids),
+  ...(segments.some((segment) => segment !== 0) && { segments: Int32Array.from(segments) }),
+});
+
+/** How a kind of classification asks for a label. */
+export interface Asking {
+  /** How many labels there are. */
+  classes: number;
+  /** A word a label, where the model answers with one. */
+  words?: readonly string[];
+  /** Fields that are read, each a string. */
+  fields: readonly string[];
+  /** Makes the prompt of an example's fields. */
+  make(fields: Readonly<Record<string, string>>): Prompt;
+}
+
+/** An example, its fields and label checked. Its tokens are made when first needed, and kept. */
+export class LabelledExample implements Example {
+  /** Texts by field. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** Label, from 0; 0 where it is not known. */
+  readonly label: number;
+  /** Place that it comes from, `file:line`. */
+  readonly source: string;
+  /** Whether the label is known. */
+  readonly isLabelled: boolean;
+
+  constructor(fields: Readonly<Record<string, string>>, label: number, source: string, isLabelled = true) {
+    this.fields = Object.freeze({ ...fields });
+    this.label = label;
+    this.source = source;
+    this.isLabelled = isLabelled;
+    Object.freeze(this);
+  }
+}

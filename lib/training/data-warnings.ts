@@ -1,0 +1,77 @@
+import { ZestError } from '../errors.ts';
+import type { Warning } from '../runs/events.ts';
+import type { Example, Task } from '../tasks/task.ts';
+import type { ResolvedConfig } from './schema.ts';
+
+/** Fewer validation examples than these leave a standard error of 11 points or more. */
+const FEW = 20;
+
+const warning = (code: string, message: string): Warning => ({ code, message });
+
+/** Rows that were left out of a file, since they lack what the task reads. */
+export const leftOutWarning = (
+  file: string,
+  { leftOut, of, first }: { leftOut: number; of: number; first: string },
+): Warning =>
+  warning(
+    'WARN_ZEST_ROWS',
+    `${leftOut} of ${of} rows of ${file} ${leftOut === 1 ? 'is' : 'are'} left out, for they lack what the task reads: ${first}${leftOut > 1 ? ', and others' : ''}`,
+  );
+
+/** The standard error of an accuracy of a half, in points. */
+const standardError = (count: number): string => (50 / Math.sqrt(count)).toFixed(0);
+
+/**
+ * What is odd about the examples of a run.
+ *
+ * @throws ERR_ZEST_DATA where all training examples have the same answer: there is nothing to tell apart
+ */
+export const dataWarnings = (
+  { data, training }: ResolvedConfig,
+  task: Task,
+  { train, validation }: { train: readonly Example[]; validation: readonly Example[] },
+): Warning[] => {
+  const warnings: Warning[] = [];
+  const counts = task.balance(train);
+  const absent = counts.filter(({ count }) => count === 0).map(({ name }) => name);
+  const [only] = counts.filter(({ count }) => count > 0);
+  if (only?.count === train.length && data.labelNoise === 0) {
+    throw new ZestError(
+      'ERR_ZEST_DATA',
+      `${data.train}: all ${train.length} training examples have the label ${JSON.stringify(only.name)}; expected two labels or more`,
+    );
+  }
+  if (absent.length > 0) {
+    const which = absent.map((name) => JSON.stringify(name)).join(', ');
+    warnings.push(
+      warning('WARN_ZEST_LABELS', `no training example has the label ${which}, so that the model cannot learn it`),
+    );
+  }
+  if (training.batchSize > train.length) {
+    warnings.push(
+      warning(
+        'WARN_ZEST_BATCH',
+        `training.batchSize is ${training.batchSize} and there are ${train.length} training examples: every step takes all of them`,
+      ),
+    );
+  }
+  if (validation.length > 0) {
+    const alike = task.balance(validation).find(({ count }) => count === validation.length);
+    if (alike) {
+      warnings.push(
+        warning(
+          'WARN_ZEST_VALIDATION',
+          `all ${validation.length} validation examples have the label ${JSON.stringify(alike.name)}: a model that always gives it scores 100 %`,
+        ),
+      );
+    } else if (validation.length < FEW) {
+      warnings.push(
+        warning(
+          'WARN_ZEST_VALIDATION',
+          `there are ${validation.length} validation examples, so that an accuracy has a standard error of some ${standardError(validation.length)} points: differences below twice that are chance`,
+        ),
+      );
+    }
+  }
+  return warnings;
+};

@@ -1,0 +1,143 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readRows } from '../../lib/data/read-rows.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+
+// Data files as spreadsheets, data frames and GLUE write them, and files that are none.
+
+const folder = scratchFolder();
+const written = (name: string, content: string | Uint8Array): string => {
+  const file = join(folder, name);
+  writeFileSync(file, content);
+  return file;
+};
+
+const fieldsOf = async (name: string, content: string | Uint8Array, columns?: string[]) =>
+  (await readRows(written(name, content), { columns })).map(({ fields }) => fields);
+
+const rows = [
+  { text: 'a good film', label: '1' },
+  { text: 'dull, and long', label: '0' },
+];
+
+describe('a table', () => {
+  it.each([
+    ['with commas', 'text,label\na good film,1\n"dull, and long",0\n'],
+    ['with semicolons, as a European Excel saves it', '\ufefftext;label\r\na good film;1\r\ndull, and long;0\r\n'],
+    ['that says its separator', 'sep=;\r\ntext;label\r\na good film;1\r\ndull, and long;0\r\n'],
+    ['with tabs', 'text\tlabel\na good film\t1\ndull, and long\t0\n'],
+    ['with bars', 'text|label\na good film|1\ndull, and long|0'],
+    ['with lines that end in CR, as CSV (Macintosh)', 'text,label\ra good film,1\r"dull, and long",0\r'],
+    ['with spaces after the commas', 'text, label\na good film, 1\n"dull, and long", "0"\n'],
+    ['with names in quotes and with spaces', '"text" ," label "\na good film,1\n"dull, and long",0\n'],
+    ['with commas at the ends of lines', 'text,label,,\na good film,1,,\n"dull, and long",0\n'],
+    ['with empty rows', 'text,label\n,\na good film,1\n\n,\n"dull, and long",0\n,\n'],
+  ])('%s', async (_, content) => {
+    expect(await fieldsOf('a.csv', content)).toEqual(rows);
+  });
+
+  it('of a data frame has its index under no name', async () => {
+    expect(await fieldsOf('a.csv', ',text,label\n0,a good film,1.0\n')).toEqual([
+      { '': '0', text: 'a good film', label: '1.0' },
+    ]);
+  });
+
+  it('may end a row early, and GLUE’s may have cells beyond the header', async () => {
+    expect(await fieldsOf('a.tsv', 'id\ttext\tlabel\n1\ta\t0\n2\tb\n3\tc\t1\textra\tmore\n')).toEqual([
+      { id: '1', text: 'a', label: '0' },
+      { id: '2', text: 'b' },
+      { id: '3', text: 'c', label: '1' },
+    ]);
+    await rejects(
+      () => readRows(written('a.csv', 'text,label\nfine,1\nreally, really good,1\n')),
+      'ERR_ZEST_DATA',
+      /a\.csv:3: has 3 columns where the header has 2; a text that has the separator in it stands in quotes/,
+    );
+  });
+
+  it('without a header has the columns that are named', async () => {
+    const columns = ['text', 'label'];
+    expect(await fieldsOf('a.csv', 'a good film,1\n"dull, and long",0\n', columns)).toEqual(rows);
+    expect(await fieldsOf('a.tsv', 'a good film\t1\ndull, and long\t0\n', columns)).toEqual(rows);
+    expect(await fieldsOf('a.csv', 'text,label\na good film,1\n"dull, and long",0\n', columns)).toEqual(rows);
+  });
+
+  it('keeps the returns that stand in its cells', async () => {
+    expect(await fieldsOf('a.csv', 'text,label\n"a\rb\r\nc\n",1\nd\re,0\n')).toEqual([
+      { text: 'a\rb\r\nc\n', label: '1' },
+      { text: 'd\re', label: '0' },
+    ]);
+  });
+
+  it('is read the same with any separator and any line end', async () => {
+    const cell = fc.stringMatching(/^[a-z"\n\r,;|\t ]{1,8}$/);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 5 }),
+        fc.constantFrom(',', ';', '\t', '|'),
+        fc.constantFrom('\n', '\r\n', '\r'),
+        async (records, separator, end) => {
+          const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
+          const lines = [['x', 'y'], ...records.map((cells) => cells.map(quoted))];
+          const content = lines.map((cells) => cells.join(separator) + end).join('');
+          expect(await fieldsOf('random.csv', content)).toEqual(records.map(([x, y]) => ({ x, y })));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('JSON lines', () => {
+  it('may be called .json and .ndjson', async () => {
+    const content = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    for (const name of ['a.json', 'a.ndjson', 'A.JSONL']) expect(await fieldsOf(name, content)).toEqual(rows);
+  });
+
+  it('may end in CR', async () => {
+    expect(await fieldsOf('a.jsonl', '{"a":1}\r{"a":2}\r')).toEqual([{ a: 1 }, { a: 2 }]);
+    expect(await fieldsOf('a.jsonl', '{"a":1}\r')).toEqual([{ a: 1 }]);
+  });
+});
+
+describe('what is no table', () => {
+  const png = Buffer.from(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+    'base64',
+  );
+  const header = Buffer.from('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}');
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  it.each<[string, Uint8Array | string, RegExp]>([
+    ['data.csv', png, /data\.csv: is a picture \(PNG\); expected rows as text/],
+    ['photo.png', png, /photo\.png: is a picture/],
+    [
+      'model.safetensors',
+      Buffer.concat([length, header, Buffer.alloc(4)]),
+      /is a safetensors file, the weights of a mo/,
+    ],
+    ['data.xlsx', Buffer.from('PK\x03\x04\x14\0\x06\0', 'latin1'), /is a ZIP archive, as the workbooks of Excel/],
+    ['data.csv', Buffer.from('PK\x03\x04\x14\0\x06\0', 'latin1'), /save the sheet as CSV UTF-8/],
+    ['data.parquet', Buffer.from('PAR1\x15\x04\x15', 'latin1'), /is Parquet; .* pandas: read_parquet/],
+    ['data.jsonl.gz', gzipSync('{"a":1}\n'), /is compressed by gzip; .*: unpack it: gunzip/],
+    ['data.jsonl', gzipSync('{"a":1}\n'), /is compressed by gzip/],
+    ['data.csv', Buffer.from('\ufefftext,label\n', 'utf16le'), /data\.csv: is UTF-16; .*: save it as UTF-8/],
+    ['data.csv', Buffer.from('text,label\n', 'utf16le'), /data\.csv: is UTF-16/],
+    ['data.csv', Buffer.from('\ufefftext,label\n', 'utf16le').swap16(), /data\.csv: is UTF-16/],
+    ['data.json', '[\n  {"text": "a", "label": 1}\n]\n', /data\.json: is one JSON array; .* jq -c/],
+    ['data.csv', '<!DOCTYPE html>\n<html>', /is an HTML page; .*: fetch the file itself/],
+    ['data.csv', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n', /pointer of Git LFS/],
+    ['data.doc', 'text\n', /is none of the kinds that can be read: \.jsonl, \.csv, \.tsv$/],
+    ['data.csv', '', /data\.csv: has no rows$/],
+  ])('%s is told as what it is', async (name, content, message) => {
+    await rejects(() => readRows(written(name, content)), 'ERR_ZEST_DATA', message);
+  });
+
+  it('a folder', async () => {
+    await rejects(() => readRows(folder), 'ERR_ZEST_DATA', /: is a folder; expected a file with rows$/);
+  });
+});

@@ -1,0 +1,211 @@
+import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { configurationText } from '../../lib/init/configuration.ts';
+import { init } from '../../lib/init/init.ts';
+import { resolveConfig } from '../../lib/training/config.ts';
+import { dryRun } from '../../lib/training/dry-run.ts';
+import { parseLines, zest } from '../cli/zest.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+
+const folder = scratchFolder();
+const GOOD = ['charming', 'funny', 'brilliant', 'moving'];
+const BAD = ['dull', 'awful', 'boring', 'lame'];
+const SUBJECTS = ['the story', 'the cast', 'every scene', 'the ending', 'this film'];
+
+/** Texts of which two fifths are good. */
+const texts = Array.from({ length: 50 }, (_, i) => {
+  const good = i % 5 < 2;
+  return { good, text: `${SUBJECTS[i % 3]} is ${(good ? GOOD : BAD)[i % 4]}, ${SUBJECTS[(i * 7) % 5]} too` };
+});
+
+const written = (name: string, lines: readonly string[]): string => {
+  const file = join(folder, name);
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
+};
+
+/** Makes a configuration of a file, and does a dry run with it. */
+const start = async (name: string, lines: readonly string[], options: Parameters<typeof init>[1] = {}) => {
+  const output = join(folder, `${name}.yaml`);
+  const found = await init(written(name, lines), { output, ...options });
+  const config = parse(await readFile(output, 'utf8'));
+  return { found, config, dry: await dryRun(config) };
+};
+
+describe('zest init', () => {
+  it('knows a text and a sentiment by their columns', async () => {
+    const lines = [
+      'id,review,sentiment',
+      ...texts.map(({ text, good }, i) => `${i},"${text}",${good ? 'positive' : 'negative'}`),
+    ];
+    const { found, config, dry } = await start('reviews.csv', lines);
+    expect(found).toMatchObject({ rows: 50, texts: ['review'], label: 'sentiment', leftOut: 0, columns: undefined });
+    expect(config).toMatchObject({
+      model: 'film-roberta-mini',
+      task: {
+        template: '{review} . it was {mask} .',
+        labelWords: ['terrible', 'great'],
+        labels: ['negative', 'positive'],
+        labelField: 'sentiment',
+      },
+      data: { train: join(folder, 'reviews.csv'), validation: 0.2 },
+      optimizer: { method: 'zest', learningRate: 5e-5 },
+      output: 'runs/reviews',
+    });
+    expect(dry.data.map(({ split, count }) => [split, count])).toEqual([
+      ['train', 40],
+      ['validation', 10],
+    ]);
+    expect(dry.data[0]?.classes.map(({ count }) => count)).toEqual([24, 16]);
+    expect(dry.data[0]?.cut).toBe(0);
+    const text = await readFile(join(folder, 'reviews.csv.yaml'), 'utf8');
+    expect(text).toContain(
+      '# Rows by label: negative 30, positive 20. Always answering "negative" would be right in 60 %.',
+    );
+    for (const line of text.split('\n')) if (line.includes('#')) expect(line.length).toBeLessThan(200);
+  });
+
+  it.each<[string, string[]]>([
+    ['with commas', texts.map(({ text, good }) => `"${text}",${good ? 1 : 0}`)],
+    ['with semicolons', texts.map(({ text, good }) => `${good ? 1 : 0};${text}`)],
+    ['as floats', texts.map(({ text, good }) => `"${text}",${good ? '1.0' : '0.0'}`)],
+  ])('finds that there is no header: %s', async (name, lines) => {
+    const { found, config, dry } = await start(`${name.replace(' ', '-')}.csv`, lines);
+    expect(found.rows).toBe(50);
+    expect([...config.data.columns].sort()).toEqual(['label', 'text']);
+    expect(config.task).toEqual({ template: '{text} . it was {mask} .', labelWords: ['terrible', 'great'] });
+    expect(dry.data.map(({ count }) => count)).toEqual([40, 10]);
+  });
+
+  it('takes names of labels that are words of the model for its words', async () => {
+    const topics = ['food', 'music', 'sport'];
+    const lines = ['label\ttext', ...texts.map(({ text }, i) => `${topics[i % 3]}\t${text}`)];
+    const { config } = await start('topics.tsv', lines);
+    expect(config.task).toEqual({ template: '{text} . this is about {mask} .', labelWords: topics });
+  });
+
+  it('knows pairs, and takes the labels of an inference in their order', async () => {
+    const labels = ['contradiction', 'entailment', 'neutral'];
+    const lines = texts.map(({ text }, i) =>
+      JSON.stringify({ premise: text, hypothesis: text.slice(0, 12), label: labels[i % 3] }),
+    );
+    const { config, dry } = await start('pairs.jsonl', lines);
+    expect(config.task.template).toBe('{premise} ? {mask} , {segment}{hypothesis}');
+    expect(config.task.labels).toEqual(['entailment', 'neutral', 'contradiction']);
+    expect(dry.prompts[0]?.text).toMatch(/ \?<mask> , /);
+    const numbers = texts.map(({ text }, i) => JSON.stringify({ sentence1: text, sentence2: text, label: i % 2 }));
+    expect((await start('same.jsonl', numbers)).config.task).toMatchObject({
+      template: '{sentence1} ? {mask} , {segment}{sentence2}',
+      labelWords: [expect.stringMatching(/^no$/i), expect.stringMatching(/^yes$/i)],
+    });
+  });
+
+  it('takes the numbers of an inference as its data sets have them, and says so', async () => {
+    const of = (labels: number) =>
+      texts.map(({ text }, i) => JSON.stringify({ premise: text, hypothesis: text.slice(0, 12), label: i % labels }));
+    const three = await start('three.jsonl', of(3));
+    expect(three.config.task.labelWords.map((word: string) => word.toLowerCase())).toEqual(['yes', 'maybe', 'no']);
+    const two = await start('two.jsonl', of(2));
+    expect(two.config.task.labelWords.map((word: string) => word.toLowerCase())).toEqual(['yes', 'no']);
+    expect(two.found.why).toEqual([expect.stringContaining('0 is taken for entailment')]);
+  });
+
+  it('makes a new head where no words are known, and says so', async () => {
+    const lines = ['text,kind', ...texts.map(({ text }, i) => `"${text}",${i % 4}`)];
+    const { config, dry } = await start('numbers.csv', lines);
+    expect(config).toMatchObject({
+      head: { classes: 4 },
+      task: { kind: 'class', fields: ['text'], classes: 4, labelField: 'kind' },
+    });
+    expect(dry.prompts).toHaveLength(3);
+    expect(await readFile(join(folder, 'numbers.csv.yaml'), 'utf8')).toMatch(/numbers, which say no words/);
+  });
+
+  it('says why no learning rate was found, where one was looked for', async () => {
+    const lines = ['text,kind', ...texts.map(({ text }, i) => `"${text}",${i % 4}`)];
+    const { found } = await start('refused.csv', lines);
+    const text = configurationText({ ...found, whyNotFound: 'no rate\nlets the loss fall' });
+    expect(text).toContain('for none was found: no rate lets the loss fall');
+    expect(parse(text).optimizer.learningRate).toBe(5e-5);
+  });
+
+  it('chooses a measure for labels out of balance, a length for long texts, and counts rows without a label', async () => {
+    const long = 'a very long text '.repeat(60).trim();
+    const lines = [
+      'text,label',
+      ...texts.map(({ text }, i) => `"${i === 0 ? long : text}",${i === 1 ? '' : i % 10 === 0 ? 'pos' : 'neg'}`),
+    ];
+    const { found, config, dry } = await start('skewed.csv', lines);
+    expect(found.leftOut).toBe(1);
+    expect(config.task.metrics).toEqual(['matthews', 'accuracy']);
+    expect(config.training.maxLength % 8).toBe(0);
+    expect(config.training.maxLength).toBeLessThan(250);
+    const cut = dry.data.reduce((sum, one) => sum + one.cut, 0);
+    expect(cut).toBe(1);
+    expect(dry.warnings.map(({ code }) => code)).toContain('WARN_ZEST_ROWS');
+  });
+
+  it('takes the columns that are named, and names those that there are', async () => {
+    const lines = ['a,b,c', ...texts.map(({ text, good }, i) => `${good ? 'x' : 'y'},"${text}",${i % 2}`)];
+    expect((await start('named.csv', lines, { text: ['b'], label: 'c' })).config.task).toMatchObject({
+      template: '{b} . it was {mask} .',
+      labelField: 'c',
+    });
+    await rejects(
+      () => init(join(folder, 'named.csv'), { label: 'd' }),
+      'ERR_ZEST_OPTION',
+      /--label is "d"; expected a column of the file: a, b, c/,
+    );
+  });
+
+  it('refuses a file of which nothing can be learned, and a configuration that is there', async () => {
+    const cases: [string, string[], RegExp][] = [
+      [
+        'same.csv',
+        ['text,label', 'a,1', 'b,1', 'c,1'],
+        /same\.csv: all rows have the label "1"; expected two labels or more/,
+      ],
+      [
+        'names.csv',
+        ['text,name', 'hello there,a', 'what now,b', 'the third,c'],
+        /no column looks like a label: "text" \(3 different of 3\)/,
+      ],
+      ['empty.csv', ['text,label'], /empty\.csv: has no rows/],
+    ];
+    for (const [name, lines, message] of cases) {
+      const file = written(name, lines);
+      await rejects(() => init(file, { output: join(folder, 'never.yaml') }), 'ERR_ZEST_DATA', message);
+    }
+    await rejects(
+      () => init(join(folder, 'reviews.csv'), { output: join(folder, 'reviews.csv.yaml') }),
+      'ERR_ZEST_FILE',
+      /reviews\.csv\.yaml is there already; name another file with --output/,
+    );
+  });
+
+  it('is a command, which finds a learning rate when told to', async () => {
+    const lines = ['text,label', ...texts.map(({ text, good }) => `"${text}",${good ? 'good' : 'bad'}`)];
+    const output = join(folder, 'cli.yaml');
+    const { status, stdout, stderr } = await zest([
+      'init',
+      written('cli.csv', lines),
+      '--output',
+      output,
+      '--json',
+      '--find-learning-rate',
+    ]);
+    expect({ status, error: /error/.test(stderr) }).toEqual({ status: 0, error: false });
+    const [found] = parseLines(stdout);
+    expect(found).toMatchObject({ kind: 'init', written: output, isFound: true, texts: ['text'], label: 'label' });
+    const config = resolveConfig(parse(await readFile(output, 'utf8')));
+    expect(config.optimizer.learningRate).toBe(found?.learningRate);
+    expect(stderr).toContain(`zest train ${output} --dry-run`);
+    const again = await zest(['init', join(folder, 'cli.csv'), '--output', output]);
+    expect(again).toMatchObject({ status: 1, stdout: '' });
+    expect(again.stderr).toMatch(/^error: .*cli\.yaml is there already; .* \(ERR_ZEST_FILE\)\n$/);
+  });
+});

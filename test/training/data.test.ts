@@ -1,0 +1,155 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Warning } from '../../lib/runs/events.ts';
+import { resolveConfig } from '../../lib/training/config.ts';
+import { dataWarnings } from '../../lib/training/data-warnings.ts';
+import { evaluate } from '../../lib/training/evaluate.ts';
+import { loadInputs, loadTrainingExamples } from '../../lib/training/inputs.ts';
+import type { Config } from '../../lib/training/schema.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { ofKind, reviewConfig, reviewFolder, run } from './runs.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await reviewFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The review configuration with other data; each file is written. */
+const configWith = async (data: Partial<Config['data']>, files: Record<string, string> = {}) => {
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  const config = reviewConfig(folder, 'run');
+  const inFolder = Object.entries(data).map(([key, value]) => [
+    key,
+    key in files || typeof value !== 'string' ? value : join(folder, value),
+  ]);
+  return { ...config, data: { ...config.data, test: undefined, ...Object.fromEntries(inFolder) } } satisfies Config;
+};
+
+const load = async (config: Config) => {
+  const resolved = resolveConfig(config);
+  const warnings: Warning[] = [];
+  const warn = (warning: Warning) => warnings.push(warning);
+  const { task, validation } = await loadInputs(resolved, undefined, warn);
+  const train = await loadTrainingExamples(resolved, task, warn);
+  warnings.push(...dataWarnings(resolved, task, { train, validation }));
+  return { train, validation, warnings, task };
+};
+
+const sources = (examples: readonly { source: string }[]) => examples.map(({ source }) => source);
+
+describe('the data of a run', () => {
+  it('leaves out rows that lack what the task reads, and says how many', async () => {
+    const csv = 'sentence,label\nfine,1\ndull,\nawful,0.0\nmoving,1\nlame\nsilly,-\n';
+    const config = await configWith({ train: 'gaps.csv' }, { 'gaps.csv': csv });
+    const { train, warnings } = await load(config);
+    expect(train.map(({ fields }) => fields.sentence)).toEqual(['fine', 'awful', 'moving']);
+    expect(warnings[0]).toEqual({
+      code: 'WARN_ZEST_ROWS',
+      message: `3 of 6 rows of ${join(folder, 'gaps.csv')} are left out, for they lack what the task reads: ${join(folder, 'gaps.csv')}:3 has no "label", and others`,
+    });
+    const nulls = '{"sentence":"fine","label":1}\n{"sentence":null,"label":1}\n{"sentence":"dull","label":0}\n';
+    const { train: two } = await load(await configWith({ train: 'nulls.jsonl' }, { 'nulls.jsonl': nulls }));
+    expect(sources(two)).toEqual([1, 3].map((line) => `${join(folder, 'nulls.jsonl')}:${line}`));
+  });
+
+  it('refuses a file that has no whole row, or not the columns', async () => {
+    const files = {
+      'none.csv': 'sentence,label\nfine,\ndull,\n',
+      'other.csv': 'text, rating\nfine, 1\n',
+      'unlabelled.csv': 'sentence,rating\nfine,1\n',
+    };
+    await rejects(
+      async () => load(await configWith({ train: 'none.csv' }, files)),
+      'ERR_ZEST_DATA',
+      /none\.csv: has no whole row of 2: .*none\.csv:2 has no "label"/,
+    );
+    await rejects(
+      async () => load(await configWith({ train: 'other.csv' })),
+      'ERR_ZEST_TEMPLATE',
+      /"sentence", which .*other\.csv does not have: text, rating/,
+    );
+    await rejects(
+      async () => load(await configWith({ train: 'unlabelled.csv' })),
+      'ERR_ZEST_DATA',
+      /no field "label" for the label, which task\.labelField names; expected it among sentence, rating/,
+    );
+  });
+
+  it('holds a share of each class out as validation data, the same each time', async () => {
+    const config = await configWith({ validation: 0.25 });
+    const { train, validation, task } = await load(config);
+    expect(task.balance(validation).map(({ count }) => count)).toEqual([5, 5]);
+    expect(task.balance(train).map(({ count }) => count)).toEqual([15, 15]);
+    const all = Array.from({ length: 40 }, (_, i) => `${join(folder, 'train.jsonl')}:${i + 1}`);
+    expect([...sources(train), ...sources(validation)].sort()).toEqual([...all].sort());
+    expect(sources((await load(config)).validation)).toEqual(sources(validation));
+    const other = await load(await configWith({ validation: 0.25, seed: 7 }));
+    expect(sources(other.validation)).not.toEqual(sources(validation));
+    await rejects(
+      async () => load(await configWith({ validation: 0.01 })),
+      'ERR_ZEST_DATA',
+      /has 40 examples, of which data\.validation 0\.01 holds out 0; expected some on both sides/,
+    );
+    await rejects(
+      async () => load(await configWith({ validation: 1.5 })),
+      'ERR_ZEST_CONFIG',
+      /data\.validation is 1\.5; expected /,
+    );
+  });
+
+  it('of one class is refused before anything is written', async () => {
+    const config = {
+      ...(await configWith({ train: 'same.csv' }, { 'same.csv': 'sentence,label\nfine,1\ngood,1\nmoving,1\n' })),
+      output: join(folder, 'same'),
+    };
+    await rejects(
+      () => run(config),
+      'ERR_ZEST_DATA',
+      /same\.csv: all 3 training examples have the label "great"; expected two labels or more/,
+    );
+  });
+
+  it('is told of where it is odd: a class without rows, a batch larger than the data, few validation rows', async () => {
+    const three = {
+      'three.csv': 'sentence,label\nfine,2\ngood,1\nmoving,1\n',
+      'few.csv': 'sentence,label\nfine,2\ngood,1\n',
+      'alike.csv': 'sentence,label\nfine,1\ngood,1\n',
+    };
+    const base = await configWith({ train: 'three.csv', validation: 'few.csv' }, three);
+    const config = {
+      ...base,
+      task: { ...base.task, labelWords: ['terrible', 'great', 'fine'] },
+      training: { ...base.training, batchSize: 1000 },
+    };
+    const { warnings } = await load(config);
+    expect(warnings.map(({ code, message }) => [code, message])).toEqual([
+      ['WARN_ZEST_LABELS', 'no training example has the label "terrible", so that the model cannot learn it'],
+      ['WARN_ZEST_BATCH', 'training.batchSize is 1000 and there are 3 training examples: every step takes all of them'],
+      [
+        'WARN_ZEST_VALIDATION',
+        'there are 2 validation examples, so that an accuracy has a standard error of some 35 points: differences below twice that are chance',
+      ],
+    ]);
+    const alike = await load(await configWith({ validation: 'alike.csv' }));
+    expect(alike.warnings[0]?.message).toMatch(/^all 2 validation examples have the label "great"/);
+    expect((await load(await configWith({}))).warnings).toEqual([]);
+  });
+
+  it('is told of in a run and in an evaluation', async () => {
+    const csv = 'sentence,label\nfine,1\ndull,\nawful,0\n';
+    const config = {
+      ...(await configWith({ train: 'run.csv', validation: 'run.csv' }, { 'run.csv': csv })),
+      output: join(folder, 'told'),
+    };
+    const events = await run({ ...config, training: { ...config.training, steps: 1 } });
+    const codes = ofKind(events, 'warning').map(({ code }) => code);
+    expect(codes.slice(0, 4)).toEqual(['WARN_ZEST_ROWS', 'WARN_ZEST_ROWS', 'WARN_ZEST_BATCH', 'WARN_ZEST_VALIDATION']);
+    const heard: string[] = [];
+    for await (const { count } of evaluate(config.output, { onWarning: ({ code }) => heard.push(code) })) {
+      expect(count).toBe(2);
+    }
+    expect(heard.filter((code) => code === 'WARN_ZEST_ROWS')).toHaveLength(1);
+  });
+});
