@@ -4,7 +4,7 @@ import { ClassificationTask } from './classification.ts';
 import type { TaskKind } from './kind.ts';
 import { type Labels, labelKeys, refuseLabels } from './labels.ts';
 import { packed } from './prompt.ts';
-import { fillTemplate, parseTemplate, textBeforeMask } from './template.ts';
+import { fillTemplate, parseTemplate, textBeforeMask, untilMask } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Classification by a masked language model: the label word whose logit at `{mask}` is largest. */
@@ -81,6 +81,7 @@ export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpe
     .check(refuseLabels<LabelWordSpec>(({ labelWords }) => labelWords.length)),
   make(spec, tokenizer, maxLength) {
     const template = parseTemplate(spec.template);
+    if (tokenizer.causal) untilMask(template.text, template.stretches);
     const words = labelWordIds(spec.labelWords, tokenizer, textBeforeMask(template));
     return new ClassificationTask(spec, maxLength, {
       classes: words.length,

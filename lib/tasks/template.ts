@@ -25,10 +25,11 @@ export interface Template {
   stretches: readonly Stretch[];
 }
 
-/** A filled template: token ids with the special tokens, their segments, and the position of the mask among them. */
+/** A filled template: token ids with the special tokens, their segments, and where the word of the mask is predicted. */
 export interface FilledTemplate {
   ids: number[];
   segments: number[];
+  /** Of the mask; of a causal model, whose prompt ends before the mask, the last token. */
   position: number;
   /** Number of tokens that were cut. */
   cut: number;
@@ -151,6 +152,24 @@ const withoutSegment = (stretches: readonly Stretch[]): readonly Stretch[] => {
   return stretches.toSpliced(at, 2, { parts: [...stretches[at]!.parts, ...next.parts], end: next.end });
 };
 
+/**
+ * What a causal model sees: nothing after the mask.
+ *
+ * @throws ERR_ZEST_TEMPLATE if there is a field
+ */
+export const untilMask = (text: string, stretches: readonly Stretch[]): readonly Stretch[] => {
+  const at = stretches.findIndex(({ end }) => end === 'mask');
+  for (const { parts } of stretches.slice(at + 1)) {
+    const lost = parts.find((part) => typeof part !== 'string');
+    if (lost === undefined) continue;
+    throw templateError(
+      text,
+      `has {${(lost as { field: string }).field}} after {mask}, which a causal model never sees; put {mask} at the end`,
+    );
+  }
+  return stretches.slice(0, at + 1);
+};
+
 /** Stands for the mask until its position is known; no token has this id. */
 const MASK_PLACE = -1;
 
@@ -181,12 +200,13 @@ export const cutLongest = (lengths: readonly number[], excess: number): number[]
 /**
  * Fills a template: the ids are those of the whole text with the mask token in its place, or of the pair of texts around
  * `{segment}`, as the tokenizer would give them (RoBERTa's mask takes the white space before it), except that special
- * tokens spelt out in a field stay plain text.
+ * tokens spelt out in a field stay plain text. For a causal model the text ends before the mask, whose word is the next.
  *
  * More than `maxLength` tokens, specials included, are cut: one token at a time from the end of whichever field has
  * most then. The mask, the special tokens and the template's own text stay.
  *
  * @throws ERR_ZEST_TOKENIZER for a tokenizer without a mask token
+ * @throws ERR_ZEST_TEMPLATE for a causal model, if there is a field after the mask, or nothing before it
  * @throws ERR_ZEST_SEQUENCE_LENGTH (RangeError) if the template alone is longer than `maxLength`
  */
 export const fillTemplate = (
@@ -195,14 +215,16 @@ export const fillTemplate = (
   tokenizer: Tokenizer,
   maxLength = Number.POSITIVE_INFINITY,
 ): FilledTemplate => {
-  const { maskId, maskStrips } = tokenizer;
-  if (maskId === undefined) {
+  const { maskId, maskStrips, causal } = tokenizer;
+  if (maskId === undefined && !causal) {
     throw new ZestError('ERR_ZEST_TOKENIZER', `the tokenizer of ${tokenizer.folder} has no mask token`);
   }
-  const stretches = tokenizer.segmentsPairs ? template.stretches : withoutSegment(template.stretches);
+  const paired = tokenizer.segmentsPairs ? template.stretches : withoutSegment(template.stretches);
+  const stretches = causal ? untilMask(template.text, paired) : paired;
   const pieces = stretches.map(({ parts, end }, i) => ({
     ...tokenized(parts, fields, tokenizer, {
-      end: end === 'mask' && maskStrips.left,
+      // The words of a causal model's label have the space in them.
+      end: end === 'mask' && (causal || maskStrips.left),
       start: stretches[i - 1]?.end === 'mask' && maskStrips.right,
     }),
     mark: end,
@@ -217,7 +239,14 @@ export const fillTemplate = (
     const [first, second] = texts.map((text) => text.flat());
     const encoding = tokenizer.frame(first!, second);
     const position = encoding.ids.indexOf(MASK_PLACE);
-    return { ...encoding, ids: encoding.ids.with(position, maskId), position, cut };
+    if (!causal) return { ...encoding, ids: encoding.ids.with(position, maskId as number), position, cut };
+    if (position === 0) throw templateError(template.text, 'begins with {mask}; a causal model needs text before it');
+    return {
+      ids: encoding.ids.slice(0, position),
+      segments: encoding.segments.slice(0, position),
+      position: position - 1,
+      cut,
+    };
   };
   const whole = framed(pieces.map(({ ids }) => ids));
   if (whole.ids.length <= maxLength) return whole;

@@ -44,6 +44,8 @@ export class Tokenizer {
   readonly maxLength: number | undefined;
   /** Number of tokens that the model in its folder takes at most, if there is one. */
   readonly modelLength: number | undefined;
+  /** Whether the model in its folder is causal: it predicts each next token. */
+  readonly causal: boolean;
   /** Id of the mask token, if there is one. */
   readonly maskId: number | undefined;
   /** Id of the padding token, if there is one. */
@@ -71,7 +73,7 @@ export class Tokenizer {
   readonly #single: Encoding & { tokens: string[] };
   readonly #pair: Encoding & { tokens: string[] };
 
-  private constructor(folder: string, { json, config, special, segments, longest }: TokenizerFiles) {
+  private constructor(folder: string, { json, config, special, segments, longest, causal }: TokenizerFiles) {
     this.folder = folder;
     this.#library = libraryTokenizer(json, config);
     this.#ids = vocabularyOf(json);
@@ -79,6 +81,7 @@ export class Tokenizer {
     this.vocabularySize = this.#library.model.vocab.length;
     const limit = config.model_max_length;
     this.modelLength = longest;
+    this.causal = causal;
     this.maxLength = Number.isSafeInteger(limit) && (limit as number) > 0 ? (limit as number) : undefined;
 
     const named = (role: keyof SpecialTokens) => this.tokenId(special[role] ?? '');

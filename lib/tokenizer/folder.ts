@@ -24,6 +24,8 @@ export interface TokenizerFiles {
   segments: boolean;
   /** Number of tokens that the model of the folder takes, if there is one of a known family. */
   longest: number | undefined;
+  /** Whether that model predicts each next token. */
+  causal: boolean;
 }
 
 const fail = (message: string, cause?: unknown): never => {
@@ -178,6 +180,7 @@ export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => 
     tokens.set(content, { ...(isFlagged(token) && token), content, id: idOf(content) ?? next++, special: true });
   }
 
+  const model = await readSourceConfig(folder).catch(() => undefined);
   const isOfClass = known !== undefined && (json.model.type ?? known.model) === known.model;
   const names = config.model_input_names;
   return {
@@ -189,10 +192,8 @@ export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => 
     },
     config,
     special,
-    longest: await readSourceConfig(folder).then(
-      ({ positions, positionOffset }) => positions - positionOffset,
-      () => undefined,
-    ),
+    longest: model && model.positions - model.positionOffset,
+    causal: model?.family.causal ?? false,
     segments:
       segmentsOf(modelConfig) !== 1 &&
       (Array.isArray(names) ? names.includes('token_type_ids') : (known?.segments ?? !isNamed)),
