@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { apply } from './groups/apply.mjs';
 import { calls } from './groups/calls.mjs';
+import { decoders, SMOL } from './groups/decoders.mjs';
 import { forward } from './groups/forward.mjs';
 import { lengths } from './groups/lengths.mjs';
 import { memory } from './groups/memory.mjs';
@@ -22,7 +23,7 @@ import { findPython, runPython, startPeer } from './peer.mjs';
 import { describeMachine, markdown } from './report.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const GROUPS = { product, forward, step, apply, noise, memory, sharing, lengths, calls };
+const GROUPS = { product, forward, step, apply, noise, memory, sharing, lengths, calls, decoders };
 const NAMES = Object.keys(GROUPS);
 
 const { values } = parseArgs({
@@ -72,6 +73,7 @@ const machine = describeMachine(await peer.request('start', { threads }), onnxru
 const folders = {
   [BASE.model]: await made('roberta-base', 'make_checkpoint.py'),
   [FILM.model]: here('../models/film-roberta-mini'),
+  ...(chosen.includes('decoders') && { [SMOL.model]: await made('smollm2-135m', 'make_causal.py') }),
 };
 const workloads = createWorkloads({
   peer,

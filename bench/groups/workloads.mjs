@@ -66,9 +66,10 @@ export const createWorkloads = ({ peer, folders, openOnnx, threads }) => {
   const loadedByPeer = new Set();
   let batches = 0;
 
-  const load = async (name, shortcuts = {}) => {
-    const key = JSON.stringify([name, shortcuts]);
-    if (!models.has(key)) models.set(key, await Model.load(folders[name], { device: 'cpu', threads, shortcuts }));
+  const load = async (name, shortcuts = {}, dtype = 'float32') => {
+    const key = JSON.stringify([name, shortcuts, dtype]);
+    if (!models.has(key))
+      models.set(key, await Model.load(folders[name], { device: 'cpu', dtype, threads, shortcuts }));
     return models.get(key);
   };
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import torch
 import transformers
-from transformers import RobertaForMaskedLM
+from transformers import AutoModelForCausalLM, RobertaForMaskedLM
 from transformers.utils import logging
 
 logging.set_verbosity_error()
@@ -41,9 +41,10 @@ class Peer:
             "instructions": torch.backends.cpu.get_cpu_capability(),
         }
 
-    def load(self, model, folder):
-        self.models[model] = RobertaForMaskedLM.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="sdpa"
+    def load(self, model, folder, causal=False, dtype="float32"):
+        model_class = AutoModelForCausalLM if causal else RobertaForMaskedLM
+        self.models[model] = model_class.from_pretrained(
+            folder, dtype=getattr(torch, dtype), attn_implementation="sdpa"
         ).eval()
         return {"parameters": sum(p.numel() for p in self.models[model].parameters())}
 
@@ -66,6 +67,8 @@ class Peer:
         return model.lm_head(hidden[torch.arange(len(hidden)), batch["positions"]])[:, batch["words"]]
 
     def loss(self, model, batch):
+        if "ids" in batch:
+            return self.next_token_losses(model, batch).mean()
         return torch.nn.functional.cross_entropy(self.word_logits(model, batch), batch["labels"])
 
     def forward(self, model, batch):
@@ -74,6 +77,32 @@ class Peer:
             logits = self.word_logits(model, batch)
             losses = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")
         return result | {"losses": losses.tolist()}
+
+    def next_tokens(self, batch, sequences):
+        """Sequences of one length, of which every token but the first is predicted."""
+        self.batches[batch] = {"ids": torch.tensor(sequences)}
+        return {}
+
+    def next_token_losses(self, model, batch):
+        ids = batch["ids"]
+        logits = model(input_ids=ids[:, :-1], use_cache=False).logits
+        losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        return losses.view(len(ids), -1).mean(1)
+
+    def causal_forward(self, model, batch):
+        model, batch, result = self.models[model], self.batches[batch], {}
+        with torch.inference_mode(), timed(result):
+            losses = self.next_token_losses(model, batch)
+        return result | {"losses": losses.tolist()}
+
+    def generate(self, model, prompts, tokens):
+        """Greedy, with a cache; as many tokens as are asked for."""
+        model, ids, result = self.models[model], torch.tensor(prompts), {}
+        with torch.inference_mode(), timed(result):
+            made = model.generate(
+                ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=tokens, eos_token_id=None,
+                pad_token_id=0)
+        return result | {"ids": made[:, ids.shape[1]:].tolist()}
 
     def product(self, rows, depth, columns, calls):
         """The operands of bench/native/product.cc; the time is that of one call."""
