@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'evaluate <config|run>': 'score the model of a configuration as it came, or the weights that a run kept',
   'predict <run|config>': 'label the rows of a file, one JSON object a line on stdout',
   'generate <model|run>': 'continue a text with a causal model, token by token on stdout',
+  'merge <model|run>': 'write a model with its adapter merged, or a GGUF file, as a folder that transformers loads',
   'sharpness <config|run>':
     'measure how sharp the loss is around the weights: of a model as it came, or before and after a run',
   'report <run...>': 'show and compare runs in one HTML page, which needs no network',

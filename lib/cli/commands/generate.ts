@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { type CommandDefinition, counting, jsonLines, repeated } from '../command.ts';
+import { modelOf } from '../model-folder.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, megabytes, printJson, printLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
@@ -33,16 +34,6 @@ const readPrompt = async (prompt: string): Promise<string> => {
   const pieces: Buffer[] = [];
   for await (const piece of process.stdin) pieces.push(piece);
   return Buffer.concat(pieces).toString('utf8');
-};
-
-/** The folder of a model, or of what a run kept. */
-const modelOf = async (path: string): Promise<string> => {
-  const { existsSync } = await import('node:fs');
-  const { runFolder } = await import('../../runs/folder.ts');
-  if (!existsSync(runFolder(path).summary)) return path;
-  const { findRun } = await import('../../training/open-run.ts');
-  const { kept, config } = await findRun(path);
-  return kept?.folder ?? config.model;
 };
 
 export const command: CommandDefinition = {
