@@ -58,5 +58,5 @@ it('doctor says that the CUDA backend is unverified, and why it cannot be used',
   const [, cuda] = JSON.parse(stdout).backends;
   expect(cuda).toMatchObject({ name: 'cuda', built, usable: device !== undefined, verified: false });
   if (device === undefined) expect(cuda.reason).toMatch(built ? /driver|visible/ : /zest build --cuda/);
-  expect((await zest(['doctor'])).stderr).toMatch(/cuda .*, unverified/);
+  expect((await zest(['doctor'])).stdout).toMatch(/cuda .*, unverified/);
 });

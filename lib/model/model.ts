@@ -366,9 +366,9 @@ export class Model implements Objective<Batch> {
    * come after it wait for its end.
    *
    * @example
-   * const prompts = [[1, 305, 12]]; // as a tokenizer makes them
+   * const prompts = [[1, 305, 12]]; // as a tokenizer makes them; this model is an encoder, and continues none
    * const call = model.generate(prompts, { maxTokens: 20, temperature: 0.8, topP: 0.9, seed: 1 });
-   * await call.catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED: this model is an encoder
+   * await call.catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED
    *
    * @returns the continuations, without the prompts and without what stopped them
    * @throws ERR_ZEST_UNSUPPORTED for a model that is not causal, or is on a device that does not generate;
@@ -394,9 +394,9 @@ export class Model implements Objective<Batch> {
    * one moves the weights, the next token is ERR_ZEST_VERSION.
    *
    * @example
-   * const tokens = model.stream([[1, 305, 12]], { maxTokens: 20 });
+   * const tokens = model.stream([[1, 305, 12]], { maxTokens: 20 }); // as above
    * const print = async () => { for await (const { token } of tokens) console.log(token); };
-   * await print().catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED: this model is an encoder
+   * await print().catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED
    *
    * @throws what {@link generate} throws, and ERR_ZEST_VERSION
    */

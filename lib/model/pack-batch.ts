@@ -88,7 +88,7 @@ const needsHead = (kind: string, head: HeadKind, name: string, limits: BatchLimi
 
 const needsCausal = (kind: string, name: string, { causal }: BatchLimits): void => {
   if (causal) return;
-  throw new ZestError('ERR_ZEST_TARGET', `${name} is of kind '${kind}', which needs a causal model`);
+  throw new ZestError('ERR_ZEST_UNSUPPORTED', `${name} is of kind '${kind}', which needs a causal model`);
 };
 
 /**

@@ -41,7 +41,7 @@ const contentOf = (token: unknown): string | undefined =>
  *
  * @example
  * import { loadChatTemplate } from 'node-zest';
- * console.log(await loadChatTemplate('film-roberta-mini')); // undefined: it does not chat
+ * console.log(await loadChatTemplate('film-roberta-mini')); // undefined
  *
  * @throws ERR_ZEST_TEMPLATE for a template that is broken
  */

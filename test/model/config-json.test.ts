@@ -11,7 +11,7 @@ const { scratch, load, folderOf } = modelTests();
 
 describe('config.json', () => {
   it.each<[string, object, string, RegExp]>([
-    ['an unknown family', { model_type: 'opt' }, 'ERR_ZEST_FAMILY', /model_type is 'opt'; known: bert, roberta/],
+    ['an unknown family', { model_type: 'mamba' }, 'ERR_ZEST_FAMILY', /model_type is 'mamba'; known: bert, roberta/],
     ['a family of Object', { model_type: 'constructor' }, 'ERR_ZEST_FAMILY', /'constructor'/],
     ['no family', { model_type: undefined }, 'ERR_ZEST_FAMILY', /model_type is undefined/],
     ['a decoder', { is_decoder: true }, 'ERR_ZEST_UNSUPPORTED', /is_decoder/],
