@@ -1,6 +1,7 @@
 #include "cuda/backend.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <type_traits>
 
@@ -22,13 +23,65 @@ namespace zest {
 namespace cuda {
 namespace {
 
-// A pass takes at most so many rows of activations: all points of 64 sequences of 128 tokens at k =
-// 5 and more, and 6 GB with the shape of RoBERTa-base in float32.
+// A pass takes at most so many rows of activations, all points of 64 sequences of 128 tokens at k =
+// 5 and more, and so many bytes of activations and logits, which is more than that with the shape
+// of RoBERTa-base in float32.
 constexpr int64_t most_rows = 131072;
+constexpr int64_t most_pass_bytes = int64_t{7} << 30;
 constexpr int64_t most_packed_tokens = 16384;
 
 void check_abort(const AbortFlag& abort) {
   if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
+}
+
+// The memory that passes over parts of a batch take.
+class PassBytes {
+ public:
+  PassBytes(const ModelSpec& spec, const Batch& batch)
+      : batch_(batch), token_(activation_bytes(spec)) {
+    bool every = false;
+    scored_starts_.assign(static_cast<size_t>(batch.sequences()) + 1, 0);
+    for (const ScoredPosition& at : batch.scored) {
+      ++scored_starts_[static_cast<size_t>(at.sequence) + 1];
+      every = every || at.candidates_begin == at.candidates_end;
+    }
+    std::partial_sum(scored_starts_.begin(), scored_starts_.end(), scored_starts_.begin());
+    const int64_t outputs = every ? spec.outputs : static_cast<int64_t>(batch.candidates.size());
+    scored_ = padded8(outputs) * static_cast<int64_t>(sizeof(float));
+  }
+
+  // Activations and logits of sequences first .. last, at one point.
+  int64_t a_point(int32_t first, int32_t last) const {
+    const auto between = [&](const std::vector<int32_t>& starts) {
+      return bucket(starts[static_cast<size_t>(last)] - starts[static_cast<size_t>(first)]);
+    };
+    return between(batch_.starts) * token_ + between(scored_starts_) * scored_;
+  }
+
+ private:
+  const Batch& batch_;
+  int64_t token_, scored_;  // bytes
+  std::vector<int32_t> scored_starts_;
+};
+
+void check_supported(const ModelSpec& spec) {
+  if (spec.head_width > most_head_width) {
+    throw Error("ERR_ZEST_UNSUPPORTED", "heads of " + std::to_string(spec.head_width) +
+                                            " are wider than the CUDA backend takes, " +
+                                            std::to_string(most_head_width) + "; use device 'cpu'");
+  }
+  bool known = !spec.roles.head_output.transposed;
+  for (const LayerRoles& layer : spec.roles.layers) {
+    for (const LinearRoles* linear : {&layer.query, &layer.key, &layer.value}) {
+      const OutputSlice& slice = linear->outputs;
+      known = known && (slice.block == slice.count || slice.block == spec.head_width);
+    }
+  }
+  if (!known) {
+    throw Error("ERR_ZEST_UNSUPPORTED",
+                "weights of this model lie as the CUDA backend does not take them; use device "
+                "'cpu'");
+  }
 }
 
 // Makes the device the thread's current one before anything of the model is made.
@@ -206,16 +259,21 @@ class CudaBackend : public Backend {
   void for_each_pass(const Batch& batch, std::span<const Point> points, const AbortFlag& abort,
                      Use use) {
     const std::vector<Group> groups = group_points(points);
+    const PassBytes bytes(spec(), batch);
     for (int32_t first = 0; first < batch.sequences();) {
       const auto tokens = [&](int32_t last) {
         return int64_t{batch.starts[static_cast<size_t>(last)]} -
                batch.starts[static_cast<size_t>(first)];
       };
       int32_t last = first + 1;
-      while (last < batch.sequences() && tokens(last + 1) <= most_packed_tokens) ++last;
+      while (last < batch.sequences() && tokens(last + 1) <= most_packed_tokens &&
+             most_points_a_group * bytes.a_point(first, last + 1) <= most_pass_bytes) {
+        ++last;
+      }
       const Batch part = slice(batch, first, last);
-      const size_t most_points =
-          static_cast<size_t>(std::max<int64_t>(most_rows / bucket(tokens(last)), 2));
+      const size_t most_points = static_cast<size_t>(std::max<int64_t>(
+          std::min(most_rows / bucket(tokens(last)), most_pass_bytes / bytes.a_point(first, last)),
+          most_points_a_group));
       for (size_t g = 0; g < groups.size();) {
         const size_t begin = static_cast<size_t>(groups[g].first_point);
         size_t end = begin;
@@ -268,12 +326,7 @@ class CudaBackend : public Backend {
 }  // namespace cuda
 
 std::unique_ptr<Backend> make_cuda_backend(const ModelSpec& spec, StorageType storage, int device) {
-  if (spec.heads > 0 && spec.hidden / spec.heads > cuda::most_head_width) {
-    throw Error("ERR_ZEST_UNSUPPORTED", "heads of " + std::to_string(spec.hidden / spec.heads) +
-                                            " are wider than the CUDA backend takes, " +
-                                            std::to_string(cuda::most_head_width) +
-                                            "; use device 'cpu'");
-  }
+  cuda::check_supported(spec);
   return std::make_unique<cuda::CudaBackend>(spec, storage, device);
 }
 

@@ -10,10 +10,13 @@
 
 namespace zest::cuda {
 
-// Row i of the result is row index[i] of the parameter, or first + i; index[i] < 0 is left out.
+// Row i of the result is row index[i] of the parameter, or first + i; index[i] < 0 is left out. Of
+// rows longer than `columns`, which then is a multiple of chunk_elements as first_column is, it is
+// the columns from first_column on; columns 0: all.
 struct RowChoice {
   const int32_t* index = nullptr;
   int64_t first = 0, count = 0;
+  int64_t first_column = 0, columns = 0;
 };
 
 // out[point * point_stride + i * row_stride + column], in float32 or rounded to bfloat16.
