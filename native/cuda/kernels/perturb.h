@@ -10,9 +10,9 @@
 
 namespace zest::cuda {
 
-// Row i of the result is row index[i] of the parameter, or first + i; index[i] < 0 is left out. Of
-// rows longer than `columns`, which then is a multiple of chunk_elements as first_column is, it is
-// the columns from first_column on; columns 0: all.
+// Row i of the result is row index[i] of the parameter, or first + i; index[i] < 0 is left out. It
+// is `columns` of the row from first_column on, both multiples of chunk_elements but for a row's
+// end; columns 0: all.
 struct RowChoice {
   const int32_t* index = nullptr;
   int64_t first = 0, count = 0;
