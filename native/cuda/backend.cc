@@ -1,7 +1,6 @@
 #include "cuda/backend.h"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <type_traits>
 
@@ -16,6 +15,7 @@
 #include "cuda/kernels/update.h"
 #include "cuda/ops/forward.h"
 #include "cuda/ops/graphs.h"
+#include "cuda/ops/passes.h"
 #include "cuda/ops/point_set.h"
 #include "cuda/weights.h"
 
@@ -23,46 +23,9 @@ namespace zest {
 namespace cuda {
 namespace {
 
-// A pass takes at most so many rows of activations, all points of 64 sequences of 128 tokens at k =
-// 5 and more, and so many bytes of activations and logits, which is more than that with the shape
-// of RoBERTa-base in float32.
-constexpr int64_t most_rows = 131072;
-constexpr int64_t most_pass_bytes = int64_t{7} << 30;
-constexpr int64_t most_packed_tokens = 16384;
-
 void check_abort(const AbortFlag& abort) {
   if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
 }
-
-// The memory that passes over parts of a batch take.
-class PassBytes {
- public:
-  PassBytes(const ModelSpec& spec, const Batch& batch)
-      : batch_(batch), token_(activation_bytes(spec)) {
-    bool every = false;
-    scored_starts_.assign(static_cast<size_t>(batch.sequences()) + 1, 0);
-    for (const ScoredPosition& at : batch.scored) {
-      ++scored_starts_[static_cast<size_t>(at.sequence) + 1];
-      every = every || at.candidates_begin == at.candidates_end;
-    }
-    std::partial_sum(scored_starts_.begin(), scored_starts_.end(), scored_starts_.begin());
-    const int64_t outputs = every ? spec.outputs : static_cast<int64_t>(batch.candidates.size());
-    scored_ = padded8(outputs) * static_cast<int64_t>(sizeof(float));
-  }
-
-  // Activations and logits of sequences first .. last, at one point.
-  int64_t a_point(int32_t first, int32_t last) const {
-    const auto between = [&](const std::vector<int32_t>& starts) {
-      return bucket(starts[static_cast<size_t>(last)] - starts[static_cast<size_t>(first)]);
-    };
-    return between(batch_.starts) * token_ + between(scored_starts_) * scored_;
-  }
-
- private:
-  const Batch& batch_;
-  int64_t token_, scored_;  // bytes
-  std::vector<int32_t> scored_starts_;
-};
 
 void check_supported(const ModelSpec& spec) {
   if (spec.head_width > most_head_width) {
@@ -253,38 +216,14 @@ class CudaBackend : public Backend {
     check(cudaStreamSynchronize(main_), "reading results");
   }
 
-  // Parts of a batch and of its points that fit in a pass: use(part, its first sequence, first
-  // point, points). Points that share their noise stay together.
+  // use(part of the batch, its first sequence, first point, points) for each pass.
   template <class Use>
   void for_each_pass(const Batch& batch, std::span<const Point> points, const AbortFlag& abort,
                      Use use) {
-    const std::vector<Group> groups = group_points(points);
-    const PassBytes bytes(spec(), batch);
-    for (int32_t first = 0; first < batch.sequences();) {
-      const auto tokens = [&](int32_t last) {
-        return int64_t{batch.starts[static_cast<size_t>(last)]} -
-               batch.starts[static_cast<size_t>(first)];
-      };
-      int32_t last = first + 1;
-      while (last < batch.sequences() && tokens(last + 1) <= most_packed_tokens &&
-             most_points_a_group * bytes.a_point(first, last + 1) <= most_pass_bytes) {
-        ++last;
-      }
-      const Batch part = slice(batch, first, last);
-      const size_t most_points = static_cast<size_t>(std::max<int64_t>(
-          std::min(most_rows / bucket(tokens(last)), most_pass_bytes / bytes.a_point(first, last)),
-          most_points_a_group));
-      for (size_t g = 0; g < groups.size();) {
-        const size_t begin = static_cast<size_t>(groups[g].first_point);
-        size_t end = begin;
-        do {
-          end += static_cast<size_t>(groups[g++].points);
-        } while (g < groups.size() &&
-                 end + static_cast<size_t>(groups[g].points) - begin <= most_points);
-        check_abort(abort);
-        use(part, first, begin, points.subspan(begin, end - begin));
-      }
-      first = last;
+    for (const Pass& pass : passes_of(spec(), batch, points)) {
+      check_abort(abort);
+      use(slice(batch, pass.first, pass.last), pass.first, pass.begin,
+          points.subspan(pass.begin, pass.end - pass.begin));
     }
   }
 

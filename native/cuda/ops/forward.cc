@@ -73,9 +73,9 @@ T* Forward::reserve(DeviceMemory<T>& memory, int64_t count) {
   return memory.reserve(static_cast<size_t>(count));
 }
 
-void Forward::reserve_rows(Rows& rows, int64_t count, int64_t columns) {
+void Forward::reserve_rows(Rows& rows, int64_t count, int64_t columns, bool read_by_products) {
   reserve(rows.values, count * padded8(columns));
-  if (shares_memory(columns)) return;
+  if (shares_memory(columns) || !read_by_products) return;
   reserve(rows.operand, count * padded8(columns + extension(columns)) *
                             static_cast<int64_t>(element_bytes(weights_.type())));
 }
@@ -148,13 +148,16 @@ void Forward::reserve_all() {
     reserve(tables_[t],
             passes_ * shape.table_rows[t] * padded8(weights_.parameter(parameters[t]).columns));
   }
+  const auto reserve_state = [&](State s, int64_t count) {
+    reserve_rows(state(s), count, columns(s), is_read_by_products(s));
+  };
   for (const State s : {State::hidden, State::normed, State::context, State::inner}) {
-    reserve_rows(state(s), tokens, columns(s));
+    reserve_state(s, tokens);
   }
-  reserve_rows(state(State::gathered), rows, spec_.hidden);
-  if (spec_.norm_first) reserve_rows(state(State::queries), rows, spec_.hidden);
+  reserve_state(State::gathered, rows);
+  if (spec_.norm_first) reserve_state(State::queries, rows);
   if (spec_.embedding != spec_.hidden) {
-    reserve_rows(state(State::projected), rows, spec_.embedding);
+    reserve_state(State::projected, rows);
     reserve_rows(embedded_, tokens, spec_.embedding);
   }
   reserve_attention(tokens);

@@ -88,7 +88,7 @@ class Forward : private Operations {
   void reserve_attention(int64_t tokens);
   void reserve_rotary(int64_t positions);
   void release();
-  void reserve_rows(Rows& rows, int64_t count, int64_t columns);
+  void reserve_rows(Rows& rows, int64_t count, int64_t columns, bool read_by_products = true);
   // As a product reads them, and as kernels write them: without data where that is `values`.
   Operand operand(const Rows& rows, int64_t columns) const;
   Operand second(const Rows& rows, int64_t columns) const;
