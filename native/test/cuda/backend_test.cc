@@ -59,7 +59,7 @@ double most_different(const std::vector<double>& a, const std::vector<double>& b
   double most = a.size() == b.size() ? 0 : NAN;
   for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
     const double d = std::fabs(a[i] - b[i]);
-    if (!(d <= most)) most = d;
+    if (!(d <= most) && most == most) most = d;  // NaN stays
   }
   return most;
 }
