@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const [, , build, only] = process.argv;
-const KERNEL_TESTS = ['cuda_forward_kernels_test', 'cuda_noise_kernels_test'];
+const KERNEL_TESTS = ['cuda_forward_kernels_test', 'cuda_attention_kernels_test', 'cuda_noise_kernels_test'];
 const BARRIER = /__sync(?:threads|warp)\([^)]*\);|check\(cudaStreamWaitEvent\([^;]*;/g;
 
 const run = (command, args) => spawnSync(command, args, { encoding: 'utf8' });

@@ -15,6 +15,7 @@
 #include "cuda/kernels/update.h"
 #include "cuda/ops/forward.h"
 #include "cuda/ops/graphs.h"
+#include "cuda/ops/passes.h"
 #include "cuda/ops/point_set.h"
 #include "cuda/weights.h"
 
@@ -22,13 +23,28 @@ namespace zest {
 namespace cuda {
 namespace {
 
-// A pass takes at most so many rows of activations: all points of 64 sequences of 128 tokens at k =
-// 5 and more, and 6 GB with the shape of RoBERTa-base in float32.
-constexpr int64_t most_rows = 131072;
-constexpr int64_t most_packed_tokens = 16384;
-
 void check_abort(const AbortFlag& abort) {
   if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
+}
+
+void check_supported(const ModelSpec& spec) {
+  if (spec.head_width > most_head_width) {
+    throw Error("ERR_ZEST_UNSUPPORTED", "heads of " + std::to_string(spec.head_width) +
+                                            " are wider than the CUDA backend takes, " +
+                                            std::to_string(most_head_width) + "; use device 'cpu'");
+  }
+  bool known = !spec.roles.head_output.transposed;
+  for (const LayerRoles& layer : spec.roles.layers) {
+    for (const LinearRoles* linear : {&layer.query, &layer.key, &layer.value}) {
+      const OutputSlice& slice = linear->outputs;
+      known = known && (slice.block == slice.count || slice.block == spec.head_width);
+    }
+  }
+  if (!known) {
+    throw Error("ERR_ZEST_UNSUPPORTED",
+                "weights of this model lie as the CUDA backend does not take them; use device "
+                "'cpu'");
+  }
 }
 
 // Makes the device the thread's current one before anything of the model is made.
@@ -200,33 +216,14 @@ class CudaBackend : public Backend {
     check(cudaStreamSynchronize(main_), "reading results");
   }
 
-  // Parts of a batch and of its points that fit in a pass: use(part, its first sequence, first
-  // point, points). Points that share their noise stay together.
+  // use(part of the batch, its first sequence, first point, points) for each pass.
   template <class Use>
   void for_each_pass(const Batch& batch, std::span<const Point> points, const AbortFlag& abort,
                      Use use) {
-    const std::vector<Group> groups = group_points(points);
-    for (int32_t first = 0; first < batch.sequences();) {
-      const auto tokens = [&](int32_t last) {
-        return int64_t{batch.starts[static_cast<size_t>(last)]} -
-               batch.starts[static_cast<size_t>(first)];
-      };
-      int32_t last = first + 1;
-      while (last < batch.sequences() && tokens(last + 1) <= most_packed_tokens) ++last;
-      const Batch part = slice(batch, first, last);
-      const size_t most_points =
-          static_cast<size_t>(std::max<int64_t>(most_rows / bucket(tokens(last)), 2));
-      for (size_t g = 0; g < groups.size();) {
-        const size_t begin = static_cast<size_t>(groups[g].first_point);
-        size_t end = begin;
-        do {
-          end += static_cast<size_t>(groups[g++].points);
-        } while (g < groups.size() &&
-                 end + static_cast<size_t>(groups[g].points) - begin <= most_points);
-        check_abort(abort);
-        use(part, first, begin, points.subspan(begin, end - begin));
-      }
-      first = last;
+    for (const Pass& pass : passes_of(spec(), batch, points)) {
+      check_abort(abort);
+      use(slice(batch, pass.first, pass.last), pass.first, pass.begin,
+          points.subspan(pass.begin, pass.end - pass.begin));
     }
   }
 
@@ -268,12 +265,7 @@ class CudaBackend : public Backend {
 }  // namespace cuda
 
 std::unique_ptr<Backend> make_cuda_backend(const ModelSpec& spec, StorageType storage, int device) {
-  if (spec.heads > 0 && spec.hidden / spec.heads > cuda::most_head_width) {
-    throw Error("ERR_ZEST_UNSUPPORTED", "heads of " + std::to_string(spec.hidden / spec.heads) +
-                                            " are wider than the CUDA backend takes, " +
-                                            std::to_string(cuda::most_head_width) +
-                                            "; use device 'cpu'");
-  }
+  cuda::check_supported(spec);
   return std::make_unique<cuda::CudaBackend>(spec, storage, device);
 }
 

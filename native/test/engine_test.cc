@@ -1,6 +1,7 @@
 // The same bits whatever computes them: threads, shortcuts, packing, instruction sets. Digests are
 // compared with values committed here, which every machine must reproduce.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "test/floating_point.h"
 #include "test/instruction_sets.h"
 #include "test/parameter_values.h"
+#include "test/random_decoder.h"
 #include "test/random_encoder.h"
 #include "test/step.h"
 
@@ -25,13 +27,18 @@ const AbortFlag never{false};
 const std::vector<int32_t> lengths = {1, 7, 64, 13, 33, 2};
 const Shape odd = {36, 3, 2, 50, 101, 66};  // heads of 12, nothing a multiple of 16
 
-std::unique_ptr<Backend> backend(const Shape& shape, int threads = 1,
+std::unique_ptr<Backend> backend(const RandomModel& model, int threads = 1,
                                  const Shortcuts& shortcuts = {},
                                  StorageType storage = StorageType::float32) {
-  const RandomEncoder model = random_encoder(shape);
   std::unique_ptr<Backend> result = make_cpu_backend(model.spec, storage, shortcuts, threads);
   result->load(model.sources, {}, never);
   return result;
+}
+
+std::unique_ptr<Backend> backend(const Shape& shape, int threads = 1,
+                                 const Shortcuts& shortcuts = {},
+                                 StorageType storage = StorageType::float32) {
+  return backend(random_encoder(shape), threads, shortcuts, storage);
 }
 
 const std::vector<Directions> laws = {
@@ -44,6 +51,13 @@ const std::vector<Point> points = {
 std::vector<double> losses(Backend& model, const Directions& directions, int micro_batch = 0) {
   return evaluate(model, directions, label_word_batch(lengths, odd.vocabulary), points, micro_batch,
                   never);
+}
+
+// Of a causal model, at every token.
+std::vector<double> next_token_losses(Backend& model, const Directions& directions,
+                                      int micro_batch = 0) {
+  return evaluate(model, directions, next_token_batch({2, 7, 40, 13}, model.spec().vocabulary),
+                  points, micro_batch, never);
 }
 
 StepOptions step_options(int k) {
@@ -134,6 +148,96 @@ TEST("every law and bfloat16 give the committed digest on every instruction set"
   }
 }
 
+// Switches of Shortcuts, each off in turn, then all of them.
+std::vector<Shortcuts> fewer_shortcuts() {
+  std::vector<Shortcuts> all;
+  for (bool Shortcuts::*shortcut :
+       {&Shortcuts::pack_sequences, &Shortcuts::labelled_positions_only,
+        &Shortcuts::scored_words_only, &Shortcuts::last_layer_at_labels,
+        &Shortcuts::gather_embeddings, &Shortcuts::share_noise, &Shortcuts::fuse_perturbation}) {
+    all.emplace_back().*shortcut = false;
+  }
+  all.push_back({false, false, false, false, false, false, false});
+  return all;
+}
+
+TEST("decoders of every layout give the committed digest on every instruction set") {
+  const std::string committed = "0a8daee3b1d99d2007df934f1059cd161f0b4ba459cb70c2d418e8804a775272";
+  const auto run = [] {
+    Sha256 all;
+    for (const DecoderShape& shape : decoder_shapes()) {
+      for (const Directions& directions : laws) {
+        const std::vector<double> seen =
+            next_token_losses(*backend(random_decoder(shape)), directions);
+        all.update(std::as_bytes(std::span(seen)));
+      }
+    }
+    return all.finish();
+  };
+  for (const std::string& isa : set_names()) {
+    const std::string seen = on(isa, run);
+    CHECK(seen == committed);
+    if (seen != committed) std::fprintf(stderr, "  %s: %s\n", isa.c_str(), seen.c_str());
+  }
+}
+
+TEST("threads, shortcuts and splits of the batch leave the bits of a decoder's losses") {
+  for (const DecoderShape& plain : decoder_shapes()) {
+    DecoderShape added = plain;
+    added.adapter_rank = 3, added.prefixes = 2;
+    for (const DecoderShape& shape : {plain, added}) {
+      const RandomModel model = random_decoder(shape);
+      const std::vector<double> expected = next_token_losses(*backend(model), laws[0]);
+      bool same = next_token_losses(*backend(model, 3), laws[0]) == expected;
+      for (const int micro_batch : {1, 3})
+        same = same && next_token_losses(*backend(model), laws[0], micro_batch) == expected;
+      for (const Shortcuts& shortcuts : fewer_shortcuts())
+        same = same && next_token_losses(*backend(model, 2, shortcuts), laws[0]) == expected;
+      CHECK(same);
+      if (!same) std::fprintf(stderr, "  %s\n", shape.name);
+    }
+  }
+}
+
+TEST("all that a decoder may have moves its losses") {
+  const auto decoder = [](const char* name) {
+    for (const DecoderShape& shape : decoder_shapes()) {
+      if (shape.name == std::string(name)) return random_decoder(shape);
+    }
+    return RandomModel{};
+  };
+  const auto moves = [&](const char* name, auto change) {
+    RandomModel model = decoder(name);
+    const std::vector<double> before = next_token_losses(*backend(model), laws[0]);
+    change(model.spec);
+    const std::vector<double> after = next_token_losses(*backend(model), laws[0]);
+    double most = 0;
+    for (size_t i = 0; i < before.size(); ++i)
+      most = std::max(most, std::fabs(before[i] - after[i]));
+    CHECK(most > 1e-3);  // fifty times what another backend may be off by
+    if (!(most > 1e-3)) std::fprintf(stderr, "  %s: %g\n", name, most);
+  };
+  moves("llama", [](ModelSpec& m) { m.norm = Norm::layer; });
+  moves("llama", [](ModelSpec& m) { m.causal = false; });
+  moves("llama", [](ModelSpec& m) { m.rotary_frequencies.clear(); });
+  moves("llama", [](ModelSpec& m) { m.rotary_frequencies.back() = 0.3f; });
+  moves("llama", [](ModelSpec& m) { m.rotary_scale = 1.5f; });
+  moves("llama", [](ModelSpec& m) { m.roles.layers[0].gate = {}; });
+  moves("mistral", [](ModelSpec& m) { m.window = 6; });
+  moves("qwen3", [](ModelSpec& m) { m.roles.layers[0].query_norm = {}; });
+  moves("qwen3", [](ModelSpec& m) { m.roles.layers[0].key_norm = {}; });
+  moves("neox", [](ModelSpec& m) { m.parallel = false; });
+  moves("neox", [](ModelSpec& m) {
+    std::swap(m.roles.layers[0].key.outputs, m.roles.layers[0].value.outputs);
+  });
+  moves("gpt2", [](ModelSpec& m) {
+    std::swap(m.roles.layers[1].query.outputs, m.roles.layers[1].key.outputs);
+  });
+  moves("gpt2", [](ModelSpec& m) { m.position_offset = 1; });
+  moves("opt", [](ModelSpec& m) { m.roles.position_embeddings = -1; });
+  moves("electra", [](ModelSpec& m) { m.roles.embedding_projection.bias = -1; });
+}
+
 TEST("threads, shortcuts and splits of the batch leave the bits of the losses") {
   for (const Directions& directions : laws) {
     const std::vector<double> expected = losses(*backend(odd), directions);
@@ -141,16 +245,8 @@ TEST("threads, shortcuts and splits of the batch leave the bits of the losses") 
       CHECK(losses(*backend(odd, threads), directions) == expected);
     for (const int micro_batch : {1, 2, 4, 5, 6, 100})
       CHECK(losses(*backend(odd), directions, micro_batch) == expected);
-    for (bool Shortcuts::*shortcut :
-         {&Shortcuts::pack_sequences, &Shortcuts::labelled_positions_only,
-          &Shortcuts::scored_words_only, &Shortcuts::last_layer_at_labels,
-          &Shortcuts::gather_embeddings, &Shortcuts::share_noise, &Shortcuts::fuse_perturbation}) {
-      Shortcuts some;
-      some.*shortcut = false;
-      CHECK(losses(*backend(odd, 2, some), directions) == expected);
-    }
-    const Shortcuts none = {false, false, false, false, false, false, false};
-    CHECK(losses(*backend(odd, 2, none), directions) == expected);
+    for (const Shortcuts& shortcuts : fewer_shortcuts())
+      CHECK(losses(*backend(odd, 2, shortcuts), directions) == expected);
   }
 }
 

@@ -2,13 +2,13 @@
 // the engine alone.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/batch.h"
 #include "core/transformer/spec.h"
+#include "test/random_model.h"
 
 namespace zest::test {
 
@@ -18,17 +18,9 @@ struct Shape {
           prefixes = 0;  // LoRA on query, value and intermediate; trained keys and values
 };
 
-struct RandomEncoder {
-  ModelSpec spec;
-  std::vector<ParameterSource> sources;
-};
+using RandomEncoder = RandomModel;
 
 inline RandomEncoder random_encoder(const Shape& shape, uint64_t seed = 1) {
-  struct Entry {
-    ParameterSpec spec;
-    ParameterSource source;
-    int* role;
-  };
   RandomEncoder model;
   ModelSpec& m = model.spec;
   m.hidden = shape.hidden, m.heads = shape.heads, m.intermediate = shape.intermediate;
@@ -38,16 +30,12 @@ inline RandomEncoder random_encoder(const Shape& shape, uint64_t seed = 1) {
   m.position_offset = 2, m.padding_id = 1, m.outputs = shape.vocabulary, m.norm_epsilon = 1e-5f;
   ModelRoles& r = m.roles;
   r.layers.resize(static_cast<size_t>(shape.layers));
-  std::vector<Entry> entries;
+  RandomParameters parameters(seed, 0.02f);
   const auto matrix = [&](const std::string& name, int64_t rows, int64_t columns, int* role) {
-    entries.push_back({{name, rows, columns, true, true, true},
-                       {"", 0, FileType::float32, 0.02f, seed, 0.0f},
-                       role});
+    parameters.matrix(name, rows, columns, role);
   };
   const auto vector = [&](const std::string& name, int64_t columns, float offset, int* role) {
-    entries.push_back({{name, 1, columns, false, true, false},
-                       {"", 0, FileType::float32, 0.02f, seed, offset},
-                       role});
+    parameters.vector(name, columns, offset, role);
   };
   const auto linear = [&](const std::string& name, int64_t out, int64_t in, LinearRoles* role) {
     matrix(name + ".weight", out, in, &role->weight);
@@ -96,13 +84,7 @@ inline RandomEncoder random_encoder(const Shape& shape, uint64_t seed = 1) {
   norm("lm_head.layer_norm", &r.head_norm);
   vector("lm_head.bias", shape.vocabulary, 0, &r.head_output.bias);
 
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.spec.name < b.spec.name; });
-  for (const Entry& entry : entries) {
-    *entry.role = static_cast<int>(m.parameters.size());
-    m.parameters.push_back(entry.spec);
-    model.sources.push_back(entry.source);
-  }
+  parameters.add_to(model);
   r.head_output.weight = r.word_embeddings;  // tied
   return model;
 }

@@ -21,7 +21,7 @@ constexpr int CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET = 6;
 constexpr int CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1;
 constexpr int CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK = 3;
 constexpr int CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES = 5;  // B, C, D follow
-constexpr int32_t CUBLAS_OP_T = 1;
+constexpr int32_t CUBLAS_OP_N = 0, CUBLAS_OP_T = 1;
 constexpr uint32_t CUBLASLT_REDUCTION_SCHEME_NONE = 0;
 
 struct Algorithm {
@@ -168,18 +168,20 @@ Products::~Products() {
   library_.destroy(handle_);
 }
 
-// cuBLAS counts columns first: w is depth x outputs there, transposed by the product; x is depth x
-// rows and y outputs x rows.
+// cuBLAS counts columns first: w is depth x outputs there, transposed by the product, or outputs x
+// depth; x is depth x rows and y outputs x rows.
 Products::Planned& Products::planned(const Product& p) {
   const Shape shape{{p.rows, p.outputs, p.depth, p.batch, p.x_stride, p.w_stride, p.y_stride,
-                     p.x_batch, p.w_batch, p.y_batch, p.add, static_cast<int64_t>(p.type)}};
+                     p.x_batch, p.w_batch, p.y_batch, p.add, p.transposed,
+                     static_cast<int64_t>(p.type)}};
   std::unique_ptr<Planned>& found = planned_[shape];
   if (found) return *found;
   const Library& l = library_;
   auto made = std::make_unique<Planned>(l);
   const int type = p.type == StorageType::float32 ? CUDA_R_32F : CUDA_R_16BF;
   l.check(l.desc_create(&made->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
-  l.check(l.desc_set(made->desc, CUBLASLT_MATMUL_DESC_TRANSA, &CUBLAS_OP_T, sizeof CUBLAS_OP_T),
+  const int32_t operation = p.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
+  l.check(l.desc_set(made->desc, CUBLASLT_MATMUL_DESC_TRANSA, &operation, sizeof operation),
           "cublasLtMatmulDescSetAttribute");
   const auto layout = [&](void*& out, int element, int64_t rows, int64_t columns, int64_t ld,
                           int64_t batch_stride) {
@@ -193,7 +195,8 @@ Products::Planned& Products::planned(const Product& p) {
                          sizeof batch_stride),
             "cublasLtMatrixLayoutSetAttribute");
   };
-  layout(made->w, type, p.depth, p.outputs, p.w_stride, p.w_batch);
+  layout(made->w, type, p.transposed ? p.outputs : p.depth, p.transposed ? p.depth : p.outputs,
+         p.w_stride, p.w_batch);
   layout(made->x, type, p.depth, p.rows, p.x_stride, p.x_batch);
   layout(made->y, CUDA_R_32F, p.outputs, p.rows, p.y_stride, p.y_batch);
 

@@ -14,8 +14,9 @@
 
 namespace zest::cuda {
 
-// y[b] = x[b] w[b]^T + (add ? y[b] : 0) for b < batch: x is rows x depth, w outputs x depth, y rows
-// x outputs in float32. Strides are in elements, multiples of 8; a batch stride of 0 shares w.
+// y[b] = scale x[b] w[b]^T + (add ? y[b] : 0) for b < batch: x is rows x depth, w outputs x depth,
+// y rows x outputs in float32. Strides are in elements, multiples of 8; a batch stride of 0 shares
+// w.
 struct Product {
   const void* x = nullptr;
   const void* w = nullptr;
@@ -25,6 +26,7 @@ struct Product {
   int64_t x_batch = 0, w_batch = 0, y_batch = 0;
   float scale = 1;
   bool add = false;
+  bool transposed = false;                  // w is depth x outputs
   StorageType type = StorageType::float32;  // of x and w
 };
 
@@ -46,7 +48,7 @@ class Products {
   struct Library;
   struct Planned;
   struct Shape {
-    int64_t values[12];
+    int64_t values[13];
     auto operator<=>(const Shape&) const = default;
   };
   Planned& planned(const Product& product);

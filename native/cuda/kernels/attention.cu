@@ -1,10 +1,10 @@
-// Reference, for each point, head and query: s_j = scale q . k_j over the keys; out = sum exp(s_j -
-// max s) v_j / sum exp(s_j - max s).
+// Reference, for each point, head and query: s_j = scale q . k_j over the keys it sees; out = sum
+// exp(s_j - max s) v_j / sum exp(s_j - max s).
 //
 // A block takes a tile of queries of one head and goes through the keys, 32 at a time, with the
 // running maximum and sum of online softmax (Milakov and Gimelshein 2018). A warp has four queries:
 // for the scores a lane is a key, for the sums over values a lane is a column.
-#include "cuda/kernels/attention.h"
+#include "cuda/kernels/attention.inl.h"
 #include "cuda/kernels/launch.h"
 
 namespace zest::cuda {
@@ -41,8 +41,10 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
   const int head = static_cast<int>(blockIdx.y);
   const int64_t point = blockIdx.z;
   const int width = a.width, warp = threadIdx.x / warp_lanes, lane = threadIdx.x % warp_lanes;
-  const int64_t column = static_cast<int64_t>(head) * width;
-  const int64_t vectors = point * a.vector_stride + column;
+  const KeysOfTile seen_keys = keys_of(a, tile);
+  const float* query_bias = bias_of(a.query, a, point, head);
+  const float* key_bias = bias_of(a.key, a, point, head / a.group);
+  const float* value_bias = bias_of(a.value, a, point, head / a.group);
   float* keys = shared_memory<float>();  // width x key_stride
   float* values = keys + width * key_stride;
   float* queries = values + width * keys_at_once;
@@ -52,38 +54,35 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
     const int q = i / width, c = i % width;
     float x = 0.0f;
     if (q < tile.queries) {
-      x = a.query[(point * a.query_rows + tile.first_query + q) * a.stride + column + c];
-      if (a.query_bias) x += a.query_bias[vectors + c];
+      x = query_row(a, tile, point, head, q)[c];
+      if (query_bias) x += query_bias[c];
     }
     queries[i] = x;
   }
 
   float maximum[queries_a_warp], total[queries_a_warp];
   float sums[queries_a_warp][most_columns_a_lane];
+  Seen seen[queries_a_warp];
 #pragma unroll
   for (int q = 0; q < queries_a_warp; ++q) {
     maximum[q] = -INFINITY;
     total[q] = 0.0f;
+    seen[q] = seen_by(a, tile, seen_keys, warp * queries_a_warp + q);
 #pragma unroll
     for (int i = 0; i < most_columns_a_lane; ++i) sums[q][i] = 0.0f;
   }
 
-  const int64_t key_count = a.prefixes + tile.keys;
-  for (int64_t first = 0; first < key_count; first += keys_at_once) {
+  for (int first = 0; first < seen_keys.count; first += keys_at_once) {
     for (int i = threadIdx.x; i < keys_at_once * width; i += warps * warp_lanes) {
       const int j = i / width, c = i % width;
-      const int64_t key = first + j;
+      const int key = first + j;
       float k = 0.0f, v = 0.0f;
-      if (key < a.prefixes) {
-        const int64_t at = point * a.vector_stride + key * a.stride + column + c;
-        k = a.prefix_key[at];
-        v = a.prefix_value[at];
-      } else if (key < key_count) {
-        const int64_t row = point * a.key_rows + tile.first_key + (key - a.prefixes);
-        k = a.key[row * a.stride + column + c];
-        v = a.value[row * a.stride + column + c];
-        if (a.key_bias) k += a.key_bias[vectors + c];
-        if (a.value_bias) v += a.value_bias[vectors + c];
+      if (key < seen_keys.count) {
+        const bool own = key >= a.prefixes;
+        k = key_row(a, a.key, a.prefix_key, seen_keys, point, head / a.group, key)[c];
+        v = key_row(a, a.value, a.prefix_value, seen_keys, point, head / a.group, key)[c];
+        if (own && key_bias) k += key_bias[c];
+        if (own && value_bias) v += value_bias[c];
       }
       keys[c * key_stride + j] = k;
       values[j * width + c] = v;
@@ -99,13 +98,13 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
         scores[q] = fmaf(own_queries[q * width + c], k, scores[q]);
       }
     }
-    const bool valid = first + lane < key_count;
 #pragma unroll
     for (int q = 0; q < queries_a_warp; ++q) {
+      const bool valid = seen[q].has(first + lane, a.prefixes);
       const float score = valid ? scores[q] * a.scale : -INFINITY;
       const float highest = fmaxf(maximum[q], warp_maximum(score));
       const float weight = valid ? expf(score - highest) : 0.0f;
-      const float correction = expf(maximum[q] - highest);
+      const float correction = corrected(maximum[q], highest);
       maximum[q] = highest;
       total[q] = total[q] * correction + warp_total(weight);
 #pragma unroll
@@ -133,7 +132,8 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
     const int in_tile = warp * queries_a_warp + q;
     if (in_tile >= tile.queries) continue;
     float* out = static_cast<float*>(a.out.data) +
-                 (point * a.query_rows + tile.first_query + in_tile) * a.out.stride + column;
+                 (point * a.query_rows + tile.first_query + in_tile) * a.out.stride +
+                 static_cast<int64_t>(head) * width;
 #pragma unroll
     for (int i = 0; i < most_columns_a_lane; ++i) {
       const int c = lane + i * warp_lanes;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "cuda/kernels/heads.h"
 #include "cuda/kernels/rows.h"
 
 namespace zest::cuda {
@@ -19,19 +20,25 @@ constexpr int queries_a_tile(StorageType type) { return type == StorageType::flo
 constexpr int most_head_width = 128;
 
 struct Attention {
-  const float* query = nullptr;  // rows of the products, `stride` apart, without their biases
-  const float* key = nullptr;
-  const float* value = nullptr;
-  const float* query_bias = nullptr;  // perturbed vectors, or null
-  const float* key_bias = nullptr;
-  const float* value_bias = nullptr;
-  const float* prefix_key = nullptr;  // trained keys and values before the sequence's own, or null
+  HeadRows query, key, value;
+  // Trained keys and values before the sequence's own: rows prefix_stride apart, heads one after
+  // the other; or null.
+  const float* prefix_key = nullptr;
   const float* prefix_value = nullptr;
-  int64_t prefixes = 0;
+  int32_t prefixes = 0;
+  int64_t prefix_stride = 0;
   int64_t vector_stride = 0;
-  int64_t points = 0, query_rows = 0, key_rows = 0, stride = 0;
-  int32_t heads = 0, width = 0;  // of a head, at most most_head_width
+  int64_t points = 0, query_rows = 0, key_rows = 0;
+  // Of each query its row in a product of key_rows a point, that of the keys; null: the query's
+  // own.
+  const int32_t* query_tokens = nullptr;
+  int32_t heads = 0, group = 1;  // of queries, and how many of them share a head of keys
+  int32_t width = 0;             // of a head, at most most_head_width
   float scale = 0;
+  // Causal: the place of each row of queries in its sequence, ascending in a tile; it sees no key
+  // after it. null: all.
+  const int32_t* places = nullptr;
+  int32_t window = 0;  // causal: 0, or how many of the sequence's own keys a query sees
   const AttentionTile* tiles = nullptr;
   int64_t tile_count = 0;
   Operand out;  // query_rows a point; its type says which of the two

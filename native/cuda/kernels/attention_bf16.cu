@@ -3,7 +3,7 @@
 //
 // A block takes a tile of queries of one head, 16 a warp, and goes through the keys, 32 at a time.
 // Keys lie as they are, values transposed, so that each register of a fragment is one access.
-#include "cuda/kernels/attention.h"
+#include "cuda/kernels/attention.inl.h"
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/mma.h"
@@ -60,9 +60,9 @@ __global__ void __launch_bounds__(threads) attention_bf16_kernel(Attention a) {
   const int g = lane / 4, t = lane % 4;
   const int first_query = static_cast<int>(threadIdx.x / warp_lanes) * 16;  // of the warp
   const bool idle = first_query >= tile.queries;                            // the whole warp
-  const int64_t point = blockIdx.z, column = static_cast<int64_t>(blockIdx.y) * width;
-  const int64_t vectors = point * a.vector_stride + column;
-  const auto bias_of = [&](const float* bias) { return bias ? bias + vectors : nullptr; };
+  const int64_t point = blockIdx.z;
+  const int head = static_cast<int>(blockIdx.y), key_head = head / a.group;
+  const KeysOfTile seen_keys = keys_of(a, tile);
   bfloat16* keys = shared_memory<bfloat16>();                  // keys_at_once x key_stride
   bfloat16* values = keys + keys_at_once * key_stride<depth>;  // depth x value_stride
 
@@ -71,14 +71,14 @@ __global__ void __launch_bounds__(threads) attention_bf16_kernel(Attention a) {
 #pragma unroll
   for (int r = 0; r < 4; ++r) {
     const int q = first_query + g + 8 * (r % 2);
-    const float* row = a.query + (point * a.query_rows + tile.first_query + q) * a.stride + column;
-    const float* bias = bias_of(a.query_bias);
+    const float* row = q < tile.queries ? query_row(a, tile, point, head, q) : nullptr;
+    const float* bias = bias_of(a.query, a, point, head);
 #pragma unroll
     for (int step = 0; step < steps; ++step) {
       const int c = step * 16 + 2 * t + 8 * (r / 2);
       float x[2] = {};
       for (int i = 0; i < 2; ++i) {
-        if (q < tile.queries && c + i < width) x[i] = row[c + i] + (bias ? bias[c + i] : 0.0f);
+        if (row && c + i < width) x[i] = row[c + i] + (bias ? bias[c + i] : 0.0f);
       }
       query[step][r] = pair_of(x[0], x[1]);
     }
@@ -86,22 +86,23 @@ __global__ void __launch_bounds__(threads) attention_bf16_kernel(Attention a) {
 
   float maximum[2] = {-INFINITY, -INFINITY}, total[2] = {};  // total: the lane's own part
   float sums[columns][4] = {};
-  const int64_t key_count = a.prefixes + tile.keys;
-  for (int64_t first = 0; first < key_count; first += keys_at_once) {
-    const auto row_of = [&](int j, const float* rows, const float* prefix) {
-      const int64_t key = first + j;
-      return key < a.prefixes
-                 ? prefix + point * a.vector_stride + key * a.stride + column
-                 : rows + (point * a.key_rows + tile.first_key + key - a.prefixes) * a.stride +
-                       column;
+  Seen seen[2];  // by queries g and g + 8
+#pragma unroll
+  for (int row = 0; row < 2; ++row) {
+    seen[row] = seen_by(a, tile, seen_keys, first_query + g + 8 * row);
+  }
+  for (int first = 0; first < seen_keys.count; first += keys_at_once) {
+    const auto load_key = [&](int j, const HeadRows& heads, const float* prefix, int c,
+                              float(&x)[at_once]) {
+      const int key = first + j;
+      if (key >= seen_keys.count) return;
+      load_row(key_row(a, heads, prefix, seen_keys, point, key_head, key),
+               key < a.prefixes ? nullptr : bias_of(heads, a, point, key_head), c, width, x);
     };
     for (int i = threadIdx.x; i < keys_at_once * depth / at_once; i += threads) {
       const int j = i / (depth / at_once), c = i % (depth / at_once) * at_once;
       float x[at_once] = {};
-      if (first + j < key_count) {
-        load_row(row_of(j, a.key, a.prefix_key),
-                 first + j < a.prefixes ? nullptr : bias_of(a.key_bias), c, width, x);
-      }
+      load_key(j, a.key, a.prefix_key, c, x);
       bfloat16 y[at_once];
 #pragma unroll
       for (int n = 0; n < at_once; ++n) y[n] = to_bfloat16(x[n]);
@@ -110,10 +111,7 @@ __global__ void __launch_bounds__(threads) attention_bf16_kernel(Attention a) {
     for (int i = threadIdx.x; i < keys_at_once * depth / at_once; i += threads) {
       const int j = i % keys_at_once, c = i / keys_at_once * at_once;
       float x[at_once] = {};
-      if (first + j < key_count) {
-        load_row(row_of(j, a.value, a.prefix_value),
-                 first + j < a.prefixes ? nullptr : bias_of(a.value_bias), c, width, x);
-      }
+      load_key(j, a.value, a.prefix_value, c, x);
 #pragma unroll
       for (int n = 0; n < at_once; ++n) values[(c + n) * value_stride + j] = to_bfloat16(x[n]);
     }
@@ -129,20 +127,22 @@ __global__ void __launch_bounds__(threads) attention_bf16_kernel(Attention a) {
           multiply_add(scores[n], query[step], {pair_at(from), pair_at(from + 8)});
         }
       }
+      const auto valid = [&](int n, int e) {
+        return seen[e / 2].has(first + 8 * n + 2 * t + e % 2, a.prefixes);
+      };
       float highest[2] = {maximum[0], maximum[1]};
 #pragma unroll
       for (int n = 0; n < key_tiles; ++n) {
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
-          const bool valid = first + 8 * n + 2 * t + e % 2 < key_count;
-          scores[n][e] = valid ? scores[n][e] * a.scale : -INFINITY;
+          scores[n][e] = valid(n, e) ? scores[n][e] * a.scale : -INFINITY;
           highest[e / 2] = fmaxf(highest[e / 2], scores[n][e]);
         }
       }
 #pragma unroll
       for (int row = 0; row < 2; ++row) {
         highest[row] = row_maximum(highest[row]);
-        const float correction = expf(maximum[row] - highest[row]);
+        const float correction = corrected(maximum[row], highest[row]);
         maximum[row] = highest[row];
         total[row] *= correction;
 #pragma unroll
@@ -155,7 +155,7 @@ __global__ void __launch_bounds__(threads) attention_bf16_kernel(Attention a) {
       for (int n = 0; n < key_tiles; ++n) {
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
-          scores[n][e] = expf(scores[n][e] - maximum[e / 2]);
+          scores[n][e] = valid(n, e) ? expf(scores[n][e] - maximum[e / 2]) : 0.0f;
           total[e / 2] += scores[n][e];
         }
       }
@@ -183,7 +183,8 @@ __global__ void __launch_bounds__(threads) attention_bf16_kernel(Attention a) {
     const int q = first_query + g + 8 * row;
     if (q >= tile.queries) continue;
     bfloat16* out = static_cast<bfloat16*>(a.out.data) +
-                    (point * a.query_rows + tile.first_query + q) * a.out.stride + column;
+                    (point * a.query_rows + tile.first_query + q) * a.out.stride +
+                    static_cast<int64_t>(head) * width;
 #pragma unroll
     for (int n = 0; n < columns; ++n) {
       for (int i = 0; i < 2; ++i) {

@@ -1,4 +1,5 @@
-// Reference: hidden[t] = norm(word[t] + segment[t] + position[t]), as rows.inl.h.
+// Reference: hidden[t] = norm(product[t] + bias + word[t] + segment[t] + position[t]), as
+// rows.inl.h.
 #include "cuda/kernels/rows.inl.h"
 
 namespace zest::cuda {
@@ -9,6 +10,8 @@ __global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * rows_a_block + threadIdx.x / warp_lanes;
   if (row >= e.points * e.tokens) return;  // a whole warp
   const int64_t point = row / e.tokens, token = row % e.tokens;
+  const float* product = e.product ? e.product + row * e.stride : nullptr;
+  const float* bias = e.product_bias ? e.product_bias + point * e.norm.vector_stride : nullptr;
   const float* terms[3];
   for (int t = 0; t < 3; ++t) {
     const EmbeddingTable& table = e.tables[t];
@@ -18,9 +21,12 @@ __global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e) {
   T* operand = static_cast<T*>(e.operand.data);
   normalize_row(
       [&](int64_t c) {
-        float x = terms[0] ? terms[0][c] : 0.0f;
-        if (terms[1]) x += terms[1][c];
-        if (terms[2]) x += terms[2][c];
+        float x = product ? product[c] : 0.0f;
+        if (bias) x += bias[c];
+#pragma unroll
+        for (int t = 0; t < 3; ++t) {
+          if (terms[t]) x += terms[t][c];
+        }
         return x;
       },
       e.norm, point, e.columns, e.hidden + row * e.stride,

@@ -1,5 +1,5 @@
-// Reference: x = product + bias + residual; hidden = (x - mean) / sqrt(variance + epsilon) * weight
-// + bias, as rows.inl.h.
+// Reference: x = product + bias + residual; hidden = x, or (x - mean) / sqrt(variance + epsilon) *
+// weight + bias, or x / sqrt(mean of x^2 + epsilon) * weight, as rows.inl.h.
 #include "cuda/kernels/rows.inl.h"
 
 namespace zest::cuda {

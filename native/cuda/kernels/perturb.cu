@@ -77,9 +77,10 @@ __global__ void __launch_bounds__(perturb_threads)
     perturb_rows_kernel(Plan plan, Parameter p, RowChoice rows, Out* out, int64_t row_stride,
                         int64_t point_stride) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * perturb_threads + threadIdx.x;
-  Unit unit = unit_at<counters>(index, p.columns);
+  Unit unit = unit_at<counters>(index, rows.columns);
   if (unit.row >= rows.count) return;
-  Out* row = out + unit.row * row_stride;
+  Out* row = out + unit.row * row_stride - rows.first_column;
+  unit.chunk += rows.first_column;
   unit.row = rows.index ? rows.index[unit.row] : rows.first + unit.row;
   if (unit.row < 0) return;
   perturb_unit<law, Stored>(plan, p, unit, row, point_stride, static_cast<int>(blockIdx.y),
@@ -102,7 +103,8 @@ __global__ void __launch_bounds__(perturb_threads)
 template <class Stored, class Out>
 void run(const Plan& plan, const Parameter& parameter, RowChoice rows, const PerturbedRows& out,
          cudaStream_t stream) {
-  const int64_t units = rows.count * units_of_row<counters>(parameter.columns);
+  if (rows.columns == 0) rows.columns = parameter.columns;
+  const int64_t units = rows.count * units_of_row<counters>(rows.columns);
   const int64_t split = std::clamp<int64_t>(
       ceil_divide(wanted_threads, std::max<int64_t>(units, 1)), 1, std::max(plan.group_count, 1));
   const dim3 blocks(blocks_for(units, perturb_threads), static_cast<unsigned>(split));

@@ -10,10 +10,13 @@
 
 namespace zest::cuda {
 
-// Row i of the result is row index[i] of the parameter, or first + i; index[i] < 0 is left out.
+// Row i of the result is row index[i] of the parameter, or first + i; index[i] < 0 is left out. It
+// is `columns` of the row from first_column on, both multiples of chunk_elements but for a row's
+// end; columns 0: all.
 struct RowChoice {
   const int32_t* index = nullptr;
   int64_t first = 0, count = 0;
+  int64_t first_column = 0, columns = 0;
 };
 
 // out[point * point_stride + i * row_stride + column], in float32 or rounded to bfloat16.

@@ -20,8 +20,9 @@ struct Operand {
 };
 
 struct NormVectors {
-  const float* weight = nullptr;
-  const float* bias = nullptr;
+  Norm kind = Norm::layer;
+  const float* weight = nullptr;  // null: no norm, what would be normalised is the result
+  const float* bias = nullptr;    // or null
   int64_t vector_stride = 0;
   float epsilon = 0;
 };
@@ -34,13 +35,16 @@ struct EmbeddingTable {
   const int32_t* slots = nullptr;
 };
 
+// hidden = norm(product + product_bias + rows of the tables); product and product_bias may be null.
 struct Embedding {
+  const float* product = nullptr;  // rows `stride` apart
+  const float* product_bias = nullptr;
   EmbeddingTable tables[3];  // added in this order; those without rows are left out
   NormVectors norm;
   int64_t points = 0, tokens = 0, columns = 0;
-  float* hidden = nullptr;  // the result, rows `stride` apart
-  int64_t stride = 0;
-  Operand operand;  // the result again, if its data are not those of `hidden`
+  float* hidden = nullptr;
+  int64_t stride = 0;  // of product, the tables' rows and hidden
+  Operand operand;     // the result again, if its data are not those of `hidden`
 };
 void embed(const Embedding& e, cudaStream_t stream);
 
@@ -58,11 +62,14 @@ struct Normalization {
 };
 void normalize(const Normalization& n, cudaStream_t stream);
 
-// out = activation(product + bias); bias may be null.
+// out = activation(product + bias), or activation(gate + gate_bias) * (product + bias) where there
+// is a gate; biases may be null.
 struct BiasActivation {
   const float* product = nullptr;
-  int64_t stride = 0;
+  const float* gate = nullptr;
+  int64_t stride = 0;  // of product and gate
   const float* bias = nullptr;
+  const float* gate_bias = nullptr;
   int64_t vector_stride = 0;
   int activation = -1;  // of Activation, or no_activation
   int64_t points = 0, rows = 0, columns = 0;

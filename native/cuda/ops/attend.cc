@@ -1,4 +1,4 @@
-// Attention of packed sequences, with the three products before it.
+// Attention of packed sequences, with the products before it and the placement of heads.
 #include <cmath>
 
 #include "cuda/kernels/attention.h"
@@ -10,25 +10,65 @@ AttentionTile const* Forward::tiles_at(size_t offset) const {
   return reinterpret_cast<const AttentionTile*>(in_block(offset));
 }
 
+// A layer's heads in its product, where they may lie between those of others.
+HeadRows Forward::heads_of(const LinearRoles& linear, const DeviceMemory<float>& product) const {
+  const OutputSlice& slice = linear.outputs;
+  HeadRows heads;
+  heads.rows = product.data() + slice.first;
+  heads.stride = padded8(all_outputs(linear).count);
+  heads.step = slice.block == slice.count ? spec_.head_width : slice.step;
+  if (linear.bias >= 0) heads.bias = vector(linear.bias) + slice.first;
+  return heads;
+}
+
+// Norms and turns queries or keys, with their bias, where the model does.
+void Forward::place(HeadRows& heads, int32_t count, const NormRoles& roles, Tokens tokens) {
+  HeadPlacement p;
+  p.half = static_cast<int32_t>(spec_.rotary_frequencies.size());
+  if (roles.weight < 0 && p.half == 0) return;
+  p.heads = heads;
+  p.points = passes_, p.rows = rows_of(tokens);
+  p.count = count, p.width = spec_.head_width;
+  p.vector_stride = weights_.vector_floats();
+  p.norm = norm(roles);
+  p.cosines = cosines_.data(), p.sines = sines_.data();
+  p.places = in_block(tokens == Tokens::all ? batch_->at.places : batch_->at.row_places);
+  place_heads(p, main_);
+  heads.bias = nullptr;
+}
+
 void Forward::attend(const LayerRoles& layer, State from, State to, Tokens tokens) {
   const BatchShape& shape = batch_->shape;
-  const int64_t rows = rows_of(tokens), stride = padded8(spec_.hidden);
-  const Outputs across{nullptr, spec_.hidden};
-  multiply(layer.query, across, operand(from), rows, query_);
-  multiply(layer.key, across, operand(to), shape.tokens, key_);
-  multiply(layer.value, across, operand(to), shape.tokens, value_);
+  const PackedBatch::Offsets& at = batch_->at;
+  const bool all = tokens == Tokens::all;
+  const int64_t rows = rows_of(tokens);
+  // One weight may make two or three of them: then it is multiplied once, for all tokens.
+  const bool fused_query = layer.query.weight == layer.key.weight;
+  const bool fused_value = layer.value.weight == layer.key.weight;
+  if (!fused_query) multiply(layer.query, operand(from), rows, query_);
+  multiply(layer.key, operand(to), shape.tokens, key_);
+  if (!fused_value) multiply(layer.value, operand(to), shape.tokens, value_);
 
   Attention a;
-  a.query = query_.data(), a.key = key_.data(), a.value = value_.data();
-  a.query_bias = vector(layer.query.bias), a.key_bias = vector(layer.key.bias);
-  a.value_bias = vector(layer.value.bias);
+  a.query = heads_of(layer.query, fused_query ? key_ : query_);
+  a.key = heads_of(layer.key, key_);
+  a.value = heads_of(layer.value, fused_value ? key_ : value_);
+  place(a.query, spec_.heads, layer.query_norm, fused_query ? Tokens::all : tokens);
+  place(a.key, spec_.key_value_heads, layer.key_norm, Tokens::all);
   a.prefix_key = vector(layer.prefix.key), a.prefix_value = vector(layer.prefix.value);
-  a.prefixes = layer.prefix.key < 0 ? 0 : weights_.parameter(layer.prefix.key).rows;
+  if (layer.prefix.key >= 0) {
+    a.prefixes = static_cast<int32_t>(weights_.parameter(layer.prefix.key).rows);
+    a.prefix_stride = padded8(spec_.key_width());
+  }
   a.vector_stride = weights_.vector_floats();
-  a.points = passes_, a.query_rows = rows, a.key_rows = shape.tokens, a.stride = stride;
-  a.heads = spec_.heads, a.width = spec_.hidden / spec_.heads;
+  a.points = passes_, a.query_rows = rows, a.key_rows = shape.tokens;
+  if (fused_query && !all) a.query_tokens = in_block(at.row_tokens);
+  a.heads = spec_.heads, a.group = spec_.heads / spec_.key_value_heads;
+  a.width = spec_.head_width;
   a.scale = 1.0f / std::sqrt(static_cast<float>(a.width));
-  a.tiles = tiles_at(tokens == Tokens::scored ? batch_->at.row_tiles : batch_->at.tiles);
+  if (spec_.causal) a.places = in_block(all ? at.places : at.row_places);
+  a.window = spec_.window;
+  a.tiles = tiles_at(all ? at.tiles : at.row_tiles);
   a.tile_count = most_tiles(rows, shape.sequences, weights_.type());
   a.out = operand(State::context);
   cuda::attend(a, main_);

@@ -1,31 +1,67 @@
-// The sum of word, position and segment embeddings with its norm, and the hidden states that are
-// scored.
+// The sum of word, position and segment embeddings with its norm, projected where the words are
+// narrower than hidden states; and the hidden states that are scored.
+#include <initializer_list>
+
 #include "cuda/ops/forward.h"
 
 namespace zest::cuda {
 
 void Forward::embed() {
   const ModelRoles& roles = spec_.roles;
+  const BatchShape& shape = batch_->shape;
   const int parameters[tables] = {roles.word_embeddings, roles.position_embeddings,
                                   roles.segment_embeddings};
-  const int64_t hidden = spec_.hidden, stride = padded8(hidden);
-  const BatchShape& shape = batch_->shape;
-  Embedding e;
-  int count = 0;
+  const auto columns_of = [&](Table t) { return weights_.parameter(parameters[t]).columns; };
   for (const Table t : {words, segments, positions}) {
     if (parameters[t] < 0) continue;
-    const int64_t rows = shape.table_rows[t];
+    const int64_t rows = shape.table_rows[t], stride = padded8(columns_of(t));
     perturb_rows(points_->plan(), weights_.type(), points_->parameter(parameters[t]),
                  {in_block(batch_->at.table_rows[t]), 0, rows},
                  {tables_[t].data(), StorageType::float32, stride, rows * stride}, main_);
-    e.tables[count++] = {tables_[t].data(), rows * stride, in_block(batch_->at.slots[t])};
   }
-  e.norm = norm(roles.embedding_norm);
-  e.points = passes_, e.tokens = shape.tokens, e.columns = hidden;
-  e.hidden = state(State::hidden).values.data();
-  e.stride = stride;
-  e.operand = second(State::hidden);
-  cuda::embed(e, main_);
+
+  // to = norm(the tokens' rows of some tables), added to product_ where that is of `projection`.
+  const auto sum = [&](std::initializer_list<Table> some, const LinearRoles& projection,
+                       const NormRoles& roles_of_norm, int64_t columns, const Rows& to,
+                       const Operand& second_to) {
+    Embedding e;
+    if (projection.weight >= 0) {
+      e.product = product_.data();
+      e.product_bias = vector(projection.bias);
+    }
+    e.stride = padded8(columns);
+    int count = 0;
+    for (const Table t : some) {
+      if (parameters[t] < 0) continue;
+      e.tables[count++] = {tables_[t].data(), shape.table_rows[t] * e.stride,
+                           in_block(batch_->at.slots[t])};
+    }
+    e.norm = norm(roles_of_norm);
+    e.points = passes_, e.tokens = shape.tokens, e.columns = columns;
+    e.hidden = to.values.data();
+    e.operand = second_to;
+    cuda::embed(e, main_);
+  };
+  const LinearRoles& projection = roles.embedding_projection;
+  const int64_t narrow = spec_.embedding;
+  const Rows& hidden = state(State::hidden);
+  const auto project_words = [&] {
+    multiply(projection, operand(embedded_, narrow), shape.tokens, product_);
+  };
+  if (projection.weight < 0) {
+    sum({words, segments, positions}, {}, roles.embedding_norm, spec_.hidden, hidden,
+        second(State::hidden));
+  } else if (parameters[positions] >= 0 && columns_of(positions) == narrow) {
+    sum({words, segments, positions}, {}, roles.embedding_norm, narrow, embedded_,
+        second(embedded_, narrow));
+    project_words();
+    add_and_norm(product_.data(), vector(projection.bias), nullptr, {}, State::hidden, Tokens::all);
+  } else {
+    sum({words}, {}, {}, narrow, embedded_, second(embedded_, narrow));
+    project_words();
+    sum({segments, positions}, projection, roles.embedding_norm, spec_.hidden, hidden,
+        second(State::hidden));
+  }
 }
 
 void Forward::gather() {

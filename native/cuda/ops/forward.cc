@@ -8,6 +8,50 @@
 #include "cuda/kernels/perturb.h"
 
 namespace zest::cuda {
+namespace {
+
+// Floats of a row of each product before attention; 0 where another one has it too.
+struct AttentionWidths {
+  int64_t query = 0, key = 0, value = 0;
+};
+
+int64_t all_outputs_of(const ModelSpec& spec, const LinearRoles& linear) {
+  LinearRoles whole = linear;
+  whole.outputs = {};
+  return spec.outputs_of(whole);
+}
+
+AttentionWidths attention_widths(const ModelSpec& spec) {
+  AttentionWidths widths;
+  const auto widen = [&](int64_t& to, const LinearRoles& linear) {
+    to = std::max(to, padded8(all_outputs_of(spec, linear)));
+  };
+  for (const LayerRoles& layer : spec.roles.layers) {
+    widen(widths.key, layer.key);
+    if (layer.query.weight != layer.key.weight) widen(widths.query, layer.query);
+    if (layer.value.weight != layer.key.weight) widen(widths.value, layer.value);
+  }
+  return widths;
+}
+
+int64_t product_width(const ModelSpec& spec) {
+  return padded8(std::max({spec.hidden, spec.intermediate, spec.embedding}));
+}
+
+bool has_gates(const ModelSpec& spec) {
+  return std::any_of(spec.roles.layers.begin(), spec.roles.layers.end(),
+                     [](const LayerRoles& layer) { return layer.gate.weight >= 0; });
+}
+
+}  // namespace
+
+int64_t activation_bytes(const ModelSpec& spec) {
+  const AttentionWidths attention = attention_widths(spec);
+  int64_t floats = attention.query + attention.key + attention.value +
+                   product_width(spec) * (has_gates(spec) ? 2 : 1);
+  for (int s = 0; s < states; ++s) floats += padded8(width(static_cast<State>(s), spec));
+  return floats * static_cast<int64_t>(sizeof(float));
+}
 
 Forward::Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise)
     : weights_(weights), spec_(weights.spec()), products_(products), main_(main), noise_(noise) {
@@ -29,9 +73,9 @@ T* Forward::reserve(DeviceMemory<T>& memory, int64_t count) {
   return memory.reserve(static_cast<size_t>(count));
 }
 
-void Forward::reserve_rows(Rows& rows, int64_t count, int64_t columns) {
+void Forward::reserve_rows(Rows& rows, int64_t count, int64_t columns, bool read_by_products) {
   reserve(rows.values, count * padded8(columns));
-  if (shares_memory(columns)) return;
+  if (shares_memory(columns) || !read_by_products) return;
   reserve(rows.operand, count * padded8(columns + extension(columns)) *
                             static_cast<int64_t>(element_bytes(weights_.type())));
 }
@@ -49,6 +93,16 @@ Operand Forward::second(const Rows& rows, int64_t columns) const {
   return o;
 }
 
+// With norms first, what is between layers is only summed and normed.
+bool Forward::is_read_by_products(State of) const {
+  return !spec_.norm_first || spec_.roles.final_norm.weight < 0 ||
+         (of != State::hidden && of != State::gathered);
+}
+
+Forward::Outputs Forward::all_outputs(const LinearRoles& linear) const {
+  return {nullptr, all_outputs_of(spec_, linear)};
+}
+
 const float* Forward::vector(int parameter) const {
   return parameter < 0
              ? nullptr
@@ -56,7 +110,8 @@ const float* Forward::vector(int parameter) const {
 }
 
 NormVectors Forward::norm(const NormRoles& roles) const {
-  return {vector(roles.weight), vector(roles.bias), weights_.vector_floats(), spec_.norm_epsilon};
+  return {spec_.norm, vector(roles.weight), vector(roles.bias), weights_.vector_floats(),
+          spec_.norm_epsilon};
 }
 
 void Forward::upload(const PackedBatch& batch, const PointSet& points) {
@@ -81,45 +136,85 @@ void Forward::upload(const PackedBatch& batch, const PointSet& points) {
 
 void Forward::reserve_all() {
   const BatchShape& shape = batch_->shape;
-  const int64_t hidden = spec_.hidden, stride = padded8(hidden);
+  const ModelRoles& roles = spec_.roles;
+  // Distinct tokens that are scored are no more than all.
   const int64_t tokens = passes_ * shape.tokens, rows = passes_ * shape.rows;
-  const int64_t more = std::max(tokens, rows);
   reserve(block_, static_cast<int64_t>(batch_->block.size()));
   reserve(vectors_, passes_ * weights_.vector_floats());
-  for (int t = 0; t < tables; ++t) reserve(tables_[t], passes_ * shape.table_rows[t] * stride);
-  for (const State s :
-       {State::hidden, State::gathered, State::context, State::normed, State::inner}) {
-    reserve_rows(state(s), more, columns(s));
+  const int parameters[tables] = {roles.word_embeddings, roles.position_embeddings,
+                                  roles.segment_embeddings};
+  for (int t = 0; t < tables; ++t) {
+    if (parameters[t] < 0) continue;
+    reserve(tables_[t],
+            passes_ * shape.table_rows[t] * padded8(weights_.parameter(parameters[t]).columns));
   }
-  for (DeviceMemory<float>* m : {&query_, &key_, &value_}) reserve(*m, more * stride);
-  reserve(product_, more * padded8(std::max(spec_.hidden, spec_.intermediate)));
+  const auto reserve_state = [&](State s, int64_t count) {
+    reserve_rows(state(s), count, columns(s), is_read_by_products(s));
+  };
+  for (const State s : {State::hidden, State::normed, State::context, State::inner}) {
+    reserve_state(s, tokens);
+  }
+  reserve_state(State::gathered, rows);
+  if (spec_.norm_first) reserve_state(State::queries, rows);
+  if (spec_.embedding != spec_.hidden) {
+    reserve_state(State::projected, rows);
+    reserve_rows(embedded_, tokens, spec_.embedding);
+  }
+  reserve_attention(tokens);
+  reserve(product_, tokens * product_width(spec_));
+  if (has_gates(spec_)) reserve(gate_product_, tokens * product_width(spec_));
   const int64_t outputs = shape.outputs ? shape.outputs : spec_.outputs;
   reserve(logits_, rows * padded8(outputs));
   reserve(losses_, passes_ * shape.scored);
   reserve(means_, passes_ * shape.sequences);
-  int64_t adapter_rank = 0;
+  int64_t adapter_rank = 0, piece_elements = 0;
   for_each<LinearRoles>(spec_.roles, [&](const LinearRoles& linear) {
+    if (linear.weight < 0) return;
+    piece_elements = std::max(piece_elements, least_piece(spec_.inputs(linear), linear.transposed));
     if (linear.adapter_a < 0) return;
     adapter_rank = std::max(adapter_rank, weights_.parameter(linear.adapter_a).rows);
   });
   if (adapter_rank > 0) {
-    reserve_rows(adapter_, more, adapter_rank);
-    reserve(adapter_product_, more * padded8(adapter_rank));
+    reserve_rows(adapter_, tokens, adapter_rank);
+    reserve(adapter_product_, tokens * padded8(adapter_rank));
+    piece_elements = std::max(piece_elements, least_piece(adapter_rank, false));
   }
-  // A piece has at least eight rows, however long they are.
   const int64_t element = static_cast<int64_t>(element_bytes(weights_.type()));
-  int64_t longest = std::max<int64_t>(spec_.hidden, spec_.intermediate);
-  longest = padded8(longest + extension(longest));
   for (DeviceMemory<std::byte>& piece : scratch_) {
-    reserve(piece, std::max(scratch_bytes / 2, 8 * longest * passes_ * element));
+    reserve(piece, std::max(scratch_bytes / 2, piece_elements * passes_ * element));
   }
+}
+
+void Forward::reserve_attention(int64_t tokens) {
+  const AttentionWidths widths = attention_widths(spec_);
+  reserve(query_, tokens * widths.query);
+  reserve(key_, tokens * widths.key);
+  reserve(value_, tokens * widths.value);
+  // Enough positions for the longest sequence; there may be no table of their embeddings.
+  reserve_rotary(batch_->shape.table_rows[positions]);
+}
+
+void Forward::reserve_rotary(int64_t positions) {
+  const int64_t half = static_cast<int64_t>(spec_.rotary_frequencies.size());
+  if (static_cast<int64_t>(cosines_.size()) >= positions * half) return;
+  // Twice as long as it was, so that few batches move it.
+  rotary_.extend(spec_, std::max(positions, 2 * rotary_.positions));
+  const auto upload = [&](DeviceMemory<float>& to, const std::vector<float>& from) {
+    reserve(to, static_cast<int64_t>(from.size()));
+    check(cudaMemcpyAsync(to.data(), from.data(), from.size() * sizeof(float),
+                          cudaMemcpyHostToDevice, main_),
+          "uploading rotary positions");
+  };
+  upload(cosines_, rotary_.cosines);
+  upload(sines_, rotary_.sines);
+  check(cudaStreamSynchronize(main_), "uploading rotary positions");  // the table may grow
 }
 
 void Forward::release() {
   for (Rows& rows : states_) rows = {};
-  adapter_ = {};
-  for (DeviceMemory<float>* m :
-       {&vectors_, &query_, &key_, &value_, &product_, &adapter_product_, &logits_, &losses_}) {
+  embedded_ = {}, adapter_ = {};
+  for (DeviceMemory<float>* m : {&vectors_, &query_, &key_, &value_, &product_, &gate_product_,
+                                 &adapter_product_, &logits_, &losses_, &cosines_, &sines_}) {
     m->reset();
   }
   for (DeviceMemory<float>& table : tables_) table.reset();
@@ -132,7 +227,7 @@ void Forward::run(const PackedBatch& batch, const PointSet& points) {
   batch_ = &batch;
   points_ = &points;
   passes_ = points.points();
-  chunks_ = 0;
+  pieces_ = 0;
   perturb_vectors(points.plan(), weights_.type(), points.all_parameters(), vector_offsets_.data(),
                   vector_shares_.shares.data(), vector_shares_.count, vectors_.data(),
                   weights_.vector_floats(), main_);

@@ -7,8 +7,10 @@
 
 #include "core/backend.h"
 #include "core/transformer/layers.h"
+#include "core/transformer/rotary.h"
 #include "cuda/device/cublaslt.h"
 #include "cuda/device/device.h"
+#include "cuda/kernels/heads.h"
 #include "cuda/kernels/loss.h"
 #include "cuda/kernels/perturb.h"
 #include "cuda/kernels/rows.h"
@@ -21,6 +23,10 @@ namespace zest::cuda {
 // Both pieces of perturbed weights together stay in the second-level cache (50 MB on an H100 or
 // H200, 40 MB on an A100) beside what the product streams through it.
 constexpr int64_t scratch_bytes = int64_t{20} << 20;
+
+// Bytes of the activations of a token at one point, without the logits: what `upload` reserves for
+// weights in float32.
+int64_t activation_bytes(const ModelSpec& spec);
 
 class Forward : private Operations {
  public:
@@ -45,10 +51,22 @@ class Forward : private Operations {
     DeviceMemory<float> values;
     DeviceMemory<std::byte> operand;
   };
-  // The rows of one product's weight that are wanted; index: where they are not consecutive.
+  // The outputs of a weight that are wanted: the first `count`, or those that `index` names.
   struct Outputs {
     const int32_t* index = nullptr;
     int64_t count = 0;
+  };
+  // y = scale X W^T (+ y), W at each point's own weights.
+  struct Multiplication {
+    int parameter;
+    bool transposed;  // W is stored in x out
+    Outputs outputs;
+    Operand x;
+    int64_t rows;
+    float* y;
+    int64_t y_stride;
+    float scale = 1;
+    bool add = false;
   };
 
   void embed() override;
@@ -56,18 +74,25 @@ class Forward : private Operations {
   void attend(const LayerRoles& layer, State from, State to, Tokens tokens) override;
   void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm, State to,
            Tokens tokens) override;
+  void normalize(const NormRoles& norm, State from, State to, Tokens tokens) override;
   void activate(const LinearRoles& linear, State from, Activation activation, const NormRoles& norm,
                 State to, Tokens tokens) override;
+  void gate(const LinearRoles& gate, const LinearRoles& linear, State from, Activation activation,
+            State to, Tokens tokens) override;
+  void project(const LinearRoles& linear, State from, State to, Tokens tokens) override;
   void score(const LinearRoles& output, State from, Tokens tokens) override;
 
   template <class T>
   T* reserve(DeviceMemory<T>& memory, int64_t count);
   void reserve_all();
+  void reserve_attention(int64_t tokens);
+  void reserve_rotary(int64_t positions);
   void release();
-  void reserve_rows(Rows& rows, int64_t count, int64_t columns);
+  void reserve_rows(Rows& rows, int64_t count, int64_t columns, bool read_by_products = true);
   // As a product reads them, and as kernels write them: without data where that is `values`.
   Operand operand(const Rows& rows, int64_t columns) const;
   Operand second(const Rows& rows, int64_t columns) const;
+  bool is_read_by_products(State of) const;
   bool shares_memory(int64_t columns) const;
   int64_t extension(int64_t columns) const;
 
@@ -77,21 +102,31 @@ class Forward : private Operations {
   AttentionTile const* tiles_at(size_t offset) const;
 
   Rows& state(State of) { return states_[static_cast<size_t>(of)]; }
-  int64_t columns(State of) const { return of == State::inner ? spec_.intermediate : spec_.hidden; }
+  int64_t columns(State of) const { return width(of, spec_); }
   Operand operand(State of) { return operand(state(of), columns(of)); }
-  Operand second(State of) { return second(state(of), columns(of)); }
+  Operand second(State of) {
+    return is_read_by_products(of) ? second(state(of), columns(of)) : Operand{};
+  }
   int64_t rows_of(Tokens tokens) const {
     return tokens == Tokens::all ? batch_->shape.tokens : batch_->shape.rows;
   }
-  int64_t outputs_of(const LinearRoles& linear) const {
-    return weights_.parameter(linear.weight).rows;
-  }
 
-  void multiply(const LinearRoles& roles, Outputs outputs, const Operand& x, int64_t rows,
+  // The outputs of a layer's whole weight, of which it may have a slice.
+  Outputs all_outputs(const LinearRoles& linear) const;
+  void multiply(const LinearRoles& linear, const Operand& x, int64_t rows, DeviceMemory<float>& y) {
+    multiply(linear, all_outputs(linear), x, rows, y);
+  }
+  void multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
                 DeviceMemory<float>& y);
-  void product(int parameter, Outputs outputs, const Operand& x, int64_t rows, float* y,
-               int64_t y_stride, float scale, bool add);
-  void chunk(int parameter, RowChoice rows, bool extended, int64_t stride);
+  void product(const Multiplication& m);
+  int64_t least_piece(int64_t depth, bool transposed) const;
+  void make_piece(int parameter, const RowChoice& choice, bool extended, int64_t stride);
+
+  void add_and_norm(const float* product, const float* bias, const float* residual,
+                    const NormRoles& norm, State to, Tokens tokens);
+  BiasActivation with_bias(const LinearRoles& linear, int64_t rows, const Operand& out) const;
+  HeadRows heads_of(const LinearRoles& linear, const DeviceMemory<float>& product) const;
+  void place(HeadRows& heads, int32_t count, const NormRoles& norm, Tokens tokens);
   ScoredLogits scored_logits(const PackedBatch& batch) const;
 
   const Weights& weights_;
@@ -103,7 +138,7 @@ class Forward : private Operations {
   // Of the pass that is enqueued.
   const PackedBatch* batch_ = nullptr;
   const PointSet* points_ = nullptr;
-  int64_t passes_ = 0, chunks_ = 0;
+  int64_t passes_ = 0, pieces_ = 0;
 
   BlockShares vector_shares_;
   DeviceMemory<int64_t> vector_offsets_;
@@ -113,9 +148,12 @@ class Forward : private Operations {
   DeviceMemory<int32_t> block_;
   DeviceMemory<float> vectors_;
   DeviceMemory<float> tables_[tables];
-  Rows states_[states], adapter_;
-  // `product_` is of the linear layer under way, before its bias.
-  DeviceMemory<float> query_, key_, value_, product_, adapter_product_, logits_;
+  Rows states_[states], embedded_, adapter_;
+  // `product_` is of the linear layer under way, before its bias. Queries, keys and values that one
+  // weight makes are all in `key_`.
+  DeviceMemory<float> query_, key_, value_, product_, gate_product_, adapter_product_, logits_;
+  RotaryTable rotary_;
+  DeviceMemory<float> cosines_, sines_;
   DeviceMemory<float> losses_;
   DeviceMemory<double> means_;
   // Two pieces of perturbed weights: one is made while the other is multiplied.

@@ -9,7 +9,16 @@
 namespace zest::cuda {
 namespace {
 
-constexpr int64_t most_chunk_rows = 4096;
+constexpr int64_t most_outputs_a_piece = 4096;
+
+// A piece is a whole number of chunks of a transposed weight's columns, or of eight rows.
+int64_t least_outputs(bool transposed) { return transposed ? chunk_elements : 8; }
+
+int64_t outputs_a_piece(int64_t bytes_an_output, bool transposed) {
+  const int64_t fit = std::min(scratch_bytes / 2 / bytes_an_output, most_outputs_a_piece);
+  const int64_t step = fit >= 128 ? 128 : least_outputs(transposed);
+  return std::max<int64_t>(fit / step, 1) * step;
+}
 
 }  // namespace
 
@@ -26,96 +35,101 @@ bool Forward::shares_memory(int64_t columns) const {
   return weights_.type() == StorageType::float32 && extension(columns) == 0;
 }
 
-// Makes rows of the perturbed (or extended) weight in the next piece, on the second stream.
-void Forward::chunk(int parameter, RowChoice rows, bool extended, int64_t stride) {
-  const int piece = static_cast<int>(chunks_ % 2);
-  if (chunks_ == 0) {
+// Elements of the smallest piece of a weight, at one point.
+int64_t Forward::least_piece(int64_t depth, bool transposed) const {
+  return least_outputs(transposed) * padded8(depth + extension(depth));
+}
+
+// Makes what is chosen of the perturbed (or extended) weight in the next piece, on the second
+// stream.
+void Forward::make_piece(int parameter, const RowChoice& choice, bool extended, int64_t stride) {
+  const int piece = static_cast<int>(pieces_ % 2);
+  if (pieces_ == 0) {
     check(cudaEventRecord(forked_, main_), "cudaEventRecord");
     check(cudaStreamWaitEvent(noise_, forked_, 0), "cudaStreamWaitEvent");
   }
-  if (chunks_ >= 2) check(cudaStreamWaitEvent(noise_, consumed_[piece], 0), "cudaStreamWaitEvent");
+  if (pieces_ >= 2) check(cudaStreamWaitEvent(noise_, consumed_[piece], 0), "cudaStreamWaitEvent");
   const Parameter p = points_->parameter(parameter);
   if (extended) {
-    extend_weights(points_->plan(), points_->terms(), weights_.type(), p, rows,
+    extend_weights(points_->plan(), points_->terms(), weights_.type(), p, choice,
                    scratch_[piece].data(), stride, noise_);
   } else {
-    perturb_rows(points_->plan(), weights_.type(), p, rows,
-                 {scratch_[piece].data(), weights_.type(), stride, rows.count * stride}, noise_);
+    perturb_rows(points_->plan(), weights_.type(), p, choice,
+                 {scratch_[piece].data(), weights_.type(), stride, choice.count * stride}, noise_);
   }
   check(cudaEventRecord(ready_[piece], noise_), "cudaEventRecord");
   check(cudaStreamWaitEvent(main_, ready_[piece], 0), "cudaStreamWaitEvent");
 }
 
-// y = scale X W^T (+ y), W at each point's own weights.
-void Forward::product(int parameter, Outputs outputs, const Operand& x, int64_t rows, float* y,
-                      int64_t y_stride, float scale, bool add) {
-  const Parameter p = points_->parameter(parameter);
-  const int64_t depth = p.columns;
+void Forward::product(const Multiplication& m) {
+  const Parameter p = points_->parameter(m.parameter);
+  const int64_t depth = m.transposed ? p.rows : p.columns;
   Product product;
-  product.x = x.data;
-  product.x_stride = x.stride;
-  product.y_stride = y_stride;
-  product.scale = scale;
-  product.add = add;
+  product.x = m.x.data;
+  product.x_stride = m.x.stride;
+  product.y = m.y;
+  product.y_stride = m.y_stride;
+  product.scale = m.scale;
+  product.add = m.add;
+  product.transposed = m.transposed;
   product.type = weights_.type();
   const bool perturbed = p.trainable && points_->terms() > 0;
-  if (!perturbed && !outputs.index && depth % 8 == 0) {
+  if (!perturbed && !m.outputs.index && p.columns % 8 == 0) {
     product.w = p.data;
-    product.w_stride = depth;
-    product.y = y;
-    product.rows = passes_ * rows;
-    product.outputs = outputs.count;
+    product.w_stride = p.columns;
+    product.rows = passes_ * m.rows;
+    product.outputs = m.outputs.count;
     product.depth = depth;
     products_.multiply(product, main_);
     return;
   }
-  const bool extended = p.factor_a && extension(depth) > 0;
+  const bool extended = p.factor_a && !m.transposed && extension(depth) > 0;
   product.depth = extended ? depth + extension(depth) : depth;
-  product.w_stride = padded8(product.depth);
-  product.rows = extended ? passes_ * rows : rows;
+  product.rows = extended ? passes_ * m.rows : m.rows;
   product.batch = extended ? 1 : passes_;
-  product.x_batch = rows * x.stride;
-  product.y_batch = rows * y_stride;
+  product.x_batch = m.rows * m.x.stride;
+  product.y_batch = m.rows * m.y_stride;
   if (extended) {
-    extend_inputs(points_->plan(), points_->terms(), p, passes_, rows, x, main_);
+    extend_inputs(points_->plan(), points_->terms(), p, passes_, m.rows, m.x, main_);
   }
-  const int64_t row_bytes =
-      product.batch * product.w_stride * static_cast<int64_t>(element_bytes(weights_.type()));
-  int64_t at_once = std::min(scratch_bytes / 2 / row_bytes, most_chunk_rows);
-  at_once = at_once >= 128 ? at_once / 128 * 128 : std::max<int64_t>(at_once / 8, 1) * 8;
-  for (int64_t first = 0; first < outputs.count; first += at_once) {
-    const int64_t count = std::min(at_once, outputs.count - first);
-    const RowChoice choice = outputs.index ? RowChoice{outputs.index + first, 0, count}
-                                           : RowChoice{nullptr, first, count};
-    chunk(parameter, choice, extended, product.w_stride);
-    const int piece = static_cast<int>(chunks_ % 2);
+  const int64_t at_once = outputs_a_piece(
+      product.batch * padded8(product.depth) * static_cast<int64_t>(element_bytes(weights_.type())),
+      m.transposed);
+  for (int64_t first = 0; first < m.outputs.count; first += at_once) {
+    const int64_t count = std::min(at_once, m.outputs.count - first);
+    RowChoice choice{m.outputs.index, first, count};
+    if (m.outputs.index) choice.index += first;
+    if (m.transposed) choice = {nullptr, 0, depth, first, count};
+    product.w_stride = padded8(m.transposed ? count : product.depth);
+    make_piece(m.parameter, choice, extended, product.w_stride);
+    const int piece = static_cast<int>(pieces_ % 2);
     product.w = scratch_[piece].data();
-    product.w_batch = count * product.w_stride;
-    product.y = y + first;
+    product.w_batch = choice.count * product.w_stride;
+    product.y = m.y + first;
     product.outputs = count;
     products_.multiply(product, main_);
     check(cudaEventRecord(consumed_[piece], main_), "cudaEventRecord");
-    ++chunks_;
+    ++pieces_;
   }
 }
 
 // With the adapter, if there is one: Y = X W^T + adapter_scale (X A^T) B^T (Hu et al. 2021).
-void Forward::multiply(const LinearRoles& roles, Outputs outputs, const Operand& x, int64_t rows,
+void Forward::multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
                        DeviceMemory<float>& y) {
   const int64_t y_stride = padded8(outputs.count);
-  product(roles.weight, outputs, x, rows, y.data(), y_stride, 1.0f, false);
-  if (roles.adapter_a < 0) return;
-  const int64_t rank = weights_.parameter(roles.adapter_a).rows;
-  product(roles.adapter_a, {nullptr, rank}, x, rows, adapter_product_.data(), padded8(rank), 1.0f,
-          false);
+  product({linear.weight, linear.transposed, outputs, x, rows, y.data(), y_stride});
+  if (linear.adapter_a < 0) return;
+  const int64_t rank = weights_.parameter(linear.adapter_a).rows;
+  product(
+      {linear.adapter_a, false, {nullptr, rank}, x, rows, adapter_product_.data(), padded8(rank)});
   BiasActivation convert;
   convert.product = adapter_product_.data();
   convert.stride = padded8(rank);
   convert.points = passes_, convert.rows = rows, convert.columns = rank;
   convert.out = operand(adapter_, rank);
   bias_activation(convert, main_);
-  product(roles.adapter_b, outputs, convert.out, rows, y.data(), y_stride, spec_.adapter_scale,
-          true);
+  product({linear.adapter_b, false, outputs, convert.out, rows, y.data(), y_stride,
+           spec_.adapter_scale, true});
 }
 
 }  // namespace zest::cuda

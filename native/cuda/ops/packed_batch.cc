@@ -92,13 +92,14 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   shape.sequences = bucket(batch.sequences());
   shape.scored = bucket(static_cast<int64_t>(batch.scored.size()));
 
+  std::vector<int32_t> places;
+  for (int32_t s = 0; s < batch.sequences(); ++s) {
+    for (int32_t i = 0; i < batch.length(s); ++i) places.push_back(i);
+  }
+  packed.at.places = append(block, places, shape.tokens, 0);
   std::vector<int32_t> ids[tables];
   ids[words] = batch.ids;
-  for (int32_t s = 0; s < batch.sequences(); ++s) {
-    for (int32_t i = 0; i < batch.length(s); ++i) {
-      ids[positions].push_back(spec.position_offset + i);
-    }
-  }
+  for (const int32_t at : places) ids[positions].push_back(spec.position_offset + at);
   ids[segments] = batch.segments;
   if (batch.segments.empty()) ids[segments].assign(batch.ids.size(), 0);
   for (int t = 0; t < tables; ++t) {
@@ -120,6 +121,9 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   for (const int32_t start : batch.starts) row_starts.push_back(place(row_tokens, start));
   shape.rows = bucket(static_cast<int64_t>(row_tokens.size()));
   packed.at.row_tokens = append(block, row_tokens, shape.rows, 0);
+  std::vector<int32_t> row_places;
+  for (const int32_t token : row_tokens) row_places.push_back(places[static_cast<size_t>(token)]);
+  packed.at.row_places = append(block, row_places, shape.rows, 0);
   packed.at.tiles = append(block, tiles_of(batch, batch.starts, shape.tokens, queries_a_tile(type)),
                            4 * most_tiles(shape.tokens, shape.sequences, type), 0);
   packed.at.row_tiles = append(block, tiles_of(batch, row_starts, shape.rows, queries_a_tile(type)),

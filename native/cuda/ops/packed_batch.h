@@ -34,6 +34,7 @@ struct PackedBatch {
   struct Offsets {
     size_t slots[tables], table_rows[tables];
     size_t tiles, row_tiles;          // AttentionTile; of all tokens, and of the scored ones
+    size_t places, row_places;        // in their sequences; of the same
     size_t row_tokens;                // token of each distinct scored row
     size_t row, label, first, count;  // of each scored position (loss.h)
     size_t columns, outputs;

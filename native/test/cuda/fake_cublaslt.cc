@@ -55,18 +55,21 @@ struct Call {
   const void* b;
   float* d;
   Layout la, lb, ld;
+  bool transpose_a;
   float alpha, beta;
 };
 
 void product_kernel(Call c) {
   const auto batch = static_cast<int64_t>(blockIdx.x);
+  const int64_t row_step = c.transpose_a ? c.la.ld : 1, depth_step = c.transpose_a ? 1 : c.la.ld;
   for (uint64_t column = 0; column < c.ld.columns; ++column) {
     for (uint64_t row = 0; row < c.ld.rows; ++row) {
-      const int64_t a = batch * c.la.batch_stride + static_cast<int64_t>(row) * c.la.ld;
+      const int64_t a = batch * c.la.batch_stride + static_cast<int64_t>(row) * row_step;
       const int64_t b = batch * c.lb.batch_stride + static_cast<int64_t>(column) * c.lb.ld;
       float sum = 0;
-      for (int64_t k = 0; k < static_cast<int64_t>(c.la.rows); ++k) {
-        sum = __builtin_fmaf(element(c.a, c.la.type, a + k), element(c.b, c.lb.type, b + k), sum);
+      for (int64_t k = 0; k < static_cast<int64_t>(c.lb.rows); ++k) {
+        sum = __builtin_fmaf(element(c.a, c.la.type, a + k * depth_step),
+                             element(c.b, c.lb.type, b + k), sum);
       }
       float& out = c.d[batch * c.ld.batch_stride + static_cast<int64_t>(column) * c.ld.ld +
                        static_cast<int64_t>(row)];
@@ -152,18 +155,21 @@ __attribute__((visibility("default"))) Status cublasLtMatmulAlgoGetHeuristic(
              *lc = static_cast<Layout*>(c), *ld = static_cast<Layout*>(d);
   const auto* p = static_cast<Preference*>(preference);
   // CUBLAS_COMPUTE_32F, which takes no TF32; no split of the depth.
-  const bool asked = e->compute == 68 && e->scale == CUDA_R_32F && e->transpose_a == 1 &&
-                     p->reductions == 0 && wanted >= 1;
-  const bool fits = la->rows == lb->rows && ld->rows == la->columns && ld->columns == lb->columns &&
-                    la->batch == lb->batch && lb->batch == ld->batch && lc->ld == ld->ld &&
-                    la->type == lb->type && ld->type == CUDA_R_32F;
+  const bool transposed = e->transpose_a == 1;
+  const bool asked = e->compute == 68 && e->scale == CUDA_R_32F &&
+                     (transposed || e->transpose_a == 0) && p->reductions == 0 && wanted >= 1;
+  const bool fits = (transposed ? la->rows : la->columns) == lb->rows &&
+                    (transposed ? la->columns : la->rows) == ld->rows &&
+                    ld->columns == lb->columns && la->batch == lb->batch &&
+                    lb->batch == ld->batch && lc->ld == ld->ld && la->type == lb->type &&
+                    ld->type == CUDA_R_32F;
   if (!asked || !fits) return invalid;
   results[0] = {{{mark}}, 0, success, 1.0f, {}};
   *found = 1;
   return success;
 }
 
-__attribute__((visibility("default"))) Status cublasLtMatmul(void*, void*, const void* alpha,
+__attribute__((visibility("default"))) Status cublasLtMatmul(void*, void* desc, const void* alpha,
                                                              const void* a, void* la, const void* b,
                                                              void* lb, const void* beta,
                                                              const void* c, void*, void* d,
@@ -179,6 +185,7 @@ __attribute__((visibility("default"))) Status cublasLtMatmul(void*, void*, const
                   *static_cast<Layout*>(la),
                   *static_cast<Layout*>(lb),
                   *static_cast<Layout*>(ld),
+                  static_cast<Desc*>(desc)->transpose_a == 1,
                   *static_cast<const float*>(alpha),
                   *static_cast<const float*>(beta)};
   zest::cuda::launch(product_kernel, dim3(static_cast<unsigned>(call.ld.batch)), 1, 0, stream,

@@ -7,13 +7,13 @@
 
 #include "cpu/kernels/dispatch.h"
 #include "cuda/device/cublaslt.h"
-#include "cuda/kernels/attention.h"
 #include "cuda/kernels/bfloat16.h"
 #include "cuda/kernels/loss.h"
 #include "cuda/kernels/low_rank.h"
 #include "cuda/kernels/rows.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"
+#include "test/cuda/kernel_checks.h"
 #include "test/cuda/schedules.h"
 
 namespace zest::test {
@@ -21,32 +21,6 @@ namespace {
 
 using cuda::bfloat16;
 using cuda::padded8;
-
-size_t size(int64_t n) { return static_cast<size_t>(n); }
-
-// Largest difference of the first `columns` of rows `stride` apart; NaN where either has one.
-double difference(const std::vector<float>& a, const std::vector<float>& b, int64_t columns,
-                  int64_t stride) {
-  double most = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (static_cast<int64_t>(i) % stride >= columns) continue;
-    const double d = std::fabs(static_cast<double>(a[i]) - b[i]);
-    if (!(d <= most)) most = d;
-  }
-  return most;
-}
-
-// What the operand holds of rows that are also there in float32.
-void check_operand(const DeviceMemory<uint16_t>& operand, const std::vector<float>& values,
-                   int64_t columns, int64_t stride) {
-  const std::vector<uint16_t> got = downloaded(operand, values.size());
-  bool same = true;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (static_cast<int64_t>(i) % stride >= columns) continue;
-    same = same && got[i] == cuda::to_bfloat16(values[i]).bits;
-  }
-  CHECK(same);
-}
 
 struct RowShape {
   int64_t points, rows, columns;
@@ -56,8 +30,9 @@ const std::vector<RowShape> row_shapes = {{1, 1, 1},  {2, 3, 7},   {3, 5, 32},
 
 TEST("normalisation with bias and residual is the CPU's to 2e-6") {
   for (const RowShape& s : row_shapes) {
-    for (const bool with_terms : {true, false}) {
+    for (const Norming norming : normings) {
       under_some_schedule([&] {
+        const bool with_terms = norming != Norming::layer_without_bias;
         const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
         const int64_t vectors = 3 * stride;  // weight, bias, the product's bias
         const std::vector<float> product = random_values(size(all), 1);
@@ -71,7 +46,7 @@ TEST("normalisation with bias and residual is the CPU's to 2e-6") {
         n.product = d_product.data();
         n.product_bias = with_terms ? d_vector.data() + 2 * stride : nullptr;
         n.residual = with_terms ? d_residual.data() : nullptr;
-        n.norm = {d_vector.data(), d_vector.data() + stride, vectors, 1e-5f};
+        n.norm = norm_vectors(norming, d_vector.data(), d_vector.data() + stride, vectors);
         n.points = s.points, n.rows = s.rows, n.columns = s.columns, n.stride = stride;
         n.hidden = out.data();
         n.operand = {operand.data(), StorageType::bfloat16, stride};
@@ -79,10 +54,10 @@ TEST("normalisation with bias and residual is the CPU's to 2e-6") {
         std::vector<float> expected(size(all));
         for (int64_t i = 0; i < s.points * s.rows; ++i) {
           const float* own = vector.data() + i / s.rows * vectors;
-          const float* terms[3] = {product.data() + i * stride, own + 2 * stride,
-                                   residual.data() + i * stride};
-          cpu::kernels().normalize(expected.data() + i * stride, terms, with_terms ? 3 : 1, own,
-                                   own + stride, 1e-5f, s.columns);
+          std::vector<const float*> terms = {product.data() + i * stride};
+          if (with_terms) terms.push_back(own + 2 * stride);
+          if (with_terms) terms.push_back(residual.data() + i * stride);
+          normalize_row(norming, expected.data() + i * stride, terms, own, own + stride, s.columns);
         }
         const std::vector<float> got = downloaded(out, size(all));
         // One column is its own mean.
@@ -95,19 +70,27 @@ TEST("normalisation with bias and residual is the CPU's to 2e-6") {
 
 TEST("embeddings are summed and normalised; tokens without a row give the norm's bias") {
   for (const RowShape& s : row_shapes) {
+    bool projected = false;  // words come as a product with its bias
     for_each_schedule([&] {
+      projected = !projected;
       const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride, rows = 3;
       const std::vector<float> table = random_values(size(s.points * rows * stride), 5);
-      const std::vector<float> vector = random_values(size(s.points * 2 * stride), 6);
+      const std::vector<float> vector = random_values(size(s.points * 3 * stride), 6);
+      const std::vector<float> product = random_values(size(all), 7);
       std::vector<int32_t> slots;
       for (int64_t i = 0; i < s.rows; ++i) slots.push_back(static_cast<int32_t>(i % 4) - 1);
       const auto d_table = uploaded(table), d_vector = uploaded(vector);
+      const auto d_product = uploaded(product);
       const auto d_slots = uploaded(slots);
       const auto out = filled<float>(size(all));
       cuda::Embedding e;
+      if (projected) {
+        e.product = d_product.data();
+        e.product_bias = d_vector.data() + 2 * stride;
+      }
       e.tables[0] = {d_table.data(), rows * stride, d_slots.data()};
       e.tables[1] = {d_table.data(), rows * stride, d_slots.data()};
-      e.norm = {d_vector.data(), d_vector.data() + stride, 2 * stride, 1e-5f};
+      e.norm = norm_vectors(Norming::layer, d_vector.data(), d_vector.data() + stride, 3 * stride);
       e.points = s.points, e.tokens = s.rows, e.columns = s.columns;
       e.hidden = out.data();
       e.stride = stride;
@@ -118,10 +101,11 @@ TEST("embeddings are summed and normalised; tokens without a row give the norm's
         const int64_t p = i / s.rows;
         const int32_t slot = slots[size(i % s.rows)];
         const float* row = slot < 0 ? zeros.data() : table.data() + (p * rows + slot) * stride;
-        const float* terms[2] = {row, row};
-        const float* own = vector.data() + p * 2 * stride;
-        cpu::kernels().normalize(expected.data() + i * stride, terms, 2, own, own + stride, 1e-5f,
-                                 s.columns);
+        const float* own = vector.data() + p * 3 * stride;
+        std::vector<const float*> terms = {row, row};
+        if (projected) terms = {product.data() + i * stride, own + 2 * stride, row, row};
+        normalize_row(Norming::layer, expected.data() + i * stride, terms, own, own + stride,
+                      s.columns);
       }
       CHECK_NEAR(difference(downloaded(out, size(all)), expected, s.columns, stride), 0, 4e-6);
     });
@@ -162,6 +146,48 @@ TEST("bias and activation are the CPU's to 4e-6") {
   }
 }
 
+TEST("gates multiply, each with its bias") {
+  for (const RowShape& s : row_shapes) {
+    for (const bool biased : {true, false}) {
+      under_some_schedule([&] {
+        const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
+        const std::vector<float> product = random_values(size(all), 10, 3.0f);
+        const std::vector<float> gate = random_values(size(all), 11, 3.0f);
+        const std::vector<float> biases = random_values(size(s.points * 2 * stride), 12);
+        const auto d_product = uploaded(product), d_gate = uploaded(gate),
+                   d_biases = uploaded(biases);
+        const auto out = filled<float>(size(all));
+        const auto halves = filled<uint16_t>(size(all));
+        cuda::BiasActivation b;
+        b.product = d_product.data(), b.gate = d_gate.data();
+        b.stride = stride;
+        if (biased) b.bias = d_biases.data(), b.gate_bias = d_biases.data() + stride;
+        b.vector_stride = 2 * stride;
+        b.activation = static_cast<int>(Activation::silu);
+        b.points = s.points, b.rows = s.rows, b.columns = s.columns;
+        b.out = {out.data(), StorageType::float32, stride};
+        cuda::bias_activation(b, stream());
+        b.out = {halves.data(), StorageType::bfloat16, stride};
+        cuda::bias_activation(b, stream());
+        std::vector<float> expected = gate, factor = product;
+        const std::vector<float> zeros(size(stride), 0.0f);
+        for (int64_t i = 0; i < s.points * s.rows; ++i) {
+          const float* own = biases.data() + i / s.rows * 2 * stride;
+          float* row = expected.data() + i * stride;
+          cpu::kernels().accumulate(row, biased ? own + stride : zeros.data(), 1.0f, b.activation,
+                                    s.columns);
+          cpu::kernels().accumulate(factor.data() + i * stride, biased ? own : zeros.data(), 1.0f,
+                                    -1, s.columns);
+          cpu::kernels().gate(row, factor.data() + i * stride, s.columns);
+        }
+        const std::vector<float> got = downloaded(out, size(all));
+        CHECK_NEAR(difference(got, expected, s.columns, stride), 0, 1e-5);
+        check_operand(halves, got, s.columns, stride);
+      });
+    }
+  }
+}
+
 TEST("gathered rows are the rows") {
   for (const RowShape& s : row_shapes) {
     under_some_schedule([&] {
@@ -188,118 +214,6 @@ TEST("gathered rows are the rows") {
       CHECK(difference(downloaded(out, expected.size()), expected, s.columns, stride) == 0);
     });
   }
-}
-
-struct Heads {
-  int32_t heads, width;
-};
-
-void check_attention(const std::vector<int32_t>& lengths, Heads h, int64_t prefixes, int64_t points,
-                     float size_of_values, double tolerance = 1e-5,
-                     StorageType type = StorageType::float32) {
-  const int64_t hidden = int64_t{h.heads} * h.width, stride = padded8(hidden);
-  std::vector<cuda::AttentionTile> tiles;
-  int32_t tokens = 0;
-  const int32_t at_once = cuda::queries_a_tile(type);
-  for (const int32_t length : lengths) {
-    for (int32_t q = 0; q < length; q += at_once) {
-      tiles.push_back({tokens + q, std::min(at_once, length - q), tokens, length});
-    }
-    tokens += length;
-  }
-  tiles.push_back({0, 0, 0, 0});
-  if (prefixes == 0) {  // what fills a bucket attends to nothing: zeros
-    tiles.push_back({tokens, 3, 0, 0});
-    tokens += 3;
-  }
-  const int64_t all = points * tokens * stride, vectors = 3 * stride + 2 * prefixes * stride;
-  std::vector<float> rows[3];
-  for (uint32_t i = 0; i < 3; ++i) rows[i] = random_values(size(all), 20 + i, size_of_values);
-  const std::vector<float> vector = random_values(size(points * vectors), 30);
-  const auto query = uploaded(rows[0]), key = uploaded(rows[1]), value = uploaded(rows[2]),
-             d_vector = uploaded(vector);
-  const auto d_tiles = uploaded(tiles);
-  const auto out = filled<float>(size(all));  // enough for both types
-  cuda::Attention a;
-  a.query = query.data(), a.key = key.data(), a.value = value.data();
-  a.query_bias = d_vector.data(), a.key_bias = d_vector.data() + stride;
-  a.value_bias = d_vector.data() + 2 * stride;
-  if (prefixes > 0) {
-    a.prefix_key = d_vector.data() + 3 * stride;
-    a.prefix_value = a.prefix_key + prefixes * stride;
-  }
-  a.prefixes = prefixes;
-  a.vector_stride = vectors;
-  a.points = points, a.query_rows = a.key_rows = tokens, a.stride = stride;
-  a.heads = h.heads, a.width = h.width;
-  a.scale = 1.0f / std::sqrt(static_cast<float>(h.width));
-  a.tiles = d_tiles.data();
-  a.tile_count = static_cast<int64_t>(tiles.size());
-  a.out = {out.data(), type, stride};
-  cuda::attend(a, stream());
-
-  std::vector<float> expected(size(all), 0.0f);
-  for (int64_t p = 0; p < points; ++p) {
-    const float* own = vector.data() + p * vectors;
-    std::vector<float> with_bias[3];
-    for (int i = 0; i < 3; ++i) {
-      with_bias[i].assign(rows[i].begin() + p * tokens * stride,
-                          rows[i].begin() + (p + 1) * tokens * stride);
-      for (size_t j = 0; j < with_bias[i].size(); ++j) {
-        with_bias[i][j] += own[i * stride + static_cast<int64_t>(j) % stride];
-      }
-    }
-    int64_t first = 0;
-    for (const int32_t length : lengths) {
-      for (int32_t head = 0; head < h.heads; ++head) {
-        const int64_t at = first * stride + int64_t{head} * h.width;
-        std::vector<float> scratch(
-            size(cpu::attention_scratch(prefixes + length, h.width, cpu::kernels().panel_width)));
-        const float* prefix = own + 3 * stride + int64_t{head} * h.width;
-        cpu::kernels().attend({with_bias[0].data() + at, with_bias[1].data() + at,
-                               with_bias[2].data() + at, stride, stride, length, prefixes + length,
-                               h.width, a.scale, prefix, prefix + prefixes * stride, stride,
-                               prefixes, expected.data() + p * tokens * stride + at, stride,
-                               scratch.data()});
-      }
-      first += length;
-    }
-  }
-  std::vector<float> got = downloaded(out, size(all));
-  if (type == StorageType::bfloat16) {
-    const std::vector<float> words = got;
-    for (size_t i = 0; i < got.size(); ++i) {
-      uint16_t bits;
-      std::memcpy(&bits, reinterpret_cast<const char*>(words.data()) + 2 * i, 2);
-      got[i] = cuda::to_float(bfloat16{bits});
-    }
-  }
-  CHECK_NEAR(difference(got, expected, hidden, stride), 0, tolerance);
-}
-
-TEST("attention is the CPU's to 1e-5: ragged sequences, odd heads, prefixes, one token") {
-  for_each_schedule([&] { check_attention({1, 7, 33, 16, 2}, {2, 12}, 0, 2, 2.0f); });
-  for_each_schedule([&] { check_attention({40}, {1, 64}, 0, 1, 2.0f); });
-  under_some_schedule([&] { check_attention({1}, {1, 1}, 0, 1, 2.0f); });
-  under_some_schedule([&] { check_attention({70, 5}, {3, 7}, 5, 2, 2.0f); });
-  under_some_schedule([&] { check_attention({3, 65}, {1, 128}, 33, 1, 2.0f); });
-  under_some_schedule([&] {
-    check_attention({48, 17}, {2, 32}, 0, 1, 30.0f, 3e-3);
-  });  // scores to 900
-}
-
-// Values to 1 and scores to some tens: 2^-8 of the largest value, and half that of the weights.
-TEST("attention on tensor cores is the CPU's to bfloat16's rounding") {
-  const auto check = [](const std::vector<int32_t>& lengths, Heads h, int64_t prefixes,
-                        int64_t points) {
-    check_attention(lengths, h, prefixes, points, 1.0f, 0.02, StorageType::bfloat16);
-  };
-  for_each_schedule([&] { check({1, 7, 33, 16, 2}, {2, 12}, 0, 2); });
-  for_each_schedule([&] { check({100}, {1, 64}, 0, 1); });
-  under_some_schedule([&] { check({1}, {1, 1}, 0, 1); });
-  under_some_schedule([&] { check({70, 5}, {3, 7}, 5, 2); });
-  under_some_schedule([&] { check({3, 130}, {1, 128}, 33, 1); });
-  under_some_schedule([&] { check({64, 17}, {2, 32}, 0, 1); });
 }
 
 TEST("cross-entropy and means are the CPU's; all outputs or a few words") {
@@ -373,20 +287,22 @@ TEST("a loss that is not a number stays one") {
 
 struct ProductShape {
   int64_t rows, outputs, depth, batch;
-  bool shared, add;
+  bool shared, add, transposed = false;
 };
 
 TEST("products are those of float64 to a part in 10^6 of their size") {
   cuda::Products products;
-  const std::vector<ProductShape> shapes = {{1, 1, 1, 1, false, false},
-                                            {5, 3, 7, 2, false, false},
-                                            {17, 33, 40, 3, true, false},
-                                            {9, 16, 100, 2, false, true}};
+  const std::vector<ProductShape> shapes = {
+      {1, 1, 1, 1, false, false},       {5, 3, 7, 2, false, false},
+      {17, 33, 40, 3, true, false},     {9, 16, 100, 2, false, true},
+      {5, 3, 7, 2, false, false, true}, {17, 40, 33, 3, true, true, true}};
   for (const ProductShape& s : shapes) {
     for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
       const int64_t depth = padded8(s.depth), width = padded8(s.outputs);
+      const int64_t w_rows = s.transposed ? s.depth : s.outputs;
+      const int64_t w_stride = s.transposed ? width : depth;
       std::vector<float> x = random_values(size(s.batch * s.rows * depth), 50),
-                         w = random_values(size(s.batch * s.outputs * depth), 51),
+                         w = random_values(size(s.batch * w_rows * w_stride), 51),
                          y = random_values(size(s.batch * s.rows * width), 52);
       std::vector<uint16_t> x_halves, w_halves;
       if (type == StorageType::bfloat16) {
@@ -405,9 +321,10 @@ TEST("products are those of float64 to a part in 10^6 of their size") {
       p.w = type == StorageType::float32 ? static_cast<const void*>(d_w.data()) : d_w_halves.data();
       p.y = d_y.data();
       p.rows = s.rows, p.outputs = s.outputs, p.depth = s.depth, p.batch = s.batch;
-      p.x_stride = p.w_stride = depth, p.y_stride = width;
+      p.x_stride = depth, p.w_stride = w_stride, p.y_stride = width;
+      p.transposed = s.transposed;
       p.x_batch = s.rows * depth, p.y_batch = s.rows * width;
-      p.w_batch = s.shared ? 0 : s.outputs * depth;
+      p.w_batch = s.shared ? 0 : w_rows * w_stride;
       p.scale = 0.5f;
       p.add = s.add;
       products.multiply(p, stream());
@@ -418,8 +335,10 @@ TEST("products are those of float64 to a part in 10^6 of their size") {
           for (int64_t j = 0; j < s.outputs; ++j) {
             double sum = 0;
             for (int64_t k = 0; k < s.depth; ++k) {
+              const int64_t row = s.transposed ? k : j, column = s.transposed ? j : k;
               sum += static_cast<double>(x[size((b * s.rows + i) * depth + k)]) *
-                     static_cast<double>(w[size(((s.shared ? 0 : b) * s.outputs + j) * depth + k)]);
+                     static_cast<double>(
+                         w[size(((s.shared ? 0 : b) * w_rows + row) * w_stride + column)]);
             }
             float& out = expected[size((b * s.rows + i) * width + j)];
             out = static_cast<float>(0.5 * sum + (s.add ? out : 0));

@@ -200,7 +200,8 @@ TEST("perturbed rows are the CPU's: pairs, sums of directions, the weights thems
       cpu::kernels().perturb(c.matrix, noise, {nullptr, 0, c.rows}, out, stride);
     }
     const cuda::Plan plan = c.plan(groups, terms);
-    // In two pieces, the second by an index that reverses the rows and leaves one out.
+    // In two pieces: the first 128 columns at a time, the second by an index that reverses the rows
+    // and leaves one out.
     const int64_t half = c.rows / 2;
     std::vector<int32_t> index;
     for (int64_t row = c.rows - 1; row >= half; --row) index.push_back(static_cast<int32_t>(row));
@@ -208,8 +209,13 @@ TEST("perturbed rows are the CPU's: pairs, sums of directions, the weights thems
     const auto device_index = uploaded(index);
     const size_t bytes = out_type == StorageType::float32 ? 4 : 2;
     const auto out = filled<std::byte>(expected.size() * bytes);
-    const cuda::PerturbedRows first{out.data(), out_type, stride, point};
-    cuda::perturb_rows(plan, type, c.parameter, {nullptr, 0, half}, first, stream());
+    for (int64_t column = 0; column < c.columns; column += 128) {
+      const int64_t columns = std::min<int64_t>(128, c.columns - column);
+      const cuda::PerturbedRows first{out.data() + static_cast<size_t>(column) * bytes, out_type,
+                                      stride, point};
+      cuda::perturb_rows(plan, type, c.parameter, {nullptr, 0, half, column, columns}, first,
+                         stream());
+    }
     const cuda::PerturbedRows second{out.data() + static_cast<size_t>(half * stride) * bytes,
                                      out_type, stride, point};
     const int64_t rest = static_cast<int64_t>(index.size()) - 1;

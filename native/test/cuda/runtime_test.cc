@@ -11,6 +11,7 @@
 #include "shim.h"
 #include "test/check.h"
 #include "test/parameter_values.h"
+#include "test/random_decoder.h"
 #include "test/random_encoder.h"
 #include "test/step.h"
 
@@ -21,8 +22,8 @@ const AbortFlag never{false};
 const Shape small = {16, 2, 2, 24, 40, 40};
 const Directions gaussian = {7, Law::gaussian, 0};
 
-std::unique_ptr<Backend> backend(StorageType storage = StorageType::float32) {
-  const RandomEncoder model = random_encoder(small);
+std::unique_ptr<Backend> backend(StorageType storage = StorageType::float32,
+                                 const RandomModel& model = random_encoder(small)) {
   auto result = make_cuda_backend(model.spec, storage, 0);
   result->load(model.sources, {}, never);
   return result;
@@ -111,6 +112,17 @@ TEST("out of memory says what was asked and what is free; the model stays usable
   shim::set_memory_limit(shim::allocated_bytes() + (size_t{2} << 20));
   CHECK_THROWS("ERR_ZEST_MEMORY", model->apply(low_rank, update, never));
   CHECK(evaluated() == losses);
+  // A model that turns heads has its sines and cosines again.
+  shim::set_memory_limit(size_t{1} << 36);
+  const auto decoder = backend(StorageType::float32, random_decoder(decoder_shapes()[0]));
+  const auto next_tokens = [&](int32_t length) {
+    return evaluate(*decoder, gaussian, next_token_batch({length}, 101),
+                    std::vector<Point>{{{1, 0.1f}}}, 0, never);
+  };
+  const std::vector<double> short_losses = next_tokens(9);
+  shim::set_memory_limit(shim::allocated_bytes() + 8192);
+  CHECK_THROWS("ERR_ZEST_MEMORY", next_tokens(66));
+  CHECK(next_tokens(9) == short_losses);
   // What a call without memory had taken is free for one that fits.
   shim::set_memory_limit(size_t{1} << 36);
   const auto other = backend();
@@ -150,6 +162,23 @@ TEST("after the first step of a shape nothing is allocated, and the host waits o
       // For the losses; and twice, without effect, for the pinned memory of the last step.
       CHECK(shim::synchronisations() - waits <= 4);
     }
+  }
+}
+
+TEST("a decoder allocates for longer sequences alone") {
+  for (const size_t i : {0, 3}) {  // Llama, GPT-2
+    const DecoderShape shape = decoder_shapes()[i];
+    const auto model = backend(StorageType::bfloat16, random_decoder(shape));
+    const auto allocations_of = [&](const std::vector<int32_t>& lengths, uint64_t n) {
+      const int64_t before = shim::allocations();
+      const Batch batch = next_token_batch(lengths, shape.vocabulary, static_cast<uint32_t>(n));
+      step(*model, gaussian, batch, options(5 * n), never);
+      return shim::allocations() - before;
+    };
+    CHECK(allocations_of({5, 9, 3}, 0) > 0);
+    for (uint64_t n = 1; n < 4; ++n) CHECK(allocations_of({5, 9, 3}, n) == 0);
+    CHECK(allocations_of({40, 2}, 4) > 0);
+    CHECK(allocations_of({40, 2}, 5) == 0 && allocations_of({5, 9, 3}, 6) == 0);
   }
 }
 

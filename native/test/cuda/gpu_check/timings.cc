@@ -11,20 +11,14 @@
 #include "cuda/kernels/bfloat16.h"
 #include "cuda/kernels/directions.h"
 #include "test/cuda/device_arrays.h"
+#include "test/cuda/gpu_check/workloads.h"
 #include "test/parameter_values.h"
-#include "test/random_encoder.h"
 #include "test/step.h"
 
 namespace zest::test {
 namespace {
 
 const AbortFlag never{false};
-
-struct Workload {
-  const char* name;
-  Shape shape;
-  int32_t sequences, tokens;
-};
 
 struct Measure {
   int repeats;
@@ -82,10 +76,14 @@ int64_t elements(const ModelSpec& spec) {
 
 // The samples that one direction of a forward takes: all weights but the rows of tables that do not
 // occur.
-int64_t samples(const ModelSpec& spec, int64_t tokens) {
+int64_t samples(const ModelSpec& spec, const Batch& batch) {
   const ModelRoles& r = spec.roles;
+  const int64_t tokens = static_cast<int64_t>(batch.ids.size());
   int64_t n = elements(spec);
   for (const int table : {r.word_embeddings, r.position_embeddings}) {
+    if (table < 0) continue;
+    // Of a tied table the head may read all.
+    if (table == r.head_output.weight && batch.candidates.empty()) continue;
     const ParameterSpec& p = spec.parameters[static_cast<size_t>(table)];
     n -= std::max<int64_t>(p.rows - tokens, 0) * p.columns;
   }
@@ -96,30 +94,31 @@ int64_t samples(const ModelSpec& spec, int64_t tokens) {
 Timing products_alone(const Measure& measure, const std::string& name, const Workload& w,
                       int64_t points, StorageType type) {
   cuda::Products products;
-  const int64_t tokens = int64_t{w.sequences} * w.tokens;
-  const int64_t hidden = w.shape.hidden, inner = w.shape.intermediate;
-  const int64_t wide = std::max(hidden, inner);
-  const auto x = filled<uint32_t>(static_cast<size_t>(points * tokens * wide));
-  const auto weights = filled<uint32_t>(static_cast<size_t>(points * hidden * wide));
-  const auto y = filled<float>(static_cast<size_t>(points * tokens * wide));
-  cuda::check(cudaMemsetAsync(x.data(), 0, x.size() * 4, stream()), "cudaMemset");
-  cuda::check(cudaMemsetAsync(weights.data(), 0, weights.size() * 4, stream()), "cudaMemset");
+  const std::vector<ProductShape> list = products_of(w);
+  int64_t read = 0, weight = 0, written = 0;
+  for (const ProductShape& s : list) {
+    read = std::max(read, s.rows * cuda::padded8(s.depth));
+    weight = std::max(weight, cuda::padded8(s.outputs) * cuda::padded8(s.depth));
+    written = std::max(written, s.rows * cuda::padded8(s.outputs));
+  }
+  const auto element = static_cast<int64_t>(element_bytes(type));
+  const auto x = filled<std::byte>(static_cast<size_t>(points * read * element));
+  const auto weights = filled<std::byte>(static_cast<size_t>(points * weight * element));
+  const auto y = filled<float>(static_cast<size_t>(points * written));
+  cuda::check(cudaMemsetAsync(x.data(), 0, x.size(), stream()), "cudaMemset");
+  cuda::check(cudaMemsetAsync(weights.data(), 0, weights.size(), stream()), "cudaMemset");
   return measure.on_device(name, [&] {
-    for (int32_t layer = 0; layer < w.shape.layers; ++layer) {
-      const bool last = layer + 1 == w.shape.layers;
-      const auto multiply = [&](int64_t rows, int64_t outputs, int64_t depth) {
-        products.multiply(
-            {x.data(), weights.data(), y.data(), rows, outputs, depth, points, depth, depth,
-             outputs, rows * depth, outputs * depth, rows * outputs, 1, false, type},
-            stream());
-      };
-      const int64_t rows = last ? w.sequences : tokens;  // one scored position a sequence
-      multiply(rows, hidden, hidden);
-      multiply(tokens, hidden, hidden);
-      multiply(tokens, hidden, hidden);
-      multiply(rows, hidden, hidden);
-      multiply(rows, inner, hidden);
-      multiply(rows, hidden, inner);
+    for (const ProductShape& s : list) {
+      cuda::Product p;
+      p.x = x.data(), p.w = weights.data(), p.y = y.data();
+      p.rows = s.rows, p.outputs = s.outputs, p.depth = s.depth, p.batch = points;
+      p.x_stride = cuda::padded8(s.depth), p.y_stride = cuda::padded8(s.outputs);
+      p.w_stride = s.transposed ? p.y_stride : p.x_stride;
+      p.x_batch = s.rows * p.x_stride, p.y_batch = s.rows * p.y_stride;
+      p.w_batch = (s.transposed ? s.depth : s.outputs) * p.w_stride;
+      p.transposed = s.transposed;
+      p.type = type;
+      products.multiply(p, stream());
     }
   });
 }
@@ -152,17 +151,11 @@ std::vector<Timing> measure(bool small) {
     rate[gaussian ? 0 : 1] = 1e3 * static_cast<double>(drawn) / all.back().milliseconds;
   }
 
-  const Shape base = {768, 12, 12, 3072, 50265, 514}, film = {192, 3, 4, 768, 8192, 258};
-  std::vector<Workload> workloads = {{"roberta-base 64 x 128", base, 64, 128},
-                                     {"roberta-base 16 x 64", base, 16, 64},
-                                     {"film-roberta-mini 16 x 32", film, 16, 32}};
-  if (small) workloads = {{"tiny 3 x 5", {16, 2, 2, 24, 40, 20}, 3, 5}};
-  for (const Workload& w : workloads) {
-    const RandomEncoder model = random_encoder(w.shape);
-    const Batch batch = label_word_batch(
-        std::vector<int32_t>(static_cast<size_t>(w.sequences), w.tokens), w.shape.vocabulary);
-    const int64_t tokens = int64_t{w.sequences} * w.tokens;
+  for (const Workload& w : small ? small_workloads() : workloads()) {
+    const RandomModel& model = w.model;
+    const Batch& batch = w.batch;
     for (const StorageType type : {StorageType::bfloat16, StorageType::float32}) {
+      if (type == StorageType::float32 && !w.in_float32) continue;
       const std::string name =
           std::string(w.name) + (type == StorageType::bfloat16 ? " bfloat16 " : " float32 ");
       const auto backend = make_cuda_backend(model.spec, type, 0);
@@ -185,7 +178,7 @@ std::vector<Timing> measure(bool small) {
                           : Point{{next + static_cast<uint64_t>(i / 2), i % 2 ? -1e-3f : 1e-3f}});
         }
         next += static_cast<uint64_t>(points);
-        std::vector<double> losses(list.size() * static_cast<size_t>(w.sequences));
+        std::vector<double> losses(list.size() * static_cast<size_t>(batch.sequences()));
         backend->sequence_losses(directions, batch, list, losses.data(), never);
       };
       const auto step_of = [&](const Directions& directions, int k) {
@@ -202,7 +195,7 @@ std::vector<Timing> measure(bool small) {
       const double products_10 = all.back().milliseconds;
       const double forward =
           add("forward", products_1, "its products", [&] { evaluate_at(gaussian, 1); });
-      const int64_t drawn_once = samples(model.spec, tokens);
+      const int64_t drawn_once = samples(model.spec, batch);
       add("evaluation of ten points, Gaussian", products_10 + milliseconds(5 * drawn_once, rate[0]),
           "its products and samples", [&] { evaluate_at(gaussian, 10); });
       add("step k = 5, Gaussian", 10 * forward + milliseconds(5 * drawn_once, rate[0]),
@@ -225,7 +218,7 @@ std::vector<Timing> measure(bool small) {
             std::max(moved, milliseconds(terms * weights, rate[0])), "the copy or the samples",
             [&] {
               backend->apply(gaussian, update, never);
-              weights_of(*backend, model.spec.roles.embedding_norm.bias);  // waits
+              weights_of(*backend, model.spec.roles.layers[0].output_norm.weight);  // waits
             });
       }
     }

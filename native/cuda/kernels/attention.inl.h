@@ -1,0 +1,75 @@
+// What attention.cu and attention_bf16.cu share: which keys a query sees, and where they lie.
+#pragma once
+
+#include <cmath>
+
+#include "cuda/kernels/attention.h"
+#include "cuda/kernels/launch.h"
+
+namespace zest::cuda {
+
+// The keys that the queries of a tile see between them, counted from the prefix: after it come the
+// sequence's own from first_row on, `skipped` of which no query of the tile sees.
+struct KeysOfTile {
+  int64_t first_row;
+  int skipped, count;
+};
+
+__device__ __forceinline__ KeysOfTile keys_of(const Attention& a, const AttentionTile& tile) {
+  int begin = 0, end = tile.keys;
+  if (a.places) {
+    const int32_t* places = a.places + tile.first_query;
+    const int last = places[tile.queries - 1] + 1;
+    if (last < end) end = last;
+    const int first = places[0] + 1 - a.window;
+    if (a.window > 0 && first > 0) begin = first;
+  }
+  return {int64_t{tile.first_key} + begin, begin, a.prefixes + end - begin};
+}
+
+// Of the keys of a tile those that one query sees: the prefix, and first .. end.
+struct Seen {
+  int first, end;
+  __device__ __forceinline__ bool has(int key, int prefixes) const {
+    return key < end && (key < prefixes || key >= first);
+  }
+};
+
+__device__ __forceinline__ Seen seen_by(const Attention& a, const AttentionTile& tile,
+                                        const KeysOfTile& keys, int query) {
+  if (!a.places || query >= tile.queries) return {0, keys.count};
+  const int end = a.prefixes + a.places[tile.first_query + query] + 1 - keys.skipped;
+  return {a.window > 0 ? end - a.window : 0, end < keys.count ? end : keys.count};
+}
+
+__device__ __forceinline__ const float* query_row(const Attention& a, const AttentionTile& tile,
+                                                  int64_t point, int head, int query) {
+  const int64_t own = tile.first_query + query;
+  const int64_t row =
+      a.query_tokens ? point * a.key_rows + a.query_tokens[own] : point * a.query_rows + own;
+  return a.query.rows + head * a.query.step + row * a.query.stride;
+}
+
+__device__ __forceinline__ const float* key_row(const Attention& a, const HeadRows& heads,
+                                                const float* prefix, const KeysOfTile& keys,
+                                                int64_t point, int head, int key) {
+  if (key < a.prefixes) {
+    return prefix + point * a.vector_stride + key * a.prefix_stride +
+           static_cast<int64_t>(head) * a.width;
+  }
+  return heads.rows + head * heads.step +
+         (point * a.key_rows + keys.first_row + key - a.prefixes) * heads.stride;
+}
+
+__device__ __forceinline__ const float* bias_of(const HeadRows& heads, const Attention& a,
+                                                int64_t point, int head) {
+  return heads.bias ? heads.bias + point * a.vector_stride + head * heads.step : nullptr;
+}
+
+// What sums of exponentials less the old maximum are multiplied with; both are -inf while a query
+// has seen no key.
+__device__ __forceinline__ float corrected(float maximum, float highest) {
+  return maximum == highest ? 1.0f : expf(maximum - highest);
+}
+
+}  // namespace zest::cuda

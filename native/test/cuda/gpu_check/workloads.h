@@ -1,0 +1,30 @@
+// The models and batches that are timed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/batch.h"
+#include "test/random_model.h"
+
+namespace zest::test {
+
+struct Workload {
+  const char* name;
+  RandomModel model;
+  Batch batch;
+  bool in_float32 = true;  // and in bfloat16
+};
+
+std::vector<Workload> workloads();
+// The same parts, small.
+std::vector<Workload> small_workloads();
+
+// The products of one forward, in its order.
+struct ProductShape {
+  int64_t rows, outputs, depth;
+  bool transposed;  // the weight is depth x outputs
+};
+std::vector<ProductShape> products_of(const Workload& workload);
+
+}  // namespace zest::test
