@@ -17,9 +17,10 @@ it('an addon for the CPU has no CUDA backend, and says so', () => {
   expect(native().cuda()).toBeNull();
 });
 
-it('auto is the CPU', async () => {
+it('auto is the CPU where there is no card, and says why', async () => {
   const model = await Model.load(film, { device: 'auto' });
-  expect(model.device).toBe('cpu');
+  expect(model.device).toBe(device === undefined ? 'cpu' : 'cuda:0');
+  expect(model.deviceReason).toMatch(device === undefined ? /CUDA|driver|visible/ : /compute capability/);
   model.dispose();
 });
 
@@ -53,10 +54,17 @@ if (!built) {
   });
 }
 
-it('doctor says that the CUDA backend is unverified, and why it cannot be used', async () => {
+it('doctor says on what the CUDA backend is verified, why it cannot be used, and what auto takes', async () => {
   const { stdout } = await zest(['doctor', '--json']);
   const [, cuda] = JSON.parse(stdout).backends;
-  expect(cuda).toMatchObject({ name: 'cuda', built, usable: device !== undefined, verified: false });
+  expect(cuda).toMatchObject({
+    name: 'cuda',
+    built,
+    usable: device !== undefined,
+    verified: expect.stringMatching(/H200/),
+  });
   if (device === undefined) expect(cuda.reason).toMatch(built ? /driver|visible/ : /zest build --cuda/);
-  expect((await zest(['doctor'])).stdout).toMatch(/cuda .*, unverified/);
+  const text = (await zest(['doctor'])).stdout;
+  expect(text).toMatch(/cuda .*, verified on an NVIDIA H200/);
+  expect(text).toMatch(device === undefined ? /\nauto +cpu: / : /\nauto +cuda:0: /);
 });

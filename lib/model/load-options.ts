@@ -9,7 +9,7 @@ import type { Trainable } from './trainable.ts';
 
 /** Options of {@link Model.load}. */
 export interface LoadOptions extends CallOptions {
-  /** Where the weights are and the forwards run. `cuda` is `cuda:0`, and never falls back. Default `auto`: the CPU. */
+  /** Where the weights are and the forwards run. `cuda` is `cuda:0`, and never falls back. Default `auto`: a card that can be used, else the CPU. */
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   /** Type of the weights in memory and as saved. Default `float32`. */
   dtype?: 'float32' | 'bfloat16';
@@ -52,20 +52,43 @@ export interface Device {
   name: string;
   binding: NativeBinding;
   cudaDevice?: number;
+  /** What the card is, or why `auto` takes none. */
+  reason?: string;
 }
 
+/** The CUDA device that is asked for, or an error that says why there is none. */
+const cudaDevice = (index: number): Device => {
+  const { binding, cuda } = nativeCuda();
+  const name = cuda.devices[index];
+  if (name === undefined) {
+    throw new ZestError('ERR_ZEST_DEVICE', `those visible are cuda:0 to cuda:${cuda.devices.length - 1}`);
+  }
+  return { name: `cuda:${index}`, binding, cudaDevice: index, reason: name };
+};
+
+/** What `auto` takes: the first card that can be used, and the CPU elsewhere. */
+export const automaticDevice = (): Device => {
+  try {
+    const device = cudaDevice(0);
+    const { missingCublaslt = '' } = device.binding.cuda() ?? {};
+    if (missingCublaslt === '') return device;
+    return { name: 'cpu', binding: native(), reason: missingCublaslt };
+  } catch (error) {
+    if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_DEVICE') throw error;
+    return { name: 'cpu', binding: native(), reason: error.message };
+  }
+};
+
 /**
- * Chooses the device to use. `auto` is the CPU: no result of the CUDA backend from a real card is committed yet.
+ * Chooses the device to use. `auto` takes a card that can be used, and the CPU elsewhere.
  *
  * @throws ERR_ZEST_DEVICE for one that is not there
  */
 export const chooseDevice = (device: string): Device => {
-  if (device === 'auto' || device === 'cpu') return { name: 'cpu', binding: native() };
-  const cudaDevice = Number(device.split(':')[1] ?? 0);
+  if (device === 'auto') return automaticDevice();
+  if (device === 'cpu') return { name: 'cpu', binding: native() };
   try {
-    const { binding, cuda } = nativeCuda();
-    if (cudaDevice < cuda.devices.length) return { name: `cuda:${cudaDevice}`, binding, cudaDevice };
-    throw new ZestError('ERR_ZEST_DEVICE', `those visible are cuda:0 to cuda:${cuda.devices.length - 1}`);
+    return cudaDevice(Number(device.split(':')[1] ?? 0));
   } catch (error) {
     if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_DEVICE') throw error;
     throw new ZestError('ERR_ZEST_DEVICE', `device is '${device}', but ${error.message}`);

@@ -12,6 +12,7 @@ import {
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
+import { native } from '../native/load.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
@@ -52,6 +53,10 @@ const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
 const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
 const logitOptions = optionsOf<DirectionOptions & { at?: Point }>({ signal, directions: given, at: given });
 
+/** Whether a card cannot take a model that the CPU may. */
+const isTooMuch = (error: unknown): boolean =>
+  error instanceof ZestError && ['ERR_ZEST_MEMORY', 'ERR_ZEST_UNSUPPORTED'].includes(error.code);
+
 /**
  * A transformer in the engine: an {@link Objective} whose parameters are the weights of a Hugging Face checkpoint.
  *
@@ -76,6 +81,8 @@ export class Model implements Objective<Batch> {
   readonly parameterCount: number;
   /** Where the weights are: `cpu` or `cuda:N`. */
   readonly device: string;
+  /** What the card is, or why `auto` took none; undefined for a CPU that was asked for. */
+  readonly deviceReason: string | undefined;
   /** Type of the weights in memory and as saved. */
   readonly dtype: 'float32' | 'bfloat16';
   /** Number of tokens; ids are below it. */
@@ -107,6 +114,7 @@ export class Model implements Objective<Batch> {
     this.trainableNames = trained.map(({ name }) => name);
     this.parameterCount = count(spec.parameters);
     this.device = device.name;
+    this.deviceReason = device.reason;
     this.dtype = dtype;
     this.vocabularySize = spec.vocabulary;
     this.maxLength = spec.positions - spec.positionOffset;
@@ -140,8 +148,10 @@ export class Model implements Objective<Batch> {
     throwIfAborted(options?.signal);
     const checked = checkOptions(loadSchema, options);
     const { dtype, trainable, head, shortcuts, dequantize, signal, onProgress } = checked;
-    const device = chooseDevice(checked.device);
-    if (device.cudaDevice !== undefined && Object.values(shortcuts).includes(false)) {
+    const isAutomatic = checked.device === 'auto';
+    const isWhole = !Object.values(shortcuts).includes(false);
+    let device = chooseDevice(isAutomatic && !isWhole ? 'cpu' : checked.device);
+    if (device.cudaDevice !== undefined && !isWhole) {
       throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
     }
     const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
@@ -150,10 +160,9 @@ export class Model implements Objective<Batch> {
     const labels = checked.labels ?? source.labels;
     const read = await readSource(base);
     const { config } = read;
-    const { binding, cudaDevice } = device;
-    const where = cudaDevice === undefined ? {} : { cudaDevice };
-    const loadEngine = (description: Description) =>
+    const loadEngine = ({ binding, cudaDevice }: Device, description: Description) =>
       callEngine(binding, signal, async (abort) => {
+        const where = cudaDevice === undefined ? {} : { cudaDevice };
         const engine = binding.createEngine({ spec: description.spec, storage: dtype, threads, shortcuts, ...where });
         stopAtExit(engine);
         let failed: { error: unknown } | undefined;
@@ -183,8 +192,12 @@ export class Model implements Objective<Batch> {
     for (;;) {
       const description = describe(config, checkpoint, { head, labels, trainable, adapter, dequantize });
       try {
-        return await loadEngine(description);
+        return await loadEngine(device, description);
       } catch (error) {
+        if (isAutomatic && device.cudaDevice !== undefined && isTooMuch(error)) {
+          device = { name: 'cpu', binding: native(), reason: (error as Error).message };
+          continue;
+        }
         checkpoint = withoutBadTensor(error, description, checkpoint);
       }
     }

@@ -46,7 +46,7 @@ export const device = z
     error: 'auto, cpu, cuda or cuda:N',
   })
   .default('auto')
-  .describe('where the model is computed: auto is the CPU');
+  .describe('where the model is computed: auto takes a card that can be used, else the CPU');
 
 export const dtype = z.enum(NAMES.storage).default('float32').describe('type of the stored weights');
 

@@ -153,6 +153,8 @@ export type TrainEvent =
       steps: number;
       /** Device of the weights: `cpu`, say. */
       device: string;
+      /** What the card is, or why `auto` took none; absent for a CPU that was asked for. */
+      deviceReason?: string;
       /** Family of the model: `roberta`, say. */
       family: string;
       /** Number of parameters. */

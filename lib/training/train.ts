@@ -57,6 +57,7 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
       kind: 'start',
       steps: resolved.training.steps,
       device: model.device,
+      ...(model.deviceReason !== undefined && { deviceReason: model.deviceReason }),
       family: model.family,
       parameterCount: model.parameterCount,
       dimension: model.dimension,

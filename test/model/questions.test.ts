@@ -135,7 +135,11 @@ describe('bad questions', () => {
     [{ kind: 'tokens', from: 1, to: 2 }, /'tokens'.*causal/],
   ])('and encoders take none: %o', async (target, text) => {
     using encoder = await Model.load(film);
-    await rejects(() => encoder.evaluate({ sequences: [[7, 8]], targets: [target] }, [[]]), 'ERR_ZEST_UNSUPPORTED', text);
+    await rejects(
+      () => encoder.evaluate({ sequences: [[7, 8]], targets: [target] }, [[]]),
+      'ERR_ZEST_UNSUPPORTED',
+      text,
+    );
   });
 
   it('nor do causal models take masked tokens', async () => {

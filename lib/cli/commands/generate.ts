@@ -15,7 +15,6 @@ interface GenerateCommandOptions {
   topP: number;
   seed: number;
   stop: string[];
-  device: string;
   dtype: string;
   json?: boolean;
 }
@@ -48,7 +47,6 @@ export const command: CommandDefinition = {
     real('--top-p <number>', 'draw from the most probable tokens that have this probability together', 1),
     counting('--seed <number>', 'seed that tokens are drawn from', 0),
     repeated('--stop <text>', 'text that ends the continuation; may be repeated'),
-    new Option('--device <device>', 'auto, cpu, cuda or cuda:N').default('auto'),
     new Option('--dtype <type>', 'type of the weights in memory').choices(['float32', 'bfloat16']).default('bfloat16'),
     jsonLines,
   ],
@@ -58,7 +56,7 @@ export const command: CommandDefinition = {
     const { loadChatTemplate } = await import('../../tasks/chat-template.ts');
     const { streamText } = await import('../../tasks/generate-text.ts');
     const { Tokenizer } = await import('../../tasks/tokenizer.ts');
-    const { chat = false, system, json, prompt: given, device, dtype, ...sampling } = options;
+    const { chat = false, system, json, prompt: given, dtype, ...sampling } = options;
     const signal = stopSignal();
     const folder = await modelOf(path);
     const prompt = await readPrompt(given);
@@ -79,7 +77,7 @@ export const command: CommandDefinition = {
     }
     const progress = await progressDisplay();
     const model = await Model.load(folder, {
-      device: device as 'auto',
+      device: 'cpu', // which is where generation runs
       dtype: dtype as 'bfloat16',
       signal,
       onProgress: (done, total) => progress({ label: 'reading', done, total, detail: megabytes(done) }),

@@ -64,7 +64,7 @@ const showEvent = (
   switch (event.kind) {
     case 'start':
       printLine(
-        `${event.family}, ${count(event.parameterCount)} parameters, ${count(event.dimension)} of them trained, on ${event.device}; ` +
+        `${event.family}, ${count(event.parameterCount)} parameters, ${count(event.dimension)} of them trained, on ${event.device}${event.device === 'cpu' ? '' : ` (${event.deviceReason})`}; ` +
           `${count(event.train)} training, ${count(event.validation)} validation, ${count(event.test)} test examples`,
       );
       break;
