@@ -14,7 +14,7 @@ export interface CallOptions {
  * - `rademacher`: ±1 per coordinate
  * - `{ lowRank: r }`: A·Bᵀ/√r for matrices (A and B Gaussian), Gaussian for vectors
  */
-export type Law = 'gaussian' | 'sphere' | 'rademacher' | { lowRank: number };
+export type Law = Exclude<NameOf<'law'>, 'lowRank'> | { lowRank: number };
 
 /** Seed and law that decide what v(stream) is; stored in every log. */
 export interface Directions {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NAMES } from '../native/names.ts';
 import { coded } from '../options/check.ts';
 
 // Options that several methods have. A union's `error` says in words what was expected.
@@ -38,7 +39,7 @@ export const tilt = z.union(
 
 export const law = z.union(
   [
-    z.enum(['gaussian', 'sphere', 'rademacher']),
+    z.enum(NAMES.law).exclude(['lowRank']),
     z.strictObject({ lowRank: count().max(64).describe('rank r of a matrix’s direction A·Bᵀ/√r') }),
   ],
   {

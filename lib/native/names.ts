@@ -1,5 +1,5 @@
 /**
- * The names that the addon knows of each of its enums, in its order (native/core/names.h). They stand here for types and
+ * The names that the addon knows of each of its enums, in its order (beside the enum in native/core). They stand here for types and
  * messages; a test holds them against `binding.names`.
  */
 export const NAMES = {

@@ -140,14 +140,15 @@ void check_batch(const Batch& batch, const ModelSpec& spec) {
   bool good = batch.starts.size() > 1 && batch.starts.front() == 0 &&
               static_cast<size_t>(batch.starts.back()) == batch.ids.size() &&
               (batch.segments.empty() || batch.segments.size() == batch.ids.size());
-  good = good && (batch.parents.empty() || (spec.causal && batch.parents.size() + 1 == batch.starts.size()));
+  good = good && (batch.parents.empty() ||
+                  (spec.causal && batch.parents.size() + 1 == batch.starts.size()));
   for (int32_t s = 0; good && s < batch.sequences(); ++s) {
     const int32_t parent = batch.parent(s);
     good = parent < 0 || (within(parent, 0, s) && batch.parent(parent) < 0 &&
                           (parent == s - 1 || batch.parent(s - 1) == parent));
     const int64_t before = good && parent >= 0 ? batch.length(parent) : 0;
-    good = good && within(batch.length(s), 1,
-                          int64_t{spec.positions} - spec.position_offset + 1 - before);
+    good = good &&
+           within(batch.length(s), 1, int64_t{spec.positions} - spec.position_offset + 1 - before);
   }
   for (const int32_t id : batch.ids) good = good && within(id, 0, spec.vocabulary);
   for (const int32_t segment : batch.segments) good = good && within(segment, 0, spec.segments);

@@ -191,7 +191,8 @@ Napi::Value Engine::logits(const Napi::CallbackInfo& info) {
   return submit(info, Abort::flag(info[3]), [&]() -> Work {
     return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
             points = to_points(info[2])](const AbortFlag& abort) -> Settle {
-      auto rows = zest::logits(backend(), directions, batch, points.empty() ? Point{} : points[0], abort);
+      auto rows =
+          zest::logits(backend(), directions, batch, points.empty() ? Point{} : points[0], abort);
       count_forwards(batch, 1);
       return [rows = std::move(rows)](Napi::Env env) { return from_rows(env, rows); };
     };

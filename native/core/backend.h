@@ -20,7 +20,8 @@ namespace zest {
 // ERR_ZEST_ABORTED.
 using AbortFlag = std::atomic<bool>;
 
-// Sequences of a causal model that grow, at one point: the keys and values of their tokens are kept.
+// Sequences of a causal model that grow, at one point: the keys and values of their tokens are
+// kept.
 class Session {
  public:
   virtual ~Session() = default;

@@ -30,8 +30,9 @@ struct Batch {
   std::vector<int32_t> ids;  // all sequences end to end, unpadded
   std::vector<int32_t>
       starts;  // sequence s is ids[starts[s] .. starts[s + 1]); sequences() + 1 entries
-  std::vector<int32_t> segments;       // one an id, or empty for all 0
-  std::vector<ScoredPosition> scored;  // ordered by sequence; at least one a sequence, or its children
+  std::vector<int32_t> segments;  // one an id, or empty for all 0
+  std::vector<ScoredPosition>
+      scored;  // ordered by sequence; at least one a sequence, or its children
   std::vector<int32_t> candidates;
   // Of each sequence the earlier one whose tokens come before its own (causal models), or -1;
   // empty: all -1. Children follow their parent, and have none themselves.

@@ -17,7 +17,8 @@ float half_at(const uint8_t* bytes) {
 // d, 32 signed bytes.
 void q8_0(const uint8_t* block, float* out) {
   const float d = half_at(block);
-  for (int i = 0; i < group; ++i) out[i] = d * static_cast<float>(static_cast<int8_t>(block[2 + i]));
+  for (int i = 0; i < group; ++i)
+    out[i] = d * static_cast<float>(static_cast<int8_t>(block[2 + i]));
 }
 
 // d, 16 bytes: the low halves are elements 0 to 15, the high ones 16 to 31.
@@ -53,7 +54,8 @@ void q4_k(const uint8_t* block, int j, float* out) {
   const float d = half_at(block) * static_cast<float>(s.scale);
   const float m = half_at(block + 2) * static_cast<float>(s.minimum);
   const uint8_t* q = block + 16 + j / 2 * 32;
-  for (int i = 0; i < group; ++i) out[i] = d * static_cast<float>(j % 2 ? q[i] >> 4 : q[i] & 15) - m;
+  for (int i = 0; i < group; ++i)
+    out[i] = d * static_cast<float>(j % 2 ? q[i] >> 4 : q[i] & 15) - m;
 }
 
 // As q4_k, with 32 bytes before the halves whose bit j is the fifth of group j.
@@ -122,8 +124,7 @@ float from_half(uint16_t half) {
 void dequantize(FileType type, const void* data, int64_t first, int64_t count, float* out) {
   const BlockFormat format = block_format(type);
   for (int64_t at = first; at < first + count; at += group, out += group) {
-    const uint8_t* block =
-        static_cast<const uint8_t*>(data) + at / format.elements * format.bytes;
+    const uint8_t* block = static_cast<const uint8_t*>(data) + at / format.elements * format.bytes;
     const int j = static_cast<int>(at % format.elements) / group;
     switch (type) {
       case FileType::q8_0:

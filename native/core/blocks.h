@@ -1,5 +1,5 @@
-// Quantised weights as llama.cpp's files have them: blocks of 32 or 256 elements of a row, each with
-// its scales. https://github.com/ggml-org/llama.cpp/wiki/Tensor-Encoding-Schemes
+// Quantised weights as llama.cpp's files have them: blocks of 32 or 256 elements of a row, each
+// with its scales. https://github.com/ggml-org/llama.cpp/wiki/Tensor-Encoding-Schemes
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,8 @@ inline int64_t file_bytes(FileType type, int64_t count) {
 // IEEE half precision to single.
 float from_half(uint16_t half);
 
-// Elements first .. first + count of quantised data, both multiples of 32. In float32, each operation
-// rounded as ggml's reference does it.
+// Elements first .. first + count of quantised data, both multiples of 32. In float32, each
+// operation rounded as ggml's reference does it.
 void dequantize(FileType type, const void* data, int64_t first, int64_t count, float* out);
 
 }  // namespace zest

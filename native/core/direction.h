@@ -5,9 +5,22 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/name.h"
+
 namespace zest {
 
 enum class Law { gaussian, sphere, rademacher, low_rank };
+
+template <>
+struct Names<Law> {
+  static constexpr const char* kind = "law";
+  static constexpr std::array table = {
+      Name<Law>{Law::gaussian, "gaussian"},
+      Name<Law>{Law::sphere, "sphere"},
+      Name<Law>{Law::rademacher, "rademacher"},
+      Name<Law>{Law::low_rank, "lowRank"},
+  };
+};
 
 struct Directions {
   uint64_t seed = 0;
@@ -27,6 +40,14 @@ using Point = std::vector<Term>;
 // How an update moves the weights: what is done with g = decay * theta + sum factor * v(stream).
 enum class Rule {
   plain,  // theta <- theta - g
+};
+
+template <>
+struct Names<Rule> {
+  static constexpr const char* kind = "rule";
+  static constexpr std::array table = {
+      Name<Rule>{Rule::plain, "plain"},
+  };
 };
 
 // One pass over the weights, in float32, and the record that a log keeps.

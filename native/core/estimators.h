@@ -5,12 +5,58 @@
 #include <span>
 #include <vector>
 
+#include "core/name.h"
+
 namespace zest {
 
 enum class Estimator { naive, bias_corrected, beale, jackknife };
+
+template <>
+struct Names<Estimator> {
+  static constexpr const char* kind = "estimator";
+  static constexpr std::array table = {
+      Name<Estimator>{Estimator::naive, "naive"},
+      Name<Estimator>{Estimator::bias_corrected, "biasCorrected"},
+      Name<Estimator>{Estimator::beale, "beale"},
+      Name<Estimator>{Estimator::jackknife, "jackknife"},
+  };
+};
+
 enum class Sides { two, one };
+
+template <>
+struct Names<Sides> {
+  static constexpr const char* kind = "sides";
+  static constexpr std::array table = {
+      Name<Sides>{Sides::two, "two"},
+      Name<Sides>{Sides::one, "one"},
+  };
+};
+
 enum class Normalize { none, sigma, norm };
+
+template <>
+struct Names<Normalize> {
+  static constexpr const char* kind = "normalize";
+  static constexpr std::array table = {
+      Name<Normalize>{Normalize::none, "none"},
+      Name<Normalize>{Normalize::sigma, "sigma"},
+      Name<Normalize>{Normalize::norm, "norm"},
+  };
+};
+
 enum class TiltRule { number, tau, effective_sample_size, kl_radius };
+
+template <>
+struct Names<TiltRule> {
+  static constexpr const char* kind = "tiltRule";
+  static constexpr std::array table = {
+      Name<TiltRule>{TiltRule::number, "number"},
+      Name<TiltRule>{TiltRule::tau, "tau"},
+      Name<TiltRule>{TiltRule::effective_sample_size, "effectiveSampleSize"},
+      Name<TiltRule>{TiltRule::kl_radius, "klRadius"},
+  };
+};
 
 struct EstimatorOptions {
   double rho = 1e-3;  // per coordinate, > 0

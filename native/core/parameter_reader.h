@@ -1,9 +1,9 @@
 // The way of parameters from files, or from their initialisation, into a backend's memory.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <cstddef>
 #include <span>
 #include <vector>
 

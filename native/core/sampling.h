@@ -9,7 +9,7 @@ namespace zest {
 struct Sampling {
   double temperature = 0;  // of the softmax; 0: the largest logit, the first of equal ones
   int32_t top_k = 0;       // only the k largest; 0: all
-  double top_p = 1;        // of these only the fewest whose probabilities sum to p (Holtzman et al. 2020)
+  double top_p = 1;  // of these only the fewest whose probabilities sum to p (Holtzman et al. 2020)
   uint64_t seed = 0;
 };
 

@@ -70,7 +70,8 @@ class CpuSession : public Session {
     logits_.clear();
     const auto sequences = static_cast<int32_t>(starts.size()) - 1;
     for (int32_t s = 0; s < sequences; ++s) {
-      if (s >= cache_.sequences() || cache_.length(s) + starts[s + 1] - starts[s] > cache_.capacity(s))
+      if (s >= cache_.sequences() ||
+          cache_.length(s) + starts[s + 1] - starts[s] > cache_.capacity(s))
         throw Error("ERR_ZEST_INTERNAL", "a sequence grows beyond its capacity");
     }
     // As many tokens at a time as activations are kept of; a longer sequence in pieces.
@@ -113,8 +114,7 @@ class CpuSession : public Session {
 
 std::unique_ptr<Session> make_session(const Weights& weights, ThreadPool& pool,
                                       const Directions& directions, const Point& point,
-                                      std::span<const int32_t> capacities,
-                                      const AbortFlag& abort) {
+                                      std::span<const int32_t> capacities, const AbortFlag& abort) {
   return std::make_unique<CpuSession>(weights, pool, directions, point, capacities, abort);
 }
 

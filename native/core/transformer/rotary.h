@@ -8,8 +8,8 @@
 
 namespace zest {
 
-// Rows of rotary_frequencies.size() values, one a position: rotary_scale times the cosine or sine of
-// the angle float32(position * frequency), as transformers rounds it.
+// Rows of rotary_frequencies.size() values, one a position: rotary_scale times the cosine or sine
+// of the angle float32(position * frequency), as transformers rounds it.
 struct RotaryTable {
   std::vector<float> cosines, sines;
   int64_t positions = 0;

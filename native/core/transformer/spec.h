@@ -6,16 +6,66 @@
 #include <string>
 #include <vector>
 
+#include "core/name.h"
+
 namespace zest {
 
 enum class StorageType { float32, bfloat16 };
+
+template <>
+struct Names<StorageType> {
+  static constexpr const char* kind = "storage";
+  static constexpr std::array table = {
+      Name<StorageType>{StorageType::float32, "float32"},
+      Name<StorageType>{StorageType::bfloat16, "bfloat16"},
+  };
+};
+
 // As files have them; the quantised ones are llama.cpp's (core/blocks.h).
 enum class FileType { float32, float16, bfloat16, q8_0, q4_0, q4_1, q4_k, q5_k, q6_k };
+
+// As safetensors and GGUF call them.
+template <>
+struct Names<FileType> {
+  static constexpr const char* kind = "fileType";
+  static constexpr std::array table = {
+      Name<FileType>{FileType::float32, "F32"},   Name<FileType>{FileType::float16, "F16"},
+      Name<FileType>{FileType::bfloat16, "BF16"}, Name<FileType>{FileType::q8_0, "Q8_0"},
+      Name<FileType>{FileType::q4_0, "Q4_0"},     Name<FileType>{FileType::q4_1, "Q4_1"},
+      Name<FileType>{FileType::q4_k, "Q4_K"},     Name<FileType>{FileType::q5_k, "Q5_K"},
+      Name<FileType>{FileType::q6_k, "Q6_K"},
+  };
+};
+
 enum class Activation { gelu_erf, gelu_tanh, gelu_quick, relu, silu, tanh };
+
+template <>
+struct Names<Activation> {
+  static constexpr const char* kind = "activation";
+  static constexpr std::array table = {
+      Name<Activation>{Activation::gelu_erf, "geluErf"},
+      Name<Activation>{Activation::gelu_tanh, "geluTanh"},
+      Name<Activation>{Activation::gelu_quick, "geluQuick"},
+      Name<Activation>{Activation::relu, "relu"},
+      Name<Activation>{Activation::silu, "silu"},
+      Name<Activation>{Activation::tanh, "tanh"},
+  };
+};
+
 enum class Norm {
   layer,  // (x - mean) / sqrt(variance + epsilon) * weight + bias
   rms,    // x / sqrt(mean of x^2 + epsilon) * weight
 };
+
+template <>
+struct Names<Norm> {
+  static constexpr const char* kind = "norm";
+  static constexpr std::array table = {
+      Name<Norm>{Norm::layer, "layer"},
+      Name<Norm>{Norm::rms, "rms"},
+  };
+};
+
 // A tensor of the model in canonical order (names sorted by their UTF-8 bytes, aliases removed). A
 // vector is one row.
 struct ParameterSpec {
@@ -42,8 +92,8 @@ struct ParameterSource {
   float initial_scale = 0;
   uint64_t initial_seed = 0;
   float initial_offset = 0;
-  // Not 0: the file has the rows of so many heads in the order of pairs that turn together, component
-  // i and i + half of a head one after the other (llama.cpp's order for Llama).
+  // Not 0: the file has the rows of so many heads in the order of pairs that turn together,
+  // component i and i + half of a head one after the other (llama.cpp's order for Llama).
   int32_t interleaved_heads = 0;
 };
 
@@ -87,15 +137,15 @@ struct LayerRoles {
 struct ModelRoles {
   int word_embeddings = -1, position_embeddings = -1, segment_embeddings = -1;
   NormRoles embedding_norm;
-  // From the width of the embeddings to hidden: of the words' alone where the positions' are as wide
-  // as hidden (OPT), else of the normed sum (ELECTRA).
+  // From the width of the embeddings to hidden: of the words' alone where the positions' are as
+  // wide as hidden (OPT), else of the normed sum (ELECTRA).
   LinearRoles embedding_projection;
   std::vector<LayerRoles> layers;
   NormRoles final_norm;
   // From hidden to the width of the embeddings, before the head.
   LinearRoles output_projection;
-  // The head: dense, activation, a norm, as far as the model has them, then the decoder of a language
-  // model (tied to the word embeddings or its own) or a classifier.
+  // The head: dense, activation, a norm, as far as the model has them, then the decoder of a
+  // language model (tied to the word embeddings or its own) or a classifier.
   LinearRoles head_dense;
   NormRoles head_norm;
   LinearRoles head_output;

@@ -1,5 +1,5 @@
-// The heads of one sequence that share keys. A query's scores are kept whole (a block of queries at a
-// time), so that softmax is exp(s - max) / sum with the sum over lanes j mod 16: no block length
+// The heads of one sequence that share keys. A query's scores are kept whole (a block of queries at
+// a time), so that softmax is exp(s - max) / sum with the sum over lanes j mod 16: no block length
 // enters the bits, and keys that a query does not see add nothing.
 
 // What a query sees: the prefix, and the keys from first to end.
@@ -107,8 +107,7 @@ static void pack_keys(const KeySpan& span, int64_t at, int depth, float* panels)
       transpose(span.k + i * span.stride + c, span.stride, panel + c * width, width);
     const int64_t next = whole ? i + 16 : i + 1;
     for (; i < next; ++i, ++panel) {
-      for (int rest = c; rest < depth; ++rest)
-        panel[rest * width] = span.k[i * span.stride + rest];
+      for (int rest = c; rest < depth; ++rest) panel[rest * width] = span.k[i * span.stride + rest];
     }
   }
 }

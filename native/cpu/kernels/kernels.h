@@ -69,9 +69,9 @@ struct KeySpan {
 struct Attention {
   const float* q;  // head h of the group begins h * width further
   int64_t q_stride, queries;
-  int group;           // heads
-  KeySpan spans[3];    // in order: a trained prefix, those of a prompt or a cache, the sequence's own
-  int width;           // of a head
+  int group;         // heads
+  KeySpan spans[3];  // in order: a trained prefix, those of a prompt or a cache, the sequence's own
+  int width;         // of a head
   float scale;
   // Causal: of each query its place among the last span's keys; it sees none after it. null: all.
   const int32_t* places;
@@ -115,8 +115,8 @@ struct Kernels {
   void (*gate)(float* y, const float* x, int64_t columns);
   // Turns pairs of components of `heads` heads, one after the other: component i with i + half, by
   // the angle whose cosine and sine are given.
-  void (*rotate)(float* row, int64_t heads, int64_t width, const float* cosines,
-                 const float* sines, int64_t half);
+  void (*rotate)(float* row, int64_t heads, int64_t width, const float* cosines, const float* sines,
+                 int64_t half);
   void (*attend)(const Attention& attention);
   // out = norm(sum of terms); without a weight the sum itself. A bias may be null.
   void (*normalize)(float* out, const float* const* terms, int count, Norm norm,

@@ -20,8 +20,7 @@ static void normalize(float* out, const float* const* terms, int count, Norm nor
         total = total + x;
       });
   if (!weight) return;
-  const F32 mean =
-      norm == Norm::layer ? broadcast(sum(total)) * scale : broadcast(0.0f);
+  const F32 mean = norm == Norm::layer ? broadcast(sum(total)) * scale : broadcast(0.0f);
   F32 squares = broadcast(0.0f);
   for_each_vector(
       columns, [&](int64_t i, int n) __attribute__((always_inline)) {

@@ -1,5 +1,5 @@
-// Attention of packed sequences: the three products before it, then one item a head of keys, sequence
-// and point.
+// Attention of packed sequences: the three products before it, then one item a head of keys,
+// sequence and point.
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
@@ -20,8 +20,8 @@ void Forward::place_heads(Activations& heads, int64_t count, const NormRoles& no
       for (int64_t head = 0; norm.weight >= 0 && head < count; ++head) {
         float* own = row + head * width;
         const float* terms[1] = {own};
-        kernels().normalize(own, terms, 1, spec_.norm, vector(p, norm.weight),
-                            vector(p, norm.bias), spec_.norm_epsilon, width);
+        kernels().normalize(own, terms, 1, spec_.norm, vector(p, norm.weight), vector(p, norm.bias),
+                            spec_.norm_epsilon, width);
       }
       const int64_t turn = positions[static_cast<size_t>(i)] * half;
       if (half > 0) {

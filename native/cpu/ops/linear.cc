@@ -32,10 +32,10 @@ void Forward::add_adapter(const Linear& l) {
   LinearRoles a, b;
   a.weight = l.roles.adapter_a;
   b.weight = l.roles.adapter_b;
-  multiply_base(std::initializer_list<Linear>{
-      {a, {nullptr, 0, rank}, l.input, l.rows, &adapter_inner_, -1}});
-  multiply_base(std::initializer_list<Linear>{
-      {b, l.outputs, &adapter_inner_, l.rows, &adapter_output_, -1}});
+  multiply_base(
+      std::initializer_list<Linear>{{a, {nullptr, 0, rank}, l.input, l.rows, &adapter_inner_, -1}});
+  multiply_base(
+      std::initializer_list<Linear>{{b, l.outputs, &adapter_inner_, l.rows, &adapter_output_, -1}});
   const int64_t stride = row_stride(l.outputs.count);
   for_rows(l.rows, [&](int p, int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i) {
@@ -111,8 +111,8 @@ const Forward::Kept& Forward::kept_panels(const Linear& l) {
   Kept& kept = kept_[{l.roles.weight, first}];
   if (kept.panels.size() > 0) return kept;
   const int64_t items = parts(l.outputs.count, outputs_at_once(l)), floats = packed_floats(l);
-  const bool exact = weights_.type() == StorageType::bfloat16 &&
-                     perturbation_->of(l.roles.weight).count == 0;
+  const bool exact =
+      weights_.type() == StorageType::bfloat16 && perturbation_->of(l.roles.weight).count == 0;
   kept.type = exact ? StorageType::bfloat16 : StorageType::float32;
   const size_t bytes = static_cast<size_t>(floats) * element_bytes(kept.type);
   std::byte* panels = kept.panels.reserve(static_cast<size_t>(items) * bytes);
@@ -169,16 +169,15 @@ void Forward::multiply_outputs(const Linear& l, int64_t first, const void* panel
     const float* bias = vector(p, l.roles.bias);
     for (int64_t j = 0; bias && j < count; ++j) biases[j] = bias[outputs[first + j]];
     const auto at = [&](int64_t floats) {
-      return static_cast<const std::byte*>(panels) +
-             (p * (packed_floats(l) / points_) + floats) * static_cast<int64_t>(element_bytes(type));
+      return static_cast<const std::byte*>(panels) + (p * (packed_floats(l) / points_) + floats) *
+                                                         static_cast<int64_t>(element_bytes(type));
     };
     for (int64_t column = 0; column < count; column += width) {
-      kernels().multiply({(*l.input)[p], row_stride(depth), l.rows, depth,
-                          at(column / width * panel),
-                          static_cast<int>(std::min(width, count - column)),
-                          bias ? biases + column : nullptr,
-                          l.roles.adapter_a < 0 ? l.activation : -1,
-                          (*l.output)[p] + first + column, row_stride(l.outputs.count), type});
+      kernels().multiply(
+          {(*l.input)[p], row_stride(depth), l.rows, depth, at(column / width * panel),
+           static_cast<int>(std::min(width, count - column)), bias ? biases + column : nullptr,
+           l.roles.adapter_a < 0 ? l.activation : -1, (*l.output)[p] + first + column,
+           row_stride(l.outputs.count), type});
     }
   }
 }

@@ -35,9 +35,8 @@ void Forward::activate(const LinearRoles& linear, State from, Activation activat
                        const NormRoles& norm, State to, Tokens tokens) {
   const int64_t rows = rows_of(tokens);
   const bool normalized = norm.weight >= 0 || from == to;
-  multiply(std::initializer_list<Linear>{whole(linear, state(from), rows,
-                                               normalized ? product_ : state(to),
-                                               static_cast<int>(activation))});
+  multiply(std::initializer_list<Linear>{whole(
+      linear, state(from), rows, normalized ? product_ : state(to), static_cast<int>(activation))});
   if (normalized) sum(product_, nullptr, norm, rows, columns(to), state(to));
 }
 

@@ -367,8 +367,8 @@ TEST("options that share a prompt have the CPU's losses") {
   batch.ids = {5, 9, 30, 7, 30, 8, 12, 30, 40, 4, 17, 60, 3};
   batch.starts = {0, 3, 5, 7, 10, 13};
   batch.parents = {-1, 0, 0, -1, -1};
-  batch.scored = {{1, 0, 8, 0, 0}, {2, 0, 12, 0, 0}, {2, 1, 30, 0, 0}, {3, 1, 4, 0, 0},
-                  {4, 0, 60, 0, 0}, {4, 1, 3, 0, 0}};
+  batch.scored = {{1, 0, 8, 0, 0}, {2, 0, 12, 0, 0}, {2, 1, 30, 0, 0},
+                  {3, 1, 4, 0, 0}, {4, 0, 60, 0, 0}, {4, 1, 3, 0, 0}};
   batch.examples = {{0, 1, true}, {3, 0, false}};
   const std::vector<Point> points = pairs_of(2);
   const auto of = [&](Backend& backend) {
