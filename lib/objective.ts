@@ -1,3 +1,5 @@
+import type { NameOf } from './native/names.ts';
+
 /** Options of every call that takes a while. */
 export interface CallOptions {
   /**
