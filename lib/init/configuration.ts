@@ -5,6 +5,8 @@ export interface StartingPoint {
   file: string;
   model: string;
   isBuiltIn: boolean;
+  /** Whether it is a GGUF file with quantised weights. */
+  isQuantized: boolean;
   rows: number;
   /** Names of the columns, for a file without a header. */
   columns?: readonly string[];
@@ -108,10 +110,13 @@ export const configurationText = (start: StartingPoint): string => {
     comment(
       start.isBuiltIn
         ? `${model} comes with node-zest. It is small and knows film reviews: of other texts expect little, and name the folder of a larger model (config.json, model.safetensors, tokenizer.json) from Hugging Face's hub; nothing is downloaded.`
-        : 'The folder of a model; nothing is downloaded.',
+        : start.isQuantized
+          ? 'A GGUF file, whose quantised weights stay as they are in the file, also in memory: what is trained is LoRA, a small adapter on them. Training all would widen them first.'
+          : 'The folder of a model, or a GGUF file; nothing is downloaded.',
     ),
     `model: ${quoted(model)}`,
     ...('template' in task ? [] : [`head: { classes: ${task.classes} }`]),
+    ...(start.isQuantized ? ['trainable: { lora: { rank: 8, alpha: 16 } }'] : []),
     '',
     ...taskLines(start),
     '',
@@ -140,7 +145,7 @@ export const configurationText = (start: StartingPoint): string => {
         ? 'Found for these data and steps by --find-learning-rate. Around it, factors of 3 are worth a try.'
         : start.whyNotFound !== undefined
           ? `A careful start for a model of this size, for none was found: ${start.whyNotFound.replace(/\s+/g, ' ')}`
-          : 'Decides most. This is a careful start for a model of this size; zest train THIS --find-learning-rate finds one for these data in 200 to 300 forwards.',
+          : `Decides most. This is a careful start for ${start.isQuantized ? 'LoRA' : 'a model of this size'}; zest train THIS --find-learning-rate finds one for these data in 200 to 300 forwards.`,
       '  ',
     ),
     `  learningRate: ${rate(start.learningRate)}`,
@@ -156,6 +161,15 @@ export const configurationText = (start: StartingPoint): string => {
     comment(`Prompts have ${tokens.median} tokens in the median and ${tokens.most} at most; with this ${cut}.`, '  '),
     `  maxLength: ${maxLength}`,
     `  evaluateEvery: ${Math.max(1, Math.round(steps / 10))}`,
+    ...(start.isQuantized
+      ? [
+          comment(
+            "PEFT's files alone: small, and used with the base where it is. merged saves all weights, widened.",
+            '  ',
+          ),
+          '  weights: adapter',
+        ]
+      : []),
     '',
     `output: ${quoted(start.output)}`,
     '',

@@ -5,6 +5,7 @@ import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { isThere, writing } from '../files.ts';
 import { builtInModels, modelFolder } from '../model/built-in.ts';
+import { isGguf, readGguf } from '../model/gguf/format.ts';
 import type { CallOptions } from '../objective.ts';
 import { quantile } from '../statistics.ts';
 import { integerText, isNoLabel } from '../tasks/labels.ts';
@@ -20,7 +21,7 @@ import { proposeTask } from './task.ts';
 export interface InitOptions extends CallOptions {
   /** The file to write. Default: the data file's name with .yaml, in the current directory. */
   output?: string;
-  /** A model's folder or name. Default film-roberta-mini. */
+  /** A model's folder or name, or a GGUF file. Default film-roberta-mini. */
   model?: string;
   /** Names of the columns of the text, or of the two of a pair. */
   text?: readonly string[];
@@ -46,9 +47,15 @@ const MEASURED = 2000;
 /** The share of the prompts that maxLength leaves whole, where not all fit. */
 const WHOLE = 0.98;
 const LONGEST = 128;
+/** The share of each label's rows that is held out as validation data. */
+const SHARE = 0.2;
 
 /** Steps for a number of rows: more data, a larger budget, within limits. */
 const stepsFor = (rows: number): number => Math.min(1000, Math.max(200, 100 * Math.round(rows / 500)));
+
+/** Whether a model is a GGUF file with weights in blocks. */
+const isQuantized = async (model: string): Promise<boolean> =>
+  isGguf(model) && (await readGguf(model)).tensors.some(({ dtype }) => dtype.startsWith('Q'));
 
 /** A rate that is rather too small, by the size of the weights' files: smaller for larger models. */
 const carefulRate = async (model: string): Promise<number> => {
@@ -81,8 +88,8 @@ const refuseOverwriting = (file: string): never => {
 /**
  * Looks at a data file, and writes a configuration to start from, its choices explained.
  *
- * @throws ERR_ZEST_FILE where the configuration is there already; ERR_ZEST_DATA for a file that cannot be read, or has no
- * column for a text or a label; ERR_ZEST_OPTION for a column that there is not; what loading the tokenizer throws
+ * @throws ERR_ZEST_FILE where the configuration is there already; ERR_ZEST_DATA for a file that cannot be read, has no
+ * column for a text or a label, or too few rows; ERR_ZEST_OPTION for a column that there is not; what loading the tokenizer throws
  */
 export const init = async (file: string, options: InitOptions = {}): Promise<Initialized> => {
   const { model = MODEL, signal } = options;
@@ -107,6 +114,13 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
   const counts = new Map<string, number>();
   for (const one of labelled) counts.set(one.label, (counts.get(one.label) ?? 0) + 1);
 
+  const heldOut = [...counts.values()].reduce((sum, count) => sum + Math.round(SHARE * count), 0);
+  if (heldOut === 0) {
+    throw dataError(
+      file,
+      `has ${labelled.length} rows with a label, at most ${Math.max(...counts.values())} of the same; expected at least ${Math.ceil(0.5 / SHARE)} rows of some label, so that some can be held out to choose by`,
+    );
+  }
   const loaded = await loadTask(task, tokenizer, { maxLength: Number.MAX_SAFE_INTEGER });
   const every = Math.ceil(labelled.length / MEASURED);
   const lengths = labelled
@@ -124,6 +138,7 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
     file,
     model,
     isBuiltIn: builtInModels().includes(model),
+    isQuantized: await isQuantized(model),
     rows: table.rows.length,
     columns: table.columns,
     task,

@@ -1,6 +1,7 @@
 import { ZestError } from '../errors.ts';
 import type { TaskSpec } from '../tasks/kinds.ts';
 import { labelWordIds } from '../tasks/label-words.ts';
+import { parseTemplate, textBeforeMask } from '../tasks/template.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 
 /** A task for some labels, and why it is this one. */
@@ -10,6 +11,12 @@ export interface ProposedTask {
   names: string[];
   /** Sentences about the label words, or why there are none. */
   why: string[];
+}
+
+/** What asks a model for a word. */
+interface LabelWords {
+  template: string;
+  labelWords: readonly string[];
 }
 
 /** Labels whose meaning is known, in an order, with words for them. */
@@ -54,16 +61,15 @@ const isWhole = (label: string): boolean => /^-?\d+$/.test(label);
 const ordered = (labels: readonly string[]): string[] =>
   labels.every(isWhole) ? [...labels].sort((a, b) => Number(a) - Number(b)) : [...labels].sort();
 
-/** The first of some lists of words that are one token each. */
-const usable = (lists: readonly (readonly string[])[], tokenizer: Tokenizer): readonly string[] | undefined =>
-  lists.find((words) => {
-    try {
-      return labelWordIds(words, tokenizer).length > 0;
-    } catch (error) {
-      if (error instanceof ZestError) return false;
-      throw error;
-    }
-  });
+/** Whether words are one token each in the mask's place of a template. */
+const fits = ({ template, labelWords }: LabelWords, tokenizer: Tokenizer): boolean => {
+  try {
+    return labelWordIds(labelWords, tokenizer, textBeforeMask(parseTemplate(template))).length > 0;
+  } catch (error) {
+    if (error instanceof ZestError) return false;
+    throw error;
+  }
+};
 
 /** Numbers for labels, what they mostly mean, and words for that. */
 interface Numbered {
@@ -121,16 +127,27 @@ const inOrder = (labels: readonly string[]): string[] => {
   return known ? known.labels.map((label) => lower.get(label) as string) : ordered(labels);
 };
 
-const templateFor = (texts: readonly string[], words: readonly string[]): string => {
+/**
+ * Templates for words, best first. A causal model is asked for the next word: after a space, or after a quotation mark,
+ * where words that are no token with a space before them may be one.
+ */
+const templatesFor = (texts: readonly string[], words: readonly string[], causal: boolean): string[] => {
   const [first, second] = texts.map((name) => `{${name}}`);
-  if (second !== undefined) return `${first} ? {mask} , {segment}${second}`;
   const judges = [...BAD_GOOD, ...KNOWN.flatMap((known) => known.words)].some((list) =>
     list.includes(words[0] as string),
   );
-  return judges ? `${first} . it was {mask} .` : `${first} . this is about {mask} .`;
+  const question = judges ? 'it was' : 'this is about';
+  if (causal) {
+    const asked = second === undefined ? `${first} . ${question}` : `${first} . ${second} ? the answer is`;
+    return [`${asked} {mask}`, `${asked} "{mask}`];
+  }
+  return [second === undefined ? `${first} . ${question} {mask} .` : `${first} ? {mask} , {segment}${second}`];
 };
 
-/** Proposes a task: words in the place of a mask where the labels are words of the model's or say which would do, a new head otherwise. */
+/**
+ * Proposes a task: words in the place of a mask, or as the next word of a causal model, where the labels are words of the
+ * model's or say which would do, a new head otherwise.
+ */
 export const proposeTask = (
   { texts, label }: { texts: readonly string[]; label: string },
   labels: readonly string[],
@@ -139,18 +156,28 @@ export const proposeTask = (
   const names = inOrder(labels);
   const field = label === 'label' ? {} : { labelField: label };
   const { lists, why } = wordsFor(names, texts);
-  const words = tokenizer.maskId === undefined ? undefined : usable(lists, tokenizer);
+  const { causal } = tokenizer;
+  const asks = causal || tokenizer.maskId !== undefined;
+  const ways = (asks ? lists : []).map((labelWords) =>
+    templatesFor(texts, labelWords, causal).map((template) => ({ template, labelWords })),
+  );
+  // Words after a space come first, whichever they are.
+  const words = [...ways.map((way) => way[0]), ...ways.flatMap((way) => way.slice(1))].find(
+    (way) => way !== undefined && fits(way, tokenizer),
+  );
   const numbered = names.every((name, i) => name === `${i}`);
   if (words) {
-    const labelNames = numbered || words.join('\n') === names.join('\n') ? {} : { labels: names };
-    return { task: { template: templateFor(texts, words), labelWords: words, ...labelNames, ...field }, names, why };
+    const isSame = words.labelWords.join('\n') === names.join('\n');
+    const labelNames = numbered || isSame ? {} : { labels: names };
+    const next = causal ? ['The model reads from left to right: the gap is at the end, for the next word.'] : [];
+    return { task: { ...words, ...labelNames, ...field }, names, why: [...next, ...why] };
   }
   const reason =
-    tokenizer.maskId === undefined
-      ? 'The model has no mask, so that words cannot be asked for.'
-      : lists.length > 0
-        ? `The labels are not one token each of this model: ${names.join(', ')}.`
-        : undefined;
+    lists.length === 0
+      ? undefined
+      : asks
+        ? `Words for the labels are not one token each of this model: ${[...new Set(lists.map((list) => list.join(', ')))].join('; ')}.`
+        : 'The model has no mask and is not causal, so that words cannot be asked for.';
   return {
     task: { kind: 'class', fields: texts, classes: names.length, ...(!numbered && { labels: names }), ...field },
     names,

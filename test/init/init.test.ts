@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { configurationText } from '../../lib/init/configuration.ts';
@@ -8,8 +9,10 @@ import { init } from '../../lib/init/init.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { dryRun } from '../../lib/training/dry-run.ts';
 import { parseLines, zest } from '../cli/zest.ts';
+import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
+import { folderOf } from '../tasks/folders.ts';
 
 const folder = scratchFolder();
 const GOOD = ['charming', 'funny', 'brilliant', 'moving'];
@@ -114,6 +117,51 @@ describe('zest init', () => {
     expect(two.found.why).toEqual([expect.stringContaining('0 is taken for entailment')]);
   });
 
+  it('asks a causal model for the next word, behind a quotation mark where words are no token with a space', async () => {
+    const model = join(folder, 'llama');
+    cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), model, { recursive: true });
+    writeByteTokenizer(model, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyz.,:?"' });
+    const lines = ['text,label', ...texts.map(({ good }, i) => `${'xyz'[i % 3]},${good ? 'a' : 'b'}`)];
+    const { config, found, dry } = await start('letters.csv', lines, { model });
+    expect(config.task).toEqual({ template: '{text} . this is about "{mask}', labelWords: ['a', 'b'] });
+    expect(config).not.toHaveProperty('head');
+    expect(config).not.toHaveProperty('trainable');
+    expect(found.why).toEqual([expect.stringContaining('the gap is at the end, for the next word')]);
+    expect(dry.prompts[0]?.text).toMatch(/[xyz] ?\. this is about "$/);
+    const pairs = texts.map(({ good }) => JSON.stringify({ premise: 'x', hypothesis: 'y', label: good ? 'a' : 'b' }));
+    expect((await start('letters.jsonl', pairs, { model })).config.task.template).toBe(
+      '{premise} . {hypothesis} ? the answer is "{mask}',
+    );
+    const longer = ['text,label', ...texts.map(({ text, good }) => `"${text}",${good ? 'aa' : 'bb'}`)];
+    const head = await start('syllables.csv', longer, { model });
+    expect(head.config).toMatchObject({ head: { classes: 2 }, task: { kind: 'class' } });
+    expect(head.found.why.join(' ')).toContain('Words for the labels are not one token each of this model: aa, bb.');
+  });
+
+  it.skipIf(!existsSync(folderOf('tinystories-656k')))(
+    'finds the words of tinystories-656k for a sentiment',
+    async () => {
+      const lines = ['text,label', ...texts.map(({ text, good }) => `"${text}",${good ? 'pos' : 'neg'}`)];
+      const { config } = await start('stories.csv', lines, { model: folderOf('tinystories-656k') });
+      expect(config.task).toEqual({
+        template: '{text} . it was "{mask}',
+        labelWords: ['bad', 'good'],
+        labels: ['neg', 'pos'],
+      });
+    },
+  );
+
+  it('trains LoRA on a GGUF file whose weights are quantised, and says why', async () => {
+    const model = fileURLToPath(new URL('../fixtures/gguf/formats.gguf', import.meta.url));
+    const lines = ['text,label', ...texts.map(({ good }, i) => `${'XYZ'[i % 3]},${good ? 'aa' : 'bb'}`)];
+    const { config, dry } = await start('quantised.csv', lines, { model });
+    expect(config).toMatchObject({ trainable: { lora: { rank: 8, alpha: 16 } }, training: { weights: 'adapter' } });
+    expect(dry.dimension).toBeLessThan(dry.parameterCount / 4);
+    expect(await readFile(join(folder, 'quantised.csv.yaml'), 'utf8')).toContain(
+      'A GGUF file, whose quantised weights',
+    );
+  });
+
   it('makes a new head where no words are known, and says so', async () => {
     const lines = ['text,kind', ...texts.map(({ text }, i) => `"${text}",${i % 4}`)];
     const { config, dry } = await start('numbers.csv', lines);
@@ -175,6 +223,11 @@ describe('zest init', () => {
         /no column looks like a label: "text" \(3 different of 3\)/,
       ],
       ['empty.csv', ['text,label'], /empty\.csv: has no rows/],
+      [
+        'few.csv',
+        ['review,stars', 'loved it,5', 'awful thing,1', 'it was fine,3'],
+        /few\.csv: has 3 rows with a label, at most 1 of the same; expected at least 3 rows of some label/,
+      ],
     ];
     for (const [name, lines, message] of cases) {
       const file = written(name, lines);
