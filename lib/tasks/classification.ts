@@ -126,6 +126,11 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     return absent ?? (!unlabelled && this.#labels.isMissing(fields) ? this.labelField : undefined);
   }
 
+  /** Finds the label of a row that is none of the task's; undefined where it has none, or one of the task's. */
+  unknownLabel({ fields }: Row): string | undefined {
+    return this.#labels.unknown(fields);
+  }
+
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
   example(row: Row, options?: { unlabelled?: boolean }): LabelledExample {
     const { unlabelled = false } = exampleOptions(options);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
+import { show } from '../show.ts';
 import { definitionOf, METRICS, type Metric } from './metrics.ts';
 import type { ExampleFields } from './task.ts';
 
@@ -58,6 +59,8 @@ export interface LabelReader {
   readonly field: string;
   /** Whether a row has no label, or an empty one. */
   isMissing(fields: ExampleFields): boolean;
+  /** Finds a label that is none of the task's, as text; undefined where there is none, or one of the task's. */
+  unknown(fields: ExampleFields): string | undefined;
   /** Finds the label of fields; undefined where there is none, or none of the task's. */
   find(fields: ExampleFields): number | undefined;
   /** Reads the label of fields; `place` is `file:line`, for the error. */
@@ -84,13 +87,19 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
     const text = ['string', 'number', 'boolean'].includes(typeof value) ? String(value).trim() : '';
     return known.get(text) ?? known.get(integerText(text));
   };
+  const isMissing = (fields: ExampleFields): boolean => {
+    const value = labelOf(fields);
+    const isEmpty = typeof value === 'string' && isNoLabel(value.trim()) && !known.has(value.trim());
+    return value === undefined || value === null || isEmpty;
+  };
   return {
     field,
     find,
-    isMissing(fields) {
+    isMissing,
+    unknown(fields) {
+      if (isMissing(fields) || find(fields) !== undefined) return undefined;
       const value = labelOf(fields);
-      const isEmpty = typeof value === 'string' && isNoLabel(value.trim()) && !known.has(value.trim());
-      return value === undefined || value === null || isEmpty;
+      return typeof value === 'string' ? value.trim() : show(value);
     },
     read(fields, place) {
       const value = labelOf(fields);

@@ -90,6 +90,8 @@ export const evaluationBatchSize = 32;
 export interface Task<E extends Example = Example> {
   /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];
+  /** Name of the field that holds the answer. */
+  readonly labelField: string;
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
   /** Names of the answers there are, by number. */
@@ -102,6 +104,8 @@ export interface Task<E extends Example = Example> {
   checkColumns(rows: readonly Row[], options?: { unlabelled?: boolean }): void;
   /** Finds a field that a row lacks, its answer too unless `unlabelled`; undefined where it has all. */
   lacking(row: Row, options?: { unlabelled?: boolean }): string | undefined;
+  /** Finds the answer that a row has where it is none of the task's. */
+  unknownLabel(row: Row): string | undefined;
   /** Counts the examples of each answer, in the order of the answers. */
   balance(examples: readonly E[]): { name: string; count: number }[];
   /** Holds a share of the examples out, of each answer alike. */

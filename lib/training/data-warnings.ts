@@ -18,6 +18,32 @@ export const leftOutWarning = (
     `${leftOut} of ${of} rows of ${file} ${leftOut === 1 ? 'is' : 'are'} left out, for they lack what the task reads: ${first}${leftOut > 1 ? ', and others' : ''}`,
   );
 
+/** Labels that a warning names. */
+const NAMED = 5;
+
+/** Counts rows whose label is none of the task's, which are not scored; the first few labels are kept. */
+export class UnknownLabels {
+  readonly #labels = new Set<string>();
+  #rows = 0;
+
+  add(label: string | undefined): void {
+    if (label === undefined) return;
+    this.#rows++;
+    if (this.#labels.size <= NAMED) this.#labels.add(label);
+  }
+
+  /** The warning of them; undefined where there are none. */
+  warning({ labelField, names }: Pick<Task, 'labelField' | 'names'>): Warning | undefined {
+    if (this.#rows === 0) return undefined;
+    const rows = this.#rows === 1 ? '1 row has' : `${this.#rows} rows have`;
+    const labels = [...this.#labels].map((label, i) => (i < NAMED ? JSON.stringify(label) : '…')).join(', ');
+    return warning(
+      'WARN_ZEST_UNKNOWN_LABEL',
+      `${rows} in ${JSON.stringify(labelField)} a label that is none of the task's: ${labels}; expected one of ${names.join(', ')}. Such rows are answered and not scored`,
+    );
+  }
+}
+
 /** The standard error of an accuracy of a half, in points. */
 const standardError = (count: number): string => (50 / Math.sqrt(count)).toFixed(0);
 

@@ -5,9 +5,11 @@ import { dataError } from '../data/rows.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
+import type { Warning } from '../runs/events.ts';
 import { show } from '../show.ts';
 import { Outcomes } from '../tasks/classification-report.ts';
 import type { Examination, ExampleFields, Scorer, Task } from '../tasks/task.ts';
+import { UnknownLabels } from './data-warnings.ts';
 
 /** Options of {@link predict}. */
 export interface PredictOptions extends CallOptions {
@@ -22,6 +24,8 @@ export interface PredictOptions extends CallOptions {
   columns?: readonly string[];
   /** Called at the end where rows had a label: the score on those, and what it is made of. */
   onScore?: (examination: Examination) => void;
+  /** Called at the end where rows had a label that is none of the task's. */
+  onWarning?: (warning: Warning) => void;
   /** Called after each call of the model with the rows answered so far, and the bytes of the input that they are. */
   onProgress?: (rows: number, bytes: number) => void;
 }
@@ -32,6 +36,7 @@ const predictOptions = optionsOf<PredictOptions>({
   columns: given,
   batchSize: count,
   onScore: callback,
+  onWarning: callback,
   onProgress: callback,
 });
 
@@ -63,7 +68,8 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
 /**
  * Labels the rows of a file, or of bytes as they come: `.jsonl`, `.csv` or `.tsv` with the task's fields among others, or
  * `.txt`, a text a line, for a task with one field. Yields an answer a row, in order, before the rest is read. Rows need
- * no label; those that have one of the task's are scored. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
+ * no label; those that have one of the
+ * task's are scored, and of those with another `onWarning` hears. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
  *
  * @param run what `openRun` gives, or any model with its task
  * @example
@@ -85,8 +91,9 @@ export async function* predict(
   const isStream = typeof (input as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function';
   if (typeof input !== 'string' && !isStream)
     throw typeError('ERR_ZEST_ARGUMENT', `input is ${show(input)}; expected a path, or bytes as they come`);
-  const { format, columns, batchSize = 32, signal, onProgress, onScore } = predictOptions(options);
+  const { format, columns, batchSize = 32, signal, onProgress, onScore, onWarning } = predictOptions(options);
   const outcomes = new Outcomes(task.names);
+  const unknown = new UnknownLabels();
   let answered = 0;
   let before = 0;
   for await (const { rows, bytes } of streamRows(input, { format, columns, fields: task.fields, signal })) {
@@ -95,6 +102,7 @@ export async function* predict(
       const unlabelled = true;
       const examples =
         answered === 0 ? task.examples(part, { unlabelled }) : part.map((row) => task.example(row, { unlabelled }));
+      for (const row of part) unknown.add(task.unknownLabel(row));
       const answers = await task.answers(model, examples, { batchSize, signal, outcomes });
       for (const [i, { fields }] of part.entries()) yield prediction(fields, answers[i]!);
       answered += part.length;
@@ -103,5 +111,7 @@ export async function* predict(
     before = bytes;
   }
   if (answered === 0) throw dataError(inputName(input), 'has no rows');
+  const warning = unknown.warning(task);
+  if (warning) onWarning?.(warning);
   if (outcomes.count > 0) onScore?.(task.examination(outcomes));
 }

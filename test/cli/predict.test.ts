@@ -63,17 +63,28 @@ describe('zest predict', () => {
     await writeFile(path('some.csv'), 'sentence,label\ncharming,1\ndull,0.0\nmoving,\nlame,maybe\nfunny,great\n');
     const { stdout, stderr } = await zest(['predict', trained, '--input', path('some.csv')]);
     expect(parseLines(stdout)).toHaveLength(5);
-    expect(stderr).toMatch(/^5 answers, \d+ s\n3 with a label: accuracy \d+\.\d %, loss \d\.\d{4}\n$/);
+    expect(stderr).toMatch(
+      /^5 answers, \d+ s\nwarning: 1 row has in "label" a label that is none of the task's: "maybe"; expected one of terrible, great\. .*\(WARN_ZEST_UNKNOWN_LABEL\)\n3 with a label: accuracy \d+\.\d %, loss \d\.\d{4}\n$/,
+    );
     await writeFile(path('none.csv'), 'sentence\ncharming\n');
     const without = await zest(['predict', trained, '--input', path('none.csv')]);
     expect(without.stderr).toMatch(/^1 answer, \d+ s\n$/);
     const { model, task } = await openRun(trained);
     const counts: number[] = [];
     const onScore = ({ score }: { score: { count: number } }) => counts.push(score.count);
-    for await (const _ of predict({ model, task }, path('some.csv'), { onScore }));
-    for await (const _ of predict({ model, task }, path('none.csv'), { onScore }));
+    const warnings: string[] = [];
+    const onWarning = ({ message }: { message: string }) => warnings.push(message);
+    for await (const _ of predict({ model, task }, path('some.csv'), { onScore, onWarning }));
+    for await (const _ of predict({ model, task }, path('none.csv'), { onScore, onWarning }));
+    const rows = Array.from({ length: 9 }, (_, i) => JSON.stringify({ sentence: 'a', label: i < 2 ? [i] : `l${i}` }));
+    await writeFile(path('many.jsonl'), rows.join('\n'));
+    for await (const _ of predict({ model, task }, path('many.jsonl'), { onScore, onWarning, batchSize: 2 }));
     model.dispose();
     expect(counts).toEqual([3]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^1 row has .*: "maybe"; /),
+      expect.stringMatching(/^9 rows have .*: "\[ 0 \]", "\[ 1 \]", "l2", "l3", "l4", …; /),
+    ]);
   });
 
   it('writes a file that is there only when it is whole', async () => {

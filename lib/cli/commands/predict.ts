@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
+import type { Warning } from '../../runs/events.ts';
 import type { Examination } from '../../tasks/task.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
@@ -77,6 +78,7 @@ export const command: CommandDefinition = {
       // Answers on a terminal are progress enough.
       const shown = total !== undefined && (output !== undefined || !process.stdout.isTTY);
       let answered = 0;
+      let warning: Warning | undefined;
       let scored: Examination | undefined;
       const answers = predict({ model, task }, fromStdin ? addAbortSignal(signal, process.stdin) : input, {
         format,
@@ -84,6 +86,9 @@ export const command: CommandDefinition = {
         signal,
         onScore: (examination) => {
           scored = examination;
+        },
+        onWarning: (heard) => {
+          warning = heard;
         },
         onProgress: (rows, bytes) => {
           answered = rows;
@@ -95,6 +100,7 @@ export const command: CommandDefinition = {
       else for await (const answer of answers) printJson(answer);
       if (output !== undefined && json) printJson({ kind: 'done', output, count: answered, ...scored });
       printLine(`${plural(answered)}, ${duration((performance.now() - began) / 1000)}`);
+      if (warning) printLine(warningLine(warning));
       if (scored) {
         const { score } = scored;
         printLine(`${count(score.count)} with a label: ${metricsText(score)}, loss ${score.loss.toFixed(4)}`);
