@@ -4,6 +4,7 @@ import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
 import { show } from '../show.ts';
 import type { HeadKind } from './families/family.ts';
 import type { HeadTensors } from './head.ts';
+import { checkTargetKeys } from './target-keys.ts';
 
 /** What a batch must fit. */
 export type BatchLimits = Pick<
@@ -242,6 +243,7 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     const name = `targets[${s}]`;
     if (target?.kind === 'options') {
       const { prompt, options } = questionSequences(target, ids, name, limits);
+      checkTargetKeys(target, name);
       examples.push(laid.length, target.label, target.normalize === 'tokens' ? 1 : 0);
       const parent = prompt.length > 0 ? lay(prompt, -1) : -1;
       for (const option of options) {
@@ -252,7 +254,9 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     }
     examples.push(laid.length, -1, 0);
     const sequence = lay(ids, -1, segments[s]);
-    for (const { position, label, words } of scoredPositions(target, ids, name, limits)) {
+    const positions = scoredPositions(target, ids, name, limits);
+    checkTargetKeys(target, name);
+    for (const { position, label, words } of positions) {
       const [begin, end] = words ? place(words) : [0, 0];
       scored.push(sequence, position, label, begin, end);
     }

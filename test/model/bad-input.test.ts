@@ -61,6 +61,12 @@ describe('a batch', () => {
     ['too long a sequence', sequence(Array(257).fill(7)), 'ERR_ZEST_SEQUENCE_LENGTH', /257 tokens/],
     ['no target', { ...good, targets: [undefined] }, 'ERR_ZEST_TARGET', /targets\[0\] is undefined/],
     ['an unknown target', withTarget({ kind: 'span' }), 'ERR_ZEST_TARGET', /kind: 'span'/],
+    [
+      'an unknown key',
+      withTarget({ posision: 2 }),
+      'ERR_ZEST_TARGET',
+      /^targets\[0\]\.posision is not known \(did you mean position\?\); a target of kind 'labelWords' has kind, position, words, label$/,
+    ],
     ['a position out of range', withTarget({ position: 3 }), 'ERR_ZEST_TARGET', /position is 3.*0 to 2/],
     ['a position that is NaN', withTarget({ position: Number.NaN }), 'ERR_ZEST_TARGET', /position is NaN/],
     ['a label out of range', withTarget({ label: 2 }), 'ERR_ZEST_TARGET', /label is 2.*0 to 1/],

@@ -120,6 +120,12 @@ describe('bad questions', () => {
     ['a label beyond them', { label: 2 }, 'ERR_ZEST_TARGET', /label is 2/],
     ['no way to normalize', { normalize: 'word' }, 'ERR_ZEST_TARGET', /normalize is/],
     [
+      'another spelling',
+      { normalise: 'none' },
+      'ERR_ZEST_TARGET',
+      /normalise is not known \(did you mean normalize\?\)/,
+    ],
+    [
       'too long an option',
       { options: [[4], Array(69).fill(5)] },
       'ERR_ZEST_SEQUENCE_LENGTH',
