@@ -75,6 +75,13 @@ export const ERROR_CODES = Object.keys(CODES) as readonly ErrorCode[];
  */
 export const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
 
+/** A message without the control characters that a file's names may hold, which a terminal would obey. */
+const printable = (message: string): string =>
+  message.replace(/(?![\n\t])\p{Cc}/gu, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(2, '0');
+    return `\\x${code}`;
+  });
+
 /**
  * The type of every error that node-zest throws. `code` says what went wrong, the message names the file, tensor, key
  * or argument at fault and what was expected, `cause` holds the error beneath, if any.
@@ -86,7 +93,7 @@ export class ZestError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     this.name = 'ZestError';
     this.code = code;
   }
@@ -105,8 +112,8 @@ const withCode = <E extends Error>(error: E, code: ErrorCode): E & { readonly co
 
 /** An argument of the wrong type: a TypeError that is also a {@link ZestError}. */
 export const typeError = (code: ErrorCode, message: string, options?: ErrorOptions): TypeError =>
-  withCode(new TypeError(message, options), code);
+  withCode(new TypeError(printable(message), options), code);
 
 /** An argument out of its range: a RangeError that is also a {@link ZestError}. */
 export const rangeError = (code: ErrorCode, message: string, options?: ErrorOptions): RangeError =>
-  withCode(new RangeError(message, options), code);
+  withCode(new RangeError(printable(message), options), code);

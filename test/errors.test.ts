@@ -36,6 +36,14 @@ it('every code is thrown somewhere, and no other', () => {
 });
 
 describe('ZestError', () => {
+  it('shows control characters of names as what they are', () => {
+    const message = 'a\u001b[2Jb\u0000\r\u009b: \tone\ntwo é 😀';
+    const shown = 'a\\x1b[2Jb\\x00\\x0d\\x9b: \tone\ntwo é 😀';
+    expect(new ZestError('ERR_ZEST_FILE', message).message).toBe(shown);
+    expect(typeError('ERR_ZEST_FILE', message).message).toBe(shown);
+    expect(rangeError('ERR_ZEST_FILE', message).message).toBe(shown);
+  });
+
   it('is what every error with a code is', () => {
     const plain = new ZestError('ERR_ZEST_FILE', 'gone', { cause: 3 });
     expect(plain).toMatchObject({ name: 'ZestError', code: 'ERR_ZEST_FILE', message: 'gone', cause: 3 });

@@ -164,9 +164,11 @@ export async function* continuations(generation: Generation): AsyncGenerator<Gen
   }
 }
 
-/** The error of a model that continues nothing. */
-export const notCausal = (family: string): ZestError =>
+/** The error of a model that continues nothing: an encoder, or a causal model with a classifier for its head. */
+export const notCausal = (family: string, { causal }: { causal: boolean }): ZestError =>
   new ZestError(
     'ERR_ZEST_UNSUPPORTED',
-    `generation needs a causal model with a language model's head; '${family}' has none`,
+    causal
+      ? `generation needs a language model's head, and this '${family}' is loaded as a classifier; a classifier answers with zest predict, or task.classify`
+      : `generation needs a causal model, and '${family}' is an encoder, which fills gaps`,
   );

@@ -533,7 +533,8 @@ export class Model implements Objective<Batch> {
   /** A generation, checked. */
   #generation(prompts: readonly (readonly number[])[], options: GenerateOptions): Generation {
     const { description, config } = this.#origin;
-    if (!description.spec.causal || description.head.kind !== 'languageModel') throw notCausal(this.family);
+    if (!description.spec.causal || description.head.kind !== 'languageModel')
+      throw notCausal(this.family, description.spec);
     const checked = checkOptions(generateSchema, options);
     const { maxTokens, at, signal, temperature, topK = 0, topP } = checked;
     const { vocabulary } = description.spec;

@@ -1,6 +1,7 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readJsonSync } from '../json.ts';
+import { notThere } from '../not-there.ts';
 import { builtInModels } from './built-in.ts';
 
 const saved = (folder: string): string => {
@@ -11,16 +12,17 @@ const saved = (folder: string): string => {
 };
 
 /** Files that hold weights in other formats, and what makes safetensors of them. */
-const OTHER_WEIGHTS: readonly [pattern: RegExp, cure: (folder: string) => string][] = [
+const OTHER_WEIGHTS: readonly [pattern: RegExp, cure: (folder: string, name: string) => string][] = [
   [/^pytorch_model.*\.(bin|json)$|\.(pt|pth)$/, saved],
   [/^tf_model.*\.h5$|\.ckpt\b/, () => 'transformers 4 reads them with from_tf=True, and writes safetensors'],
   [/\.msgpack$/, () => 'transformers 4 reads them with from_flax=True, and writes safetensors'],
-  [/\.gguf$/, () => 'name that file as the model, which is read by itself'],
+  [/\.gguf$/, (folder, name) => `name that file as the model, ${join(folder, name)}, which is read by itself`],
   [/\.onnx$/, () => 'take the folder that the ONNX file was made from'],
   [/^adapter_/, () => "that is an adapter of PEFT's; name its base as the model, and this folder as adapter"],
   [/\.safetensors$/, () => 'the file of weights is called model.safetensors'],
 ];
 
+/** A name of Hugging Face's hub, unless it begins with a folder that is there. */
 const HUB_NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)?$/;
 
 /** Says why a path leads to no model, where its config.json or its weights are not found, and what to do about it. */
@@ -32,6 +34,9 @@ export const modelFault = (folder: string, wanted: 'config' | 'weights'): string
     }
     names = readdirSync(folder);
   } catch {
+    const isPath = dirname(folder) !== '.' && existsSync(dirname(folder));
+    if (isPath)
+      return `${notThere(folder)}; expected the folder of a Hugging Face model, a GGUF file, or a run's folder`;
     const fetched = HUB_NAME.test(folder)
       ? `hf download ${folder} --local-dir ${basename(folder)} (of Python's huggingface_hub) fetches one`
       : 'hf download NAME --local-dir FOLDER (of Python’s huggingface_hub) fetches one';
@@ -46,7 +51,7 @@ export const modelFault = (folder: string, wanted: 'config' | 'weights'): string
   for (const [pattern, cure] of hasWeights ? [] : OTHER_WEIGHTS) {
     const name = names.find((each) => pattern.test(each));
     if (name !== undefined)
-      return `${lacks}, but ${name}; weights in a folder are read as safetensors: ${cure(folder)}`;
+      return `${lacks}, but ${name}; weights in a folder are read as safetensors: ${cure(folder, name)}`;
   }
   const some = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
   const holds = names.length === 0 ? 'the folder is empty' : `the folder has ${some}`;

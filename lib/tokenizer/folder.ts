@@ -129,7 +129,7 @@ const missing = (folder: string): never => {
   const cure = `AutoTokenizer.from_pretrained('${folder}').save_pretrained('${folder}') of transformers writes it`;
   return fail(
     found === undefined
-      ? `${file} cannot be read; a tokenizer needs this file${existsSync(folder) ? '' : `: ${modelFault(folder, 'config')}`}`
+      ? `${file} cannot be read; a tokenizer needs this file${existsSync(join(folder, 'config.json')) ? '' : `: ${modelFault(folder, 'config')}`}`
       : `${file} is missing, and ${found} alone is not read for this kind of tokenizer; ${cure}`,
   );
 };

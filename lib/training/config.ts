@@ -3,6 +3,8 @@ import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as Yam
 import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
 import { loadMethod } from '../methods/registry.ts';
+import { isGguf } from '../model/gguf/format.ts';
+import { notThere } from '../not-there.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
@@ -113,8 +115,14 @@ export const readConfig = async (
   overrides: readonly string[] = [],
   option = '--set',
 ): Promise<ResolvedConfig> => {
-  const bytes = await readFile(file).catch((cause: Error) =>
-    fail(`cannot read the configuration ${file}: ${cause.message}`, cause),
+  if (isGguf(file)) {
+    fail(`${file} is a model; expected a configuration that names it, which zest init DATA --model ${file} writes`);
+  }
+  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) =>
+    fail(
+      `cannot read the configuration ${file}: ${cause.code === 'ENOENT' ? `ENOENT: ${notThere(file)}` : cause.message}`,
+      cause,
+    ),
   );
   const source = decodeUtf8(bytes, file, 'ERR_ZEST_CONFIG');
   const lines = new LineCounter();

@@ -1,11 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { isThere } from '../files.ts';
 import type { Model } from '../model/model.ts';
+import { notThere } from '../not-there.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Progress, Summary, Warning } from '../runs/events.ts';
-import { runFolder } from '../runs/folder.ts';
+import { type RunFolder, runFolder } from '../runs/folder.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 import { loadModel, loadTokenizedTask } from './inputs.ts';
@@ -23,6 +25,21 @@ export interface RunSource {
   warnings: readonly Warning[];
 }
 
+/** What a folder without the summary of a run is, and what can be used of it. */
+const insteadOf = async ({ path, trajectory, checkpoints }: RunFolder): Promise<string> => {
+  const isModel = (folder: string) => isThere(join(folder, 'config.json'));
+  if (await isModel(path)) {
+    return `. It is the folder of a model, which a configuration names: zest init DATA --model ${path} writes one`;
+  }
+  if (!(await isThere(trajectory))) return '';
+  for (const name of ['best', 'last']) {
+    const checkpoint = join(checkpoints, name);
+    if (!(await isModel(checkpoint))) continue;
+    return `. It goes on, or was killed; what it had saved is the model ${checkpoint}, for zest generate or, without head and adapter, a configuration`;
+  }
+  return '. It goes on, or was killed before it had saved a checkpoint';
+};
+
 /**
  * Finds the checkpoint that a run kept.
  *
@@ -37,18 +54,19 @@ const keptCheckpoint = async (path: string): Promise<Required<Pick<RunSource, 'k
     const untrained = step === 0 && !warnings.some(({ code }) => code === UNTRAINED.code);
     return { kept: { folder: join(run.checkpoints, name), step }, warnings: untrained ? [UNTRAINED] : warnings };
   } catch (cause) {
-    throw new ZestError(
-      'ERR_ZEST_RUN',
-      `${path} is not the folder of a run that has ended: it has no good summary.json`,
-      { cause },
-    );
+    const fault = `${path} is not the folder of a run that has ended: it has no good summary.json`;
+    throw new ZestError('ERR_ZEST_RUN', `${fault}${await insteadOf(run)}`, { cause });
   }
 };
 
 /** Reads the configuration at `path`, the folder of a run or a configuration file, with overrides key.path=value. */
 export const findRun = async (path: string, overrides: readonly string[] = []): Promise<RunSource> => {
   const { readConfig } = await import('./config.ts');
-  const isRun = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined && !/\.(ya?ml|json)$/i.test(path)) {
+    throw new ZestError('ERR_ZEST_RUN', `${notThere(path)}; expected the folder of a run, or a configuration`);
+  }
+  const isRun = found?.isDirectory() ?? false;
   const { kept, warnings } = isRun ? await keptCheckpoint(path) : { warnings: [] };
   const file = isRun ? runFolder(path).config : path;
   return { file, config: await readConfig(file, overrides), kept, warnings };
@@ -97,7 +115,7 @@ export interface OpenRun {
  * console.log(answer.name, answer.probabilities);
  * model.dispose();
  *
- * @throws ERR_ZEST_RUN for a folder that is no run; ERR_ZEST_CONFIG; what loading the task and the model throws
+ * @throws ERR_ZEST_RUN for a folder that is no run, or a path that leads nowhere; ERR_ZEST_CONFIG; what loading the task and the model throws
  */
 export const openRun = async (path: string, given?: OpenRunOptions): Promise<OpenRun> => {
   assertPath(path, 'path');

@@ -167,6 +167,16 @@ describe('generation', () => {
 
   it('needs a causal model', async () => {
     using encoder = await Model.load(film);
-    await rejects(() => encoder.generate([[5]], { maxTokens: 3 }), 'ERR_ZEST_UNSUPPORTED', /causal/);
+    await rejects(
+      () => encoder.generate([[5]], { maxTokens: 3 }),
+      'ERR_ZEST_UNSUPPORTED',
+      /causal model, and 'roberta' is an enc/,
+    );
+    using classifier = await Model.load(join(FIXTURES, 'llama-grouped'), { head: { classes: 2 } });
+    await rejects(
+      () => classifier.generate([[5]], { maxTokens: 3 }),
+      'ERR_ZEST_UNSUPPORTED',
+      /'llama' is loaded as a cl/,
+    );
   });
 });

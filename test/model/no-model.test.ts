@@ -27,6 +27,11 @@ describe('a path that is no model', () => {
       /is not a folder.*Nothing is downloaded: hf download bert-base-uncased --local-dir bert-base/,
     ],
     ['no-one/no-model', /hf download no-one\/no-model --local-dir no-model/],
+    [
+      'test/nowhere',
+      /^test\/nowhere is not there: test has addon\.test\.ts, .*; expected the folder of a Hugging Face/,
+    ],
+    ['test/modle', /^test\/modle is not there \(did you mean test\/model\?\)/],
     ['./nowhere', /hf download NAME --local-dir FOLDER/],
     ['package.json', /is not a folder but a file/],
   ])('%s says how to get one', (path, text) => rejects(() => Model.load(path), 'ERR_ZEST_FILE', text));
@@ -41,7 +46,7 @@ describe('a path that is no model', () => {
     ],
     ['TensorFlow’s weights', { 'config.json': config, 'tf_model.h5': '' }, /tf_model.h5.*from_tf/],
     ['Flax’s weights', { 'config.json': config, 'flax_model.msgpack': '' }, /flax_model.msgpack.*from_flax/],
-    ['GGUF', { 'model-q8.gguf': '' }, /model-q8.gguf.*name that file as the model/],
+    ['GGUF', { 'model-q8.gguf': '' }, /model-q8.gguf.*name that file as the model, .*folder-\d+.model-q8\.gguf/],
     ['an adapter', { 'adapter_model.safetensors': '' }, /adapter of PEFT's/],
     ['weights of another name', { 'config.json': config, 'weights.safetensors': '' }, /called model.safetensors/],
   ])('with %s says what is there, and the cure', (_, files, text) =>

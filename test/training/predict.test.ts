@@ -1,7 +1,10 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { modelOf } from '../../lib/cli/model-folder.ts';
 import { Model } from '../../lib/model/model.ts';
 import { type OpenRun, openRun } from '../../lib/training/open-run.ts';
 import { type Prediction, type PredictOptions, predict } from '../../lib/training/predict.ts';
@@ -57,12 +60,49 @@ describe('openRun', () => {
   });
 
   it('refuses what is no run', async () => {
+    const quantised = fileURLToPath(new URL('../fixtures/gguf/formats.gguf', import.meta.url));
     await rejects(() => openRun(folder), 'ERR_ZEST_RUN', /no good summary\.json/);
     const other = join(folder, 'other-summary');
     await mkdir(other);
     await writeFile(join(other, 'summary.json'), '{}');
     await rejects(() => openRun(other), 'ERR_ZEST_RUN', /no good summary\.json/);
-    await rejects(() => openRun(join(folder, 'none')), 'ERR_ZEST_CONFIG', /cannot read the configuration/);
+    await rejects(
+      () => openRun(join(folder, 'none')),
+      'ERR_ZEST_RUN',
+      /none is not there: .* has .*; expected the folder of a run, or a configuration/,
+    );
+    await rejects(() => openRun(join(folder, 'other-sumary')), 'ERR_ZEST_RUN', /did you mean .*other-summary\?/);
+    await rejects(
+      () => openRun(join(folder, 'none.yaml')),
+      'ERR_ZEST_CONFIG',
+      /cannot read the configuration .*none\.yaml: .* is not there/,
+    );
+    await rejects(() => openRun(quantised), 'ERR_ZEST_CONFIG', /is a model; .* zest init DATA --model/);
+    await rejects(() => openRun(film), 'ERR_ZEST_RUN', /It is the folder of a model, which a configuration names/);
+  });
+
+  it('names the checkpoint of a run that was killed, where it had saved one', async () => {
+    const killed = join(folder, 'killed');
+    await cp(join(folder, 'run'), killed, { recursive: true });
+    await rm(join(killed, 'summary.json'));
+    const best = join(killed, 'checkpoints', 'best');
+    const refused = () => openRun(killed).catch(({ code, message }) => ({ code, message }));
+    expect(await refused()).toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringContaining(`the model ${best}, for`),
+    });
+    await rejects(() => modelOf(killed), 'ERR_ZEST_RUN', /has ended/);
+    expect(await modelOf(best)).toBe(best);
+    const config = parse(await readFile(join(killed, 'config.yaml'), 'utf8'));
+    const again = join(folder, 'again.json');
+    await writeFile(again, JSON.stringify({ ...config, model: best }));
+    const { model, step } = await openRun(again);
+    expect(step).toBe(0);
+    model.dispose();
+    await rm(join(killed, 'checkpoints'), { recursive: true });
+    expect(await refused()).toMatchObject({
+      message: expect.stringMatching(/killed before it had saved a checkpoint$/),
+    });
   });
 });
 

@@ -1,0 +1,22 @@
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { nearest } from './options/nearest.ts';
+
+const SHOWN = 5;
+
+/** Says of a path that leads nowhere what is where it should be: `runs/x is not there: runs has a, b`. */
+export const notThere = (path: string): string => {
+  const above = dirname(path);
+  const fault = `${path} is not there`;
+  let names: string[];
+  try {
+    names = readdirSync(above).sort();
+  } catch {
+    return `${fault}, nor is ${above}`;
+  }
+  const guess = nearest(basename(path), names);
+  if (guess !== undefined) return `${fault} (did you mean ${join(above, guess)}?)`;
+  if (above === '.') return fault;
+  const some = names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? ', …' : '');
+  return `${fault}: ${above} ${names.length === 0 ? 'is empty' : `has ${some}`}`;
+};
