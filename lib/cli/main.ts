@@ -50,7 +50,7 @@ try {
 } catch (error) {
   const json = process.argv.includes('--json');
   if (!(error instanceof CommanderError)) {
-    reportError(error, json);
+    reportError(error, { json, options: program.commands.flatMap((command) => command.options) });
     process.exitCode = exitStatus(error);
   } else if (error.exitCode !== 0) {
     // Commander has told people already.

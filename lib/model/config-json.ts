@@ -9,6 +9,9 @@ import { lfsFault } from './git-lfs.ts';
 import { modelFault } from './no-model.ts';
 import { rotaryFrequencies } from './rotary.ts';
 
+/** What a count may be, at most. */
+const MOST = 2 ** 31 - 1;
+
 /** By the names that transformers gives. */
 const ACTIVATIONS: Readonly<Record<string, NameOf<'activation'>>> = {
   ...{ gelu: 'geluErf', gelu_new: 'geluTanh', gelu_pytorch_tanh: 'geluTanh', quick_gelu: 'geluQuick' },
@@ -104,8 +107,8 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
   const value = (key: string, absent: unknown) => json[key] ?? absent;
   const count = ([key, absent]: ConfigKey<number | null>): number => {
     const given = value(key, absent);
-    if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) < 2 ** 31) return given as number;
-    throw bad(`${key} is ${show(given)}; expected a whole number ≥ 1`);
+    if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) <= MOST) return given as number;
+    throw bad(`${key} is ${show(given)}; expected a whole number from 1 to ${MOST}`);
   };
   /** A count, or what it follows from where it is left out. */
   const countOr = (key: ConfigKey<number | null> | undefined, otherwise: number): number =>

@@ -60,7 +60,11 @@ export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer, bef
     const id = tokens[0];
     if (id === undefined || tokens.length !== 1) {
       const spelt = tokens.map((token) => JSON.stringify(tokenizer.token(token))).join(' ');
-      throw labelWordError(word, `is ${tokens.length} tokens (${spelt}); expected one`);
+      const fitsBehind = before === undefined && isOneKnown(tokensBehind('', word, tokenizer), tokenizer);
+      const cure = fitsBehind
+        ? 'it is one without a space before it: let {mask} stand directly behind the text, or take another word'
+        : "take another word, or a task of kind 'class', which needs none";
+      throw labelWordError(word, `is ${tokens.length} tokens (${spelt}); expected one: ${cure}`);
     }
     if (id === tokenizer.unknownId) throw labelWordError(word, 'is not in the vocabulary');
     const earlier = ids.indexOf(id);

@@ -1,6 +1,6 @@
 import { fileRows } from '../data/read-rows.ts';
 import { dataError, type Row } from '../data/rows.ts';
-import { rangeError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
@@ -80,6 +80,26 @@ const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
   );
 };
 
+/**
+ * Checks that the head that a configuration asks for answers its task.
+ *
+ * @throws ERR_ZEST_TARGET
+ */
+const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head']): void => {
+  if (kind === 'labelWords' && typeof head === 'object') {
+    throw new ZestError(
+      'ERR_ZEST_TARGET',
+      `head is {classes: ${head.classes}}, and the task has label words, which a language model answers with; leave head out, or take a task of kind class`,
+    );
+  }
+  if (kind === 'class' && head === 'languageModel') {
+    throw new ZestError(
+      'ERR_ZEST_TARGET',
+      'head is languageModel, and the task is of kind class; expected {classes}, or no head for that of the checkpoint',
+    );
+  }
+};
+
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
   { model, task: spec, training, head, adapter }: ResolvedConfig,
@@ -89,6 +109,7 @@ export const loadTokenizedTask = async (
   const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
   const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
+  if (checkpoint === undefined) checkHead(taskSpec(spec), head);
   const isNew = checkpoint === undefined && head !== undefined;
   const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));
   return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };

@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 import { parseLines, zest } from './zest.ts';
 
 let folder: string;
@@ -53,6 +55,19 @@ describe('zest', () => {
     const { status, stdout, stderr } = await zest(args);
     expect(stderr).toContain(message);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+
+  it.each([
+    ['--top-p', '2', 'error: --top-p is 2; expected'],
+    ['--top-k', '0', 'error: --top-k is 0; expected'],
+    ['--max-tokens', '0', 'error: --max-tokens is 0; expected'],
+    ['--temperature', '-1', 'error: temperature is -1; expected'],
+  ])('names the flag %s as it was given', async (flag, value, message) => {
+    const model = join(folder, 'llama');
+    cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), model, { recursive: true });
+    writeByteTokenizer(model, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyz' });
+    const { status, stderr } = await zest(['generate', model, '--prompt', 'a', flag, value]);
+    expect({ status, stderr: stderr.slice(0, message.length) }).toEqual({ status: 2, stderr: message });
   });
 
   it('prints errors of configurations in one line each, and ends with 2', async () => {

@@ -32,7 +32,12 @@ describe('config.json', () => {
     ['no size', { hidden_size: undefined }, 'ERR_ZEST_CONFIG_JSON', /hidden_size is undefined/],
     ['a size that is text', { hidden_size: '6' }, 'ERR_ZEST_CONFIG_JSON', /hidden_size is '6'/],
     ['half a layer', { num_hidden_layers: 0.5 }, 'ERR_ZEST_CONFIG_JSON', /num_hidden_layers is 0.5/],
-    ['a vocabulary of 2^31', { vocab_size: 2 ** 31 }, 'ERR_ZEST_CONFIG_JSON', /vocab_size/],
+    [
+      'a vocabulary of 2^31',
+      { vocab_size: 2 ** 31 },
+      'ERR_ZEST_CONFIG_JSON',
+      /vocab_size is 2147483648; expected a whole number from 1 to 2147483647$/,
+    ],
     [
       'heads that do not divide',
       { num_attention_heads: 4 },

@@ -148,7 +148,7 @@ describe('zest generate', () => {
     ['a model that has no chat', ['--chat', '--prompt', 'a'], /silent has no chat template; leave --chat out/],
     ['a system without a chat', ['--system', 'b', '--prompt', 'a'], /--system is for a chat/],
     ['no prompt', [], /--prompt/],
-    ['top-p of 0', ['--prompt', 'a', '--top-p', '0'], /topP is 0/],
+    ['top-p of 0', ['--prompt', 'a', '--top-p', '0'], /--top-p is 0; expected a number > 0/],
   ])('refuses %s', async (_, args, text) => {
     const silent = copyOf('silent');
     const { status, stdout, stderr } = await zest(['generate', silent, ...args]);

@@ -9,6 +9,7 @@ import { folderOf } from './folders.ts';
 
 const BERT = folderOf('tokenizer-bert-uncased');
 const ROBERTA = folderOf('tokenizer-roberta');
+const STORIES = folderOf('tinystories-656k');
 
 describe('parseTemplate', () => {
   it('finds fields, the mask and doubled braces', () => {
@@ -257,7 +258,7 @@ describe('labelWordIds', () => {
 
   it('names the word that is not one token, with its tokens', () => {
     expect(fault(['terrible', 'great film'])).toBe(
-      'label word "great film" is 2 tokens ("Ġgreat" "Ġfilm"); expected one',
+      'label word "great film" is 2 tokens ("Ġgreat" "Ġfilm"); expected one: take another word, or a task of kind \'class\', which needs none',
     );
     for (const word of ['', ' ']) expect(fault(['terrible', word])).toBe(`label word "${word}" is empty`);
     expect(fault(['<mask>', 'great'])).toMatch(/^label word "<mask>" is [2-9] tokens/);
@@ -277,6 +278,17 @@ describe('labelWordIds', () => {
     const bert = await Tokenizer.load(BERT);
     expect(labelWordIds(['terrible', 'great'], bert)).toEqual([6659, 2307]);
     expect(fault(['great', '🦄'], bert)).toBe('label word "🦄" is not in the vocabulary');
-    expect(fault(['[UNK]', 'great'], bert)).toMatch(/is 4 tokens .*; expected one$/);
+    expect(fault(['[UNK]', 'great'], bert)).toMatch(/is 4 tokens .*; expected one: take another word/);
   });
+
+  it.skipIf(!existsSync(STORIES))(
+    'says of a word that is a token only without a space where {mask} may stand',
+    async () => {
+      const stories = await Tokenizer.load(STORIES);
+      expect(fault(['good', 'bad'], stories)).toBe(
+        'label word "good" is 2 tokens ("▁" "good"); expected one: it is one without a space before it: let {mask} stand directly behind the text, or take another word',
+      );
+      expect(labelWordIds(['good', 'bad'], stories, 's').map((id) => stories.token(id))).toEqual(['good', 'bad']);
+    },
+  );
 });

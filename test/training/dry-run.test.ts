@@ -86,7 +86,16 @@ describe('a dry run', () => {
       'ERR_ZEST_LABEL',
       /bad\.csv:3: label "maybe" is none of/,
     );
-    await rejects(() => dryRun(config, { overrides: ['head={classes: 3}'] }), 'ERR_ZEST_TARGET', /./);
+    await rejects(
+      () => dryRun(config, { overrides: ['head={classes: 3}'] }),
+      'ERR_ZEST_TARGET',
+      /^head is \{classes: 3\}, and the task has label words.*leave head out, or take a task of kind class$/,
+    );
+    await rejects(
+      () => dryRun(config, { overrides: ['head=languageModel', 'task={kind: class, fields: [sentence], classes: 2}'] }),
+      'ERR_ZEST_TARGET',
+      /^head is languageModel, and the task is of kind class/,
+    );
     await run({ ...config, training: { ...config.training, steps: 1 } });
     await rejects(() => dryRun(config), 'ERR_ZEST_RUN', /holds a run already/);
     expect((await dryRun(config, { overwrite: true })).kind).toBe('dryRun');

@@ -1,3 +1,4 @@
+import type { Option } from 'commander';
 import { isError, isInputError } from '../../errors.ts';
 import { printJson, printLine } from './output.ts';
 
@@ -25,10 +26,20 @@ export const exitStatus = (error: unknown): number => {
   return isInputError(error) ? EXIT_INPUT : EXIT_FAILED;
 };
 
+/** A message about an option of a call, under the flag that it was given by: --top-p for topP. */
+export const withFlag = (message: string, options: readonly Option[]): string => {
+  const [name = ''] = /^\w+(?= is )/.exec(message) ?? [];
+  const flag = /[A-Z]/.test(name) ? options.find((option) => option.attributeName() === name)?.long : undefined;
+  return flag ? `${flag}${message.slice(name.length)}` : message;
+};
+
 /** `error: message (CODE)` on stderr, with the stack where ZEST_DEBUG is set; for programs an object on stdout, too. */
-export const reportError = (error: unknown, json: boolean): void => {
+export const reportError = (error: unknown, { json, options }: { json: boolean; options: readonly Option[] }): void => {
   if (error instanceof Interrupted) return;
-  const { message, code = null } = isError(error) ? (error as Error & { code?: string }) : { message: String(error) };
+  const { message: told, code = null } = isError(error)
+    ? (error as Error & { code?: string })
+    : { message: String(error) };
+  const message = withFlag(told, options);
   if (json) printJson({ kind: 'error', code, message });
   if (process.env.ZEST_DEBUG || !isError(error)) console.error(error);
   else console.error(`error: ${message}${code === null ? '' : ` (${code})`}`);
