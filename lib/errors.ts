@@ -76,7 +76,7 @@ export const ERROR_CODES = Object.keys(CODES) as readonly ErrorCode[];
 export const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
 
 /** A message without the control characters that a file's names may hold, which a terminal would obey. */
-const printable = (message: string): string =>
+export const printable = (message: string): string =>
   message.replace(/(?![\n\t])\p{Cc}/gu, (character) => {
     const code = character.charCodeAt(0).toString(16).padStart(2, '0');
     return `\\x${code}`;

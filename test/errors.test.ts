@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { warningLine } from '../lib/cli/terminal/output.ts';
 import { ERROR_CODES, rangeError, typeError, ZestError } from '../lib/errors.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -42,6 +43,7 @@ describe('ZestError', () => {
     expect(new ZestError('ERR_ZEST_FILE', message).message).toBe(shown);
     expect(typeError('ERR_ZEST_FILE', message).message).toBe(shown);
     expect(rangeError('ERR_ZEST_FILE', message).message).toBe(shown);
+    expect(warningLine({ code: 'WARN', message })).toBe(`warning: ${shown} (WARN)`);
   });
 
   it('is what every error with a code is', () => {

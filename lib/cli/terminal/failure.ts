@@ -1,5 +1,5 @@
 import type { Option } from 'commander';
-import { isError, isInputError } from '../../errors.ts';
+import { isError, isInputError, printable } from '../../errors.ts';
 import { printJson, printLine } from './output.ts';
 
 /** The work failed. */
@@ -39,7 +39,7 @@ export const reportError = (error: unknown, { json, options }: { json: boolean; 
   const { message: told, code = null } = isError(error)
     ? (error as Error & { code?: string })
     : { message: String(error) };
-  const message = withFlag(told, options);
+  const message = printable(withFlag(told, options));
   if (json) printJson({ kind: 'error', code, message });
   if (process.env.ZEST_DEBUG || !isError(error)) console.error(error);
   else console.error(`error: ${message}${code === null ? '' : ` (${code})`}`);

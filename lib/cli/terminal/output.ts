@@ -1,3 +1,4 @@
+import { printable } from '../../errors.ts';
 import type { EstimateEvent, Warning } from '../../runs/events.ts';
 import { definitionOf, METRICS, type Measures, shownMetric } from '../../tasks/metrics.ts';
 
@@ -17,7 +18,8 @@ export const printOut = (line: string): void => {
 };
 
 /** A warning, as people read it. */
-export const warningLine = ({ code, message }: Warning, of = ''): string => `warning: ${of}${message} (${code})`;
+export const warningLine = ({ code, message }: Warning, of = ''): string =>
+  printable(`warning: ${of}${message} (${code})`);
 
 /** One line for a program. */
 export const printJson = (value: object): void => printOut(JSON.stringify(value));
