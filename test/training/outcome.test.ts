@@ -187,7 +187,7 @@ describe('weights that are no better than chance', () => {
     // Of 60 fair coins, 30 ± 3.87 are heads: 37 are within two of that, 38 are not.
     [27, 0.7, [30, 30], ['CHANCE']],
     [37, 0.69, [30, 30], ['CHANCE']],
-    [38, 0.6931, [30, 30], []],
+    [38, 0.69, [30, 30], []],
     // The loss of the shares as probabilities is ln 2 = 0.6931 of halves, and 0.5004 of 48 and 12; 2 % are too little.
     [27, 0.67, [30, 30], []],
     [48, 0.502, [48, 12], ['CHANCE']],
@@ -201,7 +201,7 @@ describe('weights that are no better than chance', () => {
   });
 
   it('are told of with what would be as good', () => {
-    expect(found(kept(27, 0.6931, [33, 27]))[0]?.message).toMatch(
+    expect(found(kept(27, 0.69, [33, 27]))[0]?.message).toMatch(
       /: 45\.0 % of their answers to 60 validation examples are right, and 55\.0 % would be if all were "bad", with a noise of 6\.4 %; use more/,
     );
   });
