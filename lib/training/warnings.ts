@@ -81,7 +81,7 @@ export const settingWarnings = (
     if (warnings.length === 0) {
       warn(
         'WARN_ZEST_UPDATE',
-        'the losses of a step are all the same, so that no step moves the weights; use a larger optimizer.rho, or train parameters that the loss depends on',
+        'the losses of a step are all the same, so that no step moves the weights; use a larger optimizer.rho, parameters that the loss depends on, or a checkpoint whose training did not diverge',
       );
     }
     return warnings;
