@@ -68,7 +68,8 @@ const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   let max = 0;
   for (let i = 0; i < a.length; i++) {
     const difference = Math.abs(a[i]! - b[i]!);
-    if (!(difference <= max)) max = difference; // a NaN stays
+    if (Number.isNaN(difference)) return difference;
+    if (difference > max) max = difference;
   }
   return max;
 };

@@ -12,6 +12,9 @@ import { rotaryFrequencies } from './rotary.ts';
 /** What a count may be, at most. */
 const MOST = 2 ** 31 - 1;
 
+/** Far above any model's, far below what takes long to look at. */
+const MOST_HEAD_WIDTH = 65_536;
+
 /** By the names that transformers gives. */
 const ACTIVATIONS: Readonly<Record<string, NameOf<'activation'>>> = {
   ...{ gelu: 'geluErf', gelu_new: 'geluTanh', gelu_pytorch_tanh: 'geluTanh', quick_gelu: 'geluQuick' },
@@ -149,6 +152,11 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
   const headWidth = countOr(keys.headWidth, hidden / heads);
   if (!Number.isInteger(headWidth)) {
     throw bad(`${keys.hidden[0]} ${hidden} is not a multiple of ${keys.heads[0]} ${heads}`);
+  }
+  if (headWidth > MOST_HEAD_WIDTH) {
+    throw bad(
+      `${keys.headWidth?.[0] ?? keys.heads[0]} makes heads of ${headWidth} columns; expected at most ${MOST_HEAD_WIDTH}`,
+    );
   }
   const keyValueHeads = countOr(keys.keyValueHeads, heads);
   if (heads % keyValueHeads !== 0) {

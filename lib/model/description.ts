@@ -82,17 +82,24 @@ const newClassifier = (
   return [...(hasDense ? [] : linear(dense, [hidden, hidden])), ...linear(output, [classes, inputs])];
 };
 
-/** Whether the word embeddings are there under the name of the decoder that is tied to them alone. */
-const wordsAreDecoder = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): boolean =>
-  tied &&
-  checkpointName(`${family.prefix}${family.embeddings.words}.weight`, family, checkpoint) === undefined &&
-  checkpoint.has(`${family.languageModel.decoder}.weight`);
+/**
+ * The checkpoint with its word embeddings under their own name, where they are there under the name of the decoder that is
+ * tied to them alone: with another head they would be saved as what its class does not read.
+ */
+const withWords = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): Checkpoint => {
+  const words = `${family.prefix}${family.embeddings.words}.weight`;
+  const decoder = `${family.languageModel.decoder}.weight`;
+  const tensor = checkpoint.get(decoder);
+  if (!tied || !tensor || checkpointName(words, family, checkpoint) !== undefined) return checkpoint;
+  const named = new Map(checkpoint).set(words, { ...tensor, name: words });
+  named.delete(decoder);
+  return named;
+};
 
 /** Tensors that are another's second name. */
-const aliases = (config: ModelConfig, checkpoint: Checkpoint): string[] => {
-  const { family, tied } = config;
+const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
   const { decoder, bias } = family.languageModel;
-  if (!tied || wordsAreDecoder(config, checkpoint)) return [];
+  if (!tied) return [];
   const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
   return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
 };
@@ -139,7 +146,7 @@ export const describe = (
   const { family } = config;
   const { languageModel, classifier } = family;
   const { adapter } = options;
-  const checkpoint = new Map(unwrapped(files, family, dirname(config.file)));
+  const checkpoint = new Map(withWords(config, unwrapped(files, family, dirname(config.file))));
   for (const [name, tensor] of adapter?.replaced ?? []) {
     const spelled = checkpointName(name, family, checkpoint) ?? name;
     checkpoint.set(spelled, { ...tensor, name: spelled });
@@ -168,10 +175,7 @@ export const describe = (
     .sort(byUtf8);
   const indexes = new Map(base.map(({ name }, index) => [name, index]));
 
-  const words = `${family.prefix}${family.embeddings.words}.weight`;
-  const decoder = wordsAreDecoder(config, checkpoint) ? `${languageModel.decoder}.weight` : words;
-  const find = (asked: string, shape: readonly number[]): number => {
-    const name = asked === words ? decoder : asked;
+  const find = (name: string, shape: readonly number[]): number => {
     const index = indexes.get(checkpointName(name, family, indexes) ?? '');
     const tensor = index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : base[index];
     if (!tensor) {

@@ -70,16 +70,16 @@ export const trainable = coded(
   z
     .union(
       [
-        z.enum(['all', 'bias', 'head']),
+        z.enum(['all', 'bias', 'head', 'none']),
         z.strictObject({ include: globs(), exclude: globs().optional() }),
         z.strictObject({ exclude: globs() }),
         z.strictObject({ lora }),
         z.strictObject({ prefix }),
       ],
-      { error: 'all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
+      { error: 'all, bias, head, none, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}' },
     )
     .default('all')
-    .describe('what is trained: all, biases, the head, tensors by their names, or an adapter (train.md)'),
+    .describe('what is trained: all, biases, the head, none, tensors by their names, or an adapter (train.md)'),
   'ERR_ZEST_TRAINABLE',
 );
 

@@ -7,6 +7,7 @@ import type { Role } from './roles.ts';
  * Which of the parameters that the loss reads are trained:
  * - `all`
  * - `bias`: biases of linear layers and norms
+ * - `none`: nothing, of a model that only answers; quantised weights then all stay as stored
  * - `head`: what comes after the encoder, without a decoder that is tied to the word embeddings
  * - `{ include, exclude }`: globs over checkpoint names, `*` any characters, `?` one; default all and none
  * - `{ lora }`, `{ prefix }`: an adapter that is put on the model, and a head that is new; the rest is frozen
@@ -18,6 +19,7 @@ export type Trainable =
   | 'all'
   | 'bias'
   | 'head'
+  | 'none'
   | { include?: string[]; exclude?: string[] }
   | { lora: LoraOptions }
   | { prefix: PrefixOptions };
@@ -51,6 +53,7 @@ export const selectTrainable = (trainable: Trainable, parameters: readonly ReadP
   if (lora) chosen = parameters.filter(({ isNew, adapter }) => isNew || adapter === 'lora');
   else if (prefix) chosen = parameters.filter(({ isNew, adapter }) => isNew || adapter === 'prefix');
   else if (trainable === 'all') chosen = parameters;
+  else if (trainable === 'none') return new Set();
   else if (trainable === 'bias') chosen = parameters.filter(({ isBias }) => isBias);
   else if (trainable === 'head') chosen = parameters.filter(({ isHead }) => isHead);
   else {

@@ -107,6 +107,7 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   WARN_ZEST_UNTRAINED: 'learned nothing',
   WARN_ZEST_ONE_ANSWER: 'one answer to all',
   WARN_ZEST_WORSE_THAN_CHANCE: 'worse than chance',
+  WARN_ZEST_CHANCE: 'no better than chance',
   WARN_ZEST_WITHIN_NOISE: 'gained within noise',
 };
 

@@ -43,19 +43,20 @@ const contentOf = (token: unknown): string | undefined =>
  * import { loadChatTemplate } from 'node-zest';
  * console.log(await loadChatTemplate('film-roberta-mini')); // undefined
  *
- * @throws ERR_ZEST_TEMPLATE for a template that is broken
+ * @throws ERR_ZEST_TEMPLATE for a template that is broken; what {@link Tokenizer.load} throws for a GGUF file
  */
 export const loadChatTemplate = async (name: string): Promise<ChatTemplate | undefined> => {
   const folder = modelFolder(name);
   const read = (file: string) => readFile(join(folder, file), 'utf8').catch(() => undefined);
-  let config: Json = {};
-  try {
-    config = isGguf(folder)
-      ? ggufTokenizer(await readGguf(folder)).config
-      : JSON.parse((await read('tokenizer_config.json')) ?? '{}');
-  } catch {
-    // Tokenizer.load says what is wrong with it.
-  }
+  const readConfig = async (): Promise<Json> => {
+    if (isGguf(folder)) return ggufTokenizer(await readGguf(folder)).config;
+    try {
+      return JSON.parse((await read('tokenizer_config.json')) ?? '{}');
+    } catch {
+      return {}; // Tokenizer.load says what is wrong with it
+    }
+  };
+  const config = await readConfig();
   const text = (await read('chat_template.jinja')) ?? templateOf(config.chat_template);
   if (text === undefined) return undefined;
   const failure = (what: string, cause: unknown) =>

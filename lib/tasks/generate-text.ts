@@ -11,6 +11,8 @@ export interface TextOptions extends Omit<GenerateOptions, 'stop'> {
   stop?: readonly string[];
   /** Whether the prompt is written with special tokens, as a chat template writes it. Default false. */
   hasSpecialTokens?: boolean;
+  /** Called with each token as it is drawn, also of text that is held back. */
+  onToken?: (token: number) => void;
 }
 
 /** What a text cut within a character ends with. */
@@ -50,7 +52,7 @@ export async function* streamText(
 ): AsyncGenerator<string> {
   assertHas(model, 'model', ['stream'], 'a Model');
   assertHas(tokenizer, 'tokenizer', ['encode', 'decode'], 'what Tokenizer.load gives');
-  const { stop: stops = [], hasSpecialTokens = false, ...options } = Object(given) as TextOptions;
+  const { stop: stops = [], hasSpecialTokens = false, onToken, ...options } = Object(given) as TextOptions;
   if (typeof prompt !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `prompt is ${show(prompt)}; expected a string`);
   if (!Array.isArray(stops) || stops.some((stop) => typeof stop !== 'string' || stop === '')) {
     throw typeError('ERR_ZEST_ARGUMENT', `stop is ${show(stops)}; expected texts of one character or more`);
@@ -71,6 +73,7 @@ export async function* streamText(
     return { text: whole.slice(told, end), ended: false };
   };
   for await (const { token } of model.stream([ids], options)) {
+    onToken?.(token);
     // Vocabularies are padded with ids that no tokenizer knows.
     if (tokenizer.token(token) === undefined) continue;
     made.push(token);

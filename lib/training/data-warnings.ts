@@ -6,6 +6,9 @@ import type { ResolvedConfig } from './schema.ts';
 /** Fewer validation examples than these leave a standard error of 11 points or more. */
 const FEW = 20;
 
+/** Training examples whose length is looked at, spread over all. */
+const MEASURED = 1000;
+
 const warning = (code: string, message: string): Warning => ({ code, message });
 
 /** Rows that were left out of a file, since they lack what the task reads. */
@@ -47,6 +50,27 @@ export class UnknownLabels {
 /** The standard error of an accuracy of a half, in points. */
 const standardError = (count: number): string => (50 / Math.sqrt(count)).toFixed(0);
 
+/** Says that most texts do not fit and are cut. */
+const cutWarning = (task: Task, train: readonly Example[], maxLength: number): Warning[] => {
+  const stride = Math.ceil(train.length / MEASURED);
+  const previews = train.filter((_, i) => i % stride === 0).map((example) => task.preview(example));
+  const cut = previews.filter((preview) => preview.cut > 0);
+  if (cut.length <= previews.length / 2) return [];
+  const limit = Math.max(...cut.map(({ ids }) => ids.length));
+  const whole = previews.map((preview) => preview.ids.length + preview.cut).sort((a, b) => a - b);
+  const [median, longest] = [whole[Math.floor((whole.length - 1) / 2)], whole.at(-1)];
+  const [of, cure] =
+    limit < maxLength
+      ? ['which is all that the model takes', 'use shorter texts, or a model that takes longer ones']
+      : ['training.maxLength', 'use a larger training.maxLength, as far as the model goes'];
+  return [
+    warning(
+      'WARN_ZEST_CUT',
+      `${cut.length} of ${previews.length} training texts${stride > 1 ? ' that were measured' : ''} are cut to ${limit} tokens, ${of}: with their prompt half of them have ${median} tokens or more, the longest ${longest}, and what is cut is not learned from; ${cure}`,
+    ),
+  ];
+};
+
 /**
  * What is odd about the examples of a run.
  *
@@ -81,6 +105,7 @@ export const dataWarnings = (
       ),
     );
   }
+  warnings.push(...cutWarning(task, train, training.maxLength));
   if (validation.length > 0) {
     const alike = task.balance(validation).find(({ count }) => count === validation.length);
     if (alike) {

@@ -21,6 +21,10 @@ export interface Validation {
 export interface Course {
   /** Mean loss of each step so far. */
   losses: readonly number[];
+  /** Number of latest steps in a row that each found the same loss wherever they looked. Default 0. */
+  level?: number;
+  /** What was seen of a divergence while the run went on. */
+  diverged?: Warning;
   /** Validations of the model as it came, of the latest weights and of the best. */
   first?: Validation;
   last?: Validation;
@@ -42,6 +46,10 @@ const LIKELY_ERRORS = 2;
 const WINDOW = 20;
 /** No fewer steps are judged by their losses. */
 const LEAST_STEPS = 40;
+/** The loss of a step that is so many times that of the first, and that of a guess, is no chance, however few there were. */
+const BURST = 1000;
+/** So many steps in a row that find one loss wherever they look have no direction left. */
+const LEVEL_STEPS = 3;
 
 const standardError = (values: readonly number[]): number => deviation(values) / Math.sqrt(values.length);
 
@@ -82,38 +90,102 @@ const LONGER = 'use more training.steps, a larger optimizer.learningRate, or a m
 const RATE =
   'use a smaller optimizer.learningRate, a third of it to begin with, or the one that `zest train --find-learning-rate` prints';
 
-/** Says that the loss has risen by more than its noise: on the validation data, if there are any. */
-export const divergence = (course: Course): Warning | undefined => {
+const diverged = (fact: string): Warning => ({ code: 'WARN_ZEST_DIVERGED', message: `${fact}: ${RATE}` });
+
+/** The loss of probabilities that are all the same. */
+const guessLoss = ({ answers }: Course): number => Math.log(answers?.length ?? 1);
+
+/** Says that the loss is above the first by more than its noise: on the validation data, if there are any. */
+const rising = (course: Course): Warning | undefined => {
   const validated = course.last !== undefined && course.last.step > 0;
   const rise = validated ? validationRise(course) : trainingRise(course);
   if (!rise) return undefined;
   const which = validated ? 'the validation loss' : 'the training loss';
-  return {
-    code: 'WARN_ZEST_DIVERGED',
-    message: `${which} rose from ${brief(rise.from)} to ${brief(rise.to)}, by more than its noise (${brief(rise.noise)}): ${RATE}`,
-  };
+  return diverged(
+    `${which} rose from ${brief(rise.from)} to ${brief(rise.to)}, by more than its noise (${brief(rise.noise)})`,
+  );
 };
 
-const oneAnswer = ({ score, scored }: Validation, answers: readonly string[] | undefined): Warning | undefined => {
+/** Says that the latest step has a loss beyond all noise; a validation of the same weights knows better. */
+const burst = (course: Course): Warning | undefined => {
+  const { losses, last } = course;
+  const [from, to] = [losses[0], losses.at(-1)];
+  if (from === undefined || to === undefined || last?.step === losses.length) return undefined;
+  const expected = Math.max(from, guessLoss(course));
+  return expected > 0 && to > BURST * expected
+    ? diverged(`the training loss rose from ${brief(from)} to ${brief(to)} by step ${losses.length}`)
+    : undefined;
+};
+
+/** Says that the latest steps find one loss wherever they look, though earlier ones did not, and nothing is learned. */
+const levelled = (course: Course): Warning | undefined => {
+  const { losses, level = 0 } = course;
+  const loss = losses.at(-1) ?? 0;
+  if (level < LEVEL_STEPS || level >= losses.length) return undefined;
+  if (loss <= SMALL * Math.max(losses[0] as number, guessLoss(course))) return undefined;
+  return diverged(
+    `the last ${level} steps found the same loss wherever they looked, ${brief(loss)} at last: the weights have grown until no perturbation changes what the model says`,
+  );
+};
+
+/** Says of the steps alone what cannot be noise, as soon as it is seen; what was seen is not forgotten. */
+export const collapse = (course: Course): Warning | undefined => burst(course) ?? course.diverged ?? levelled(course);
+
+/** Says that the run diverged, by its validation data, by its steps, or as it was seen before. */
+export const divergence = (course: Course): Warning | undefined => burst(course) ?? rising(course) ?? collapse(course);
+
+/** What is wrong with the weights of a run, and what to do about it. */
+interface Finding {
+  code: string;
+  fact: string;
+  cure?: string;
+}
+
+const oneAnswer = ({ score, scored }: Validation, { answers }: Course): Finding | undefined => {
   const [first] = scored;
   if (first === undefined || scored.length < 2 || scored.every(({ isRight }) => isRight)) return undefined;
   if (scored.some(({ answer }) => answer !== first.answer)) return undefined;
   const name = answers?.[first.answer] ?? first.answer;
   return {
     code: 'WARN_ZEST_ONE_ANSWER',
-    message: `the weights kept answer ${JSON.stringify(name)} to all ${score.count} validation examples: they tell nothing apart; use another optimizer.learningRate, more training.steps, or a model that knows such texts`,
+    fact: `the weights kept answer ${JSON.stringify(name)} to all ${score.count} validation examples: they tell nothing apart`,
+    cure: 'use another optimizer.learningRate, more training.steps, or a model that knows such texts',
   };
 };
 
-const aboveChance = ({ score, scored }: Validation, answers: readonly string[] | undefined): Warning | undefined => {
+const aboveChance = ({ score, scored }: Validation, { answers }: Course): Finding | undefined => {
   if (!answers || scored.length < 2) return undefined;
   const noise = standardError(scored.map(({ loss }) => loss));
   const rise = riseBeyond(Math.log(answers.length), score.loss, noise, LIKELY_ERRORS);
   if (!rise) return undefined;
   return {
     code: 'WARN_ZEST_WORSE_THAN_CHANCE',
-    message: `the validation loss of the weights kept is ${brief(rise.to)}, above ln ${answers.length} = ${brief(rise.from)} by more than its noise (${brief(noise)}): probabilities of 1/${answers.length} for every label would be better; use more training.steps, another optimizer.learningRate or another prompt`,
+    fact: `the validation loss of the weights kept is ${brief(rise.to)}, above ln ${answers.length} = ${brief(rise.from)} by more than its noise (${brief(noise)}): probabilities of 1/${answers.length} for every label would be better`,
+    cure: 'use more training.steps, another optimizer.learningRate or another prompt',
   };
+};
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Says that the answers are no better than the most frequent label, and the loss no better than the labels' shares. */
+const asChance = ({ score, scored, report }: Validation): Finding | undefined => {
+  const shares = report?.classes.map(({ name, count }) => ({ name, share: count / score.count })) ?? [];
+  const most = shares.toSorted((a, b) => b.share - a.share)[0];
+  if (most === undefined || most.share === 1 || scored.length < 2) return undefined;
+  const right = mean(scored.map(({ isRight }) => Number(isRight)));
+  const noise = Math.sqrt((most.share * (1 - most.share)) / scored.length);
+  const losses = scored.map(lossOf);
+  const entropy = shares.reduce((sum, { share }) => (share > 0 ? sum - share * Math.log(share) : sum), 0);
+  const isBetter =
+    right - most.share > LIKELY_ERRORS * noise ||
+    riseBeyond(mean(losses), entropy, standardError(losses), LIKELY_ERRORS) !== undefined;
+  return isBetter
+    ? undefined
+    : {
+        code: 'WARN_ZEST_CHANCE',
+        fact: `the weights kept are no better than chance: ${percent(right)} of their answers to ${score.count} validation examples are right, and ${percent(most.share)} would be if all were ${JSON.stringify(most.name)}, with a noise of ${percent(noise)}`,
+        cure: LONGER,
+      };
 };
 
 /** What is said of the weights of step 0, whatever else is known of their run. */
@@ -122,39 +194,55 @@ export const UNTRAINED: Warning = {
   message: 'nothing was learned: the weights kept are those of the model as it came, of step 0',
 };
 
-const untrained = ({ best, last, losses }: Course, kept: number, rose: boolean): Warning | undefined => {
-  if (losses.length === 0) return { ...UNTRAINED, message: `${UNTRAINED.message}; no step was taken` };
+const untrained = ({ best, last, losses }: Course, kept: number): Finding | undefined => {
+  const { code, message } = UNTRAINED;
+  if (losses.length === 0) return { code, fact: `${message}; no step was taken` };
   // Weights that were never scored may be better or worse.
   if (best?.step !== 0 || last?.step === 0) return undefined;
-  const what =
+  const fact =
     kept === 0
-      ? `${UNTRAINED.message}, since no later validation was better`
+      ? `${message}, since no later validation was better`
       : 'nothing was learned: no validation was better than that of step 0; the last weights are kept all the same, as training.keepBest is false';
-  return { ...UNTRAINED, message: `${what}; ${rose ? RATE : LONGER}` };
+  return { code, fact, cure: LONGER };
 };
 
 /** Says that what the weights kept have over the model as it came may be chance. */
-const withinNoise = (first: Validation | undefined, kept: Validation): Warning | undefined => {
+const withinNoise = (kept: Validation, { first }: Course): Finding | undefined => {
   if (!first || first.step > 0 || kept.scored.length < 2) return undefined;
   const gains = [changes(kept, first, lossOf), changes(first, kept, ({ isRight }) => Number(isRight))];
   if (gains.some((gain) => mean(gain) > LIKELY_ERRORS * standardError(gain))) return undefined;
   const [loss] = gains as [number[], number[]];
+  const fell = mean(loss);
+  const [compared, moved] =
+    fell > 0
+      ? ['better than the model as it came by no more than chance', 'fell']
+      : ['no better than the model as it came', 'rose'];
   return {
     code: 'WARN_ZEST_WITHIN_NOISE',
-    message: `the weights kept, of step ${kept.step}, are better than the model as it came by no more than chance: their validation loss fell by ${brief(mean(loss))}, with a noise of ${brief(standardError(loss))}, and as little can be said of their answers to ${kept.score.count} examples; ${LONGER}`,
+    fact: `the weights kept, of step ${kept.step}, are ${compared}: their validation loss ${moved} by ${brief(Math.abs(fell))}, with a noise of ${brief(standardError(loss))}, and as little can be said of their answers to ${kept.score.count} examples`,
+    cure: LONGER,
   };
 };
 
-/** Says what is wrong with what a run came to; `kept` is the step of the weights that it kept. */
+const findings = (kept: Validation, course: Course): (Finding | undefined)[] => {
+  const guess = oneAnswer(kept, course);
+  const above = aboveChance(kept, course);
+  return [guess, above, guess || above ? undefined : asChance(kept), withinNoise(kept, course)];
+};
+
+/**
+ * Says what is wrong with what a run came to; `kept` is the step of the weights that it kept. Of a run that diverged, that
+ * has the only cure; it is not told of one that went on to keep good weights.
+ */
 export const outcomeWarnings = (course: Course, kept: number): Warning[] => {
-  const { best, last, answers } = course;
-  const diverged = divergence(course);
-  const scored = [best, last].find((validation) => validation?.step === kept);
-  const ofKept =
-    scored === undefined || kept === 0
-      ? []
-      : [oneAnswer(scored, answers), aboveChance(scored, answers), withinNoise(course.first, scored)];
-  return [diverged, ...ofKept, untrained(course, kept, diverged !== undefined)].filter(
-    (warning) => warning !== undefined,
-  );
+  const scored = kept === 0 ? undefined : [course.best, course.last].find((validation) => validation?.step === kept);
+  const ofKept = scored ? findings(scored, course).filter((finding) => finding !== undefined) : [];
+  const isGood = scored !== undefined && ofKept.length === 0;
+  const diverged = isGood ? rising(course) : divergence(course);
+  const untaught = untrained(course, kept);
+  const found = untaught ? [...ofKept, untaught] : ofKept;
+  return [
+    ...(diverged ? [diverged] : []),
+    ...found.map(({ code, fact, cure }) => ({ code, message: diverged || !cure ? fact : `${fact}; ${cure}` })),
+  ];
 };

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { ZestError } from '../errors.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { TrainOptions } from '../runs/events.ts';
 import { assertModelApart, assertNoRun, assertNoSweep, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
@@ -26,6 +27,10 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
   await assertNoSweep(run);
   const prepared = await prepareRun(config, options);
   const { model } = prepared;
+  if (model.dimension === 0) {
+    model.dispose();
+    throw new ZestError('ERR_ZEST_TRAINABLE', "trainable is 'none'; a run trains something: all, lora, head, …");
+  }
   let lock: FileHandle | undefined;
   try {
     lock = await lockFolder(run.path);

@@ -7,7 +7,7 @@ import { appendMetrics, record } from '../runs/metrics-log.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample } from '../tasks/task.ts';
 import { examineSplit } from './evaluate.ts';
-import { type Course, divergence, isJudged } from './outcome.ts';
+import { type Course, collapse, divergence, isJudged } from './outcome.ts';
 import type { ResolvedConfig } from './schema.ts';
 import type { RunContext } from './start-run.ts';
 import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
@@ -16,22 +16,24 @@ import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
 export interface RunState extends Course {
   /** Mean loss of each step taken. */
   losses: number[];
+  level: number;
   /** Forward passes of a batch, as the engine counted them. */
   forwards: number;
   /** Evaluations since the best. */
   sinceBest: number;
   stoppedEarly: boolean;
-  /** Codes of what was told while the run went on. */
-  told: Set<string>;
+  /** Whether a divergence was told while the run went on. */
+  told: boolean;
 }
 
 /** The state of a run before its first step. */
 export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState => ({
   losses: [],
+  level: 0,
   forwards: 0,
   sinceBest: 0,
   stoppedEarly: false,
-  told: new Set(),
+  told: false,
   answers: inputs.task.names,
 });
 
@@ -67,12 +69,11 @@ export const warn = async ({ run }: RunContext, warning: Warning): Promise<Warni
   return event;
 };
 
-/** Says that the loss has risen, once. */
+/** Says that the run diverged, once. */
 async function* warnOfDivergence(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
-  const warning = divergence(state);
-  if (!warning || state.told.has(warning.code)) return;
-  state.told.add(warning.code);
-  yield await warn(context, warning);
+  if (!state.diverged || state.told) return;
+  state.told = true;
+  yield await warn(context, state.diverged);
 }
 
 /** Scores the weights on the validation data, and keeps them if they are the best so far. */
@@ -121,6 +122,8 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     const result = await optimizer.step(model, batch, { signal });
     await log.append(result.update);
     losses.push(result.meanLoss);
+    state.level = result.losses.every((loss) => loss === result.losses[0]) ? state.level + 1 : 0;
+    state.diverged = collapse(state);
     state.forwards += Number(model.forwards - evaluated) / batch.sequences.length;
     const taken = losses.length;
     const event: StepEvent = {
@@ -137,7 +140,8 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     const last = taken === steps;
     if (watched.length < WATCHED_STEPS) {
       watched.push(event);
-      if (last || watched.length === WATCHED_STEPS) {
+      // What a run that diverged shows of its settings is what became of its weights.
+      if (!state.diverged && (last || watched.length === WATCHED_STEPS)) {
         for (const warning of settingWarnings(config, model, await weightScale(model), watched)) {
           yield await warn(context, warning);
         }
@@ -148,8 +152,9 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       yield* validate(context, state);
       state.stoppedEarly = !last && patience !== null && state.sinceBest >= patience;
     }
+    if (evaluates || isJudged(taken)) state.diverged = divergence(state);
     // The end has the last word.
-    if (!last && !state.stoppedEarly && (evaluates || isJudged(taken))) yield* warnOfDivergence(context, state);
+    if (!last && !state.stoppedEarly) yield* warnOfDivergence(context, state);
     if (!last && taken % checkpointEvery === 0) yield await saveCheckpoint(context, taken, 'last');
   }
 }

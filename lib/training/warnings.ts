@@ -39,6 +39,9 @@ const MANTISSA_BITS = { float32: 23, bfloat16: 7 };
 export const resolution = (magnitude: number, dtype: 'float32' | 'bfloat16'): number =>
   magnitude === 0 ? 0 : 2 ** (Math.floor(Math.log2(magnitude)) - MANTISSA_BITS[dtype]);
 
+/** The perturbation scale that serves most models. */
+const USUAL_RHO = 1e-3;
+
 const brief = (value: number): string => String(Number(value.toPrecision(2)));
 
 /**
@@ -66,11 +69,22 @@ export const settingWarnings = (
   const step = resolution(scale, perturbed);
   const rho = perturbationScale(method, optimizer);
   if (rho < step) {
+    const usual = rho < USUAL_RHO ? `, ${USUAL_RHO} is usual` : '';
     const other = perturbed === 'bfloat16' ? ', or dtype float32' : '';
     warn(
       'WARN_ZEST_RHO',
-      `rho ${rho} is below what ${perturbed} resolves at the weights' scale (${brief(step)} at ${brief(scale)}), so that most weights are not perturbed; use a larger optimizer.rho, 1e-3 is usual${other}`,
+      `rho ${rho} is below what ${perturbed} resolves at the weights' scale (${brief(step)} at ${brief(scale)}), so that most weights are not perturbed; use a larger optimizer.rho${usual}${other}`,
     );
+  }
+  if (over('gradientNorm') === 0) {
+    // Neither a tilt nor a learning rate makes anything of losses that are all the same.
+    if (warnings.length === 0) {
+      warn(
+        'WARN_ZEST_UPDATE',
+        'the losses of a step are all the same, so that no step moves the weights; use a larger optimizer.rho, parameters that the loss depends on, or a checkpoint whose training did not diverge',
+      );
+    }
+    return warnings;
   }
   for (const { code, message } of method.warnings?.(optimizer, { median: over }) ?? []) warn(code, message);
   // ‖c‖ is the size of the step's move of one weight, before the learning rate.

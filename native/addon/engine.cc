@@ -206,43 +206,19 @@ Napi::Value Engine::open_session(const Napi::CallbackInfo& info) {
             sampling = to_sampling(info[3])](const AbortFlag& abort) -> Settle {
       const Point point = points.empty() ? Point{} : points[0];
       auto session = backend().session(directions, point, capacities, abort);
-      const int32_t id = next_generation_++;
-      generations_[id] = {std::move(session), sampling, version_,
-                          std::vector<int32_t>(capacities.size())};
+      const int32_t id =
+          generations_.open(std::move(session), sampling, capacities.size(), version_);
       return [id](Napi::Env env) { return Napi::Number::New(env, id); };
     };
   });
-}
-
-std::vector<int32_t> Engine::extend(int32_t generation, const std::vector<int32_t>& ids,
-                                    const std::vector<int32_t>& starts, const AbortFlag& abort) {
-  const auto found = generations_.find(generation);
-  if (found == generations_.end()) throw Error("ERR_ZEST_INTERNAL", "no such session is open");
-  auto& [session, sampling, version, lengths] = found->second;
-  if (version != version_)
-    throw Error("ERR_ZEST_VERSION", "the weights have moved since the generation began");
-  bool good = starts.size() == lengths.size() + 1 && starts.front() == 0 &&
-              static_cast<size_t>(starts.back()) == ids.size();
-  for (size_t s = 0; good && s < lengths.size(); ++s) good = starts[s] <= starts[s + 1];
-  for (const int32_t id : ids) good = good && id >= 0 && id < model_.spec.vocabulary;
-  if (!good) throw Error("ERR_ZEST_INTERNAL", "the tokens do not fit the session");
-  const std::span<const float> logits = session->extend(ids, starts, abort);
-  const auto outputs = static_cast<size_t>(model_.spec.outputs);
-  std::vector<int32_t> next;
-  for (size_t s = 0; s < lengths.size(); ++s) {
-    if (starts[s + 1] == starts[s]) continue;
-    lengths[s] += starts[s + 1] - starts[s];
-    next.push_back(sample(logits.subspan(next.size() * outputs, outputs), sampling, s,
-                          static_cast<uint64_t>(lengths[s])));
-  }
-  return next;
 }
 
 Napi::Value Engine::extend_session(const Napi::CallbackInfo& info) {
   return submit(info, Abort::flag(info[3]), [&]() -> Work {
     return [this, generation = to_int32(info[0]), ids = copy<int32_t>(info[1]),
             starts = copy<int32_t>(info[2])](const AbortFlag& abort) -> Settle {
-      std::vector<int32_t> next = extend(generation, ids, starts, abort);
+      std::vector<int32_t> next =
+          generations_.extend(generation, ids, starts, model_.spec, version_, abort);
       forwards_ += next.size();
       return [next = std::move(next)](Napi::Env env) { return from_vector(env, next); };
     };
@@ -252,7 +228,7 @@ Napi::Value Engine::extend_session(const Napi::CallbackInfo& info) {
 Napi::Value Engine::close_session(const Napi::CallbackInfo& info) {
   return submit(info, no_abort(), [&]() -> Work {
     return [this, generation = to_int32(info[0])](const AbortFlag&) -> Settle {
-      generations_.erase(generation);
+      generations_.close(generation);
       return undefined;
     };
   });

@@ -3,15 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <vector>
 
 #include "addon/convert.h"
+#include "addon/generations.h"
 #include "addon/napi_setup.h"
 #include "addon/worker.h"
 #include "core/backend.h"
-#include "core/sampling.h"
 
 namespace zest::addon {
 
@@ -48,9 +47,6 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Work fill_array(Napi::Env env, int32_t parameter, Fill fill);
   Batch batch_of(const Napi::Value& value) const;
   int32_t check_parameter(int32_t index) const;
-  // The drawn tokens of the sequences that grow by these.
-  std::vector<int32_t> extend(int32_t generation, const std::vector<int32_t>& ids,
-                              const std::vector<int32_t>& starts, const AbortFlag& abort);
   void count_forwards(const Batch& batch, size_t points);
   // Of the worker's thread.
   Backend& backend();
@@ -70,15 +66,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   int cuda_device_ = -1;  // below 0: the CPU
 
   std::unique_ptr<Backend> backend_;  // made by load, used on the worker's thread
-  // Sequences that grow, and how their tokens are drawn; used on the worker's thread.
-  struct Generation {
-    std::unique_ptr<Session> session;
-    Sampling sampling;
-    uint64_t version;  // of the weights when it began
-    std::vector<int32_t> lengths;
-  };
-  std::map<int32_t, Generation> generations_;
-  int32_t next_generation_ = 0;
+  Generations generations_;           // used on the worker's thread, before the backend ends
   std::atomic<uint64_t> version_{0};
   std::atomic<uint64_t> forwards_{0};
   int64_t accounted_bytes_ = 0;

@@ -124,8 +124,9 @@ describe('zest doctor', () => {
       threads: expect.any(Number),
       backends: [
         { name: 'cpu', built: true, usable: true, verified: true },
-        { name: 'cuda', usable: false, verified: false, reason: expect.any(String) },
+        { name: 'cuda', usable: false, verified: true, reason: expect.any(String) },
       ],
+      auto: { device: 'cpu', reason: expect.any(String) },
     });
     expect(existsSync(report.binary as string)).toBe(true);
     const { used, available } = report.isa as { used: string; available: string[] };

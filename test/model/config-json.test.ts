@@ -12,6 +12,12 @@ const { scratch, load, folderOf } = modelTests();
 describe('config.json', () => {
   it.each<[string, object, string, RegExp]>([
     ['an unknown family', { model_type: 'mamba' }, 'ERR_ZEST_FAMILY', /model_type is 'mamba'; known: bert, roberta/],
+    [
+      'heads of absurd width',
+      { model_type: 'llama', head_dim: 1e9 },
+      'ERR_ZEST_CONFIG_JSON',
+      /head_dim.*at most 65536/,
+    ],
     ['a family of Object', { model_type: 'constructor' }, 'ERR_ZEST_FAMILY', /'constructor'/],
     ['no family', { model_type: undefined }, 'ERR_ZEST_FAMILY', /model_type is undefined/],
     ['a decoder', { is_decoder: true }, 'ERR_ZEST_UNSUPPORTED', /is_decoder/],

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +9,8 @@ import type { Shortcuts } from '../../lib/native/binding.ts';
 import type { Point } from '../../lib/objective.ts';
 import { bits, LAWS, nameOf } from '../fixtures/film.ts';
 import { writeMoved } from '../fixtures/moved.ts';
+import { readTensors } from '../fixtures/parity/checkpoint.ts';
+import { writeFolder } from '../fixtures/safetensors.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/parity/', import.meta.url));
@@ -113,5 +115,25 @@ describe.each(CAUSAL)('%s', (name) => {
     using again = await Model.load(saved);
     const [losses, reloaded] = [await model.sequenceLosses(batch, [[]]), await again.sequenceLosses(batch, [[]])];
     expect([...reloaded[0]!]).toEqual([...losses[0]!].map((loss) => expect.closeTo(loss, 4)));
+  });
+});
+
+describe('tied embeddings that a checkpoint has under the name of the decoder', () => {
+  it('are saved as what every class of the family reads', async () => {
+    const folder = join(FIXTURES, 'llama-grouped');
+    const tensors = [...readTensors(folder)].map(([name, { dtype, shape, bytes }]) => [
+      name === 'model.embed_tokens.weight' ? 'lm_head.weight' : name,
+      { dtype, shape, bytes },
+    ]);
+    const json = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    const renamed = writeFolder(join(scratch, 'renamed'), json, Object.fromEntries(tensors));
+    using plain = await Model.load(folder);
+    using model = await Model.load(renamed);
+    expect(await model.digest()).toBe(await plain.digest());
+    using classifier = await Model.load(renamed, { head: { classes: 2 } });
+    await classifier.save(join(scratch, 'classifier'));
+    const saved = [...readTensors(join(scratch, 'classifier')).keys()];
+    expect(saved).toContain('model.embed_tokens.weight');
+    expect(saved).not.toContain('lm_head.weight');
   });
 });

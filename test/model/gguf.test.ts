@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Model, Tokenizer, ZestError } from '../../lib/index.ts';
+import { loadChatTemplate, Model, readTrajectory, Tokenizer, train, ZestError } from '../../lib/index.ts';
 import { readGguf } from '../../lib/model/gguf/format.ts';
 import { bits } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
@@ -60,6 +60,33 @@ describe('a model of a GGUF file', () => {
     const options = { maxTokens: 2, stop: [] };
     expect(await stored.generate([ids], options)).toEqual(await wide.generate([ids], options));
     expect(await stored.digest()).toBe(await wide.digest());
+  });
+
+  it('is trained from a configuration, its base digested', async () => {
+    const rows = Array.from({ length: 8 }, (_, i) => JSON.stringify({ text: i % 2 ? '#$%' : '*+,', label: i % 2 }));
+    writeFileSync(join(scratch, 'data.jsonl'), rows.join('\n'));
+    const config = {
+      model: file,
+      output: join(scratch, 'run'),
+      trainable,
+      task: { template: '{text}/{mask}', labelWords: ['A', 'B'] },
+      data: { train: join(scratch, 'data.jsonl'), validation: join(scratch, 'data.jsonl') },
+      optimizer: { method: 'mezo', learningRate: 1e-4 },
+      training: { steps: 2, batchSize: 4 },
+    };
+    writeFileSync(join(scratch, 'run.yaml'), JSON.stringify(config));
+    for await (const _ of train(join(scratch, 'run.yaml'))) {
+      // until it is over
+    }
+    const { header } = await readTrajectory(join(scratch, 'run', 'trajectory.zest'));
+    expect(header.base).toBe(`sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`);
+  });
+
+  it('that trains nothing stays as stored', async () => {
+    using model = await Model.load(file, { trainable: 'none' });
+    expect([model.dimension, model.trainableNames]).toEqual([0, []]);
+    const [row] = await model.logits(batch);
+    expect([...row!]).toEqual(expected.formats.logits.map((logit: number) => expect.closeTo(logit, 4)));
   });
 
   it('is saved as a folder that transformers can read, LoRA merged', async () => {
@@ -128,6 +155,10 @@ describe('a broken GGUF file', () => {
     expect(bytes.readUInt32LE(at)).toBe(8);
     const path = changed((copy) => copy.writeUInt32LE(10, at));
     await rejects(() => Model.load(path), 'ERR_ZEST_UNSUPPORTED', /'blk\.0\.attn_q\.weight' has type Q2_K; .*Q8_0/);
+  });
+
+  it('has no chat template either', async () => {
+    await rejects(() => loadChatTemplate(write(bytes.subarray(0, 300))), 'ERR_ZEST_GGUF', /300|bytes/);
   });
 
   it('is refused for another architecture', async () => {

@@ -123,7 +123,15 @@ describe('zest generate', () => {
     expect([status, stdout]).toEqual([0, `${expected}\n`]);
     expect(stderr).toMatch(/\d+ tokens in [\d.]+ s, [\d.]+ a second\n$/);
     const json = await zest(['generate', folder, '--prompt', 'a b', ...options, '--json']);
-    expect(parseLines(json.stdout)).toMatchObject([{ kind: 'generated', text: expected }]);
+    expect(parseLines(json.stdout)).toMatchObject([
+      { kind: 'generated', text: expected, tokens: 12, ended: 'maxTokens' },
+    ]);
+    // A prompt that leaves room for three tokens.
+    const long = 'a'.repeat(model.maxLength - 4);
+    const made = await model.generate([tokenizer.encode(long)], { maxTokens: 100 });
+    const full = await zest(['generate', folder, '--prompt', long, '--dtype', 'float32', '--json']);
+    const [{ ended }] = parseLines(full.stdout) as [{ ended: string }];
+    expect(ended).toBe(made[0]!.length === 3 ? 'positions' : 'stop');
   });
 
   it('chats', async () => {

@@ -137,6 +137,35 @@ describe('the data of a run', () => {
     expect((await load(await configWith({}))).warnings).toEqual([]);
   });
 
+  it('is told of where most texts are cut, with how long they are', async () => {
+    // 7 tokens of the template and around it, one of each word, and one of the space that RoBERTa has before the first.
+    const rows = (words: readonly number[]) =>
+      words.map((n, i) => `{"sentence":"very${' long'.repeat(n - 1)}","label":${i % 2}}\n`);
+    const warned = async (words: readonly number[], maxLength: number) => {
+      const base = await configWith(
+        { train: 'long.jsonl', validation: undefined },
+        { 'long.jsonl': rows(words).join('') },
+      );
+      const { warnings } = await load({ ...base, training: { ...base.training, batchSize: 1, maxLength } });
+      return warnings.map(({ code, message }) => `${code}: ${message}`);
+    };
+    expect(await warned([5, 5, 20, 20], 16)).toEqual([]);
+    expect(await warned([5, 20, 30, 40], 16)).toEqual([
+      'WARN_ZEST_CUT: 3 of 4 training texts are cut to 16 tokens, training.maxLength: with their prompt half of them have 27 tokens or more, the longest 47, and what is cut is not learned from; use a larger training.maxLength, as far as the model goes',
+    ]);
+    expect((await warned([300, 300, 300], 1000))[0]).toMatch(
+      /^WARN_ZEST_CUT: 3 of 3 training texts are cut to 256 tokens, which is all that the model takes: .*; use shorter texts/,
+    );
+    expect(
+      (
+        await warned(
+          Array.from({ length: 1500 }, () => 20),
+          16,
+        )
+      )[0],
+    ).toMatch(/^WARN_ZEST_CUT: 750 of 750 training texts that were measured are cut/);
+  });
+
   it('is told of in a run and in an evaluation', async () => {
     const csv = 'sentence,label\nfine,1\ndull,\nawful,0\n';
     const config = {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,7 +8,8 @@ import { openRun } from '../../lib/training/open-run.ts';
 import { type Course, divergence, isJudged, outcomeWarnings, type Validation } from '../../lib/training/outcome.ts';
 import { start, zest } from '../cli/zest.ts';
 import { topicsConfig, topicsFolder } from '../fixtures/topics.ts';
-import { ofKind, readMetrics, readSummary, run } from './runs.ts';
+import { folderOf } from '../tasks/folders.ts';
+import { ofKind, readMetrics, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
 
 const CLASSES = 4;
 /** A validation of examples with these losses, answered with these labels where 0 is right for all but the last. */
@@ -55,6 +57,46 @@ describe('a loss that rose', () => {
     expect(divergence(course({ losses, first, last: validation(80, around(1)) }))).toBeUndefined();
   });
 
+  it('is told of the steps at once where it is beyond all noise', () => {
+    // A thousand times the first loss, or that of a guess if the first is less: ln 4 = 1.386.
+    expect(divergence(course({ losses: [2, 2000] }))).toBeUndefined();
+    expect(divergence(course({ losses: [0.01, 1386] }))).toBeUndefined();
+    expect(divergence(course({ losses: [0.01, 1387] }))?.message).toMatch(
+      / rose from 0\.01 to 1\.4e\+3 by step 2: use a/,
+    );
+    const seen = divergence(course({ losses: [2, 2001] }));
+    expect(seen?.message).toMatch(/^the training loss rose from 2 to 2\.0e\+3 by step 2: use a smaller/);
+    // A validation of the same weights knows better.
+    const first = validation(0, around(1));
+    expect(divergence(course({ losses: [2, 2001], first, last: validation(2, around(1)) }))).toBeUndefined();
+  });
+
+  it('is not forgotten when the loss falls again, unless good weights are kept', () => {
+    const seen = divergence(course({ losses: [2, 9000] }));
+    expect(divergence(course({ diverged: seen, losses: around(1, 100) }))).toBe(seen);
+    const first = validation(0, around(1));
+    const last = validation(100, around(1));
+    expect(outcomeWarnings(course({ diverged: seen, first, last, best: first }), 0)).toEqual([
+      seen,
+      { code: 'WARN_ZEST_UNTRAINED', message: expect.stringMatching(/no later validation was better$/) },
+    ]);
+    const good = validation(50, around(0.5));
+    expect(outcomeWarnings(course({ diverged: seen, first, last, best: good }), 50)).toEqual([]);
+    expect(outcomeWarnings(course({ diverged: seen }), 100)).toEqual([seen]);
+  });
+
+  it('is told of steps that find the same loss wherever they look, after others that did not', () => {
+    const level = (count: number, loss: number, before = 2) => [...around(1, before), ...steps(count, () => loss)];
+    const ln4 = Math.log(4);
+    expect(divergence(course({ losses: level(2, ln4), level: 2 }))).toBeUndefined();
+    expect(divergence(course({ losses: level(3, ln4), level: 3 }))?.message).toMatch(
+      /^the last 3 steps found the same loss wherever they looked, 1\.39 at last: .*use a smaller/,
+    );
+    // From the first step on it is the settings, and at 0 there is nothing left to learn.
+    expect(divergence(course({ losses: level(3, ln4, 0), level: 3 }))).toBeUndefined();
+    expect(divergence(course({ losses: level(3, 0), level: 3 }))).toBeUndefined();
+  });
+
   it('is looked for at 40 steps, and each time that they have doubled', () => {
     expect(steps(1000, (i) => i + 1).filter(isJudged)).toEqual([40, 80, 160, 320, 640]);
   });
@@ -76,6 +118,23 @@ describe('what a run came to', () => {
     ['is better by chance', { first, last: better, best: validation(50, around(1.2)) }, 50, ['WITHIN_NOISE']],
   ])('%s', (_, change, kept, expected) => {
     expect(codes(outcomeWarnings(course(change), kept))).toEqual(expected);
+  });
+
+  it('has one cure where it diverged, that of the divergence', () => {
+    // Kept for their answers, of which more are right; the loss is far above a guess.
+    const scored = around(9).map((loss, i) => (i < 8 ? 0.1 : 10 * loss));
+    const kept = validation(50, scored);
+    const last = validation(100, around(40));
+    const [diverged, ...others] = outcomeWarnings(course({ first, last, best: kept }), 50);
+    expect(diverged?.message).toMatch(/^the validation loss rose from 1\.2 to 40, .*: use a smaller/);
+    const poor = validation(50, around(1.3));
+    const [, noise] = outcomeWarnings(course({ first, last, best: poor }), 50);
+    expect(noise?.message).toMatch(
+      /^the weights kept, of step 50, are no better than the model as it came: their validation loss rose by 0\.1, /,
+    );
+    for (const { message } of [...others, noise!]) expect(message).not.toMatch(/; use | -\d/);
+    const [alone] = outcomeWarnings(course({ first, last: better, best: validation(50, around(1.2)) }), 50);
+    expect(alone?.message).toMatch(/; use more training\.steps/);
   });
 
   it('is one answer to everything', () => {
@@ -101,6 +160,50 @@ describe('what a run came to', () => {
       expect(codes(outcomeWarnings(course({ first: high, last, best: last }), 100))).toEqual(expected);
     }
     expect(Math.log(CLASSES) + 2 * 0.0333).toBeCloseTo(1.453, 3);
+  });
+});
+
+describe('weights that are no better than chance', () => {
+  /** Weights that answer so many of 60 examples rightly, all at one loss, where the labels have these shares. */
+  const kept = (right: number, loss: number, [most, least]: readonly [number, number]): Validation => {
+    const measures = { precision: 0, recall: 0, f1: 0 };
+    const classes = [
+      { name: 'bad', ...measures, count: most },
+      { name: 'good', ...measures, count: least },
+    ];
+    return {
+      step: 100,
+      forwards: 100,
+      score: { loss, count: 60 },
+      report: { classes, macro: measures, confusion: {}, calibration: { error: 0, bins: [] }, worst: [] },
+      scored: steps(60, (i) => i).map((i) => ({ loss, answer: i % 2, isRight: i < right })),
+    };
+  };
+  const first: Validation = { ...kept(0, 9, [30, 30]), step: 0 };
+  const found = (last: Validation) =>
+    outcomeWarnings({ losses: around(1, 100), answers: ['bad', 'good'], first, last, best: last }, 100);
+
+  it.each([
+    // Of 60 fair coins, 30 ± 3.87 are heads: 37 are within two of that, 38 are not.
+    [27, 0.7, [30, 30], ['CHANCE']],
+    [37, 0.69, [30, 30], ['CHANCE']],
+    [38, 0.69, [30, 30], []],
+    // The loss of the shares as probabilities is ln 2 = 0.6931 of halves, and 0.5004 of 48 and 12; 2 % are too little.
+    [27, 0.67, [30, 30], []],
+    [48, 0.502, [48, 12], ['CHANCE']],
+    [48, 0.4, [48, 12], []],
+    [54, 0.502, [48, 12], ['CHANCE']],
+    [55, 0.502, [48, 12], []],
+    // That is told in other words.
+    [30, 0.75, [30, 30], ['WORSE_THAN_CHANCE']],
+  ] as const)('are told of: %i of 60 right at a loss of %f, labels %j', (right, loss, labels, expected) => {
+    expect(codes(found(kept(right, loss, labels)))).toEqual(expected);
+  });
+
+  it('are told of with what would be as good', () => {
+    expect(found(kept(27, 0.69, [33, 27]))[0]?.message).toMatch(
+      /: 45\.0 % of their answers to 60 validation examples are right, and 55\.0 % would be if all were "bad", with a noise of 6\.4 %; use more/,
+    );
   });
 });
 
@@ -180,5 +283,38 @@ describe('a run of a head that is new', () => {
       const scored = ended.stdout.split('\n').filter((line) => line.startsWith('{"kind":"evaluation"'));
       expect(scored.map((line) => JSON.parse(line).step)).toEqual([0, steps]);
     }
+  });
+});
+
+const stories = folderOf('tinystories-656k');
+
+describe.skipIf(!existsSync(stories))('a run of a Llama at a rate of 1', () => {
+  it('has one warning and no other cure, though its loss falls back to ln 2', async () => {
+    const folder = await reviewFolder();
+    const { data, ...config } = reviewConfig(folder, 'blown-up');
+    const task = { template: '{sentence} . The day was{mask}', labelWords: ['sad', 'happy'] };
+    const training = { ...config.training, steps: 12, evaluateEvery: 12 };
+    const optimizer = { method: 'mezo' as const, learningRate: 1 };
+    const llama = { ...config, model: stories, task, optimizer, training };
+    for (const [output, files, outcome] of [
+      ['without', { train: data.train }, ['DIVERGED']],
+      ['with', data, ['DIVERGED', 'ONE_ANSWER']],
+    ] as const) {
+      const events = await run({ ...llama, data: files, output: join(folder, output) });
+      const warnings = ofKind(events, 'warning');
+      expect(codes(warnings)).toEqual(['DIVERGED', ...outcome]);
+      expect(warnings.filter(({ message }) => /[;:] use /.test(message)).map(({ code }) => code)).toEqual([
+        'WARN_ZEST_DIVERGED',
+        'WARN_ZEST_DIVERGED',
+      ]);
+      // It is told among the first steps, and the loss of the last is that of outputs of 0.
+      const told = events.findIndex(({ kind }) => kind === 'warning');
+      expect(ofKind(events.slice(0, told), 'step').length).toBeLessThan(6);
+      const last = ofKind(events, 'step').slice(-3);
+      expect(last.map(({ gradientNorm }) => gradientNorm)).toEqual([0, 0, 0]);
+      for (const { meanLoss } of last) expect(meanLoss).toBeCloseTo(Math.LN2, 6);
+      expect(codes((await readSummary(join(folder, output))).warnings)).toEqual(outcome);
+    }
+    await rm(folder, { recursive: true });
   });
 });

@@ -18,7 +18,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const DIMENSION = 1e6;
 const step = (scalars: Partial<StepEvent>) =>
   ({ tau: 1, effectiveSampleSize: 5, gradientNorm: 1e3, ...scalars }) as StepEvent;
-const codes = (
+const told = (
   optimizer: Partial<Config['optimizer']>,
   { steps = [step({})], scale = 0.04, device = 'cpu', dtype = 'float32' as 'float32' | 'bfloat16' } = {},
 ) => {
@@ -26,8 +26,9 @@ const codes = (
     ...reviewConfig('/data', 'out'),
     optimizer: { method: 'zest', learningRate: 1e-5, ...optimizer } as Config['optimizer'],
   });
-  return settingWarnings(config, { device, dtype, dimension: DIMENSION }, scale, steps).map(({ code }) => code);
+  return settingWarnings(config, { device, dtype, dimension: DIMENSION }, scale, steps);
 };
+const codes = (...given: Parameters<typeof told>) => told(...given).map(({ code }) => code);
 
 describe('the resolution of a dtype', () => {
   it('is the distance to the next number', () => {
@@ -62,8 +63,23 @@ describe('a warning', () => {
     [{ learningRate: 1.8e-9 }, {}, ['WARN_ZEST_UPDATE']],
     [{ learningRate: 1.9e-9 }, {}, []],
     [{ learningRate: 1.8e-9 }, { dtype: 'bfloat16' as const }, ['WARN_ZEST_UPDATE']],
+    // Losses that are all the same, of one cause: neither the tilt nor the learning rate is at fault.
+    [{ tilt: { tau: 1 } }, { steps: [step({ tau: 0, gradientNorm: 0 })] }, ['WARN_ZEST_UPDATE']],
+    [{ tilt: { tau: 1 }, rho: 1e-9 }, { steps: [step({ tau: 0, gradientNorm: 0 })] }, ['WARN_ZEST_RHO']],
   ])('of %j in %j', (optimizer, run, expected) => {
     expect(codes(optimizer, run)).toEqual(expected);
+  });
+
+  it('asks for nothing that is so already', () => {
+    expect(told({ rho: 1e-9 })[0]?.message).toMatch(/use a larger optimizer\.rho, 0\.001 is usual$/);
+    // float32 has 2⁻⁹ = 0.00195 above 2¹⁴.
+    expect(told({ rho: 1e-3 }, { scale: 21_000 })[0]?.message).toMatch(
+      /^rho 0\.001 is below .* \(0\.002 at 21000\), so that most weights are not perturbed; use a larger optimizer\.rho$/,
+    );
+    const [level] = told({ tilt: { tau: 1 } }, { steps: [step({ tau: 0, gradientNorm: 0 })] });
+    expect(level?.message).toMatch(
+      /^the losses of a step are all the same, .*; use a larger optimizer\.rho, parameters that/,
+    );
   });
 
   it('comes once a run, after the first steps, and says what to change', async () => {

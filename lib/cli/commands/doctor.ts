@@ -13,8 +13,9 @@ interface BackendReport {
   /** Devices of the CUDA backend, by index. */
   devices?: string[];
   /** Held against known results on hardware of its kind. */
-  /** What it has been held to the last check on; docs/cuda.md. */
-  verified: string;
+  verified: boolean;
+  /** The card on which it was held to the last check, and what of it (docs/cuda.md). */
+  verifiedOn?: string;
 }
 
 /** What `zest doctor --json` prints. */
@@ -41,11 +42,17 @@ export interface DoctorReport {
 
 const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CUBLASLT'];
 
-const VERIFIED = 'an NVIDIA H200 (encoders; causal models on the host alone)';
+const VERIFIED_ON = 'an NVIDIA H200 (encoders; causal models on the host alone)';
 
 const examineCuda = ({ findAddon, nativeCuda }: typeof import('../../native/load.ts')): BackendReport => {
   const addon = findAddon('zest_cuda');
-  const report: BackendReport = { name: 'cuda', built: addon !== undefined, usable: false, verified: VERIFIED };
+  const report: BackendReport = {
+    name: 'cuda',
+    built: addon !== undefined,
+    usable: false,
+    verified: true,
+    verifiedOn: VERIFIED_ON,
+  };
   try {
     const { devices, missingCublaslt } = nativeCuda().cuda;
     Object.assign(report, { devices, usable: !missingCublaslt, reason: missingCublaslt || undefined });
@@ -75,7 +82,7 @@ const examine = async (): Promise<DoctorReport> => {
     backends: [],
     auto: null,
   };
-  const cpu: BackendReport = { name: 'cpu', built: false, usable: false, verified: 'CPU' };
+  const cpu: BackendReport = { name: 'cpu', built: false, usable: false, verified: true };
   try {
     const { binding, file, platform } = native.loadNative();
     report.binary = file;
@@ -100,10 +107,10 @@ const addonLine = ({ binary, package: name, packageRan }: DoctorReport): string 
   return `${binary} (${name}${packageRan ? '' : ', built, not yet run by us'})`;
 };
 
-const backendLine = ({ name, built, usable, reason, verified }: BackendReport): string =>
+const backendLine = ({ name, built, usable, reason, verifiedOn }: BackendReport): string =>
   [
     `${name.padEnd(12)}${built ? 'built' : 'not built'}`,
-    ...(verified === 'CPU' ? [] : [`verified on ${verified}`]),
+    ...(verifiedOn ? [`verified on ${verifiedOn}`] : []),
     usable ? 'usable' : `not usable: ${reason}`,
   ].join(', ');
 

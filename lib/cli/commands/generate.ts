@@ -16,6 +16,7 @@ interface GenerateCommandOptions {
   seed: number;
   stop: string[];
   dtype: string;
+  dequantize?: boolean;
   json?: boolean;
 }
 
@@ -27,12 +28,30 @@ const number = (value: string): number => {
 const real = (flags: string, help: string, absent: number): Option =>
   new Option(flags, help).argParser(number).default(absent);
 
+/** Far above what any model takes. */
+const MOST_PROMPT_BYTES = 1 << 26;
+
 /** The prompt given, or all of stdin. */
 const readPrompt = async (prompt: string): Promise<string> => {
   if (prompt !== '-') return prompt;
+  const { rangeError } = await import('../../errors.ts');
   const pieces: Buffer[] = [];
-  for await (const piece of process.stdin) pieces.push(piece);
-  return Buffer.concat(pieces).toString('utf8');
+  let bytes = 0;
+  for await (const piece of process.stdin) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > MOST_PROMPT_BYTES) {
+      throw rangeError(
+        'ERR_ZEST_SEQUENCE_LENGTH',
+        `the prompt on stdin is longer than ${megabytes(MOST_PROMPT_BYTES)}`,
+      );
+    }
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
+  } catch (cause) {
+    throw rangeError('ERR_ZEST_ARGUMENT', 'the prompt on stdin is not UTF-8', { cause });
+  }
 };
 
 export const command: CommandDefinition = {
@@ -48,6 +67,7 @@ export const command: CommandDefinition = {
     counting('--seed <number>', 'seed that tokens are drawn from', 0),
     repeated('--stop <text>', 'text that ends the continuation; may be repeated'),
     new Option('--dtype <type>', 'type of the weights in memory').choices(['float32', 'bfloat16']).default('bfloat16'),
+    new Option('--dequantize', 'widen the quantised weights of a GGUF file: faster, and more memory'),
     jsonLines,
   ],
   async action(path: string, options: GenerateCommandOptions) {
@@ -56,7 +76,7 @@ export const command: CommandDefinition = {
     const { loadChatTemplate } = await import('../../tasks/chat-template.ts');
     const { streamText } = await import('../../tasks/generate-text.ts');
     const { Tokenizer } = await import('../../tasks/tokenizer.ts');
-    const { chat = false, system, json, prompt: given, dtype, ...sampling } = options;
+    const { chat = false, system, json, prompt: given, dtype, dequantize, ...sampling } = options;
     const signal = stopSignal();
     const folder = await modelOf(path);
     const prompt = await readPrompt(given);
@@ -79,24 +99,44 @@ export const command: CommandDefinition = {
     const model = await Model.load(folder, {
       device: 'cpu', // which is where generation runs
       dtype: dtype as 'bfloat16',
+      trainable: 'none',
+      dequantize,
       signal,
       onProgress: (done, total) => progress({ label: 'reading', done, total, detail: megabytes(done) }),
     });
     const began = performance.now();
     const pieces: string[] = [];
+    let tokens = 0;
+    const onToken = () => {
+      tokens++;
+    };
+    let interrupted = false;
     try {
-      for await (const piece of streamText(model, tokenizer, text, { ...sampling, hasSpecialTokens: chat, signal })) {
+      const options = { ...sampling, hasSpecialTokens: chat, onToken, signal };
+      for await (const piece of streamText(model, tokenizer, text, options)) {
         pieces.push(piece);
         if (!json) process.stdout.write(piece);
       }
+    } catch (error) {
+      if (!json || error !== signal.reason) throw error;
+      interrupted = true;
     } finally {
       model.dispose();
     }
     const seconds = (performance.now() - began) / 1000;
-    const continuation = pieces.join('');
-    const tokens = tokenizer.encode(continuation, { addSpecialTokens: false }).length;
-    if (json) printJson({ kind: 'generated', text: continuation, tokens, seconds });
+    const used = tokenizer.encode(text, { addSpecialTokens: !chat }).length + tokens;
+    const isFull = tokens < sampling.maxTokens && used >= model.maxLength;
+    const ended = interrupted
+      ? 'interrupted'
+      : isFull
+        ? 'positions'
+        : tokens < sampling.maxTokens
+          ? 'stop'
+          : 'maxTokens';
+    if (json) printJson({ kind: 'generated', text: pieces.join(''), tokens, seconds, ended });
     else process.stdout.write('\n');
-    printLine(`${count(tokens)} tokens in ${seconds.toFixed(1)} s, ${(tokens / seconds).toFixed(1)} a second`);
+    signal.throwIfAborted();
+    const rate = `${count(tokens)} tokens in ${seconds.toFixed(1)} s, ${(tokens / seconds).toFixed(1)} a second`;
+    printLine(isFull ? `${rate}; the model's ${count(model.maxLength)} positions are full` : rate);
   },
 };

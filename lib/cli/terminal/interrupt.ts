@@ -1,5 +1,6 @@
+import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { EXIT_INTERRUPTED, Interrupted } from './failure.ts';
+import { EXIT_FAILED, EXIT_INTERRUPTED, Interrupted } from './failure.ts';
 import { printLine } from './output.ts';
 
 const stop = new AbortController();
@@ -30,11 +31,20 @@ export const endWithParent = (): void => {
   process.channel.unref();
 };
 
-/** Keeps a reader that goes away from being an error: of stderr it is ignored, of stdout it is an interruption. */
+/**
+ * Keeps a reader that goes away from being an error: of stderr it is ignored, of stdout it is an interruption. Output that
+ * cannot be written, to a full disk say, ends the process with a line that says so.
+ */
 export const outliveReaders = (): void => {
   const unlessGone = (then: () => void) => (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    then();
+    if (error.code === 'EPIPE') return then();
+    const message = `the output cannot be written: ${error.message} (ERR_ZEST_FILE)`;
+    try {
+      writeSync(2, `error: ${message}\n`);
+    } catch {
+      // stderr is what cannot be written
+    }
+    process.exit(EXIT_FAILED);
   };
   process.stdout.on(
     'error',

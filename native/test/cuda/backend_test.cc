@@ -25,6 +25,12 @@ const Shape odd = {36, 3, 2, 50, 101, 66};  // heads of 12, nothing a multiple o
 const std::vector<Directions> laws = {
     {7, Law::gaussian, 0}, {7, Law::sphere, 0}, {7, Law::rademacher, 0}, {7, Law::low_rank, 3}};
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 struct Pair {
   std::unique_ptr<Backend> cpu, cuda;
 };
@@ -220,6 +226,9 @@ TEST("decoders of every layout: losses are the CPU's under every law") {
       const Batch next_tokens = next_token_batch({2, 7, 18, 16}, shape.vocabulary);
       for (const Directions& directions : laws) {
         if (directions.law == Law::sphere && shape.prefixes > 0) continue;  // as the Gaussian law
+        // Which memory is touched depends on whether there are factors, and is slow to watch.
+        if (sanitized && (directions.law == Law::sphere || directions.law == Law::rademacher))
+          continue;
         check_losses(pair, directions, next_tokens, pairs_of(2));
       }
       // Few scored tokens; theta itself and a sum.

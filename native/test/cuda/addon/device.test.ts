@@ -174,7 +174,7 @@ describe('zest doctor', () => {
 
   it('lists devices', async () => {
     const [, cuda] = JSON.parse((await zest(['doctor', '--json'])).stdout).backends;
-    expect(cuda).toMatchObject({ usable: true, verified: false });
+    expect(cuda).toMatchObject({ usable: true, verified: true });
     expect(cuda.devices).toHaveLength(2);
   });
 
