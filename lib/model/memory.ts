@@ -1,4 +1,6 @@
+import type { NativeModelSpec } from '../native/binding.ts';
 import { native } from '../native/load.ts';
+import { blockBytes } from './gguf/format.ts';
 
 /** Memory that a model takes. */
 export interface MemoryUse {
@@ -11,14 +13,16 @@ export interface MemoryUse {
 const FLOAT_BYTES = 4;
 
 /**
- * Memory from shapes, on the CPU: the weights, and for both sides of a direction, each token's hidden state, row of the
+ * Memory from shapes, on the CPU: the weights, quantised ones that stay so in their blocks, and for both sides of a direction, each token's hidden state, row of the
  * word embeddings, query, key, value, context, projection and norm, and the inner layer, in float32.
  */
 export const memoryUse = (
-  shape: { parameterCount: number; hidden: number; intermediate: number; dtype: 'float32' | 'bfloat16' },
-  tokens: number,
+  { parameters, hidden, intermediate }: Pick<NativeModelSpec, 'parameters' | 'hidden' | 'intermediate'>,
+  { dtype, tokens }: { dtype: 'float32' | 'bfloat16'; tokens: number },
 ): MemoryUse => ({
-  weights: shape.parameterCount * (shape.dtype === 'bfloat16' ? 2 : FLOAT_BYTES),
-  activations:
-    2 * Math.min(tokens, native().limits.packedTokens) * (8 * shape.hidden + shape.intermediate) * FLOAT_BYTES,
+  weights: parameters.reduce((sum, { rows, columns, asStored, fileType }) => {
+    const elements = rows * columns;
+    return sum + (asStored ? blockBytes(fileType, elements) : elements * (dtype === 'bfloat16' ? 2 : FLOAT_BYTES));
+  }, 0),
+  activations: 2 * Math.min(tokens, native().limits.packedTokens) * (8 * hidden + intermediate) * FLOAT_BYTES,
 });

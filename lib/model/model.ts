@@ -230,9 +230,7 @@ export class Model implements Objective<Batch> {
   memory(tokens: number): MemoryUse {
     if (typeof tokens !== 'number' || !(tokens >= 0))
       throw rangeError('ERR_ZEST_ARGUMENT', `tokens is ${show(tokens)}; expected a number ≥ 0`);
-    const { hidden, intermediate } = this.#origin.description.spec;
-    const { parameterCount, dtype } = this;
-    return memoryUse({ parameterCount, dtype, hidden, intermediate }, tokens);
+    return memoryUse(this.#origin.description.spec, { dtype: this.dtype, tokens });
   }
 
   /** Names of all parameters, in canonical order. */

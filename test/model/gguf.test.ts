@@ -60,6 +60,11 @@ describe('a model of a GGUF file', () => {
     const options = { maxTokens: 2, stop: [] };
     expect(await stored.generate([ids], options)).toEqual(await wide.generate([ids], options));
     expect(await stored.digest()).toBe(await wide.digest());
+    // The file's own bytes: blocks, and what is not quantised in float32.
+    const quantized = (await readGguf(file)).tensors.filter(({ dtype }) => dtype.startsWith('Q'));
+    const elements = quantized.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0);
+    const bytes = quantized.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    expect(wide.memory(0).weights - stored.memory(0).weights).toBe(4 * elements - bytes);
   });
 
   it('is trained from a configuration, its base digested', async () => {

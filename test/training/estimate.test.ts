@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { shuffledBatches } from '../../lib/data/sampling.ts';
 import { memoryUse } from '../../lib/model/memory.ts';
 import { Model } from '../../lib/model/model.ts';
+import type { NativeParameter } from '../../lib/native/binding.ts';
 import type { EstimateEvent } from '../../lib/runs/events.ts';
 import { estimateSweep } from '../../lib/sweep/estimate.ts';
 import { planSweep } from '../../lib/sweep/plan.ts';
@@ -71,9 +72,13 @@ describe('the estimate of a run', () => {
 
 describe('memory from shapes', () => {
   it('is that of docs/performance.md for RoBERTa-base', () => {
-    const base = { parameterCount: 125_000_000, hidden: 768, intermediate: 3072, dtype: 'float32' as const };
-    expect(memoryUse(base, 1024)).toEqual({ weights: 500_000_000, activations: 72 * 2 ** 20 });
-    expect(memoryUse({ ...base, dtype: 'bfloat16' }, 100_000)).toEqual({
+    const parameters = [{ rows: 125_000, columns: 1000, asStored: false, fileType: 'F32' } as NativeParameter];
+    const base = { parameters, hidden: 768, intermediate: 3072 };
+    expect(memoryUse(base, { dtype: 'float32', tokens: 1024 })).toEqual({
+      weights: 500_000_000,
+      activations: 72 * 2 ** 20,
+    });
+    expect(memoryUse(base, { dtype: 'bfloat16', tokens: 100_000 })).toEqual({
       weights: 250_000_000,
       activations: 576 * 2 ** 20,
     });

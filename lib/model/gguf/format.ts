@@ -36,6 +36,12 @@ const TYPES: Readonly<Record<number, { name: string; block?: { elements: number;
   30: { name: 'BF16', block: { elements: 1, bytes: 2 } },
 };
 
+/** Bytes of a number of elements of a type, whole blocks of them. */
+export const blockBytes = (type: string, elements: number): number => {
+  const block = Object.values(TYPES).find(({ name }) => name === type)?.block ?? { elements: 1, bytes: 4 };
+  return (elements / block.elements) * block.bytes;
+};
+
 const FIRST_READ_BYTES = 1 << 22;
 const MOST_DIMENSIONS = 4;
 const MOST_NESTED = 4;
