@@ -268,6 +268,6 @@ describe('shards', () => {
       'ERR_ZEST_FILE',
       /neither model.safetensors nor model.safetensors.index.json/,
     );
-    await rejects(() => readCheckpoint(join(empty, 'none')), 'ERR_ZEST_FILE', /is not a folder/);
+    await rejects(() => readCheckpoint(join(empty, 'none')), 'ERR_ZEST_FILE', /none is not there/);
   });
 });

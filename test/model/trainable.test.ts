@@ -89,7 +89,7 @@ describe('trainable', () => {
   });
 
   it.each<[string, unknown, string, RegExp]>([
-    ['an unknown word', 'none', 'ERR_ZEST_TRAINABLE', /trainable is 'none'/],
+    ['an unknown word', 'nothing', 'ERR_ZEST_TRAINABLE', /trainable is 'nothing'/],
     ['null', null, 'ERR_ZEST_TRAINABLE', /trainable is null/],
     ['globs that are text', { include: 'cls.*' }, 'ERR_ZEST_TRAINABLE', /trainable.include is 'cls/],
     [

@@ -260,7 +260,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ['trainable.prefix.tokens=2.5', '--set trainable.prefix.tokens is 2.5; expected a whole number'],
     [
       'trainable=some',
-      "--set trainable is 'some'; expected all, bias, head, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}",
+      "--set trainable is 'some'; expected all, bias, head, none, {include, exclude}, {lora: {rank, alpha}} or {prefix: {tokens}}",
     ],
     ['trainable={include: []}', '--set trainable.include is []; expected a list of 1 or more entries'],
     ['rho', '--set rho: expected key.path=value'],
