@@ -12,14 +12,11 @@ import {
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
-import { native } from '../native/load.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
-import { withoutBadTensor } from './bad-values.ts';
 import { callEngine, type EngineCall } from './call.ts';
-import { type Description, describe } from './description.ts';
 import {
   checkedPrompts,
   continuations,
@@ -28,16 +25,14 @@ import {
   type Generation,
   notCausal,
 } from './generate.ts';
-import { chooseDevice, chooseThreads, type Device, type LoadOptions } from './load-options.ts';
+import { loadEngine } from './load-engine.ts';
+import type { Device, LoadOptions } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
-import { generateSchema, loadSchema, saveSchema } from './option-schema.ts';
+import { generateSchema, saveSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
-import { adaptedSource, baseName } from './peft.ts';
 import { type Origin, type SavedWeights, saveModel } from './save.ts';
-import { readSource } from './source.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
-import { stopAtExit } from './stop-at-exit.ts';
 
 const evaluationOptions = optionsOf<EvaluationOptions>({
   signal,
@@ -52,10 +47,6 @@ const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
 });
 const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
 const logitOptions = optionsOf<DirectionOptions & { at?: Point }>({ signal, directions: given, at: given });
-
-/** Whether a card cannot take a model that the CPU may. */
-const isTooMuch = (error: unknown): boolean =>
-  error instanceof ZestError && ['ERR_ZEST_MEMORY', 'ERR_ZEST_UNSUPPORTED'].includes(error.code);
 
 /**
  * A transformer in the engine: an {@link Objective} whose parameters are the weights of a Hugging Face checkpoint.
@@ -144,63 +135,8 @@ export class Model implements Objective<Batch> {
    * ERR_ZEST_CUBLAS for the options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST
    */
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
-    assertPath(name, 'folder');
-    throwIfAborted(options?.signal);
-    const checked = checkOptions(loadSchema, options);
-    const { dtype, trainable, head, shortcuts, dequantize, signal, onProgress } = checked;
-    const isAutomatic = checked.device === 'auto';
-    const isWhole = !Object.values(shortcuts).includes(false);
-    let device = chooseDevice(isAutomatic && !isWhole ? 'cpu' : checked.device);
-    if (device.cudaDevice !== undefined && !isWhole) {
-      throw new ZestError('ERR_ZEST_UNSUPPORTED', 'shortcuts can be switched off on the CPU only');
-    }
-    const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
-    const threads = chooseThreads(checked.threads);
-    const { folder, base, adapter, ...source } = await adaptedSource(name, checked.adapter);
-    const labels = checked.labels ?? source.labels;
-    const read = await readSource(base);
-    const { config } = read;
-    const loadEngine = ({ binding, cudaDevice }: Device, description: Description) =>
-      callEngine(binding, signal, async (abort) => {
-        const where = cudaDevice === undefined ? {} : { cudaDevice };
-        const engine = binding.createEngine({ spec: description.spec, storage: dtype, threads, shortcuts, ...where });
-        stopAtExit(engine);
-        let failed: { error: unknown } | undefined;
-        const report = (done: number, total: number) => {
-          try {
-            onProgress?.(done, total);
-          } catch (error) {
-            failed ??= { error };
-            abort.abort();
-          }
-        };
-        try {
-          await engine.load(onProgress && report, abort);
-          if (failed) throw failed.error;
-        } catch (error) {
-          engine.dispose();
-          throw failed ? failed.error : error;
-        }
-        return new Model(
-          device,
-          engine,
-          { folder, base: baseName(name, base), config, description, dtype },
-          directions,
-        );
-      });
-    let { checkpoint } = read;
-    for (;;) {
-      const description = describe(config, checkpoint, { head, labels, trainable, adapter, dequantize });
-      try {
-        return await loadEngine(device, description);
-      } catch (error) {
-        if (isAutomatic && device.cudaDevice !== undefined && isTooMuch(error)) {
-          device = { name: 'cpu', binding: native(), reason: (error as Error).message };
-          continue;
-        }
-        checkpoint = withoutBadTensor(error, description, checkpoint);
-      }
-    }
+    const { device, engine, origin, directions } = await loadEngine(name, options);
+    return new Model(device, engine, origin, directions);
   }
 
   /** Number of updates that were applied since the model was loaded. */
