@@ -45,19 +45,31 @@ const assertFinite = (losses: Float64Array, points: readonly Point[]): void => {
 export const streamsFrom = (first: bigint, count: number): bigint[] =>
   Array.from({ length: count }, (_, i) => first + BigInt(i));
 
+/** The rounds of a run's first step, in one dimension. */
+const firstRounds = (method: AnyMethod, options: Record<string, unknown>) => {
+  const streams = streamsFrom(0n, method.streams(options));
+  return method.estimate(options, { streams, dimension: 1, state: method.initialState?.(options) ?? {} });
+};
+
 /** The first points that a step asks for, as of a run's first step. */
-export const firstRound = (method: AnyMethod, options: Record<string, unknown>, firstStream = 0n): readonly Point[] => {
-  const streams = streamsFrom(firstStream, method.streams(options));
-  const state = method.initialState?.(options) ?? {};
-  const round = method.estimate(options, { streams, dimension: 1, state }).next();
+export const firstRound = (method: AnyMethod, options: Record<string, unknown>): readonly Point[] => {
+  const round = firstRounds(method, options).next();
   return round.done ? [] : round.value;
 };
 
-/** The largest scale of a method's first points: ρ of most. */
-export const perturbationScale = (method: AnyMethod, options: Record<string, unknown>): number =>
-  firstRound(method, options)
-    .flat()
-    .reduce((most, { scale }) => Math.max(most, Math.abs(scale)), 0);
+/**
+ * The largest scale of a method's first points that are perturbed: ρ of most. A method may look at θ first, and is then
+ * asked on as if all losses were the same.
+ */
+export const perturbationScale = (method: AnyMethod, options: Record<string, unknown>): number => {
+  const rounds = firstRounds(method, options);
+  for (let round = rounds.next(); !round.done; ) {
+    const scale = round.value.flat().reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
+    if (scale > 0) return scale;
+    round = rounds.next(new Float64Array(round.value.length));
+  }
+  return 0;
+};
 
 /** Evaluates the rounds of points that a method asks for, and returns what it makes of them. Nothing is applied. */
 export const estimateStep = async <B>(
