@@ -1,8 +1,8 @@
-import { rangeError, typeError } from './errors.ts';
+import { type ErrorCode, rangeError, typeError } from './errors.ts';
 import type { NativeDirections, NativePoints, NativeUpdate } from './native/binding.ts';
 import { native } from './native/load.ts';
-import { NAMES } from './native/names.ts';
-import type { Directions, Perturbation, Point, Update } from './objective.ts';
+import { isNameOf, NAMES } from './native/names.ts';
+import type { Directions, Displacement, Perturbation, Point, Update } from './objective.ts';
 import { show } from './show.ts';
 
 // Checked values of the public types in the shape of the native contract.
@@ -62,25 +62,60 @@ export const nativeDirections = (directions: Directions): NativeDirections => {
   return { seed, law: 'lowRank', rank };
 };
 
-/**
- * Checks the terms of a point, and rounds their scales to float32.
- *
- * @throws ERR_ZEST_POINT or ERR_ZEST_STREAM
- */
-export const checkedTerms = (point: Point, name: string): Perturbation[] =>
+/** Checks a vector of finite numbers, one a parameter. */
+const checkedVector = (value: unknown, name: string, dimension: number, code: ErrorCode): Float64Array => {
+  const found = value as ArrayLike<unknown> | null | undefined;
+  if (!Number.isSafeInteger(found?.length) || typeof value === 'string')
+    throw typeError(code, `${name} is ${show(value)}; expected a Float64Array of ${dimension} values`);
+  if (found?.length !== dimension)
+    throw rangeError(code, `${name} has ${found?.length} values; expected ${dimension}, one a parameter`);
+  return Float64Array.from(found, (x, i) => {
+    if (typeof x === 'number' && Number.isFinite(x)) return x;
+    throw rangeError(code, `${name}[${i}] is ${show(x)}; expected a finite number`);
+  });
+};
+
+const checkedScale = (value: unknown, place: string): number => {
+  const scale = typeof value === 'number' ? Math.fround(value) : Number.NaN;
+  if (Number.isFinite(scale)) return scale;
+  throw rangeError('ERR_ZEST_POINT', `${place}.scale is ${show(value)}; expected a number that float32 can hold`);
+};
+
+/** Calls `check` with each term of a point and its name. */
+const termsOf = <T>(point: Point, name: string, check: (term: Perturbation | Displacement, place: string) => T): T[] =>
   Array.from(Array.isArray(point) ? point : [point], (term, i) => {
     if (typeof term !== 'object' || term === null) {
       throw typeError('ERR_ZEST_POINT', `${name} is ${show(point)}; expected { stream, scale } or an array of them`);
     }
-    const place = Array.isArray(point) ? `${name}[${i}]` : name;
-    const scale = typeof term.scale === 'number' ? Math.fround(term.scale) : Number.NaN;
-    if (!Number.isFinite(scale)) {
-      throw rangeError(
+    return check(term, Array.isArray(point) ? `${name}[${i}]` : name);
+  });
+
+/**
+ * Checks the terms of a point, which are streams, and rounds their scales to float32.
+ *
+ * @throws ERR_ZEST_POINT or ERR_ZEST_STREAM
+ */
+export const checkedTerms = (point: Point, name: string): Perturbation[] =>
+  termsOf(point, name, (term, place) => {
+    if ('vector' in term)
+      throw typeError(
         'ERR_ZEST_POINT',
-        `${place}.scale is ${show(term.scale)}; expected a number that float32 can hold`,
+        `${place} is along a vector; expected a stream: this objective has no gradient`,
       );
-    }
+    const scale = checkedScale(term.scale, place);
     return { stream: checkedStream(term.stream, `${place}.stream`), scale };
+  });
+
+/**
+ * Checks the terms of a point, which are streams and vectors of that length. The scale of a vector stays in float64.
+ *
+ * @throws ERR_ZEST_POINT or ERR_ZEST_STREAM
+ */
+export const checkedVectorTerms = (point: Point, name: string, dimension: number): (Perturbation | Displacement)[] =>
+  termsOf(point, name, (term, place) => {
+    checkedScale(term.scale, place);
+    if (!('vector' in term)) return checkedTerms(term, place)[0] as Perturbation;
+    return { vector: checkedVector(term.vector, `${place}.vector`, dimension, 'ERR_ZEST_POINT'), scale: term.scale };
   });
 
 /**
@@ -106,6 +141,36 @@ export const nativePoints = (points: readonly (readonly Perturbation[])[]): Nati
   };
 };
 
+const float32 = (value: unknown, name: string): number => {
+  const rounded = typeof value === 'number' ? Math.fround(value) : Number.NaN;
+  if (Number.isFinite(rounded)) return rounded;
+  throw rangeError('ERR_ZEST_UPDATE', `${name} is ${show(value)}; expected a number that float32 can hold`);
+};
+
+/** The numbers of each rule beside its rate. */
+const RULES = { sign: [], momentum: ['beta'], adam: ['beta1', 'beta2', 'epsilon'] } as const;
+
+const checkedRule = (rule: Update['rule']): Pick<NativeUpdate, 'rule' | 'rate' | 'beta1' | 'beta2' | 'epsilon'> => {
+  if (rule === undefined) return { rule: 'plain' };
+  const name: unknown = Object(rule).name;
+  if (!isNameOf('rule', name) || name === 'plain') {
+    const names = NAMES.rule.filter((other) => other !== 'plain').join(', ');
+    throw typeError('ERR_ZEST_UPDATE', `update.rule.name is ${show(name)}; expected ${names}, or no rule`);
+  }
+  const numbers = { rate: 0, beta1: 0, beta2: 0, epsilon: 0 };
+  for (const key of ['rate', ...RULES[name]]) {
+    const value = float32((rule as unknown as Record<string, unknown>)[key], `update.rule.${key}`);
+    const isShare = key.startsWith('beta');
+    if (isShare ? !(value >= 0 && value < 1) : key === 'epsilon' && value < 0)
+      throw rangeError(
+        'ERR_ZEST_UPDATE',
+        `update.rule.${key} is ${value}; expected a number ≥ 0${isShare ? ' and < 1' : ''}`,
+      );
+    numbers[key === 'beta' ? 'beta1' : (key as keyof typeof numbers)] = value;
+  }
+  return { rule: name, ...numbers };
+};
+
 /**
  * Checks an update, and gives it in the shape of the native contract.
  *
@@ -115,16 +180,30 @@ export const nativeUpdate = (update: Update): NativeUpdate => {
   if (typeof update !== 'object' || update === null || !Array.isArray(update.terms)) {
     throw typeError('ERR_ZEST_UPDATE', `update is ${show(update)}; expected { decay, terms }`);
   }
-  const float32 = (value: unknown, name: string): number => {
-    const rounded = typeof value === 'number' ? Math.fround(value) : Number.NaN;
-    if (Number.isFinite(rounded)) return rounded;
-    throw rangeError('ERR_ZEST_UPDATE', `${name} is ${show(value)}; expected a number that float32 can hold`);
-  };
+  if (update.vector !== undefined)
+    throw typeError('ERR_ZEST_UPDATE', 'update has a vector; expected terms alone: this objective has no gradient');
   const terms: Update['terms'] = update.terms;
   return {
-    rule: 'plain',
+    ...checkedRule(update.rule),
     decay: float32(update.decay, 'update.decay'),
+    anchored: update.anchored === true,
     streams: BigUint64Array.from(terms, (term, i) => checkedStream(term?.stream, `update.terms[${i}].stream`)),
     coefficients: Float32Array.from(terms, (term, i) => float32(term?.coefficient, `update.terms[${i}].coefficient`)),
+  };
+};
+
+/**
+ * Checks an update that may have a vector of that length.
+ *
+ * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM
+ */
+export const vectorUpdate = (
+  update: Update,
+  dimension: number,
+): { update: NativeUpdate; vector: Float64Array | undefined } => {
+  const { vector, ...others } = Object(update) as Update;
+  return {
+    update: nativeUpdate(others),
+    vector: vector && checkedVector(vector, 'update.vector', dimension, 'ERR_ZEST_UPDATE'),
   };
 };

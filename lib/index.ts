@@ -21,19 +21,33 @@ export {
   type FirstSteps,
   type Method,
   type MethodState,
+  type Round,
   type StepContext,
   type StepEstimate,
 } from './methods/method.ts';
 export { createOptimizer, type Optimizer, type OptimizerState, type StepCallOptions } from './methods/optimizer.ts';
 export {
+  type ConservativeOptions,
+  conservative,
+  type EsOptions,
+  type EssamOptions,
+  es,
+  essam,
+  type FzooOptions,
+  fzoo,
   type MezoOptions,
   mezo,
   type NspsaOptions,
   nspsa,
   registerMethod,
+  type SaboOptions,
+  sabo,
   type ZestOptions,
+  type ZosaOptions,
   zest,
+  zosa,
 } from './methods/registry.ts';
+export type { RuleOption } from './methods/rule.ts';
 export type { StepResult } from './methods/run-step.ts';
 export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
@@ -50,12 +64,16 @@ export type {
   CallOptions,
   DirectionOptions,
   Directions,
+  Displacement,
   EvaluationOptions,
+  GradientOptions,
   Law,
   Objective,
   Perturbation,
   Point,
+  StateName,
   Update,
+  UpdateRule,
 } from './objective.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
@@ -132,5 +150,5 @@ export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.
 export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
-export { type VectorObjective, vectorObjective } from './vector-objective.ts';
+export { type VectorObjective, type VectorObjectiveOptions, vectorObjective } from './vector-objective.ts';
 export { version } from './version.ts';

@@ -34,8 +34,36 @@ export interface Perturbation {
   scale: number;
 }
 
-/** A point around the weights, θ + Σ float32(scale)·v(stream), terms added in order; the empty list is θ itself. */
-export type Point = Perturbation | readonly Perturbation[];
+/** One term of a {@link Point} along a given vector, scale·vector, where the objective has a gradient. */
+export interface Displacement {
+  /** Direction, one value a trainable parameter in canonical order: a gradient, say. */
+  vector: Float64Array;
+  /** Factor of the vector. */
+  scale: number;
+}
+
+/**
+ * A point around the weights, θ + Σ float32(scale)·v(stream), terms added in order; the empty list is θ itself. An
+ * objective with a gradient takes vectors beside streams.
+ */
+export type Point = Perturbation | Displacement | readonly (Perturbation | Displacement)[];
+
+/**
+ * How an update uses G = Σ coefficient·v(stream) where that is not just subtracted. The state is as large as θ, named,
+ * and kept by the objective from 0 on; float32 where θ is:
+ * - `sign`: θ ← θ − (decay·θ + rate·sign G)
+ * - `momentum`: momentum ← beta·momentum + G; θ ← θ − (decay·θ + rate·momentum)
+ * - `adam`: firstMoment ← beta1·firstMoment + (1 − beta1)·G; secondMoment ← beta2·secondMoment + (1 − beta2)·G²;
+ *   θ ← θ − (decay·θ + rate·firstMoment/(√secondMoment + epsilon)), where rate and epsilon hold the correction of the
+ *   bias (Kingma and Ba 2015, end of section 2)
+ */
+export type UpdateRule =
+  | { name: 'sign'; rate: number }
+  | { name: 'momentum'; rate: number; beta: number }
+  | { name: 'adam'; rate: number; beta1: number; beta2: number; epsilon: number };
+
+/** Names of the state that rules keep of each trainable parameter. */
+export type StateName = 'momentum' | 'firstMoment' | 'secondMoment' | 'anchor';
 
 /**
  * A change of the weights, θ ← θ − (decay·θ + Σ coefficient·v(stream)): float32 values, and the log's record of a step.
@@ -43,6 +71,12 @@ export type Point = Perturbation | readonly Perturbation[];
 export interface Update {
   decay: number;
   terms: readonly { stream: bigint; coefficient: number }[];
+  /** What is done with the sum of the terms. Default: it is subtracted. */
+  rule?: UpdateRule;
+  /** Whether the decay is towards the weights before the first such update, decay·(θ − anchor). Default: towards 0. */
+  anchored?: boolean;
+  /** Added to the sum of the terms, in float64, where the objective has a gradient. */
+  vector?: Float64Array;
 }
 
 /** Options of an evaluation. */
@@ -59,6 +93,14 @@ export interface EvaluationOptions extends CallOptions {
 export interface DirectionOptions extends CallOptions {
   /** What v(stream) is. Default: the objective's own. */
   directions?: Directions;
+}
+
+/** Options of a gradient. */
+export interface GradientOptions extends DirectionOptions {
+  /** Where. Default: θ itself. */
+  at?: Point;
+  /** Version that θ has to be at when the call's turn comes: at another, the call rejects. Default: any. */
+  atVersion?: bigint;
 }
 
 /**
@@ -78,7 +120,13 @@ export interface Objective<B> {
    * Computes ∇f at a point (default: θ itself), one value a trainable parameter in canonical order, where the objective
    * has one.
    */
-  gradient?(batch: B, options?: DirectionOptions & { at?: Point }): Promise<Float64Array>;
+  gradient?(batch: B, options?: GradientOptions): Promise<Float64Array>;
+  /** Names of the state that updates have made so far. */
+  readonly stateNames?: readonly StateName[];
+  /** Copies the state of that name of one trainable parameter. */
+  state?(name: StateName, parameter: string): Promise<Float32Array | Float64Array>;
+  /** Puts values in the place of that state. */
+  restoreState?(name: StateName, parameter: string, values: ArrayLike<number>): Promise<void>;
   /** Computes the loss of each sequence at each point: one array a point. */
   sequenceLosses?(
     batch: B,
@@ -100,6 +148,9 @@ export const withDirections = <B>(objective: Objective<B>, directions: Direction
     return objective.version;
   },
   trainableNames: objective.trainableNames,
+  ...(objective.gradient && {
+    gradient: (batch: B, options?: GradientOptions) => objective.gradient!(batch, { directions, ...options }),
+  }),
   evaluate: (batch, points, options) => objective.evaluate(batch, points, { directions, ...options }),
   apply: (update, options) => objective.apply(update, { directions, ...options }),
   ...(objective.direction && {

@@ -1,8 +1,26 @@
 import { throwIfAborted } from './abort.ts';
-import { checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
+import {
+  checkedStream,
+  checkedTerms,
+  checkedVectorTerms,
+  nativeDirections,
+  nativeUpdate,
+  vectorUpdate,
+} from './directions.ts';
 import { rangeError, typeError, ZestError } from './errors.ts';
+import type { NativeUpdate } from './native/binding.ts';
 import { native } from './native/load.ts';
-import type { DirectionOptions, Directions, EvaluationOptions, Objective, Perturbation } from './objective.ts';
+import type {
+  DirectionOptions,
+  Directions,
+  Displacement,
+  EvaluationOptions,
+  GradientOptions,
+  Objective,
+  Perturbation,
+  Point,
+  StateName,
+} from './objective.ts';
 import { given, optionsOf, signal } from './options/calls.ts';
 import { show } from './show.ts';
 
@@ -18,9 +36,31 @@ export interface VectorObjective extends Objective<void> {
    * @throws ERR_ZEST_PARAMETER for another name than `x`
    */
   direction(stream: bigint, name?: string, options?: DirectionOptions): Promise<Float32Array>;
+  /** Names of the state that updates have made so far. */
+  readonly stateNames: readonly StateName[];
+  /**
+   * Copies the state of that name, of the parameter `x`.
+   *
+   * @throws ERR_ZEST_PARAMETER where no update has made it
+   */
+  state(name: StateName, parameter?: string): Promise<Float64Array>;
+  /**
+   * Puts values in the place of that state, as after a stop.
+   *
+   * @throws ERR_ZEST_PARAMETER for a name that is none, ERR_ZEST_ARGUMENT for values that do not fit
+   */
+  restoreState(name: StateName, parameter: string, values: ArrayLike<number>): Promise<void>;
 }
 
-const vectorOptions = optionsOf<{ directions?: Partial<Directions> }>({ directions: given });
+/** Options of {@link vectorObjective}. */
+export interface VectorObjectiveOptions {
+  /** Seed and law of its directions. Default `{ seed: 0, law: 'gaussian' }`. */
+  directions?: Partial<Directions>;
+  /** The gradient of `f`, for the methods that use one: gets a vector of its own, returns one as long. */
+  gradient?: (x: Float64Array) => ArrayLike<number> | Promise<ArrayLike<number>>;
+}
+
+const vectorOptions = optionsOf<VectorObjectiveOptions>({ directions: given, gradient: given });
 const evaluationOptions = optionsOf<EvaluationOptions>({
   signal,
   directions: given,
@@ -28,23 +68,48 @@ const evaluationOptions = optionsOf<EvaluationOptions>({
   microBatch: given,
 });
 const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
+const gradientOptions = optionsOf<GradientOptions>({ signal, directions: given, at: given, atVersion: given });
 
-const checkedStart = (x0: ArrayLike<number>): Float64Array => {
-  if (typeof x0 !== 'object' || !Number.isSafeInteger(x0?.length) || x0.length === 0)
-    throw typeError('ERR_ZEST_ARGUMENT', `x0 is ${show(x0)}; expected an array of numbers`);
-  return Float64Array.from(x0, (value, i) => {
+/** Options in the place of a batch would be ignored. */
+const assertNoBatch = (batch: unknown): void => {
+  if (batch !== undefined)
+    throw typeError('ERR_ZEST_ARGUMENT', `batch is ${show(batch)}; expected undefined, for a function has none`);
+};
+
+const checkedNumbers = (values: ArrayLike<number>, name: string): Float64Array => {
+  if (typeof values !== 'object' || !Number.isSafeInteger(values?.length) || values.length === 0)
+    throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(values)}; expected an array of numbers`);
+  return Float64Array.from(values, (value, i) => {
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    throw rangeError('ERR_ZEST_ARGUMENT', `x0[${i}] is ${show(value)}; expected a finite number`);
+    throw rangeError('ERR_ZEST_ARGUMENT', `${name}[${i}] is ${show(value)}; expected a finite number`);
   });
 };
 
+/** What a call of the user's function gives, unless the signal comes first: it may never settle. */
+const settled = async <T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+  if (!signal) return value;
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([value, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+};
+
+const STATES: readonly string[] = ['momentum', 'firstMoment', 'secondMoment', 'anchor'] satisfies StateName[];
+
 /**
  * Makes an objective of a function of a vector, synchronous or not. Everything is computed in float64 from float32
- * directions: a point is x + Σ float32(scale)·v(stream), and an update
+ * directions: a point is x + Σ float32(scale)·v(stream), and a plain update
  * g = decay·x; g += coefficientᵢ·v(streamᵢ) in order; x −= g. The noise is that of a model whose only parameter is one
  * vector, so that `lowRank` directions are Gaussian.
  *
- * `f` gets a vector of its own at each call. Calls take effect in call order, one evaluation at a time.
+ * `f` gets a vector of its own at each call, and so does `gradient`, which methods with gradients ask. The rules of
+ * updates are those of {@link UpdateRule} in float64, element by element. Calls take effect in call order, one evaluation at a time.
  *
  * @example
  * import { nspsa, vectorObjective } from 'node-zest';
@@ -59,10 +124,11 @@ const checkedStart = (x0: ArrayLike<number>): Float64Array => {
 export const vectorObjective = (
   f: (x: Float64Array) => number | Promise<number>,
   x0: ArrayLike<number>,
-  options?: { directions?: Partial<Directions> },
+  options?: VectorObjectiveOptions,
 ): VectorObjective => {
   if (typeof f !== 'function') throw typeError('ERR_ZEST_ARGUMENT', `f is ${show(f)}; expected a function of a vector`);
-  const x = checkedStart(x0);
+  const x = checkedNumbers(x0, 'x0');
+  const states = new Map<StateName, Float64Array>();
   let version = 0n;
   let previous: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
@@ -71,23 +137,82 @@ export const vectorObjective = (
     return result;
   };
 
-  const lossAt = async (
-    point: readonly Perturbation[],
+  const placeOf = ([term]: readonly (Perturbation | Displacement)[]): string => {
+    if (!term) return 'x itself';
+    return 'stream' in term ? `the point of stream ${term.stream}` : 'the point along a vector';
+  };
+
+  const moved = (
+    point: readonly (Perturbation | Displacement)[],
     direction: (stream: bigint) => Float32Array,
-  ): Promise<number> => {
+  ): Float64Array => {
     const at = x.slice();
-    for (const { stream, scale } of point) {
-      const v = direction(stream);
-      for (let j = 0; j < at.length; j++) at[j] = (at[j] as number) + scale * (v[j] as number);
+    for (const term of point) {
+      const v = 'stream' in term ? direction(term.stream) : term.vector;
+      for (let j = 0; j < at.length; j++) at[j] = (at[j] as number) + term.scale * (v[j] as number);
     }
-    const loss = await f(at);
+    return at;
+  };
+
+  const lossAt = async (
+    point: readonly (Perturbation | Displacement)[],
+    direction: (stream: bigint) => Float32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<number> => {
+    const loss = await settled(f(moved(point, direction)), signal);
     if (typeof loss !== 'number')
       throw typeError('ERR_ZEST_ARGUMENT', `f returned a ${typeof loss}; expected a number`);
     if (Number.isFinite(loss)) return loss;
-    const where = point[0] ? `the point of stream ${point[0].stream}` : 'x itself';
-    throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${loss}; x is unchanged`);
+    throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${placeOf(point)} is ${loss}; x is unchanged`);
   };
 
+  const assertVersion = (atVersion: bigint | undefined): void => {
+    if (atVersion === undefined || atVersion === version) return;
+    const message = `the evaluation was asked for at version ${atVersion}, but x is at version ${version}`;
+    throw new ZestError('ERR_ZEST_VERSION', message);
+  };
+
+  /** A state, made of `start` where there is none. */
+  const stateOf = (name: StateName, start: () => Float64Array): Float64Array => {
+    const state = states.get(name) ?? start();
+    states.set(name, state);
+    return state;
+  };
+
+  /** What a rule that is not plain subtracts, rate and all. */
+  const ruled = (
+    g: Float64Array,
+    { rule, rate = 0, beta1 = 0, beta2 = 0, epsilon = 0 }: NativeUpdate,
+  ): Float64Array => {
+    const zeros = () => new Float64Array(x.length);
+    if (rule === 'sign') return g.map((value) => rate * Math.sign(value));
+    if (rule === 'momentum') {
+      const momentum = stateOf('momentum', zeros);
+      return g.map((value, j) => {
+        momentum[j] = beta1 * (momentum[j] as number) + value;
+        return rate * momentum[j];
+      });
+    }
+    const [first, second] = [stateOf('firstMoment', zeros), stateOf('secondMoment', zeros)];
+    return g.map((value, j) => {
+      first[j] = beta1 * (first[j] as number) + (1 - beta1) * value;
+      second[j] = beta2 * (second[j] as number) + (1 - beta2) * value * value;
+      return (rate * first[j]) / (Math.sqrt(second[j]) + epsilon);
+    });
+  };
+
+  const assertState = (name: StateName, parameter: string): void => {
+    if (parameter !== 'x')
+      throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(parameter)}; the only one is 'x'`);
+    if (!STATES.includes(name))
+      throw rangeError('ERR_ZEST_PARAMETER', `there is no state ${show(name)}; expected one of ${STATES.join(', ')}`);
+  };
+
+  const { gradient } = vectorOptions(options);
+  if (gradient !== undefined && typeof gradient !== 'function')
+    throw typeError('ERR_ZEST_ARGUMENT', `gradient is ${show(gradient)}; expected a function of a vector`);
+  const checkedPoint = (point: Point, name: string): (Perturbation | Displacement)[] =>
+    gradient ? checkedVectorTerms(point, name, x.length) : checkedTerms(point, name);
   const own: Directions = { seed: 0, law: 'gaussian', ...vectorOptions(options).directions };
   nativeDirections(own);
   const objective: VectorObjective = {
@@ -99,22 +224,19 @@ export const vectorObjective = (
     },
 
     async evaluate(batch, points, options) {
-      // Options in its place would be ignored.
-      if (batch !== undefined)
-        throw typeError('ERR_ZEST_ARGUMENT', `batch is ${show(batch)}; expected undefined, for a function has none`);
+      assertNoBatch(batch);
       const { signal, atVersion, directions = own } = evaluationOptions(options);
       throwIfAborted(signal);
-      const terms = checkedPoints(points);
+      if (!Array.isArray(points))
+        throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
+      const terms = Array.from(points, (point, p) => checkedPoint(point, `points[${p}]`));
       const direction = drawer(directions, x.length);
       return inTurn(async () => {
-        if (atVersion !== undefined && atVersion !== version) {
-          const message = `the evaluation was asked for at version ${atVersion}, but x is at version ${version}`;
-          throw new ZestError('ERR_ZEST_VERSION', message);
-        }
+        assertVersion(atVersion);
         const losses = new Float64Array(terms.length);
         for (const [p, point] of terms.entries()) {
           throwIfAborted(signal);
-          losses[p] = await lossAt(point, direction);
+          losses[p] = await lossAt(point, direction, signal);
         }
         return losses;
       });
@@ -130,21 +252,69 @@ export const vectorObjective = (
     async apply(update, options) {
       const { signal, directions = own } = directionOptions(options);
       throwIfAborted(signal);
-      const { decay, streams, coefficients } = nativeUpdate(update);
+      const { update: checked, vector } = gradient
+        ? vectorUpdate(update, x.length)
+        : { update: nativeUpdate(update), vector: undefined };
+      const { rule, decay, anchored, streams, coefficients } = checked;
       const direction = drawer(directions, x.length);
       return inTurn(async () => {
         throwIfAborted(signal);
-        const g = x.map((value) => decay * value);
+        const anchor = anchored ? stateOf('anchor', () => x.slice()) : undefined;
+        const pull = x.map((value, j) => decay * (value - (anchor?.[j] ?? 0)));
+        const g = rule === 'plain' ? pull.slice() : new Float64Array(x.length);
         for (const [i, stream] of streams.entries()) {
           const v = direction(stream);
           const a = coefficients[i] as number;
           for (let j = 0; j < g.length; j++) g[j] = (g[j] as number) + a * (v[j] as number);
         }
-        for (let j = 0; j < g.length; j++) x[j] = (x[j] as number) - (g[j] as number);
+        if (vector) for (let j = 0; j < g.length; j++) g[j] = (g[j] as number) + (vector[j] as number);
+        const step = rule === 'plain' ? g : ruled(g, checked).map((value, j) => (pull[j] as number) + value);
+        for (let j = 0; j < x.length; j++) x[j] = (x[j] as number) - (step[j] as number);
         version++;
       });
     },
+
+    get stateNames() {
+      return [...states.keys()];
+    },
+
+    async state(name, parameter = 'x') {
+      assertState(name, parameter);
+      return inTurn(async () => {
+        const values = states.get(name);
+        if (values) return values.slice();
+        throw rangeError('ERR_ZEST_PARAMETER', `no update has made a state ${name}; expected one that uses it before`);
+      });
+    },
+
+    async restoreState(name, parameter, values) {
+      assertState(name, parameter);
+      const checked = checkedNumbers(values, 'values');
+      if (checked.length !== x.length)
+        throw rangeError(
+          'ERR_ZEST_ARGUMENT',
+          `values has ${checked.length} numbers; expected ${x.length}, one a parameter`,
+        );
+      return inTurn(async () => void states.set(name, checked));
+    },
   };
+  if (gradient) {
+    objective.gradient = async (batch, options) => {
+      assertNoBatch(batch);
+      const { signal, atVersion, at = [], directions = own } = gradientOptions(options);
+      throwIfAborted(signal);
+      const point = checkedPoint(at, 'at');
+      const direction = drawer(directions, x.length);
+      return inTurn(async () => {
+        throwIfAborted(signal);
+        assertVersion(atVersion);
+        const values = checkedNumbers(await settled(gradient(moved(point, direction)), signal), 'the gradient');
+        if (values.length === x.length) return values;
+        const message = `the gradient has ${values.length} values; expected ${x.length}, one a parameter`;
+        throw rangeError('ERR_ZEST_ARGUMENT', message);
+      });
+    };
+  }
   return objective;
 };
 

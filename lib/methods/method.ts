@@ -15,12 +15,19 @@ export interface StepContext<S extends MethodState = MethodState> {
   dimension: number;
   /** State that the step before left, or the initial one. */
   state: S;
+  /** Learning rate of the step, after the schedule; 0 where only the direction is asked for. */
+  learningRate: number;
 }
+
+/** What a step asks for next: the losses at points, or ∇f at one, which takes an objective that has a gradient. */
+export type Round = readonly Point[] | { gradient: Point };
 
 /** What a method makes of the losses it asked for. */
 export interface StepEstimate<S extends MethodState = MethodState> {
   /** G = Σ coefficient·v(stream): the step goes along −G. Float64, before the learning rate. */
   terms: readonly { stream: bigint; coefficient: number }[];
+  /** Added to G, where the objective has a gradient. Default: nothing. */
+  vector?: Float64Array;
   /** Mean of the losses; only shown. */
   meanLoss: number;
   /** Scalars by the names of {@link Method.diagnostics}. */
@@ -60,7 +67,7 @@ export interface FirstSteps {
 }
 
 /**
- * A zeroth-order method: which options it has, which losses a step asks for, and the direction that it makes of them.
+ * A method: which options it has, which losses a step asks for, and the direction that it makes of them.
  * Everything else (the loop, the schedule, configurations, charts, budgets) asks the method. {@link defineMethod} has
  * an example.
  */
@@ -80,13 +87,10 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
   /** Makes the state before the first step. Default: none. */
   initialState?(options: MethodOptions<Shape>): S;
   /**
-   * Takes a step: yields the points of a round, is given their losses, may yield another round, and returns the
-   * direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
+   * Takes a step: yields the points of a round and is given their losses, or `{ gradient: point }` and is given ∇f
+   * there; may yield another round, and returns the direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
    */
-  estimate(
-    options: MethodOptions<Shape>,
-    context: StepContext<S>,
-  ): Generator<readonly Point[], StepEstimate<S>, Float64Array>;
+  estimate(options: MethodOptions<Shape>, context: StepContext<S>): Generator<Round, StepEstimate<S>, Float64Array>;
   /** Scalars that a step reports, by name. */
   diagnostics: Readonly<Record<string, Diagnostic>>;
   /** Lists the settings that are known not to work, as a run's first steps show them. */
@@ -170,18 +174,23 @@ const refuseConflicts =
     }
   };
 
+/** A method's own options, then those that all have, unless its own has another default for one of them. */
+const optionsOf = <Shape extends z.ZodRawShape>({ options }: { options: Shape }) => ({
+  ...options,
+  ...stepLength,
+  ...(options as Shape & Partial<typeof stepLength>),
+});
+
 /** The options of a method in a configuration, with `method`, its name. */
 export const configurationSchema = (method: AnyMethod, name: string = method.name) =>
   z
     .strictObject({
-      ...{ method: z.literal(name).describe(`the method: ${method.title}`), ...method.options, ...stepLength },
+      method: z.literal(name).describe(`the method: ${method.title}`),
+      ...optionsOf(method),
       learningRate: positive().describe(stepLength.learningRate.description ?? ''),
     })
     .check(refuseConflicts(method));
 
 /** The options of a method in a program. */
-export const programSchema = <Shape extends z.ZodRawShape>({
-  options,
-  ...method
-}: Pick<AnyMethod, 'conflicts'> & { options: Shape }) =>
-  z.strictObject({ ...options, ...stepLength, ...inPrograms }).check(refuseConflicts(method));
+export const programSchema = <Shape extends z.ZodRawShape>(method: Pick<AnyMethod, 'conflicts'> & { options: Shape }) =>
+  z.strictObject({ ...optionsOf(method), ...inPrograms }).check(refuseConflicts(method));

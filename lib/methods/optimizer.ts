@@ -12,7 +12,8 @@ import {
   type MethodState,
   programSchema,
 } from './method.ts';
-import { runStep, type StepResult } from './run-step.ts';
+import type { RuleOption } from './rule.ts';
+import { runStep, type StepLength, type StepResult } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
 
 /** State of an optimizer: JSON, and all that a restored one needs to go on with the same bits. */
@@ -27,6 +28,8 @@ export interface OptimizerState {
   seed: string;
   /** Law of the directions. */
   law: Law;
+  /** Rule of the updates, where it is not the plain one. Its state is the objective's. */
+  rule?: RuleOption;
   /** State of the method, under its own names. */
   [own: string]: unknown;
 }
@@ -62,12 +65,14 @@ export interface Optimizer {
 }
 
 /** What the optimizer itself reads of a method's options. */
-type SharedOptions = Record<string, unknown> &
-  ScheduleOptions & { learningRate: number; weightDecay: number; seed: bigint | number; law?: Law };
+type SharedOptions = Record<string, unknown> & ScheduleOptions & StepLength & { seed: bigint | number; law?: Law };
 
 const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: count });
 
-const KEYS = ['method', 'directions', 'seed', 'law'] as const;
+const KEYS = ['method', 'directions', 'seed', 'law', 'rule'] as const;
+
+/** What a method's state is: its own keys, and of what kind their values are. */
+const kindOf = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value);
 
 /**
  * Makes an optimizer of any method; {@link defineMethod} has that of the example.
@@ -89,11 +94,12 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   assertMethod(method, 'method');
   const any: AnyMethod = method;
   const options = checkOptions(programSchema(any), given) as SharedOptions;
-  const { learningRate, weightDecay, seed, law = 'gaussian' } = options;
+  const { learningRate, weightDecay, decayTowards, rule, seed, law = 'gaussian' } = options;
   const factor = learningRateFactor(options);
   const directions = any.streams(options);
-  const own = { method: method.name, directions, seed: String(seed), law };
-  let state: MethodState = any.initialState?.(options) ?? {};
+  const own = { method: method.name, directions, seed: String(seed), law, ...(rule !== 'plain' && { rule }) };
+  const initial: MethodState = any.initialState?.(options) ?? {};
+  let state = initial;
   let steps = 0;
   let previous: Promise<unknown> = Promise.resolve();
   /** What the steps have moved. */
@@ -103,6 +109,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     const {
       state: next,
       terms: _,
+      vector: _v,
       ...result
     } = await runStep(objective, batch, any, options, {
       ...call,
@@ -111,6 +118,9 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       state,
       learningRate: learningRate * factor(steps),
       weightDecay,
+      decayTowards,
+      rule,
+      updates: steps,
     });
     state = next ?? state;
     steps++;
@@ -142,17 +152,21 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       if (typeof given !== 'object' || given === null)
         throw typeError('ERR_ZEST_OPTION', `the state is ${show(given)}; expected what state() gives`);
       for (const key of KEYS) {
-        if (JSON.stringify(given[key]) !== JSON.stringify(own[key])) {
-          throw new ZestError(
-            'ERR_ZEST_OPTION',
-            `${key} of the state is ${JSON.stringify(given[key])}; expected ${JSON.stringify(own[key])}, this optimizer's`,
-          );
+        const [found, expected] = [given[key], own[key]].map((value) => JSON.stringify(value ?? 'plain'));
+        if (found !== expected) {
+          const message = `${key} of the state is ${JSON.stringify(given[key])}; expected ${expected}, this optimizer's`;
+          throw new ZestError('ERR_ZEST_OPTION', message);
         }
+      }
+      for (const [key, value] of Object.entries(initial)) {
+        if (kindOf(given[key]) === kindOf(value)) continue;
+        const message = `${key} of the state is ${show(given[key])}; expected what state() of ${method.name} gives, of kind ${kindOf(value)}`;
+        throw new ZestError('ERR_ZEST_OPTION', message);
       }
       if (!Number.isSafeInteger(given.step) || given.step < 0) {
         throw new ZestError('ERR_ZEST_OPTION', `step of the state is ${given.step}; expected a whole number ≥ 0`);
       }
-      const { method: _m, step, directions: _d, seed: _s, law: _l, ...rest } = given;
+      const { method: _m, step, directions: _d, seed: _s, law: _l, rule: _r, ...rest } = given;
       steps = step;
       state = rest;
       trained = undefined;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { NAMES } from '../native/names.ts';
 import { coded } from '../options/check.ts';
+import { rule } from './rule.ts';
 
 // Options that several methods have. A union's `error` says in words what was expected.
 
@@ -10,12 +11,12 @@ export const count = () => z.int().min(1);
 export const positive = () => z.number().positive();
 
 /** How many directions a step draws. */
-export const directions = (usual: number) =>
+export const directions = (usual: number, what = 'directions that a step draws; two forwards each, or one') =>
   coded(
     count()
       .max(2 ** 20)
       .default(usual)
-      .describe('directions that a step draws; two forwards each, or one'),
+      .describe(what),
     'ERR_ZEST_DIRECTIONS',
   );
 
@@ -47,15 +48,20 @@ export const law = z.union(
   },
 );
 
-/** What methods of random directions have in common. */
-export const perturbation = {
+/** How far a perturbation goes, and by which law. */
+export const probe = (usual: { rho: number; law: 'gaussian' | 'rademacher' }) => ({
   rho: coded(
     positive()
-      .default(1e-3)
+      .default(usual.rho)
       .describe('how far a perturbation moves each weight, in standard deviations of the direction'),
     'ERR_ZEST_RHO',
   ),
-  law: coded(law.default('gaussian').describe('law of the directions'), 'ERR_ZEST_DIRECTIONS'),
+  law: coded(law.default(usual.law).describe('law of the directions'), 'ERR_ZEST_DIRECTIONS'),
+});
+
+/** What methods of random directions have in common. */
+export const perturbation = {
+  ...probe({ rho: 1e-3, law: 'gaussian' }),
   normalize: z
     .enum(['none', 'sigma', 'norm'])
     .default('none')
@@ -71,6 +77,13 @@ export const stepLength = {
     .describe('how the learning rate falls from its value to 0 over the run'),
   warmupSteps: z.int().min(0).default(0).describe('steps of linear growth before the schedule'),
   weightDecay: z.number().min(0).default(0).describe('λ, decoupled; skips biases and norms'),
+  decayTowards: z
+    .enum(['zero', 'start'])
+    .default('zero')
+    .describe('what the decay pulls the weights to: 0, or those that the run began with (anchored), kept beside them'),
+  rule: rule
+    .default('plain')
+    .describe('what a step does with G: subtracts it, its sign, its momentum, or Adam’s step, whose state is kept'),
 };
 
 /** A seed of directions. */

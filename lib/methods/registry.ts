@@ -2,6 +2,10 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ZestError } from '../errors.ts';
 import { show } from '../show.ts';
+import { conservativeMethod } from './conservative.ts';
+import { esMethod } from './es.ts';
+import { essamMethod } from './essam.ts';
+import { fzooMethod } from './fzoo.ts';
 import {
   type AnyMethod,
   assertMethod,
@@ -11,15 +15,34 @@ import {
 } from './method.ts';
 import { mezoMethod } from './mezo.ts';
 import { nspsaMethod } from './nspsa.ts';
+import { saboMethod } from './sabo.ts';
 import { zestMethod } from './zest.ts';
+import { zosaMethod } from './zosa.ts';
 
+export { type ConservativeOptions, conservative } from './conservative.ts';
+export { type EsOptions, es } from './es.ts';
+export { type EssamOptions, essam } from './essam.ts';
+export { type FzooOptions, fzoo } from './fzoo.ts';
 export { type MezoOptions, mezo } from './mezo.ts';
 export { type NspsaOptions, nspsa } from './nspsa.ts';
+export { type SaboOptions, sabo } from './sabo.ts';
 export { type ZestOptions, zest } from './zest.ts';
+export { type ZosaOptions, zosa } from './zosa.ts';
 
-const methods = new Map<string, AnyMethod>(
-  [zestMethod, mezoMethod, nspsaMethod].map((method): [string, AnyMethod] => [method.name, method]),
-);
+/** The methods that configurations may name, by their names. */
+const builtIn = {
+  zest: zestMethod,
+  mezo: mezoMethod,
+  nspsa: nspsaMethod,
+  fzoo: fzooMethod,
+  es: esMethod,
+  zosa: zosaMethod,
+  essam: essamMethod,
+  sabo: saboMethod,
+  conservative: conservativeMethod,
+};
+
+const methods = new Map<string, AnyMethod>(Object.entries(builtIn));
 
 /** Names that a configuration may give as its method. */
 export const methodNames = (): string[] => [...methods.keys()];
@@ -86,7 +109,7 @@ export const optimizerSchemas = () => {
   return [first!, ...others] as const;
 };
 
-type BuiltIn = { zest: typeof zestMethod; mezo: typeof mezoMethod; nspsa: typeof nspsaMethod };
+type BuiltIn = typeof builtIn;
 
 /** The `optimizer` of a configuration as written: keys with defaults may be absent. */
 export type MethodConfig = {

@@ -1,6 +1,7 @@
 import { ZestError } from '../errors.ts';
 import type { CallOptions, Directions, Objective, Point, Update } from '../objective.ts';
-import type { AnyMethod, MethodState, StepEstimate } from './method.ts';
+import type { AnyMethod, MethodState, Round, StepEstimate } from './method.ts';
+import { type RuleOption, updateRule } from './rule.ts';
 
 /** Losses, update and scalars of a step. */
 export interface StepResult {
@@ -30,14 +31,25 @@ export interface StepLength {
   /** After the schedule. */
   learningRate: number;
   weightDecay: number;
+  /** Default `zero`. */
+  decayTowards?: 'zero' | 'start';
+  /** Default `plain`. */
+  rule?: RuleOption;
+  /** Updates that came before, for rules that count them. Default 0. */
+  updates?: number;
 }
+
+const placeOf = (point: Point): string => {
+  const [term] = [point].flat();
+  if (!term) return 'the unperturbed weights';
+  return 'stream' in term ? `stream ${term.stream}, scale ${term.scale}` : `a vector, scale ${term.scale}`;
+};
 
 const assertFinite = (losses: Float64Array, points: readonly Point[]): void => {
   const bad = losses.findIndex((loss) => !Number.isFinite(loss));
   if (bad < 0) return;
   const point = points[bad] as Point;
-  const [term] = Array.isArray(point) ? point : [point];
-  const where = term ? `stream ${term.stream}, scale ${term.scale}` : 'the unperturbed weights';
+  const where = placeOf(point);
   throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${losses[bad]}`);
 };
 
@@ -48,13 +60,16 @@ export const streamsFrom = (first: bigint, count: number): bigint[] =>
 /** The rounds of a run's first step, in one dimension. */
 const firstRounds = (method: AnyMethod, options: Record<string, unknown>) => {
   const streams = streamsFrom(0n, method.streams(options));
-  return method.estimate(options, { streams, dimension: 1, state: method.initialState?.(options) ?? {} });
+  const state = method.initialState?.(options) ?? {};
+  return method.estimate(options, { streams, dimension: 1, state, learningRate: 0 });
 };
+
+const isPoints = (round: Round): round is readonly Point[] => !('gradient' in round);
 
 /** The first points that a step asks for, as of a run's first step. */
 export const firstRound = (method: AnyMethod, options: Record<string, unknown>): readonly Point[] => {
   const round = firstRounds(method, options).next();
-  return round.done ? [] : round.value;
+  return round.done || !isPoints(round.value) ? [] : round.value;
 };
 
 /**
@@ -64,26 +79,47 @@ export const firstRound = (method: AnyMethod, options: Record<string, unknown>):
 export const perturbationScale = (method: AnyMethod, options: Record<string, unknown>): number => {
   const rounds = firstRounds(method, options);
   for (let round = rounds.next(); !round.done; ) {
-    const scale = round.value.flat().reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
+    const points = isPoints(round.value) ? round.value : [round.value.gradient];
+    const scale = points.flat().reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
     if (scale > 0) return scale;
-    round = rounds.next(new Float64Array(round.value.length));
+    round = rounds.next(new Float64Array(points.length));
   }
   return 0;
 };
 
-/** Evaluates the rounds of points that a method asks for, and returns what it makes of them. Nothing is applied. */
+/** ∇f at a point, of an objective that has it. */
+const gradientAt = async <B>(
+  objective: Objective<B>,
+  batch: B,
+  { name }: AnyMethod,
+  at: Point,
+  call: CallOptions & { directions: Directions; atVersion: bigint | undefined },
+): Promise<Float64Array> => {
+  if (!objective.gradient) {
+    const message = `method ${name} needs a gradient, and the objective has none; expected an objective with a gradient, or a method of losses alone such as mezo`;
+    throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
+  }
+  return objective.gradient(batch, { ...call, at });
+};
+
+/** Evaluates the rounds that a method asks for, and returns what it makes of them. Nothing is applied. */
 export const estimateStep = async <B>(
   objective: Objective<B>,
   batch: B,
   method: AnyMethod,
   options: Record<string, unknown>,
-  { directions, firstStream, state, atVersion, microBatch, signal }: StepCall,
+  { directions, firstStream, state, atVersion, microBatch, signal, learningRate = 0 }: StepCall & Partial<StepLength>,
 ): Promise<StepEstimate & { losses: Float64Array }> => {
   const streams = streamsFrom(firstStream, method.streams(options));
-  const rounds = method.estimate(options, { streams, dimension: objective.dimension, state });
+  const rounds = method.estimate(options, { streams, dimension: objective.dimension, state, learningRate });
   const all: number[] = [];
   let round = rounds.next();
   while (!round.done) {
+    if (!isPoints(round.value)) {
+      const call = { directions, atVersion, signal };
+      round = rounds.next(await gradientAt(objective, batch, method, round.value.gradient, call));
+      continue;
+    }
     const losses = await objective.evaluate(batch, round.value, { directions, atVersion, microBatch, signal });
     assertFinite(losses, round.value);
     all.push(...losses);
@@ -92,11 +128,22 @@ export const estimateStep = async <B>(
   return { ...round.value, losses: Float64Array.from(all) };
 };
 
-/** The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. */
-export const updateOf = (terms: StepEstimate['terms'], { learningRate, weightDecay }: StepLength): Update => ({
-  decay: Math.fround(learningRate * weightDecay),
-  terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: Math.fround(learningRate * coefficient) })),
-});
+/**
+ * The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. Under another
+ * rule than the plain one the terms are G itself, and η is the rule's.
+ */
+export const updateOf = ({ terms, vector }: Pick<StepEstimate, 'terms' | 'vector'>, length: StepLength): Update => {
+  const { learningRate, weightDecay, decayTowards = 'zero', updates = 0 } = length;
+  const rule = updateRule(length.rule ?? 'plain', learningRate, updates);
+  const factor = rule ? 1 : learningRate;
+  return {
+    decay: Math.fround(learningRate * weightDecay),
+    terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: Math.fround(factor * coefficient) })),
+    ...(vector && { vector: vector.map((value) => factor * value) }),
+    ...(rule && { rule }),
+    ...(decayTowards === 'start' && weightDecay > 0 && { anchored: true }),
+  };
+};
 
 /**
  * The step of every method: rounds of points → losses → direction → update. No other call on the objective takes effect
@@ -108,10 +155,10 @@ export const runStep = <B>(
   method: AnyMethod,
   options: Record<string, unknown>,
   call: StepCall & StepLength,
-): Promise<StepResult & Pick<StepEstimate, 'terms' | 'state'>> => {
+): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'state'>> => {
   const take = async (of: Objective<B>, atVersion?: bigint) => {
     const estimate = await estimateStep(of, batch, method, options, { ...call, atVersion });
-    const update = updateOf(estimate.terms, call);
+    const update = updateOf(estimate, call);
     await of.apply(update, { directions: call.directions, signal: call.signal });
     return { ...estimate, update };
   };

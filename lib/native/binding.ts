@@ -40,7 +40,14 @@ export interface NativePoints {
 
 export interface NativeUpdate {
   rule: NameOf<'rule'>;
+  /** Numbers of a rule that is not plain; momentum's beta is `beta1`. */
+  rate?: number;
+  beta1?: number;
+  beta2?: number;
+  epsilon?: number;
   decay: number;
+  /** Whether the decay is towards the anchor, the weights before the first such update. */
+  anchored?: boolean;
   streams: BigUint64Array;
   coefficients: Float32Array;
 }

@@ -4,7 +4,7 @@
  */
 export const NAMES = {
   law: ['gaussian', 'sphere', 'rademacher', 'lowRank'],
-  rule: ['plain'],
+  rule: ['plain', 'sign', 'momentum', 'adam'],
   estimator: ['naive', 'biasCorrected', 'beale', 'jackknife'],
   sides: ['two', 'one'],
   normalize: ['none', 'sigma', 'norm'],

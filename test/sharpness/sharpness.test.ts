@@ -13,7 +13,7 @@ describe('sharpness', () => {
     const objective = quadratic(diagonal(VALUES), { c: 1 });
     const { evaluate } = objective;
     objective.evaluate = (batch, points, options) => {
-      for (const point of points) for (const { stream } of [point].flat()) streams.set(stream, 1);
+      for (const term of points.flat()) if ('stream' in term) streams.set(term.stream, 1);
       return evaluate(batch, points, options);
     };
     const options: SharpnessOptions = { radii: [0.1, 0.2], samples: 5, slice: 3, eigenvalues: 2 };

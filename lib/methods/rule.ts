@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import type { UpdateRule } from '../objective.ts';
+
+const beta = (usual: number) => z.number().min(0).lt(1).default(usual);
+
+/** The rule of the updates as configurations and programs give it. */
+export const rule = z.union(
+  [
+    z.enum(['plain', 'sign']),
+    z.strictObject({ momentum: z.number().min(0).lt(1).describe('share of the last step’s momentum that stays, β') }),
+    z.strictObject({
+      adam: z.strictObject({
+        beta1: beta(0.9).describe('β₁ of the mean of G'),
+        beta2: beta(0.999).describe('β₂ of the mean of G²'),
+        epsilon: z.number().positive().default(1e-8).describe('added to the root of the mean of G²'),
+      }),
+    }),
+  ],
+  { error: 'plain, sign, {momentum: β} or {adam: {beta1, beta2, epsilon}}' },
+);
+
+/** A rule of the updates with every default filled in. */
+export type RuleOption = z.output<typeof rule>;
+
+/**
+ * Makes the rule of one update of a run, in float32 values: `updates` came before it. Undefined is the plain update.
+ *
+ * Sign is signSGD (Bernstein et al. 2018), momentum is Polyak's as PyTorch's SGD has it, Adam is Kingma and Ba's
+ * (2015), whose correction of the bias goes into rate and epsilon; the decay is decoupled (Loshchilov and Hutter 2019).
+ */
+export const updateRule = (option: RuleOption, learningRate: number, updates: number): UpdateRule | undefined => {
+  const rate = Math.fround(learningRate);
+  if (option === 'plain') return undefined;
+  if (option === 'sign') return { name: 'sign', rate };
+  if ('momentum' in option) return { name: 'momentum', rate, beta: Math.fround(option.momentum) };
+  const [beta1, beta2] = [Math.fround(option.adam.beta1), Math.fround(option.adam.beta2)];
+  const root = Math.sqrt(1 - beta2 ** (updates + 1));
+  return {
+    name: 'adam',
+    rate: Math.fround((learningRate * root) / (1 - beta1 ** (updates + 1))),
+    beta1,
+    beta2,
+    epsilon: Math.fround(option.adam.epsilon * root),
+  };
+};

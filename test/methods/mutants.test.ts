@@ -1,0 +1,70 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { errorOf } from './references.ts';
+
+// Faults that a formula may have, each put into the source of a method: that method must then miss its reference. What
+// this shows is that references.ts tells them apart.
+
+const METHODS = fileURLToPath(new URL('../../lib/methods/', import.meta.url));
+
+/** Method, its file, the file at fault, what stands there and what the mutant has. */
+const MUTANTS: [fault: string, method: string, file: string, from: string, to: string][] = [
+  ['sign of the difference', 'fzoo', 'one-sided.ts', '(loss - centre) / unit', '(centre - loss) / unit'],
+  ['k − 1 for k', 'fzoo', 'one-sided.ts', 'losses.length * sigma', '(losses.length - 1) * sigma'],
+  ['ρ left in', 'fzoo', 'fzoo.ts', 'coefficient: c[i] as number', 'coefficient: (c[i] as number) / rho'],
+  ['no centre', 'fzoo', 'one-sided.ts', 'centre: losses[0] as number', 'centre: 0'],
+  ['two sides for one', 'fzoo', 'one-sided.ts', '{ stream, scale }', '{ stream, scale: -scale }'],
+  ['descent for ascent', 'zosa', 'zosa.ts', 'scale: radius *', 'scale: -radius *'],
+  ['no ascent', 'zosa', 'zosa.ts', 'around(shift, second', 'around([], second'],
+  ['directions of the first estimate again', 'zosa', 'zosa.ts', 'around(shift, second', 'around(shift, first'],
+  ['step along the first directions', 'zosa', 'zosa.ts', 'terms: second.map', 'terms: first.map'],
+  ['descent for ascent', 'essam', 'essam.ts', '(radius *', '(-radius *'],
+  ['N of the other population', 'essam', 'essam.ts', 'score / directions', 'score / first.length'],
+  ['ranks from 0', 'es', 'shaping.ts', ' - 0.5', ''],
+  ['n for n − 1', 'es', 'shaping.ts', '(losses.length - 1) -', 'losses.length -'],
+  ['reward for loss', 'es', 'shaping.ts', 'other < loss', 'other > loss'],
+  ['sum of the pair', 'es, z-scores of pairs', 'es.ts', 'plus - minus', 'plus + minus'],
+  ['directions for losses', 'es, z-scores of pairs', 'es.ts', '/ scores.length', '/ streams.length'],
+  ['ascent', 'conservative', 'conservative.ts', 'along(-1), along(1)', 'along(1), along(-1)'],
+  ['the worst of three', 'conservative', 'conservative.ts', 'ahead <= Math.min', 'ahead >= Math.min'],
+  ['no factor d', 'sabo', 'sabo.ts', 'lengthOf(near.weights, dimension)', 'lengthOf(near.weights, 1)'],
+  ['k for k − 1', 'sabo', 'sabo.ts', '/ (losses.length - 1)', '/ losses.length'],
+  ['scale shrinks where it should grow', 'sabo', 'sabo.ts', 'Math.exp((step', 'Math.exp((-step'],
+  ['best for worst', 'sabo', 'sabo.ts', 'radius / size', '-radius / size'],
+];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(METHODS, '../../test/methods/mutant-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The method of a copy of its file, in which what is imported from `file`, or the file itself, is a mutant. */
+const mutant = async (id: number, method: string, file: string, from: string, to: string) => {
+  const rebased = (source: string) =>
+    source.replaceAll(/from '(\.\.?\/[^']+)'/g, (_, path) => `from '${join(METHODS, path)}'`);
+  const write = async (name: string, source: string) => {
+    const path = join(folder, `${id}-${basename(name)}`);
+    await writeFile(path, source);
+    return path;
+  };
+  const source = await readFile(join(METHODS, file), 'utf8');
+  expect(source.split(from).length, `${file} has no ${from}`).toBeGreaterThan(1);
+  const mutated = await write(file, rebased(source.replace(from, to)));
+  const own = `${method}.ts`;
+  const importer = rebased(await readFile(join(METHODS, own), 'utf8')).replaceAll(join(METHODS, file), mutated);
+  const module = await import(file === own ? mutated : await write(own, importer));
+  return module[`${method}Method`];
+};
+
+describe('references tell from a method', () => {
+  it.each(MUTANTS.map((row, id) => [...row, id] as const))(
+    '%s, in %s (%s)',
+    async (_fault, name, file, from, to, id) => {
+      const method = await mutant(id, name.split(',')[0] as string, file, from, to);
+      expect(errorOf(method, name)).toBeGreaterThan(1e-3);
+    },
+  );
+});
