@@ -27,6 +27,8 @@ export {
 } from './methods/method.ts';
 export { createOptimizer, type Optimizer, type OptimizerState, type StepCallOptions } from './methods/optimizer.ts';
 export {
+  type AutoOptions,
+  auto,
   type ConservativeOptions,
   conservative,
   type EsOptions,

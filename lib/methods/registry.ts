@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ZestError } from '../errors.ts';
 import { show } from '../show.ts';
+import { autoMethod } from './auto.ts';
 import { conservativeMethod } from './conservative.ts';
 import { esMethod } from './es.ts';
 import { essamMethod } from './essam.ts';
@@ -19,6 +20,7 @@ import { saboMethod } from './sabo.ts';
 import { zestMethod } from './zest.ts';
 import { zosaMethod } from './zosa.ts';
 
+export { type AutoOptions, auto } from './auto.ts';
 export { type ConservativeOptions, conservative } from './conservative.ts';
 export { type EsOptions, es } from './es.ts';
 export { type EssamOptions, essam } from './essam.ts';
@@ -31,6 +33,7 @@ export { type ZosaOptions, zosa } from './zosa.ts';
 
 /** The methods that configurations may name, by their names. */
 const builtIn = {
+  auto: autoMethod,
   zest: zestMethod,
   mezo: mezoMethod,
   nspsa: nspsaMethod,

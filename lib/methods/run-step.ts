@@ -1,5 +1,5 @@
 import { ZestError } from '../errors.ts';
-import type { CallOptions, Directions, Objective, Point, Update } from '../objective.ts';
+import type { CallOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import type { AnyMethod, MethodState, Round, StepEstimate } from './method.ts';
 import { type RuleOption, updateRule } from './rule.ts';
 
@@ -48,7 +48,7 @@ const placeOf = (point: Point): string => {
 const assertFinite = (losses: Float64Array, points: readonly Point[]): void => {
   const bad = losses.findIndex((loss) => !Number.isFinite(loss));
   if (bad < 0) return;
-  const point = points[bad] as Point;
+  const point = points[bad % points.length] as Point;
   const where = placeOf(point);
   throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${losses[bad]}`);
 };
@@ -64,12 +64,18 @@ const firstRounds = (method: AnyMethod, options: Record<string, unknown>) => {
   return method.estimate(options, { streams, dimension: 1, state, learningRate: 0 });
 };
 
-const isPoints = (round: Round): round is readonly Point[] => !('gradient' in round);
+const pointsOf = (round: Round): readonly Point[] => {
+  if ('gradient' in round) return [round.gradient];
+  return 'halves' in round ? round.halves : round;
+};
+
+/** How many values a round is answered with where all losses are the same. */
+const answersTo = (round: Round): number => pointsOf(round).length * ('halves' in round ? 2 : 1);
 
 /** The first points that a step asks for, as of a run's first step. */
 export const firstRound = (method: AnyMethod, options: Record<string, unknown>): readonly Point[] => {
   const round = firstRounds(method, options).next();
-  return round.done || !isPoints(round.value) ? [] : round.value;
+  return round.done || 'gradient' in round.value ? [] : pointsOf(round.value);
 };
 
 /**
@@ -79,10 +85,11 @@ export const firstRound = (method: AnyMethod, options: Record<string, unknown>):
 export const perturbationScale = (method: AnyMethod, options: Record<string, unknown>): number => {
   const rounds = firstRounds(method, options);
   for (let round = rounds.next(); !round.done; ) {
-    const points = isPoints(round.value) ? round.value : [round.value.gradient];
-    const scale = points.flat().reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
+    const scale = pointsOf(round.value)
+      .flat()
+      .reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
     if (scale > 0) return scale;
-    round = rounds.next(new Float64Array(points.length));
+    round = rounds.next(new Float64Array(answersTo(round.value)));
   }
   return 0;
 };
@@ -102,6 +109,27 @@ const gradientAt = async <B>(
   return objective.gradient(batch, { ...call, at });
 };
 
+/** The losses of the two halves of a batch, as {@link Round} says. */
+const lossesOfHalves = async <B>(
+  objective: Objective<B>,
+  batch: B,
+  points: readonly Point[],
+  { atVersion, ...call }: EvaluationOptions,
+): Promise<Float64Array> => {
+  const perSequence = await objective.sequenceLosses?.(batch, points, call);
+  const sequences = perSequence?.[0]?.length ?? 0;
+  if (!perSequence || sequences < 2) {
+    const losses = await objective.evaluate(batch, points, { ...call, atVersion });
+    return Float64Array.from([...losses, ...losses]);
+  }
+  const half = sequences >> 1;
+  const meanOf = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+  return Float64Array.from([
+    ...perSequence.map((losses) => meanOf(losses.subarray(0, half))),
+    ...perSequence.map((losses) => meanOf(losses.subarray(half))),
+  ]);
+};
+
 /** Evaluates the rounds that a method asks for, and returns what it makes of them. Nothing is applied. */
 export const estimateStep = async <B>(
   objective: Objective<B>,
@@ -115,13 +143,18 @@ export const estimateStep = async <B>(
   const all: number[] = [];
   let round = rounds.next();
   while (!round.done) {
-    if (!isPoints(round.value)) {
-      const call = { directions, atVersion, signal };
-      round = rounds.next(await gradientAt(objective, batch, method, round.value.gradient, call));
+    const asked: Round = round.value;
+    const call = { directions, atVersion, signal };
+    if ('gradient' in asked) {
+      round = rounds.next(await gradientAt(objective, batch, method, asked.gradient, call));
       continue;
     }
-    const losses = await objective.evaluate(batch, round.value, { directions, atVersion, microBatch, signal });
-    assertFinite(losses, round.value);
+    const points = pointsOf(asked);
+    const losses =
+      'halves' in asked
+        ? await lossesOfHalves(objective, batch, points, { ...call, microBatch })
+        : await objective.evaluate(batch, points, { ...call, microBatch });
+    assertFinite(losses, points);
     all.push(...losses);
     round = rounds.next(losses);
   }

@@ -54,7 +54,13 @@ export const drive = (
   let round = rounds.next();
   while (!round.done) {
     const asked = round.value;
-    const answer = 'gradient' in asked ? gradient!(at(asked.gradient)) : asked.map((point: Point) => f(at(point)));
+    const losses = (points: readonly Point[]) => points.map((point) => f(at(point)));
+    const answer =
+      'gradient' in asked
+        ? gradient!(at(asked.gradient))
+        : 'halves' in asked
+          ? [...losses(asked.halves), ...losses(asked.halves)]
+          : losses(asked);
     round = rounds.next(Float64Array.from(answer));
   }
   const { terms, vector } = round.value as StepEstimate;
