@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { auto, Model, ZestError } from '../../lib/index.ts';
 import { autoMethod } from '../../lib/methods/auto.ts';
 import { estimateStep, streamsFrom } from '../../lib/methods/run-step.ts';
+import { curvatureShare } from '../../lib/methods/zest.ts';
 import type { Point } from '../../lib/objective.ts';
 import { mean } from '../../lib/statistics.ts';
 import { add, dot, filled, type Vector } from './drive.ts';
@@ -57,6 +58,21 @@ const measured = (noise: number) => {
   const of = (name: string) => mean(seen.map((one) => one[name]!));
   return { of, signal: dot(g, g) / (dot(g, g) + (DIMENSION * noise ** 2) / 2) };
 };
+
+describe('the curvature share of pairs', () => {
+  it('is ρ‖H‖/(√2‖g‖) of a loss of second order', () => {
+    const draw = gaussian(3);
+    const g: Vector = EIGENVALUES.map(() => draw() * 3);
+    const rho = 0.05;
+    const losses = Array.from({ length: 20_000 }, () => g.map(draw)).flatMap((v) =>
+      [rho, -rho].map((scale) =>
+        v.reduce((f, z, j) => f + scale * g[j]! * z + (EIGENVALUES[j]! * (scale * z) ** 2) / 2, 0),
+      ),
+    );
+    const expected = (rho * NORM) / (Math.SQRT2 * Math.hypot(...g));
+    expect(curvatureShare(Float64Array.from(losses)) / expected).toBeCloseTo(1, 1);
+  });
+});
 
 describe('auto', () => {
   it('measures the trace and the norm of the Hessian', () => {
