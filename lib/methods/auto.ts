@@ -11,11 +11,13 @@ const KEPT = 0.9;
 const TRUSTED_STEPS = 10;
 /** How far a step may move each weight, in ρ, where the loss has next to no curvature. */
 const MOST_MOVE = 100;
+/** Power of the signal: with a falling rate, noise counts for less than in a step alone. */
+const SIGNAL_POWER = 1 / 3;
 /** What the signal counts as at least: below it lies what the noise of its own estimate may be. */
 const LEAST_SIGNAL = 0.01;
 
 const shape = {
-  directions: directions(16, 'directions that a step draws, k ≥ 2; one forward each'),
+  directions: directions(8, 'directions that a step draws, k ≥ 2; one forward each, and two more'),
   ...probe({ rho: 1e-3, law: 'gaussian' }),
   learningRate: z.number().default(1).describe('factor of the measured learning rate'),
   schedule: z
@@ -89,7 +91,7 @@ export const autoMethod = defineMethod({
     const most = length > 0 ? (MOST_MOVE * rho) / length : 0;
     const curvature = Math.max(0, trace) / k + norm;
     const trust = Math.min(1, next.steps / TRUSTED_STEPS);
-    const rate = trust * (curvature > 0 ? Math.min(most, signal / curvature) : most);
+    const rate = trust * (curvature > 0 ? Math.min(most, signal ** SIGNAL_POWER / curvature) : most);
     return {
       terms: streams.map((stream, i) => ({ stream, coefficient: rate * (gradient[i] as number) })),
       meanLoss: centre,
@@ -120,7 +122,7 @@ export const autoMethod = defineMethod({
         'Share of a batch’s gradient that its halves agree on. Near 0, what a step learns is the noise of its batch.',
       brief: 'signal',
     },
-    measuredRate: { title: 'Measured learning rate', words: 's/(tr H/k + ‖H‖), before the factor and the schedule.' },
+    measuredRate: { title: 'Measured learning rate', words: '∛s/(tr H/k + ‖H‖), before the factor and the schedule.' },
     ...commonDiagnostics,
   },
 });
@@ -130,14 +132,17 @@ export const autoMethod = defineMethod({
  * with a learning rate that is measured along the way and falls linearly.
  *
  * A step −ηG gains η‖g‖² and costs ½η²·(tr H/k + λ)·‖g_B‖² of the loss, with g the gradient, g_B that of the batch and
- * λ the curvature along it, so it is best at η = s/(tr H/k + λ), s = ‖g‖²/‖g_B‖² (derived: E[GᵀHG] of G = Σ(fᵢ − f̄)vᵢ/
- * (ρ(k − 1)) for f of second order). λ is at most ‖H‖, Frobenius', which stands for it. The second difference
- * (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of one pair a step has the mean tr H and the variance 2‖H‖². s is what the
- * halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses: no forward more. All are
- * means over some ten steps; the first ten steps are shorter. k + 2 forwards a step. An objective without losses of its
- * sequences is taken to have no noise, s = 1.
+ * λ the curvature along it, so alone it is best at η = s/(tr H/k + λ), s = ‖g‖²/‖g_B‖² (derived: E[GᵀHG] of
+ * G = Σ(fᵢ − f̄)vᵢ/(ρ(k − 1)) for f of second order). λ is at most ‖H‖, Frobenius', which stands for it. Over a run whose
+ * rate falls to 0 the noise of batches averages out but for a part that is logarithmic in s·steps, so that s counts by its
+ * cube root (chosen on three data sets, docs/methods.md).
  *
- * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear`, which needs totalSteps, and learningRate 1, here
+ * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of one pair a step has the mean tr H and the variance
+ * 2‖H‖². s is what the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses: no
+ * forward more. All are means over some ten steps; the first ten steps are shorter. k + 2 forwards a step. An objective
+ * without losses of its sequences is taken to have no noise, s = 1.
+ *
+ * Defaults: directions 8, rho 1e-3, law `gaussian`, schedule `linear`, which needs totalSteps, and learningRate 1, here
  * a factor of the measured rate.
  *
  * @example

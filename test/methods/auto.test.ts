@@ -88,9 +88,9 @@ describe('auto', () => {
     expect(Math.abs(of('signal') - signal)).toBeLessThan(0.08);
   });
 
-  it('steps by s/(tr H/k + ‖H‖)', () => {
+  it('steps by ∛s/(tr H/k + ‖H‖)', () => {
     const { of, signal } = measured(2);
-    const expected = signal / (TRACE / 8 + NORM);
+    const expected = Math.cbrt(signal) / (TRACE / 8 + NORM);
     expect(of('measuredRate') / expected).toBeGreaterThan(0.6);
     expect(of('measuredRate') / expected).toBeLessThan(1.7);
   });
