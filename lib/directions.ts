@@ -59,7 +59,10 @@ export const nativeDirections = (directions: Directions): NativeDirections => {
   if (!Number.isSafeInteger(rank) || rank < 1 || rank > most) {
     throw rangeError('ERR_ZEST_DIRECTIONS', `law.lowRank is ${show(rank)}; expected a whole number from 1 to ${most}`);
   }
-  return { seed, law: 'lowRank', rank };
+  const { keep = 1 } = law as { keep?: number };
+  if (!Number.isSafeInteger(keep) || keep < 1)
+    throw rangeError('ERR_ZEST_DIRECTIONS', `law.keep is ${show(keep)}; expected a whole number of streams ≥ 1`);
+  return { seed, law: 'lowRank', rank, keep: BigInt(keep) };
 };
 
 /** Checks a vector of finite numbers, one a parameter. */
@@ -160,12 +163,9 @@ const checkedRule = (rule: Update['rule']): Pick<NativeUpdate, 'rule' | 'rate' |
   const numbers = { rate: 0, beta1: 0, beta2: 0, epsilon: 0 };
   for (const key of ['rate', ...RULES[name]]) {
     const value = float32((rule as unknown as Record<string, unknown>)[key], `update.rule.${key}`);
-    const isShare = key.startsWith('beta');
-    if (isShare ? !(value >= 0 && value < 1) : key === 'epsilon' && value < 0)
-      throw rangeError(
-        'ERR_ZEST_UPDATE',
-        `update.rule.${key} is ${value}; expected a number ≥ 0${isShare ? ' and < 1' : ''}`,
-      );
+    const expected = key.startsWith('beta') ? '≥ 0 and < 1' : key === 'epsilon' ? '> 0' : '';
+    const fits = key.startsWith('beta') ? value >= 0 && value < 1 : key !== 'epsilon' || value > 0;
+    if (!fits) throw rangeError('ERR_ZEST_UPDATE', `update.rule.${key} is ${value}; expected a number ${expected}`);
     numbers[key === 'beta' ? 'beta1' : (key as keyof typeof numbers)] = value;
   }
   return { rule: name, ...numbers };

@@ -14,9 +14,10 @@ export interface CallOptions {
  * - `gaussian`: N(0, 1) per coordinate
  * - `sphere`: a Gaussian direction scaled to norm √d
  * - `rademacher`: ±1 per coordinate
- * - `{ lowRank: r }`: A·Bᵀ/√r for matrices (A and B Gaussian), Gaussian for vectors
+ * - `{ lowRank: r }`: A·Bᵀ/√r for matrices (A and B Gaussian), Gaussian for vectors. With `keep: n`, n consecutive
+ *   streams share their B, from a multiple of n on: of a step of k directions, k·ν keep it for ν steps. Default 1
  */
-export type Law = Exclude<NameOf<'law'>, 'lowRank'> | { lowRank: number };
+export type Law = Exclude<NameOf<'law'>, 'lowRank'> | { lowRank: number; keep?: number };
 
 /** Seed and law that decide what v(stream) is; stored in every log. */
 export interface Directions {
@@ -63,7 +64,7 @@ export type UpdateRule =
   | { name: 'adam'; rate: number; beta1: number; beta2: number; epsilon: number };
 
 /** Names of the state that rules keep of each trainable parameter. */
-export type StateName = 'momentum' | 'firstMoment' | 'secondMoment' | 'anchor';
+export type StateName = NameOf<'state'>;
 
 /**
  * A change of the weights, θ ← θ − (decay·θ + Σ coefficient·v(stream)): float32 values, and the log's record of a step.

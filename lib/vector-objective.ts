@@ -10,6 +10,7 @@ import {
 import { rangeError, typeError, ZestError } from './errors.ts';
 import type { NativeUpdate } from './native/binding.ts';
 import { native } from './native/load.ts';
+import { isNameOf, NAMES } from './native/names.ts';
 import type {
   DirectionOptions,
   Directions,
@@ -100,13 +101,11 @@ const settled = async <T>(value: T | Promise<T>, signal: AbortSignal | undefined
   }
 };
 
-const STATES: readonly string[] = ['momentum', 'firstMoment', 'secondMoment', 'anchor'] satisfies StateName[];
-
 /**
  * Makes an objective of a function of a vector, synchronous or not. Everything is computed in float64 from float32
  * directions: a point is x + Σ float32(scale)·v(stream), and a plain update
  * g = decay·x; g += coefficientᵢ·v(streamᵢ) in order; x −= g. The noise is that of a model whose only parameter is one
- * vector, so that `lowRank` directions are Gaussian.
+ * vector; it has no directions of low rank.
  *
  * `f` gets a vector of its own at each call, and so does `gradient`, which methods with gradients ask. The rules of
  * updates are those of {@link UpdateRule} in float64, element by element. Calls take effect in call order, one evaluation at a time.
@@ -204,8 +203,11 @@ export const vectorObjective = (
   const assertState = (name: StateName, parameter: string): void => {
     if (parameter !== 'x')
       throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(parameter)}; the only one is 'x'`);
-    if (!STATES.includes(name))
-      throw rangeError('ERR_ZEST_PARAMETER', `there is no state ${show(name)}; expected one of ${STATES.join(', ')}`);
+    if (!isNameOf('state', name))
+      throw rangeError(
+        'ERR_ZEST_PARAMETER',
+        `there is no state ${show(name)}; expected one of ${NAMES.state.join(', ')}`,
+      );
   };
 
   const { gradient } = vectorOptions(options);
@@ -214,7 +216,7 @@ export const vectorObjective = (
   const checkedPoint = (point: Point, name: string): (Perturbation | Displacement)[] =>
     gradient ? checkedVectorTerms(point, name, x.length) : checkedTerms(point, name);
   const own: Directions = { seed: 0, law: 'gaussian', ...vectorOptions(options).directions };
-  nativeDirections(own);
+  drawer(own, x.length);
   const objective: VectorObjective = {
     x,
     dimension: x.length,
@@ -321,6 +323,10 @@ export const vectorObjective = (
 /** v(stream) of a vector under checked directions; the last one is kept, since points come in pairs. */
 const drawer = (directions: Directions, length: number): ((stream: bigint) => Float32Array) => {
   const checked = nativeDirections(directions);
+  if (checked.law === 'lowRank') {
+    const expected = 'gaussian, sphere or rademacher: a vector has no directions of low rank';
+    throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${show(directions.law)}; expected ${expected}`);
+  }
   let last: { stream: bigint; v: Float32Array } | undefined;
   return (stream) => {
     if (last?.stream !== stream) last = { stream, v: native().vectorDirection(checked, stream, length) };

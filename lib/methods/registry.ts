@@ -6,6 +6,7 @@ import { conservativeMethod } from './conservative.ts';
 import { esMethod } from './es.ts';
 import { essamMethod } from './essam.ts';
 import { fzooMethod } from './fzoo.ts';
+import { lozoMethod } from './lozo.ts';
 import {
   type AnyMethod,
   assertMethod,
@@ -19,17 +20,26 @@ import { saboMethod } from './sabo.ts';
 import { zestMethod } from './zest.ts';
 import { zosaMethod } from './zosa.ts';
 
+export { type AdamwOptions, adamw } from './adamw.ts';
+export { type AdazoSamOptions, adazoSam } from './adazo-sam.ts';
 export { type ConservativeOptions, conservative } from './conservative.ts';
 export { type EsOptions, es } from './es.ts';
 export { type EssamOptions, essam } from './essam.ts';
 export { type FzooOptions, fzoo } from './fzoo.ts';
+export { type LozoOptions, lozo } from './lozo.ts';
 export { type MezoOptions, mezo } from './mezo.ts';
 export { type NspsaOptions, nspsa } from './nspsa.ts';
 export { type SaboOptions, sabo } from './sabo.ts';
+export { type SamOptions, sam } from './sam.ts';
+export { type SgdOptions, sgd } from './sgd.ts';
+export { type TsamOptions, tsam } from './tsam.ts';
 export { type ZestOptions, zest } from './zest.ts';
 export { type ZosaOptions, zosa } from './zosa.ts';
 
-/** The methods that configurations may name, by their names. */
+/**
+ * The methods that configurations may name, by their names. Those of first order are not among them: models have no
+ * gradient yet.
+ */
 const builtIn = {
   zest: zestMethod,
   mezo: mezoMethod,
@@ -40,6 +50,7 @@ const builtIn = {
   essam: essamMethod,
   sabo: saboMethod,
   conservative: conservativeMethod,
+  lozo: lozoMethod,
 };
 
 const methods = new Map<string, AnyMethod>(Object.entries(builtIn));

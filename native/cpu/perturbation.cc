@@ -109,7 +109,8 @@ void Perturbation::make_factors() {
     for (const uint64_t stream : streams_) {
       factors_a_[i].push_back(add(stream, weights_.addresses().factor_a[i], p.rows, rank, false));
       factors_b_[i].push_back(
-          add(stream, weights_.addresses().factor_b[i], p.columns, padded(p.columns), true));
+          add(directions_.stream_of_b(stream), weights_.addresses().factor_b[i], p.columns,
+              padded(p.columns), true));
     }
   }
   pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {

@@ -301,6 +301,40 @@ TEST("an update by no rule is an error") {
   CHECK(digest(*model) == before);
 }
 
+TEST("rules keep state, which is read, written and goes on with the same bits") {
+  const auto update = [](Rule rule, uint64_t stream) {
+    Update made{1e-3f, {{stream, 0.5f}, {stream + 1, -0.25f}}, rule, 1e-3f, 0.9f, 0.99f, 1e-6f};
+    made.anchored = stream % 2 == 1;
+    return made;
+  };
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    for (const Rule rule : {Rule::plain, Rule::sign, Rule::momentum, Rule::adam}) {
+      const std::unique_ptr<Backend> whole = backend(odd, 1, {}, storage), first = backend(odd, 1, {}, storage),
+                                     second = backend(odd, 1, {}, storage);
+      for (uint64_t s = 0; s < 6; ++s) whole->apply(laws[0], update(rule, s), never);
+      for (uint64_t s = 0; s < 3; ++s) first->apply(laws[0], update(rule, s), never);
+      const int parameters = static_cast<int>(first->spec().parameters.size());
+      for (int i = 0; i < parameters; ++i) {
+        second->write(i, first->bytes(i));
+        const ParameterSpec& p = first->spec().parameters[static_cast<size_t>(i)];
+        if (!p.trainable) continue;
+        for (int s = 0; s < state_count; ++s) {
+          const RuleState state = static_cast<RuleState>(s);
+          CHECK(first->has_state(state) == update(rule, 1).uses(state));
+          if (!first->has_state(state)) continue;
+          std::vector<float> values(static_cast<size_t>(p.rows * p.columns));
+          first->read_state(state, i, values.data());
+          second->write_state(state, i, values);
+        }
+      }
+      const std::string before = digest(*second);
+      for (uint64_t s = 3; s < 6; ++s) second->apply(laws[0], update(rule, s), never);
+      CHECK(digest(*second) == digest(*whole));
+      CHECK(digest(*second) != before);
+    }
+  }
+}
+
 TEST("flush-to-zero of the caller does not reach the engine") {
   const std::vector<double> expected = losses(*backend(odd), laws[0]);
   const uint64_t saved = floating_point_control();

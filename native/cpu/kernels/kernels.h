@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/direction.h"
+#include "core/rule.h"
 #include "core/transformer/spec.h"
 
 namespace zest::cpu {
@@ -43,6 +44,13 @@ struct Rows {
   __attribute__((always_inline)) int64_t operator[](int64_t i) const {
     return index ? index[i] : first + i;
   }
+};
+
+// The state that an update uses of a matrix, rows x columns; null where it uses none.
+struct StateOf {
+  float* first = nullptr;   // the momentum, or the first moment
+  float* second = nullptr;  // the second moment
+  float* anchor = nullptr;
 };
 
 // Y = activation(X W^T + bias) for the columns of one panel of W.
@@ -122,10 +130,10 @@ struct Kernels {
   void (*normalize)(float* out, const float* const* terms, int count, Norm norm,
                     const float* weight, const float* bias, float epsilon, int64_t columns);
   float (*cross_entropy)(const float* logits, int64_t count, int64_t label);
-  // theta <- theta - (decay theta + sum scale v), scales[0] of the noise; bfloat16 rounds
-  // stochastically.
-  void (*apply)(const Matrix& w, const Noise& noise, Rows rows, float decay,
-                uint64_t rounding_stream);
+  // theta <- theta - what the step's rule makes of sum scale v, scales[0] of the noise; bfloat16
+  // rounds stochastically.
+  void (*apply)(const Matrix& w, const Noise& noise, Rows rows, const Step& step,
+                const StateOf& state, uint64_t rounding_stream);
 };
 
 constexpr int64_t packed_columns = 64;

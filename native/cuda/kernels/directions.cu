@@ -113,9 +113,11 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
   for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
     float* a = source.a + (term * source.rows + row) * plan.rank;
     float* b = source.b + term * plan.rank * stride + row;
+    const uint64_t own = plan.terms[term].stream;
+    const uint64_t stream = of_a ? own : own - own % plan.keep;
     for (int i = 0; i < counters; ++i) {
       float v[quarters];
-      gaussian_values(plan.seed, plan.terms[term].stream, offset, lane + i, v);
+      gaussian_values(plan.seed, stream, offset, lane + i, v);
       for (int quarter = 0; quarter < quarters; ++quarter) {
         const int q = quarter * quarter_elements + lane + i;
         if (q >= plan.rank) continue;

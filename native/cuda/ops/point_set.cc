@@ -106,6 +106,7 @@ void PointSet::set(const Directions& directions, std::span<const Point> points) 
   plan_.seed = directions.seed;
   plan_.law = directions.law;
   plan_.rank = directions.rank;
+  plan_.keep = directions.keep;
   if (directions.law == Law::low_rank) {
     plan_.rank_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(directions.rank)));
   }
