@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { AnyMethod, MethodState, StepEstimate } from '../../lib/methods/method.ts';
 import { programSchema } from '../../lib/methods/method.ts';
 import { streamsFrom } from '../../lib/methods/run-step.ts';
@@ -25,9 +26,14 @@ export interface Problem {
   v: (stream: bigint) => Vector;
 }
 
+const schemas = new Map<AnyMethod, z.ZodObject>();
+
 /** A method's options with its defaults. */
-export const filled = (method: AnyMethod, given: Record<string, unknown>): Record<string, unknown> =>
-  checkOptions(programSchema(method), { learningRate: 0.1, ...given });
+export const filled = (method: AnyMethod, given: Record<string, unknown>): Record<string, unknown> => {
+  const schema = schemas.get(method) ?? programSchema(method);
+  schemas.set(method, schema);
+  return checkOptions(schema, { learningRate: 0.1, ...given });
+};
 
 /** What a method makes of a step at a point, with nothing rounded: G, and what it estimated. */
 export const drive = (
