@@ -423,6 +423,7 @@ export class Model implements Objective<Batch> {
    * @example
    * const momentum = new Float32Array(8192);
    * await model.restoreState('momentum', 'lm_head.bias', momentum);
+   * console.log(model.stateNames.includes('momentum')); // true
    *
    * @throws ERR_ZEST_PARAMETER as {@link state} does; ERR_ZEST_ARGUMENT for values of another number, or not finite
    */
