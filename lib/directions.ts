@@ -1,4 +1,4 @@
-import { type ErrorCode, rangeError, typeError } from './errors.ts';
+import { type ErrorCode, rangeError, typeError, ZestError } from './errors.ts';
 import type { NativeDirections, NativePoints, NativeUpdate } from './native/binding.ts';
 import { native } from './native/load.ts';
 import { isNameOf, NAMES } from './native/names.ts';
@@ -38,6 +38,9 @@ export const checkedSeed = (value: unknown): bigint => {
   );
 };
 
+const unsupportedCurvature = (fault: string) =>
+  new ZestError('ERR_ZEST_UNSUPPORTED', `${fault}: this objective keeps no curvature; a vectorObjective does`);
+
 /**
  * Checks directions, and gives them in the shape of the native contract.
  *
@@ -47,22 +50,25 @@ export const nativeDirections = (directions: Directions): NativeDirections => {
   if (typeof directions !== 'object' || directions === null) {
     throw typeError('ERR_ZEST_DIRECTIONS', `directions is ${show(directions)}; expected { seed, law }`);
   }
-  const { law } = directions;
+  const { law, metric } = directions;
+  if (metric !== undefined) throw unsupportedCurvature(`directions.metric is ${show(metric)}; expected none`);
   const seed = checkedSeed(directions.seed);
   const plain = LAWS.find((name) => name === law);
   if (plain) return { seed, law: plain, rank: 0 };
-  const rank = typeof law === 'object' && law !== null ? law.lowRank : undefined;
-  if (rank === undefined) {
+  if (typeof law !== 'object' || law === null || law.lowRank === undefined) {
     throw typeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected ${LAWS.join(', ')} or { lowRank }`);
   }
+  const { lowRank: rank, keep = 1, core = false } = law;
+  const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
   const most = native().limits.rank;
-  if (!Number.isSafeInteger(rank) || rank < 1 || rank > most) {
+  if (!whole(rank) || rank > most) {
     throw rangeError('ERR_ZEST_DIRECTIONS', `law.lowRank is ${show(rank)}; expected a whole number from 1 to ${most}`);
   }
-  const { keep = 1 } = law as { keep?: number };
-  if (!Number.isSafeInteger(keep) || keep < 1)
+  if (!whole(keep))
     throw rangeError('ERR_ZEST_DIRECTIONS', `law.keep is ${show(keep)}; expected a whole number of streams ≥ 1`);
-  return { seed, law: 'lowRank', rank, keep: BigInt(keep) };
+  if (typeof core !== 'boolean')
+    throw typeError('ERR_ZEST_DIRECTIONS', `law.core is ${show(core)}; expected true or false`);
+  return { seed, law: 'lowRank', rank, keep: BigInt(keep), core };
 };
 
 /** Checks a vector of finite numbers, one a parameter. */
@@ -180,6 +186,7 @@ export const nativeUpdate = (update: Update): NativeUpdate => {
   if (typeof update !== 'object' || update === null || !Array.isArray(update.terms)) {
     throw typeError('ERR_ZEST_UPDATE', `update is ${show(update)}; expected { decay, terms }`);
   }
+  if (update.curvature !== undefined) throw unsupportedCurvature('update has a curvature; expected none');
   if (update.vector !== undefined)
     throw typeError('ERR_ZEST_UPDATE', 'update has a vector; expected terms alone: this objective has no gradient');
   const terms: Update['terms'] = update.terms;

@@ -22,7 +22,9 @@ export const lozoMethod = defineMethod({
   title: 'LOZO',
   options: shape,
   conflicts: ({ law }) =>
-    typeof law === 'object' ? [] : [{ option: 'law', expected: '{lowRank: rank, keep: directions}, with lozo' }],
+    typeof law === 'object' && 'lowRank' in law
+      ? []
+      : [{ option: 'law', expected: '{lowRank: rank, keep: directions}, with lozo' }],
 });
 
 /**

@@ -45,6 +45,10 @@ export const law = z.union(
     z.strictObject({
       lowRank: count().max(64).describe('rank r of a matrix’s direction A·Bᵀ/√r'),
       keep: count().optional().describe('consecutive directions that share their B, k·ν for ν steps of k; default: 1'),
+      core: z
+        .boolean()
+        .optional()
+        .describe('whether A is U·Z/√r, U shared as B is and Z, r × r, of each direction; default: false'),
     }),
   ],
   {

@@ -17,6 +17,8 @@ import {
 import { mezoMethod } from './mezo.ts';
 import { nspsaMethod } from './nspsa.ts';
 import { saboMethod } from './sabo.ts';
+import { subzeroMethod } from './subzero.ts';
+import { svrgMethod } from './svrg.ts';
 import { zestMethod } from './zest.ts';
 import { zosaMethod } from './zosa.ts';
 
@@ -26,19 +28,22 @@ export { type ConservativeOptions, conservative } from './conservative.ts';
 export { type EsOptions, es } from './es.ts';
 export { type EssamOptions, essam } from './essam.ts';
 export { type FzooOptions, fzoo } from './fzoo.ts';
+export { type HizooOptions, hizoo } from './hizoo.ts';
 export { type LozoOptions, lozo } from './lozo.ts';
 export { type MezoOptions, mezo } from './mezo.ts';
 export { type NspsaOptions, nspsa } from './nspsa.ts';
 export { type SaboOptions, sabo } from './sabo.ts';
 export { type SamOptions, sam } from './sam.ts';
 export { type SgdOptions, sgd } from './sgd.ts';
+export { type SubzeroOptions, subzero } from './subzero.ts';
+export { type SvrgOptions, svrg } from './svrg.ts';
 export { type TsamOptions, tsam } from './tsam.ts';
 export { type ZestOptions, zest } from './zest.ts';
 export { type ZosaOptions, zosa } from './zosa.ts';
 
 /**
- * The methods that configurations may name, by their names. Those of first order are not among them: models have no
- * gradient yet.
+ * The methods that configurations may name, by their names. Those of first order and hizoo are not among them: models
+ * have no gradient and keep no curvature yet.
  */
 const builtIn = {
   zest: zestMethod,
@@ -51,6 +56,8 @@ const builtIn = {
   sabo: saboMethod,
   conservative: conservativeMethod,
   lozo: lozoMethod,
+  subzero: subzeroMethod,
+  svrg: svrgMethod,
 };
 
 const methods = new Map<string, AnyMethod>(Object.entries(builtIn));

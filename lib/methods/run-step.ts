@@ -24,6 +24,8 @@ export interface StepCall extends CallOptions {
   atVersion?: bigint;
   /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
+  /** Makes the batch of all training data. Default: the step's own. */
+  all?: () => unknown;
 }
 
 /** How far a step goes. */
@@ -64,12 +66,16 @@ const firstRounds = (method: AnyMethod, options: Record<string, unknown>) => {
   return method.estimate(options, { streams, dimension: 1, state, learningRate: 0 });
 };
 
-const isPoints = (round: Round): round is readonly Point[] => !('gradient' in round);
+/** The points of a round. */
+const pointsOf = (round: Round): readonly Point[] => {
+  if ('gradient' in round) return [round.gradient];
+  return 'points' in round ? round.points : round;
+};
 
 /** The first points that a step asks for, as of a run's first step. */
 export const firstRound = (method: AnyMethod, options: Record<string, unknown>): readonly Point[] => {
   const round = firstRounds(method, options).next();
-  return round.done || !isPoints(round.value) ? [] : round.value;
+  return round.done ? [] : pointsOf(round.value);
 };
 
 /**
@@ -79,7 +85,7 @@ export const firstRound = (method: AnyMethod, options: Record<string, unknown>):
 export const perturbationScale = (method: AnyMethod, options: Record<string, unknown>): number => {
   const rounds = firstRounds(method, options);
   for (let round = rounds.next(); !round.done; ) {
-    const points = isPoints(round.value) ? round.value : [round.value.gradient];
+    const points = pointsOf(round.value);
     const scale = points.flat().reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
     if (scale > 0) return scale;
     round = rounds.next(new Float64Array(points.length));
@@ -108,31 +114,39 @@ export const estimateStep = async <B>(
   batch: B,
   method: AnyMethod,
   options: Record<string, unknown>,
-  { directions, firstStream, state, atVersion, microBatch, signal, learningRate = 0 }: StepCall & Partial<StepLength>,
+  call: StepCall & Partial<StepLength>,
 ): Promise<StepEstimate & { losses: Float64Array }> => {
+  const { directions, firstStream, state, atVersion, microBatch, signal, all, learningRate = 0 } = call;
   const streams = streamsFrom(firstStream, method.streams(options));
   const rounds = method.estimate(options, { streams, dimension: objective.dimension, state, learningRate });
-  const all: number[] = [];
+  const seen: number[] = [];
+  let everything: B | undefined;
   let round = rounds.next();
   while (!round.done) {
-    if (!isPoints(round.value)) {
-      const call = { directions, atVersion, signal };
-      round = rounds.next(await gradientAt(objective, batch, method, round.value.gradient, call));
+    if ('gradient' in round.value) {
+      const options = { directions, atVersion, signal };
+      round = rounds.next(await gradientAt(objective, batch, method, round.value.gradient, options));
       continue;
     }
-    const losses = await objective.evaluate(batch, round.value, { directions, atVersion, microBatch, signal });
-    assertFinite(losses, round.value);
-    all.push(...losses);
+    const points = pointsOf(round.value);
+    if ('points' in round.value) everything ??= (all?.() as B | undefined) ?? batch;
+    const of = 'points' in round.value ? (everything as B) : batch;
+    const losses = await objective.evaluate(of, points, { directions, atVersion, microBatch, signal });
+    assertFinite(losses, points);
+    seen.push(...losses);
     round = rounds.next(losses);
   }
-  return { ...round.value, losses: Float64Array.from(all) };
+  return { ...round.value, losses: Float64Array.from(seen) };
 };
 
 /**
  * The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. Under another
  * rule than the plain one the terms are G itself, and η is the rule's.
  */
-export const updateOf = ({ terms, vector }: Pick<StepEstimate, 'terms' | 'vector'>, length: StepLength): Update => {
+export const updateOf = (
+  { terms, vector, curvature }: Pick<StepEstimate, 'terms' | 'vector' | 'curvature'>,
+  length: StepLength,
+): Update => {
   const { learningRate, weightDecay, decayTowards = 'zero', updates = 0 } = length;
   const rule = updateRule(length.rule ?? 'plain', learningRate, updates);
   const factor = rule ? 1 : learningRate;
@@ -140,6 +154,7 @@ export const updateOf = ({ terms, vector }: Pick<StepEstimate, 'terms' | 'vector
     decay: Math.fround(learningRate * weightDecay),
     terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: Math.fround(factor * coefficient) })),
     ...(vector && { vector: vector.map((value) => factor * value) }),
+    ...(curvature && { curvature }),
     ...(rule && { rule }),
     ...(decayTowards === 'start' && weightDecay > 0 && { anchored: true }),
   };
@@ -155,7 +170,7 @@ export const runStep = <B>(
   method: AnyMethod,
   options: Record<string, unknown>,
   call: StepCall & StepLength,
-): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'state'>> => {
+): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state'>> => {
   const take = async (of: Objective<B>, atVersion?: bigint) => {
     const estimate = await estimateStep(of, batch, method, options, { ...call, atVersion });
     const update = updateOf(estimate, call);

@@ -12,16 +12,8 @@ import {
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine, NativeParameter } from '../native/binding.ts';
-import { isNameOf, NAMES } from '../native/names.ts';
-import type {
-  DirectionOptions,
-  Directions,
-  EvaluationOptions,
-  Objective,
-  Point,
-  StateName,
-  Update,
-} from '../objective.ts';
+import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
+import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
@@ -395,7 +387,7 @@ export class Model implements Objective<Batch> {
   }
 
   /** Names of the state, of each trainable parameter, that updates by a rule have made: `momentum`, say. */
-  get stateNames(): StateName[] {
+  get stateNames(): NameOf<'state'>[] {
     return this.#engine.states();
   }
 
@@ -411,7 +403,7 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_PARAMETER for a parameter that there is not or that is not trained, for a name that is none, or one
    * that no update has made
    */
-  async state(name: StateName, parameter: string): Promise<Float32Array> {
+  async state(name: NameOf<'state'>, parameter: string): Promise<Float32Array> {
     const index = this.#stateIndex(name, parameter);
     return this.#call(undefined, () => this.#engine.state(name, index));
   }
@@ -427,7 +419,7 @@ export class Model implements Objective<Batch> {
    *
    * @throws ERR_ZEST_PARAMETER as {@link state} does; ERR_ZEST_ARGUMENT for values of another number, or not finite
    */
-  async restoreState(name: StateName, parameter: string, values: ArrayLike<number>): Promise<void> {
+  async restoreState(name: NameOf<'state'>, parameter: string, values: ArrayLike<number>): Promise<void> {
     const index = this.#stateIndex(name, parameter);
     const { rows, columns } = this.#origin.description.spec.parameters[index] as NativeParameter;
     const count = Object(values).length;
@@ -559,7 +551,7 @@ export class Model implements Objective<Batch> {
     );
   }
 
-  #stateIndex(name: StateName, parameter: string): number {
+  #stateIndex(name: string, parameter: string): number {
     const index = this.#index(parameter);
     if (!isNameOf('state', name))
       throw rangeError(

@@ -10,6 +10,8 @@ export interface NativeDirections {
   rank: number;
   /** Consecutive streams that share the factor B of `lowRank`. Default 1n. */
   keep?: bigint;
+  /** Whether A is U·Z/√rank, U kept as B is. Default false. */
+  core?: boolean;
 }
 
 /** core/batch.h, flattened. `scored` holds 5 numbers a position: sequence, position, label, candidatesBegin, candidatesEnd. */

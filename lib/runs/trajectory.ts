@@ -59,9 +59,15 @@ const encodeHeader = (header: TrajectoryHeader): Buffer => {
 
 /** A record without its checksum. */
 const encodeUpdate = (update: Update): Buffer => {
-  const { decay, terms, rule, anchored, vector } = update;
-  if (rule || anchored || vector) {
-    const what = rule ? `of the rule ${rule.name}` : vector ? 'along a gradient' : 'with an anchored decay';
+  const { decay, terms, rule, anchored, vector, curvature } = update;
+  if (rule || anchored || vector || curvature) {
+    const what = rule
+      ? `of the rule ${rule.name}`
+      : vector
+        ? 'along a gradient'
+        : curvature
+          ? 'with a curvature'
+          : 'with an anchored decay';
     throw new ZestError('ERR_ZEST_UNSUPPORTED', `an update is ${what}; expected a plain one: logs have no other yet`);
   }
   const first = terms[0]?.stream ?? 0n;

@@ -29,7 +29,8 @@ Shortcuts to_shortcuts(const Napi::Value& value) {
 Directions to_directions(const Napi::Value& value) {
   const Napi::Object from = object(value);
   return {to_uint64(from.Get("seed")), choice<Law>(from, "law"), integer(from, "rank"),
-          from.Has("keep") ? to_uint64(from.Get("keep")) : 1};
+          from.Has("keep") ? to_uint64(from.Get("keep")) : 1,
+          from.Has("core") && boolean(from, "core")};
 }
 
 Batch to_batch(const Napi::Value& value) {

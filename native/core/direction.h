@@ -29,6 +29,8 @@ struct Directions {
   // Law::low_rank: B of a stream is that of the last multiple of `keep` up to it, so that so many
   // consecutive streams share it. >= 1.
   uint64_t keep = 1;
+  // Law::low_rank: A is U Z / sqrt(rank), U as A else would be and kept as B is, Z rank x rank.
+  bool core = false;
 
   uint64_t stream_of_b(uint64_t stream) const { return stream - stream % keep; }
 };

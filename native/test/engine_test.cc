@@ -335,6 +335,32 @@ TEST("rules keep state, which is read, written and goes on with the same bits") 
   }
 }
 
+TEST("directions that keep their factors, with a core of their own") {
+  const std::unique_ptr<Backend> model = backend(odd);
+  const auto v = [&](uint64_t stream, uint64_t keep, bool core) {
+    std::vector<float> out;
+    for (int i = 0; i < static_cast<int>(model->spec().parameters.size()); ++i) {
+      const ParameterSpec& p = model->spec().parameters[static_cast<size_t>(i)];
+      std::vector<float> part(static_cast<size_t>(p.rows * p.columns));
+      model->direction({7, Law::low_rank, 5, keep, core}, stream, i, part.data());
+      out.insert(out.end(), part.begin(), part.end());
+    }
+    return out;
+  };
+  CHECK(v(8, 4, false) == v(8, 1, false));
+  CHECK(v(11, 4, false) != v(11, 1, false));
+  CHECK(v(8, 4, true) != v(8, 4, false));
+  double squares = 0, product = 0;
+  const std::vector<float> one = v(8, 4, true), other = v(9, 4, true);
+  for (size_t i = 0; i < one.size(); ++i) squares += one[i] * one[i], product += one[i] * other[i];
+  const double count = static_cast<double>(one.size());
+  CHECK(squares / count > 0.8 && squares / count < 1.25);
+  CHECK(std::fabs(product / count) < 0.2);
+  std::vector<float> part(64 * 101);
+  CHECK_THROWS("ERR_ZEST_DIRECTIONS",
+               model->direction({7, Law::low_rank, 65, 1, true}, 0, 0, part.data()));
+}
+
 TEST("flush-to-zero of the caller does not reach the engine") {
   const std::vector<double> expected = losses(*backend(odd), laws[0]);
   const uint64_t saved = floating_point_control();

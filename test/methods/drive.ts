@@ -20,6 +20,8 @@ export const combine = (c: Vector, v: readonly Vector[]): number[] =>
 
 export interface Problem {
   f: Loss;
+  /** The loss of all training data. Default: f. */
+  all?: Loss;
   gradient?: (x: Vector) => number[];
   x: Vector;
   /** v(stream). */
@@ -39,7 +41,7 @@ export const filled = (method: AnyMethod, given: Record<string, unknown>): Recor
 export const drive = (
   method: AnyMethod,
   given: Record<string, unknown>,
-  { f, gradient, x, v }: Problem,
+  { f, all, gradient, x, v }: Problem,
   { step = 0, state }: { step?: number; state?: MethodState } = {},
 ): StepEstimate & { G: number[] } => {
   const options = filled(method, given);
@@ -60,7 +62,9 @@ export const drive = (
   let round = rounds.next();
   while (!round.done) {
     const asked = round.value;
-    const answer = 'gradient' in asked ? gradient!(at(asked.gradient)) : asked.map((point: Point) => f(at(point)));
+    const points: readonly Point[] = 'gradient' in asked ? [] : 'points' in asked ? asked.points : asked;
+    const loss = 'points' in asked ? (all ?? f) : f;
+    const answer = 'gradient' in asked ? gradient!(at(asked.gradient)) : points.map((point) => loss(at(point)));
     round = rounds.next(Float64Array.from(answer));
   }
   const { terms, vector } = round.value as StepEstimate;

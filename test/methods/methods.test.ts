@@ -21,6 +21,8 @@ const METHODS: [name: string, make: Make, options: Record<string, unknown>, forw
   ['zosa', zest.zosa as Make, { learningRate: 0.1, rho: 0.01, radius: 0.01 }, 18],
   ['essam', zest.essam as Make, { learningRate: 0.1, rho: 0.01, radius: 0.01, directions: 8 }, 16],
   ['es', zest.es as Make, { learningRate: 0.3, rho: 0.01, directions: 8 }, 8],
+  ['svrg', zest.svrg as Make, { learningRate: 0.05, rho: 0.01, interval: 1, anchorDirections: 2 }, 4],
+  ['hizoo', zest.hizoo as Make, { learningRate: 0.05, rho: 0.01, alpha: 1e-3 }, 3],
   ['sabo', zest.sabo as Make, { learningRate: 0.05, rho: 0.05 }, 18],
   ['conservative', zest.conservative as Make, { learningRate: 0.05, rho: 0.01 }, 5],
   ['sgd', zest.sgd as Make, { learningRate: 0.05 }, 1],
@@ -62,6 +64,7 @@ describe.each(METHODS)('%s', (name, make, options, forwards) => {
     const state = JSON.stringify(before.state());
     await expect(before.step(parts, undefined, { signal: stopped })).rejects.toBe(stopped.reason);
     expect(JSON.stringify(before.state())).toBe(state);
+    for (const kept of parts.stateNames) await parts.restoreState(kept, 'x', [...(await parts.state(kept))]);
     after.restore(JSON.parse(state));
     for (let step = 3; step < 6; step++) await after.step(parts);
     expect([...parts.x]).toEqual([...whole.x]);

@@ -109,6 +109,18 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
       );
     },
   },
+  hizoo: {
+    options: { rho: 0.1, directions: 2 },
+    // At the curvature 1, where u = v; test/methods/hizoo.test.ts goes on from there.
+    reference: ({ rho = 0 }, { f, x }, v) =>
+      scaled(
+        combine(
+          v.map((z) => (f(add(x, rho, z)) - f(add(x, -rho, z))) / (2 * rho)),
+          v,
+        ),
+        1 / v.length,
+      ),
+  },
   conservative: {
     options: { rho: 0.1, learningRate: 0.05 },
     reference: ({ rho = 0, learningRate = 0 }, { f, x }, [z]) => {

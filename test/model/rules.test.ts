@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lozo } from '../../lib/methods/lozo.ts';
 import { mezo } from '../../lib/methods/mezo.ts';
+import { subzero } from '../../lib/methods/subzero.ts';
 import { Model } from '../../lib/model/model.ts';
-import type { StateName, Update, UpdateRule } from '../../lib/objective.ts';
+import type { Update, UpdateRule } from '../../lib/objective.ts';
 import { film, filmBatch } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 
@@ -109,7 +110,7 @@ describe('a rule of updates in the engine', () => {
 
   it('refuses state that it cannot have', async () => {
     using model = await Model.load(film, { trainable, device: 'cpu' });
-    const call = (name: string, parameter: string) => model.state(name as StateName, parameter);
+    const call = (name: string, parameter: string) => model.state(name as 'momentum', parameter);
     await rejects(() => call('momentum', NAME), 'ERR_ZEST_PARAMETER', /no update has made a state momentum/);
     await rejects(() => call('velocity', NAME), 'ERR_ZEST_PARAMETER', /no state 'velocity'; expected one of momentum/);
     await rejects(() => call('momentum', 'nope'), 'ERR_ZEST_PARAMETER', /no parameter 'nope'/);
@@ -160,6 +161,32 @@ describe('directions of low rank that keep a factor', () => {
 
   it.each([0, 1.5, -1, Number.NaN, '2'])('refuse keep %s', async (keep) => {
     await rejects(() => direction(0n, keep as never), 'ERR_ZEST_DIRECTIONS', /law.keep is/);
+  });
+
+  it('have a core of their own where they are those of subzero', async () => {
+    const cored = (stream: bigint, rank: number, keep: number) =>
+      model.direction(stream, NAME, { directions: { seed: 5, law: { lowRank: rank, keep, core: true } } });
+    const [one, two, three] = [await cored(8n, 1, 4), await cored(11n, 1, 4), await cored(12n, 1, 4)];
+    // Of rank one, U·Z·Bᵀ is the same matrix but for a factor.
+    const factor = two[0]! / one[0]!;
+    for (const j of [1, 77, 500, 3000]) expect(two[j]! / one[j]!).toBeCloseTo(factor, 3);
+    expect(three[1]! / one[1]!).not.toBeCloseTo(three[0]! / one[0]!, 2);
+    const v = await cored(3n, 16, 8);
+    expect(v.reduce((sum, value) => sum + value * value, 0) / v.length).toBeCloseTo(1, 0);
+    const optimizer = subzero({ learningRate: 1e-3, law: { lowRank: 4, keep: 6, core: true } });
+    using trained = await Model.load(film, { trainable, device: 'cpu' });
+    await optimizer.step(trained, batch);
+    expect(trained.version).toBe(1n);
+    await rejects(
+      () => subzero({ learningRate: 1, law: { lowRank: 4 } }),
+      'ERR_ZEST_DIRECTIONS',
+      /law is \{ lowRank: 4 \}; expected \{lowRank: rank, keep: directions, core: true\}/,
+    );
+    await rejects(
+      () => model.direction(0n, NAME, { directions: { seed: 5, law: { lowRank: 4, core: 1 as never } } }),
+      'ERR_ZEST_DIRECTIONS',
+      /law.core is 1; expected true or false/,
+    );
   });
 
   it('are those of lozo, whose points and updates are of one subspace', async () => {

@@ -203,7 +203,10 @@ describe('a message names the place, the key, and what was expected', () => {
     ['optimizer.learningRate=yes', "--set optimizer.learningRate is 'yes'; expected a number"],
     ['optimizer.directions=1.5', '--set optimizer.directions is 1.5; expected a whole number'],
     ['optimizer.directions=0', '--set optimizer.directions is 0; expected a number ≥ 1'],
-    ['optimizer.method=zset', "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo"],
+    [
+      'optimizer.method=zset',
+      "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg",
+    ],
     [
       'optimizer.estimator=naïve',
       "--set optimizer.estimator is 'naïve'; expected one of naive, biasCorrected, beale, jackknife",

@@ -19,6 +19,7 @@ struct PassKey {
   int32_t groups = 0, terms = 0, rank = 0;
   Law law = Law::gaussian;
   uint64_t seed = 0, keep = 1;
+  int32_t core = 0;
   auto operator<=>(const PassKey&) const = default;
 };
 

@@ -209,6 +209,7 @@ TEST("adapters and prefixes: trained alone, or with all else") {
     const Pair pair = backends(model);
     for (const Directions& directions : laws) check_losses(pair, directions, batch, pairs_of(2));
     check_losses(pair, {7, Law::low_rank, 3, 2}, batch, pairs_of(3));  // two directions share B
+    check_losses(pair, {7, Law::low_rank, 3, 2, true}, batch, pairs_of(3));
     const Update update{0.001f, {{1, 0.01f}, {2, -0.02f}}};
     pair.cpu->apply(laws[0], update, never);
     pair.cuda->apply(laws[0], update, never);
