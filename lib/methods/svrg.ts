@@ -19,10 +19,10 @@ const shape = {
 export type SvrgOptions = MethodInput<typeof shape>;
 
 /** Streams, in decimal, with their factors: JSON. */
-type Terms = [stream: string, factor: number][];
+export type Terms = [stream: string, factor: number][];
 
 /** The anchor, as what has been added to the weights since: they are the anchor − Σ factor·v. */
-interface SvrgState extends Record<string, unknown> {
+export interface SvrgState extends Record<string, unknown> {
   /** Steps since the anchor; 0 asks for one. */
   age: number;
   /** The anchor's estimate over all training data. */
