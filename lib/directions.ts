@@ -1,4 +1,4 @@
-import { type ErrorCode, rangeError, typeError } from './errors.ts';
+import { type ErrorCode, rangeError, typeError, ZestError } from './errors.ts';
 import type { NativeDirections, NativePoints, NativeUpdate } from './native/binding.ts';
 import { native } from './native/load.ts';
 import { isNameOf, NAMES } from './native/names.ts';
@@ -38,6 +38,9 @@ export const checkedSeed = (value: unknown): bigint => {
   );
 };
 
+const unsupportedCurvature = (fault: string) =>
+  new ZestError('ERR_ZEST_UNSUPPORTED', `${fault}: this objective keeps no curvature; a vectorObjective does`);
+
 /**
  * Checks directions, and gives them in the shape of the native contract.
  *
@@ -47,19 +50,25 @@ export const nativeDirections = (directions: Directions): NativeDirections => {
   if (typeof directions !== 'object' || directions === null) {
     throw typeError('ERR_ZEST_DIRECTIONS', `directions is ${show(directions)}; expected { seed, law }`);
   }
-  const { law } = directions;
+  const { law, metric } = directions;
+  if (metric !== undefined) throw unsupportedCurvature(`directions.metric is ${show(metric)}; expected none`);
   const seed = checkedSeed(directions.seed);
   const plain = LAWS.find((name) => name === law);
   if (plain) return { seed, law: plain, rank: 0 };
-  const rank = typeof law === 'object' && law !== null ? law.lowRank : undefined;
-  if (rank === undefined) {
+  if (typeof law !== 'object' || law === null || law.lowRank === undefined) {
     throw typeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected ${LAWS.join(', ')} or { lowRank }`);
   }
+  const { lowRank: rank, keep = 1, core = false } = law;
+  const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
   const most = native().limits.rank;
-  if (!Number.isSafeInteger(rank) || rank < 1 || rank > most) {
+  if (!whole(rank) || rank > most) {
     throw rangeError('ERR_ZEST_DIRECTIONS', `law.lowRank is ${show(rank)}; expected a whole number from 1 to ${most}`);
   }
-  return { seed, law: 'lowRank', rank };
+  if (!whole(keep))
+    throw rangeError('ERR_ZEST_DIRECTIONS', `law.keep is ${show(keep)}; expected a whole number of streams ≥ 1`);
+  if (typeof core !== 'boolean')
+    throw typeError('ERR_ZEST_DIRECTIONS', `law.core is ${show(core)}; expected true or false`);
+  return { seed, law: 'lowRank', rank, keep: BigInt(keep), core };
 };
 
 /** Checks a vector of finite numbers, one a parameter. */
@@ -160,12 +169,9 @@ const checkedRule = (rule: Update['rule']): Pick<NativeUpdate, 'rule' | 'rate' |
   const numbers = { rate: 0, beta1: 0, beta2: 0, epsilon: 0 };
   for (const key of ['rate', ...RULES[name]]) {
     const value = float32((rule as unknown as Record<string, unknown>)[key], `update.rule.${key}`);
-    const isShare = key.startsWith('beta');
-    if (isShare ? !(value >= 0 && value < 1) : key === 'epsilon' && value < 0)
-      throw rangeError(
-        'ERR_ZEST_UPDATE',
-        `update.rule.${key} is ${value}; expected a number ≥ 0${isShare ? ' and < 1' : ''}`,
-      );
+    const expected = key.startsWith('beta') ? '≥ 0 and < 1' : key === 'epsilon' ? '> 0' : '';
+    const fits = key.startsWith('beta') ? value >= 0 && value < 1 : key !== 'epsilon' || value > 0;
+    if (!fits) throw rangeError('ERR_ZEST_UPDATE', `update.rule.${key} is ${value}; expected a number ${expected}`);
     numbers[key === 'beta' ? 'beta1' : (key as keyof typeof numbers)] = value;
   }
   return { rule: name, ...numbers };
@@ -180,6 +186,7 @@ export const nativeUpdate = (update: Update): NativeUpdate => {
   if (typeof update !== 'object' || update === null || !Array.isArray(update.terms)) {
     throw typeError('ERR_ZEST_UPDATE', `update is ${show(update)}; expected { decay, terms }`);
   }
+  if (update.curvature !== undefined) throw unsupportedCurvature('update has a curvature; expected none');
   if (update.vector !== undefined)
     throw typeError('ERR_ZEST_UPDATE', 'update has a vector; expected terms alone: this objective has no gradient');
   const terms: Update['terms'] = update.terms;

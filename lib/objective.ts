@@ -14,9 +14,11 @@ export interface CallOptions {
  * - `gaussian`: N(0, 1) per coordinate
  * - `sphere`: a Gaussian direction scaled to norm √d
  * - `rademacher`: ±1 per coordinate
- * - `{ lowRank: r }`: A·Bᵀ/√r for matrices (A and B Gaussian), Gaussian for vectors
+ * - `{ lowRank: r }`: A·Bᵀ/√r for matrices (A and B Gaussian), Gaussian for vectors. With `keep: n`, n consecutive
+ *   streams share their B, from a multiple of n on: of a step of k directions, k·ν keep it for ν steps. Default 1
+ *   With `core: true`, V = U·Z·Bᵀ/r: U and B are kept, and Z, r × r and Gaussian, is of each stream
  */
-export type Law = Exclude<NameOf<'law'>, 'lowRank'> | { lowRank: number };
+export type Law = Exclude<NameOf<'law'>, 'lowRank'> | { lowRank: number; keep?: number; core?: boolean };
 
 /** Seed and law that decide what v(stream) is; stored in every log. */
 export interface Directions {
@@ -24,6 +26,11 @@ export interface Directions {
   seed: bigint | number;
   /** Law that directions are drawn from. */
   law: Law;
+  /**
+   * `curvature`: v(stream)/√H in the place of v(stream), element by element, H the state `curvature`, which is 1 before
+   * the first update of it. Default: v(stream) itself. Models have no curvature yet.
+   */
+  metric?: 'curvature';
 }
 
 /** One term of a {@link Point}: float32(scale)·v(stream). */
@@ -63,7 +70,7 @@ export type UpdateRule =
   | { name: 'adam'; rate: number; beta1: number; beta2: number; epsilon: number };
 
 /** Names of the state that rules keep of each trainable parameter. */
-export type StateName = 'momentum' | 'firstMoment' | 'secondMoment' | 'anchor';
+export type StateName = NameOf<'state'> | 'curvature';
 
 /**
  * A change of the weights, θ ← θ − (decay·θ + Σ coefficient·v(stream)): float32 values, and the log's record of a step.
@@ -75,6 +82,11 @@ export interface Update {
   rule?: UpdateRule;
   /** Whether the decay is towards the weights before the first such update, decay·(θ − anchor). Default: towards 0. */
   anchored?: boolean;
+  /**
+   * After the rest, curvature ← curvature·(keep + Σ weightᵢ·vᵢ²), element by element, with the directions of the terms
+   * as they are without a metric.
+   */
+  curvature?: { keep: number; weights: readonly number[] };
   /** Added to the sum of the terms, in float64, where the objective has a gradient. */
   vector?: Float64Array;
 }

@@ -8,7 +8,6 @@ import {
   vectorUpdate,
 } from './directions.ts';
 import { rangeError, typeError, ZestError } from './errors.ts';
-import type { NativeUpdate } from './native/binding.ts';
 import { native } from './native/load.ts';
 import type {
   DirectionOptions,
@@ -20,9 +19,11 @@ import type {
   Perturbation,
   Point,
   StateName,
+  Update,
 } from './objective.ts';
 import { given, optionsOf, signal } from './options/calls.ts';
 import { show } from './show.ts';
+import { assertState, VectorState } from './vector-state.ts';
 
 /** A function of a vector as an objective. */
 export interface VectorObjective extends Objective<void> {
@@ -76,6 +77,16 @@ const assertNoBatch = (batch: unknown): void => {
     throw typeError('ERR_ZEST_ARGUMENT', `batch is ${show(batch)}; expected undefined, for a function has none`);
 };
 
+/** Numbers of the curvature's update, one weight a term. */
+const checkedCurvature = ({ curvature, terms }: Update): Update['curvature'] => {
+  if (curvature === undefined) return undefined;
+  const { keep, weights } = Object(curvature) as { keep?: unknown; weights?: unknown };
+  const fits = Array.isArray(weights) && weights.length === terms?.length;
+  if (fits && [keep, ...weights].every((value) => Number.isFinite(value) && (value as number) >= 0)) return curvature;
+  const expected = '{ keep, weights } of numbers ≥ 0, one weight a term';
+  throw rangeError('ERR_ZEST_UPDATE', `update.curvature is ${show(curvature)}; expected ${expected}`);
+};
+
 const checkedNumbers = (values: ArrayLike<number>, name: string): Float64Array => {
   if (typeof values !== 'object' || !Number.isSafeInteger(values?.length) || values.length === 0)
     throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(values)}; expected an array of numbers`);
@@ -100,13 +111,11 @@ const settled = async <T>(value: T | Promise<T>, signal: AbortSignal | undefined
   }
 };
 
-const STATES: readonly string[] = ['momentum', 'firstMoment', 'secondMoment', 'anchor'] satisfies StateName[];
-
 /**
  * Makes an objective of a function of a vector, synchronous or not. Everything is computed in float64 from float32
  * directions: a point is x + Σ float32(scale)·v(stream), and a plain update
  * g = decay·x; g += coefficientᵢ·v(streamᵢ) in order; x −= g. The noise is that of a model whose only parameter is one
- * vector, so that `lowRank` directions are Gaussian.
+ * vector; it has no directions of low rank.
  *
  * `f` gets a vector of its own at each call, and so does `gradient`, which methods with gradients ask. The rules of
  * updates are those of {@link UpdateRule} in float64, element by element. Calls take effect in call order, one evaluation at a time.
@@ -128,7 +137,7 @@ export const vectorObjective = (
 ): VectorObjective => {
   if (typeof f !== 'function') throw typeError('ERR_ZEST_ARGUMENT', `f is ${show(f)}; expected a function of a vector`);
   const x = checkedNumbers(x0, 'x0');
-  const states = new Map<StateName, Float64Array>();
+  const state = new VectorState(x);
   let version = 0n;
   let previous: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
@@ -144,7 +153,7 @@ export const vectorObjective = (
 
   const moved = (
     point: readonly (Perturbation | Displacement)[],
-    direction: (stream: bigint) => Float32Array,
+    direction: (stream: bigint) => Float32Array | Float64Array,
   ): Float64Array => {
     const at = x.slice();
     for (const term of point) {
@@ -156,7 +165,7 @@ export const vectorObjective = (
 
   const lossAt = async (
     point: readonly (Perturbation | Displacement)[],
-    direction: (stream: bigint) => Float32Array,
+    direction: (stream: bigint) => Float32Array | Float64Array,
     signal: AbortSignal | undefined,
   ): Promise<number> => {
     const loss = await settled(f(moved(point, direction)), signal);
@@ -172,40 +181,16 @@ export const vectorObjective = (
     throw new ZestError('ERR_ZEST_VERSION', message);
   };
 
-  /** A state, made of `start` where there is none. */
-  const stateOf = (name: StateName, start: () => Float64Array): Float64Array => {
-    const state = states.get(name) ?? start();
-    states.set(name, state);
-    return state;
-  };
-
-  /** What a rule that is not plain subtracts, rate and all. */
-  const ruled = (
-    g: Float64Array,
-    { rule, rate = 0, beta1 = 0, beta2 = 0, epsilon = 0 }: NativeUpdate,
-  ): Float64Array => {
-    const zeros = () => new Float64Array(x.length);
-    if (rule === 'sign') return g.map((value) => rate * Math.sign(value));
-    if (rule === 'momentum') {
-      const momentum = stateOf('momentum', zeros);
-      return g.map((value, j) => {
-        momentum[j] = beta1 * (momentum[j] as number) + value;
-        return rate * momentum[j];
-      });
-    }
-    const [first, second] = [stateOf('firstMoment', zeros), stateOf('secondMoment', zeros)];
-    return g.map((value, j) => {
-      first[j] = beta1 * (first[j] as number) + (1 - beta1) * value;
-      second[j] = beta2 * (second[j] as number) + (1 - beta2) * value * value;
-      return (rate * first[j]) / (Math.sqrt(second[j]) + epsilon);
-    });
-  };
-
-  const assertState = (name: StateName, parameter: string): void => {
-    if (parameter !== 'x')
-      throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(parameter)}; the only one is 'x'`);
-    if (!STATES.includes(name))
-      throw rangeError('ERR_ZEST_PARAMETER', `there is no state ${show(name)}; expected one of ${STATES.join(', ')}`);
+  /** v(stream) under checked directions, divided by the root of the curvature if they say so. */
+  const drawn = ({ metric, ...raw }: Directions): ((stream: bigint) => Float32Array | Float64Array) => {
+    if (metric !== undefined && metric !== 'curvature')
+      throw rangeError('ERR_ZEST_DIRECTIONS', `metric is ${show(metric)}; expected curvature, or none`);
+    const direction = drawer(raw, x.length);
+    if (metric === undefined) return direction;
+    return (stream) => {
+      const curvature = state.get('curvature');
+      return Float64Array.from(direction(stream), (value, j) => value / Math.sqrt(curvature?.[j] ?? 1));
+    };
   };
 
   const { gradient } = vectorOptions(options);
@@ -214,7 +199,7 @@ export const vectorObjective = (
   const checkedPoint = (point: Point, name: string): (Perturbation | Displacement)[] =>
     gradient ? checkedVectorTerms(point, name, x.length) : checkedTerms(point, name);
   const own: Directions = { seed: 0, law: 'gaussian', ...vectorOptions(options).directions };
-  nativeDirections(own);
+  drawn(own);
   const objective: VectorObjective = {
     x,
     dimension: x.length,
@@ -230,7 +215,7 @@ export const vectorObjective = (
       if (!Array.isArray(points))
         throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
       const terms = Array.from(points, (point, p) => checkedPoint(point, `points[${p}]`));
-      const direction = drawer(directions, x.length);
+      const direction = drawn(directions);
       return inTurn(async () => {
         assertVersion(atVersion);
         const losses = new Float64Array(terms.length);
@@ -246,42 +231,48 @@ export const vectorObjective = (
       const { directions = own } = directionOptions(options);
       if (name !== 'x')
         throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(name)}; the only one is 'x'`);
-      return drawer(directions, x.length)(checkedStream(stream, 'stream'));
+      return Float32Array.from(drawn(directions)(checkedStream(stream, 'stream')));
     },
 
     async apply(update, options) {
       const { signal, directions = own } = directionOptions(options);
       throwIfAborted(signal);
+      const { curvature: _, ...rest } = Object(update) as Update;
       const { update: checked, vector } = gradient
-        ? vectorUpdate(update, x.length)
-        : { update: nativeUpdate(update), vector: undefined };
-      const { rule, decay, anchored, streams, coefficients } = checked;
-      const direction = drawer(directions, x.length);
+        ? vectorUpdate(rest, x.length)
+        : { update: nativeUpdate(rest), vector: undefined };
+      const curvature = checkedCurvature(update);
+      const { streams, coefficients } = checked;
+      const isPlain = checked.rule === 'plain';
+      const direction = drawn(directions);
       return inTurn(async () => {
         throwIfAborted(signal);
-        const anchor = anchored ? stateOf('anchor', () => x.slice()) : undefined;
-        const pull = x.map((value, j) => decay * (value - (anchor?.[j] ?? 0)));
-        const g = rule === 'plain' ? pull.slice() : new Float64Array(x.length);
+        const pull = state.pull(checked);
+        const g = isPlain ? pull.slice() : new Float64Array(x.length);
         for (const [i, stream] of streams.entries()) {
           const v = direction(stream);
           const a = coefficients[i] as number;
           for (let j = 0; j < g.length; j++) g[j] = (g[j] as number) + a * (v[j] as number);
         }
         if (vector) for (let j = 0; j < g.length; j++) g[j] = (g[j] as number) + (vector[j] as number);
-        const step = rule === 'plain' ? g : ruled(g, checked).map((value, j) => (pull[j] as number) + value);
+        const step = isPlain ? g : state.ruled(g, checked).map((value, j) => (pull[j] as number) + value);
         for (let j = 0; j < x.length; j++) x[j] = (x[j] as number) - (step[j] as number);
+        if (curvature) {
+          const { metric: _, ...raw } = directions;
+          state.curve(curvature.keep, curvature.weights, Array.from(streams, drawer(raw, x.length)));
+        }
         version++;
       });
     },
 
     get stateNames() {
-      return [...states.keys()];
+      return state.names;
     },
 
     async state(name, parameter = 'x') {
       assertState(name, parameter);
       return inTurn(async () => {
-        const values = states.get(name);
+        const values = state.get(name);
         if (values) return values.slice();
         throw rangeError('ERR_ZEST_PARAMETER', `no update has made a state ${name}; expected one that uses it before`);
       });
@@ -295,7 +286,7 @@ export const vectorObjective = (
           'ERR_ZEST_ARGUMENT',
           `values has ${checked.length} numbers; expected ${x.length}, one a parameter`,
         );
-      return inTurn(async () => void states.set(name, checked));
+      return inTurn(async () => void state.set(name, checked));
     },
   };
   if (gradient) {
@@ -304,7 +295,7 @@ export const vectorObjective = (
       const { signal, atVersion, at = [], directions = own } = gradientOptions(options);
       throwIfAborted(signal);
       const point = checkedPoint(at, 'at');
-      const direction = drawer(directions, x.length);
+      const direction = drawn(directions);
       return inTurn(async () => {
         throwIfAborted(signal);
         assertVersion(atVersion);
@@ -321,6 +312,10 @@ export const vectorObjective = (
 /** v(stream) of a vector under checked directions; the last one is kept, since points come in pairs. */
 const drawer = (directions: Directions, length: number): ((stream: bigint) => Float32Array) => {
   const checked = nativeDirections(directions);
+  if (checked.law === 'lowRank') {
+    const expected = 'gaussian, sphere or rademacher: a vector has no directions of low rank';
+    throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${show(directions.law)}; expected ${expected}`);
+  }
   let last: { stream: bigint; v: Float32Array } | undefined;
   return (stream) => {
     if (last?.stream !== stream) last = { stream, v: native().vectorDirection(checked, stream, length) };

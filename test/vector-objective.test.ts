@@ -23,7 +23,9 @@ const direction = (law: Law, seed: bigint | number, stream: bigint): Float64Arra
   return Float64Array.from(z, (value) => Math.fround(radius * value));
 };
 
-describe.each(LAWS.map((law) => [nameOf(law), law] as const))('a function under %s directions', (_, law) => {
+const OF_VECTORS = LAWS.filter((law) => typeof law === 'string');
+
+describe.each(OF_VECTORS.map((law) => [nameOf(law), law] as const))('a function under %s directions', (_, law) => {
   const directions = { seed: 12345678901234567890n, law };
 
   it('is evaluated at x + Σ float32(scale)·v, in float64 and in order', async () => {

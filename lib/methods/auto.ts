@@ -63,7 +63,7 @@ export const autoMethod = defineMethod({
   *estimate({ rho, directions: k }, { streams, dimension, state }) {
     const points = streams.map((stream) => ({ stream, scale: rho }));
     const behind = { stream: streams[0] as bigint, scale: -rho };
-    const losses: Float64Array = yield { halves: [[], behind, ...points] };
+    const losses: Float64Array = yield { points: [[], behind, ...points], of: 'halves' };
     const halves = [losses.subarray(0, k + 2), losses.subarray(k + 2)] as const;
     const both = Array.from(halves[0], (loss, i) => (loss + (halves[1][i] as number)) / 2);
     const [centre, back, ahead] = both as [number, number, number];

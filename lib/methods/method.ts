@@ -20,11 +20,12 @@ export interface StepContext<S extends MethodState = MethodState> {
 }
 
 /**
- * What a step asks for next: the losses at points; those of each half of the batch, first all of one and then all of the
- * other (the whole batch twice where it has no two sequences, or the objective no losses of them); or ∇f at a point,
- * which takes an objective that has a gradient.
+ * What a step asks for next: the losses of its batch at points; those of all training data, of which a caller says what
+ * they are ({@link StepCallOptions.all}); those of each half of the batch, first all of one and then all of the other
+ * (the whole batch twice where it has no two sequences, or the objective no losses of them); or ∇f at a point, which
+ * takes an objective that has a gradient.
  */
-export type Round = readonly Point[] | { halves: readonly Point[] } | { gradient: Point };
+export type Round = readonly Point[] | { points: readonly Point[]; of: 'all' | 'halves' } | { gradient: Point };
 
 /** What a method makes of the losses it asked for. */
 export interface StepEstimate<S extends MethodState = MethodState> {
@@ -32,6 +33,8 @@ export interface StepEstimate<S extends MethodState = MethodState> {
   terms: readonly { stream: bigint; coefficient: number }[];
   /** Added to G, where the objective has a gradient. Default: nothing. */
   vector?: Float64Array;
+  /** What becomes of the curvature after the step (`Update.curvature`). Default: it stays. */
+  curvature?: { keep: number; weights: readonly number[] };
   /** Mean of the losses; only shown. */
   meanLoss: number;
   /** Scalars by the names of {@link Method.diagnostics}. */
@@ -84,6 +87,8 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
   options: Shape;
   /** Lists what is wrong between options. */
   conflicts?(options: MethodOptions<Shape>): Conflict[];
+  /** Metric of the directions: `curvature` takes v/√H for v, H the objective's state. Default: none. */
+  metric?: 'curvature';
   /** Counts the directions that a step draws. */
   streams(options: MethodOptions<Shape>): number;
   /** Counts the forward passes of a batch that a step takes. */

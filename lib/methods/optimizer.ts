@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Law, Objective } from '../objective.ts';
-import { assertObjective, count, optionsOf, signal } from '../options/calls.ts';
+import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
 import {
@@ -37,6 +37,11 @@ export interface OptimizerState {
 export interface StepCallOptions extends CallOptions {
   /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
+  /**
+   * Makes the batch of all training data, for methods that look at it now and then (svrg). Default: they look at the
+   * step's own batch instead.
+   */
+  all?: () => unknown;
 }
 
 /** A method with its options and its state. One optimizer trains one objective. */
@@ -67,7 +72,7 @@ export interface Optimizer {
 /** What the optimizer itself reads of a method's options. */
 type SharedOptions = Record<string, unknown> & ScheduleOptions & StepLength & { seed: bigint | number; law?: Law };
 
-const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: count });
+const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: count, all: callback });
 
 const KEYS = ['method', 'directions', 'seed', 'law', 'rule'] as const;
 
@@ -110,10 +115,11 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       state: next,
       terms: _,
       vector: _v,
+      curvature: _c,
       ...result
     } = await runStep(objective, batch, any, options, {
       ...call,
-      directions: { seed, law },
+      directions: { seed, law, ...(any.metric && { metric: any.metric }) },
       firstStream: BigInt(steps) * BigInt(directions),
       state,
       learningRate: learningRate * factor(steps),

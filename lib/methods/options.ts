@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { NAMES } from '../native/names.ts';
+import type { Law } from '../objective.ts';
 import { coded } from '../options/check.ts';
 import { rule } from './rule.ts';
 
@@ -41,7 +42,14 @@ export const tilt = z.union(
 export const law = z.union(
   [
     z.enum(NAMES.law).exclude(['lowRank']),
-    z.strictObject({ lowRank: count().max(64).describe('rank r of a matrix’s direction A·Bᵀ/√r') }),
+    z.strictObject({
+      lowRank: count().max(64).describe('rank r of a matrix’s direction A·Bᵀ/√r'),
+      keep: count().optional().describe('consecutive directions that share their B, k·ν for ν steps of k; default: 1'),
+      core: z
+        .boolean()
+        .optional()
+        .describe('whether A is U·Z/√r, U shared as B is and Z, r × r, of each direction; default: false'),
+    }),
   ],
   {
     error: 'gaussian, sphere, rademacher or {lowRank: rank}',
@@ -49,7 +57,7 @@ export const law = z.union(
 );
 
 /** How far a perturbation goes, and by which law. */
-export const probe = (usual: { rho: number; law: 'gaussian' | 'rademacher' }) => ({
+export const probe = (usual: { rho: number; law: Law }) => ({
   rho: coded(
     positive()
       .default(usual.rho)

@@ -7,6 +7,7 @@ import { conservativeMethod } from './conservative.ts';
 import { esMethod } from './es.ts';
 import { essamMethod } from './essam.ts';
 import { fzooMethod } from './fzoo.ts';
+import { lozoMethod } from './lozo.ts';
 import {
   type AnyMethod,
   assertMethod,
@@ -17,21 +18,35 @@ import {
 import { mezoMethod } from './mezo.ts';
 import { nspsaMethod } from './nspsa.ts';
 import { saboMethod } from './sabo.ts';
+import { subzeroMethod } from './subzero.ts';
+import { svrgMethod } from './svrg.ts';
 import { zestMethod } from './zest.ts';
 import { zosaMethod } from './zosa.ts';
 
+export { type AdamwOptions, adamw } from './adamw.ts';
+export { type AdazoSamOptions, adazoSam } from './adazo-sam.ts';
 export { type AutoOptions, auto } from './auto.ts';
 export { type ConservativeOptions, conservative } from './conservative.ts';
 export { type EsOptions, es } from './es.ts';
 export { type EssamOptions, essam } from './essam.ts';
 export { type FzooOptions, fzoo } from './fzoo.ts';
+export { type HizooOptions, hizoo } from './hizoo.ts';
+export { type LozoOptions, lozo } from './lozo.ts';
 export { type MezoOptions, mezo } from './mezo.ts';
 export { type NspsaOptions, nspsa } from './nspsa.ts';
 export { type SaboOptions, sabo } from './sabo.ts';
+export { type SamOptions, sam } from './sam.ts';
+export { type SgdOptions, sgd } from './sgd.ts';
+export { type SubzeroOptions, subzero } from './subzero.ts';
+export { type SvrgOptions, svrg } from './svrg.ts';
+export { type TsamOptions, tsam } from './tsam.ts';
 export { type ZestOptions, zest } from './zest.ts';
 export { type ZosaOptions, zosa } from './zosa.ts';
 
-/** The methods that configurations may name, by their names. */
+/**
+ * The methods that configurations may name, by their names. Those of first order and hizoo are not among them: models
+ * have no gradient and keep no curvature yet.
+ */
 const builtIn = {
   auto: autoMethod,
   zest: zestMethod,
@@ -43,6 +58,9 @@ const builtIn = {
   essam: essamMethod,
   sabo: saboMethod,
   conservative: conservativeMethod,
+  lozo: lozoMethod,
+  subzero: subzeroMethod,
+  svrg: svrgMethod,
 };
 
 const methods = new Map<string, AnyMethod>(Object.entries(builtIn));

@@ -19,6 +19,13 @@ export const rule = z.union(
   { error: 'plain, sign, {momentum: β} or {adam: {beta1, beta2, epsilon}}' },
 );
 
+/** The rule of methods that are Adam's: another is a conflict, {@link adamOnly}. */
+export const adam = rule.default({ adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } }).describe('Adam’s rule');
+
+/** Conflicts of a method that is Adam's. */
+export const adamOnly = ({ rule }: { rule: RuleOption }) =>
+  typeof rule === 'object' && 'adam' in rule ? [] : [{ option: 'rule', expected: '{adam: {beta1, beta2, epsilon}}' }];
+
 /** A rule of the updates with every default filled in. */
 export type RuleOption = z.output<typeof rule>;
 

@@ -24,6 +24,8 @@ export interface StepCall extends CallOptions {
   atVersion?: bigint;
   /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;
+  /** Makes the batch of all training data. Default: the step's own. */
+  all?: () => unknown;
 }
 
 /** How far a step goes. */
@@ -64,13 +66,16 @@ const firstRounds = (method: AnyMethod, options: Record<string, unknown>) => {
   return method.estimate(options, { streams, dimension: 1, state, learningRate: 0 });
 };
 
+/** The points of a round. */
 const pointsOf = (round: Round): readonly Point[] => {
   if ('gradient' in round) return [round.gradient];
-  return 'halves' in round ? round.halves : round;
+  return 'points' in round ? round.points : round;
 };
 
+const asksForHalves = (round: Round): boolean => 'of' in round && round.of === 'halves';
+
 /** How many values a round is answered with where all losses are the same. */
-const answersTo = (round: Round): number => pointsOf(round).length * ('halves' in round ? 2 : 1);
+const answersTo = (round: Round): number => pointsOf(round).length * (asksForHalves(round) ? 2 : 1);
 
 /** The first points that a step asks for, as of a run's first step. */
 export const firstRound = (method: AnyMethod, options: Record<string, unknown>): readonly Point[] => {
@@ -136,36 +141,43 @@ export const estimateStep = async <B>(
   batch: B,
   method: AnyMethod,
   options: Record<string, unknown>,
-  { directions, firstStream, state, atVersion, microBatch, signal, learningRate = 0 }: StepCall & Partial<StepLength>,
+  call: StepCall & Partial<StepLength>,
 ): Promise<StepEstimate & { losses: Float64Array }> => {
+  const { directions, firstStream, state, atVersion, microBatch, signal, all, learningRate = 0 } = call;
   const streams = streamsFrom(firstStream, method.streams(options));
   const rounds = method.estimate(options, { streams, dimension: objective.dimension, state, learningRate });
-  const all: number[] = [];
+  const seen: number[] = [];
+  let everything: B | undefined;
   let round = rounds.next();
   while (!round.done) {
     const asked: Round = round.value;
-    const call = { directions, atVersion, signal };
+    const own = { directions, atVersion, signal };
     if ('gradient' in asked) {
-      round = rounds.next(await gradientAt(objective, batch, method, asked.gradient, call));
+      round = rounds.next(await gradientAt(objective, batch, method, asked.gradient, own));
       continue;
     }
     const points = pointsOf(asked);
-    const losses =
-      'halves' in asked
-        ? await lossesOfHalves(objective, batch, points, { ...call, microBatch })
-        : await objective.evaluate(batch, points, { ...call, microBatch });
+    const isOfAll = 'of' in asked && asked.of === 'all';
+    if (isOfAll) everything ??= (all?.() as B | undefined) ?? batch;
+    const of = isOfAll ? (everything as B) : batch;
+    const losses = asksForHalves(asked)
+      ? await lossesOfHalves(objective, batch, points, { ...own, microBatch })
+      : await objective.evaluate(of, points, { ...own, microBatch });
     assertFinite(losses, points);
-    all.push(...losses);
+    seen.push(...losses);
     round = rounds.next(losses);
   }
-  return { ...round.value, losses: Float64Array.from(all) };
+  return { ...round.value, losses: Float64Array.from(seen) };
 };
 
 /**
  * The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. Under another
  * rule than the plain one the terms are G itself, and η is the rule's.
  */
-export const updateOf = ({ terms, vector }: Pick<StepEstimate, 'terms' | 'vector'>, length: StepLength): Update => {
+export const updateOf = (
+  { terms, vector, curvature }: Pick<StepEstimate, 'terms' | 'vector' | 'curvature'>,
+  length: StepLength,
+): Update => {
   const { learningRate, weightDecay, decayTowards = 'zero', updates = 0 } = length;
   const rule = updateRule(length.rule ?? 'plain', learningRate, updates);
   const factor = rule ? 1 : learningRate;
@@ -173,6 +185,7 @@ export const updateOf = ({ terms, vector }: Pick<StepEstimate, 'terms' | 'vector
     decay: Math.fround(learningRate * weightDecay),
     terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: Math.fround(factor * coefficient) })),
     ...(vector && { vector: vector.map((value) => factor * value) }),
+    ...(curvature && { curvature }),
     ...(rule && { rule }),
     ...(decayTowards === 'start' && weightDecay > 0 && { anchored: true }),
   };
@@ -188,7 +201,7 @@ export const runStep = <B>(
   method: AnyMethod,
   options: Record<string, unknown>,
   call: StepCall & StepLength,
-): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'state'>> => {
+): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state'>> => {
   const take = async (of: Objective<B>, atVersion?: bigint) => {
     const estimate = await estimateStep(of, batch, method, options, { ...call, atVersion });
     const update = updateOf(estimate, call);

@@ -11,7 +11,8 @@ import {
   nativeUpdate,
 } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
+import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine, NativeParameter } from '../native/binding.ts';
+import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
@@ -376,6 +377,57 @@ export class Model implements Objective<Batch> {
     return this.#call(undefined, () => this.#engine.direction(directions, stream, index));
   }
 
+  /** Names of the state, of each trainable parameter, that updates by a rule have made: `momentum`, say. */
+  get stateNames(): NameOf<'state'>[] {
+    return this.#engine.states();
+  }
+
+  /**
+   * Copies the state that the rule of updates keeps of a trainable parameter, rows × columns.
+   *
+   * @example
+   * const rule = { name: 'momentum', rate: 1e-4, beta: 0.9 };
+   * await model.apply({ decay: 0, terms: [{ stream: 0n, coefficient: 1 }], rule });
+   * const momentum = await model.state('momentum', 'lm_head.bias');
+   * console.log(model.stateNames, momentum.length); // [ 'momentum' ] 8192
+   *
+   * @throws ERR_ZEST_PARAMETER for a parameter that there is not or that is not trained, for a name that is none, or one
+   * that no update has made
+   */
+  async state(name: NameOf<'state'>, parameter: string): Promise<Float32Array> {
+    const index = this.#stateIndex(name, parameter);
+    return this.#call(undefined, () => this.#engine.state(name, index));
+  }
+
+  /**
+   * Puts values in the place of the state of a trainable parameter, as after a stop; that of the others is made, if
+   * there is none, as by the first update that uses it.
+   *
+   * @example
+   * const momentum = new Float32Array(8192);
+   * await model.restoreState('momentum', 'lm_head.bias', momentum);
+   * console.log(model.stateNames.includes('momentum')); // true
+   *
+   * @throws ERR_ZEST_PARAMETER as {@link state} does; ERR_ZEST_ARGUMENT for values of another number, or not finite
+   */
+  async restoreState(name: NameOf<'state'>, parameter: string, values: ArrayLike<number>): Promise<void> {
+    const index = this.#stateIndex(name, parameter);
+    const { rows, columns } = this.#origin.description.spec.parameters[index] as NativeParameter;
+    const count = Object(values).length;
+    if (count !== rows * columns) {
+      const message = `values has ${show(count)} numbers; expected ${rows * columns}, one an element of ${parameter}`;
+      throw rangeError('ERR_ZEST_ARGUMENT', message);
+    }
+    const copy = Float32Array.from(values);
+    const bad = copy.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw rangeError(
+        'ERR_ZEST_ARGUMENT',
+        `values[${bad}] is ${show(values[bad])}; expected a number that float32 can hold`,
+      );
+    return this.#call(undefined, () => this.#engine.restoreState(name, index, copy));
+  }
+
   /**
    * Hashes the trainable parameters: `sha256:…` over name, dtype, shape and little-endian stored bytes of each, in
    * canonical order. Equal digests are equal weights, bit for bit.
@@ -509,6 +561,17 @@ export class Model implements Objective<Batch> {
       'ERR_ZEST_PARAMETER',
       `there is no parameter ${show(name)}; one is '${[...this.#indexes.keys()][0]}'`,
     );
+  }
+
+  #stateIndex(name: string, parameter: string): number {
+    const index = this.#index(parameter);
+    if (!isNameOf('state', name))
+      throw rangeError(
+        'ERR_ZEST_PARAMETER',
+        `there is no state ${show(name)}; expected one of ${NAMES.state.join(', ')}`,
+      );
+    if (this.trainableNames.includes(parameter)) return index;
+    throw rangeError('ERR_ZEST_PARAMETER', `${parameter} is not trained, so no update keeps state of it`);
   }
 
   #call<T>(signal: AbortSignal | undefined, call: EngineCall<T>, options?: { alone: boolean }): Promise<T> {

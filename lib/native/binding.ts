@@ -8,6 +8,10 @@ export interface NativeDirections {
   law: NameOf<'law'>;
   /** Rank of `lowRank`; 0 for the other laws. */
   rank: number;
+  /** Consecutive streams that share the factor B of `lowRank`. Default 1n. */
+  keep?: bigint;
+  /** Whether A is U·Z/√rank, U kept as B is. Default false. */
+  core?: boolean;
 }
 
 /** core/batch.h, flattened. `scored` holds 5 numbers a position: sequence, position, label, candidatesBegin, candidatesEnd. */
@@ -234,6 +238,11 @@ export interface NativeEngine {
   apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort): Promise<void>;
   parameter(index: number): Promise<Float32Array>;
   direction(directions: NativeDirections, stream: bigint, index: number): Promise<Float32Array>;
+  /** The state of that name of a trainable parameter. */
+  state(name: NameOf<'state'>, index: number): Promise<Float32Array>;
+  restoreState(name: NameOf<'state'>, index: number, values: Float32Array): Promise<void>;
+  /** Names of the state that there is. */
+  states(): NameOf<'state'>[];
   /** 'sha256:…' over the trainable parameters, as api.md says. */
   digest(): Promise<string>;
   /**

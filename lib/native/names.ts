@@ -5,6 +5,7 @@
 export const NAMES = {
   law: ['gaussian', 'sphere', 'rademacher', 'lowRank'],
   rule: ['plain', 'sign', 'momentum', 'adam'],
+  state: ['momentum', 'firstMoment', 'secondMoment', 'anchor'],
   estimator: ['naive', 'biasCorrected', 'beale', 'jackknife'],
   sides: ['two', 'one'],
   normalize: ['none', 'sigma', 'norm'],

@@ -59,7 +59,17 @@ const encodeHeader = (header: TrajectoryHeader): Buffer => {
 
 /** A record without its checksum. */
 const encodeUpdate = (update: Update): Buffer => {
-  const { decay, terms } = update;
+  const { decay, terms, rule, anchored, vector, curvature } = update;
+  if (rule || anchored || vector || curvature) {
+    const what = rule
+      ? `of the rule ${rule.name}`
+      : vector
+        ? 'along a gradient'
+        : curvature
+          ? 'with a curvature'
+          : 'with an anchored decay';
+    throw new ZestError('ERR_ZEST_UNSUPPORTED', `an update is ${what}; expected a plain one: logs have no other yet`);
+  }
   const first = terms[0]?.stream ?? 0n;
   const consecutive = terms.every(({ stream }, i) => stream === first + BigInt(i));
   const streams = consecutive ? [first] : terms.map(({ stream }) => stream);

@@ -8,6 +8,7 @@ import { learningRateFactor } from '../methods/schedule.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions, Directions, Point } from '../objective.ts';
 import { optionsOf, overrides, signal } from '../options/calls.ts';
+import { show } from '../show.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
@@ -111,6 +112,10 @@ const makeProbes = async (
   call: ProbeCall,
 ): Promise<Probe[]> => {
   const method = methodOf(optimizer);
+  if (optimizer.rule !== 'plain') {
+    const message = `optimizer.rule is ${show(optimizer.rule)}; expected plain: the finder measures what a step along G does`;
+    throw new ZestError('ERR_ZEST_CONFIG', message);
+  }
   const streams = method.streams(optimizer);
   const probes: Probe[] = [];
   const count = Math.max(LEAST_STEPS, Math.ceil(LEAST_DIRECTIONS / streams));

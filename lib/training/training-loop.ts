@@ -119,7 +119,8 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     const { learningRate } = optimizer;
     const batch = task.batch(batches.batch(losses.length).map((row) => examples[row] as Example));
     const evaluated = model.forwards;
-    const result = await optimizer.step(model, batch, { signal });
+    const all = () => task.batch(examples as Example[]);
+    const result = await optimizer.step(model, batch, { signal, all, microBatch: batchSize });
     await log.append(result.update);
     losses.push(result.meanLoss);
     state.level = result.losses.every((loss) => loss === result.losses[0]) ? state.level + 1 : 0;

@@ -28,7 +28,9 @@ Shortcuts to_shortcuts(const Napi::Value& value) {
 
 Directions to_directions(const Napi::Value& value) {
   const Napi::Object from = object(value);
-  return {to_uint64(from.Get("seed")), choice<Law>(from, "law"), integer(from, "rank")};
+  return {to_uint64(from.Get("seed")), choice<Law>(from, "law"), integer(from, "rank"),
+          from.Has("keep") ? to_uint64(from.Get("keep")) : 1,
+          from.Has("core") && boolean(from, "core")};
 }
 
 Batch to_batch(const Napi::Value& value) {
@@ -70,9 +72,17 @@ std::vector<Point> to_points(const Napi::Value& value) {
 
 Update to_update(const Napi::Value& value) {
   const Napi::Object from = object(value);
+  const auto optional = [&](const char* key) {
+    return from.Has(key) ? static_cast<float>(number(from, key)) : 0.0f;
+  };
   return {static_cast<float>(number(from, "decay")),
           terms(copy<uint64_t>(from.Get("streams")), copy<float>(from.Get("coefficients"))),
-          choice<Rule>(from, "rule")};
+          choice<Rule>(from, "rule"),
+          optional("rate"),
+          optional("beta1"),
+          optional("beta2"),
+          optional("epsilon"),
+          from.Has("anchored") && boolean(from, "anchored")};
 }
 
 Sampling to_sampling(const Napi::Value& value) {

@@ -14,6 +14,7 @@
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/evaluate.h"
+#include "core/names.h"
 #include "core/parameters.h"
 
 namespace zest::addon {
@@ -46,7 +47,9 @@ Napi::Function Engine::define(Napi::Env env) {
        InstanceMethod<&Engine::extend_session>("extendSession"),
        InstanceMethod<&Engine::close_session>("closeSession"),
        InstanceMethod<&Engine::apply>("apply"), InstanceMethod<&Engine::parameter>("parameter"),
-       InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::digest>("digest"),
+       InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::state>("state"),
+       InstanceMethod<&Engine::restore_state>("restoreState"),
+       InstanceMethod<&Engine::states>("states"), InstanceMethod<&Engine::digest>("digest"),
        InstanceMethod<&Engine::write_file>("writeFile"),
        InstanceMethod<&Engine::version>("version"), InstanceMethod<&Engine::forwards>("forwards"),
        InstanceMethod<&Engine::dispose>("dispose"), InstanceMethod<&Engine::stop>("stop")});
@@ -121,6 +124,19 @@ int32_t Engine::check_parameter(int32_t index) const {
   return index;
 }
 
+void Engine::note_states() {
+  uint32_t there = 0;
+  for (int s = 0; s < state_count; ++s) {
+    if (backend().has_state(static_cast<RuleState>(s))) there |= uint32_t{1} << s;
+  }
+  states_ = there;
+}
+
+int32_t Engine::check_trained(int32_t index) const {
+  if (model_.spec.parameters[static_cast<size_t>(check_parameter(index))].trainable) return index;
+  throw Error("ERR_ZEST_PARAMETER", "a parameter that is not trained has no state");
+}
+
 void Engine::count_forwards(const Batch& batch, size_t points) {
   const size_t examples =
       batch.examples.empty() ? static_cast<size_t>(batch.sequences()) : batch.examples.size();
@@ -136,6 +152,7 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
     return [this, progress](const AbortFlag& abort) -> Settle {
       generations_.clear();
       backend_.reset();
+      states_ = 0;
       auto backend = cuda_device_ >= 0
                          ? make_cuda(model_.spec, storage_, cuda_device_)
                          : make_cpu_backend(model_.spec, storage_, shortcuts_, threads_);
@@ -239,6 +256,7 @@ Napi::Value Engine::apply(const Napi::CallbackInfo& info) {
     return [this, directions = to_directions(info[0]),
             update = to_update(info[1])](const AbortFlag& abort) -> Settle {
       backend().apply(directions, update, abort);
+      note_states();
       ++version_;
       return undefined;
     };
@@ -272,6 +290,47 @@ Napi::Value Engine::direction(const Napi::CallbackInfo& info) {
         [this, index, directions = to_directions(info[0]), stream = to_uint64(info[1])](
             float* out) { backend().direction(directions, stream, index, out); });
   });
+}
+
+Napi::Value Engine::state(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    const RuleState state = named<RuleState>(info[0].As<Napi::String>().Utf8Value());
+    const int32_t index = check_trained(to_int32(info[1]));
+    return fill_array(info.Env(), index, [this, state, index](float* out) {
+      if (!backend().has_state(state)) {
+        throw Error("ERR_ZEST_PARAMETER", std::string("no update has made a state ") +
+                                              name_of(state) +
+                                              "; expected one that uses it before");
+      }
+      backend().read_state(state, index, out);
+    });
+  });
+}
+
+Napi::Value Engine::restore_state(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    const int32_t index = check_trained(to_int32(info[1]));
+    std::vector<float> values = copy<float>(info[2]);
+    const ParameterSpec& p = model_.spec.parameters[static_cast<size_t>(index)];
+    if (static_cast<int64_t>(values.size()) != p.rows * p.columns) {
+      throw Error("ERR_ZEST_INTERNAL", "the state is not of the parameter's size");
+    }
+    return [this, index, values = std::move(values),
+            state = named<RuleState>(info[0].As<Napi::String>().Utf8Value())](
+               const AbortFlag&) -> Settle {
+      backend().write_state(state, index, values);
+      note_states();
+      return undefined;
+    };
+  });
+}
+
+Napi::Value Engine::states(const Napi::CallbackInfo& info) {
+  const Napi::Array names = Napi::Array::New(info.Env());
+  for (uint32_t s = 0; s < state_count; ++s) {
+    if (states_ >> s & 1u) names.Set(names.Length(), name_of(static_cast<RuleState>(s)));
+  }
+  return names;
 }
 
 Napi::Value Engine::digest(const Napi::CallbackInfo& info) {

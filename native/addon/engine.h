@@ -32,6 +32,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value apply(const Napi::CallbackInfo& info);
   Napi::Value parameter(const Napi::CallbackInfo& info);
   Napi::Value direction(const Napi::CallbackInfo& info);
+  Napi::Value state(const Napi::CallbackInfo& info);
+  Napi::Value restore_state(const Napi::CallbackInfo& info);
+  Napi::Value states(const Napi::CallbackInfo& info);
   Napi::Value digest(const Napi::CallbackInfo& info);
   Napi::Value write_file(const Napi::CallbackInfo& info);
   Napi::Value version(const Napi::CallbackInfo& info);
@@ -50,6 +53,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
   void count_forwards(const Batch& batch, size_t points);
   // Of the worker's thread.
   Backend& backend();
+  void note_states();
+  // The parameter whose state is asked for, which is trained.
+  int32_t check_trained(int32_t index) const;
 
   // Ends the thread and frees the weights. Pending promises never settle: only for an idle engine
   // or an environment that ends.
@@ -69,6 +75,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Generations generations_;           // used on the worker's thread, before the backend ends
   std::atomic<uint64_t> version_{0};
   std::atomic<uint64_t> forwards_{0};
+  std::atomic<uint32_t> states_{0};  // a bit for each RuleState that the backend has
   int64_t accounted_bytes_ = 0;
   bool disposed_ = false;
   std::unique_ptr<Worker> worker_;

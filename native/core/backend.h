@@ -68,6 +68,12 @@ class Backend {
   virtual void apply(const Directions& directions, const Update& update,
                      const AbortFlag& abort) = 0;
 
+  // The state that updates keep: whether it is there, a copy of a trainable parameter's (which is
+  // there), and its values from elsewhere, which makes it.
+  virtual bool has_state(RuleState state) const = 0;
+  virtual void read_state(RuleState state, int parameter, float* out) = 0;
+  virtual void write_state(RuleState state, int parameter, std::span<const float> values) = 0;
+
   // A copy as float32 into `out`, rows x columns.
   virtual void read(int parameter, float* out) = 0;
   // v(stream) of one parameter into `out`, rows x columns.
@@ -79,5 +85,13 @@ class Backend {
   virtual void write(int parameter, std::span<const std::byte> stored) = 0;
   virtual StorageType storage() const = 0;
 };
+
+// Throws ERR_ZEST_UNSUPPORTED for a rule that is none.
+inline void check_rule(const Update& update) {
+  for (const Name<Rule>& rule : Names<Rule>::table) {
+    if (rule.value == update.rule) return;
+  }
+  throw Error("ERR_ZEST_UNSUPPORTED", "there is no such rule of updates");
+}
 
 }  // namespace zest

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/error.h"
 #include "core/noise/address.h"
 
 namespace zest {
@@ -33,6 +34,23 @@ Addresses addresses(const ModelSpec& spec) {
     next += static_cast<uint64_t>(factor.rows) * noise::row_span(most_rank);
   }
   return result;
+}
+
+void check_directions(const Directions& directions, const ModelSpec& spec) {
+  if (directions.law != Law::low_rank) return;
+  const int rank = directions.rank;
+  if (rank < 1 || rank > most_rank) {
+    throw Error("ERR_ZEST_DIRECTIONS", "the rank of low-rank directions must be from 1 to " +
+                                           std::to_string(most_rank) + ", not " +
+                                           std::to_string(rank));
+  }
+  if (!directions.core) return;
+  for (const ParameterSpec& p : spec.parameters) {
+    if (!p.trainable || !p.matrix || rank * rank <= p.rows * noise::row_alignment) continue;
+    throw Error("ERR_ZEST_DIRECTIONS", "law.lowRank is " + std::to_string(rank) +
+                                           "; expected a smaller rank with core: " + p.name +
+                                           " has only " + std::to_string(p.rows) + " rows");
+  }
 }
 
 int64_t dimension(const ModelSpec& spec) {

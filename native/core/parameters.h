@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/direction.h"
 #include "core/transformer/spec.h"
 
 namespace zest {
@@ -20,6 +21,10 @@ struct Addresses {
 };
 
 Addresses addresses(const ModelSpec& spec);
+
+// Throws ERR_ZEST_DIRECTIONS for a rank that no direction has, or that a trainable matrix has too
+// few rows for: Z of Directions::core lies at the addresses of its A.
+void check_directions(const Directions& directions, const ModelSpec& spec);
 
 // d: the number of trainable elements.
 int64_t dimension(const ModelSpec& spec);

@@ -97,11 +97,27 @@ class CpuBackend : public Backend {
     const DefaultFloatingPoint environment;
     const CoreShare share;
     check_abort(abort);
-    switch (update.rule) {
-      case Rule::plain:
-        return apply_plain(directions, update, abort);
+    check_rule(update);
+    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
+    for (int s = 0; s < state_count; ++s) {
+      if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
     }
-    throw Error("ERR_ZEST_UNSUPPORTED", "the CPU has no such rule of updates");
+    check_abort(abort);
+    move(update);
+  }
+
+  bool has_state(RuleState state) const override { return !states_[index_of(state)].empty(); }
+
+  void read_state(RuleState state, int parameter, float* out) override {
+    const size_t count = elements(parameter);
+    const float* from = state_of(state, parameter);
+    std::copy(from, from + count, out);
+  }
+
+  void write_state(RuleState state, int parameter, std::span<const float> values) override {
+    const DefaultFloatingPoint environment;
+    make_state(state);
+    std::copy(values.begin(), values.end(), state_of(state, parameter));
   }
 
   void read(int parameter, float* out) override {
@@ -129,9 +145,47 @@ class CpuBackend : public Backend {
   }
 
  private:
-  void apply_plain(const Directions& directions, const Update& update, const AbortFlag& abort) {
-    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
-    check_abort(abort);
+  static size_t index_of(RuleState state) { return static_cast<size_t>(state); }
+
+  size_t elements(int parameter) const {
+    const ParameterSpec& p = spec().parameters[static_cast<size_t>(parameter)];
+    return static_cast<size_t>(p.rows * p.columns);
+  }
+
+  // Null where there is none.
+  float* state_of(RuleState state, int parameter) {
+    std::vector<Buffer<float>>& of = states_[index_of(state)];
+    return of.empty() ? nullptr : of[static_cast<size_t>(parameter)].data();
+  }
+
+  // All of it or nothing: 0, the anchor theta.
+  void make_state(RuleState state) {
+    if (has_state(state)) return;
+    const size_t count = spec().parameters.size();
+    std::vector<Buffer<float>> made(count);
+    for (size_t i = 0; i < count; ++i) {
+      const int parameter = static_cast<int>(i);
+      if (!spec().parameters[i].trainable) continue;
+      float* values = made[i].reserve(elements(parameter));
+      if (state == RuleState::anchor) {
+        read(parameter, values);
+      } else {
+        std::fill_n(values, elements(parameter), 0.0f);
+      }
+    }
+    states_[index_of(state)] = std::move(made);
+  }
+
+  StateOf states_of(const Update& update, int parameter) {
+    const auto one = [&](RuleState state) {
+      return update.uses(state) ? state_of(state, parameter) : nullptr;
+    };
+    const bool momentum = update.rule == Rule::momentum;
+    return {one(momentum ? RuleState::momentum : RuleState::first_moment), one(RuleState::second_moment),
+            one(RuleState::anchor)};
+  }
+
+  void move(const Update& update) {
     const uint64_t rounding_stream =
         noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
     struct Part {
@@ -148,9 +202,11 @@ class CpuBackend : public Backend {
     pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
       const Part& part = parts[static_cast<size_t>(item)];
       const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
+      Step step = step_of(update);
+      if (!p.decays) step.decay = 0;
       kernels().apply(weights_.matrix(part.parameter), perturbation_.of(part.parameter),
-                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)},
-                      p.decays ? update.decay : 0.0f, rounding_stream);
+                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)}, step,
+                      states_of(update, part.parameter), rounding_stream);
     });
   }
 
@@ -217,6 +273,7 @@ class CpuBackend : public Backend {
   ThreadPool pool_;
   Perturbation perturbation_;
   Forward forward_;
+  std::vector<Buffer<float>> states_[state_count];  // by parameter; empty: not made
 };
 
 }  // namespace

@@ -1,9 +1,10 @@
 #include "cpu/perturbation.h"
 
+#include <algorithm>
 #include <atomic>
-#include <string>
+#include <cmath>
 
-#include "core/error.h"
+#include "core/fused_multiply_add.h"
 #include "core/noise/address.h"
 #include "cpu/kernels/dispatch.h"
 
@@ -17,11 +18,7 @@ int64_t padded(int64_t columns) { return (columns + 63) / 64 * 64; }
 }  // namespace
 
 void Perturbation::set(const Directions& directions, std::span<const Point> points) {
-  if (directions.law == Law::low_rank && (directions.rank < 1 || directions.rank > most_rank)) {
-    throw Error("ERR_ZEST_DIRECTIONS", "the rank of low-rank directions must be from 1 to " +
-                                           std::to_string(most_rank) + ", not " +
-                                           std::to_string(directions.rank));
-  }
+  check_directions(directions, weights_.spec());
   directions_ = directions;
   points_ = static_cast<int>(points.size());
   streams_.clear();
@@ -107,9 +104,11 @@ void Perturbation::make_factors() {
     if (!has_factors(i)) continue;
     const ParameterSpec& p = spec.parameters[i];
     for (const uint64_t stream : streams_) {
-      factors_a_[i].push_back(add(stream, weights_.addresses().factor_a[i], p.rows, rank, false));
+      const uint64_t of_a = directions_.core ? directions_.stream_of_b(stream) : stream;
+      factors_a_[i].push_back(add(of_a, weights_.addresses().factor_a[i], p.rows, rank, false));
       factors_b_[i].push_back(
-          add(stream, weights_.addresses().factor_b[i], p.columns, padded(p.columns), true));
+          add(directions_.stream_of_b(stream), weights_.addresses().factor_b[i], p.columns,
+              padded(p.columns), true));
     }
   }
   pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
@@ -117,6 +116,37 @@ void Perturbation::make_factors() {
     kernels().factor(directions_.seed, part.stream, part.base, part.first, part.rows,
                      static_cast<int>(rank), part.transposed, part.out, part.stride);
   });
+  if (directions_.core) multiply_cores();
+}
+
+// A = U Z / sqrt(rank), in place.
+void Perturbation::multiply_cores() {
+  const ModelSpec& spec = weights_.spec();
+  const int64_t rank = directions_.rank;
+  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(rank)));
+  for (size_t i = 0; i < factors_a_.size(); ++i) {
+    for (size_t s = 0; s < factors_a_[i].size(); ++s) {
+      std::vector<float> z(static_cast<size_t>(rank * rank));
+      kernels().fill(directions_.seed, noise::core_stream(streams_[s]),
+                     weights_.addresses().factor_a[i], rank * rank, Law::gaussian, z.data());
+      float* a = const_cast<float*>(factors_a_[i][s]);  // of factors_
+      const int64_t rows = spec.parameters[i].rows;
+      pool_.run((rows + rows_at_once - 1) / rows_at_once, [&](int64_t item, int) {
+        float u[most_rank];
+        for (int64_t row = item * rows_at_once; row < std::min(rows, (item + 1) * rows_at_once);
+             ++row) {
+          std::copy_n(a + row * rank, rank, u);
+          for (int64_t q = 0; q < rank; ++q) {
+            float sum = 0;
+            for (int64_t p = 0; p < rank; ++p) {
+              sum = fused_multiply_add(u[p], z[static_cast<size_t>(p * rank + q)], sum);
+            }
+            a[row * rank + q] = scale * sum;
+          }
+        }
+      });
+    }
+  }
 }
 
 Noise Perturbation::of(int parameter) const {

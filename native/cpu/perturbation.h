@@ -27,6 +27,7 @@ class Perturbation {
  private:
   float radius(uint64_t stream);
   void make_factors();
+  void multiply_cores();
 
   const Weights& weights_;
   ThreadPool& pool_;

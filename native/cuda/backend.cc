@@ -6,6 +6,8 @@
 
 #include "core/error.h"
 #include "core/noise/address.h"
+#include "core/parameters.h"
+#include "core/rule.h"
 #include "cuda/device/check.h"
 #include "cuda/device/cublaslt.h"
 #include "cuda/device/device.h"
@@ -140,11 +142,37 @@ class CudaBackend : public Backend {
   void apply(const Directions& directions, const Update& update, const AbortFlag& abort) override {
     guarded([&] {
       check_abort(abort);
-      switch (update.rule) {
-        case Rule::plain:
-          return apply_plain(directions, update, abort);
+      check_rule(update);
+      for (int s = 0; s < state_count; ++s) {
+        if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
       }
-      throw Error("ERR_ZEST_UNSUPPORTED", "the CUDA backend has no such rule of updates");
+      points_.set(directions, std::initializer_list<Point>{update.terms});
+      points_.prepare();
+      check_abort(abort);
+      const uint64_t rounding_stream =
+          noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+      cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
+                   update_shares_.shares.data(), update_shares_.count, step_of(update),
+                   states_of(update), rounding_stream, main_);
+    });
+  }
+
+  bool has_state(RuleState state) const override { return tensor(state).size() > 0; }
+
+  void read_state(RuleState state, int parameter, float* out) override {
+    guarded([&] {
+      const Parameter& p = weights_.parameter(parameter);
+      copy_back(out, tensor(state).data() + p.state, static_cast<size_t>(p.rows * p.columns));
+    });
+  }
+
+  void write_state(RuleState state, int parameter, std::span<const float> values) override {
+    guarded([&] {
+      make_state(state);
+      check(cudaMemcpyAsync(tensor(state).data() + weights_.parameter(parameter).state,
+                            values.data(), values.size_bytes(), cudaMemcpyHostToDevice, main_),
+            "writing state");
+      check(cudaStreamSynchronize(main_), "writing state");
     });
   }
 
@@ -178,15 +206,38 @@ class CudaBackend : public Backend {
   }
 
  private:
-  void apply_plain(const Directions& directions, const Update& update, const AbortFlag& abort) {
-    points_.set(directions, std::initializer_list<Point>{update.terms});
-    points_.prepare();
-    check_abort(abort);
-    const uint64_t rounding_stream =
-        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
-    cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
-                 update_shares_.shares.data(), update_shares_.count, update.decay, rounding_stream,
-                 main_);
+  DeviceMemory<float>& tensor(RuleState state) { return states_[static_cast<size_t>(state)]; }
+  const DeviceMemory<float>& tensor(RuleState state) const {
+    return states_[static_cast<size_t>(state)];
+  }
+
+  // 0, the anchor theta.
+  void make_state(RuleState state) {
+    if (has_state(state)) return;
+    DeviceMemory<float> made;
+    const size_t count = static_cast<size_t>(std::max<int64_t>(dimension(spec()), 1));
+    made.reserve(count);
+    check(cudaMemsetAsync(made.data(), 0, count * sizeof(float), main_), "clearing state");
+    for (size_t i = 0; state == RuleState::anchor && i < spec().parameters.size(); ++i) {
+      if (!spec().parameters[i].trainable) continue;
+      const Parameter& p = weights_.parameter(static_cast<int>(i));
+      std::vector<float> values(static_cast<size_t>(p.rows * p.columns));
+      read(static_cast<int>(i), values.data());
+      check(cudaMemcpyAsync(made.data() + p.state, values.data(), values.size() * sizeof(float),
+                            cudaMemcpyHostToDevice, main_),
+            "copying weights");
+      check(cudaStreamSynchronize(main_), "copying weights");
+    }
+    tensor(state) = std::move(made);
+  }
+
+  StateTensors states_of(const Update& update) {
+    const auto one = [&](RuleState state) {
+      return update.uses(state) ? tensor(state).data() : nullptr;
+    };
+    const bool momentum = update.rule == Rule::momentum;
+    return {one(momentum ? RuleState::momentum : RuleState::first_moment), one(RuleState::second_moment),
+            one(RuleState::anchor)};
   }
 
   // Calls of a device that has failed say so; one that fails in any way leaves nothing running.
@@ -240,7 +291,8 @@ class CudaBackend : public Backend {
     if (as_graph) {
       const Plan& plan = points_.plan();
       const PassKey key{packed.shape, points_.points(), plan.group_count, points_.terms(),
-                        plan.rank,    plan.law,         plan.seed};
+                        plan.rank,    plan.law,         plan.seed,        plan.keep,
+                        plan.core};
       graphs_.run(key, points_.moves() + forward_.moves(), enqueue);
     } else {
       enqueue();
@@ -256,6 +308,7 @@ class CudaBackend : public Backend {
   Forward forward_;
   Graphs graphs_;
   BlockShares update_shares_;
+  DeviceMemory<float> states_[state_count];  // of all trainable parameters; empty: not made
   DeviceMemory<float> values_;
   PinnedMemory<double> means_;
   mutable std::vector<std::byte> downloaded_;

@@ -23,6 +23,7 @@ Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
     : spec_(spec), type_(type), addresses_(zest::addresses(spec)), stream_(stream) {
   size_t bytes = 0;
   std::vector<size_t> offsets;
+  int64_t state = 0;
   for (size_t i = 0; i < spec_.parameters.size(); ++i) {
     const ParameterSpec& p = spec_.parameters[i];
     Parameter parameter;
@@ -30,6 +31,8 @@ Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
     parameter.base = addresses_.base[i];
     parameter.trainable = p.trainable;
     parameter.decays = p.decays;
+    parameter.state = state;
+    if (p.trainable) state += p.rows * p.columns;
     parameters_.push_back(parameter);
     offsets.push_back(bytes);
     bytes += aligned(byte_count(static_cast<int>(i)));

@@ -301,6 +301,66 @@ TEST("an update by no rule is an error") {
   CHECK(digest(*model) == before);
 }
 
+TEST("rules keep state, which is read, written and goes on with the same bits") {
+  const auto update = [](Rule rule, uint64_t stream) {
+    Update made{1e-3f, {{stream, 0.5f}, {stream + 1, -0.25f}}, rule, 1e-3f, 0.9f, 0.99f, 1e-6f};
+    made.anchored = stream % 2 == 1;
+    return made;
+  };
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    for (const Rule rule : {Rule::plain, Rule::sign, Rule::momentum, Rule::adam}) {
+      const std::unique_ptr<Backend> whole = backend(odd, 1, {}, storage), first = backend(odd, 1, {}, storage),
+                                     second = backend(odd, 1, {}, storage);
+      for (uint64_t s = 0; s < 6; ++s) whole->apply(laws[0], update(rule, s), never);
+      for (uint64_t s = 0; s < 3; ++s) first->apply(laws[0], update(rule, s), never);
+      const int parameters = static_cast<int>(first->spec().parameters.size());
+      for (int i = 0; i < parameters; ++i) {
+        second->write(i, first->bytes(i));
+        const ParameterSpec& p = first->spec().parameters[static_cast<size_t>(i)];
+        if (!p.trainable) continue;
+        for (int s = 0; s < state_count; ++s) {
+          const RuleState state = static_cast<RuleState>(s);
+          CHECK(first->has_state(state) == update(rule, 1).uses(state));
+          if (!first->has_state(state)) continue;
+          std::vector<float> values(static_cast<size_t>(p.rows * p.columns));
+          first->read_state(state, i, values.data());
+          second->write_state(state, i, values);
+        }
+      }
+      const std::string before = digest(*second);
+      for (uint64_t s = 3; s < 6; ++s) second->apply(laws[0], update(rule, s), never);
+      CHECK(digest(*second) == digest(*whole));
+      CHECK(digest(*second) != before);
+    }
+  }
+}
+
+TEST("directions that keep their factors, with a core of their own") {
+  const std::unique_ptr<Backend> model = backend(odd);
+  const auto v = [&](uint64_t stream, uint64_t keep, bool core) {
+    std::vector<float> out;
+    for (int i = 0; i < static_cast<int>(model->spec().parameters.size()); ++i) {
+      const ParameterSpec& p = model->spec().parameters[static_cast<size_t>(i)];
+      std::vector<float> part(static_cast<size_t>(p.rows * p.columns));
+      model->direction({7, Law::low_rank, 5, keep, core}, stream, i, part.data());
+      out.insert(out.end(), part.begin(), part.end());
+    }
+    return out;
+  };
+  CHECK(v(8, 4, false) == v(8, 1, false));
+  CHECK(v(11, 4, false) != v(11, 1, false));
+  CHECK(v(8, 4, true) != v(8, 4, false));
+  double squares = 0, product = 0;
+  const std::vector<float> one = v(8, 4, true), other = v(9, 4, true);
+  for (size_t i = 0; i < one.size(); ++i) squares += one[i] * one[i], product += one[i] * other[i];
+  const double count = static_cast<double>(one.size());
+  CHECK(squares / count > 0.8 && squares / count < 1.25);
+  CHECK(std::fabs(product / count) < 0.2);
+  std::vector<float> part(64 * 101);
+  CHECK_THROWS("ERR_ZEST_DIRECTIONS",
+               model->direction({7, Law::low_rank, 65, 1, true}, 0, 0, part.data()));
+}
+
 TEST("flush-to-zero of the caller does not reach the engine") {
   const std::vector<double> expected = losses(*backend(odd), laws[0]);
   const uint64_t saved = floating_point_control();

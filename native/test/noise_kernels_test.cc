@@ -255,21 +255,70 @@ TEST("packed panels hold the same, transposed, and zeros") {
   });
 }
 
-TEST("an update, with stochastic rounding where the weights are bfloat16") {
-  for_each_case(20, 150, [](const Kernels& set, Case& c) {
+// The rules again, element by element, from docs/noise.md.
+struct RuledElement {
+  float theta, momentum, second;
+};
+
+RuledElement move(const Step& step, float theta, float anchor, float g, float first,
+                  float second) {
+  const float pull = step.decay * (step.anchored ? theta - anchor : theta);
+  float direction = 0;
+  switch (step.rule) {
+    case Rule::plain:
+      return {theta - g, first, second};
+    case Rule::sign:
+      direction = g > 0 ? 1.0f : g < 0 ? -1.0f : 0.0f;
+      break;
+    case Rule::momentum:
+      direction = first = std::fma(step.beta1, first, g);
+      break;
+    case Rule::adam:
+      first = std::fma(step.beta1, first, (1 - step.beta1) * g);
+      second = std::fma(step.beta2, second, (1 - step.beta2) * g * g);
+      direction = first / (std::sqrt(second) + step.epsilon);
+  }
+  return {theta - std::fma(step.rate, direction, pull), first, second};
+}
+
+TEST("an update by every rule, with stochastic rounding where the weights are bfloat16") {
+  for_each_case(21, 200, [](const Kernels& set, Case& c) {
     c.index.clear();
     c.rows = {nullptr, c.w.rows / 3, c.w.rows - c.w.rows / 3};
-    const float decay = below(3) ? 0.125f * any_float() : 0.0f;
+    Step step;
+    step.rule = static_cast<Rule>(below(4));
+    step.decay = below(3) ? 0.125f * any_float() : 0.0f;
+    step.anchored = below(2) == 1;
+    step.rate = 0.03f, step.beta1 = 0.9f, step.beta2 = 0.99f, step.epsilon = 1e-3f;
     const uint64_t stream = noise::rounding_stream + any_number(63);
-    std::vector<float> expected;
+    const size_t size = static_cast<size_t>(c.w.rows * c.w.columns);
+    std::vector<float> first(size), second(size), anchor(size);
+    for (size_t i = 0; i < size; ++i) {
+      first[i] = any_float(), second[i] = std::fabs(any_float()), anchor[i] = any_float();
+    }
+    StateOf state;
+    if (step.rule == Rule::momentum || step.rule == Rule::adam) state.first = first.data();
+    if (step.rule == Rule::adam) state.second = second.data();
+    if (step.anchored) state.anchor = anchor.data();
+    std::vector<float> expected, expected_first = first, expected_second = second;
     for (int64_t row = 0; row < c.w.rows; ++row) {
       for (int64_t k = 0; k < c.w.columns; ++k) {
         const float theta = c.weight(row, k);
-        float g = decay * theta;
+        if (row < c.rows.first) {
+          expected.push_back(theta);
+          continue;
+        }
+        const size_t at = static_cast<size_t>(row * c.w.columns + k);
+        float g = 0;
+        if (step.rule == Rule::plain)
+          g = step.decay * (step.anchored ? theta - anchor[at] : theta);
         for (int i = 0; i < c.noise.count; ++i)
           g = std::fma(c.noise.scales[0][i], c.v(i, row, k), g);
-        float updated = row < c.rows.first ? theta : theta - g;
-        if (row >= c.rows.first && c.w.type == StorageType::bfloat16) {
+        const RuledElement moved = move(step, theta, anchor[at], g, first[at], second[at]);
+        float updated = moved.theta;
+        if (state.first) expected_first[at] = moved.momentum;
+        if (state.second) expected_second[at] = moved.second;
+        if (c.w.type == StorageType::bfloat16) {
           const uint32_t random = noise::rounding_bits(c.noise.seed, stream, c.offset(row, k));
           updated = from_bfloat16(
               static_cast<uint16_t>((std::bit_cast<uint32_t>(updated) + random) >> 16));
@@ -277,12 +326,14 @@ TEST("an update, with stochastic rounding where the weights are bfloat16") {
         expected.push_back(updated);
       }
     }
-    set.apply(c.w, c.noise, c.rows, decay, stream);
+    set.apply(c.w, c.noise, c.rows, step, state, stream);
     std::vector<float> actual;
     for (int64_t row = 0; row < c.w.rows; ++row) {
       for (int64_t k = 0; k < c.w.columns; ++k) actual.push_back(c.weight(row, k));
     }
-    return same(actual, expected, c.name(set, "apply"));
+    return same(first, expected_first, c.name(set, "first")) &&
+           same(second, expected_second, c.name(set, "second")) &&
+           same(actual, expected, c.name(set, "apply"));
   });
 }
 

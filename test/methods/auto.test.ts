@@ -48,8 +48,8 @@ const measured = (noise: number) => {
       state,
       learningRate: 1,
     });
-    const asked = rounds.next().value as { halves: readonly Point[] };
-    const answer = gradients.flatMap((gradient) => asked.halves.map((point) => f(at(point), gradient)));
+    const asked = rounds.next().value as { points: readonly Point[] };
+    const answer = gradients.flatMap((gradient) => asked.points.map((point) => f(at(point), gradient)));
     const result = rounds.next(Float64Array.from(answer));
     if (!result.done) throw new Error('another round');
     state = result.value.state!;
@@ -117,7 +117,7 @@ describe('auto', () => {
     const asking = {
       ...autoMethod,
       *estimate() {
-        const losses: Float64Array = yield { halves: [[], { stream: 1n, scale: 1e-2 }] };
+        const losses: Float64Array = yield { points: [[], { stream: 1n, scale: 1e-2 }], of: 'halves' };
         return { terms: [], meanLoss: 0, diagnostics: {}, state: { losses: [...losses] } };
       },
     };

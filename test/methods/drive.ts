@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { AnyMethod, MethodState, StepEstimate } from '../../lib/methods/method.ts';
 import { programSchema } from '../../lib/methods/method.ts';
 import { streamsFrom } from '../../lib/methods/run-step.ts';
@@ -19,21 +20,28 @@ export const combine = (c: Vector, v: readonly Vector[]): number[] =>
 
 export interface Problem {
   f: Loss;
+  /** The loss of all training data. Default: f. */
+  all?: Loss;
   gradient?: (x: Vector) => number[];
   x: Vector;
   /** v(stream). */
   v: (stream: bigint) => Vector;
 }
 
+const schemas = new Map<AnyMethod, z.ZodObject>();
+
 /** A method's options with its defaults. */
-export const filled = (method: AnyMethod, given: Record<string, unknown>): Record<string, unknown> =>
-  checkOptions(programSchema(method), { learningRate: 0.1, ...given });
+export const filled = (method: AnyMethod, given: Record<string, unknown>): Record<string, unknown> => {
+  const schema = schemas.get(method) ?? programSchema(method);
+  schemas.set(method, schema);
+  return checkOptions(schema, { learningRate: 0.1, ...given });
+};
 
 /** What a method makes of a step at a point, with nothing rounded: G, and what it estimated. */
 export const drive = (
   method: AnyMethod,
   given: Record<string, unknown>,
-  { f, gradient, x, v }: Problem,
+  { f, all, gradient, x, v }: Problem,
   { step = 0, state }: { step?: number; state?: MethodState } = {},
 ): StepEstimate & { G: number[] } => {
   const options = filled(method, given);
@@ -54,13 +62,12 @@ export const drive = (
   let round = rounds.next();
   while (!round.done) {
     const asked = round.value;
-    const losses = (points: readonly Point[]) => points.map((point) => f(at(point)));
-    const answer =
-      'gradient' in asked
-        ? gradient!(at(asked.gradient))
-        : 'halves' in asked
-          ? [...losses(asked.halves), ...losses(asked.halves)]
-          : losses(asked);
+    const points: readonly Point[] = 'gradient' in asked ? [] : 'points' in asked ? asked.points : asked;
+    const of = 'points' in asked ? asked.of : 'batch';
+    const loss = of === 'all' ? (all ?? f) : f;
+    const losses = points.map((point) => loss(at(point)));
+    const twice = of === 'halves' ? [...losses, ...losses] : losses;
+    const answer = 'gradient' in asked ? gradient!(at(asked.gradient)) : twice;
     round = rounds.next(Float64Array.from(answer));
   }
   const { terms, vector } = round.value as StepEstimate;

@@ -38,6 +38,15 @@ const MUTANTS: [fault: string, method: string, file: string, from: string, to: s
   ['k for k − 1', 'sabo', 'sabo.ts', '/ (losses.length - 1)', '/ losses.length'],
   ['scale shrinks where it should grow', 'sabo', 'sabo.ts', 'Math.exp((step', 'Math.exp((-step'],
   ['best for worst', 'sabo', 'sabo.ts', 'radius / size', '-radius / size'],
+  ['descent for ascent', 'sam', 'sam.ts', 'radius / length', '-radius / length'],
+  ['length squared', 'sam', 'sam.ts', 'radius / length', 'radius / length ** 2'],
+  ['tilt on the wrong side', 'tsam', 'tsam.ts', 'Math.exp(tilt *', 'Math.exp(-tilt *'],
+  ['no tilt', 'tsam', 'tsam.ts', 'Math.exp(tilt *', 'Math.exp(0 *'],
+  ['radius of a coordinate', 'tsam', 'tsam.ts', 'radius / Math.sqrt(dimension)', 'radius'],
+  ['descent for ascent', 'adazo-sam', 'adazo-sam.ts', 'options.radius / length', '-options.radius / length'],
+  ['no factor d', 'adazo-sam', 'adazo-sam.ts', 'context.dimension', '1'],
+  ['one side for two', 'nspsa', 'mezo.ts', "sides: 'two'", "sides: 'one'"],
+  ['a tilt', 'nspsa', 'mezo.ts', 'tilt: 0', 'tilt: 2'],
 ];
 
 let folder: string;
@@ -61,7 +70,7 @@ const mutant = async (id: number, method: string, file: string, from: string, to
   const own = `${method}.ts`;
   const importer = rebased(await readFile(join(METHODS, own), 'utf8')).replaceAll(join(METHODS, file), mutated);
   const module = await import(file === own ? mutated : await write(own, importer));
-  return module[`${method}Method`];
+  return module[`${method === 'adazo-sam' ? 'adazoSam' : method}Method`];
 };
 
 describe('references tell from a method', () => {

@@ -125,6 +125,18 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
       );
     },
   },
+  hizoo: {
+    options: { rho: 0.1, directions: 2 },
+    // At the curvature 1, where u = v; test/methods/hizoo.test.ts goes on from there.
+    reference: ({ rho = 0 }, { f, x }, v) =>
+      scaled(
+        combine(
+          v.map((z) => (f(add(x, rho, z)) - f(add(x, -rho, z))) / (2 * rho)),
+          v,
+        ),
+        1 / v.length,
+      ),
+  },
   conservative: {
     options: { rho: 0.1, learningRate: 0.05 },
     reference: ({ rho = 0, learningRate = 0 }, { f, x }, [z]) => {
@@ -155,11 +167,43 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
       return gradients(at, s * Math.exp((radius * first.byScale) / (2 * d * size)), v.slice(3)).byMean;
     },
   },
+  sam: {
+    options: { radius: 0.3 },
+    reference: ({ radius = 0 }, { gradient, x }) => {
+      const g = gradient!(x);
+      return gradient!(add(x, radius / norm(g), g));
+    },
+  },
+  tsam: {
+    options: { directions: 3, tilt: 2, radius: 0.3 },
+    reference: ({ tilt = 0, radius = 0 }, { f, gradient, x }, v) => {
+      const points = v.map((vi) => add(x, radius / Math.sqrt(x.length), vi));
+      const weights = points.map((point) => Math.exp(tilt * f(point)));
+      const total = weights.reduce((a, b) => a + b);
+      return combine(
+        weights.map((weight) => weight / total),
+        points.map((point) => gradient!(point)),
+      );
+    },
+  },
+  'adazo-sam': {
+    options: { directions: 2, rho: 0.1, radius: 0.3 },
+    reference: ({ rho = 0, radius = 0 }, { f, gradient, x }, v) => {
+      const c = v.map((z) => (f(add(x, rho, z)) - f(add(x, -rho, z))) / (2 * rho * v.length));
+      return gradient!(add(x, radius / (norm(c) * Math.sqrt(x.length)), combine(c, v)));
+    },
+  },
 };
 
 /** A function without symmetries, near its valley. */
 export const PROBLEM: Problem = {
   f: ([a = 0, b = 0, c = 0, d = 0]) => 0.3 * a * a + Math.cosh(b - 0.5) + 0.2 * a * c + 0.1 * c ** 4 + Math.sin(d) + a,
+  gradient: ([a = 0, b = 0, c = 0, d = 0]) => [
+    0.6 * a + 0.2 * c + 1,
+    Math.sinh(b - 0.5),
+    0.2 * a + 0.4 * c ** 3,
+    Math.cos(d),
+  ],
   x: [0.4, -0.3, 0.9, 0.2],
   v: (stream) => [0, 1, 2, 3].map((j) => Math.sin(7.3 * Number(stream) + 2.9 * j ** 2 + 1) * 1.5),
 };

@@ -66,6 +66,8 @@ describe('a configuration file', () => {
         schedule: 'constant',
         warmupSteps: 0,
         weightDecay: 0,
+        decayTowards: 'zero',
+        rule: 'plain',
       },
       training: {
         steps: 1000,
@@ -98,7 +100,7 @@ describe('a configuration file', () => {
     expect(optimizer).toMatchObject({ method: 'mezo', directions: 1, rho: 1e-3 });
     expect(optimizer).not.toHaveProperty('tilt');
     expect(await set('optimizer.method=mezo', 'optimizer.tilt=1')).toBe(
-      '--set optimizer.tilt is not known; expected one of method, directions, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay',
+      '--set optimizer.tilt is not known; expected one of method, directions, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay, decayTowards, rule',
     );
   });
 
@@ -163,7 +165,7 @@ describe('a configuration file', () => {
 
 describe('a message names the place, the key, and what was expected', () => {
   const optimizerKeys =
-    'method, directions, tilt, estimator, sides, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay';
+    'method, directions, tilt, estimator, sides, rho, law, normalize, learningRate, schedule, warmupSteps, weightDecay, decayTowards, rule';
 
   it('for keys of the file, with their lines', async () => {
     const text = YAML.replace('  learningRate: 1e-6', '  rho: -3\n  lerningRate: 3');
@@ -201,7 +203,10 @@ describe('a message names the place, the key, and what was expected', () => {
     ['optimizer.learningRate=yes', "--set optimizer.learningRate is 'yes'; expected a number"],
     ['optimizer.directions=1.5', '--set optimizer.directions is 1.5; expected a whole number'],
     ['optimizer.directions=0', '--set optimizer.directions is 0; expected a number ≥ 1'],
-    ['optimizer.method=zset', "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa"],
+    [
+      'optimizer.method=zset',
+      "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg",
+    ],
     [
       'optimizer.estimator=naïve',
       "--set optimizer.estimator is 'naïve'; expected one of naive, biasCorrected, beale, jackknife",

@@ -19,6 +19,9 @@ ZEST_HOST_DEVICE uint64_t row_span(int64_t columns) {
 // Streams of users are below it; above it are those of stochastic rounding.
 constexpr uint64_t rounding_stream = uint64_t{1} << 63;
 
+// Of the core Z of a low-rank direction, at addresses behind all parameters, where no rounding is.
+ZEST_HOST_DEVICE uint64_t core_stream(uint64_t stream) { return rounding_stream + stream; }
+
 struct WordAddress {
   uint64_t counter;
   int word;  // 0 .. 3

@@ -77,11 +77,15 @@ struct ScalarArithmetic {
   static ZEST_HOST_DEVICE F mul(F a, F b) { return __fmul_rn(a, b); }
   static ZEST_HOST_DEVICE F mul_add(F a, F b, F c) { return __fmaf_rn(a, b, c); }
   static ZEST_HOST_DEVICE F sqrt(F a) { return __fsqrt_rn(a); }
+  static ZEST_HOST_DEVICE F plus(F a, F b) { return __fadd_rn(a, b); }
+  static ZEST_HOST_DEVICE F div(F a, F b) { return __fdiv_rn(a, b); }
 #else
   static ZEST_HOST_DEVICE F sub(F a, F b) { return a - b; }
   static ZEST_HOST_DEVICE F mul(F a, F b) { return a * b; }
   static ZEST_HOST_DEVICE F mul_add(F a, F b, F c) { return fused_multiply_add(a, b, c); }
   static ZEST_HOST_DEVICE F sqrt(F a) { return __builtin_sqrtf(a); }
+  static ZEST_HOST_DEVICE F plus(F a, F b) { return a + b; }
+  static ZEST_HOST_DEVICE F div(F a, F b) { return a / b; }
 #endif
   static ZEST_HOST_DEVICE U add(U a, U b) { return a + b; }
   static ZEST_HOST_DEVICE U subtract(U a, U b) { return a - b; }
@@ -108,6 +112,8 @@ struct ScalarArithmetic {
     w.u = a;
     return w.f;
   }
+  // a where the sign bit of x is set, else b.
+  static ZEST_HOST_DEVICE F select_negative(F x, F a, F b) { return bits_of(x) >> 31 ? a : b; }
   // `set` where bit n is.
   template <int n>
   static ZEST_HOST_DEVICE F select_bit(U bits, F set, F clear) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/direction.h"
+#include "core/rule.h"
 #include "core/transformer/spec.h"
 
 namespace zest::cpu {
@@ -45,6 +46,20 @@ struct Rows {
   }
 };
 
+// The state that an update uses of a matrix, rows x columns; null where it uses none.
+struct StateOf {
+  float* first = nullptr;   // the momentum, or the first moment
+  float* second = nullptr;  // the second moment
+  float* anchor = nullptr;
+};
+
+// What a packed panel holds.
+struct PanelType {
+  StorageType stored = StorageType::float32;
+  FileType quantized = FileType::float32;  // of a panel that pack_quantized made
+  bool operator==(const PanelType&) const = default;
+};
+
 // Y = activation(X W^T + bias) for the columns of one panel of W.
 struct Product {
   const float* x;
@@ -55,7 +70,7 @@ struct Product {
   int activation;     // of Activation, or -1
   float* y;
   int64_t y_stride;
-  StorageType panel_type = StorageType::float32;
+  PanelType type;
 };
 
 // Consecutive keys and values of one head.
@@ -122,10 +137,10 @@ struct Kernels {
   void (*normalize)(float* out, const float* const* terms, int count, Norm norm,
                     const float* weight, const float* bias, float epsilon, int64_t columns);
   float (*cross_entropy)(const float* logits, int64_t count, int64_t label);
-  // theta <- theta - (decay theta + sum scale v), scales[0] of the noise; bfloat16 rounds
-  // stochastically.
-  void (*apply)(const Matrix& w, const Noise& noise, Rows rows, float decay,
-                uint64_t rounding_stream);
+  // theta <- theta - what the step's rule makes of sum scale v, scales[0] of the noise; bfloat16
+  // rounds stochastically.
+  void (*apply)(const Matrix& w, const Noise& noise, Rows rows, const Step& step,
+                const StateOf& state, uint64_t rounding_stream);
 };
 
 constexpr int64_t packed_columns = 64;
@@ -134,6 +149,14 @@ constexpr int64_t packed_columns = 64;
 inline int64_t panel_floats(int64_t depth, int panel_width) {
   return (depth + 63) / 64 * 64 * panel_width;
 }
+
+// Bytes of one panel of quantised weights.
+int64_t quantized_panel_bytes(FileType type, int64_t depth, int panel_width);
+
+// Packs rows of quantised weights as they are: for each group of elements of a row that share a
+// scale the scales of panel_width rows, their minima where the type has them, and the elements, one
+// after the other, each of panel_width rows.
+void pack_quantized(const Matrix& w, Rows rows, int panel_width, std::byte* out);
 
 inline int64_t attention_scratch(int64_t keys, int64_t width, int panel_width) {
   const int64_t key_panels = (keys + panel_width - 1) / panel_width;

@@ -4,6 +4,7 @@
 #include "core/fused_multiply_add.h"
 #include "core/noise/address.h"
 #include "core/noise/box_muller.h"
+#include "core/rule.h"
 #include "cpu/kernels/kernels.h"
 
 namespace zest::cpu::ZEST_ISA {

@@ -8,6 +8,9 @@ struct Lanes {
   ZEST_INLINE F mul(F a, F b) { return a * b; }
   ZEST_INLINE F mul_add(F a, F b, F c) { return ZEST_ISA::mul_add(a, b, c); }
   ZEST_INLINE F sqrt(F a) { return square_root(a); }
+  ZEST_INLINE F plus(F a, F b) { return a + b; }
+  ZEST_INLINE F div(F a, F b) { return a / b; }
+  ZEST_INLINE F select_negative(F x, F a, F b) { return ZEST_ISA::select_negative(x, a, b); }
   ZEST_INLINE U add(U a, uint32_t b) { return a + broadcast(b); }
   ZEST_INLINE U subtract(U a, U b) { return a - b; }
   ZEST_INLINE U subtract(uint32_t a, U b) { return broadcast(a) - b; }
@@ -93,15 +96,31 @@ ZEST_INLINE F32 load_weights(const Matrix& w, int64_t index, int n) {
   return load_first(static_cast<const float*>(w.data) + index, n);
 }
 
+// Up to 64 elements of a quantised row, zeros after the last.
+ZEST_INLINE void quantized_chunk(const Matrix& w, int64_t index, int64_t left, F32 out[4]) {
+  const bool shifted = has_minimum(w.blocks);
+  for (int j = 0; j < 4; j += 2) {
+    if (left <= 16 * j) {
+      out[j] = out[j + 1] = broadcast(0.0f);
+      continue;
+    }
+    Quanta q;
+    unpack(w.blocks, w.data, index + 16 * j, q);
+    for (int half = 0; half < 2; ++half) {
+      const F32 value = broadcast(q.scale[half]) * widen(q.values + 16 * half);
+      out[j + half] = shifted ? value + broadcast(q.minimum) : value;
+    }
+  }
+}
+
 // W + sum scale v for each point: up to 64 elements from `column` of a row, zeros after the last
 // column.
 ZEST_INLINE void perturbed_chunk(const Matrix& w, const Noise& n, int64_t row, int64_t column,
                                  F32 out[Noise::max_points][4]) {
   const int64_t left = w.columns - column;
   if (w.blocks != FileType::float32) {
-    alignas(64) float values[chunk] = {};
-    dequantize(w.blocks, w.data, row * w.columns + column, left < chunk ? left : chunk, values);
-    for (int j = 0; j < 4; ++j) out[0][j] = out[1][j] = load(values + 16 * j);
+    quantized_chunk(w, row * w.columns + column, left, out[0]);
+    for (int j = 0; j < 4; ++j) out[1][j] = out[0][j];
   } else {
     for (int j = 0; j < 4; ++j) {
       out[0][j] = load_weights(w, row * w.columns + column + 16 * j, lanes_left(left, j));
@@ -249,22 +268,38 @@ static void pack_columns(const Matrix& w, const Noise& n, int64_t first, int64_t
   }
 }
 
-// g = decay theta; g = fma(scale, v, g) in order; theta <- theta - g.
-static void apply(const Matrix& w, const Noise& n, Rows rows, float decay,
-                  uint64_t rounding_stream) {
+// g = sum scale v, from decay theta on if the rule is plain; theta <- theta - what the rule makes of
+// it (core/rule.h).
+static void apply(const Matrix& w, const Noise& n, Rows rows, const Step& step,
+                  const StateOf& state, uint64_t rounding_stream) {
+  const bool plain = step.rule == Rule::plain;
   for (int64_t i = 0; i < rows.count; ++i) {
     const int64_t row = rows[i];
     for (int64_t column = 0; column < w.columns; column += chunk) {
       const int64_t index = row * w.columns + column, left = w.columns - column;
-      F32 theta[4], g[4];
+      F32 theta[4], pull[4], g[4];
       for (int j = 0; j < 4; ++j) {
-        theta[j] = load_weights(w, index + 16 * j, lanes_left(left, j));
-        g[j] = broadcast(decay) * theta[j];
+        const int lanes = lanes_left(left, j);
+        theta[j] = load_weights(w, index + 16 * j, lanes);
+        const F32 anchor =
+            step.anchored ? load_first(state.anchor + index + 16 * j, lanes) : theta[j];
+        pull[j] = pull_of<Lanes>(step, step.decay, theta[j], anchor);
+        g[j] = plain ? pull[j] : broadcast(0.0f);
       }
       for (int s = 0; s < n.count; ++s) {
         F32 v[4];
         direction_chunk(n, s, w, row, column, v);
         for (int j = 0; j < 4; ++j) g[j] = mul_add(broadcast(n.scales[0][s]), v[j], g[j]);
+      }
+      for (int j = 0; j < 4 && !plain; ++j) {
+        const int lanes = lanes_left(left, j);
+        const auto at = [&](float* values) { return values + index + 16 * j; };
+        F32 first = broadcast(0.0f), second = first;
+        if (state.first) first = load_first(at(state.first), lanes);
+        if (state.second) second = load_first(at(state.second), lanes);
+        g[j] = ruled<Lanes>(step, pull[j], g[j], first, second);
+        if (state.first) store_first(at(state.first), first, lanes);
+        if (state.second) store_first(at(state.second), second, lanes);
       }
       if (w.type == StorageType::bfloat16) {
         const uint64_t offset = w.base + static_cast<uint64_t>(row) * noise::row_span(w.columns) +

@@ -1,6 +1,8 @@
 // Reference: core/noise/reference.h, an element at a time.
 #include <algorithm>
 
+#include "core/noise/reference.h"
+#include "core/parameters.h"
 #include "cuda/kernels/directions.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/noise.h"
@@ -106,6 +108,7 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
   const int lane = static_cast<int>(threadIdx.x % 4) * counters;
   if (all >= source.rows + source.columns) return;
   const bool of_a = all < source.rows;
+  if (of_a && plan.core) return;  // multiply_cores_kernel's
   const int64_t row = of_a ? all : all - source.rows;
   const uint64_t offset = (of_a ? source.base_a : source.base_b) +
                           static_cast<uint64_t>(row) * noise::row_span(plan.rank);
@@ -113,9 +116,11 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
   for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
     float* a = source.a + (term * source.rows + row) * plan.rank;
     float* b = source.b + term * plan.rank * stride + row;
+    const uint64_t own = plan.terms[term].stream;
+    const uint64_t stream = of_a ? own : own - own % plan.keep;
     for (int i = 0; i < counters; ++i) {
       float v[quarters];
-      gaussian_values(plan.seed, plan.terms[term].stream, offset, lane + i, v);
+      gaussian_values(plan.seed, stream, offset, lane + i, v);
       for (int quarter = 0; quarter < quarters; ++quarter) {
         const int q = quarter * quarter_elements + lane + i;
         if (q >= plan.rank) continue;
@@ -125,6 +130,36 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
           b[q * stride] = v[quarter];
         }
       }
+    }
+  }
+}
+
+// A = U Z / sqrt(rank), a thread a row.
+__global__ void __launch_bounds__(factor_rows_a_block)
+    multiply_cores_kernel(Plan plan, int32_t terms, const FactorSource* sources,
+                          const BlockShare* shares) {
+  using A = noise::ScalarArithmetic;
+  const BlockShare share = shares[blockIdx.x];
+  const FactorSource source = sources[share.parameter];
+  const int64_t row = share.first_unit + threadIdx.x;
+  if (row >= source.rows) return;
+  const uint64_t offset =
+      source.base_a + static_cast<uint64_t>(row) * noise::row_span(plan.rank);
+  for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
+    const uint64_t own = plan.terms[term].stream;
+    const uint64_t kept = own - own % plan.keep, of_core = noise::core_stream(own);
+    float u[most_rank];
+    for (int p = 0; p < plan.rank; ++p) {
+      u[p] = noise::gaussian(plan.seed, kept, offset + static_cast<uint64_t>(p));
+    }
+    float* a = source.a + (term * source.rows + row) * plan.rank;
+    for (int q = 0; q < plan.rank; ++q) {
+      float sum = 0;
+      for (int p = 0; p < plan.rank; ++p) {
+        const uint64_t at = source.base_a + static_cast<uint64_t>(p * plan.rank + q);
+        sum = A::mul_add(u[p], noise::gaussian(plan.seed, of_core, at), sum);
+      }
+      a[q] = A::mul(plan.rank_scale, sum);
     }
   }
 }
@@ -168,6 +203,10 @@ void make_factors(const Plan& plan, int32_t terms, const FactorSource* sources,
                   const BlockShare* shares, int64_t share_count, cudaStream_t stream) {
   launch(make_factors_kernel, grid_of(share_count, terms), 4 * factor_rows_a_block, 0, stream, plan,
          terms, sources, shares);
+  if (plan.core) {
+    launch(multiply_cores_kernel, grid_of(share_count, terms), factor_rows_a_block, 0, stream, plan,
+           terms, sources, shares);
+  }
 }
 
 }  // namespace zest::cuda

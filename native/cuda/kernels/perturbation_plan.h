@@ -35,6 +35,8 @@ struct Plan {
   Law law;
   int32_t rank;      // of Law::low_rank
   float rank_scale;  // float32(1 / sqrt(rank))
+  uint64_t keep = 1;  // consecutive streams that share B (Directions::keep)
+  int32_t core;  // whether A is U Z / sqrt(rank) (Directions::core)
   int32_t group_count;
   const Group* groups;
   const Term* terms;
@@ -52,6 +54,7 @@ struct Parameter {
   const float* factor_b = nullptr;
   int32_t trainable = 0;
   int32_t decays = 0;
+  int64_t state = 0;  // trainable: where its state begins in each state tensor, elements
 };
 
 // A block's share of a list of parameters: units first_unit ... of one of them (noise.h).

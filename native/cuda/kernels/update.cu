@@ -1,5 +1,6 @@
 // Reference, for each element, in float32 with one rounding an operation:
-//   g = decay * theta; for each term in order: g = fma(factor, v, g); theta = theta - g
+//   g = decay * theta, or 0 if the rule is not plain; for each term in order: g = fma(factor, v, g);
+//   theta = theta - what core/rule.h makes of g
 // A thread moves its elements in accesses of 16 bytes: four float32, eight bfloat16.
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/launch.h"
@@ -17,10 +18,11 @@ __device__ __forceinline__ bfloat16 round_stochastically(float x, uint32_t rando
   return {static_cast<uint16_t>((noise::ScalarArithmetic::bits_of(x) + random) >> 16)};
 }
 
-template <Law law, class Stored>
+// `simple`: a plain update without an anchor, which has no state.
+template <Law law, class Stored, bool simple>
 __global__ void __launch_bounds__(update_threads, 1)
-    update_kernel(Plan plan, const Parameter* parameters, const BlockShare* shares, float decay,
-                  uint64_t rounding_stream) {
+    update_kernel(Plan plan, const Parameter* parameters, const BlockShare* shares, Step step,
+                  StateTensors state, uint64_t rounding_stream) {
   using A = noise::ScalarArithmetic;
   constexpr int counters = counters_of<Stored>;
   const BlockShare share = shares[blockIdx.x];
@@ -30,14 +32,22 @@ __global__ void __launch_bounds__(update_threads, 1)
   const int64_t column = unit.chunk + unit.lane;
   const bool aligned = p.columns % counters == 0;
   Stored* weights = static_cast<Stored*>(p.data) + unit.row * p.columns + column;
-  const float own_decay = p.decays ? decay : 0.0f;
+  const float own_decay = p.decays ? step.decay : 0.0f;
+  const int64_t state_at = p.state + unit.row * p.columns + column;
   float theta[quarters][counters], g[quarters][counters];
 #pragma unroll
   for (int quarter = 0; quarter < quarters; ++quarter) {
     const int first = quarter * quarter_elements;
     load_elements(weights + first, p.columns - column - first, aligned, theta[quarter]);
 #pragma unroll
-    for (int i = 0; i < counters; ++i) g[quarter][i] = A::mul(own_decay, theta[quarter][i]);
+    for (int i = 0; i < counters; ++i) {
+      g[quarter][i] = simple ? A::mul(own_decay, theta[quarter][i]) : 0.0f;
+      const bool there = i < p.columns - column - first;
+      if (!simple && step.rule == Rule::plain && there) {
+        const float anchor = state.anchor[state_at + first + i];
+        g[quarter][i] = pull_of<A>(step, own_decay, theta[quarter][i], anchor);
+      }
+    }
   }
   const int terms = plan.groups[0].terms;
   for (int t = 0; t < terms; ++t) {
@@ -45,6 +55,24 @@ __global__ void __launch_bounds__(update_threads, 1)
     for_each_value<law, counters>(plan, t, p, unit, [&](int quarter, int i, float v) {
       g[quarter][i] = A::mul_add(factor, v, g[quarter][i]);
     });
+  }
+  if (!simple && step.rule != Rule::plain) {
+#pragma unroll
+    for (int quarter = 0; quarter < quarters; ++quarter) {
+      const int64_t left = p.columns - column - quarter * quarter_elements;
+      const int64_t at = state_at + quarter * quarter_elements;
+#pragma unroll
+      for (int i = 0; i < counters; ++i) {
+        if (i >= left) continue;
+        const float anchor = step.anchored ? state.anchor[at + i] : 0.0f;
+        const float pull = pull_of<A>(step, own_decay, theta[quarter][i], anchor);
+        float first = state.first ? state.first[at + i] : 0.0f;
+        float second = state.second ? state.second[at + i] : 0.0f;
+        g[quarter][i] = ruled<A>(step, pull, g[quarter][i], first, second);
+        if (state.first) state.first[at + i] = first;
+        if (state.second) state.second[at + i] = second;
+      }
+    }
   }
   Stored values[quarters][counters];
   if constexpr (sizeof(Stored) == 4) {
@@ -86,13 +114,19 @@ int64_t update_units(StorageType stored, int64_t rows, int64_t columns) {
 }
 
 void update(const Plan& plan, StorageType stored, const Parameter* parameters,
-            const BlockShare* shares, int64_t share_count, float decay, uint64_t rounding_stream,
-            cudaStream_t stream) {
+            const BlockShare* shares, int64_t share_count, const Step& step,
+            const StateTensors& state, uint64_t rounding_stream, cudaStream_t stream) {
+  const bool simple = step.rule == Rule::plain && !step.anchored;
+  const auto launched = [&](auto kernel) {
+    launch(kernel, dim3(static_cast<unsigned>(share_count)), update_threads, 0, stream, plan,
+           parameters, shares, step, state, rounding_stream);
+  };
   with_law(plan.law, [&]<Law law>() {
-    launch(
-        stored == StorageType::float32 ? update_kernel<law, float> : update_kernel<law, bfloat16>,
-        dim3(static_cast<unsigned>(share_count)), update_threads, 0, stream, plan, parameters,
-        shares, decay, rounding_stream);
+    if (stored == StorageType::float32) {
+      launched(simple ? update_kernel<law, float, true> : update_kernel<law, float, false>);
+    } else {
+      launched(simple ? update_kernel<law, bfloat16, true> : update_kernel<law, bfloat16, false>);
+    }
   });
 }
 

@@ -18,7 +18,8 @@ struct PassKey {
   int64_t points = 0;
   int32_t groups = 0, terms = 0, rank = 0;
   Law law = Law::gaussian;
-  uint64_t seed = 0;
+  uint64_t seed = 0, keep = 1;
+  int32_t core = 0;
   auto operator<=>(const PassKey&) const = default;
 };
 

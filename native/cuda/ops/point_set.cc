@@ -61,11 +61,7 @@ T* PointSet::reserve(DeviceMemory<T>& memory, size_t count) {
 Parameter PointSet::parameter(int index) const { return parameters_[static_cast<size_t>(index)]; }
 
 void PointSet::set(const Directions& directions, std::span<const Point> points) {
-  if (directions.law == Law::low_rank && (directions.rank < 1 || directions.rank > most_rank)) {
-    throw Error("ERR_ZEST_DIRECTIONS", "the rank of low-rank directions must be from 1 to " +
-                                           std::to_string(most_rank) + ", not " +
-                                           std::to_string(directions.rank));
-  }
+  check_directions(directions, weights_.spec());
   const std::vector<Group> groups = group_points(points);
   std::vector<Term> terms;
   for (const Group& group : groups) {
@@ -106,6 +102,8 @@ void PointSet::set(const Directions& directions, std::span<const Point> points) 
   plan_.seed = directions.seed;
   plan_.law = directions.law;
   plan_.rank = directions.rank;
+  plan_.keep = directions.keep;
+  plan_.core = directions.core;
   if (directions.law == Law::low_rank) {
     plan_.rank_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(directions.rank)));
   }

@@ -208,6 +208,8 @@ TEST("adapters and prefixes: trained alone, or with all else") {
     model.spec.adapter_scale = 0.5f;
     const Pair pair = backends(model);
     for (const Directions& directions : laws) check_losses(pair, directions, batch, pairs_of(2));
+    check_losses(pair, {7, Law::low_rank, 3, 2}, batch, pairs_of(3));  // two directions share B
+    check_losses(pair, {7, Law::low_rank, 3, 2, true}, batch, pairs_of(3));
     const Update update{0.001f, {{1, 0.01f}, {2, -0.02f}}};
     pair.cpu->apply(laws[0], update, never);
     pair.cuda->apply(laws[0], update, never);
@@ -329,6 +331,33 @@ TEST("after 100 updates the digest is the CPU's") {
         under_some_schedule([&] { pair.cuda->apply(directions, update, never); });
       }
       CHECK(digest(*pair.cpu) == digest(*pair.cuda));
+    }
+  }
+}
+
+TEST("after updates by every rule the digest and the state are the CPU's") {
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    const Pair pair = backends(random_encoder({20, 2, 1, 70, 40, 20}), storage);
+    uint64_t stream = 0;
+    for (const Rule rule : {Rule::momentum, Rule::adam, Rule::sign, Rule::plain, Rule::adam}) {
+      Update update{1e-3f, {{stream, 0.5f}, {stream + 1, -0.25f}}, rule, 1e-3f, 0.9f, 0.99f, 1e-6f};
+      update.anchored = stream > 0;
+      stream += 2;
+      pair.cpu->apply(laws[0], update, never);
+      under_some_schedule([&] { pair.cuda->apply(laws[0], update, never); });
+    }
+    CHECK(digest(*pair.cpu) == digest(*pair.cuda));
+    for (int s = 0; s < state_count; ++s) {
+      const RuleState state = static_cast<RuleState>(s);
+      for (size_t i = 0; i < pair.cpu->spec().parameters.size(); ++i) {
+        const ParameterSpec& p = pair.cpu->spec().parameters[i];
+        if (!p.trainable) continue;
+        std::vector<float> of_cpu(static_cast<size_t>(p.rows * p.columns)), of_cuda = of_cpu;
+        pair.cpu->read_state(state, static_cast<int>(i), of_cpu.data());
+        pair.cuda->read_state(state, static_cast<int>(i), of_cuda.data());
+        CHECK(of_cpu == of_cuda);
+        pair.cuda->write_state(state, static_cast<int>(i), of_cpu);
+      }
     }
   }
 }

@@ -260,7 +260,8 @@ TEST("perturbed rows are the CPU's: pairs, sums of directions, the weights thems
 }
 
 TEST("an update is the CPU's, in float32 and in bfloat16 with stochastic rounding") {
-  const auto check = [&](Size size, Law law, StorageType type, size_t terms) {
+  const auto check = [&](Size size, Law law, StorageType type, size_t terms,
+                         Rule rule = Rule::plain, bool anchored = false) {
     std::vector<uint64_t> streams;
     std::vector<cuda::Term> factors;
     std::vector<float> scales;
@@ -276,7 +277,24 @@ TEST("an update is the CPU's, in float32 and in bfloat16 with stochastic roundin
                                    factors.empty() ? std::vector<cuda::Term>{{}} : factors);
     cpu::Noise noise = c.noise;
     noise.scales[0] = scales.data();
-    cpu::kernels().apply(c.matrix, noise, {nullptr, 0, c.rows}, decay, rounding_stream);
+    const Step step{rule, decay, 0.03f, 0.9f, 0.99f, 1e-3f, anchored};
+    std::vector<float> first, second, anchor;
+    for (int64_t i = 0; i < c.rows * c.columns; ++i) {
+      first.push_back(0.25f * static_cast<float>(i % 7) - 0.5f);
+      second.push_back(0.125f * static_cast<float>(i % 5));
+      anchor.push_back(0.01f * static_cast<float>(i % 11));
+    }
+    auto device_first = uploaded(first), device_second = uploaded(second),
+         device_anchor = uploaded(anchor);
+    const bool has_first = rule == Rule::momentum || rule == Rule::adam;
+    const bool has_second = rule == Rule::adam;
+    const cpu::StateOf state{has_first ? first.data() : nullptr,
+                             has_second ? second.data() : nullptr,
+                             anchored ? anchor.data() : nullptr};
+    const cuda::StateTensors tensors{has_first ? device_first.data() : nullptr,
+                                     has_second ? device_second.data() : nullptr,
+                                     anchored ? device_anchor.data() : nullptr};
+    cpu::kernels().apply(c.matrix, noise, {nullptr, 0, c.rows}, step, state, rounding_stream);
     const auto parameters = uploaded<cuda::Parameter>({c.parameter});
     std::vector<cuda::BlockShare> list;
     for (int64_t first = 0; first < cuda::update_units(type, c.rows, c.columns);
@@ -285,7 +303,9 @@ TEST("an update is the CPU's, in float32 and in bfloat16 with stochastic roundin
     }
     const auto shares = uploaded(list);
     cuda::update(plan, type, parameters.data(), shares.data(), static_cast<int64_t>(list.size()),
-                 decay, rounding_stream, stream());
+                 step, tensors, rounding_stream, stream());
+    CHECK(same_bits(downloaded(device_first, first.size()), first));
+    CHECK(same_bits(downloaded(device_second, second.size()), second));
     if (type == StorageType::float32) {
       CHECK(same_bits(downloaded(c.device_weights, c.weights.size()), c.weights));
     } else {
@@ -295,6 +315,13 @@ TEST("an update is the CPU's, in float32 and in bfloat16 with stochastic roundin
   for (const Size size : sizes) {
     for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
       for (const Law law : laws) under_some_schedule([&] { check(size, law, type, 2); });
+    }
+  }
+  for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+    for (const Rule rule : {Rule::plain, Rule::sign, Rule::momentum, Rule::adam}) {
+      for (const bool anchored : {false, true}) {
+        under_some_schedule([&] { check({3, 100}, Law::gaussian, type, 2, rule, anchored); });
+      }
     }
   }
   under_some_schedule([&] { check({3, 100}, Law::gaussian, StorageType::float32, 0); });
