@@ -1,7 +1,7 @@
 export { z } from 'zod';
 export type { Batch, Target } from './batch.ts';
 export type { RowFormat } from './data/formats.ts';
-export type { RowInput } from './data/lines.ts';
+export type { RowInput } from './data/content.ts';
 export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
 export type { Row } from './data/rows.ts';
 export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';

@@ -1,5 +1,5 @@
+import { inputName, type RowInput } from '../data/content.ts';
 import type { RowFormat } from '../data/formats.ts';
-import { inputName, type RowInput } from '../data/lines.ts';
 import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
 import { typeError } from '../errors.ts';
