@@ -57,6 +57,8 @@ const CODES = {
   ERR_ZEST_LABEL: 'input',
   ERR_ZEST_DATA: 'input',
   ERR_ZEST_SHOTS: 'input',
+  ERR_ZEST_HUB: 'input',
+  ERR_ZEST_DOWNLOAD: 'work',
   ERR_ZEST_CONFIG: 'input',
   ERR_ZEST_RUN: 'input',
   ERR_ZEST_LEARNING_RATE: 'work',

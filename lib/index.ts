@@ -1,11 +1,12 @@
 export { z } from 'zod';
 export type { Batch, Target } from './batch.ts';
-export type { RowFormat } from './data/formats.ts';
 export type { RowInput } from './data/content.ts';
+export type { RowFormat } from './data/formats.ts';
 export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
 export type { Row } from './data/rows.ts';
 export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
+export { type Download, onDownload } from './hub/downloads.ts';
 export {
   type Coefficients,
   coefficients,

@@ -88,7 +88,7 @@ export async function* streamRows(input: RowInput, options: RowStreamOptions): A
     return;
   }
   let before = 0;
-  for (const file of await filesOf(input)) {
+  for (const file of await filesOf(input, options.signal)) {
     let last = 0;
     for await (const { rows, bytes } of contentRows(inputOf(file), file === '-' ? 'stdin' : file, options)) {
       last = bytes;

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { hubFiles, isHubPath } from '../hub/dataset-files.ts';
 import type { RowInput } from './content.ts';
 import { hasRows } from './formats.ts';
 import { isGlob, matchesPath } from './path-glob.ts';
@@ -64,12 +65,13 @@ export const inputOf = (file: string): RowInput => {
 
 /**
  * The files that a path names, in the order of their names: one; all with rows below a folder; those that a glob
- * matches; or `-`, which is stdin.
+ * matches; `-`, which is stdin; or files of a data set on Hugging Face's hub, `hf://datasets/…`, which are downloaded.
  *
- * @throws ERR_ZEST_DATA where there are none
+ * @throws ERR_ZEST_DATA where there are none; what downloading throws
  */
-export const filesOf = async (path: string): Promise<string[]> => {
+export const filesOf = async (path: string, signal: AbortSignal | undefined): Promise<string[]> => {
   if (path === STDIN) return [path];
+  if (isHubPath(path)) return hubFiles(path, signal);
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isDirectory()) return inFolder(path);
   return found === undefined && isGlob(path) ? globbed(path) : [path];

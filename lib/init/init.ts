@@ -5,6 +5,7 @@ import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { isThere, writing } from '../files.ts';
 import { builtInModels, modelFolder } from '../model/built-in.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import type { CallOptions } from '../objective.ts';
 import { quantile } from '../statistics.ts';
@@ -55,7 +56,7 @@ const stepsFor = (rows: number): number => Math.min(1000, Math.max(200, 100 * Ma
 
 /** Whether a model is a GGUF file with weights in blocks. */
 const isQuantized = async (model: string): Promise<boolean> =>
-  isGguf(model) && (await readGguf(model)).tensors.some(({ dtype }) => dtype.startsWith('Q'));
+  isGguf(model) && (await readGguf(modelFolder(model))).tensors.some(({ dtype }) => dtype.startsWith('Q'));
 
 /** A rate that is rather too small, by the size of the weights' files: smaller for larger models. */
 const carefulRate = async (model: string): Promise<number> => {
@@ -109,6 +110,8 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
       `all ${labelled.length} rows with a text and a label have the label ${JSON.stringify(labels[0] ?? '')}; expected two labels or more`,
     );
   }
+  // The rate to start with depends on the size of the weights.
+  await fetchedFolder(model, 'weights', signal);
   const tokenizer = await Tokenizer.load(model);
   const { task, names, why } = proposeTask({ texts, label }, labels, tokenizer);
   const counts = new Map<string, number>();

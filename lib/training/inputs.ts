@@ -106,7 +106,7 @@ export const loadTokenizedTask = async (
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
-  const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
+  const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined, 'tokenizer');
   const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
   if (checkpoint === undefined) checkHead(taskSpec(spec), head);
