@@ -1,5 +1,5 @@
 import { open, readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
@@ -82,6 +82,18 @@ const foundRate = async (
   }
 };
 
+/** A name for what is made of data: the last part of their path without its extensions, wild parts and query. */
+const nameOf = (path: string): string => {
+  const last = basename(path.replace(/\?.*$/, ''));
+  return (
+    last
+      .replace(/\.(gz|zst|zstd)$/, '')
+      .replace(/(.)\.\w+$/, '$1')
+      .replace(/[^\p{L}\p{N}._-]+/gu, '')
+      .replace(/^[.-]+|[.-]+$/g, '') || 'data'
+  );
+};
+
 const refuseOverwriting = (file: string): never => {
   throw new ZestError('ERR_ZEST_FILE', `${file} is there already; name another file with --output`);
 };
@@ -94,7 +106,7 @@ const refuseOverwriting = (file: string): never => {
  */
 export const init = async (file: string, options: InitOptions = {}): Promise<Initialized> => {
   const { model = MODEL, signal } = options;
-  const name = basename(file, extname(file));
+  const name = nameOf(file);
   const written = options.output ?? `${name}.yaml`;
   if (await isThere(written)) refuseOverwriting(written);
   const read = await readTable(file);

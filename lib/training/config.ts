@@ -34,6 +34,15 @@ const conflicts = ({
       `${training.patience}; expected null without data.validation, which decides when to stop`,
     );
   }
+  for (const key of ['subset', 'revision'] as const) {
+    if (data[key] !== undefined && data.hub === undefined) {
+      report(['data', key], `${data[key]}; expected data.hub, which it is of`);
+    }
+  }
+  const { validation, test } = data;
+  if (typeof validation === 'number' && typeof test === 'number' && validation + test >= 1) {
+    report(['data', 'test'], `${test}; expected less than is left beside data.validation (${validation})`);
+  }
   const hasLora = adapter !== undefined || (typeof trainable === 'object' && 'lora' in trainable);
   if (training.weights !== 'merged' && !hasLora) {
     report(['training', 'weights'], `${training.weights}; expected merged without trainable.lora or an adapter`);

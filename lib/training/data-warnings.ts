@@ -88,7 +88,7 @@ export const dataWarnings = (
   if (only?.count === train.length && data.labelNoise === 0) {
     throw new ZestError(
       'ERR_ZEST_DATA',
-      `${data.train}: all ${train.length} training examples have the label ${JSON.stringify(only.name)}; expected two labels or more`,
+      `${[data.train].flat().join(', ')}: all ${train.length} training examples have the label ${JSON.stringify(only.name)}; expected two labels or more`,
     );
   }
   if (absent.length > 0) {

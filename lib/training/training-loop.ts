@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Batch } from '../batch.ts';
 import { shuffledBatches } from '../data/sampling.ts';
 import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -110,6 +112,13 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   const { losses } = state;
   const optimizer = configuredOptimizer(config);
   const batches = shuffledBatches(examples.length, batchSize, seed);
+  const batchOf = (step: number): Batch => task.batch(batches.batch(step).map((row) => examples[row] as Example));
+  /** Makes the batch of a step, once the engine is at work. */
+  const ahead = async (step: number): Promise<Batch | undefined> => {
+    await setImmediate();
+    return step < steps ? batchOf(step) : undefined;
+  };
+  let next: Batch | undefined;
   const watched: StepEvent[] = [];
 
   if (validation.length) yield* validate(context, state);
@@ -117,9 +126,11 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   while (losses.length < steps && !state.stoppedEarly) {
     signal?.throwIfAborted();
     const { learningRate } = optimizer;
-    const batch = task.batch(batches.batch(losses.length).map((row) => examples[row] as Example));
+    const batch = next ?? batchOf(losses.length);
     const evaluated = model.forwards;
-    const result = await optimizer.step(model, batch, { signal });
+    const stepping = optimizer.step(model, batch, { signal });
+    const [result, following] = await Promise.all([stepping, ahead(losses.length + 1)]);
+    next = following;
     await log.append(result.update);
     losses.push(result.meanLoss);
     state.level = result.losses.every((loss) => loss === result.losses[0]) ? state.level + 1 : 0;

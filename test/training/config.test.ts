@@ -234,7 +234,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ],
     ['training.seed=-1', '--set training.seed is -1; expected a number ≥ 0'],
     ['data=[]', '--set data is []; expected keys and values'],
-    ['data.train=null', '--set data.train is null; expected a string'],
+    ['data.train=null', '--set data.train is null; expected a file, a folder, a glob or a split, or a list of them'],
     ['data.train=""', "--set data.train is ''; expected a string that is not empty"],
     ['data.labelNoise=1.5', '--set data.labelNoise is 1.5; expected a number ≤ 1'],
     ['device=cuda:x', "--set device is 'cuda:x'; expected auto, cpu, cuda or cuda:N"],
@@ -284,7 +284,7 @@ describe('a message names the place, the key, and what was expected', () => {
   it('for configurations that are objects', () => {
     const config = { model: 'm', output: 'o', task: 'sst2', data: {}, optimizer: { method: 'zest' } };
     expect(() => resolveConfig(config as unknown as Config)).toThrow(
-      'data.train is missing; expected a string\noptimizer.learningRate is missing; expected a number',
+      'data.train is missing; expected a file, a folder, a glob or a split, or a list of them\noptimizer.learningRate is missing; expected a number',
     );
   });
 });

@@ -83,6 +83,7 @@ export const command: CommandDefinition = {
       const answers = predict({ model, task }, fromStdin ? addAbortSignal(signal, process.stdin) : input, {
         format,
         columns: config.data.columns,
+        labels: config.data.labels,
         signal,
         onScore: (examination) => {
           scored = examination;

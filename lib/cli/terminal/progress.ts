@@ -39,8 +39,7 @@ const statusOf = ({ done, total, unit, detail }: ProgressUpdate, seconds: number
   return [rate, detail, left].filter(Boolean).join(', ');
 };
 
-/** Shows a bar where stderr is a terminal, which lines that are printed take away until the next update; a line now and then elsewhere. */
-export const progressDisplay = async (): Promise<ShowProgress> => {
+const makeDisplay = async (): Promise<ShowProgress> => {
   const library = process.stderr.isTTY ? (await import('cli-progress')).default : undefined;
   let bar: SingleBar | undefined;
   let label = '';
@@ -77,4 +76,15 @@ export const progressDisplay = async (): Promise<ShowProgress> => {
       printLine(`${label} ${update.done}/${update.total}: ${status}`);
     }
   };
+};
+
+let display: Promise<ShowProgress> | undefined;
+
+/**
+ * Shows a bar where stderr is a terminal, which lines that are printed take away until the next update; a line now and
+ * then elsewhere. One for all that a command does.
+ */
+export const progressDisplay = (): Promise<ShowProgress> => {
+  display ??= makeDisplay();
+  return display;
 };
