@@ -111,6 +111,24 @@ describe('docs/tasks.md', () => {
   });
 });
 
+describe('docs/data.md', () => {
+  it('has a snippet that prints what it says', async () => {
+    const [code, ...others] = blocks(await guide('data.md'), 'js');
+    expect(others).toEqual([]);
+    expect(await printed(code!)).toMatch(/^40 \{ sentence: '[a-z ]+', label: 0 \}\n$/);
+  });
+
+  it('has configurations that are valid', async () => {
+    const parts = blocks(await guide('data.md'), 'yaml').map((text) => parse(text));
+    expect(parts).toHaveLength(2);
+    for (const part of parts) {
+      const file = join(folder, 'data.json');
+      await writeFile(file, JSON.stringify({ ...reviewConfig(folder, 'unused'), ...part }));
+      expect((await readConfig(file)).data).toMatchObject(part.data);
+    }
+  });
+});
+
 describe('docs/configuration.md', () => {
   it('is what the schema says', async () => {
     const check = promisify(execFile)(process.execPath, [join(root, 'scripts/reference.mjs'), '--check']);
