@@ -90,7 +90,7 @@ export async function* streamRows(input: RowInput, options: RowStreamOptions): A
   let before = 0;
   for (const file of await filesOf(input, options.signal)) {
     let last = 0;
-    for await (const { rows, bytes } of contentRows(inputOf(file), file === '-' ? 'stdin' : file, options)) {
+    for await (const { rows, bytes } of contentRows(inputOf(file), file.name, options)) {
       last = bytes;
       yield { rows, bytes: before + bytes };
     }

@@ -55,9 +55,15 @@ const inFolder = async (folder: string): Promise<string[]> => {
 
 let isTaken = false;
 
+/** A file with rows: its path, or `-`, and what messages call it. */
+export interface SourceFile {
+  path: string;
+  name: string;
+}
+
 /** What is read of a file that {@link filesOf} gives. */
-export const inputOf = (file: string): RowInput => {
-  if (file !== STDIN) return file;
+export const inputOf = ({ path }: SourceFile): RowInput => {
+  if (path !== STDIN) return path;
   if (isTaken) throw dataError('stdin', 'was read already, and comes once; name a file where it is needed twice');
   isTaken = true;
   return process.stdin;
@@ -69,10 +75,14 @@ export const inputOf = (file: string): RowInput => {
  *
  * @throws ERR_ZEST_DATA where there are none; what downloading throws
  */
-export const filesOf = async (path: string, signal: AbortSignal | undefined): Promise<string[]> => {
-  if (path === STDIN) return [path];
+export const filesOf = async (path: string, signal: AbortSignal | undefined): Promise<SourceFile[]> => {
+  if (path === STDIN) return [{ path, name: 'stdin' }];
   if (isHubPath(path)) return hubFiles(path, signal);
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isDirectory()) return inFolder(path);
-  return found === undefined && isGlob(path) ? globbed(path) : [path];
+  const paths = found?.isDirectory()
+    ? await inFolder(path)
+    : found === undefined && isGlob(path)
+      ? await globbed(path)
+      : [path];
+  return paths.map((each) => ({ path: each, name: each }));
 };

@@ -5,7 +5,7 @@ import { hasRows } from '../data/formats.ts';
 import { isGlob, matchesPath } from '../data/path-glob.ts';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
-import type { HubName } from './cache.ts';
+import { type HubName, written } from './cache.ts';
 import { fetchFiles } from './fetch-files.ts';
 import { openRepository, type Repository } from './repository.ts';
 import { called } from './request.ts';
@@ -164,18 +164,32 @@ const splitFiles = async (
   );
 };
 
+/** A file in the cache, and what it is called on the hub. */
+export interface HubDataFile {
+  path: string;
+  name: string;
+}
+
+const fetchNamed = async (
+  repository: Repository,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<HubDataFile[]> => {
+  const folder = await fetchFiles(repository, paths, signal);
+  return paths.map((path) => ({ path: join(folder, path), name: `${SCHEME}${written(repository.name)}/${path}` }));
+};
+
 /**
  * Has files of a data set of the hub in the cache, and gives their paths there.
  *
  * @throws ERR_ZEST_HUB for a name, a split or a path that there is not; ERR_ZEST_DOWNLOAD, ERR_ZEST_FILE
  */
-export const hubFiles = async (source: string, signal?: AbortSignal): Promise<string[]> => {
+export const hubFiles = async (source: string, signal?: AbortSignal): Promise<HubDataFile[]> => {
   const asked = parsed(source);
   const { name, path, split } = asked;
   if (split !== undefined) {
     const { repository, paths } = await splitFiles({ ...asked, split }, signal);
-    const folder = await fetchFiles(repository, paths, signal);
-    return paths.map((each) => join(folder, each));
+    return fetchNamed(repository, paths, signal);
   }
   const glob = path as string;
   const repository = await openRepository(name, signal);
@@ -185,6 +199,5 @@ export const hubFiles = async (source: string, signal?: AbortSignal): Promise<st
     const some = repository.paths.slice(0, 5).join(', ');
     throw fail(name, `has no file ${glob}; it has ${some}${repository.paths.length > 5 ? ', …' : ''}`);
   }
-  const folder = await fetchFiles(repository, paths, signal);
-  return paths.map((each) => join(folder, each));
+  return fetchNamed(repository, paths, signal);
 };

@@ -80,10 +80,10 @@ const fill = async (
       hash.update(piece);
       done += piece.length;
     }
+    if (done > 0) report(done);
     const path = file.path.split('/').map(encodeURIComponent).join('/');
     const url = `/${name.kind === 'model' ? '' : 'datasets/'}${name.id}/resolve/${commit}/${path}`;
     for (let tries = 0; done < file.size; ) {
-      report(done);
       const headers: Record<string, string> = done > 0 ? { range: `bytes=${done}-` } : {};
       let cut: unknown = new Error('the connection ended early');
       const response = await ask(name, url, file.path, {

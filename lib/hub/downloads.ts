@@ -25,7 +25,7 @@ const listeners = new Set<(download: Download) => void>();
  * @example
  * import { onDownload } from 'node-zest';
  * const stop = onDownload(({ name, done, total }) => console.log(name, done / total));
- * stop();
+ * console.log(typeof stop); // function
  *
  * @throws ERR_ZEST_ARGUMENT for what is no function
  */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, rename, rm, statfs, symlink } from 'node:fs/promises';
+import { copyFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { makeFolder, writeAtomic, writing } from '../files.ts';
-import { isCommit, snapshot, storage, written } from './cache.ts';
+import { makeFolder, replaceFile, writing } from '../files.ts';
+import { cachedCommit, isCommit, snapshot, storage, written } from './cache.ts';
 import { downloadBlob } from './download.ts';
 import { tell } from './downloads.ts';
 import type { HubFile, Repository } from './repository.ts';
@@ -68,10 +68,12 @@ export const fetchFiles = async (
     }
     tell({ ...said, done: total });
   }
-  if (!offline && !isCommit(name.revision)) {
+  if (!offline && !isCommit(name.revision) && cachedCommit(name) !== commit) {
     const ref = join(storage(name), 'refs', ...name.revision.split('/'));
     await writing(ref, makeFolder(dirname(ref)));
-    await writeAtomic(ref, commit);
+    // Each process has a file of its own until it takes the name: several may be here at once.
+    const write = (temporary: string) => writeFile(temporary, commit);
+    await writing(ref, replaceFile(ref, write, `${ref}.${randomUUID()}`));
   }
   return folder;
 };

@@ -119,7 +119,8 @@ describe('a model of the hub', () => {
   });
 
   it("is kept as Python's huggingface_hub keeps it", async () => {
-    // Checked with it: hf_hub_download('org/film', 'model.safetensors', local_files_only=True) of 2.4.0 finds the file.
+    // Checked with 2.4.0 of it against this server: what either has downloaded, the other finds without a network
+    // (hf_hub_download('org/film', 'model.safetensors', local_files_only=True), and Model.load with HF_HUB_OFFLINE=1).
     serveFilm();
     (await Model.load('org/film', { device: 'cpu' })).dispose();
     const root = join(cache, 'models--org--film');
@@ -274,6 +275,7 @@ configs:
     expect(await count(`${path}?split=validation&subset=first`)).toBe(4);
     expect(await count(`${path}?split=train`)).toBe(8);
     expect(await count(`${path}/first/*.jsonl`)).toBe(7);
+    expect((await readRows(`${path}/other.jsonl`))[9]).toMatchObject({ file: `${path}/other.jsonl`, line: 10 });
     expect(await count(`${path}@main/other.jsonl`)).toBe(16);
     await rejects(
       () => count(`${path}?split=test&subset=first`),
@@ -347,6 +349,7 @@ describe('a download', () => {
     await count(BIG_PATH);
     stop();
     expect(heard[0]).toMatchObject({ name: 'org/rows', license: 'cc-by-4.0', done: 0, total: BIG.length });
+    expect(heard.filter((each) => each.done === 0)).toHaveLength(1);
     expect(heard[0]?.folder).toMatch(/datasets--org--rows/);
     expect(heard.at(-1)?.done).toBe(BIG.length);
     const done = heard.map((each) => each.done);

@@ -2,6 +2,18 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/** Files from this size on are in LFS, and come from another host. */
+const LFS_FROM = 1000;
+
+/** What the hub says of a file's content. */
+const addressOf = (given: string | Uint8Array) => {
+  const content = Buffer.from(given);
+  const git = createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const isLfs = content.length >= LFS_FROM;
+  return { git, sha256, isLfs, size: content.length, etag: isLfs ? sha256 : git };
+};
+
 /** A repository that the server has. */
 export interface ServedRepository {
   kind: 'model' | 'dataset';
@@ -26,9 +38,6 @@ export type Mishap =
   | { wrongByte: number }
   | { withoutRange: true }
   | { silent: true };
-
-/** Files from this size on are in LFS, and come from another host. */
-const LFS_FROM = 1000;
 
 export const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex');
 
@@ -127,8 +136,16 @@ export class HubServer {
     } else {
       const path = file?.[4] as string;
       const content = (repository.filesAt?.[commit] ?? repository.files)[path];
-      if (content === undefined) this.#refuse(response, 404, 'EntryNotFound', 'Entry not found');
-      else if (content.length >= LFS_FROM) {
+      if (content === undefined) {
+        this.#refuse(response, 404, 'EntryNotFound', 'Entry not found');
+        return;
+      }
+      const { etag, size } = addressOf(content);
+      response.setHeader('x-repo-commit', commit);
+      response.setHeader('etag', `"${etag}"`);
+      response.setHeader('x-linked-etag', `"${etag}"`);
+      response.setHeader('x-linked-size', size);
+      if (content.length >= LFS_FROM) {
         const index = this.repositories.indexOf(repository);
         response.writeHead(302, { location: `${this.#addressOf(this.#store)}/${index}/${commit}/${encodeURI(path)}` });
         response.end();
@@ -138,11 +155,8 @@ export class HubServer {
 
   #info(repository: ServedRepository, commit: string): object {
     const siblings = Object.entries(repository.filesAt?.[commit] ?? repository.files).map(([rfilename, given]) => {
-      const content = Buffer.from(given);
-      const blobId = createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
-      const sha256 = createHash('sha256').update(content).digest('hex');
-      const lfs = content.length >= LFS_FROM && { lfs: { sha256, size: content.length, pointerSize: 134 } };
-      return { rfilename, blobId, size: content.length, ...lfs };
+      const { git, sha256, size, isLfs } = addressOf(given);
+      return { rfilename, blobId: git, size, ...(isLfs && { lfs: { sha256, size, pointerSize: 134 } }) };
     });
     const { id, gated, license } = repository;
     return { id, sha: commit, gated: gated ? 'auto' : false, siblings, cardData: { license }, tags: [] };
