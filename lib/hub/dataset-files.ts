@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { hasRows } from '../data/formats.ts';
 import { isGlob, matchesPath } from '../data/path-glob.ts';
 import { ZestError } from '../errors.ts';
@@ -73,7 +72,8 @@ type Listed = Map<string, Map<string, string[]>>;
 
 const listOf = (value: unknown): string[] => [value].flat().filter((each) => typeof each === 'string');
 
-const listed = (card: string): { splits: Listed; main: string | undefined } => {
+const listed = async (card: string): Promise<{ splits: Listed; main: string | undefined }> => {
+  const { parse } = await import('yaml');
   const head = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1];
   const splits: Listed = new Map();
   let main: string | undefined;
@@ -105,7 +105,7 @@ const fail = (name: HubName, message: string): ZestError => new ZestError('ERR_Z
 /** Files of a split that the card lists; undefined where it lists none at all. */
 const byCard = (
   { name, paths }: Repository,
-  { splits, main }: ReturnType<typeof listed>,
+  { splits, main }: Awaited<ReturnType<typeof listed>>,
   split: string,
   subset: string | undefined,
 ): string[] | undefined => {
@@ -141,7 +141,7 @@ const splitFiles = async (
   const repository = await openRepository(name, signal);
   const isDescribed = repository.paths.includes(CARD);
   const card = isDescribed ? await readFile(join(await fetchFiles(repository, [CARD], signal), CARD), 'utf8') : '';
-  const paths = byCard(repository, listed(card), split, subset) ?? byName(repository, split, subset);
+  const paths = byCard(repository, await listed(card), split, subset) ?? byName(repository, split, subset);
   if (paths.length > 0) return { repository, paths };
   if (name.revision === 'main') {
     const converted = await openRepository({ ...name, revision: AS_PARQUET }, signal).catch((error) => {
