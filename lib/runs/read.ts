@@ -4,6 +4,7 @@ import { isObject, parseJson } from '../json.ts';
 import { type AnyMethod, configurationSchema } from '../methods/method.ts';
 import { findMethod } from '../methods/registry.ts';
 import { zestMethod } from '../methods/zest.ts';
+import { somethingElse } from '../what-is.ts';
 import type { Environment, Summary } from './events.ts';
 import { runFolder } from './folder.ts';
 import { isLocked } from './lock.ts';
@@ -100,7 +101,7 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
     const fault = there
       ? 'is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json'
       : 'is not there';
-    throw new ZestError('ERR_ZEST_RUN', `${path} ${fault}`);
+    throw new ZestError('ERR_ZEST_RUN', `${path} ${somethingElse(path, 'run') ?? fault}`);
   }
   const notes: string[] = [];
   const written = await readConfig(configText, notes);

@@ -3,9 +3,9 @@ import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as Yam
 import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
 import { loadMethod } from '../methods/registry.ts';
-import { isGguf } from '../model/gguf/format.ts';
 import { notThere } from '../not-there.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
+import { somethingElse } from '../what-is.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
 const fail = (message: string, cause?: unknown): never => {
@@ -115,9 +115,8 @@ export const readConfig = async (
   overrides: readonly string[] = [],
   option = '--set',
 ): Promise<ResolvedConfig> => {
-  if (isGguf(file)) {
-    fail(`${file} is a model; expected a configuration that names it, which zest init DATA --model ${file} writes`);
-  }
+  const other = somethingElse(file, 'configuration');
+  if (other) fail(`${file} ${other}`);
   const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) =>
     fail(
       `cannot read the configuration ${file}: ${cause.code === 'ENOENT' ? `ENOENT: ${notThere(file)}` : cause.message}`,

@@ -149,7 +149,7 @@ describe('zest predict', () => {
         1,
         /: it is a folder; expected the path of a file \(ERR_ZEST_FILE/,
       ],
-      [[trained, '--input', folder], 2, /is a folder; expected a file with rows \(ERR_ZEST_DATA/],
+      [[trained, '--input', folder], 2, /is a folder; expected a file with rows .*: there is .* \(ERR_ZEST_DATA/],
       [
         [trained, '--input', path('test.jsonl'), '--output', join(folder, 'no', 'o')],
         1,
