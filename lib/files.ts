@@ -1,4 +1,4 @@
-import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ZestError } from './errors.ts';
 
@@ -36,7 +36,10 @@ export const makeFolder = async (folder: string): Promise<void> => {
     await mkdir(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await isFolder(folder))) return;
+    if (code === 'EEXIST') {
+      if (await isFolder(folder)) return;
+      throw Object.assign(new Error('it is a file; expected the path of a folder', { cause: error }), { code });
+    }
     const above = dirname(folder);
     if (code !== 'ENOENT' || above === folder || (await isThere(above))) throw error;
     await makeFolder(above);
@@ -64,8 +67,10 @@ export const assertWritableFile = async (file: string): Promise<void> => {
 export const assertWritable = async (folder: string): Promise<void> => {
   let there = folder;
   while (!(await isThere(there)) && dirname(there) !== there) there = dirname(there);
-  // A file is no folder: reading it as one says so.
-  await writing(folder, readdir(there));
+  if (!(await isFolder(there))) {
+    const which = there === folder ? 'it' : there;
+    throw new ZestError('ERR_ZEST_FILE', `cannot write ${folder}: ${which} is a file; expected the path of a folder`);
+  }
   await writing(folder, access(there, constants.W_OK));
 };
 

@@ -7,8 +7,9 @@ import { runFolder } from './runs/folder.ts';
 /** What a command or a key of a configuration takes, in words. */
 const WANTED = {
   configuration: 'a configuration, a YAML or JSON file',
-  run: 'the folder of a run, or a configuration',
+  run: 'the folder of a run',
   model: "a model's folder, or a GGUF file",
+  adapter: "the folder of an adapter, PEFT's files",
   data: 'a file with rows (.jsonl, .csv, .tsv)',
 } as const;
 export type Wanted = keyof typeof WANTED;
@@ -29,9 +30,11 @@ const isRun = (path: string): boolean => {
   return existsSync(config) && [metrics, trajectory, summary].some(existsSync);
 };
 
+const isAdapter = (folder: string): boolean => existsSync(join(folder, 'adapter_config.json'));
+
 /** A configuration of ours may be called config.json too. */
 const isModel = (folder: string): boolean =>
-  existsSync(join(folder, 'adapter_config.json')) ||
+  isAdapter(folder) ||
   (readJsonSync(join(folder, 'config.json')) as Record<string, unknown> | undefined)?.model_type !== undefined;
 
 /** The checkpoint that a run kept, or has saved so far. */
@@ -43,6 +46,8 @@ const checkpointOf = (path: string): string | undefined => {
 
 const initWith = (model: string): string => `zest init DATA --model ${model} writes one that names it`;
 
+const nameRun = (run: string): string => `name the run, ${run}`;
+
 const runKnown = (path: string): Known => {
   const { config } = runFolder(path);
   const checkpoint = checkpointOf(path);
@@ -51,6 +56,7 @@ const runKnown = (path: string): Known => {
     instead: {
       configuration: `its own is ${config}`,
       model: checkpoint ? `what it saved is ${checkpoint}` : 'it has saved none yet',
+      adapter: checkpoint && isAdapter(checkpoint) ? `what it saved is ${checkpoint}` : 'it has saved none',
       data: `those of the run stand in ${config}`,
     },
   };
@@ -79,10 +85,10 @@ const sweepKnown = (path: string): Known => {
 const modelKnown = (path: string): Known => {
   const run = dirname(dirname(path));
   const init = initWith(path);
-  if (!isRun(run)) return { is: 'is the folder of a model', instead: { configuration: init, run: init } };
+  if (!isRun(run)) return { is: 'is the folder of a model', instead: { configuration: init, run: init, adapter: '' } };
   return {
     is: 'is a checkpoint of a run',
-    instead: { configuration: `that of the run is ${runFolder(run).config}`, run: `name the run, ${run}` },
+    instead: { configuration: `that of the run is ${runFolder(run).config}`, run: nameRun(run) },
   };
 };
 
@@ -95,7 +101,16 @@ const folderKnown = (path: string): Known => {
     const name = names.find((each) => kind.test(each));
     return name === undefined ? '' : `there is ${join(path, name)}`;
   };
-  return { is: 'is a folder', instead: { configuration: there(CONFIGURATION), data: there(DATA) } };
+  const run = names.map((name) => join(path, name)).find(isRun);
+  return {
+    is: 'is a folder',
+    instead: {
+      configuration: there(CONFIGURATION) || (run ? `there is ${runFolder(run).config}` : ''),
+      data: there(DATA),
+      run: run && `there is ${run}`,
+      model: run && runKnown(run).instead.model,
+    },
+  };
 };
 
 const fileKnown = (path: string): Known | undefined => {
@@ -103,12 +118,20 @@ const fileKnown = (path: string): Known | undefined => {
     return { is: 'is a model', instead: { configuration: initWith(path), run: initWith(path), data: '' } };
   if (CONFIGURATION.test(path)) {
     const named = 'name the one that stands in it';
-    return { is: 'is a configuration', instead: { model: named, data: named } };
+    return {
+      is: 'is a configuration',
+      instead: {
+        model: named,
+        data: named,
+        adapter: named,
+        run: isRun(dirname(path)) ? nameRun(dirname(path)) : `zest train ${path} makes one`,
+      },
+    };
   }
   if (WEIGHTS.test(path))
     return { is: 'holds weights of a model', instead: { configuration: initWith(dirname(path)) } };
   if (DATA.test(path) || TABLE.test(path)) {
-    return { is: 'holds data', instead: { configuration: `zest init ${path} writes one`, model: '' } };
+    return { is: 'holds data', instead: { configuration: `zest init ${path} writes one`, model: '', adapter: '' } };
   }
   return undefined;
 };

@@ -6,6 +6,7 @@ import { readRows } from '../lib/data/read-rows.ts';
 import { init } from '../lib/init/init.ts';
 import { Model } from '../lib/model/model.ts';
 import { report } from '../lib/report/report.ts';
+import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
 import { openRun } from '../lib/training/open-run.ts';
 import { somethingElse, type Wanted } from '../lib/what-is.ts';
@@ -20,7 +21,8 @@ const write = (name: string, content = ''): string => {
   return path;
 };
 
-const run = join(scratch, 'runs/x');
+const runs = join(scratch, 'runs');
+const run = join(runs, 'x');
 write('runs/x/config.yaml', 'model: m');
 write('runs/x/metrics.jsonl');
 write('runs/x/summary.json', '{"kept": {"name": "last", "step": 3}}');
@@ -57,11 +59,7 @@ describe('a path to another thing than is wanted', () => {
     ],
     [run, 'model', `is the folder of a run; expected a model's folder, or a GGUF file: what it saved is ${checkpoint}`],
     [run, 'data', `those of the run stand in ${run}/config.yaml`],
-    [
-      sweep,
-      'run',
-      `is the folder of a sweep; expected the folder of a run, or a configuration: a run of its best point is ${sweep}/a=2`,
-    ],
+    [sweep, 'run', `is the folder of a sweep; expected the folder of a run: a run of its best point is ${sweep}/a=2`],
     [sweep, 'configuration', `that of a run of its best point is ${sweep}/a=2/config.yaml`],
     [sweep, 'model', `what it saved is ${sweep}/a=2/checkpoints/best`],
     [
@@ -71,11 +69,7 @@ describe('a path to another thing than is wanted', () => {
     ],
     [model, 'run', `zest init DATA --model ${model}`],
     [adapter, 'run', 'is the folder of a model'],
-    [
-      checkpoint,
-      'run',
-      `is a checkpoint of a run; expected the folder of a run, or a configuration: name the run, ${run}`,
-    ],
+    [checkpoint, 'run', `is a checkpoint of a run; expected the folder of a run: name the run, ${run}`],
     [checkpoint, 'configuration', `that of the run is ${run}/config.yaml`],
     [
       gguf,
@@ -98,6 +92,13 @@ describe('a path to another thing than is wanted', () => {
     ],
     [own, 'configuration', `is a folder; expected a configuration, a YAML or JSON file: there is ${own}/own.yml`],
     [own, 'data', `there is ${own}/rows.tsv`],
+    [runs, 'run', `is a folder; expected the folder of a run: there is ${run}`],
+    [runs, 'configuration', `there is ${run}/config.yaml`],
+    [runs, 'model', `what it saved is ${checkpoint}`],
+    [run, 'adapter', "is the folder of a run; expected the folder of an adapter, PEFT's files: it has saved none"],
+    [model, 'adapter', "is the folder of a model; expected the folder of an adapter, PEFT's files"],
+    [yaml, 'run', `is a configuration; expected the folder of a run: zest train ${yaml} makes one`],
+    [join(run, 'config.yaml'), 'run', `name the run, ${run}`],
     [empty, 'configuration', 'is a folder; expected a configuration, a YAML or JSON file'],
   ])('%s, for a %s', (path, wanted, said) => {
     const told = somethingElse(path, wanted);
@@ -110,7 +111,9 @@ describe('a path to another thing than is wanted', () => {
     [csv, 'data'],
     [model, 'model'],
     [gguf, 'model'],
+    [adapter, 'adapter'],
     [empty, 'run'],
+    [empty, 'model'],
     [join(scratch, 'nowhere'), 'configuration'],
     [join(csv, 'nowhere'), 'run'],
   ])('is not %s, for a %s', (path, wanted) => expect(somethingElse(path, wanted)).toBeUndefined());
@@ -122,8 +125,11 @@ describe('a path to another thing than is wanted', () => {
     }
     for (const path of [sweep, model, checkpoint]) await rejects(() => openRun(path), 'ERR_ZEST_RUN', begin(path));
     for (const path of [gguf, csv]) await rejects(() => openRun(path), 'ERR_ZEST_CONFIG', begin(path));
-    for (const path of [model, checkpoint]) await rejects(() => report([path]), 'ERR_ZEST_RUN', begin(path));
+    for (const path of [model, checkpoint, yaml]) await rejects(() => report([path]), 'ERR_ZEST_RUN', begin(path));
     for (const path of [run, sweep, csv, yaml]) await rejects(() => Model.load(path), 'ERR_ZEST_FILE', begin(path));
+    const loading = { adapter: run };
+    await rejects(() => Model.load('film-roberta-mini', loading), 'ERR_ZEST_FILE', begin(run));
+    for (const path of [run, yaml]) await rejects(() => Tokenizer.load(path), 'ERR_ZEST_TOKENIZER', begin(path));
     for (const path of [sweep, csv, yaml]) await rejects(() => modelOf(path), 'ERR_ZEST_FILE', begin(path));
     for (const path of [run, own, yaml, gguf]) {
       await rejects(() => readRows(path), 'ERR_ZEST_DATA', begin(path));

@@ -13,6 +13,7 @@ import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
 import { resolveConfig } from '../training/config.ts';
 import { findLearningRate } from '../training/find-learning-rate.ts';
+import { somethingElse } from '../what-is.ts';
 import { chooseColumns, nameColumns } from './columns.ts';
 import { configurationText, type StartingPoint } from './configuration.ts';
 import { readTable } from './table.ts';
@@ -93,6 +94,8 @@ const refuseOverwriting = (file: string): never => {
  */
 export const init = async (file: string, options: InitOptions = {}): Promise<Initialized> => {
   const { model = MODEL, signal } = options;
+  const other = somethingElse(file, 'data');
+  if (other) throw dataError(file, other);
   const name = basename(file, extname(file));
   const written = options.output ?? `${name}.yaml`;
   if (await isThere(written)) refuseOverwriting(written);

@@ -62,7 +62,7 @@ describe('openRun', () => {
 
   it('refuses what is no run', async () => {
     const quantised = fileURLToPath(new URL('../fixtures/gguf/formats.gguf', import.meta.url));
-    await rejects(() => openRun(folder), 'ERR_ZEST_RUN', /no good summary\.json/);
+    await rejects(() => openRun(folder), 'ERR_ZEST_RUN', /is a folder; expected the folder of a run: there is .*run$/);
     const other = join(folder, 'other-summary');
     await mkdir(other);
     await writeFile(join(other, 'summary.json'), '{}');
@@ -82,7 +82,7 @@ describe('openRun', () => {
     await rejects(
       () => openRun(film),
       'ERR_ZEST_RUN',
-      /is the folder of a model; expected the folder of a run, or a configuration: zest init DATA --model/,
+      /is the folder of a model; expected the folder of a run: zest init DATA --model/,
     );
   });
 
