@@ -85,7 +85,8 @@ const sweepKnown = (path: string): Known => {
 const modelKnown = (path: string): Known => {
   const run = dirname(dirname(path));
   const init = initWith(path);
-  if (!isRun(run)) return { is: 'is the folder of a model', instead: { configuration: init, run: init, adapter: '' } };
+  const adapter = isAdapter(path) ? undefined : '';
+  if (!isRun(run)) return { is: 'is the folder of a model', instead: { configuration: init, run: init, adapter } };
   return {
     is: 'is a checkpoint of a run',
     instead: { configuration: `that of the run is ${runFolder(run).config}`, run: nameRun(run) },
