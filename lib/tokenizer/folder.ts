@@ -126,6 +126,7 @@ const segmentsOf = (config: Record<string, unknown>): unknown => {
 const missing = (folder: string): never => {
   const other = somethingElse(folder, 'model');
   if (other) fail(`${folder} ${other}`);
+  if (!existsSync(folder)) fail(modelFault(folder, 'config'));
   const file = join(folder, 'tokenizer.json');
   const others = ['vocab.txt', 'vocab.json', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'];
   const found = others.find((name) => existsSync(join(folder, name)));

@@ -5,7 +5,7 @@ import { record } from '../runs/metrics-log.ts';
 import type { Examination, ScoredExample } from '../tasks/task.ts';
 import { version } from '../version.ts';
 import { examineSplit, testCheckpoint } from './evaluate.ts';
-import { outcomeWarnings } from './outcome.ts';
+import { outcomeWarning } from './outcome.ts';
 import type { RunContext } from './start-run.ts';
 import { type RunState, saveCheckpoint, validate, warn } from './training-loop.ts';
 
@@ -78,8 +78,8 @@ export async function* finishRun(
     await writeAtomic(run.reports, `${JSON.stringify({ validation: validated?.report, test: test?.report })}\n`);
   }
   const tested = test && { step: kept.step, forwards: state.forwards, ...test };
-  const warnings = outcomeWarnings({ ...state, tested }, kept.step);
-  for (const warning of warnings) yield await warn(context, warning);
+  const warning = outcomeWarning({ ...state, tested }, kept.step);
+  if (warning) yield await warn(context, warning);
   const summary: Summary = {
     steps,
     forwards: state.forwards,
@@ -90,7 +90,7 @@ export async function* finishRun(
     test: test?.score,
     stoppedEarly: state.stoppedEarly,
     interrupted: options.signal?.aborted ?? false,
-    warnings,
+    warnings: warning ? [warning] : [],
     seconds: (performance.now() - started) / 1000,
     digest,
     device,

@@ -234,12 +234,9 @@ const withinNoise = (kept: Validation, { first }: Course): Finding | undefined =
   };
 };
 
-const findings = (kept: Judged, course: Course): Finding[] => {
-  const guess = oneAnswer(kept, course);
-  const above = aboveChance(kept, course);
-  const found = [guess, above, guess || above ? undefined : asChance(kept), withinNoise(kept, course)];
-  return found.filter((finding) => finding !== undefined);
-};
+/** The worst that can be said of weights. */
+const fault = (kept: Judged, course: Course): Finding | undefined =>
+  oneAnswer(kept, course) ?? aboveChance(kept, course) ?? asChance(kept) ?? withinNoise(kept, course);
 
 /** Warnings of what keeps a run from learning: theirs is the cure of what it came to. */
 const CAUSES: readonly string[] = ['WARN_ZEST_CUT', 'WARN_ZEST_RHO', 'WARN_ZEST_UPDATE'];
@@ -253,19 +250,18 @@ const judged = ({ best, last, tested }: Course, kept: number): Judged | undefine
 };
 
 /**
- * Says what is wrong with what a run came to; `kept` is the step of the weights that it kept. Each cause is told once, with
- * its cure: a divergence explains all else, and is not told of a run that went on to keep good weights; what was warned of
+ * Says what is wrong with what a run came to, one thing with one cure; `kept` is the step of the weights that it kept. A
+ * divergence explains all else, and is not told of a run that went on to keep good weights; what the run was warned of
  * before has the cure of what came of it.
  */
-export const outcomeWarnings = (course: Course, kept: number): Warning[] => {
+export const outcomeWarning = (course: Course, kept: number): Warning | undefined => {
   const scored = judged(course, kept);
-  const found = scored ? findings(scored, course) : [];
-  const diverged = scored && found.length === 0 ? rising(course) : divergence(course, LIKELY_ERRORS);
-  if (diverged) return [kept === 0 ? { ...diverged, message: `${diverged.message}; ${KEPT_UNTRAINED}` } : diverged];
-  const untaught = untrained(course, kept);
+  const found = untrained(course, kept) ?? (scored && fault(scored, course));
+  const isGood = scored !== undefined && found === undefined;
+  const diverged = isGood ? rising(course) : divergence(course, LIKELY_ERRORS);
+  if (diverged) return kept === 0 ? { ...diverged, message: `${diverged.message}; ${KEPT_UNTRAINED}` } : diverged;
+  if (!found) return undefined;
   const cause = CAUSES.find((code) => course.warned?.includes(code));
-  return [...found, ...(untaught ? [untaught] : [])].map(({ code, fact, cure }) => {
-    const advice = cause ? `first mend what the run was warned of before (${cause})` : cure;
-    return { code, message: advice ? `${fact}; ${advice}` : fact };
-  });
+  const advice = cause ? `first mend what the run was warned of before (${cause})` : found.cure;
+  return { code: found.code, message: advice ? `${found.fact}; ${advice}` : found.fact };
 };

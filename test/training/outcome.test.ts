@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { Warning } from '../../lib/runs/events.ts';
 import { openRun } from '../../lib/training/open-run.ts';
-import { type Course, divergence, isJudged, outcomeWarnings, type Validation } from '../../lib/training/outcome.ts';
+import { type Course, divergence, isJudged, outcomeWarning, type Validation } from '../../lib/training/outcome.ts';
 import { start, zest } from '../cli/zest.ts';
 import { topicsConfig, topicsFolder } from '../fixtures/topics.ts';
 import { folderOf } from '../tasks/folders.ts';
@@ -22,6 +22,7 @@ const validation = (step: number, losses: readonly number[], given: readonly num
 const steps = (count: number, loss: (i: number) => number) => Array.from({ length: count }, (_, i) => loss(i));
 /** Losses around a mean that alternate by ±0.1: of ten, the standard error of the mean is 0.1·√(10/9)/√10 = 0.0333. */
 const around = (mean: number, count = 10) => steps(count, (i) => mean + (i % 2 ? 0.1 : -0.1));
+const outcomeWarnings = (of: Course, kept: number): Warning[] => [outcomeWarning(of, kept)].flatMap((one) => one ?? []);
 const answers = ['a', 'b', 'c', 'd'];
 const course = (change: Partial<Course>): Course => ({ losses: around(1, 100), answers, ...change });
 const codes = (warnings: readonly Warning[]) => warnings.map(({ code }) => code.replace('WARN_ZEST_', ''));
@@ -188,6 +189,9 @@ describe('what a run came to', () => {
     ]);
     const right = validation(100, around(0.5), [2]);
     expect(outcomeWarnings(course({ first, last: right, best: right }), 100)).toEqual([]);
+    // That the loss is above a guess, and no lower than before, is no other thing to mend.
+    const poor = validation(100, [...around(1.19, 9), 9], [2]);
+    expect(codes(outcomeWarnings(course({ first, last: poor, best: poor }), 100))).toEqual(['ONE_ANSWER']);
   });
 
   it('is worse than a guess', () => {
