@@ -55,9 +55,9 @@ const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> =>
   const { step, folder } = kept;
   const unfinished: Warning = {
     code: 'WARN_ZEST_UNFINISHED',
-    message: `the run has not got to its end: it goes on, was killed, or failed; what it has saved is used, the weights of step ${step} in ${folder}`,
+    message: `the run has not got to its end: it goes on, was killed, or failed; what it has saved is used, the weights of step ${step}${step === 0 ? ', which are those of the model as it came,' : ''} in ${folder}`,
   };
-  return { kept: { folder, step }, warnings: step === 0 ? [unfinished, UNTRAINED] : [unfinished] };
+  return { kept: { folder, step }, warnings: [unfinished] };
 };
 
 /**

@@ -112,7 +112,8 @@ describe('openRun', () => {
     await writeFile(metrics, '{"kind":"checkpoint","step":0,"name":"best"}\n{"kind":"che');
     told.length = 0;
     (await openRun(killed, { onWarning: (warning) => told.push(warning) })).model.dispose();
-    expect(told.map(({ code }) => code)).toEqual(['WARN_ZEST_UNFINISHED', 'WARN_ZEST_UNTRAINED']);
+    expect(told.map(({ code }) => code)).toEqual(['WARN_ZEST_UNFINISHED']);
+    expect(told[0]?.message).toContain('the weights of step 0, which are those of the model as it came, in ');
     await writeFile(metrics, '');
     await rejects(() => openRun(killed), 'ERR_ZEST_RUN', /was killed, or failed, and has saved no checkpoint$/);
   });
