@@ -1,6 +1,7 @@
 import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ZestError } from './errors.ts';
+import { notThere } from './not-there.ts';
 
 /** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. Errors that have a code of ours stay. */
 export const writing = async <T>(file: string, write: Promise<T>): Promise<T> => {
@@ -56,7 +57,11 @@ export const assertWritableFile = async (file: string): Promise<void> => {
   if (await isFolder(file)) {
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: it is a folder; expected the path of a file`);
   }
-  await writing(file, access(dirname(file), constants.W_OK));
+  const folder = dirname(file);
+  if (!(await isThere(folder))) {
+    throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${notThere(folder)}; make that folder first`);
+  }
+  await writing(file, access(folder, constants.W_OK));
 };
 
 /**

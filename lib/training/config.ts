@@ -51,12 +51,12 @@ const check = (value: unknown, where: (path: Path) => string): ResolvedConfig =>
   return result.data as ResolvedConfig;
 };
 
-const parse = (source: string, name: string, lines?: LineCounter): Document => {
+const parse = (source: string, name: string, lines?: LineCounter, cure = ''): Document => {
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
   const error = document.errors[0] ?? document.warnings[0];
   if (!error) return document;
   const place = lines ? `${name}:${lines.linePos(error.pos[0]).line}` : name;
-  return fail(`${place}: ${error.message}`, error);
+  return fail(`${place}: ${error.message}${cure}`, error);
 };
 
 const plain = (document: Document, name: string): unknown => {
@@ -73,7 +73,9 @@ const assign = (document: Document, override: string, option: string): void => {
   const name = `${option} ${override}`;
   if (equals < 1) fail(`${name}: expected key.path=value`);
   const path = override.slice(0, equals).split('.');
-  const value = plain(parse(override.slice(equals + 1), name), name);
+  const text = override.slice(equals + 1);
+  const cure = text.trimStart().startsWith('{') ? '; a text that begins with a brace stands in quotes of its own' : '';
+  const value = plain(parse(text, name, undefined, cure), name);
   const blocked = path.findIndex((_, depth) => depth > 0 && isScalar(document.getIn(path.slice(0, depth), true)));
   try {
     if (blocked > 0) document.setIn(path.slice(0, blocked), document.createNode({}));
