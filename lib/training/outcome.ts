@@ -204,7 +204,13 @@ export const UNTRAINED: Warning = {
   message: `nothing was learned: ${KEPT_UNTRAINED}`,
 };
 
-const untrained = ({ best, last, losses }: Course, kept: number): Finding | undefined => {
+/** What to do about a run that gained nothing: of answers that were all right there is nothing to gain. */
+const gainMore = (first: Validation | undefined): string =>
+  first?.step === 0 && first.scored.every(({ isRight }) => isRight)
+    ? 'use validation data that the model as it came does not answer rightly throughout'
+    : LONGER;
+
+const untrained = ({ best, first, last, losses }: Course, kept: number): Finding | undefined => {
   const { code, message } = UNTRAINED;
   if (losses.length === 0) return { code, fact: `${message}; no step was taken` };
   // Weights that were never scored may be better or worse.
@@ -213,7 +219,7 @@ const untrained = ({ best, last, losses }: Course, kept: number): Finding | unde
     kept === 0
       ? `${message}, since no later validation was better`
       : 'nothing was learned: no validation was better than that of step 0; the last weights are kept all the same, as training.keepBest is false';
-  return { code, fact, cure: LONGER };
+  return { code, fact, cure: gainMore(first) };
 };
 
 /** Says that what the weights kept have over the model as it came may be chance. */
@@ -230,7 +236,7 @@ const withinNoise = (kept: Validation, { first }: Course): Finding | undefined =
   return {
     code: 'WARN_ZEST_WITHIN_NOISE',
     fact: `the weights kept, of step ${kept.step}, are ${compared}: their validation loss ${moved} by ${brief(Math.abs(fell))}, with a noise of ${brief(standardError(loss))}, and as little can be said of their answers to ${kept.score.count} examples`,
-    cure: LONGER,
+    cure: gainMore(first),
   };
 };
 

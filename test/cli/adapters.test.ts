@@ -143,7 +143,10 @@ describe('zest generate', () => {
       };
       const file = join(folder, `causal-${name}.json`);
       await writeFile(file, JSON.stringify(config));
-      expect(await zest(['train', file])).toMatchObject({ status: 0, stderr: expect.stringMatching(/weights of step/) });
+      expect(await zest(['train', file])).toMatchObject({
+        status: 0,
+        stderr: expect.stringMatching(/weights of step/),
+      });
       told.add(await generated(config.output));
     }
     // Both ways to save LoRA are the same weights; all else is told apart.

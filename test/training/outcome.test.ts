@@ -154,6 +154,18 @@ describe('what a run came to', () => {
     expect(rose(0.31)).toEqual(['DIVERGED']);
   });
 
+  it('has another cure where the model as it came was right throughout: there was nothing to gain', () => {
+    const right = validation(0, around(0.3));
+    for (const [best, kept] of [
+      [validation(100, around(0.3)), 100],
+      [right, 0],
+    ] as const) {
+      const last = validation(100, around(0.3));
+      const [told] = outcomeWarnings(course({ first: right, last, best }), kept);
+      expect(told?.message).toMatch(/; use validation data that the model as it came does not answer rightly/);
+    }
+  });
+
   it('has no cure of its own where the run was warned of the cause', () => {
     const one = validation(100, [...around(0.5, 9), 2], [2]);
     const told = (...warned: string[]) =>
