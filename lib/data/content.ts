@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
+import { notThere } from '../not-there.ts';
 import { dataError } from './rows.ts';
 
 /** Path of a file, or its content as it comes, such as `process.stdin`. */
@@ -98,7 +99,7 @@ export const openContent = async (
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ERR_ZEST_DATA') return cause;
     if (code === 'EISDIR') return dataError(name, 'is a folder; expected a file with rows', cause);
-    return dataError(name, `${fault}: ${message}`, cause);
+    return dataError(name, `${fault}: ${code === 'ENOENT' ? `ENOENT: ${notThere(name)}` : message}`, cause);
   };
   const raw = async function* (): AsyncGenerator<Uint8Array> {
     try {

@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { somethingElse } from '../what-is.ts';
 import type { Content } from './content.ts';
 import type { Line } from './lines.ts';
 import { dataError } from './rows.ts';
@@ -50,6 +51,8 @@ export const formatOf = (
   if (extension === '') return first === undefined ? undefined : formats.includes('txt') ? 'txt' : 'csv';
   if (extension === PARQUET)
     throw dataError(name as string, 'is called .parquet and does not begin as Parquet does, with PAR1; fetch it anew');
+  const other = somethingElse(name as string, 'data');
+  if (other) throw dataError(name as string, other);
   const kinds = [...formats.map((each) => `.${each}`), PARQUET].join(', ');
   throw dataError(name as string, `is none of the kinds that can be read: ${kinds}`);
 };

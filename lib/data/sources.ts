@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { hubFiles, isHubPath } from '../hub/dataset-files.ts';
+import { somethingElse } from '../what-is.ts';
 import type { RowInput } from './content.ts';
 import { hasRows } from './formats.ts';
 import { isGlob, matchesPath } from './path-glob.ts';
@@ -45,6 +46,8 @@ const globbed = async (glob: string): Promise<string[]> => {
 };
 
 const inFolder = async (folder: string): Promise<string[]> => {
+  const other = somethingElse(folder, 'data');
+  if (other) throw dataError(folder, other);
   const found = (await filesBelow(folder)).filter(hasRows);
   if (found.length > 0) return found;
   throw dataError(

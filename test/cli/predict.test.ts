@@ -144,7 +144,11 @@ describe('zest predict', () => {
       [[trained, '--input', path('none.txt')], 2, /none\.txt: cannot be read: ENOENT.* \(ERR_ZEST_DATA/],
       [[trained, '--input', path('test.jsonl'), '--format', 'xml'], 2, /'xml' is invalid/],
       [[trained], 2, /required option '--input <file>' not specified/],
-      [[folder, '--input', path('test.jsonl')], 2, /no good summary\.json \(ERR_ZEST_RUN/],
+      [
+        [folder, '--input', path('test.jsonl')],
+        2,
+        /is a folder; expected the folder of a run: there is .*run \(ERR_ZEST_RUN/,
+      ],
       [
         [trained, '--input', path('test.jsonl'), '--output', folder],
         1,
