@@ -1,0 +1,107 @@
+import { rangeError, ZestError } from '../errors.ts';
+import { targetModules } from '../model/lora.ts';
+import { noise } from '../noise.ts';
+import type { TensorSpec } from '../objectives/tensors.ts';
+import { type LinearLayer, linearLayers } from './linear-layers.ts';
+import type { Graph } from './model-file.ts';
+import { castNode, inputsOf, newInput, newNode, outputsOf, withOutput } from './nodes.ts';
+import { float32Tensor } from './tensor.ts';
+import type { Message } from './wire.ts';
+
+/** Low-rank adaptation of a graph: a layer computes x·W + (alpha / rank)·(x·Aᵀ)·B, and A and B are trained. */
+export interface OnnxLora {
+  /** Rows of A and of B, at most the rows and columns of a layer's matrix; 8, say. */
+  rank: number;
+  /** Numerator of the product's scale alpha / rank, a number > 0. Default: the rank. */
+  alpha?: number;
+  /**
+   * Globs over the names of linear layers, or over their ends after a dot: `query`, `layer.0.*.value`. Default: every
+   * layer that multiplies by a constant matrix.
+   */
+  targets?: string[];
+  /** Seed that A is drawn from, a whole number ≥ 0; B begins at zero. Default 0. */
+  seed?: number;
+}
+
+/** The nodes that add scale · (x·Aᵀ)·B to a layer's output. */
+const adapted = ({ name, node, type }: LinearLayer): Message[] => {
+  const [x] = inputsOf(node) as [string];
+  const [y] = outputsOf(node) as [string];
+  const step = (of: string): string => `${name}/lora/${of}`;
+  const cast = (value: string): [string, Message[]] =>
+    type === 'float32' ? [value, []] : [`${value}/${type}`, [castNode(value, `${value}/${type}`, type)]];
+  const [down, downCast] = cast(factorName(name, 'A'));
+  const [up, upCast] = cast(step('scaled'));
+  return [
+    withOutput(node, step('base')),
+    ...downCast,
+    newNode('Transpose', [down], step('down'), { perm: [1, 0] }),
+    newNode('MatMul', [x, step('down')], step('middle')),
+    newNode('Mul', [factorName(name, 'B'), SCALE], step('scaled')),
+    ...upCast,
+    newNode('MatMul', [step('middle'), up], step('product')),
+    newNode('Add', [step('base'), step('product')], y),
+  ];
+};
+
+const SCALE = 'lora/scale';
+
+const factorName = (layer: string, factor: 'A' | 'B'): string => `${layer}.lora_${factor}.weight`;
+
+/** A from N(0, 1 / (3·inputs)), the variance of PEFT's Kaiming-uniform U(−1/√inputs, 1/√inputs). */
+const initialA = (rank: number, inputs: number, seed: number, offset: number): Float32Array => {
+  const scale = 1 / Math.sqrt(3 * inputs);
+  return noise({ seed, stream: 0n, offset, length: rank * inputs }).map((value) => scale * value);
+};
+
+/**
+ * Puts LoRA (Hu et al. 2021, https://arxiv.org/abs/2106.09685) on layers of a graph: A (rank × inputs) and B (rank ×
+ * outputs, PEFT's transposed) become inputs, float32 whatever the graph computes with. At B = 0 the graph computes what
+ * it did.
+ *
+ * @throws ERR_ZEST_TRAINABLE for a target that matches nothing, a rank beyond a target's rows or columns, and a graph
+ * that has LoRA there
+ */
+export const withLora = (
+  graph: Graph,
+  { rank, alpha = rank, targets = ['*'], seed = 0 }: OnnxLora,
+  file: string,
+): { graph: Graph; parameters: Record<string, TensorSpec> } => {
+  const layers = linearLayers(graph);
+  if (layers.length === 0) {
+    throw new ZestError(
+      'ERR_ZEST_TRAINABLE',
+      `${file}: there is no layer for LoRA; expected a MatMul, Gemm or MatMulNBits with a constant matrix`,
+    );
+  }
+  const chosen = targetModules(targets, layers);
+  const parameters: Record<string, TensorSpec> = {};
+  let address = 0;
+  for (const { name, inputs, outputs } of chosen) {
+    if (rank > Math.min(inputs, outputs)) {
+      const message = `trainable.lora.rank is ${rank}, which is more than '${name}' of ${inputs} × ${outputs} can have`;
+      throw rangeError('ERR_ZEST_TRAINABLE', message);
+    }
+    if (graph.initializers.has(factorName(name, 'A'))) {
+      const message = `${file}: '${name}' has LoRA already; train that with trainable: ['*.lora_A.weight', '*.lora_B.weight']`;
+      throw new ZestError('ERR_ZEST_TRAINABLE', message);
+    }
+    parameters[factorName(name, 'A')] = { shape: [rank, inputs], data: initialA(rank, inputs, seed, address) };
+    parameters[factorName(name, 'B')] = { shape: [rank, outputs] };
+    address += rank * inputs;
+  }
+  const byNode = new Map(chosen.map((layer) => [layer.node, layer]));
+  const added = Object.entries(parameters).map(([name, { shape }]) => newInput(name, shape));
+  return {
+    graph: {
+      ...graph,
+      nodes: graph.nodes.flatMap((node) => {
+        const layer = byNode.get(node);
+        return layer ? adapted(layer) : [node];
+      }),
+      initializers: new Map([...graph.initializers, [SCALE, float32Tensor(SCALE, [], Float32Array.of(alpha / rank))]]),
+      inputs: [...graph.inputs, ...added],
+    },
+    parameters,
+  };
+};
