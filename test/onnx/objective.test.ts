@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mezo } from '../../lib/methods/mezo.ts';
 import { blackBox } from '../../lib/objectives/black-box.ts';
+import type { TensorSpec } from '../../lib/objectives/tensors.ts';
 import { type OnnxObjective, type OnnxTensor, onnxObjective } from '../../lib/onnx/index.ts';
 import { recordTrajectory } from '../../lib/runs/record.ts';
 import { replayTrajectory } from '../../lib/runs/replay.ts';
@@ -51,10 +52,7 @@ const expectClose = (actual: readonly number[], wanted: readonly number[], toler
 };
 
 /** Sets what is trained, through a safetensors file. */
-const setWeights = async (
-  model: OnnxObjective<Labelled>,
-  values: Record<string, { shape: number[]; data: Float32Array }>,
-) => {
+const setWeights = async (model: OnnxObjective<Labelled>, values: Record<string, TensorSpec>) => {
   const file = join(folder, 'set.safetensors');
   await blackBox({ parameters: values, evaluate: () => 0 }).save(file);
   await model.loadWeights(file);
