@@ -109,9 +109,9 @@ const openModel = async (
  * const model = await onnxObjective('bert.onnx', {
  *   trainable: { lora: { rank: 4, targets: ['query', 'value'] } },
  *   inputs: ({ ids }) => ({ input_ids: ids, attention_mask: ids.map((row) => row.map(() => 1)) }),
- *   loss: ({ logits }, { labels }) => labels.map((label, i) => -logits.data[2 * i + label]),
+ *   loss: ({ logits }, { labels }) => labels.map((label, i) => -logits.data[3 * i + label]),
  * });
- * const batch = { ids: [[1, 5, 9], [1, 7, 3]], labels: [0, 1] };
+ * const batch = { ids: [[1, 5, 9], [1, 7, 3]], labels: [0, 2] };
  * const optimizer = mezo({ learningRate: 1e-2 });
  * for (let step = 0; step < 5; step++) await optimizer.step(model, batch);
  * await model.save('tuned.onnx');
