@@ -16,7 +16,7 @@ export interface OnnxLora {
   alpha?: number;
   /**
    * Globs over the names of linear layers, or over their ends after a dot: `query`, `layer.0.*.value`. Default: every
-   * layer that multiplies by a constant matrix.
+   * layer that multiplies by a constant matrix of as many rows and columns as the rank.
    */
   targets?: string[];
   /** Seed that A is drawn from, a whole number ≥ 0; B begins at zero. Default 0. */
@@ -64,7 +64,7 @@ const initialA = (rank: number, inputs: number, seed: number, offset: number): F
  */
 export const withLora = (
   graph: Graph,
-  { rank, alpha = rank, targets = ['*'], seed = 0 }: OnnxLora,
+  { rank, alpha = rank, targets, seed = 0 }: OnnxLora,
   file: string,
 ): { graph: Graph; parameters: Record<string, TensorSpec> } => {
   const layers = linearLayers(graph);
@@ -74,7 +74,9 @@ export const withLora = (
       `${file}: there is no layer for LoRA; expected a MatMul, Gemm or MatMulNBits with a constant matrix`,
     );
   }
-  const chosen = targetModules(targets, layers);
+  // A head of two classes, say, has no adapter of rank 8.
+  const large = layers.filter(({ inputs, outputs }) => rank <= Math.min(inputs, outputs));
+  const chosen = targets || large.length === 0 ? targetModules(targets ?? ['*'], layers) : large;
   const parameters: Record<string, TensorSpec> = {};
   let address = 0;
   for (const { name, inputs, outputs } of chosen) {
