@@ -5,7 +5,7 @@ import type { TensorSpec } from '../objectives/tensors.ts';
 import { type LinearLayer, linearLayers } from './linear-layers.ts';
 import type { Graph } from './model-file.ts';
 import { castNode, inputsOf, newInput, newNode, outputsOf, withOutput } from './nodes.ts';
-import { float32Tensor } from './tensor.ts';
+import { float32Tensor, newTensor } from './tensor.ts';
 import type { Message } from './wire.ts';
 
 /** Low-rank adaptation of a graph: a layer computes x·W + (alpha / rank)·(x·Aᵀ)·B, and A and B are trained. */
@@ -24,7 +24,7 @@ export interface OnnxLora {
 }
 
 /** The nodes that add scale · (x·Aᵀ)·B to a layer's output. */
-const adapted = ({ name, node, type }: LinearLayer): Message[] => {
+const adapted = ({ name, node, type }: LinearLayer, together: boolean): Message[] => {
   const [x] = inputsOf(node) as [string];
   const [y] = outputsOf(node) as [string];
   const step = (of: string): string => `${name}/lora/${of}`;
@@ -32,16 +32,37 @@ const adapted = ({ name, node, type }: LinearLayer): Message[] => {
     type === 'float32' ? [value, []] : [`${value}/${type}`, [castNode(value, `${value}/${type}`, type)]];
   const [down, downCast] = cast(factorName(name, 'A'));
   const [up, upCast] = cast(step('scaled'));
+  // With several points, all that comes of one is a matrix of its own: points × rows × inputs.
+  const split = [
+    newNode('Concat', [POINTS, step('sizes')], step('shape'), { axis: 0 }),
+    newNode('Reshape', [x, step('shape')], step('split')),
+  ];
+  const joined = [
+    newNode('Shape', [step('base')], step('whole')),
+    newNode('Reshape', [step('product'), step('whole')], step('joined')),
+  ];
   return [
     withOutput(node, step('base')),
     ...downCast,
-    newNode('Transpose', [down], step('down'), { perm: [1, 0] }),
-    newNode('MatMul', [x, step('down')], step('middle')),
+    newNode('Transpose', [down], step('down'), { perm: together ? [0, 2, 1] : [1, 0] }),
+    ...(together ? split : []),
+    newNode('MatMul', [together ? step('split') : x, step('down')], step('middle')),
     newNode('Mul', [factorName(name, 'B'), SCALE], step('scaled')),
     ...upCast,
     newNode('MatMul', [step('middle'), up], step('product')),
-    newNode('Add', [step('base'), step('product')], y),
+    ...(together ? joined : []),
+    // Some exporters name a node as its output, which the layer has had so far.
+    newNode('Add', [step('base'), step(together ? 'joined' : 'product')], y, {}, step('sum')),
   ];
+};
+
+/** Input of a graph that computes several points: how many. */
+export const POINTS = 'lora/points';
+
+/** For {@link POINTS}: the other sizes of what comes into a layer. */
+const sizesOf = ({ name, inputs }: LinearLayer): [string, Message] => {
+  const values = new Uint8Array(BigInt64Array.of(-1n, BigInt(inputs)).buffer);
+  return [`${name}/lora/sizes`, newTensor(`${name}/lora/sizes`, [2], 'int64', values)];
 };
 
 const SCALE = 'lora/scale';
@@ -59,6 +80,8 @@ const initialA = (rank: number, inputs: number, seed: number, offset: number): F
  * outputs, PEFT's transposed) become inputs, float32 whatever the graph computes with. At B = 0 the graph computes what
  * it did.
  *
+ * @param together whether the graph computes several points at once: A and B have them as their first dimension, and so
+ * have the examples, all of the first point before those of the second
  * @throws ERR_ZEST_TRAINABLE for a target that matches nothing, a rank beyond a target's rows or columns, and a graph
  * that has LoRA there
  */
@@ -66,6 +89,7 @@ export const withLora = (
   graph: Graph,
   { rank, alpha = rank, targets, seed = 0 }: OnnxLora,
   file: string,
+  together = false,
 ): { graph: Graph; parameters: Record<string, TensorSpec> } => {
   const layers = linearLayers(graph);
   if (layers.length === 0) {
@@ -93,16 +117,22 @@ export const withLora = (
     address += rank * inputs;
   }
   const byNode = new Map(chosen.map((layer) => [layer.node, layer]));
-  const added = Object.entries(parameters).map(([name, { shape }]) => newInput(name, shape));
+  const added = Object.entries(parameters).map(([name, { shape }]) =>
+    newInput(name, together ? ['points', ...shape] : shape),
+  );
   return {
     graph: {
       ...graph,
       nodes: graph.nodes.flatMap((node) => {
         const layer = byNode.get(node);
-        return layer ? adapted(layer) : [node];
+        return layer ? adapted(layer, together) : [node];
       }),
-      initializers: new Map([...graph.initializers, [SCALE, float32Tensor(SCALE, [], Float32Array.of(alpha / rank))]]),
-      inputs: [...graph.inputs, ...added],
+      initializers: new Map([
+        ...graph.initializers,
+        ...(together ? chosen.map(sizesOf) : []),
+        [SCALE, float32Tensor(SCALE, [], Float32Array.of(alpha / rank))],
+      ]),
+      inputs: [...graph.inputs, ...added, ...(together ? [newInput(POINTS, [1], 'int64')] : [])],
     },
     parameters,
   };

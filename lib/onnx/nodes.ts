@@ -63,19 +63,20 @@ export const withOutput = (node: Message, name: string): Message => {
   return node.with(first, textField(NODE.output, name));
 };
 
-/** A node of ONNX's own operators, which has its output's name. */
+/** A node of ONNX's own operators. Its name, by default that of its output, must be no other node's. */
 export const newNode = (
   operator: string,
   inputs: readonly string[],
   output: string,
   attributes: Readonly<Record<string, number | readonly number[]>> = {},
+  name = output,
 ): Message => [
   ...inputs.map((input) => textField(NODE.input, input)),
   textField(NODE.output, output),
-  textField(NODE.name, output),
+  textField(NODE.name, name),
   textField(NODE.operator, operator),
-  ...Object.entries(attributes).map(([name, value]) =>
-    messageField(NODE.attribute, [textField(ATTRIBUTE.name, name), ...attributeValue(value)]),
+  ...Object.entries(attributes).map(([key, value]) =>
+    messageField(NODE.attribute, [textField(ATTRIBUTE.name, key), ...attributeValue(value)]),
   ),
 ];
 
@@ -91,15 +92,19 @@ const attributeValue = (value: number | readonly number[]): Field[] =>
 export const castNode = (input: string, output: string, type: ElementType): Message =>
   newNode('Cast', [input], output, { to: elementNumber(type) });
 
-/** An input of a graph. */
-export const newInput = (name: string, shape: readonly number[]): Message => [
+/** An input of a graph; a size that is a name is any. */
+export const newInput = (name: string, shape: readonly (number | string)[], type: ElementType = 'float32'): Message => [
   textField(VALUE_INFO.name, name),
   messageField(VALUE_INFO.type, [
     messageField(TYPE.tensor, [
-      integerField(TENSOR_TYPE.element, elementNumber('float32')),
+      integerField(TENSOR_TYPE.element, elementNumber(type)),
       messageField(
         TENSOR_TYPE.shape,
-        shape.map((size) => messageField(SHAPE.dimension, [integerField(DIMENSION.value, size)])),
+        shape.map((size) =>
+          messageField(SHAPE.dimension, [
+            typeof size === 'number' ? integerField(DIMENSION.value, size) : textField(DIMENSION.parameter, size),
+          ]),
+        ),
       ),
     ]),
   ]),

@@ -1,6 +1,6 @@
-import { typeError, ZestError } from '../errors.ts';
+import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { EvaluationOptions, Point } from '../objective.ts';
-import { type BlackBox, blackBox, type Values } from '../objectives/black-box.ts';
+import { type BlackBox, boxOfPoints, type Values } from '../objectives/black-box.ts';
 import type { TensorSpec } from '../objectives/tensors.ts';
 import { assertPath } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
@@ -9,6 +9,7 @@ import { tensorsOf } from './feeds.ts';
 import { modelFields, readOnnx } from './model-file.ts';
 import { valueInfo } from './nodes.ts';
 import { type OnnxOptions, onnxSchema } from './options.ts';
+import { assertApart, outputsTogether } from './points.ts';
 import { prepared } from './prepare.ts';
 import { type OnnxTensor, onnxruntime, openSession, runSession } from './runtime.ts';
 import { saveOnnx } from './save.ts';
@@ -54,12 +55,13 @@ export interface OnnxObjective<B> extends Omit<BlackBox<B>, 'save' | 'load'> {
 }
 
 type Losses = number | ArrayLike<number>;
+type Tensors = Readonly<Record<string, OnnxTensor>>;
 
 /** What the black box computes: the feeds of a batch, and what is made of the model's outputs. */
 interface Work {
   /** Makes the model's inputs, once. */
-  feeds(): Promise<Record<string, OnnxTensor>>;
-  use(outputs: Readonly<Record<string, OnnxTensor>>): Losses | PromiseLike<Losses>;
+  feeds(): Promise<Tensors>;
+  use(outputs: Tensors): Losses | PromiseLike<Losses>;
 }
 
 const assertLosses = (given: unknown): void => {
@@ -71,10 +73,14 @@ const assertLosses = (given: unknown): void => {
 /** What is kept of a model once its session is open: not its bytes. */
 const openModel = async (
   file: string,
-  { trainable, session: options, runtime = onnxruntime() }: OnnxOptions<never>,
+  { trainable, pointsAtOnce = 1, session: options, runtime = onnxruntime() }: OnnxOptions<never>,
 ) => {
   const model = await readOnnx(file);
-  const { graph, weights, factors } = prepared(model, trainable);
+  const { graph, weights, factors } = prepared(model, trainable, pointsAtOnce > 1);
+  if (pointsAtOnce > 1 && weights.length > 0) {
+    const message = `pointsAtOnce is ${pointsAtOnce}; expected 1, for other weights than LoRA's are trained`;
+    throw rangeError('ERR_ZEST_OPTION', message);
+  }
   const parameters: Record<string, TensorSpec> = { ...factors };
   for (const weight of weights) {
     const { name, shape } = weight;
@@ -125,7 +131,7 @@ const openModel = async (
 export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): Promise<OnnxObjective<B>> => {
   assertPath(file, 'file');
   checkOptions(onnxSchema, options);
-  const { trainable, inputs: inputsOf, loss: lossOf, directions } = options;
+  const { trainable, inputs: inputsOf, loss: lossOf, directions, pointsAtOnce = 1 } = options;
   const { runtime, session, parameters, digest, inputs, outputNames, places } = await openModel(file, options);
   let disposed = false;
   /** The last run of the session. */
@@ -135,20 +141,39 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
     if (disposed) throw new ZestError('ERR_ZEST_DISPOSED', `the objective of ${file} was disposed`);
   };
 
-  const outputsAt = async (values: Values, feeds: Record<string, OnnxTensor>): ReturnType<typeof runSession> => {
+  const run = (feeds: Tensors): Promise<Tensors> => {
     assertOpen();
-    const all = { ...feeds };
-    for (const [name, { feed, shape }] of places)
-      all[feed] = new runtime.Tensor('float32' as never, values[name] as never, shape);
-    const run = runSession(session, all, file);
-    running = run.catch(() => {});
-    return run;
+    const outputs = runSession(session, feeds, file);
+    running = outputs.catch(() => {});
+    return outputs;
   };
 
-  const box = blackBox<Work>({
-    parameters,
-    directions,
-    evaluate: async (values, { feeds, use }) => use(await outputsAt(values, await feeds())),
+  const outputsAt = (feeds: Tensors, values: Values): Promise<Tensors> => {
+    const all = { ...feeds };
+    for (const [name, { feed, shape }] of places) {
+      all[feed] = new runtime.Tensor('float32' as never, values[name] as never, shape);
+    }
+    return run(all);
+  };
+
+  const shapes = new Map([...places].map(([name, { shape }]) => [name, shape]));
+  let isApart = false;
+  /** The outputs at each of some points. */
+  const outputsOf = async (feeds: Tensors, points: readonly Values[]): Promise<Tensors[]> => {
+    if (pointsAtOnce === 1) return [await outputsAt(feeds, points[0] as Values)];
+    const together = (some: readonly Values[]) => outputsTogether(runtime, run, shapes, feeds, some);
+    if (!isApart) await assertApart(together, shapes);
+    isApart = true;
+    return together(points);
+  };
+
+  const box = boxOfPoints<Work, string>({
+    ...{ parameters, directions, pointsAtOnce },
+    evaluateAll: async (points, { feeds, use }) => {
+      const losses: Losses[] = [];
+      for (const outputs of await outputsOf(await feeds(), points)) losses.push(await use(outputs));
+      return losses;
+    },
   });
 
   // A batch's inputs are made in the call's turn, so that calls take effect in call order.

@@ -37,6 +37,11 @@ export interface OnnxOptions<B> {
   ): number | ArrayLike<number> | PromiseLike<number | ArrayLike<number>>;
   /** What v(stream) is in calls that do not say otherwise. Default: seed 0, law `gaussian`. */
   directions?: Partial<Directions>;
+  /**
+   * Number of points that are computed in one run, the batch once for each: faster where a batch has few tokens. LoRA
+   * alone allows it, and the first dimension of all inputs and outputs has to be the batch. Default 1.
+   */
+  pointsAtOnce?: number;
   /** Options of onnxruntime's session, as `InferenceSession.create` takes them: execution providers, threads. */
   session?: object;
   /** The module of onnxruntime that runs the model. Default: onnxruntime-node. */
@@ -78,6 +83,7 @@ export const onnxSchema = z.strictObject({
   inputs: required,
   loss: required,
   directions: given,
+  pointsAtOnce: z.int().min(1).max(1024).optional(),
   session: z.looseObject({}).optional(),
   runtime: z
     .custom<OnnxRuntime>((value) => {

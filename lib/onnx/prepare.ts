@@ -18,13 +18,14 @@ export interface Prepared {
 /**
  * Chooses what is trained of a model.
  *
+ * @param together whether the graph computes several points at once, which LoRA alone allows
  * @throws ERR_ZEST_TRAINABLE, ERR_ZEST_TENSOR_DTYPE
  */
-export const prepared = (model: OnnxModel, trainable: OnnxTrainable): Prepared => {
+export const prepared = (model: OnnxModel, trainable: OnnxTrainable, together = false): Prepared => {
   const weights = trainedWeights(trainable, model);
   const lora = typeof trainable === 'object' && 'lora' in trainable ? trainable.lora : undefined;
   if (!lora) return { graph: model.graph, weights, factors: {} };
-  const { graph, parameters } = withLora(model.graph, lora, model.file);
+  const { graph, parameters } = withLora(model.graph, lora, model.file, together);
   return { graph, weights, factors: parameters };
 };
 
