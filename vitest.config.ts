@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/install/**'], // npm run test:install
     pool: 'forks',
+    // No test asks the network; those of the hub have a server of their own.
+    env: { HF_HUB_OFFLINE: '1', HF_HOME: '/nonexistent' },
     // The engines under test bring threads of their own.
     maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
     testTimeout: 120_000, // ms

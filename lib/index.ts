@@ -1,11 +1,12 @@
 export { z } from 'zod';
 export type { Batch, Target } from './batch.ts';
+export type { RowInput } from './data/content.ts';
 export type { RowFormat } from './data/formats.ts';
-export type { RowInput } from './data/lines.ts';
 export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
 export type { Row } from './data/rows.ts';
 export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
+export { type Download, onDownload } from './hub/downloads.ts';
 export {
   type Coefficients,
   coefficients,
@@ -95,6 +96,8 @@ export type {
   Update,
   UpdateRule,
 } from './objective.ts';
+export { type BlackBox, type BlackBoxOptions, blackBox, type Values } from './objectives/black-box.ts';
+export type { Parameter, TensorSpec } from './objectives/tensors.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
@@ -112,6 +115,7 @@ export type {
   Warning,
   WarningEvent,
 } from './runs/events.ts';
+export { type RecordOptions, recordTrajectory } from './runs/record.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
 export { readTrajectory, type Trajectory, type TrajectoryHeader } from './runs/trajectory.ts';
 export {

@@ -46,6 +46,7 @@ const directionsOf = (seed: string, law: Law) => ({
   seed: BigInt(seed),
   law: typeof law === 'string' ? law : ('lowRank' as const),
   rank: typeof law === 'string' ? 0 : law.lowRank,
+  ...(typeof law === 'object' && { keep: BigInt(law.keep ?? 1), core: law.core ?? false }),
 });
 
 describe.each(['gaussian', 'rademacher'] as const)('%s noise', (law) => {

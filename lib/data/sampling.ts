@@ -34,6 +34,7 @@ const SHOTS = 0n;
 const NOISE = 1n;
 const BATCHES = 2n;
 const HELD_OUT = -1n;
+const SAMPLE = -2n;
 
 const randomBits = (seed: bigint, use: bigint): (() => bigint) => splitMix64(splitMix64(seed)() + use);
 
@@ -108,6 +109,30 @@ export const holdOut = (
   const rows: number[][] = Array.from({ length: classes }, () => []);
   for (const [row, label] of labels.entries()) rows[label]!.push(row);
   return rows.flatMap((ofClass) => draw(ofClass, Math.round(share * ofClass.length), bits)).sort(ascending);
+};
+
+/** A uniform draw, without replacement, from items that come one after another. */
+export interface Reservoir<T> {
+  /** Takes the next item; it is made where it is kept. */
+  offer(make: () => T): void;
+  /** Gives those kept, in the order in which they came. */
+  items(): T[];
+}
+
+/** Keeps `count` of the items that are offered, or all of fewer (Vitter's algorithm R); which, depends on the seed alone. */
+export const reservoir = <T>(count: number, seed: bigint | number): Reservoir<T> => {
+  positive('sample', count);
+  const bits = randomBits(checkedSeed(seed), SAMPLE);
+  const kept: { item: T; at: number }[] = [];
+  let offered = 0;
+  return {
+    offer(make) {
+      const at = offered++;
+      const place = at < count ? at : below(offered, bits);
+      if (place < count) kept[place] = { item: make(), at };
+    },
+    items: () => kept.toSorted((a, b) => a.at - b.at).map(({ item }) => item),
+  };
 };
 
 /**

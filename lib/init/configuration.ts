@@ -109,10 +109,10 @@ export const configurationText = (start: StartingPoint): string => {
     '',
     comment(
       start.isBuiltIn
-        ? `${model} comes with node-zest. It is small and knows film reviews: of other texts expect little, and name the folder of a larger model (config.json, model.safetensors, tokenizer.json) from Hugging Face's hub; nothing is downloaded.`
+        ? `${model} comes with node-zest. It is small and knows film reviews: of other texts expect little, and name a larger model: one of Hugging Face's hub, such as FacebookAI/roberta-base, or its folder.`
         : start.isQuantized
           ? 'A GGUF file, whose quantised weights stay as they are in the file, also in memory: what is trained is LoRA, a small adapter on them. Training all would widen them first.'
-          : 'The folder of a model, or a GGUF file; nothing is downloaded.',
+          : 'The folder of a model, a GGUF file, or a name of Hugging Face’s hub.',
     ),
     `model: ${quoted(model)}`,
     ...('template' in task ? [] : [`head: { classes: ${task.classes} }`]),

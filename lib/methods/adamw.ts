@@ -24,7 +24,7 @@ export const adamwMethod = defineMethod({
 /**
  * AdamW (Loshchilov and Hutter 2019): Adam's rule on the gradient, and the decay beside it. A gradient and a forward,
  * for the loss, a step; its state is two numbers a parameter.
- * Defaults: rule `{ adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } }`, weightDecay 0.01.
+ * Defaults: rule `adam`, which is β₁ 0.9, β₂ 0.999, ε 1e-8, weightDecay 0.01.
  *
  * @example
  * import { adamw, vectorObjective } from 'node-zest';

@@ -43,7 +43,7 @@ export const adazoSamMethod = defineMethod({
  * one gradient: with MeZO's estimate ĝ = Σ cᵢvᵢ, G = ∇f(θ + radius·ĝ/‖ĝ‖), under Adam's rule. ‖ĝ‖ is taken as ‖c‖·√d,
  * which it is for one direction of the sphere. The paper's subspace of low rank is one of matrices, and not here.
  * 2k forwards and a gradient a step.
- * Defaults: directions 1, radius 0.05, rho 1e-3, law `sphere`, rule `{ adam: … }`, weightDecay 0.
+ * Defaults: directions 1, radius 0.05, rho 1e-3, law `sphere`, rule `adam`, weightDecay 0.
  *
  * @example
  * import { adazoSam, vectorObjective } from 'node-zest';

@@ -6,7 +6,7 @@ const beta = (usual: number) => z.number().min(0).lt(1).default(usual);
 /** The rule of the updates as configurations and programs give it. */
 export const rule = z.union(
   [
-    z.enum(['plain', 'sign']),
+    z.enum(['plain', 'sign', 'momentum', 'adam']),
     z.strictObject({ momentum: z.number().min(0).lt(1).describe('share of the last step’s momentum that stays, β') }),
     z.strictObject({
       adam: z.strictObject({
@@ -16,18 +16,26 @@ export const rule = z.union(
       }),
     }),
   ],
-  { error: 'plain, sign, {momentum: β} or {adam: {beta1, beta2, epsilon}}' },
+  { error: 'plain, sign, momentum, adam, {momentum: β} or {adam: {beta1, beta2, epsilon}}' },
 );
 
+/** Numbers of the rules that are given by their names alone. */
+const USUAL = { momentum: 0.9, adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } };
+
 /** The rule of methods that are Adam's: another is a conflict, {@link adamOnly}. */
-export const adam = rule.default({ adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } }).describe('Adam’s rule');
+export const adam = rule.default('adam').describe('Adam’s rule');
 
 /** Conflicts of a method that is Adam's. */
 export const adamOnly = ({ rule }: { rule: RuleOption }) =>
-  typeof rule === 'object' && 'adam' in rule ? [] : [{ option: 'rule', expected: '{adam: {beta1, beta2, epsilon}}' }];
+  rule === 'adam' || (typeof rule === 'object' && 'adam' in rule)
+    ? []
+    : [{ option: 'rule', expected: 'adam or {adam: {beta1, beta2, epsilon}}' }];
 
 /** A rule of the updates with every default filled in. */
 export type RuleOption = z.output<typeof rule>;
+
+const ofName = (name: 'momentum' | 'adam'): Exclude<RuleOption, string> =>
+  name === 'momentum' ? { momentum: USUAL.momentum } : { adam: USUAL.adam };
 
 /**
  * Makes the rule of one update of a run, in float32 values: `updates` came before it. Undefined is the plain update.
@@ -39,6 +47,7 @@ export const updateRule = (option: RuleOption, learningRate: number, updates: nu
   const rate = Math.fround(learningRate);
   if (option === 'plain') return undefined;
   if (option === 'sign') return { name: 'sign', rate };
+  if (option === 'momentum' || option === 'adam') return updateRule(ofName(option), learningRate, updates);
   if ('momentum' in option) return { name: 'momentum', rate, beta: Math.fround(option.momentum) };
   const [beta1, beta2] = [Math.fround(option.adam.beta1), Math.fround(option.adam.beta2)];
   const root = Math.sqrt(1 - beta2 ** (updates + 1));

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { modelFolder } from '../model/built-in.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
 import { assertPath, flag, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
@@ -116,21 +116,22 @@ export class Tokenizer {
 
   /**
    * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`,
-   * or the tokenizer of a GGUF file.
+   * or the tokenizer of a GGUF file. Another name is one of Hugging Face's hub, whose tokenizer is downloaded, without the
+   * weights.
    *
    * @example
    * import { Tokenizer } from 'node-zest';
    * const tokenizer = await Tokenizer.load('film-roberta-mini');
    * console.log(tokenizer.vocabularySize); // 8192
    *
-   * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
+   * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken; ERR_ZEST_HUB, ERR_ZEST_DOWNLOAD
    */
   static async load(name: string): Promise<Tokenizer> {
     assertPath(name, 'folder');
-    const given = modelFolder(name);
+    const given = await fetchedFolder(name, 'tokenizer');
     // An adapter that came without a tokenizer is read with its base's.
     const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
-    const folder = hasOwn ? given : (await adaptedSource(name)).base;
+    const folder = hasOwn ? given : (await adaptedSource(name, undefined, 'tokenizer')).base;
     const files = await readTokenizer(folder);
     const file = join(folder, 'tokenizer.json');
     try {

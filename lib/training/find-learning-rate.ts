@@ -249,10 +249,7 @@ export const findLearningRate = async (
   const { seed, batchSize, steps } = resolved.training;
   const { optimizer } = resolved;
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
-  const { tokenizer, task } = await loadInputs({
-    ...resolved,
-    data: { ...resolved.data, validation: undefined, test: undefined },
-  });
+  const { tokenizer, task } = await loadInputs(resolved, undefined, undefined, []);
   const examples = await loadTrainingExamples(resolved, task);
   const batches = shuffledBatches(examples.length, batchSize, seed);
   const batchOf = (index: number) => task.batch(batches.batch(index).map((row) => examples[row] as Example));

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Batch } from '../batch.ts';
 import { shuffledBatches } from '../data/sampling.ts';
 import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -24,16 +26,18 @@ export interface RunState extends Course {
   stoppedEarly: boolean;
   /** Whether a divergence was told while the run went on. */
   told: boolean;
+  warned: string[];
 }
 
 /** The state of a run before its first step. */
-export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState => ({
+export const initialState = ({ inputs, warnings }: Pick<RunContext, 'inputs' | 'warnings'>): RunState => ({
   losses: [],
   level: 0,
   forwards: 0,
   sinceBest: 0,
   stoppedEarly: false,
   told: false,
+  warned: warnings.map(({ code }) => code),
   answers: inputs.task.names,
 });
 
@@ -52,6 +56,7 @@ export const saveCheckpoint = async (
   const folder = join(run.checkpoints, name);
   await log.flush();
   await model.save(folder, { weights: config.training.weights });
+  await appendMetrics(run, { kind: 'checkpoint', step, name });
   return { kind: 'checkpoint', step, name, folder };
 };
 
@@ -110,6 +115,13 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   const { losses } = state;
   const optimizer = configuredOptimizer(config);
   const batches = shuffledBatches(examples.length, batchSize, seed);
+  const batchOf = (step: number): Batch => task.batch(batches.batch(step).map((row) => examples[row] as Example));
+  /** Makes the batch of a step, once the engine is at work. */
+  const ahead = async (step: number): Promise<Batch | undefined> => {
+    await setImmediate();
+    return step < steps ? batchOf(step) : undefined;
+  };
+  let next: Batch | undefined;
   const watched: StepEvent[] = [];
 
   if (validation.length) yield* validate(context, state);
@@ -117,10 +129,12 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   while (losses.length < steps && !state.stoppedEarly) {
     signal?.throwIfAborted();
     const { learningRate } = optimizer;
-    const batch = task.batch(batches.batch(losses.length).map((row) => examples[row] as Example));
+    const batch = next ?? batchOf(losses.length);
     const evaluated = model.forwards;
     const all = () => task.batch(examples as Example[]);
-    const result = await optimizer.step(model, batch, { signal, all, microBatch: batchSize });
+    const stepping = optimizer.step(model, batch, { signal, all, microBatch: batchSize });
+    const [result, following] = await Promise.all([stepping, ahead(losses.length + 1)]);
+    next = following;
     await log.append(result.update);
     losses.push(result.meanLoss);
     state.level = result.losses.every((loss) => loss === result.losses[0]) ? state.level + 1 : 0;
@@ -144,6 +158,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       // What a run that diverged shows of its settings is what became of its weights.
       if (!state.diverged && (last || watched.length === WATCHED_STEPS)) {
         for (const warning of settingWarnings(config, model, await weightScale(model), watched)) {
+          state.warned.push(warning.code);
           yield await warn(context, warning);
         }
       }

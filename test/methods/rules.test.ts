@@ -23,6 +23,8 @@ describe('rules of updates', () => {
     ['sgd', (): Optimizer => sgd({ learningRate: 0.01 }), 1e-7],
     ['momentum', (): Optimizer => sgd({ learningRate: 0.01, rule: { momentum: 0.9 } }), 1e-6],
     ['adam', (): Optimizer => sgd({ learningRate: 0.1, rule: ADAM }), 1e-6],
+    ['adam', (): Optimizer => sgd({ learningRate: 0.1, rule: 'adam' }), 1e-6],
+    ['momentum', (): Optimizer => sgd({ learningRate: 0.01, rule: 'momentum' }), 1e-6],
     [
       'adamw',
       (): Optimizer => adamw({ learningRate: 0.1, rule: { adam: { beta1: 0.75, beta2: 0.875, epsilon: 2 ** -20 } } }),
@@ -101,7 +103,7 @@ describe('what a rule is not', () => {
   it.each([
     [{ rule: { momentum: 1 } }, /rule.momentum is 1; expected a number < 1/],
     [{ rule: { adam: { beta3: 1 } } }, /rule.adam.beta3 is not known/],
-    [{ rule: 'adam' }, /rule is 'adam'; expected plain, sign, \{momentum: β\} or \{adam/],
+    [{ rule: 'adan' }, /rule is 'adan'; expected plain, sign, momentum, adam, \{momentum: β\} or \{adam/],
     [{ decayTowards: 'home' }, /decayTowards is 'home'; expected one of zero, start/],
   ])('%j', async (options, message) => {
     await rejects(() => mezo({ learningRate: 1, ...options } as never), 'ERR_ZEST_OPTION', message);

@@ -116,6 +116,14 @@ describe('a configuration file', () => {
     expect((await read(YAML, [override])).optimizer).toMatchObject(expected);
   });
 
+  it('says of a text that YAML takes for keys that it wants quotes', () =>
+    expect(read(YAML, ['task.template={a} {mask}'])).rejects.toMatchObject({
+      code: 'ERR_ZEST_CONFIG',
+      message: expect.stringMatching(
+        /^--set task\.template=.*: Unexpected .*; a text that begins with a brace stands in quotes of its own$/,
+      ),
+    }));
+
   it('takes a key with --set before those within it, and the last of the same key', async () => {
     const overrides = [
       'optimizer.rho=0.01',
@@ -239,7 +247,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ],
     ['training.seed=-1', '--set training.seed is -1; expected a number ≥ 0'],
     ['data=[]', '--set data is []; expected keys and values'],
-    ['data.train=null', '--set data.train is null; expected a string'],
+    ['data.train=null', '--set data.train is null; expected a file, a folder, a glob or a split, or a list of them'],
     ['data.train=""', "--set data.train is ''; expected a string that is not empty"],
     ['data.labelNoise=1.5', '--set data.labelNoise is 1.5; expected a number ≤ 1'],
     ['device=cuda:x', "--set device is 'cuda:x'; expected auto, cpu, cuda or cuda:N"],
@@ -289,7 +297,7 @@ describe('a message names the place, the key, and what was expected', () => {
   it('for configurations that are objects', () => {
     const config = { model: 'm', output: 'o', task: 'sst2', data: {}, optimizer: { method: 'zest' } };
     expect(() => resolveConfig(config as unknown as Config)).toThrow(
-      'data.train is missing; expected a string\noptimizer.learningRate is missing; expected a number',
+      'data.train is missing; expected a file, a folder, a glob or a split, or a list of them\noptimizer.learningRate is missing; expected a number',
     );
   });
 });

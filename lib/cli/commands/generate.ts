@@ -55,7 +55,7 @@ const readPrompt = async (prompt: string): Promise<string> => {
 };
 
 export const command: CommandDefinition = {
-  argument: 'the folder of a causal model, or of a run that trained one',
+  argument: 'a causal model: its folder, a GGUF file, its name on the hub, or the folder of a run that trained one',
   options: [
     new Option('--prompt <text>', 'text to continue; - is stdin').makeOptionMandatory(),
     new Option('--chat', "ask the prompt as a user, in the model's chat template"),
@@ -95,7 +95,7 @@ export const command: CommandDefinition = {
     } else if (system !== undefined) {
       throw new ZestError('ERR_ZEST_OPTION', '--system is for a chat; add --chat, or write it into the prompt');
     }
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const model = await Model.load(folder, {
       device: 'cpu', // which is where generation runs
       dtype: dtype as 'bfloat16',
