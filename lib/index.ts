@@ -58,7 +58,12 @@ export type {
   Update,
 } from './objective.ts';
 export { type BlackBox, type BlackBoxOptions, blackBox, type Values } from './objectives/black-box.ts';
+export type { Examples } from './objectives/examples.ts';
+export { type Answers, type MetricChoice, metricObjective } from './objectives/metric.ts';
+export type { Decoding } from './objectives/model-at.ts';
+export { type Answer, type Reward, type RewardOptions, rewardObjective } from './objectives/reward.ts';
 export type { Parameter, TensorSpec } from './objectives/tensors.ts';
+export { exampleTilt, groupTilt } from './objectives/tilt.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
