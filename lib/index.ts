@@ -119,6 +119,7 @@ export type {
   WorstExample,
 } from './tasks/classification-report.ts';
 export { generateText, streamText, type TextOptions } from './tasks/generate-text.ts';
+export type { GenerateSpec, GenerationTask } from './tasks/generation.ts';
 export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
 export { loadTask } from './tasks/load.ts';

@@ -130,6 +130,13 @@ export const withLabelNoise = (
   return noisy;
 };
 
+/** Draws `count` of some rows, without replacement, and gives their indexes in ascending order. */
+export const drawRows = (
+  rows: number,
+  { count, seed, use }: { count: number; seed: bigint | number; use: 'shots' | 'heldOut' },
+): number[] =>
+  draw(indexes(rows), count, randomBits(checkedSeed(seed), use === 'shots' ? SHOTS : HELD_OUT)).sort(ascending);
+
 /** Batches of row indexes without end. */
 export interface ShuffledBatches extends Iterable<number[]> {
   /** Number of rows in each batch. */

@@ -1,4 +1,4 @@
-import type { TaskSpec } from '../tasks/kinds.ts';
+import type { ClassificationSpec } from '../tasks/kinds.ts';
 
 /** What a starting configuration is made of. */
 export interface StartingPoint {
@@ -10,7 +10,7 @@ export interface StartingPoint {
   rows: number;
   /** Names of the columns, for a file without a header. */
   columns?: readonly string[];
-  task: TaskSpec;
+  task: ClassificationSpec;
   /** Sentences about the label words, or why there are none. */
   why: readonly string[];
   /** Rows of each label, in the order of the task. */

@@ -7,5 +7,5 @@ export interface TaskKind<S, T extends Task> {
   /** Its keys with their descriptions; `kind` is the literal that names it. */
   schema: z.ZodObject;
   /** Makes the task, for prompts of at most `maxLength` tokens. */
-  make(spec: S, tokenizer: Tokenizer, maxLength: number | undefined): T;
+  make(spec: S, tokenizer: Tokenizer, maxLength: number | undefined): T | Promise<T>;
 }

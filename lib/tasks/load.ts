@@ -5,8 +5,9 @@ import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
 import { BUILT_IN_TASKS } from './built-in.ts';
 import type { TaskKind } from './kind.ts';
-import { KINDS, type LoadedTask, type TaskSpec, taskSchema } from './kinds.ts';
+import { KINDS, type TaskOf, type TaskSpec, taskSchema } from './kinds.ts';
 import { DEFAULT_METRICS, type Metric } from './metrics.ts';
+import type { Task } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 const loadOptions = optionsOf<{ maxLength?: number }>({ maxLength: given });
@@ -54,19 +55,19 @@ export const firstMetric = (nameOrSpec: string | TaskSpec): Metric =>
  * @throws ERR_ZEST_OPTION, ERR_ZEST_TEMPLATE, ERR_ZEST_LABEL_WORD, ERR_ZEST_TOKENIZER (no mask token),
  *   ERR_ZEST_SEQUENCE_LENGTH (the template alone is longer than `maxLength`)
  */
-export const loadTask = async (
-  nameOrSpec: string | TaskSpec,
+export const loadTask = async <const S extends string | TaskSpec>(
+  nameOrSpec: S,
   tokenizer: Tokenizer,
   options?: { maxLength?: number },
-): Promise<LoadedTask> => {
+): Promise<TaskOf<S>> => {
   assertHas(tokenizer, 'tokenizer', ['tokenize', 'frame'], 'what Tokenizer.load gives');
   const { maxLength = tokenizer.maxLength } = loadOptions(options);
   if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 1)) {
     throw rangeError('ERR_ZEST_OPTION', `maxLength is ${show(maxLength)}; expected a whole number ≥ 1`);
   }
   const spec = taskSpec(nameOrSpec);
-  const kind: TaskKind<TaskSpec, LoadedTask> = KINDS[spec.kind ?? 'labelWords'];
+  const kind = KINDS[spec.kind ?? 'labelWords'] as TaskKind<TaskSpec, Task>;
   const { modelLength = Number.POSITIVE_INFINITY } = tokenizer;
   const most = Math.min(maxLength ?? modelLength, modelLength);
-  return kind.make(spec, tokenizer, Number.isFinite(most) ? most : undefined);
+  return (await kind.make(spec, tokenizer, Number.isFinite(most) ? most : undefined)) as unknown as TaskOf<S>;
 };

@@ -1,64 +1,66 @@
-/** A measure that a task may be judged by. */
-interface MetricDefinition {
-  /** Name that people read. */
-  title: string;
-  largerIsBetter: boolean;
-  /** How a value is written: a share as per cent, or the number itself. */
-  format: 'percent' | 'number';
-  /** Whether it takes a task of two labels, label 1 being the positive one. */
-  ofTwoLabels?: boolean;
-  /** Its value for answers to examples with these labels. */
-  measure(answers: readonly number[], labels: readonly number[]): number;
+import { accuracy, f1, macroF1, matthews } from '../metrics/classes.ts';
+import { exactMatch, rougeL, tokenF1 } from '../metrics/texts.ts';
+
+/** What answers are: the number of a class, or a text, whose reference is a list of those that are right. */
+interface Answers {
+  classes: { prediction: number; reference: number };
+  texts: { prediction: string; reference: readonly string[] };
 }
 
-const confusion = (answers: readonly number[], labels: readonly number[]) => {
-  const count = (answer: number, label: number) => labels.filter((l, i) => l === label && answers[i] === answer).length;
-  return {
-    truePositive: count(1, 1),
-    falsePositive: count(1, 0),
-    trueNegative: count(0, 0),
-    falseNegative: count(0, 1),
+/** What a task's answers are. */
+export type AnswerKind = keyof Answers;
+
+/** A measure that a task may be judged by. */
+type MetricDefinition = {
+  [K in AnswerKind]: {
+    /** Name that people read. */
+    title: string;
+    /** What the answers are that it compares. */
+    of: K;
+    largerIsBetter: boolean;
+    /** How a value is written: a share as per cent, or the number itself. */
+    format: 'percent' | 'number';
+    /** Whether it takes a task of two labels, label 1 being the positive one. */
+    ofTwoLabels?: boolean;
+    /** Its value for answers to examples with these right answers. */
+    measure(predictions: readonly Answers[K]['prediction'][], references: readonly Answers[K]['reference'][]): number;
   };
-};
+}[AnswerKind];
 
-const accuracy = (answers: readonly number[], labels: readonly number[]): number =>
-  labels.filter((label, i) => label === answers[i]).length / labels.length;
-
-/** The harmonic mean of precision and recall of label 1. */
-const f1 = (answers: readonly number[], labels: readonly number[]): number => {
-  const { truePositive, falsePositive, falseNegative } = confusion(answers, labels);
-  return truePositive === 0 ? 0 : (2 * truePositive) / (2 * truePositive + falsePositive + falseNegative);
-};
-
-/** The correlation of answers and labels (Matthews 1975). */
-const matthews = (answers: readonly number[], labels: readonly number[]): number => {
-  const { truePositive, falsePositive, trueNegative, falseNegative } = confusion(answers, labels);
-  const margins =
-    (truePositive + falsePositive) *
-    (truePositive + falseNegative) *
-    (trueNegative + falsePositive) *
-    (trueNegative + falseNegative);
-  return margins === 0 ? 0 : (truePositive * trueNegative - falsePositive * falseNegative) / Math.sqrt(margins);
-};
+const share = { largerIsBetter: true, format: 'percent' } as const;
+const correlation = { largerIsBetter: true, format: 'number' } as const;
 
 /**
- * Every metric, in the order in which scores have them: `accuracy` is the share of the answers that are right, `f1` that
- * of label 1, from 0 to 1, `matthews` Matthews' correlation coefficient, from −1 to 1. Where F1 or Matthews is undefined
- * it is 0, as scikit-learn has it.
+ * Every metric, in the order in which scores have them. Of classes: `accuracy` is the share of the answers that are
+ * right, `f1` that of label 1, from 0 to 1, `macroF1` its mean over the labels, `matthews` Matthews' correlation
+ * coefficient, from −1 to 1. Of texts: `exactMatch`, `tokenF1` and `rougeL`, from 0 to 1.
  */
 const DEFINITIONS = {
-  accuracy: { title: 'accuracy', largerIsBetter: true, format: 'percent', measure: accuracy },
-  f1: { title: 'F1', largerIsBetter: true, format: 'percent', ofTwoLabels: true, measure: f1 },
-  matthews: { title: 'Matthews', largerIsBetter: true, format: 'number', ofTwoLabels: true, measure: matthews },
+  accuracy: { title: 'accuracy', of: 'classes', ...share, measure: accuracy },
+  f1: { title: 'F1', of: 'classes', ...share, ofTwoLabels: true, measure: f1 },
+  macroF1: { title: 'mean F1', of: 'classes', ...share, measure: macroF1 },
+  matthews: { title: 'Matthews', of: 'classes', ...correlation, ofTwoLabels: true, measure: matthews },
+  exactMatch: { title: 'exact match', of: 'texts', ...share, measure: exactMatch },
+  tokenF1: { title: 'F1 of words', of: 'texts', ...share, measure: tokenF1 },
+  rougeL: { title: 'ROUGE-L', of: 'texts', ...share, measure: rougeL },
 } satisfies Record<string, MetricDefinition>;
 
 /** What a task may be judged by. */
 export type Metric = keyof typeof DEFINITIONS;
 
+/** Those of some kind of answers. */
+export type MetricOf<K extends AnswerKind> = {
+  [M in Metric]: (typeof DEFINITIONS)[M]['of'] extends K ? M : never;
+}[Metric];
+
 export const METRICS = Object.keys(DEFINITIONS) as readonly Metric[];
 
+/** The metrics of some kind of answers. */
+export const metricsOf = <K extends AnswerKind>(kind: K): MetricOf<K>[] =>
+  METRICS.filter((metric) => definitionOf(metric).of === kind) as MetricOf<K>[];
+
 /** What a task is judged by that does not say. */
-export const DEFAULT_METRICS: readonly Metric[] = ['accuracy'];
+export const DEFAULT_METRICS: readonly MetricOf<'classes'>[] = ['accuracy'];
 
 export const isMetric = (value: unknown): value is Metric => METRICS.some((metric) => metric === value);
 
@@ -67,14 +69,17 @@ export const definitionOf = (metric: Metric): MetricDefinition => DEFINITIONS[me
 /** Values of metrics, of which {@link DEFINITIONS} says what they are. */
 export type Measures = { [metric in Metric]?: number };
 
-/** Measures answers to examples with these labels. */
+/** Measures answers to examples with these right answers, which are of the metrics' kind. */
 export const measure = <M extends Metric>(
   metrics: readonly M[],
-  answers: readonly number[],
-  labels: readonly number[],
+  answers: readonly unknown[],
+  references: readonly unknown[],
 ): Record<M, number> => {
   const asked = METRICS.filter((metric) => metrics.includes(metric as M));
-  const values = asked.map((metric) => [metric, definitionOf(metric).measure(answers, labels)]);
+  const values = asked.map((metric) => [
+    metric,
+    definitionOf(metric).measure(answers as readonly never[], references as readonly never[]),
+  ]);
   return Object.fromEntries(values) as Record<M, number>;
 };
 

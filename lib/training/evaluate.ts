@@ -1,7 +1,7 @@
 import { ZestError } from '../errors.ts';
 import { assertPath } from '../options/calls.ts';
 import type { EvaluationEvent, ExaminationEvent, TrainOptions } from '../runs/events.ts';
-import type { Examination, Score, ScoreOptions, Scorer } from '../tasks/task.ts';
+import type { Examination, Score, ScoreOptions, Scorer, Writer } from '../tasks/task.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
 import { findRun, type OpenRunOptions, openRunOptions } from './open-run.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -9,7 +9,7 @@ import type { ResolvedConfig } from './schema.ts';
 /** Examines a model on the validation or the test examples. */
 export const examineSplit = (
   { task, ...examples }: RunInputs,
-  model: Scorer,
+  model: Scorer & Writer,
   split: EvaluationEvent['split'],
   { signal, onProgress, onExample }: Pick<TrainOptions, 'signal' | 'onProgress'> & Pick<ScoreOptions, 'onExample'>,
 ): Promise<Examination> =>
@@ -22,7 +22,7 @@ export const examineSplit = (
 /** Scores a model on the validation or the test examples. */
 export const scoreSplit = async (
   inputs: RunInputs,
-  model: Scorer,
+  model: Scorer & Writer,
   split: EvaluationEvent['split'],
   options: TrainOptions,
 ): Promise<Score> => (await examineSplit(inputs, model, split, options)).score;

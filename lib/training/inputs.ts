@@ -6,7 +6,7 @@ import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
 import type { TrainOptions, Warning } from '../runs/events.ts';
-import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
+import type { TaskSpec } from '../tasks/kinds.ts';
 import { loadTask, taskSpec } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
@@ -104,7 +104,7 @@ const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head
 export const loadTokenizedTask = async (
   { model, task: spec, training, head, adapter }: ResolvedConfig,
   checkpoint?: string,
-): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
+): Promise<{ tokenizer: Tokenizer; task: Task }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
   const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
   const { json } = await readSourceConfig(source.base);

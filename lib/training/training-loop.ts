@@ -34,7 +34,7 @@ export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState =
   sinceBest: 0,
   stoppedEarly: false,
   told: false,
-  answers: inputs.task.names,
+  answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
 });
 
 /** The optimizer of a configuration; `training.seed` seeds its directions. */

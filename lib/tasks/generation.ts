@@ -1,0 +1,197 @@
+import { z } from 'zod';
+import { dataError } from '../data/rows.ts';
+import { rangeError, ZestError } from '../errors.ts';
+import { exactMatch } from '../metrics/texts.ts';
+import { assertHas } from '../options/calls.ts';
+import { show } from '../show.ts';
+import { type ChatTemplate, loadChatTemplate } from './chat-template.ts';
+import { continuationTokens } from './continuation.ts';
+import { fieldValue } from './fields.ts';
+import type { TaskKind } from './kind.ts';
+import { metricList } from './labels.ts';
+import type { Metric, MetricOf } from './metrics.ts';
+import { type Prefaced, type PrefaceReader, prefaceReader } from './preface.ts';
+import { type Answer, type AskedSequence, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import type { ExampleFields, Preview, ScoreOptions, Scorer, Writer } from './task.ts';
+import { parsePreface } from './template.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+/** Generation by a causal model: a text follows the prompt. */
+export interface GenerateSpec {
+  kind: 'generate';
+  /** Text with fields that the answer follows: `"{context}\nQuestion: {question}\nAnswer:"`, say. */
+  prompt: string;
+  /** Name of the field that holds the answer, a text or a list of texts that are right; the first is trained on. */
+  answer: string;
+  /** Number of tokens of an answer, at most. Default 50. */
+  maxTokens?: number;
+  /** Texts that end an answer and are no part of it, beside the model's end of text. Default: none. */
+  stop?: readonly string[];
+  /** Whether the prompt is what a user says in the model's chat template. Default false. */
+  chat?: boolean;
+  /** Metrics that it is judged by; the first decides which weights are best. Default `['exactMatch', 'tokenF1']`. */
+  metrics?: readonly MetricOf<'texts'>[];
+}
+
+const DEFAULT_METRICS: readonly MetricOf<'texts'>[] = ['exactMatch', 'tokenF1'];
+const DEFAULT_TOKENS = 50;
+
+/** Where one of some texts begins; the length of the text where none does. */
+const firstOf = (text: string, stops: readonly string[]): number =>
+  Math.min(text.length, ...stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0));
+
+/**
+ * A task whose answer is a text. It is trained by teacher forcing: the loss is the cross-entropy of the answer's tokens
+ * and of the one that ends it, after the prompt. It is scored by what the model writes, the likeliest token each time.
+ */
+export class GenerationTask extends ReferenceTask<readonly string[], string> {
+  /** Spec that the task was made of. */
+  readonly spec: GenerateSpec;
+  /** Number of tokens of an answer, at most. */
+  readonly maxTokens: number;
+  /** Number of tokens that a sequence may have, prompt and answer; longer prompts are cut. Undefined: no limit. */
+  readonly maxLength: number | undefined;
+  readonly #reader: PrefaceReader;
+  readonly #tokenizer: Tokenizer;
+  readonly #stops: readonly string[];
+  readonly #prompts = new WeakMap<ReferencedExample<readonly string[]>, Prefaced>();
+
+  constructor(spec: GenerateSpec, tokenizer: Tokenizer, maxLength: number | undefined, chat: ChatTemplate | undefined) {
+    const preface = parsePreface(spec.prompt);
+    super({ fields: preface.fields, labelField: spec.answer, metrics: spec.metrics ?? DEFAULT_METRICS });
+    this.spec = spec;
+    this.maxTokens = spec.maxTokens ?? DEFAULT_TOKENS;
+    this.maxLength = maxLength;
+    this.#tokenizer = tokenizer;
+    this.#stops = spec.stop ?? [];
+    this.#reader = prefaceReader(preface, tokenizer, chat);
+    this.#fill(Object.fromEntries(this.fields.map((field) => [field, ''])));
+  }
+
+  #fill(fields: Readonly<Record<string, string>>): Prefaced {
+    const { maxLength = Number.POSITIVE_INFINITY, maxTokens } = this;
+    if (maxLength > maxTokens) return this.#reader.fill(fields, maxLength - maxTokens);
+    throw rangeError(
+      'ERR_ZEST_SEQUENCE_LENGTH',
+      `task.maxTokens is ${maxTokens}, and a sequence has ${maxLength} tokens at most; expected room for the prompt, too: use a larger training.maxLength, as far as the model goes, or a smaller task.maxTokens`,
+    );
+  }
+
+  #prefaced(example: ReferencedExample<readonly string[]>): Prefaced {
+    const known = this.#prompts.get(example) ?? this.#fill(example.fields);
+    this.#prompts.set(example, known);
+    return known;
+  }
+
+  /** Makes the token ids that an answer follows, at most those that leave room for `maxTokens`. */
+  prompt(example: ReferencedExample<readonly string[]> | ExampleFields): number[] {
+    const [checked] = this.checked([example], { unlabelled: true });
+    return [...this.#prefaced(checked!).ids];
+  }
+
+  /** Makes the text of tokens that a model wrote: up to the first text that ends an answer, without white space around it. */
+  decode(ids: ArrayLike<number>): string {
+    // Vocabularies are padded with ids that no tokenizer knows.
+    const known = Array.from(ids).filter((id) => this.#tokenizer.token(id) !== undefined);
+    const text = this.#tokenizer.decode(known, { skipSpecialTokens: true });
+    return text.slice(0, firstOf(text, this.#stops)).trim();
+  }
+
+  /** How a model is asked to write answers: how many tokens, and the tokens that end one. */
+  generation({ endTokens = [] }: Pick<Writer, 'endTokens'>): { maxTokens: number; stop: number[][] } {
+    const ends = this.#stops.map((stop) => continuationTokens('.', stop, this.#tokenizer));
+    return { maxTokens: this.maxTokens, stop: [...endTokens.map((token) => [token]), ...ends] };
+  }
+
+  /** Shows what the model sees of an example: its tokens, how many were cut, and the right answer. */
+  preview(example: ReferencedExample<readonly string[]>): Preview {
+    const { ids, cut } = this.#prefaced(example);
+    return { ids, cut, answer: this.shownReference(example.reference ?? []) };
+  }
+
+  protected read(fields: ExampleFields, place: string): readonly string[] {
+    const value = fieldValue(fields, this.labelField);
+    const texts = Array.isArray(value) ? value : [value];
+    const wrong = texts.find((text) => typeof text !== 'string' && typeof text !== 'number');
+    if (texts.length > 0 && wrong === undefined) return texts.map(String);
+    throw dataError(
+      place,
+      `field ${JSON.stringify(this.labelField)} is ${show(value)}; expected the answer, a text or a list of texts`,
+    );
+  }
+
+  protected asked(example: ReferencedExample<readonly string[]>): AskedSequence {
+    const { ids } = this.#prefaced(example);
+    const [answer = ''] = example.reference as readonly string[];
+    const ending = this.#stops[0] ?? '';
+    const tokens = this.#reader.answer(answer + ending);
+    const { endId } = this.#tokenizer;
+    const whole = ending === '' && endId !== undefined ? [...tokens, endId] : tokens;
+    const sequence = [...ids, ...whole.slice(0, this.maxTokens)];
+    return { ids: sequence, target: { kind: 'tokens', from: ids.length, to: sequence.length } };
+  }
+
+  protected async respond(
+    model: Scorer & Writer,
+    examples: readonly ReferencedExample<readonly string[]>[],
+    { signal }: ScoreOptions,
+  ): Promise<Answer<string>[]> {
+    assertHas(model, 'model', ['generate', 'sequenceLosses'], 'a Model');
+    const prompts = examples.map((example) => this.#prefaced(example).ids);
+    const written = await model.generate(prompts, { ...this.generation(model), signal });
+    const known = examples.filter(({ reference }) => reference !== undefined);
+    const [losses] = known.length > 0 ? await model.sequenceLosses(this.batch(known), [[]], { signal }) : [];
+    const lossOf = new Map(known.map((example, i) => [example, losses![i]!]));
+    return examples.map((example, i) => ({ answer: this.decode(written[i]!), loss: lossOf.get(example) }));
+  }
+
+  protected shownReference([first = '']: readonly string[]): string {
+    return first;
+  }
+
+  protected shownAnswer(answer: string): string {
+    return answer;
+  }
+
+  protected told(answer: string): Record<string, unknown> {
+    return { answer };
+  }
+
+  protected isRight(answer: string, reference: readonly string[]): boolean {
+    return exactMatch([answer], [reference]) === 1;
+  }
+}
+
+export const generation: TaskKind<GenerateSpec, GenerationTask> = {
+  schema: z.strictObject({
+    kind: z.literal('generate').describe('a text that a causal model writes'),
+    prompt: z.string().min(1).describe('text with {field} for a field of the data; the answer follows it'),
+    answer: z.string().min(1).describe('field of the data that holds the answer, a text or a list of right ones'),
+    maxTokens: z.int().min(1).optional().describe(`tokens of an answer, at most; default ${DEFAULT_TOKENS}`),
+    stop: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('texts that end an answer, beside the end of text; the first is trained on; default none'),
+    chat: z
+      .boolean()
+      .optional()
+      .describe("whether the prompt is a user's message in the model's chat template; default false"),
+    metrics: metricList('texts', DEFAULT_METRICS as readonly Metric[]),
+  }),
+  async make(spec, tokenizer, maxLength) {
+    if (!tokenizer.causal) {
+      throw new ZestError(
+        'ERR_ZEST_UNSUPPORTED',
+        `a task of kind generate needs a causal model, and that of ${tokenizer.folder} is an encoder; take one of kind labelWords or class`,
+      );
+    }
+    const chat = spec.chat ? await loadChatTemplate(tokenizer.folder) : undefined;
+    if (spec.chat && chat === undefined) {
+      throw new ZestError(
+        'ERR_ZEST_TEMPLATE',
+        `task.chat is true, and the model ${tokenizer.folder} has no chat template; leave chat out, or take an instruct model`,
+      );
+    }
+    return new GenerationTask(spec, tokenizer, maxLength, chat);
+  },
+};
