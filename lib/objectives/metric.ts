@@ -1,39 +1,64 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
-import type { Objective, Point } from '../objective.ts';
+import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
-import { definitionOf, isMetric, METRICS, type Metric, measure } from '../tasks/metrics.ts';
-import type { Example, ScoredExample, Task } from '../tasks/task.ts';
+import { type AnswerKind, definitionOf, isMetric, METRICS, type Metric, measure, metricsOf } from '../tasks/metrics.ts';
+import type { Example, Score, ScoredExample, Task } from '../tasks/task.ts';
 import { derived } from './derived.ts';
 import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
 import { modelAt, pointName } from './model-at.ts';
 
-/** An answer, and what was right: the numbers of labels. */
-export type Answers = readonly number[];
+/** Answers, and what was right: the numbers of labels, or texts and lists of those that are right. */
+export type Answers = readonly unknown[];
 
 /**
- * What a {@link metricObjective} learns: a metric by name; what an answer costs, `cost[label][answer]`; or a function of the
- * answers and the labels of a batch, larger being better.
+ * What a {@link metricObjective} learns: a metric by name; what an answer costs, `cost[label][answer]`; or a function of
+ * the answers and the right ones of a batch, larger being better.
  */
 export type MetricChoice =
   | Metric
   | { cost: readonly (readonly number[])[] }
-  | ((answers: Answers, labels: Answers) => number);
+  // biome-ignore lint/suspicious/noExplicitAny: what answers are is the task's business.
+  | ((answers: readonly any[], references: readonly any[]) => number);
+
+/** What a model answered to a batch. */
+interface Answered {
+  answers: readonly unknown[];
+  references: readonly unknown[];
+  score: Score;
+}
 
 /** Loss of the answers to a batch; `ofExample` where it is a mean over examples. */
 interface AnswerLoss {
-  ofBatch(answers: Answers, labels: Answers): number;
-  ofExample?(answer: number, label: number): number;
+  ofBatch(answered: Answered): number;
+  ofExample?(answer: unknown, reference: unknown): number;
 }
 
-const ofExamples = (ofExample: (answer: number, label: number) => number): AnswerLoss => ({
+/** Metrics that are means over examples. */
+const MEANS: readonly Metric[] = ['accuracy', 'exactMatch', 'tokenF1', 'rougeL'];
+
+/** What the answers of a task are. */
+const kindOf = ({ metrics }: Task): AnswerKind => definitionOf(metrics[0]!).of;
+
+const ofExamples = (ofExample: Required<AnswerLoss>['ofExample']): AnswerLoss => ({
   ofExample,
-  ofBatch: (answers, labels) => mean(answers.map((answer, i) => ofExample(answer, labels[i]!))),
+  ofBatch: ({ answers, references }) => mean(answers.map((answer, i) => ofExample(answer, references[i]))),
 });
 
+/** The right answer of an example. */
+const referenceOf = (example: Example): unknown =>
+  'label' in example ? example.label : (example as Example & { reference?: unknown }).reference;
+
 /** Checks a matrix of costs, and gives the loss. */
-const costLoss = (cost: unknown, { names }: Task): AnswerLoss => {
+const costLoss = (cost: unknown, task: Task): AnswerLoss => {
+  const { names } = task;
+  if (kindOf(task) !== 'classes') {
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `metric is a cost, which is of classes; the task's answers are ${kindOf(task)}`,
+    );
+  }
   const classes = names.length;
   const isRow = (row: unknown) => Array.isArray(row) && row.length === classes && row.every(Number.isFinite);
   if (!Array.isArray(cost) || cost.length !== classes || !cost.every(isRow)) {
@@ -43,28 +68,36 @@ const costLoss = (cost: unknown, { names }: Task): AnswerLoss => {
     );
   }
   const rows = (cost as number[][]).map((row) => [...row]);
-  return ofExamples((answer, label) => rows[label]![answer]!);
+  return ofExamples((answer, label) => rows[label as number]![answer as number]!);
 };
 
-const namedLoss = (metric: Metric, { names }: Task): AnswerLoss => {
-  const { ofTwoLabels, largerIsBetter } = definitionOf(metric);
-  if (ofTwoLabels && names.length !== 2) {
+const namedLoss = (metric: Metric, task: Task): AnswerLoss => {
+  const { ofTwoLabels, largerIsBetter, of } = definitionOf(metric);
+  const kind = kindOf(task);
+  if (of !== kind) {
     throw rangeError(
       'ERR_ZEST_OPTION',
-      `metric is ${metric}, which is of two labels; the task has ${names.length}: ${names.join(', ')}`,
+      `metric is ${metric}, which is of ${of}; the task's answers are ${kind}: expected one of ${metricsOf(kind).join(', ')}`,
     );
   }
-  const ofBatch: AnswerLoss['ofBatch'] = (answers, labels) => {
-    const value = measure([metric], answers, labels)[metric];
-    return largerIsBetter ? 0 - value : value;
+  if (ofTwoLabels && task.names.length !== 2) {
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `metric is ${metric}, which is of two labels; the task has ${task.names.length}: ${task.names.join(', ')}`,
+    );
+  }
+  const signed = (value: number) => (largerIsBetter ? 0 - value : value);
+  const own = (answers: Answers, references: Answers) => signed(measure([metric], answers, references)[metric]);
+  if (MEANS.includes(metric)) return ofExamples((answer, reference) => own([answer], [reference]));
+  return {
+    ofBatch: ({ score, answers, references }) =>
+      score[metric] === undefined ? own(answers, references) : signed(score[metric]),
   };
-  if (metric !== 'accuracy') return { ofBatch };
-  return ofExamples((answer, label) => ofBatch([answer], [label]));
 };
 
-const ownLoss = (metric: (answers: Answers, labels: Answers) => number): AnswerLoss => ({
-  ofBatch(answers, labels) {
-    const value: unknown = metric([...answers], [...labels]);
+const ownLoss = (metric: (answers: readonly unknown[], references: readonly unknown[]) => number): AnswerLoss => ({
+  ofBatch({ answers, references }) {
+    const value: unknown = metric(structuredClone(answers), structuredClone(references));
     if (typeof value !== 'number')
       throw typeError('ERR_ZEST_ARGUMENT', `metric returned ${show(value)}; expected a number`);
     return 0 - value;
@@ -118,13 +151,13 @@ export const metricObjective = (model: Model, task: Task, metric: MetricChoice):
   const answersAt = async (
     examples: readonly Example[],
     at: Point,
-    { signal, directions, microBatch }: Parameters<Objective<Examples>['evaluate']>[2] & {},
-  ): Promise<{ answers: number[]; labels: number[] }> => {
-    const answers: number[] = [];
+    { signal, directions, microBatch }: EvaluationOptions,
+  ): Promise<Answered> => {
+    const answers: unknown[] = [];
     const onExample = ({ answer }: ScoredExample) => answers.push(answer);
     const batchSize = microBatch ?? examples.length;
-    await task.score(modelAt(model, at, { directions }), examples, { signal, batchSize, onExample });
-    return { answers, labels: examples.map((example) => (example as Example & { label: number }).label) };
+    const score = await task.score(modelAt(model, at, { directions }), examples, { signal, batchSize, onExample });
+    return { answers, references: examples.map(referenceOf), score };
   };
 
   return derived(model, {
@@ -132,8 +165,7 @@ export const metricObjective = (model: Model, task: Task, metric: MetricChoice):
       const examples = checkedExamples(task, batch);
       const losses = new Float64Array(points.length);
       for (const [p, point] of points.entries()) {
-        const { answers, labels } = await answersAt(examples, point, options);
-        losses[p] = loss.ofBatch(answers, labels);
+        losses[p] = loss.ofBatch(await answersAt(examples, point, options));
         if (Number.isFinite(losses[p])) continue;
         const message = `the loss at ${pointName(point)} is ${losses[p]}, of the metric; expected a finite number`;
         throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', message);
@@ -141,12 +173,12 @@ export const metricObjective = (model: Model, task: Task, metric: MetricChoice):
       return losses;
     },
     ...(ofExample && {
-      async sequenceLosses(batch: Examples, points: readonly Point[], options: object) {
+      async sequenceLosses(batch: Examples, points: readonly Point[], options: EvaluationOptions) {
         const examples = checkedExamples(task, batch);
         const all: Float64Array[] = [];
         for (const point of points) {
-          const { answers, labels } = await answersAt(examples, point, options);
-          all.push(Float64Array.from(answers, (answer, i) => ofExample(answer, labels[i]!)));
+          const { answers, references } = await answersAt(examples, point, options);
+          all.push(Float64Array.from(answers, (answer, i) => ofExample(answer, references[i])));
         }
         return all;
       },

@@ -3,7 +3,7 @@ import type { Model } from '../model/model.ts';
 import type { DirectionOptions, Perturbation, Point } from '../objective.ts';
 
 /** A model as a task asks it for its answers. */
-export type Answering = Pick<Model, 'logits' | 'generate' | 'sequenceLosses'>;
+export type Answering = Pick<Model, 'logits' | 'generate' | 'sequenceLosses' | 'endTokens'>;
 
 /** How a model writes: what replaces the task's own. */
 export type Decoding = Partial<Pick<GenerateOptions, 'maxTokens' | 'temperature' | 'topK' | 'topP' | 'seed'>>;
@@ -14,6 +14,7 @@ export const modelAt = (
   at: Point,
   { directions, ...decoding }: Pick<DirectionOptions, 'directions'> & Decoding,
 ): Answering => ({
+  endTokens: model.endTokens,
   logits: (batch, options) => model.logits(batch, { ...options, at, directions }),
   generate: (prompts, options) => model.generate(prompts, { ...options, ...decoding, at, directions }),
   sequenceLosses: async (batch, points) => points.map(() => new Float64Array(batch.sequences.length)),
