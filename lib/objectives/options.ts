@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { METRICS } from '../tasks/metrics.ts';
 
+/** Those that are of answers. */
+const LEARNED = METRICS.filter((metric) => metric !== 'reward');
+
 // What a run learns beside the loss of its task: the `objective` of a configuration, and options of programs.
 
 const count = () => z.int().min(1);
@@ -29,7 +32,7 @@ const cost = z.array(z.array(z.number())).describe('cost[label][answer]; the los
 
 const shape = {
   metric: z
-    .union([z.enum(METRICS), z.strictObject({ cost })], { error: `one of ${METRICS.join(', ')} or {cost: [[…], …]}` })
+    .union([z.enum(LEARNED), z.strictObject({ cost })], { error: `one of ${LEARNED.join(', ')} or {cost: [[…], …]}` })
     .optional()
     .describe('learn the metric itself, or what each answer costs, in the place of the loss of the task'),
   reward: z

@@ -45,7 +45,7 @@ const rewardError = (example: Example, point: Point, fault: string, cause?: unkn
   new ZestError('ERR_ZEST_REWARD', `the reward of ${example.source} at ${pointName(point)} ${fault}`, { cause });
 
 /** The reward of one answer, or the error that it is. */
-const rewardOf = async (
+export const rewardOf = async (
   reward: Reward,
   { answer, example, point }: { answer: Answer; example: Example; point: Point },
   signal: AbortSignal | undefined,

@@ -16,6 +16,7 @@ const listed = (text: string | undefined): unknown[] => {
 
 /** What a run's task is judged by: the first metric that its configuration, as leaves by dotted key, asks for. */
 export const metricOf = (config: ReadonlyMap<string, string>): Metric => {
+  if (config.has('objective.reward')) return 'reward';
   const own = listed(config.get('task.metrics'));
   const builtIn = BUILT_IN_TASKS.get(config.get('task') ?? '')?.metrics ?? [];
   return [...own, ...builtIn, ...DEFAULT_METRICS].find(isMetric) as Metric;

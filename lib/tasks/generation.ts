@@ -21,8 +21,8 @@ export interface GenerateSpec {
   kind: 'generate';
   /** Text with fields that the answer follows: `"{context}\nQuestion: {question}\nAnswer:"`, say. */
   prompt: string;
-  /** Name of the field that holds the answer, a text or a list of texts that are right; the first is trained on. */
-  answer: string;
+  /** Name of the field that holds the answer, a text or a list of texts that are right; the first is trained on. Default `answer`. */
+  answer?: string;
   /** Number of tokens of an answer, at most. Default 50. */
   maxTokens?: number;
   /** Texts that end an answer and are no part of it, beside the model's end of text. Default: none. */
@@ -58,7 +58,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
 
   constructor(spec: GenerateSpec, tokenizer: Tokenizer, maxLength: number | undefined, chat: ChatTemplate | undefined) {
     const preface = parsePreface(spec.prompt);
-    super({ fields: preface.fields, labelField: spec.answer, metrics: spec.metrics ?? DEFAULT_METRICS });
+    super({ fields: preface.fields, labelField: spec.answer ?? 'answer', metrics: spec.metrics ?? DEFAULT_METRICS });
     this.spec = spec;
     this.maxTokens = spec.maxTokens ?? DEFAULT_TOKENS;
     this.maxLength = maxLength;
@@ -166,7 +166,11 @@ export const generation: TaskKind<GenerateSpec, GenerationTask> = {
   schema: z.strictObject({
     kind: z.literal('generate').describe('a text that a causal model writes'),
     prompt: z.string().min(1).describe('text with {field} for a field of the data; the answer follows it'),
-    answer: z.string().min(1).describe('field of the data that holds the answer, a text or a list of right ones'),
+    answer: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('field of the data that holds the answer, a text or a list of right ones; default answer'),
     maxTokens: z.int().min(1).optional().describe(`tokens of an answer, at most; default ${DEFAULT_TOKENS}`),
     stop: z
       .array(z.string().min(1))

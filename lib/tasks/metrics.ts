@@ -1,10 +1,13 @@
 import { accuracy, f1, macroF1, matthews } from '../metrics/classes.ts';
 import { exactMatch, rougeL, tokenF1 } from '../metrics/texts.ts';
+import { mean } from '../statistics.ts';
 
 /** What answers are: the number of a class, or a text, whose reference is a list of those that are right. */
 interface Answers {
   classes: { prediction: number; reference: number };
   texts: { prediction: string; reference: readonly string[] };
+  /** What answers are worth, which takes no right one. */
+  rewards: { prediction: number; reference: unknown };
 }
 
 /** What a task's answers are. */
@@ -28,21 +31,23 @@ type MetricDefinition = {
 }[AnswerKind];
 
 const share = { largerIsBetter: true, format: 'percent' } as const;
-const correlation = { largerIsBetter: true, format: 'number' } as const;
+const number = { largerIsBetter: true, format: 'number' } as const;
 
 /**
  * Every metric, in the order in which scores have them. Of classes: `accuracy` is the share of the answers that are
  * right, `f1` that of label 1, from 0 to 1, `macroF1` its mean over the labels, `matthews` Matthews' correlation
- * coefficient, from −1 to 1. Of texts: `exactMatch`, `tokenF1` and `rougeL`, from 0 to 1.
+ * coefficient, from −1 to 1. Of texts: `exactMatch`, `tokenF1` and `rougeL`, from 0 to 1. `reward` is the mean of what
+ * a run's `objective.reward` says of its answers.
  */
 const DEFINITIONS = {
   accuracy: { title: 'accuracy', of: 'classes', ...share, measure: accuracy },
   f1: { title: 'F1', of: 'classes', ...share, ofTwoLabels: true, measure: f1 },
   macroF1: { title: 'mean F1', of: 'classes', ...share, measure: macroF1 },
-  matthews: { title: 'Matthews', of: 'classes', ...correlation, ofTwoLabels: true, measure: matthews },
+  matthews: { title: 'Matthews', of: 'classes', ...number, ofTwoLabels: true, measure: matthews },
   exactMatch: { title: 'exact match', of: 'texts', ...share, measure: exactMatch },
   tokenF1: { title: 'F1 of words', of: 'texts', ...share, measure: tokenF1 },
   rougeL: { title: 'ROUGE-L', of: 'texts', ...share, measure: rougeL },
+  reward: { title: 'reward', of: 'rewards', ...number, measure: mean },
 } satisfies Record<string, MetricDefinition>;
 
 /** What a task may be judged by. */

@@ -5,18 +5,27 @@ import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
+import { assertMetric } from '../objectives/metric.ts';
+import type { Reward } from '../objectives/reward.ts';
+import { rewardedTask } from '../objectives/rewarded-task.ts';
 import type { TrainOptions, Warning } from '../runs/events.ts';
+import { show } from '../show.ts';
 import type { TaskSpec } from '../tasks/kinds.ts';
 import { loadTask, taskSpec } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import { leftOutWarning } from './data-warnings.ts';
+import { configuredReward, decodingOf } from './objective.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a configuration names, in memory, beside the model. */
 export interface RunInputs {
   tokenizer: Tokenizer;
+  /** Task that the run is judged by. */
   task: Task;
+  /** Task that the model answers, and the reward of its answers. */
+  answers: Task;
+  reward?: Reward;
   /** Empty without data.validation. */
   validation: Example[];
   /** Empty without data.test. */
@@ -29,15 +38,27 @@ export type Warn = (warning: Warning) => void;
 /** Rows that are looked at where none is whole. */
 const SHOWN = 100;
 
+/** Hears of each example that is read, with its row. */
+type OnExample = (example: Example, row: Row) => void;
+
 /** Reads the examples of a file; rows that lack a field or the answer are left out, and told of. */
-const readExamples = async (file: string, { columns }: ResolvedConfig['data'], task: Task, warn: Warn = () => {}) => {
+const readExamples = async (
+  file: string,
+  { columns }: ResolvedConfig['data'],
+  task: Task,
+  warn: Warn = () => {},
+  onExample: OnExample = () => {},
+) => {
   const examples: Example[] = [];
   const lacking: Row[] = [];
   let leftOut = 0;
   for await (const rows of fileRows(file, { columns })) {
     for (const row of rows) {
-      if (task.lacking(row) === undefined) examples.push(task.example(row));
-      else if (leftOut++ < SHOWN) lacking.push(row);
+      if (task.lacking(row) === undefined) {
+        const example = task.example(row);
+        examples.push(example);
+        onExample(example, row);
+      } else if (leftOut++ < SHOWN) lacking.push(row);
     }
   }
   const [first] = lacking.map((row) => `${row.file}:${row.line} has no ${JSON.stringify(task.lacking(row))}`);
@@ -54,9 +75,10 @@ const readTrain = async (
   data: ResolvedConfig['data'],
   task: Task,
   warn?: Warn,
+  onExample?: OnExample,
 ): Promise<{ rest: Example[]; heldOut: Example[] }> => {
   const { train, validation: share, seed } = data;
-  const examples = await readExamples(train, data, task, warn);
+  const examples = await readExamples(train, data, task, warn, onExample);
   if (typeof share !== 'number') return { rest: examples, heldOut: [] };
   const parts = task.holdOut(examples, { share, seed });
   if (parts.heldOut.length > 0 && parts.rest.length > 0) return parts;
@@ -115,21 +137,42 @@ export const loadTokenizedTask = async (
   return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
 };
 
-/** Loads the tokenizer, the task and the data to evaluate on. */
+/** Loads the reward, the tokenizer, the task and the data to evaluate on. */
 export const loadInputs = async (config: ResolvedConfig, checkpoint?: string, warn?: Warn): Promise<RunInputs> => {
-  const { data } = config;
-  const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
+  const { data, objective = {} } = config;
+  const reward = await configuredReward(config);
+  const { tokenizer, task: answers } = await loadTokenizedTask(config, checkpoint);
+  const task = reward ? rewardedTask(answers, reward, decodingOf(objective)) : answers;
+  if (objective.metric !== undefined) assertMetric(objective.metric, task);
   const read = async (file: string | undefined) =>
     file === undefined ? [] : await readExamples(file, data, task, warn);
   const validation =
     typeof data.validation === 'number' ? (await readTrain(data, task)).heldOut : await read(data.validation);
-  return { tokenizer, task, validation, test: await read(data.test) };
+  return { tokenizer, task, answers, reward, validation, test: await read(data.test) };
 };
 
-/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> => {
-  const { shots, labelNoise, seed } = data;
-  return task.sample((await readTrain(data, task, warn)).rest, { shots, labelNoise, seed });
+const groupOf = ({ file, line, fields }: Row, field: string): string => {
+  const group = Object.hasOwn(fields, field) ? fields[field] : undefined;
+  if (['string', 'number', 'boolean'].includes(typeof group) && group !== '') return String(group);
+  throw dataError(
+    `${file}:${line}`,
+    `field ${JSON.stringify(field)} is ${show(group)}; expected the group of the example`,
+  );
+};
+
+/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`; `groups` takes the group of each, by its source. */
+export const loadTrainingExamples = async (
+  { data }: ResolvedConfig,
+  task: Task,
+  warn?: Warn,
+  groups = new Map<string, string>(),
+): Promise<Example[]> => {
+  const { shots, labelNoise, seed, group } = data;
+  const onExample: OnExample = ({ source }, row) => {
+    if (group !== undefined) groups.set(source, groupOf(row, group));
+  };
+  const { rest } = await readTrain(data, task, warn, onExample);
+  return task.sample(rest, { shots, labelNoise, seed });
 };
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { count } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
 import { adapter, device, dtype, head, trainable, weights } from '../model/option-schema.ts';
+import { objective } from '../objectives/options.ts';
 import { type TaskSpec, taskSchema } from '../tasks/kinds.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
@@ -34,6 +35,7 @@ const data = z.strictObject({
     .max(1)
     .default(0)
     .describe('share of the training labels that are drawn at random; some draws hit the old label'),
+  group: text().optional().describe('field that holds the group of a training example, for objective.groupTilt'),
   seed: seed().default(42).describe('seed of sampling and label noise'),
 });
 
@@ -72,6 +74,7 @@ const keys = {
   adapter,
   trainable,
   task: task.describe('what is learnt: the name of a built-in task, or one of your own'),
+  objective: objective.describe('what is learnt in the place of the loss of the task, or made of it (objectives.md)'),
   data: data.describe('files of examples'),
 };
 const lastKeys = {

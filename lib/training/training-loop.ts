@@ -76,6 +76,16 @@ async function* warnOfDivergence(context: RunContext, state: RunState): AsyncGen
   yield await warn(context, state.diverged);
 }
 
+/** Says that a reward failed and its example was left out, the first time. */
+async function* warnOfSkipped(context: RunContext, before: number): AsyncGenerator<TrainEvent, void> {
+  const [first] = context.skipped;
+  if (first === undefined || before > 0) return;
+  yield await warn(context, {
+    code: 'WARN_ZEST_REWARD',
+    message: `${first.message}; the example is left out of the step, as others will be: mend the function, or let such failures end the run with objective.onError throw`,
+  });
+}
+
 /** Scores the weights on the validation data, and keeps them if they are the best so far. */
 export async function* validate(
   context: RunContext,
@@ -103,9 +113,9 @@ export async function* validate(
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
-  const { config, inputs, examples, model, log, options } = context;
+  const { config, examples, model, objective, log, options } = context;
   const { steps, batchSize, evaluateEvery, checkpointEvery, patience, seed } = config.training;
-  const { task, validation } = inputs;
+  const { validation } = context.inputs;
   const { signal } = options;
   const { losses } = state;
   const optimizer = configuredOptimizer(config);
@@ -117,14 +127,15 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   while (losses.length < steps && !state.stoppedEarly) {
     signal?.throwIfAborted();
     const { learningRate } = optimizer;
-    const batch = task.batch(batches.batch(losses.length).map((row) => examples[row] as Example));
+    const batch = batches.batch(losses.length).map((row) => examples[row] as Example);
     const evaluated = model.forwards;
-    const result = await optimizer.step(model, batch, { signal });
+    const skippedBefore = context.skipped.length;
+    const result = await optimizer.step(objective, batch, { signal });
     await log.append(result.update);
     losses.push(result.meanLoss);
     state.level = result.losses.every((loss) => loss === result.losses[0]) ? state.level + 1 : 0;
     state.diverged = collapse(state);
-    state.forwards += Number(model.forwards - evaluated) / batch.sequences.length;
+    state.forwards += Number(model.forwards - evaluated) / batch.length;
     const taken = losses.length;
     const event: StepEvent = {
       kind: 'step',
@@ -137,6 +148,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     };
     await record(context, event);
     yield event;
+    yield* warnOfSkipped(context, skippedBefore);
     const last = taken === steps;
     if (watched.length < WATCHED_STEPS) {
       watched.push(event);

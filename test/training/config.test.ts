@@ -300,6 +300,7 @@ describe('the JSON Schema', () => {
       'adapter',
       'trainable',
       'task',
+      'objective',
       'data',
       'optimizer',
       'training',
