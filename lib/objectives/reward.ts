@@ -13,7 +13,7 @@ import { decoding, onError } from './options.ts';
 
 /** What a model answers to an example, as `zest predict` prints it: `{ answer }` of a text, `{ label, probabilities }` of a label. */
 // biome-ignore lint/suspicious/noExplicitAny: each kind of task has answers of its own.
-export type Answer = Readonly<Record<string, any>>;
+export type Answer = any;
 
 /** Says how good an answer is: the larger the better. What it gets is its own copy, or frozen. */
 export type Reward = (answer: Answer, example: Readonly<Example>, call: CallOptions) => number | PromiseLike<number>;

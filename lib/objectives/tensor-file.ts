@@ -30,9 +30,6 @@ export const writeTensors = (
     }),
   );
 
-const fault = (code: 'MISSING' | 'SHAPE' | 'DTYPE' | 'VALUE', message: string): ZestError =>
-  new ZestError(`ERR_ZEST_TENSOR_${code}`, message);
-
 const valuesOf = async (file: string, { offset, bytes }: TensorEntry): Promise<Float32Array> => {
   const values = new Float32Array(bytes / 4);
   const handle = await open(file);
@@ -63,14 +60,16 @@ export const readValues = async (
   const read: Float32Array[] = [];
   for (const { name, shape } of tensors) {
     const entry = entries.get(name);
-    if (entry === undefined) throw fault('MISSING', `${file}: there is no tensor '${name}'`);
+    if (entry === undefined) throw new ZestError('ERR_ZEST_TENSOR_MISSING', `${file}: there is no tensor '${name}'`);
     const place = `${file}: tensor '${name}'`;
     if (String(entry.shape) !== String(shape))
-      throw fault('SHAPE', `${place} has shape [${entry.shape}]; expected [${shape}]`);
-    if (entry.dtype !== 'F32') throw fault('DTYPE', `${place} has dtype ${entry.dtype}; expected F32`);
+      throw new ZestError('ERR_ZEST_TENSOR_SHAPE', `${place} has shape [${entry.shape}]; expected [${shape}]`);
+    if (entry.dtype !== 'F32')
+      throw new ZestError('ERR_ZEST_TENSOR_DTYPE', `${place} has dtype ${entry.dtype}; expected F32`);
     const values = await valuesOf(file, entry);
     const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw fault('VALUE', `${place} has ${values[bad]} at ${bad}; expected finite numbers`);
+    if (bad >= 0)
+      throw new ZestError('ERR_ZEST_TENSOR_VALUE', `${place} has ${values[bad]} at ${bad}; expected finite numbers`);
     read.push(values);
   }
   return read;

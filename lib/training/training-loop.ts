@@ -24,6 +24,8 @@ export interface RunState extends Course {
   stoppedEarly: boolean;
   /** Whether a divergence was told while the run went on. */
   told: boolean;
+  /** Whether it was told that rewards failed and their examples were left out. */
+  toldOfSkipped: boolean;
 }
 
 /** The state of a run before its first step. */
@@ -34,6 +36,7 @@ export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState =
   sinceBest: 0,
   stoppedEarly: false,
   told: false,
+  toldOfSkipped: false,
   answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
 });
 
@@ -77,9 +80,10 @@ async function* warnOfDivergence(context: RunContext, state: RunState): AsyncGen
 }
 
 /** Says that a reward failed and its example was left out, the first time. */
-async function* warnOfSkipped(context: RunContext, before: number): AsyncGenerator<TrainEvent, void> {
+async function* warnOfSkipped(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
   const [first] = context.skipped;
-  if (first === undefined || before > 0) return;
+  if (first === undefined || state.toldOfSkipped) return;
+  state.toldOfSkipped = true;
   yield await warn(context, {
     code: 'WARN_ZEST_REWARD',
     message: `${first.message}; the example is left out of the step, as others will be: mend the function, or let such failures end the run with objective.onError throw`,
@@ -129,7 +133,6 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     const { learningRate } = optimizer;
     const batch = batches.batch(losses.length).map((row) => examples[row] as Example);
     const evaluated = model.forwards;
-    const skippedBefore = context.skipped.length;
     const result = await optimizer.step(objective, batch, { signal });
     await log.append(result.update);
     losses.push(result.meanLoss);
@@ -148,7 +151,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     };
     await record(context, event);
     yield event;
-    yield* warnOfSkipped(context, skippedBefore);
+    yield* warnOfSkipped(context, state);
     const last = taken === steps;
     if (watched.length < WATCHED_STEPS) {
       watched.push(event);
