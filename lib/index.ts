@@ -102,6 +102,7 @@ export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
 export { type ChatMessage, type ChatTemplate, loadChatTemplate } from './tasks/chat-template.ts';
+export type { ChoiceSpec } from './tasks/choice.ts';
 export type { ClassSpec } from './tasks/class.ts';
 export type { Classification } from './tasks/classification.ts';
 export type {

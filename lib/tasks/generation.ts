@@ -1,19 +1,17 @@
 import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
-import { rangeError, ZestError } from '../errors.ts';
+import { rangeError } from '../errors.ts';
 import { exactMatch } from '../metrics/texts.ts';
 import { assertHas } from '../options/calls.ts';
 import { show } from '../show.ts';
-import { type ChatTemplate, loadChatTemplate } from './chat-template.ts';
 import { continuationTokens } from './continuation.ts';
 import { fieldValue } from './fields.ts';
-import type { TaskKind } from './kind.ts';
+import type { Derive, TaskKind } from './kind.ts';
 import { metricList } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
 import { type Prefaced, type PrefaceReader, prefaceReader } from './preface.ts';
 import { type Answer, type AskedSequence, type ReferencedExample, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer, Writer } from './task.ts';
-import { parsePreface } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Generation by a causal model: a text follows the prompt. */
@@ -54,17 +52,20 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
   readonly #reader: PrefaceReader;
   readonly #tokenizer: Tokenizer;
   readonly #stops: readonly string[];
-  readonly #prompts = new WeakMap<ReferencedExample<readonly string[]>, Prefaced>();
+  #prompts = new WeakMap<ReferencedExample<readonly string[]>, Prefaced>();
 
-  constructor(spec: GenerateSpec, tokenizer: Tokenizer, maxLength: number | undefined, chat: ChatTemplate | undefined) {
-    const preface = parsePreface(spec.prompt);
-    super({ fields: preface.fields, labelField: spec.answer, metrics: spec.metrics ?? DEFAULT_METRICS });
+  constructor(
+    spec: GenerateSpec,
+    tokenizer: Tokenizer,
+    { maxLength, reader, derive }: { maxLength: number | undefined; reader: PrefaceReader; derive?: Derive },
+  ) {
+    super({ fields: reader.fields, labelField: spec.answer, metrics: spec.metrics ?? DEFAULT_METRICS, derive });
     this.spec = spec;
     this.maxTokens = spec.maxTokens ?? DEFAULT_TOKENS;
     this.maxLength = maxLength;
     this.#tokenizer = tokenizer;
     this.#stops = spec.stop ?? [];
-    this.#reader = prefaceReader(preface, tokenizer, chat);
+    this.#reader = reader;
     this.#fill(Object.fromEntries(this.fields.map((field) => [field, ''])));
   }
 
@@ -81,6 +82,17 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     const known = this.#prompts.get(example) ?? this.#fill(example.fields);
     this.#prompts.set(example, known);
     return known;
+  }
+
+  /** Shows examples with their answers before each prompt from now on, with `separator` behind each. */
+  override demonstrate(examples: readonly ReferencedExample<readonly string[]>[], separator: string): void {
+    const [ending = ''] = this.#stops;
+    const shown = examples.map(({ fields, reference }) => ({
+      fields,
+      answer: this.shownReference(reference ?? []) + ending,
+    }));
+    this.#reader.demonstrate(shown, separator);
+    this.#prompts = new WeakMap();
   }
 
   /** Makes the token ids that an answer follows, at most those that leave room for `maxTokens`. */
@@ -178,20 +190,7 @@ export const generation: TaskKind<GenerateSpec, GenerationTask> = {
       .describe("whether the prompt is a user's message in the model's chat template; default false"),
     metrics: metricList('texts', DEFAULT_METRICS as readonly Metric[]),
   }),
-  async make(spec, tokenizer, maxLength) {
-    if (!tokenizer.causal) {
-      throw new ZestError(
-        'ERR_ZEST_UNSUPPORTED',
-        `a task of kind generate needs a causal model, and that of ${tokenizer.folder} is an encoder; take one of kind labelWords or class`,
-      );
-    }
-    const chat = spec.chat ? await loadChatTemplate(tokenizer.folder) : undefined;
-    if (spec.chat && chat === undefined) {
-      throw new ZestError(
-        'ERR_ZEST_TEMPLATE',
-        `task.chat is true, and the model ${tokenizer.folder} has no chat template; leave chat out, or take an instruct model`,
-      );
-    }
-    return new GenerationTask(spec, tokenizer, maxLength, chat);
+  async make(spec, tokenizer, maxLength, derive) {
+    return new GenerationTask(spec, tokenizer, { maxLength, reader: await prefaceReader(spec, tokenizer), derive });
   },
 };
