@@ -3,6 +3,7 @@ import { cutToFit } from './choice-prompt.ts';
 import { ClassificationTask } from './classification.ts';
 import type { Derive, TaskKind } from './kind.ts';
 import { type Labels, labelKeys, refuseLabels } from './labels.ts';
+import { DEFAULT_METRICS } from './metrics.ts';
 import { OwnOptionsTask } from './own-options.ts';
 import { type PrefaceReader, prefaceReader } from './preface.ts';
 import type { Task } from './task.ts';
@@ -64,6 +65,7 @@ const optionsOf = z.union(
 );
 
 export const choice: TaskKind<ChoiceSpec, Task> = {
+  defaultMetrics: DEFAULT_METRICS,
   schema: z
     .strictObject({
       kind: z.literal('choice').describe('the option that is likeliest to follow a prompt, for a causal model'),

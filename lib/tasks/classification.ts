@@ -76,7 +76,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
     this.spec = spec;
     this.maxLength = maxLength;
-    this.metrics = spec.metrics ?? DEFAULT_METRICS;
+    this.metrics = (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS;
     this.fields = asking.fields;
     this.#asking = asking;
     asking.make(Object.fromEntries(this.fields.map((field) => [field, ''])));

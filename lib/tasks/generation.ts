@@ -31,7 +31,7 @@ export interface GenerateSpec {
   metrics?: readonly MetricOf<'texts'>[];
 }
 
-const DEFAULT_METRICS: readonly MetricOf<'texts'>[] = ['exactMatch', 'tokenF1'];
+const DEFAULT_METRICS: readonly Metric[] = ['exactMatch', 'tokenF1'];
 const DEFAULT_TOKENS = 50;
 
 /** Where one of some texts begins; the length of the text where none does. */
@@ -59,7 +59,12 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     tokenizer: Tokenizer,
     { maxLength, reader, derive }: { maxLength: number | undefined; reader: PrefaceReader; derive?: Derive },
   ) {
-    super({ fields: reader.fields, labelField: spec.answer, metrics: spec.metrics ?? DEFAULT_METRICS, derive });
+    super({
+      fields: reader.fields,
+      labelField: spec.answer,
+      metrics: (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS,
+      derive,
+    });
     this.spec = spec;
     this.maxTokens = spec.maxTokens ?? DEFAULT_TOKENS;
     this.maxLength = maxLength;
@@ -175,6 +180,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
 }
 
 export const generation: TaskKind<GenerateSpec, GenerationTask> = {
+  defaultMetrics: DEFAULT_METRICS,
   schema: z.strictObject({
     kind: z.literal('generate').describe('a text that a causal model writes'),
     prompt: z.string().min(1).describe('text with {field} for a field of the data; the answer follows it'),
@@ -188,7 +194,7 @@ export const generation: TaskKind<GenerateSpec, GenerationTask> = {
       .boolean()
       .optional()
       .describe("whether the prompt is a user's message in the model's chat template; default false"),
-    metrics: metricList('texts', DEFAULT_METRICS as readonly Metric[]),
+    metrics: metricList('texts', DEFAULT_METRICS),
   }),
   async make(spec, tokenizer, maxLength, derive) {
     return new GenerationTask(spec, tokenizer, { maxLength, reader: await prefaceReader(spec, tokenizer), derive });

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Metric } from './metrics.ts';
 import type { ExampleFields, Task } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -9,6 +10,8 @@ export type Derive = (fields: ExampleFields) => ExampleFields;
 export interface TaskKind<S, T extends Task> {
   /** Its keys with their descriptions; `kind` is the literal that names it. */
   schema: z.ZodObject;
+  /** What its tasks are judged by that do not say. */
+  defaultMetrics: readonly Metric[];
   /** Makes the task, for prompts of at most `maxLength` tokens; `derive` makes its fields of the data's. */
   make(spec: S, tokenizer: Tokenizer, maxLength: number | undefined, derive?: Derive): T | Promise<T>;
 }

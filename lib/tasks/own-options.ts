@@ -38,7 +38,8 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     reader: PrefaceReader,
     { maxLength, derive }: { maxLength: number | undefined; derive?: Derive },
   ) {
-    const { labelField = 'label', metrics = DEFAULT_METRICS } = spec;
+    const { labelField = 'label' } = spec;
+    const metrics = (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS;
     super({ fields: reader.fields, labelField, metrics, derive });
     this.spec = spec;
     this.maxLength = maxLength;

@@ -118,7 +118,7 @@ const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | u
         const least = most + excess - lengths.reduce((sum, length) => sum + length, 0);
         throw rangeError(
           'ERR_ZEST_SEQUENCE_LENGTH',
-          `prompt ${JSON.stringify(preface.text)} takes ${least} tokens without its fields, more than the ${most} that are left for it`,
+          `prompt ${JSON.stringify(preface.text)} takes ${least} tokens without its fields, more than the ${most} that are left for it; use a larger training.maxLength, as far as the model goes`,
         );
       }
       return { ids: [...before, ...withoutEnds(ids, found, kept), ...after], cut: leftOut + excess };

@@ -74,8 +74,9 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
   if (validation.length) {
     const batch = task.batch(validation.slice(0, evaluationBatchSize));
     mostTokens = Math.max(mostTokens, tokens(batch) / 2);
-    const seconds = await timed(() => model.logits(batch, { signal }));
-    evaluationSeconds = (seconds * validation.length) / batch.sequences.length;
+    const some = validation.slice(0, evaluationBatchSize);
+    const seconds = await timed(() => task.score(model, some, { signal }));
+    evaluationSeconds = (seconds * validation.length) / some.length;
   }
   const evaluations = validation.length ? 1 + Math.ceil(steps / evaluateEvery) : 0;
   const updateSeconds =

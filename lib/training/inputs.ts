@@ -1,5 +1,6 @@
 import { fileRows } from '../data/read-rows.ts';
 import { dataError, type Row } from '../data/rows.ts';
+import { drawRows } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
@@ -7,7 +8,7 @@ import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
 import type { TrainOptions, Warning } from '../runs/events.ts';
 import type { TaskSpec } from '../tasks/kinds.ts';
-import { loadTask, taskSpec } from '../tasks/load.ts';
+import { loadTask, taskDefinition } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import { leftOutWarning } from './data-warnings.ts';
@@ -66,6 +67,31 @@ const readTrain = async (
   );
 };
 
+/** What stands behind a demonstration, as MeZO has it. */
+const SEPARATOR = '\n\n';
+
+/**
+ * Draws the examples that are shown before every prompt, and leaves the others to train on.
+ *
+ * @throws ERR_ZEST_SHOTS where there are not as many
+ */
+const takeDemonstrations = (
+  { demonstrations: count = 0, seed, train }: ResolvedConfig['data'],
+  examples: readonly Example[],
+): { demonstrations: Example[]; others: Example[] } => {
+  if (count >= examples.length) {
+    throw new ZestError(
+      'ERR_ZEST_SHOTS',
+      `data.demonstrations is ${count}; expected fewer than the ${examples.length} examples of ${train}`,
+    );
+  }
+  const chosen = new Set(drawRows(examples.length, { count, seed, use: 'demonstrations' }));
+  return {
+    demonstrations: examples.filter((_, i) => chosen.has(i)),
+    others: examples.filter((_, i) => !chosen.has(i)),
+  };
+};
+
 /**
  * A classification that names no labels, with those that the checkpoint's head has.
  *
@@ -86,6 +112,12 @@ const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
  * @throws ERR_ZEST_TARGET
  */
 const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head']): void => {
+  if ((kind === 'choice' || kind === 'generate') && typeof head === 'object') {
+    throw new ZestError(
+      'ERR_ZEST_TARGET',
+      `head is {classes: ${head.classes}}, and the task is of kind ${kind}, which a language model answers; leave head out, or take a task of kind class`,
+    );
+  }
   if (kind === 'labelWords' && typeof head === 'object') {
     throw new ZestError(
       'ERR_ZEST_TARGET',
@@ -102,17 +134,24 @@ const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head
 
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
-  { model, task: spec, training, head, adapter }: ResolvedConfig,
+  { model, task, data, training, head, adapter }: ResolvedConfig,
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: Task }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
   const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
   const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
-  if (checkpoint === undefined) checkHead(taskSpec(spec), head);
+  const { spec } = taskDefinition(task, tokenizer);
+  if (checkpoint === undefined) checkHead(spec, head);
   const isNew = checkpoint === undefined && head !== undefined;
-  const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));
-  return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
+  const named = withLabels(spec, isNew ? undefined : (source.labels ?? labelsOf(json)));
+  const { maxLength, startToken } = training;
+  const loaded: Task = await loadTask(typeof task === 'string' ? task : named, tokenizer, { maxLength, startToken });
+  if (data.demonstrations !== undefined) {
+    const { rest } = await readTrain(data, loaded);
+    loaded.demonstrate(takeDemonstrations(data, rest).demonstrations, data.separator ?? SEPARATOR);
+  }
+  return { tokenizer, task: loaded };
 };
 
 /** Loads the tokenizer, the task and the data to evaluate on. */
@@ -128,8 +167,10 @@ export const loadInputs = async (config: ResolvedConfig, checkpoint?: string, wa
 
 /** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
 export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> => {
-  const { shots, labelNoise, seed } = data;
-  return task.sample((await readTrain(data, task, warn)).rest, { shots, labelNoise, seed });
+  const { shots, labelNoise, seed, demonstrations } = data;
+  const { rest } = await readTrain(data, task, warn);
+  const examples = demonstrations === undefined ? rest : takeDemonstrations(data, rest).others;
+  return task.sample(examples, { shots, labelNoise, seed });
 };
 
 /**
@@ -142,7 +183,7 @@ export const loadModel = async (
   { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
   checkpoint?: string,
 ): Promise<Model> => {
-  const spec = taskSpec(task);
+  const { spec } = taskDefinition(task, tokenizer);
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,

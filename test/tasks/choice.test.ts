@@ -88,9 +88,7 @@ describe('a choice among options', () => {
     task.demonstrate(task.examples(shown), '\n\n');
     const example = task.example(row({ text: 'c', label: 0 }));
     const [sequence] = task.batch([example]).sequences;
-    expect([...sequence!]).toEqual(
-      idsOf('a? yes or no:\nyes\n\nb? yes or no:\nno\n\nc? yes or no:\n'),
-    );
+    expect([...sequence!]).toEqual(idsOf('a? yes or no:\nyes\n\nb? yes or no:\nno\n\nc? yes or no:\n'));
     const short = await loadTask(yesNo, tokenizer, { maxLength: 40 });
     short.demonstrate(short.examples(shown), '\n\n');
     const [left] = short.batch([short.example(row({ text: 'c', label: 0 }))]).sequences;
@@ -118,8 +116,13 @@ describe('a choice among options of each example', () => {
     expect(score.loss).toBeCloseTo(losses!.reduce((sum, loss) => sum + loss, 0) / 3, 5);
     expect(score).toMatchObject({ count: 3, accuracy: expect.any(Number) });
     expect(report).toMatchObject({ kind: 'answers' });
-    const answers = await task.answers(model, task.examples([row({ start: 'a', ends: ['b', 'c'] })], { unlabelled: true }));
-    expect(answers).toMatchObject([{ label: expect.any(Number), probabilities: [expect.any(Number), expect.any(Number)] }]);
+    const answers = await task.answers(
+      model,
+      task.examples([row({ start: 'a', ends: ['b', 'c'] })], { unlabelled: true }),
+    );
+    expect(answers).toMatchObject([
+      { label: expect.any(Number), probabilities: [expect.any(Number), expect.any(Number)] },
+    ]);
   });
 
   it('refuses options that are none, and labels that are none of them', async () => {
@@ -132,7 +135,15 @@ describe('a choice among options of each example', () => {
     await fails({ right: 2 }, 'ERR_ZEST_LABEL', /data.jsonl:9: label 2 is none of its 2 options/);
     await fails({ right: 'd' }, 'ERR_ZEST_LABEL', /expected one of \[ 'b', 'c' \], or its number from 0/);
     const labels = ['x', 'y'];
-    await rejects(() => loadTask({ ...ending, labels }, tokenizer), 'ERR_ZEST_OPTION', /expected none, since each example/);
-    await rejects(() => loadTask({ ...ending, metrics: ['f1'] }, tokenizer), 'ERR_ZEST_OPTION', /expected accuracy alone/);
+    await rejects(
+      () => loadTask({ ...ending, labels }, tokenizer),
+      'ERR_ZEST_OPTION',
+      /expected none, since each example/,
+    );
+    await rejects(
+      () => loadTask({ ...ending, metrics: ['f1'] }, tokenizer),
+      'ERR_ZEST_OPTION',
+      /expected accuracy alone/,
+    );
   });
 });
