@@ -56,8 +56,8 @@ const filledQueries: Derive = (fields) => {
   };
 };
 
-const writing = (prompt: string, answer: string, metrics: GenerateSpec['metrics']): CausalTask => ({
-  spec: { kind: 'generate', prompt, answer, maxTokens: 50, stop: ['\n'], metrics },
+const writing = (spec: Pick<GenerateSpec, 'prompt' | 'answer' | 'within' | 'metrics'>): CausalTask => ({
+  spec: { kind: 'generate', maxTokens: 50, stop: ['\n'], ...spec },
   derive: changing({ question: (text) => text.trim() }),
 });
 
@@ -147,13 +147,19 @@ export const CAUSAL_TASKS: ReadonlyMap<string, CausalTask> = new Map<string, Cau
   ],
   [
     'squad',
-    writing('Title: {title}\nContext: {context}\nQuestion: {question}\nAnswer: ', 'answers.text', [
-      'tokenF1',
-      'exactMatch',
-    ]),
+    writing({
+      prompt: 'Title: {title}\nContext: {context}\nQuestion: {question}\nAnswer: ',
+      answer: 'answers.text',
+      within: 'context',
+      metrics: ['tokenF1', 'exactMatch'],
+    }),
   ],
   [
     'drop',
-    writing('Passage: {passage}\nQuestion: {question}\nAnswer: ', 'answers_spans.spans', ['dropF1', 'dropExactMatch']),
+    writing({
+      prompt: 'Passage: {passage}\nQuestion: {question}\nAnswer: ',
+      answer: 'answers_spans.spans',
+      metrics: ['dropF1', 'dropExactMatch'],
+    }),
   ],
 ]);

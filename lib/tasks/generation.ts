@@ -21,6 +21,8 @@ export interface GenerateSpec {
   prompt: string;
   /** Name of the field that holds the answer, a text or a list of texts that are right; the first is trained on. */
   answer: string;
+  /** Name of the field of the prompt in which one of the right answers must occur, where they are taken from it. Default: none. */
+  within?: string;
   /** Number of tokens of an answer, at most. Default 50. */
   maxTokens?: number;
   /** Texts that end an answer and are no part of it, beside the model's end of text. Default: none. */
@@ -59,6 +61,12 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     tokenizer: Tokenizer,
     { maxLength, reader, derive }: { maxLength: number | undefined; reader: PrefaceReader; derive?: Derive },
   ) {
+    if (spec.within !== undefined && !reader.fields.includes(spec.within)) {
+      throw rangeError(
+        'ERR_ZEST_OPTION',
+        `task.within is ${show(spec.within)}; expected a field of the prompt: ${reader.fields.join(', ')}`,
+      );
+    }
     super({
       fields: reader.fields,
       labelField: spec.answer,
@@ -130,10 +138,21 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     const value = fieldValue(fields, this.labelField);
     const texts = Array.isArray(value) ? value : [value];
     const wrong = texts.find((text) => typeof text !== 'string' && typeof text !== 'number');
-    if (texts.length > 0 && wrong === undefined) return texts.map(String);
+    if (texts.length > 0 && wrong === undefined) return this.#found(texts.map(String), fields, place);
     throw dataError(
       place,
       `field ${JSON.stringify(this.labelField)} is ${show(value)}; expected the answer, a text or a list of texts`,
+    );
+  }
+
+  /** Checks that an answer which is taken from a field is there. */
+  #found(answers: readonly string[], fields: ExampleFields, place: string): readonly string[] {
+    const { within } = this.spec;
+    const text = within === undefined ? undefined : fieldValue(fields, within);
+    if (typeof text !== 'string' || answers.some((answer) => text.includes(answer))) return answers;
+    throw dataError(
+      place,
+      `the answer ${show(answers[0])} is not in ${JSON.stringify(within)}; expected a stretch of it, as task.within says`,
     );
   }
 
@@ -185,6 +204,11 @@ export const generation: TaskKind<GenerateSpec, GenerationTask> = {
     kind: z.literal('generate').describe('a text that a causal model writes'),
     prompt: z.string().min(1).describe('text with {field} for a field of the data; the answer follows it'),
     answer: z.string().min(1).describe('field of the data that holds the answer, a text or a list of right ones'),
+    within: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('field of the prompt in which a right answer must occur; default none'),
     maxTokens: z.int().min(1).optional().describe(`tokens of an answer, at most; default ${DEFAULT_TOKENS}`),
     stop: z
       .array(z.string().min(1))
