@@ -110,6 +110,7 @@ export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
 export { type ChatMessage, type ChatTemplate, loadChatTemplate } from './tasks/chat-template.ts';
+export type { ChoiceSpec } from './tasks/choice.ts';
 export type { ClassSpec } from './tasks/class.ts';
 export type { Classification } from './tasks/classification.ts';
 export type {
@@ -122,8 +123,8 @@ export { generateText, streamText, type TextOptions } from './tasks/generate-tex
 export type { GenerateSpec, GenerationTask } from './tasks/generation.ts';
 export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
-export { loadTask } from './tasks/load.ts';
-export type { Measures, Metric } from './tasks/metrics.ts';
+export { type LoadTaskOptions, loadTask } from './tasks/load.ts';
+export { type Measures, type Metric, type MetricDefinition, registerMetric } from './tasks/metrics.ts';
 export type { LabelledExample as Example } from './tasks/prompt.ts';
 export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';

@@ -34,6 +34,8 @@ const SHOTS = 0n;
 const NOISE = 1n;
 const BATCHES = 2n;
 const HELD_OUT = -1n;
+const DEMONSTRATIONS = -2n;
+const USES = { shots: SHOTS, heldOut: HELD_OUT, demonstrations: DEMONSTRATIONS };
 
 const randomBits = (seed: bigint, use: bigint): (() => bigint) => splitMix64(splitMix64(seed)() + use);
 
@@ -133,9 +135,8 @@ export const withLabelNoise = (
 /** Draws `count` of some rows, without replacement, and gives their indexes in ascending order. */
 export const drawRows = (
   rows: number,
-  { count, seed, use }: { count: number; seed: bigint | number; use: 'shots' | 'heldOut' },
-): number[] =>
-  draw(indexes(rows), count, randomBits(checkedSeed(seed), use === 'shots' ? SHOTS : HELD_OUT)).sort(ascending);
+  { count, seed, use }: { count: number; seed: bigint | number; use: keyof typeof USES },
+): number[] => draw(indexes(rows), count, randomBits(checkedSeed(seed), USES[use])).sort(ascending);
 
 /** Batches of row indexes without end. */
 export interface ShuffledBatches extends Iterable<number[]> {

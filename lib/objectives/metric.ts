@@ -3,7 +3,7 @@ import type { Model } from '../model/model.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
-import { type AnswerKind, definitionOf, isMetric, type Metric, measure, metricsOf } from '../tasks/metrics.ts';
+import { type AnswerKind, definitionOf, isMetric, type Metric, measure, metricNames } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample, Task } from '../tasks/task.ts';
 import { derived } from './derived.ts';
 import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
@@ -77,7 +77,7 @@ const namedLoss = (metric: Metric, task: Task): AnswerLoss => {
   if (of !== kind) {
     throw rangeError(
       'ERR_ZEST_OPTION',
-      `metric is ${metric}, which is of ${of}; the task's answers are ${kind}: expected one of ${metricsOf(kind).join(', ')}`,
+      `metric is ${metric}, which is of ${of}; the task's answers are ${kind}: expected one of ${metricNames(kind).join(', ')}`,
     );
   }
   if (ofTwoLabels && task.names.length !== 2) {
@@ -110,7 +110,7 @@ const lossOf = (metric: MetricChoice, task: Task): AnswerLoss => {
   if (typeof metric === 'object' && metric !== null && 'cost' in metric) return costLoss(metric.cost, task);
   throw typeError(
     'ERR_ZEST_OPTION',
-    `metric is ${show(metric)}; expected one of ${metricsOf(kindOf(task)).join(', ')}, {cost: [[…]]} or a function`,
+    `metric is ${show(metric)}; expected one of ${metricNames(kindOf(task)).join(', ')}, {cost: [[…]]} or a function`,
   );
 };
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { METRICS } from '../tasks/metrics.ts';
+import { metricNames } from '../tasks/metrics.ts';
 
-/** Those that are of answers. */
-const LEARNED = METRICS.filter((metric) => metric !== 'reward');
+/** The metrics that compare answers, those that were registered too. */
+const learned = (): string[] => metricNames().filter((metric) => metric !== 'reward');
 
 // What a run learns beside the loss of its task: the `objective` of a configuration, and options of programs.
 
@@ -28,11 +28,22 @@ export const decoding = {
 
 export const onError = z.enum(['throw', 'skip']).optional();
 
+const expectedMetric = (): string => `one of ${learned().join(', ')} or {cost: [[…], …]}`;
+
 const cost = z.array(z.array(z.number())).describe('cost[label][answer]; the loss is the mean over the examples');
 
 const shape = {
   metric: z
-    .union([z.enum(LEARNED), z.strictObject({ cost })], { error: `one of ${LEARNED.join(', ')} or {cost: [[…], …]}` })
+    .union(
+      [
+        z
+          .string()
+          .refine((name) => learned().includes(name), { error: expectedMetric })
+          .meta({ enum: learned() }),
+        z.strictObject({ cost }),
+      ],
+      { error: expectedMetric },
+    )
     .optional()
     .describe('learn the metric itself, or what each answer costs, in the place of the loss of the task'),
   reward: z

@@ -74,6 +74,7 @@ export const rewardedTask = (task: Task, reward: Reward, decoding: Decoding): Ta
     balance: () => [],
     holdOut: (examples, options) => task.holdOut(examples, options),
     sample: (examples, sampling) => task.sample(examples, sampling),
+    demonstrate: (examples, separator) => task.demonstrate(examples, separator),
     preview: (example) => ({ ...task.preview(example), answer: '' }),
     batch: (examples) => task.batch(examples),
     score: async (...call) => (await examine(...call)).score,

@@ -9,6 +9,7 @@ import { type ClassificationReport, Outcomes } from './classification-report.ts'
 import { absentField, assertRow, checkColumns, textsOf } from './fields.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
+import { noDemonstrations } from './preface.ts';
 import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
 import {
   type AnswerOptions,
@@ -69,13 +70,13 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   readonly maxLength: number | undefined;
   readonly #asking: Asking;
   readonly #labels: LabelReader;
-  readonly #prompts = new WeakMap<LabelledExample, Prompt>();
+  #prompts = new WeakMap<LabelledExample, Prompt>();
 
   /** Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an error before any data is read. */
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
     this.spec = spec;
     this.maxLength = maxLength;
-    this.metrics = spec.metrics ?? DEFAULT_METRICS;
+    this.metrics = (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS;
     this.fields = asking.fields;
     this.#asking = asking;
     asking.make(Object.fromEntries(this.fields.map((field) => [field, ''])));
@@ -129,7 +130,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     const { unlabelled = false } = exampleOptions(options);
     assertRow(row);
     const place = `${row.file}:${row.line}`;
-    const texts = textsOf(this.fields, row.fields, place);
+    const texts = this.#texts(row.fields, place);
     if (!unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
     const label = this.#labels.find(row.fields);
     return new LabelledExample(texts, label ?? 0, place, label !== undefined);
@@ -169,6 +170,14 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     };
   }
 
+  /** Shows examples with their labels before each prompt from now on, with `separator` behind each. */
+  demonstrate(examples: readonly LabelledExample[], separator: string): void {
+    const { demonstrate } = this.#asking;
+    if (demonstrate === undefined) throw noDemonstrations('kind' in this.spec ? String(this.spec.kind) : 'labelWords');
+    demonstrate(examples, separator);
+    this.#prompts = new WeakMap();
+  }
+
   /** Shows what the model sees of an example: its tokens, how many were cut, and the name of its label. */
   preview(example: LabelledExample): Preview {
     const { ids, cut } = this.#prompt(example);
@@ -181,7 +190,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    */
   batch(examples: readonly (LabelledExample | ExampleFields)[]): Batch {
     assertList(examples, 'examples', 'examples of this task');
-    return this.#batch(examples.map((example, i) => this.#example(example, i)));
+    return this.#batch(
+      examples.map((example, i) => this.#example(example, i)),
+      { forTraining: true },
+    );
   }
 
   /** Scores a model on examples, in order: accuracy, the task's other metrics, and the loss. */
@@ -245,7 +257,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
         );
       }
       return new LabelledExample(
-        textsOf(this.fields, typeof input === 'string' ? { [only!]: input } : input, place),
+        this.#texts(typeof input === 'string' ? { [only!]: input } : input, place),
         0,
         place,
         false,
@@ -278,10 +290,15 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     }));
   }
 
+  #texts(fields: ExampleFields, place: string): Record<string, string> {
+    const isObject = typeof fields === 'object' && fields !== null;
+    return textsOf(this.fields, isObject ? (this.#asking.derive?.(fields) ?? fields) : fields, place);
+  }
+
   #example(example: LabelledExample | ExampleFields, index: number): LabelledExample {
     if (example instanceof LabelledExample) return example;
     const place = `example ${index}`;
-    const texts = textsOf(this.fields, example, place);
+    const texts = this.#texts(example, place);
     return new LabelledExample(texts, this.label(example, place), place);
   }
 
@@ -294,12 +311,13 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     return prompt;
   }
 
-  #batch(examples: readonly LabelledExample[]): Batch {
-    const prompts = examples.map((example) => this.#prompt(example));
-    const batch: Batch = {
-      sequences: prompts.map(({ ids }) => ids),
-      targets: prompts.map(({ target }, i) => target(examples[i]!.label)),
-    };
+  #batch(examples: readonly LabelledExample[], { forTraining = false } = {}): Batch {
+    const prompts = examples.map((example) => {
+      const { training, target, ...prompt } = this.#prompt(example);
+      const asked = { ...prompt, target: target(example.label) };
+      return forTraining && training ? { ...asked, ...training(example.label) } : asked;
+    });
+    const batch: Batch = { sequences: prompts.map(({ ids }) => ids), targets: prompts.map(({ target }) => target) };
     if (prompts.every(({ segments }) => segments === undefined)) return batch;
     return { ...batch, segments: prompts.map(({ ids, segments }) => segments ?? new Int32Array(ids.length)) };
   }

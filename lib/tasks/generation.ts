@@ -1,19 +1,17 @@
 import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
-import { rangeError, ZestError } from '../errors.ts';
+import { rangeError } from '../errors.ts';
 import { exactMatch } from '../metrics/texts.ts';
 import { assertHas } from '../options/calls.ts';
 import { show } from '../show.ts';
-import { type ChatTemplate, loadChatTemplate } from './chat-template.ts';
 import { continuationTokens } from './continuation.ts';
 import { fieldValue } from './fields.ts';
-import type { TaskKind } from './kind.ts';
+import type { Derive, TaskKind } from './kind.ts';
 import { metricList } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
 import { type Prefaced, type PrefaceReader, prefaceReader } from './preface.ts';
 import { type Answer, type AskedSequence, type ReferencedExample, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer, Writer } from './task.ts';
-import { parsePreface } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Generation by a causal model: a text follows the prompt. */
@@ -23,6 +21,8 @@ export interface GenerateSpec {
   prompt: string;
   /** Name of the field that holds the answer, a text or a list of texts that are right; the first is trained on. Default `answer`. */
   answer?: string;
+  /** Name of the field of the prompt in which one of the right answers must occur, where they are taken from it. Default: none. */
+  within?: string;
   /** Number of tokens of an answer, at most. Default 50. */
   maxTokens?: number;
   /** Texts that end an answer and are no part of it, beside the model's end of text. Default: none. */
@@ -33,7 +33,7 @@ export interface GenerateSpec {
   metrics?: readonly MetricOf<'texts'>[];
 }
 
-const DEFAULT_METRICS: readonly MetricOf<'texts'>[] = ['exactMatch', 'tokenF1'];
+const DEFAULT_METRICS: readonly Metric[] = ['exactMatch', 'tokenF1'];
 const DEFAULT_TOKENS = 50;
 
 /** Where one of some texts begins; the length of the text where none does. */
@@ -54,17 +54,31 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
   readonly #reader: PrefaceReader;
   readonly #tokenizer: Tokenizer;
   readonly #stops: readonly string[];
-  readonly #prompts = new WeakMap<ReferencedExample<readonly string[]>, Prefaced>();
+  #prompts = new WeakMap<ReferencedExample<readonly string[]>, Prefaced>();
 
-  constructor(spec: GenerateSpec, tokenizer: Tokenizer, maxLength: number | undefined, chat: ChatTemplate | undefined) {
-    const preface = parsePreface(spec.prompt);
-    super({ fields: preface.fields, labelField: spec.answer ?? 'answer', metrics: spec.metrics ?? DEFAULT_METRICS });
+  constructor(
+    spec: GenerateSpec,
+    tokenizer: Tokenizer,
+    { maxLength, reader, derive }: { maxLength: number | undefined; reader: PrefaceReader; derive?: Derive },
+  ) {
+    if (spec.within !== undefined && !reader.fields.includes(spec.within)) {
+      throw rangeError(
+        'ERR_ZEST_OPTION',
+        `task.within is ${show(spec.within)}; expected a field of the prompt: ${reader.fields.join(', ')}`,
+      );
+    }
+    super({
+      fields: reader.fields,
+      labelField: spec.answer ?? 'answer',
+      metrics: (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS,
+      derive,
+    });
     this.spec = spec;
     this.maxTokens = spec.maxTokens ?? DEFAULT_TOKENS;
     this.maxLength = maxLength;
     this.#tokenizer = tokenizer;
     this.#stops = spec.stop ?? [];
-    this.#reader = prefaceReader(preface, tokenizer, chat);
+    this.#reader = reader;
     this.#fill(Object.fromEntries(this.fields.map((field) => [field, ''])));
   }
 
@@ -81,6 +95,17 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     const known = this.#prompts.get(example) ?? this.#fill(example.fields);
     this.#prompts.set(example, known);
     return known;
+  }
+
+  /** Shows examples with their answers before each prompt from now on, with `separator` behind each. */
+  override demonstrate(examples: readonly ReferencedExample<readonly string[]>[], separator: string): void {
+    const [ending = ''] = this.#stops;
+    const shown = examples.map(({ fields, reference }) => ({
+      fields,
+      answer: this.shownReference(reference ?? []) + ending,
+    }));
+    this.#reader.demonstrate(shown, separator);
+    this.#prompts = new WeakMap();
   }
 
   /** Makes the token ids that an answer follows, at most those that leave room for `maxTokens`. */
@@ -113,10 +138,21 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     const value = fieldValue(fields, this.labelField);
     const texts = Array.isArray(value) ? value : [value];
     const wrong = texts.find((text) => typeof text !== 'string' && typeof text !== 'number');
-    if (texts.length > 0 && wrong === undefined) return texts.map(String);
+    if (texts.length > 0 && wrong === undefined) return this.#found(texts.map(String), fields, place);
     throw dataError(
       place,
       `field ${JSON.stringify(this.labelField)} is ${show(value)}; expected the answer, a text or a list of texts`,
+    );
+  }
+
+  /** Checks that an answer which is taken from a field is there. */
+  #found(answers: readonly string[], fields: ExampleFields, place: string): readonly string[] {
+    const { within } = this.spec;
+    const text = within === undefined ? undefined : fieldValue(fields, within);
+    if (typeof text !== 'string' || answers.some((answer) => text.includes(answer))) return answers;
+    throw dataError(
+      place,
+      `the answer ${show(answers[0])} is not in ${JSON.stringify(within)}; expected a stretch of it, as task.within says`,
     );
   }
 
@@ -163,6 +199,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
 }
 
 export const generation: TaskKind<GenerateSpec, GenerationTask> = {
+  defaultMetrics: DEFAULT_METRICS,
   schema: z.strictObject({
     kind: z.literal('generate').describe('a text that a causal model writes'),
     prompt: z.string().min(1).describe('text with {field} for a field of the data; the answer follows it'),
@@ -171,6 +208,11 @@ export const generation: TaskKind<GenerateSpec, GenerationTask> = {
       .min(1)
       .optional()
       .describe('field of the data that holds the answer, a text or a list of right ones; default answer'),
+    within: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('field of the prompt in which a right answer must occur; default none'),
     maxTokens: z.int().min(1).optional().describe(`tokens of an answer, at most; default ${DEFAULT_TOKENS}`),
     stop: z
       .array(z.string().min(1))
@@ -180,22 +222,9 @@ export const generation: TaskKind<GenerateSpec, GenerationTask> = {
       .boolean()
       .optional()
       .describe("whether the prompt is a user's message in the model's chat template; default false"),
-    metrics: metricList('texts', DEFAULT_METRICS as readonly Metric[]),
+    metrics: metricList('texts', DEFAULT_METRICS),
   }),
-  async make(spec, tokenizer, maxLength) {
-    if (!tokenizer.causal) {
-      throw new ZestError(
-        'ERR_ZEST_UNSUPPORTED',
-        `a task of kind generate needs a causal model, and that of ${tokenizer.folder} is an encoder; take one of kind labelWords or class`,
-      );
-    }
-    const chat = spec.chat ? await loadChatTemplate(tokenizer.folder) : undefined;
-    if (spec.chat && chat === undefined) {
-      throw new ZestError(
-        'ERR_ZEST_TEMPLATE',
-        `task.chat is true, and the model ${tokenizer.folder} has no chat template; leave chat out, or take an instruct model`,
-      );
-    }
-    return new GenerationTask(spec, tokenizer, maxLength, chat);
+  async make(spec, tokenizer, maxLength, derive) {
+    return new GenerationTask(spec, tokenizer, { maxLength, reader: await prefaceReader(spec, tokenizer), derive });
   },
 };

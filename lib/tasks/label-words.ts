@@ -4,6 +4,7 @@ import { ClassificationTask } from './classification.ts';
 import { tokensBehind, WITHOUT_SPACES } from './continuation.ts';
 import type { TaskKind } from './kind.ts';
 import { type Labels, labelKeys, refuseLabels } from './labels.ts';
+import { DEFAULT_METRICS } from './metrics.ts';
 import { packed } from './prompt.ts';
 import { fillTemplate, parseTemplate, textBeforeMask, untilMask } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -59,6 +60,7 @@ export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer, bef
 };
 
 export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpec>> = {
+  defaultMetrics: DEFAULT_METRICS,
   schema: z
     .strictObject({
       kind: z.literal('labelWords').default('labelWords').describe('words in the place of a mask'),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { show } from '../show.ts';
-import { type AnswerKind, DEFAULT_METRICS, definitionOf, type Metric, type MetricOf, metricsOf } from './metrics.ts';
+import { type AnswerKind, DEFAULT_METRICS, definitionOf, type Metric, type MetricOf, metricNames } from './metrics.ts';
 import type { ExampleFields } from './task.ts';
 
 /** Labels of a classification task. */
@@ -30,7 +30,14 @@ export const names = () => z.array(text()).refine(isWithoutRepetition, repetitio
 /** The metrics of a task, of those for its kind of answers. */
 export const metricList = (kind: AnswerKind, defaults: readonly Metric[], words = 'beside the loss') =>
   z
-    .array(z.enum(metricsOf(kind)))
+    .array(
+      z
+        .string()
+        .refine((name) => metricNames(kind).some((metric) => metric === name), {
+          error: () => `one of ${metricNames(kind).join(', ')}`,
+        })
+        .meta({ enum: metricNames(kind) }),
+    )
     .min(1)
     .refine(isWithoutRepetition, repetition)
     .optional()
@@ -52,7 +59,7 @@ export const refuseLabels =
     const refuse = (key: string, message: string, input: unknown) =>
       issues.push({ code: 'custom', path: [key], message, input });
     if (labels && labels.length !== classes) refuse('labels', `${classes} names, one a label`, labels);
-    const ofTwo = metrics.find((metric) => definitionOf(metric).ofTwoLabels);
+    const ofTwo = metrics.find((metric) => definitionOf(metric as Metric)?.ofTwoLabels);
     if (ofTwo !== undefined && classes !== 2) {
       refuse('metrics', `metrics of ${classes} labels, and ${ofTwo} is of two`, metrics);
     }

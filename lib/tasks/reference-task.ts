@@ -5,7 +5,9 @@ import { rangeError, ZestError } from '../errors.ts';
 import { assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
 import { Answers } from './answer-report.ts';
 import { absentField, assertRow, checkColumns, fieldValue, textsOf } from './fields.ts';
+import type { Derive } from './kind.ts';
 import { definitionOf, type Metric, measure } from './metrics.ts';
+import { noDemonstrations } from './preface.ts';
 import {
   type AnswerOptions,
   type Examination,
@@ -78,7 +80,15 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   /** Key of the spec that names the field of the answer. */
   protected readonly answerKey: string = 'answer';
 
-  constructor(spec: { fields: readonly string[]; labelField: string; metrics: readonly Metric[] }) {
+  readonly #derive: Derive;
+
+  constructor(spec: {
+    fields: readonly string[];
+    labelField: string;
+    metrics: readonly Metric[];
+    derive?: Derive;
+  }) {
+    this.#derive = spec.derive ?? ((fields) => fields);
     this.fields = spec.fields;
     this.labelField = spec.labelField;
     this.metrics = spec.metrics;
@@ -95,7 +105,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     options: ScoreOptions,
   ): Promise<Answer<A>[]>;
   /** Writes a right answer, or an answer, as a person reads it. */
-  protected abstract shownReference(reference: R): string;
+  protected abstract shownReference(reference: R, example: ReferencedExample<R>): string;
   protected abstract shownAnswer(answer: A, example: ReferencedExample<R>): string;
   /** What `predict` says of an answer. */
   protected abstract told(answer: A, example: ReferencedExample<R>): Record<string, unknown>;
@@ -139,7 +149,14 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     return this.exampleOf(row.fields, `${row.file}:${row.line}`, unlabelled);
   }
 
-  protected exampleOf(fields: ExampleFields, place: string, unlabelled: boolean): ReferencedExample<R> {
+  /** The fields that are read, of those that the data have. */
+  protected derived(fields: ExampleFields): ExampleFields {
+    return typeof fields === 'object' && fields !== null ? this.#derive(fields) : fields;
+  }
+
+  /** Reads an example of fields as the data have them. */
+  protected exampleOf(given: ExampleFields, place: string, unlabelled: boolean): ReferencedExample<R> {
+    const fields = this.derived(given);
     const texts = textsOf(this.fields, fields, place);
     if (unlabelled && this.isMissing(fields)) return new ReferencedExample<R>(texts, undefined, place);
     if (fieldValue(fields, this.labelField) === undefined) {
@@ -180,6 +197,11 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
       );
     }
     return drawRows(examples.length, { count: shots, seed, use: 'shots' }).map((row) => examples[row]!);
+  }
+
+  /** Shows examples with their answers before each prompt; only where there is a prompt. */
+  demonstrate(_examples: readonly ReferencedExample<R>[], _separator: string): void {
+    throw noDemonstrations('that has a head');
   }
 
   /** Makes the batch that trains some examples: those of {@link examples}, or plain objects with their fields. */
@@ -271,7 +293,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
       example: {
         source: example.source,
         fields: example.fields,
-        label: this.shownReference(reference),
+        label: this.shownReference(reference, example),
         answer: this.shownAnswer(answer, example),
         value,
         loss,

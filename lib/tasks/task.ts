@@ -133,6 +133,12 @@ export interface Task<E extends Example = Example> {
   holdOut(examples: readonly E[], options: { share: number; seed: number }): { rest: E[]; heldOut: E[] };
   /** Chooses those that a run trains on. */
   sample(examples: readonly E[], sampling: Sampling): E[];
+  /**
+   * Shows examples with their answers before each prompt from now on, with `separator` behind each.
+   *
+   * @throws ERR_ZEST_UNSUPPORTED for a task that asks otherwise than by a prompt which an answer follows
+   */
+  demonstrate(examples: readonly E[], separator: string): void;
   /** Shows what the model sees of an example. */
   preview(example: E): Preview;
   /** Makes a batch of some examples. */

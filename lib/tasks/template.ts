@@ -105,17 +105,26 @@ export interface Preface {
 }
 
 /**
- * Reads a text that an answer follows, such as `"{context}\nQuestion: {question}\nAnswer:"`.
+ * Reads a text that may have fields.
  *
  * @throws ERR_ZEST_TEMPLATE as {@link parseTemplate} does, and for a `{mask}` or a `{segment}`
  */
-export const parsePreface = (text: string): Preface => {
+export const parseText = (text: string): Preface => {
   const { fields, stretches } = parseStretches(text);
   const [{ parts, end }] = stretches as [Stretch];
-  if (end !== undefined)
-    throw templateError(text, `has {${end}}; a prompt has fields alone, and the answer follows it`);
-  if (fields.length === 0) throw templateError(text, WITHOUT_FIELD);
-  return { text, fields, parts };
+  if (end === undefined) return { text, fields, parts };
+  throw templateError(text, `has {${end}}; a prompt has fields alone, and the answer follows it`);
+};
+
+/**
+ * Reads a text that an answer follows, such as `"{context}\nQuestion: {question}\nAnswer:"`.
+ *
+ * @throws ERR_ZEST_TEMPLATE as {@link parseText} does, and for a text without a field
+ */
+export const parsePreface = (text: string): Preface => {
+  const preface = parseText(text);
+  if (preface.fields.length === 0) throw templateError(text, WITHOUT_FIELD);
+  return preface;
 };
 
 const isSpace = (character: string | undefined): boolean =>

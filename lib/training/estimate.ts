@@ -76,7 +76,7 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
   if (validation.length) {
     const some = validation.slice(0, evaluationBatchSize);
     mostTokens = Math.max(mostTokens, tokensOf(task, some) / 2);
-    const seconds = isRewarded ? undefined : await timed(() => model.logits(task.batch(some), { signal }));
+    const seconds = isRewarded ? undefined : await timed(() => task.score(model, some, { signal }));
     const ofExample = seconds === undefined ? forwardSeconds / batches[0]!.length : seconds / some.length;
     evaluationSeconds = ofExample * validation.length;
   }

@@ -2,6 +2,7 @@ import { ZestError } from '../errors.ts';
 import { assertPath } from '../options/calls.ts';
 import type { EvaluationEvent, ExaminationEvent, TrainOptions } from '../runs/events.ts';
 import type { Examination, Score, ScoreOptions, Scorer, Writer } from '../tasks/task.ts';
+import { cutOfScored } from './data-warnings.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
 import { findRun, type OpenRunOptions, openRunOptions } from './open-run.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -68,6 +69,9 @@ export async function* evaluate(path: string, options?: EvaluateOptions): AsyncG
   }
   for (const warning of warnings) onWarning?.(warning);
   const inputs = await loadInputs(config, kept?.folder, onWarning);
+  const scored = [...inputs.validation, ...inputs.test];
+  const cut = cutOfScored(inputs.task, scored, config.training.maxLength);
+  if (cut !== undefined) onWarning?.(cut);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {
     for (const split of ['validation', 'test'] as const) {

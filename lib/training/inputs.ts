@@ -1,17 +1,18 @@
 import { fileRows } from '../data/read-rows.ts';
 import { dataError, type Row } from '../data/rows.ts';
+import { drawRows } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
-import { assertMetric } from '../objectives/metric.ts';
+import { assertMetric, type MetricChoice } from '../objectives/metric.ts';
 import type { Reward } from '../objectives/reward.ts';
 import { rewardedTask } from '../objectives/rewarded-task.ts';
 import type { TrainOptions, Warning } from '../runs/events.ts';
 import { show } from '../show.ts';
 import type { TaskSpec } from '../tasks/kinds.ts';
-import { loadTask, taskSpec } from '../tasks/load.ts';
+import { loadTask, taskDefinition } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import { leftOutWarning } from './data-warnings.ts';
@@ -88,6 +89,31 @@ const readTrain = async (
   );
 };
 
+/** What stands behind a demonstration, as MeZO has it. */
+const SEPARATOR = '\n\n';
+
+/**
+ * Draws the examples that are shown before every prompt, and leaves the others to train on.
+ *
+ * @throws ERR_ZEST_SHOTS where there are not as many
+ */
+const takeDemonstrations = (
+  { demonstrations: count = 0, seed, train }: ResolvedConfig['data'],
+  examples: readonly Example[],
+): { demonstrations: Example[]; others: Example[] } => {
+  if (count >= examples.length) {
+    throw new ZestError(
+      'ERR_ZEST_SHOTS',
+      `data.demonstrations is ${count}; expected fewer than the ${examples.length} examples of ${train}`,
+    );
+  }
+  const chosen = new Set(drawRows(examples.length, { count, seed, use: 'demonstrations' }));
+  return {
+    demonstrations: examples.filter((_, i) => chosen.has(i)),
+    others: examples.filter((_, i) => !chosen.has(i)),
+  };
+};
+
 /**
  * A classification that names no labels, with those that the checkpoint's head has.
  *
@@ -108,6 +134,12 @@ const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
  * @throws ERR_ZEST_TARGET
  */
 const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head']): void => {
+  if ((kind === 'choice' || kind === 'generate') && typeof head === 'object') {
+    throw new ZestError(
+      'ERR_ZEST_TARGET',
+      `head is {classes: ${head.classes}}, and the task is of kind ${kind}, which a language model answers; leave head out, or take a task of kind class`,
+    );
+  }
   if (kind === 'labelWords' && typeof head === 'object') {
     throw new ZestError(
       'ERR_ZEST_TARGET',
@@ -124,17 +156,24 @@ const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head
 
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
-  { model, task: spec, training, head, adapter }: ResolvedConfig,
+  { model, task, data, training, head, adapter }: ResolvedConfig,
   checkpoint?: string,
 ): Promise<{ tokenizer: Tokenizer; task: Task }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
   const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
   const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
-  if (checkpoint === undefined) checkHead(taskSpec(spec), head);
+  const { spec } = taskDefinition(task, tokenizer);
+  if (checkpoint === undefined) checkHead(spec, head);
   const isNew = checkpoint === undefined && head !== undefined;
-  const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));
-  return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
+  const named = withLabels(spec, isNew ? undefined : (source.labels ?? labelsOf(json)));
+  const { maxLength, startToken } = training;
+  const loaded: Task = await loadTask(typeof task === 'string' ? task : named, tokenizer, { maxLength, startToken });
+  if (data.demonstrations !== undefined) {
+    const { rest } = await readTrain(data, loaded);
+    loaded.demonstrate(takeDemonstrations(data, rest).demonstrations, data.separator ?? SEPARATOR);
+  }
+  return { tokenizer, task: loaded };
 };
 
 /** Loads the reward, the tokenizer, the task and the data to evaluate on. */
@@ -143,7 +182,7 @@ export const loadInputs = async (config: ResolvedConfig, checkpoint?: string, wa
   const reward = await configuredReward(config);
   const { tokenizer, task: answers } = await loadTokenizedTask(config, checkpoint);
   const task = reward ? rewardedTask(answers, reward, decodingOf(objective)) : answers;
-  if (objective.metric !== undefined) assertMetric(objective.metric, task);
+  if (objective.metric !== undefined) assertMetric(objective.metric as MetricChoice, task);
   const read = async (file: string | undefined) =>
     file === undefined ? [] : await readExamples(file, data, task, warn);
   const validation =
@@ -167,12 +206,13 @@ export const loadTrainingExamples = async (
   warn?: Warn,
   groups = new Map<string, string>(),
 ): Promise<Example[]> => {
-  const { shots, labelNoise, seed, group } = data;
+  const { shots, labelNoise, seed, group, demonstrations } = data;
   const onExample: OnExample = ({ source }, row) => {
     if (group !== undefined) groups.set(source, groupOf(row, group));
   };
   const { rest } = await readTrain(data, task, warn, onExample);
-  return task.sample(rest, { shots, labelNoise, seed });
+  const examples = demonstrations === undefined ? rest : takeDemonstrations(data, rest).others;
+  return task.sample(examples, { shots, labelNoise, seed });
 };
 
 /**
@@ -185,7 +225,7 @@ export const loadModel = async (
   { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
   checkpoint?: string,
 ): Promise<Model> => {
-  const spec = taskSpec(task);
+  const { spec } = taskDefinition(task, tokenizer);
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,

@@ -2,7 +2,7 @@ import type { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { Objective } from '../objective.ts';
 import { loadReward } from '../objectives/load-reward.ts';
-import { metricObjective } from '../objectives/metric.ts';
+import { type MetricChoice, metricObjective } from '../objectives/metric.ts';
 import type { Decoding } from '../objectives/model-at.ts';
 import { decoding, type ObjectiveConfig } from '../objectives/options.ts';
 import type { Reward } from '../objectives/reward.ts';
@@ -48,7 +48,7 @@ export const configuredObjective = (
     reward !== undefined
       ? rewardObjective(model, answers, reward, { onError, onSkip, ...decodingOf(objective) })
       : metric !== undefined
-        ? metricObjective(model, answers, metric)
+        ? metricObjective(model, answers, metric as MetricChoice)
         : taskLoss(model, answers);
   if (s !== undefined) return exampleTilt(plain, s);
   if (overGroups === undefined) return plain;

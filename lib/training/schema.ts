@@ -28,7 +28,17 @@ const data = z.strictObject({
     .min(1)
     .optional()
     .describe('names of the columns, for .csv and .tsv without a header line; default: the first line has them'),
-  shots: count().optional().describe('training examples a class, drawn by data.seed; omitted: all'),
+  shots: count()
+    .optional()
+    .describe(
+      'training examples a class, or of all together where there are no classes, drawn by data.seed; omitted: all',
+    ),
+  demonstrations: count()
+    .optional()
+    .describe(
+      'examples of data.train, drawn by data.seed, that stand with their answers before every prompt of a causal model; they are not trained on; omitted: none',
+    ),
+  separator: text().optional().describe('what stands behind each demonstration; default two line ends'),
   labelNoise: z
     .number()
     .min(0)
@@ -46,6 +56,11 @@ const training = z.strictObject({
     .default(128)
     .describe(
       'tokens of a sequence, never more than the model takes; a longer text is cut in its longest field, and keeps its mask',
+    ),
+  startToken: text()
+    .optional()
+    .describe(
+      'token that begins each sequence, in place of those that the tokenizer puts there; MeZO begins OPT’s with <s>',
     ),
   evaluateEvery: count()
     .default(100)

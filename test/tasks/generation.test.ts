@@ -128,6 +128,23 @@ describe('a task that generates', () => {
     await rejects(async () => task.batch([example!]), 'ERR_ZEST_DATA', /a:1: has no right answer/);
   });
 
+  it('refuses an answer that is not in the field which it is taken from', async () => {
+    const task = await loadTask({ ...qa, within: 'context' }, tokenizer);
+    expect(task.example(rows[0]!).reference).toEqual(['up', 'it is up']);
+    const fails = () => task.example(rows[1]!);
+    await rejects(
+      async () => fails(),
+      'ERR_ZEST_DATA',
+      /qa.jsonl:2: the answer 'c' is not in "context"; expected a stretch/,
+    );
+    const within = () => loadTask({ ...qa, within: 'text' }, tokenizer);
+    await rejects(
+      within,
+      'ERR_ZEST_OPTION',
+      /task.within is 'text'; expected a field of the prompt: context, question/,
+    );
+  });
+
   it('says what is wrong with its spec and its data', async () => {
     await rejects(
       () => loadTask({ ...qa, prompt: '{a} {mask}' }, tokenizer),
