@@ -68,9 +68,10 @@ describe('examples/one-sentence.yaml', () => {
   it('is a configuration with a reward that tells sentences from others', async () => {
     const { objective, data } = await readConfig(join(root, 'examples/one-sentence.yaml'));
     const { default: reward } = await import(join(root, objective!.reward!));
-    expect(reward({ answer: 'A river flows.' })).toBeCloseTo(0.86, 12);
-    expect(reward({ answer: 'A river flows. It' })).toBeLessThan(0);
-    expect(reward({ answer: '' })).toBeLessThan(reward({ answer: 'A river.' }));
+    expect(reward({ answer: 'A river flows to the sea.' })).toBe(1);
+    expect(reward({ answer: 'A river flows to the sea. It' })).toBe(0.3);
+    for (const answer of ['', 'A river.', 'The the the the the.', 'a river flows to the sea.', 'A river flows to the'])
+      expect(reward({ answer })).toBe(0);
     for (const file of [data.train, data.validation]) await readFile(join(root, String(file)));
   });
 });
