@@ -75,3 +75,13 @@ describe('examples/one-sentence.yaml', () => {
     for (const file of [data.train, data.validation]) await readFile(join(root, String(file)));
   });
 });
+
+describe('examples/no-e.yaml', () => {
+  it('is a configuration with a reward that counts each word without an e once', async () => {
+    const { objective, data } = await readConfig(join(root, 'examples/no-e.yaml'));
+    const { default: reward } = await import(join(root, objective!.reward!));
+    expect(reward({ answer: 'a dog ran to the big park. it was a happy dog' })).toBeCloseTo(9 / 12, 12);
+    expect(reward({ answer: 'too short' })).toBe(0);
+    for (const file of [data.train, data.validation]) await readFile(join(root, String(file)));
+  });
+});
