@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readJsonSync } from '../json.ts';
 import { notThere } from '../not-there.ts';
+import { somethingElse } from '../what-is.ts';
 import { builtInModels } from './built-in.ts';
 
 const saved = (folder: string): string => {
@@ -17,7 +18,11 @@ const OTHER_WEIGHTS: readonly [pattern: RegExp, cure: (folder: string, name: str
   [/^tf_model.*\.h5$|\.ckpt\b/, () => 'transformers 4 reads them with from_tf=True, and writes safetensors'],
   [/\.msgpack$/, () => 'transformers 4 reads them with from_flax=True, and writes safetensors'],
   [/\.gguf$/, (folder, name) => `name that file as the model, ${join(folder, name)}, which is read by itself`],
-  [/\.onnx$/, () => 'take the folder that the ONNX file was made from'],
+  [
+    /\.onnx$/,
+    () =>
+      'take the folder that the ONNX file was made from, or train the file itself with node-zest/onnx (docs/onnx.md)',
+  ],
   [/^adapter_/, () => "that is an adapter of PEFT's; name its base as the model, and this folder as adapter"],
   [/\.safetensors$/, () => 'the file of weights is called model.safetensors'],
 ];
@@ -27,6 +32,8 @@ const HUB_NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)?$/;
 
 /** Says why a path leads to no model, where its config.json or its weights are not found, and what to do about it. */
 export const modelFault = (folder: string, wanted: 'config' | 'weights'): string => {
+  const other = somethingElse(folder, 'model');
+  if (other) return `${folder} ${other}`;
   let names: string[];
   try {
     if (!statSync(folder).isDirectory()) {

@@ -145,6 +145,27 @@ export const blackBox = <B = void, Name extends string = string>(options: BlackB
   const { parameters, evaluate: lossOf, directions: own } = boxOptions(options ?? ({} as never));
   if (typeof lossOf !== 'function')
     throw typeError('ERR_ZEST_ARGUMENT', `evaluate is ${show(lossOf)}; expected a function of named tensors`);
+  const evaluateAll: PointsOptions<B, Name>['evaluateAll'] = async ([values], batch, call) => [
+    await lossOf(values as Values<Name>, batch, call),
+  ];
+  return boxOfPoints({ parameters, directions: own, pointsAtOnce: 1, evaluateAll });
+};
+
+/** What a black box is made of whose code takes several points at once. */
+interface PointsOptions<B, Name extends string> extends Pick<BlackBoxOptions<B, Name>, 'parameters' | 'directions'> {
+  /** Most points of a call. */
+  pointsAtOnce: number;
+  /** Computes what `evaluate` does at each of the points. */
+  evaluateAll(points: readonly Values<Name>[], batch: B, call: CallOptions): Promise<readonly Loss[]>;
+}
+
+/** Makes a {@link blackBox} of code that takes several points at once. */
+export const boxOfPoints = <B, Name extends string>({
+  parameters,
+  directions: own,
+  pointsAtOnce,
+  evaluateAll,
+}: PointsOptions<B, Name>): BlackBox<B> => {
   const defaults: Directions = { seed: 0, law: 'gaussian', ...own };
   nativeDirections(defaults);
   const tensors = placedTensors(parameters);
@@ -198,14 +219,18 @@ export const blackBox = <B = void, Name extends string = string>(options: BlackB
         throw new ZestError('ERR_ZEST_VERSION', message);
       }
       const all: ReturnType<typeof checkedLosses>[] = [];
-      for (const point of terms) {
+      for (let from = 0; from < terms.length; from += pointsAtOnce) {
         throwIfAborted(signal);
-        const given = await unlessAborted(lossOf(valuesAt(point, direction), batch, { signal }), signal);
-        all.push(checkedLosses(given, nameOfPoint(point)));
-        const [first, latest] = [all[0]!.losses.length, all.at(-1)!.losses.length];
-        if (latest !== first) {
-          const message = `evaluate gave ${latest} losses at ${nameOfPoint(point)}; expected ${first}, as at the first point`;
-          throw typeError('ERR_ZEST_ARGUMENT', message);
+        const points = terms.slice(from, from + pointsAtOnce);
+        const values = points.map((point) => valuesAt(point, direction));
+        const given = await unlessAborted(evaluateAll(values, batch, { signal }), signal);
+        for (const [p, point] of points.entries()) {
+          all.push(checkedLosses(given[p], nameOfPoint(point)));
+          const [first, latest] = [all[0]!.losses.length, all.at(-1)!.losses.length];
+          if (latest !== first) {
+            const message = `evaluate gave ${latest} losses at ${nameOfPoint(point)}; expected ${first}, as at the first point`;
+            throw typeError('ERR_ZEST_ARGUMENT', message);
+          }
         }
       }
       return all;

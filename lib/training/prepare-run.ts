@@ -33,7 +33,8 @@ export const prepareRun = async (config: ResolvedConfig, options: TrainOptions):
   const inputs = await loadInputs(config, undefined, warn);
   const groups = new Map<string, string>();
   const examples = await loadTrainingExamples(config, inputs.task, warn, groups);
-  warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation }));
+  const modelLength = inputs.tokenizer.maxLength;
+  warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation, modelLength }));
   const residentBefore = process.memoryUsage.rss();
   const model = await loadModel(config, inputs.tokenizer, options);
   try {

@@ -26,10 +26,11 @@ export interface RunState extends Course {
   told: boolean;
   /** Whether it was told that rewards failed and their examples were left out. */
   toldOfSkipped: boolean;
+  warned: string[];
 }
 
 /** The state of a run before its first step. */
-export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState => ({
+export const initialState = ({ inputs, warnings }: Pick<RunContext, 'inputs' | 'warnings'>): RunState => ({
   losses: [],
   level: 0,
   forwards: 0,
@@ -37,6 +38,7 @@ export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState =
   stoppedEarly: false,
   told: false,
   toldOfSkipped: false,
+  warned: warnings.map(({ code }) => code),
   answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
 });
 
@@ -55,6 +57,7 @@ export const saveCheckpoint = async (
   const folder = join(run.checkpoints, name);
   await log.flush();
   await model.save(folder, { weights: config.training.weights });
+  await appendMetrics(run, { kind: 'checkpoint', step, name });
   return { kind: 'checkpoint', step, name, folder };
 };
 
@@ -158,6 +161,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       // What a run that diverged shows of its settings is what became of its weights.
       if (!state.diverged && (last || watched.length === WATCHED_STEPS)) {
         for (const warning of settingWarnings(config, model, await weightScale(model), watched)) {
+          state.warned.push(warning.code);
           yield await warn(context, warning);
         }
       }
