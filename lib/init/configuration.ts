@@ -1,4 +1,5 @@
-import type { TaskSpec } from '../tasks/kinds.ts';
+import type { ClassSpec } from '../tasks/class.ts';
+import type { LabelWordSpec } from '../tasks/label-words.ts';
 
 /** What a starting configuration is made of. */
 export interface StartingPoint {
@@ -10,7 +11,7 @@ export interface StartingPoint {
   rows: number;
   /** Names of the columns, for a file without a header. */
   columns?: readonly string[];
-  task: TaskSpec;
+  task: LabelWordSpec | ClassSpec;
   /** Sentences about the label words, or why there are none. */
   why: readonly string[];
   /** Rows of each label, in the order of the task. */
