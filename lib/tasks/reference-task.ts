@@ -211,6 +211,11 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
       if (example.reference !== undefined) return this.asked(example);
       throw dataError(example.source, 'has no right answer to train on');
     });
+    return this.batchOf(asked);
+  }
+
+  /** Puts sequences into a batch. */
+  protected batchOf(asked: readonly AskedSequence[]): Batch {
     const batch: Batch = { sequences: asked.map(({ ids }) => ids), targets: asked.map(({ target }) => target) };
     if (asked.every(({ segments }) => segments === undefined)) return batch;
     return { ...batch, segments: asked.map(({ ids, segments }) => segments ?? new Int32Array(ids.length)) };
