@@ -73,6 +73,8 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   readonly fields: readonly string[];
   /** Name of the field that holds the right answer. */
   readonly labelField: string;
+  /** Number of tokens that a sequence may have; longer texts are cut. Undefined: no limit. */
+  abstract readonly maxLength: number | undefined;
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
   /** Names of the labels, where an answer is of some. */

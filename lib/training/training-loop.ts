@@ -24,16 +24,18 @@ export interface RunState extends Course {
   stoppedEarly: boolean;
   /** Whether a divergence was told while the run went on. */
   told: boolean;
+  warned: string[];
 }
 
 /** The state of a run before its first step. */
-export const initialState = ({ inputs }: Pick<RunContext, 'inputs'>): RunState => ({
+export const initialState = ({ inputs, warnings }: Pick<RunContext, 'inputs' | 'warnings'>): RunState => ({
   losses: [],
   level: 0,
   forwards: 0,
   sinceBest: 0,
   stoppedEarly: false,
   told: false,
+  warned: warnings.map(({ code }) => code),
   answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
 });
 
@@ -52,6 +54,7 @@ export const saveCheckpoint = async (
   const folder = join(run.checkpoints, name);
   await log.flush();
   await model.save(folder, { weights: config.training.weights });
+  await appendMetrics(run, { kind: 'checkpoint', step, name });
   return { kind: 'checkpoint', step, name, folder };
 };
 
@@ -143,6 +146,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
       // What a run that diverged shows of its settings is what became of its weights.
       if (!state.diverged && (last || watched.length === WATCHED_STEPS)) {
         for (const warning of settingWarnings(config, model, await weightScale(model), watched)) {
+          state.warned.push(warning.code);
           yield await warn(context, warning);
         }
       }

@@ -132,7 +132,7 @@ export const command: CommandDefinition = {
     }
     if (options.dryRun) {
       const { dryRun } = await import('../../training/dry-run.ts');
-      const progress = await progressDisplay();
+      const progress = progressDisplay();
       const { readConfig } = await import('../../training/config.ts');
       const run = await dryRun(await readConfig(path, options.set), {
         overwrite: options.overwrite,
@@ -147,7 +147,7 @@ export const command: CommandDefinition = {
     const { train } = await import('../../training/train.ts');
     const { readConfig } = await import('../../training/config.ts');
     const config = await readConfig(path, options.set);
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const signal = stopSignal();
     const { methodOf } = await import('../../methods/registry.ts');
     const { diagnostics } = methodOf(config.optimizer);
