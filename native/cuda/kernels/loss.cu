@@ -1,6 +1,6 @@
 // Reference: loss = log sum exp(logit_c - top) + top - logit_label over the candidates, the sum in
-// float32, its logarithm in float64, rounded once to float32. One warp a scored position. A yes or no
-// has the candidates 0 and logit; a squared error is that of the one candidate.
+// float32, its logarithm in float64, rounded once to float32. One warp a scored position. A yes or
+// no has the candidates 0 and logit; a squared error is that of the one candidate.
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/loss.h"
 

@@ -271,7 +271,8 @@ TEST("cross-entropy and means are the CPU's; all outputs or a few words") {
 }
 
 TEST("losses against a reference are those of one candidate") {
-  const std::vector<float> product = {1.5f, -40.0f, 0, 0, 0, 0, 0, 0, -0.25f, 90.0f, 0, 0, 0, 0, 0, 0};
+  const std::vector<float> product = {1.5f,   -40.0f, 0, 0, 0, 0, 0, 0,
+                                      -0.25f, 90.0f,  0, 0, 0, 0, 0, 0};
   const std::vector<float> reference = {1.0f, 0.0f};
   const std::vector<int32_t> row = {0, 0}, first = {0, 1}, one = {1, 1}, columns = {0, 1};
   const auto d_product = uploaded(product), d_reference = uploaded(reference);
