@@ -22,6 +22,7 @@ const CODES = {
   ERR_ZEST_DEVICE: 'work',
   ERR_ZEST_DEVICE_LOST: 'work',
   ERR_ZEST_CUBLAS: 'work',
+  ERR_ZEST_ONNXRUNTIME: 'work',
   ERR_ZEST_MEMORY: 'work',
   ERR_ZEST_INTERNAL: 'work',
   // model folders
@@ -30,6 +31,7 @@ const CODES = {
   ERR_ZEST_FAMILY: 'input',
   ERR_ZEST_SAFETENSORS: 'input',
   ERR_ZEST_GGUF: 'input',
+  ERR_ZEST_ONNX: 'input',
   ERR_ZEST_TENSOR_MISSING: 'input',
   ERR_ZEST_TENSOR_SHAPE: 'input',
   ERR_ZEST_TENSOR_DTYPE: 'input',

@@ -57,6 +57,8 @@ export type {
   Point,
   Update,
 } from './objective.ts';
+export { type BlackBox, type BlackBoxOptions, blackBox, type Values } from './objectives/black-box.ts';
+export type { Parameter, TensorSpec } from './objectives/tensors.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
@@ -74,6 +76,7 @@ export type {
   Warning,
   WarningEvent,
 } from './runs/events.ts';
+export { type RecordOptions, recordTrajectory } from './runs/record.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
 export { readTrajectory, type Trajectory, type TrajectoryHeader } from './runs/trajectory.ts';
 export {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,6 +13,7 @@ import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
 import { writeByteTokenizer } from './fixtures/byte-tokenizer.ts';
 import { film } from './fixtures/film.ts';
+import { onnxFile, peers, runtime } from './fixtures/onnx.ts';
 import { reviewConfig, reviewFolder, run } from './training/runs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -44,13 +45,21 @@ const asWords = async (name: string): Promise<string> => {
 
 /** What a snippet prints; the files that it names are the test's. */
 const printed = async (code: string): Promise<string> => {
-  const places = { 'runs/words': 'run', 'new.jsonl': 'new.jsonl', 'train.jsonl': 'train.jsonl', tuned: 'tuned' };
+  const places = {
+    'runs/words': 'run',
+    'new.jsonl': 'new.jsonl',
+    'train.jsonl': 'train.jsonl',
+    tuned: 'tuned',
+    'bert.onnx': 'bert.onnx',
+    'tuned.onnx': 'tuned.onnx',
+  };
   const placed = Object.entries(places).reduce(
     (text, [name, ours]) => text.replaceAll(`'${name}'`, JSON.stringify(join(folder, ours))),
     code,
   );
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', placed], {
     cwd: root,
+    env: { ...process.env, NODE_PATH: peers },
   });
   return stdout;
 };
@@ -72,6 +81,18 @@ describe('docs/embed.md', () => {
 
   it.each(expectations.map(([name, output], i) => ({ name, output, i })))('$name', async ({ output, i }) => {
     expect(await printed(blocks(await guide('embed.md'), 'js')[i]!)).toMatch(output);
+  });
+});
+
+describe.skipIf(runtime === undefined)('docs/onnx.md', () => {
+  it('has an example that learns', async () => {
+    const [code, ...others] = blocks(await guide('onnx.md'), 'js');
+    expect(others).toEqual([]);
+    await copyFile(onnxFile('bert.onnx'), join(folder, 'bert.onnx'));
+    const [, before, after] = (await printed(code!)).match(/^before ([\d.]+)\nafter ([\d.]+)\n$/)!;
+    expect(Number(before)).toBeLessThan(0.6);
+    expect(Number(after)).toBeGreaterThan(0.8);
+    await expect(access(join(folder, 'tuned.onnx'))).resolves.toBeUndefined();
   });
 });
 

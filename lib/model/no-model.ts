@@ -18,7 +18,11 @@ const OTHER_WEIGHTS: readonly [pattern: RegExp, cure: (folder: string, name: str
   [/^tf_model.*\.h5$|\.ckpt\b/, () => 'transformers 4 reads them with from_tf=True, and writes safetensors'],
   [/\.msgpack$/, () => 'transformers 4 reads them with from_flax=True, and writes safetensors'],
   [/\.gguf$/, (folder, name) => `name that file as the model, ${join(folder, name)}, which is read by itself`],
-  [/\.onnx$/, () => 'take the folder that the ONNX file was made from'],
+  [
+    /\.onnx$/,
+    () =>
+      'take the folder that the ONNX file was made from, or train the file itself with node-zest/onnx (docs/onnx.md)',
+  ],
   [/^adapter_/, () => "that is an adapter of PEFT's; name its base as the model, and this folder as adapter"],
   [/\.safetensors$/, () => 'the file of weights is called model.safetensors'],
 ];

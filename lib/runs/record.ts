@@ -1,0 +1,54 @@
+import { typeError } from '../errors.ts';
+import type { Directions, Objective } from '../objective.ts';
+import { assertHas, assertPath } from '../options/calls.ts';
+import { show } from '../show.ts';
+import { version } from '../version.ts';
+import type { Replayable } from './replay.ts';
+import { NOISE_VERSION, TrajectoryWriter } from './trajectory.ts';
+
+/** How {@link recordTrajectory} describes a run of one's own. */
+export interface RecordOptions {
+  /** Directions of the updates: seed and law of the optimizer. */
+  directions: Directions;
+  /** What made the updates, as JSON: the options of the optimizer, say. Default null. */
+  config?: unknown;
+}
+
+/**
+ * Begins a log of a run of one's own, whose updates {@link replayTrajectory} applies again. An objective with `digest`
+ * has it: `Model`, or what `blackBox` makes. Replaces a file of that name.
+ *
+ * @example
+ * import { blackBox, mezo, recordTrajectory, replayTrajectory } from 'node-zest';
+ * const made = () => blackBox({ parameters: { x: [2] }, evaluate: ({ x: [a, b] }) => (a - 1) ** 2 + b ** 2 });
+ * const [bowl, again] = [made(), made()];
+ * const log = await recordTrajectory(bowl, 'bowl.zest', { directions: { seed: 7, law: 'gaussian' } });
+ * const optimizer = mezo({ learningRate: 0.1, seed: 7 });
+ * for (let step = 0; step < 3; step++) await log.append((await optimizer.step(bowl)).update);
+ * await log.close();
+ * await replayTrajectory(again, 'bowl.zest');
+ * console.log((await again.digest()) === (await bowl.digest())); // true
+ *
+ * @throws ERR_ZEST_FILE; ERR_ZEST_ARGUMENT
+ */
+export const recordTrajectory = async (
+  objective: Pick<Objective<never>, 'dimension'> & Pick<Replayable, 'digest'>,
+  file: string,
+  options: RecordOptions,
+): Promise<Pick<TrajectoryWriter, 'append' | 'close'>> => {
+  assertHas(objective, 'objective', ['digest'], 'a Model, or what blackBox makes');
+  assertPath(file, 'file');
+  if (typeof options?.directions !== 'object' || options.directions === null)
+    throw typeError('ERR_ZEST_ARGUMENT', `options is ${show(options)}; expected { directions }`);
+  const { directions, config = null } = options;
+  const digest = await objective.digest();
+  return TrajectoryWriter.create(file, {
+    noiseVersion: NOISE_VERSION,
+    base: digest,
+    trainable: digest,
+    dimension: objective.dimension,
+    directions: { seed: String(directions.seed), law: directions.law },
+    config,
+    version,
+  });
+};
