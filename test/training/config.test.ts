@@ -252,7 +252,10 @@ describe('a message names the place, the key, and what was expected', () => {
     ['task=3', '--set task is 3; expected the name of a built-in task or {template, labelWords}'],
     ['task={template: a}', '--set task.labelWords is missing; expected a list'],
     ['task.labelWords=[a]', "--set task.labelWords is [ 'a' ]; expected a list of 2 or more entries"],
-    ['task.kind=words', "--set task.kind is 'words'; expected one of labelWords, class, choice, generate, regression, multiLabel"],
+    [
+      'task.kind=words',
+      "--set task.kind is 'words'; expected one of labelWords, class, choice, generate, regression, multiLabel",
+    ],
     ['trainable.lora.rank=2', '--set trainable.lora.alpha is missing; expected a number'],
     ['trainable.lora={rank: 0, alpha: 8}', '--set trainable.lora.rank is 0; expected a number ≥ 1'],
     ['trainable.lora={rank: 2, alpha: 0}', '--set trainable.lora.alpha is 0; expected a number > 0'],
