@@ -22,6 +22,8 @@ export const unlessAborted = async <T>(value: T | PromiseLike<T>, signal: AbortS
   if (signal === undefined) return value;
   throwIfAborted(signal);
   let stop = () => {};
+  // Node ends a process in which nothing but a promise is left: one that never settles would end it without a word.
+  const waiting = setInterval(() => {}, 2 ** 30);
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
@@ -29,6 +31,7 @@ export const unlessAborted = async <T>(value: T | PromiseLike<T>, signal: AbortS
   try {
     return await Promise.race([value, aborted]);
   } finally {
+    clearInterval(waiting);
     signal.removeEventListener('abort', stop);
   }
 };

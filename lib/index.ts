@@ -95,7 +95,12 @@ export type {
   UpdateRule,
 } from './objective.ts';
 export { type BlackBox, type BlackBoxOptions, blackBox, type Values } from './objectives/black-box.ts';
+export type { Examples } from './objectives/examples.ts';
+export { type Answers, type MetricChoice, metricObjective } from './objectives/metric.ts';
+export type { Decoding } from './objectives/model-at.ts';
+export { type Answer, type Reward, type RewardOptions, rewardObjective } from './objectives/reward.ts';
 export type { Parameter, TensorSpec } from './objectives/tensors.ts';
+export { exampleTilt, groupTilt } from './objectives/tilt.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
@@ -142,6 +147,7 @@ export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
 export { type ChatMessage, type ChatTemplate, loadChatTemplate } from './tasks/chat-template.ts';
+export type { ChoiceSpec } from './tasks/choice.ts';
 export type { ClassSpec } from './tasks/class.ts';
 export type { Classification } from './tasks/classification.ts';
 export type {
@@ -151,11 +157,20 @@ export type {
   WorstExample,
 } from './tasks/classification-report.ts';
 export { generateText, streamText, type TextOptions } from './tasks/generate-text.ts';
-export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
+export type { GenerateSpec } from './tasks/generation.ts';
+export type {
+  LabelsTask as MultiLabelTask,
+  LoadedTask as Task,
+  NumberTask as RegressionTask,
+  TaskSpec,
+  TextTask as GenerationTask,
+} from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
-export { loadTask } from './tasks/load.ts';
-export type { Measures, Metric } from './tasks/metrics.ts';
+export { type LoadTaskOptions, loadTask } from './tasks/load.ts';
+export { type Measures, type Metric, type MetricDefinition, registerMetric } from './tasks/metrics.ts';
+export type { MultiLabelSpec } from './tasks/multi-label.ts';
 export type { LabelledExample as Example } from './tasks/prompt.ts';
+export type { RegressionSpec } from './tasks/regression.ts';
 export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { access, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { BUILT_IN_TASKS } from '../lib/tasks/built-in.ts';
 import { loadTask } from '../lib/tasks/load.ts';
+import type { Task } from '../lib/tasks/task.ts';
 import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
+import { writeByteTokenizer } from './fixtures/byte-tokenizer.ts';
 import { film } from './fixtures/film.ts';
 import { onnxFile, peers, runtime } from './fixtures/onnx.ts';
 import { reviewConfig, reviewFolder, run } from './training/runs.ts';
@@ -103,13 +106,31 @@ describe('docs/tasks.md', () => {
 
   it('has configurations that are valid', async () => {
     const tokenizer = await Tokenizer.load(film);
-    const [words, head, metrics] = blocks(await guide('tasks.md'), 'yaml').map((text) => parse(text));
+    const [words, head, number, several, choice, generate, metrics, ...others] = blocks(
+      await guide('tasks.md'),
+      'yaml',
+    ).map((text) => parse(text));
     const base = reviewConfig(folder, 'unused');
     for (const part of [words, head, { task: { ...words.task, ...metrics } }]) {
       const file = join(folder, 'guide.json');
       await writeFile(file, JSON.stringify({ ...base, ...part }));
       const { task } = await readConfig(file);
       expect((await loadTask(task, tokenizer)).names).toEqual(part.task.labels);
+    }
+    expect(others).toEqual([]);
+    for (const { task, head: outputs } of [number, several]) {
+      const loaded: Task = await loadTask(task, tokenizer);
+      expect(loaded.metrics.length).toBe(2);
+      expect(outputs.classes).toBe(task.labels?.length ?? 1);
+    }
+    // These take a causal model: of one what a task asks, and a tokenizer of all bytes.
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'opt', max_position_embeddings: 2048 }));
+    writeByteTokenizer(folder, { size: 300, characters: '' });
+    const next = await Tokenizer.load(folder);
+    const fields = { premise: 'a', hypothesis: 'b', label: 1, context: 'c', question: 'd', answers: { text: ['c'] } };
+    for (const { task } of [choice, generate]) {
+      const loaded: Task = await loadTask(task, next, { maxLength: 200 });
+      expect(loaded.batch([fields]).sequences).toHaveLength(1);
     }
   });
 

@@ -35,6 +35,8 @@ const NOISE = 1n;
 const BATCHES = 2n;
 const HELD_OUT = -1n;
 const SAMPLE = -2n;
+const DEMONSTRATIONS = -3n;
+const USES = { shots: SHOTS, heldOut: HELD_OUT, demonstrations: DEMONSTRATIONS };
 
 const randomBits = (seed: bigint, use: bigint): (() => bigint) => splitMix64(splitMix64(seed)() + use);
 
@@ -154,6 +156,12 @@ export const withLabelNoise = (
     noisy[row] = below(classes, bits);
   return noisy;
 };
+
+/** Draws `count` of some rows, without replacement, and gives their indexes in ascending order. */
+export const drawRows = (
+  rows: number,
+  { count, seed, use }: { count: number; seed: bigint | number; use: keyof typeof USES },
+): number[] => draw(indexes(rows), count, randomBits(checkedSeed(seed), USES[use])).sort(ascending);
 
 /** Batches of row indexes without end. */
 export interface ShuffledBatches extends Iterable<number[]> {

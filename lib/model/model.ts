@@ -115,7 +115,13 @@ export class Model implements Objective<Batch> {
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = { ...spec, head: head.kind, stored: description.stored, classToken: config.family.classifier.token };
+    this.#limits = {
+      ...spec,
+      head: head.kind,
+      stored: description.stored,
+      problemType: description.problemType,
+      classToken: config.family.classifier.token,
+    };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 
@@ -138,6 +144,11 @@ export class Model implements Objective<Batch> {
   static async load(name: string, options: LoadOptions = {}): Promise<Model> {
     const { device, engine, origin, directions } = await loadEngine(name, options);
     return new Model(device, engine, origin, directions);
+  }
+
+  /** Ids of the tokens that end a text, as generation_config.json, or config.json, names them. */
+  get endTokens(): readonly number[] {
+    return this.#origin.config.endTokens;
   }
 
   /** Number of updates that were applied since the model was loaded. */
@@ -518,7 +529,7 @@ export class Model implements Objective<Batch> {
 
   /** A generation, checked. */
   #generation(prompts: readonly (readonly number[])[], options: GenerateOptions): Generation {
-    const { description, config } = this.#origin;
+    const { description } = this.#origin;
     if (!description.spec.causal || description.head.kind !== 'languageModel')
       throw notCausal(this.family, description.spec);
     const checked = checkOptions(generateSchema, options);
@@ -533,7 +544,7 @@ export class Model implements Objective<Batch> {
       prompts: checkedPrompts(prompts, { vocabulary, longest }),
       longest,
       maxTokens,
-      stop: checked.stop ?? config.endTokens.map((token) => [token]),
+      stop: checked.stop ?? this.endTokens.map((token) => [token]),
       sampling: { temperature, topK, topP, seed: BigInt(checked.seed) },
     };
   }

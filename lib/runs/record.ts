@@ -1,7 +1,6 @@
-import { typeError } from '../errors.ts';
+import { nativeDirections } from '../directions.ts';
 import type { Directions, Objective } from '../objective.ts';
-import { assertHas, assertPath } from '../options/calls.ts';
-import { show } from '../show.ts';
+import { assertHas, assertPath, given, optionsOf } from '../options/calls.ts';
 import { version } from '../version.ts';
 import type { Replayable } from './replay.ts';
 import { NOISE_VERSION, TrajectoryWriter } from './trajectory.ts';
@@ -13,6 +12,8 @@ export interface RecordOptions {
   /** What made the updates, as JSON: the options of the optimizer, say. Default null. */
   config?: unknown;
 }
+
+const recordOptions = optionsOf<RecordOptions>({ directions: given, config: given });
 
 /**
  * Begins a log of a run of one's own, whose updates {@link replayTrajectory} applies again. An objective with `digest`
@@ -29,7 +30,7 @@ export interface RecordOptions {
  * await replayTrajectory(again, 'bowl.zest');
  * console.log((await again.digest()) === (await bowl.digest())); // true
  *
- * @throws ERR_ZEST_FILE; ERR_ZEST_ARGUMENT
+ * @throws ERR_ZEST_FILE; ERR_ZEST_ARGUMENT, ERR_ZEST_OPTION, ERR_ZEST_DIRECTIONS
  */
 export const recordTrajectory = async (
   objective: Pick<Objective<never>, 'dimension'> & Pick<Replayable, 'digest'>,
@@ -38,9 +39,8 @@ export const recordTrajectory = async (
 ): Promise<Pick<TrajectoryWriter, 'append' | 'close'>> => {
   assertHas(objective, 'objective', ['digest'], 'a Model, or what blackBox makes');
   assertPath(file, 'file');
-  if (typeof options?.directions !== 'object' || options.directions === null)
-    throw typeError('ERR_ZEST_ARGUMENT', `options is ${show(options)}; expected { directions }`);
-  const { directions, config = null } = options;
+  const { directions, config = null } = recordOptions(options ?? (null as never));
+  nativeDirections(directions);
   const digest = await objective.digest();
   return TrajectoryWriter.create(file, {
     noiseVersion: NOISE_VERSION,

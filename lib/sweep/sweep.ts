@@ -13,10 +13,10 @@ import { count, flag, optionsOf, overrides, signal, text } from '../options/call
 import type { EstimateEvent, TrainEvent } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
-import { firstMetric } from '../tasks/load.ts';
 import type { Score } from '../tasks/task.ts';
 import { testCheckpoint } from '../training/evaluate.ts';
 import { loadInputs, type RunInputs } from '../training/inputs.ts';
+import { runMetric } from '../training/objective.ts';
 import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { estimateSweep } from './estimate.ts';
@@ -179,7 +179,7 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
   throwIfAborted(signal);
   const runs = plan.runs.map(({ name }) => rows.get(name) as SweepRun);
   const points = pointsOf(runs);
-  const metric = firstMetric(plan.runs[0]?.config.task ?? '');
+  const metric = runMetric(plan.runs[0]?.config ?? { task: '' });
   const best = ranked(points, metric).find(({ failed }) => failed === 0);
   if (best && plan.test !== undefined) best.test = await testOf(plan, best, rows, signal);
   const result: SweepResult = {

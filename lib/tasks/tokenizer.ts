@@ -73,8 +73,12 @@ export class Tokenizer {
   readonly #single: Encoding & { tokens: string[] };
   readonly #pair: Encoding & { tokens: string[] };
 
-  private constructor(folder: string, { json, config, special, segments, longest, causal }: TokenizerFiles) {
+  readonly #files: TokenizerFiles;
+
+  private constructor(folder: string, files: TokenizerFiles, start?: string) {
+    const { json, config, special, segments, longest, causal } = files;
     this.folder = folder;
+    this.#files = files;
     this.#library = libraryTokenizer(json, config);
     this.#ids = vocabularyOf(json);
     for (const { content, id } of json.added_tokens) this.#ids.set(content, id);
@@ -100,7 +104,8 @@ export class Tokenizer {
         tokens: [FIRST],
         tokens_pair: pair ?? [],
       };
-      const tokens = [...processed.tokens, ...(processed.tokens_pair ?? [])];
+      const made = [...processed.tokens, ...(processed.tokens_pair ?? [])];
+      const tokens = start === undefined ? made : [start, ...made.slice(made.indexOf(FIRST))];
       const ids = tokens.map((token) => (token === FIRST || token === SECOND ? -1 : this.#id(token)));
       return { tokens, ids, segments: tokens.map((_, i) => (segments ? (processed.token_type_ids?.[i] ?? 0) : 0)) };
     };
@@ -144,6 +149,24 @@ export class Tokenizer {
         { cause },
       );
     }
+  }
+
+  /**
+   * Makes a tokenizer that begins texts with another token, in place of those that this one puts there: MeZO begins OPT's
+   * with `<s>`, where OPT's own tokenizer has `</s>`.
+   *
+   * @example
+   * const other = tokenizer.startingWith('</s>');
+   * console.log(other.decode(other.encode('a film'))); // </s> a film</s>
+   *
+   * @throws ERR_ZEST_TOKENIZER for a token that there is not
+   */
+  startingWith(token: string): Tokenizer {
+    if (this.tokenId(token) !== undefined) return new Tokenizer(this.folder, this.#files, token);
+    throw new ZestError(
+      'ERR_ZEST_TOKENIZER',
+      `startToken is ${show(token)}; expected a token of ${join(this.folder, 'tokenizer.json')}`,
+    );
   }
 
   /**

@@ -19,6 +19,7 @@ const conflicts = ({
   data,
   trainable,
   adapter,
+  objective,
 }: ResolvedConfig): Pick<Fault, 'path' | 'message'>[] => {
   const found: Pick<Fault, 'path' | 'message'>[] = [];
   const report = (path: Path, message: string) => found.push({ path, message: `${dotted(path)} is ${message}` });
@@ -42,6 +43,15 @@ const conflicts = ({
   const { validation, test } = data;
   if (typeof validation === 'number' && typeof test === 'number' && validation + test >= 1) {
     report(['data', 'test'], `${test}; expected less than is left beside data.validation (${validation})`);
+  }
+  if (objective?.groupTilt !== undefined && data.group === undefined) {
+    report(
+      ['objective', 'groupTilt'],
+      `${objective.groupTilt}; expected none without data.group, which names the groups`,
+    );
+  }
+  if (objective?.groupTilt === undefined && data.group !== undefined) {
+    report(['data', 'group'], `${data.group}; expected none without objective.groupTilt, which alone reads it`);
   }
   const hasLora = adapter !== undefined || (typeof trainable === 'object' && 'lora' in trainable);
   if (training.weights !== 'merged' && !hasLora) {

@@ -65,10 +65,12 @@ const cutWarning = (
   const cut = previews.filter((preview) => preview.cut > 0);
   if (cut.length <= previews.length / 2) return [];
   const limit = Math.max(...cut.map(({ ids }) => ids.length));
+  // Prompts leave room for their answers.
+  const most = task.maxLength ?? limit;
   const whole = previews.map((preview) => preview.ids.length + preview.cut).sort((a, b) => a - b);
   const [median, longest] = [whole[Math.floor((whole.length - 1) / 2)], whole.at(-1)];
   const [of, cure] =
-    limit < maxLength || limit >= modelLength
+    most < maxLength || most >= modelLength
       ? ['which is all that the model takes', 'use shorter texts, or a model that takes longer ones']
       : ['training.maxLength', 'use a larger training.maxLength, as far as the model goes'];
   return [
@@ -77,6 +79,17 @@ const cutWarning = (
       `${cut.length} of ${previews.length} training texts${stride > 1 ? ' that were measured' : ''} are cut to ${limit} tokens, ${of}: with their prompt half of them have ${median} tokens or more, the longest ${longest}, and what is cut is not learned from; ${cure}`,
     ),
   ];
+};
+
+/** Says how many of the examples that are scored do not fit and are cut; undefined where none is. */
+export const cutOfScored = (task: Task, examples: readonly Example[], maxLength: number): Warning | undefined => {
+  const cut = examples.map((example) => task.preview(example).cut).filter((tokens) => tokens > 0);
+  if (cut.length === 0) return undefined;
+  const tokens = cut.reduce((sum, each) => sum + each, 0);
+  return warning(
+    'WARN_ZEST_CUT',
+    `${cut.length} of ${examples.length} prompts ${cut.length === 1 ? 'does' : 'do'} not fit into ${maxLength} tokens, and ${tokens} tokens of them are cut; use a larger training.maxLength, as far as the model goes, or fewer data.demonstrations`,
+  );
 };
 
 /**
@@ -139,7 +152,7 @@ export const dataWarnings = (
           `all ${validation.length} validation examples have the label ${JSON.stringify(alike.name)}: a model that always gives it scores 100 %`,
         ),
       );
-    } else if (validation.length < FEW) {
+    } else if (task.names.length > 0 && validation.length < FEW) {
       warnings.push(
         warning(
           'WARN_ZEST_VALIDATION',

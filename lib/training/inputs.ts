@@ -1,25 +1,37 @@
 import { rangeError, ZestError } from '../errors.ts';
+import type { ProblemType } from '../model/head.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
+import { assertMetric, type MetricChoice } from '../objectives/metric.ts';
+import type { Reward } from '../objectives/reward.ts';
+import { rewardedTask } from '../objectives/rewarded-task.ts';
 import type { TrainOptions } from '../runs/events.ts';
-import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
-import { loadTask, taskSpec } from '../tasks/load.ts';
+import type { TaskSpec } from '../tasks/kinds.ts';
+import { loadTask, taskDefinition } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
-import { readSplit, readTraining, type Warn } from './read-data.ts';
+import { configuredReward, decodingOf } from './objective.ts';
+import { readDemonstrations, readSplit, readTraining, type Warn } from './read-data.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a configuration names, in memory, beside the model. */
 export interface RunInputs {
   tokenizer: Tokenizer;
+  /** Task that the run is judged by. */
   task: Task;
+  /** Task that the model answers, and the reward of its answers. */
+  answers: Task;
+  reward?: Reward;
   /** Empty without data.validation. */
   validation: Example[];
   /** Empty without data.test. */
   test: Example[];
 }
+
+/** What stands behind a demonstration, as MeZO has it. */
+const SEPARATOR = '\n\n';
 
 /**
  * A classification that names no labels, with those that the checkpoint's head has.
@@ -41,52 +53,78 @@ const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
  * @throws ERR_ZEST_TARGET
  */
 const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head']): void => {
+  if ((kind === 'choice' || kind === 'generate') && typeof head === 'object') {
+    throw new ZestError(
+      'ERR_ZEST_TARGET',
+      `head is {classes: ${head.classes}}, and the task is of kind ${kind}, which a language model answers; leave head out, or take a task of kind class`,
+    );
+  }
   if (kind === 'labelWords' && typeof head === 'object') {
     throw new ZestError(
       'ERR_ZEST_TARGET',
       `head is {classes: ${head.classes}}, and the task has label words, which a language model answers with; leave head out, or take a task of kind class`,
     );
   }
-  if (kind === 'class' && head === 'languageModel') {
+  if (PROBLEM_TYPES[kind] !== undefined && head === 'languageModel') {
     throw new ZestError(
       'ERR_ZEST_TARGET',
-      'head is languageModel, and the task is of kind class; expected {classes}, or no head for that of the checkpoint',
+      `head is languageModel, and the task is of kind ${kind}; expected {classes}, or no head for that of the checkpoint`,
     );
   }
 };
 
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
-  { model, task: spec, training, head, adapter }: ResolvedConfig,
+  { model, task, data, training, head, adapter }: ResolvedConfig,
   checkpoint?: string,
-): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
+): Promise<{ tokenizer: Tokenizer; task: Task }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
   const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined, 'tokenizer');
   const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
-  if (checkpoint === undefined) checkHead(taskSpec(spec), head);
+  const { spec } = taskDefinition(task, tokenizer);
+  if (checkpoint === undefined) checkHead(spec, head);
   const isNew = checkpoint === undefined && head !== undefined;
-  const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));
-  return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
+  const named = withLabels(spec, isNew ? undefined : (source.labels ?? labelsOf(json)));
+  const { maxLength, startToken } = training;
+  const loaded: Task = await loadTask(typeof task === 'string' ? task : named, tokenizer, { maxLength, startToken });
+  if (data.demonstrations !== undefined) {
+    loaded.demonstrate(await readDemonstrations(data, loaded), data.separator ?? SEPARATOR);
+  }
+  return { tokenizer, task: loaded };
 };
 
-/** Loads the tokenizer, the task and the data to evaluate on, or those splits of them that are asked for. */
+/** Loads the reward, the tokenizer, the task and the data to evaluate on, or those splits of them that are asked for. */
 export const loadInputs = async (
   config: ResolvedConfig,
   checkpoint?: string,
   warn?: Warn,
   splits: readonly ('validation' | 'test')[] = ['validation', 'test'],
 ): Promise<RunInputs> => {
-  const { data } = config;
-  const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
-  const inputs: RunInputs = { tokenizer, task, validation: [], test: [] };
+  const { data, objective = {} } = config;
+  const reward = await configuredReward(config);
+  const { tokenizer, task: answers } = await loadTokenizedTask(config, checkpoint);
+  const task = reward ? rewardedTask(answers, reward, decodingOf(objective)) : answers;
+  if (objective.metric !== undefined) assertMetric(objective.metric as MetricChoice, task);
+  const inputs: RunInputs = { tokenizer, task, answers, reward, validation: [], test: [] };
   for (const split of splits) inputs[split] = await readSplit(split, data, task, warn);
   return inputs;
 };
 
-/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> =>
-  readTraining(data, task, warn);
+/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`; `groups` takes the group of each, by its source. */
+export const loadTrainingExamples = (
+  { data }: ResolvedConfig,
+  task: Task,
+  warn?: Warn,
+  groups?: Map<string, string>,
+): Promise<Example[]> => readTraining(data, task, warn, groups);
+
+/** What a new head is of, by the kind of the task; those without a head have none. */
+const PROBLEM_TYPES: { readonly [kind in NonNullable<TaskSpec['kind']>]?: ProblemType } = {
+  class: 'single_label_classification',
+  multiLabel: 'multi_label_classification',
+  regression: 'regression',
+};
 
 /**
  * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and
@@ -98,12 +136,14 @@ export const loadModel = async (
   { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
   checkpoint?: string,
 ): Promise<Model> => {
-  const spec = taskSpec(task);
+  const { spec } = taskDefinition(task, tokenizer);
+  const problemType = PROBLEM_TYPES[spec.kind ?? 'labelWords'];
+  const ofTask = typeof head === 'object' ? { problemType, ...head } : head;
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
-    ...(checkpoint === undefined && { trainable, head, adapter }),
-    labels: spec.kind === 'class' ? spec.labels : undefined,
+    ...(checkpoint === undefined && { trainable, head: ofTask, adapter }),
+    labels: spec.kind === 'class' || spec.kind === 'multiLabel' ? spec.labels : undefined,
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
   });

@@ -8,8 +8,7 @@ import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
 import type { Warning } from '../runs/events.ts';
 import { show } from '../show.ts';
-import { Outcomes } from '../tasks/classification-report.ts';
-import type { Examination, ExampleFields, Scorer, Task } from '../tasks/task.ts';
+import type { Examination, ExampleFields, Scorer, Task, Writer } from '../tasks/task.ts';
 import { UnknownLabels } from './data-warnings.ts';
 
 /** Options of {@link predict}. */
@@ -88,7 +87,7 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
  * @throws ERR_ZEST_DATA naming `file:line`, ERR_ZEST_TEMPLATE naming a field that the first rows do not have
  */
 export async function* predict(
-  run: { model: Scorer; task: Task },
+  run: { model: Scorer & Writer; task: Task },
   input: RowInput,
   options?: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
@@ -99,7 +98,7 @@ export async function* predict(
   if (typeof input !== 'string' && !isStream)
     throw typeError('ERR_ZEST_ARGUMENT', `input is ${show(input)}; expected a path, or bytes as they come`);
   const { format, columns, labels, batchSize = 32, signal, onProgress, onScore, onWarning } = predictOptions(options);
-  const outcomes = new Outcomes(task.names);
+  const outcomes = task.outcomes();
   const unknown = new UnknownLabels();
   const names = Array.isArray(columns) ? (columns as string[]) : undefined;
   const mapping = names ? undefined : (columns as Record<string, string> | undefined);

@@ -1,9 +1,11 @@
 import { fileRows } from '../data/read-rows.ts';
 import { dataError, type Row } from '../data/rows.ts';
-import { reservoir, splitMix64 } from '../data/sampling.ts';
+import { drawRows, reservoir, splitMix64 } from '../data/sampling.ts';
 import { type SelectionSpec, selection } from '../data/selection.ts';
+import { ZestError } from '../errors.ts';
 import { splitPath } from '../hub/dataset-files.ts';
 import type { Warning } from '../runs/events.ts';
+import { show } from '../show.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { leftOutWarning } from './data-warnings.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -12,6 +14,9 @@ type Data = ResolvedConfig['data'];
 
 /** Hears of what is odd about the data. */
 export type Warn = (warning: Warning) => void;
+
+/** Hears of each example that is read, with its row. */
+type OnExample = (example: Example, row: Row) => void;
 
 /** Rows that are looked at where none is whole. */
 const SHOWN = 100;
@@ -44,7 +49,7 @@ export const readExamples = async (
   source: string | readonly string[],
   data: Data,
   task: Task,
-  { warn = () => {}, sample }: { warn?: Warn; sample?: number } = {},
+  { warn = () => {}, sample, onExample = () => {} }: { warn?: Warn; sample?: number; onExample?: OnExample } = {},
 ): Promise<Example[]> => {
   const name = [source].flat().join(', ');
   const chosen = selection(selectionSpec(data), task.labelField);
@@ -60,8 +65,13 @@ export const readExamples = async (
         if (row === undefined) continue;
         if (task.lacking(row) === undefined) {
           whole++;
-          if (kept) kept.offer(() => task.example(row));
-          else all.push(task.example(row));
+          const make = () => {
+            const example = task.example(row);
+            onExample(example, row);
+            return example;
+          };
+          if (kept) kept.offer(make);
+          else all.push(make());
         } else if (leftOut++ < SHOWN) lacking.push(row);
       }
     }
@@ -81,12 +91,27 @@ interface TrainParts {
   rest: Example[];
   validation: Example[];
   test: Example[];
+  /** Of each example, by its source, where `data.group` names a field of them. */
+  groups: Map<string, string>;
 }
 
+const groupOf = ({ file, line, fields }: Row, field: string): string => {
+  const group = Object.hasOwn(fields, field) ? fields[field] : undefined;
+  if (['string', 'number', 'boolean'].includes(typeof group) && group !== '') return String(group);
+  throw dataError(
+    `${file}:${line}`,
+    `field ${JSON.stringify(field)} is ${show(group)}; expected the group of the example`,
+  );
+};
+
 const readTrain = async (data: Data, task: Task, warn: Warn): Promise<TrainParts> => {
-  const { train, seed, sample } = data;
-  const examples = await readExamples(train, data, task, { warn, sample });
-  const parts: TrainParts = { rest: examples, validation: [], test: [] };
+  const { train, seed, sample, group } = data;
+  const groups = new Map<string, string>();
+  const onExample: OnExample = ({ source }, row) => {
+    if (group !== undefined) groups.set(source, groupOf(row, group));
+  };
+  const examples = await readExamples(train, data, task, { warn, sample, onExample });
+  const parts: TrainParts = { rest: examples, validation: [], test: [], groups };
   let left = 1;
   // The test examples first, from other random numbers: they stay where those to choose by are changed.
   for (const [split, bits] of [
@@ -135,11 +160,47 @@ export const readSplit = async (
   return readExamples(source, data, task, { warn });
 };
 
-/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const readTraining = async (data: Data, task: Task, warn: Warn = () => {}): Promise<Example[]> => {
-  const { shots, labelNoise, seed } = data;
+/**
+ * Draws the examples that are shown before every prompt, and leaves the others to train on.
+ *
+ * @throws ERR_ZEST_SHOTS where there are not as many
+ */
+const takeDemonstrations = (
+  { demonstrations: count = 0, seed, train }: Data,
+  examples: readonly Example[],
+): { demonstrations: Example[]; others: Example[] } => {
+  if (count >= examples.length) {
+    throw new ZestError(
+      'ERR_ZEST_SHOTS',
+      `data.demonstrations is ${count}; expected fewer than the ${examples.length} examples of ${[train].flat().join(', ')}`,
+    );
+  }
+  const chosen = new Set(drawRows(examples.length, { count, seed, use: 'demonstrations' }));
+  return {
+    demonstrations: examples.filter((_, i) => chosen.has(i)),
+    others: examples.filter((_, i) => !chosen.has(i)),
+  };
+};
+
+/** Reads the examples that are shown before every prompt. */
+export const readDemonstrations = async (data: Data, task: Task): Promise<Example[]> =>
+  takeDemonstrations(data, (await trainParts(data, task)).parts.rest).demonstrations;
+
+/**
+ * Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`, without those that are shown.
+ * `groups` takes the group of each, by its source.
+ */
+export const readTraining = async (
+  data: Data,
+  task: Task,
+  warn: Warn = () => {},
+  groups?: Map<string, string>,
+): Promise<Example[]> => {
+  const { shots, labelNoise, seed, demonstrations } = data;
   const { parts, warnings } = await trainParts(data, task);
   readBefore.delete(task);
   for (const warning of warnings) warn(warning);
-  return task.sample(parts.rest, { shots, labelNoise, seed });
+  for (const [source, group] of parts.groups) groups?.set(source, group);
+  const examples = demonstrations === undefined ? parts.rest : takeDemonstrations(data, parts.rest).others;
+  return task.sample(examples, { shots, labelNoise, seed });
 };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { count } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
 import { adapter, device, dtype, head, trainable, weights } from '../model/option-schema.ts';
+import { objective } from '../objectives/options.ts';
 import { type TaskSpec, taskSchema } from '../tasks/kinds.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
@@ -78,13 +79,24 @@ const data = z.strictObject({
     .describe(
       'training examples that are kept at most, drawn by data.seed while the files are read, which may be larger than memory; default: all',
     ),
-  shots: count().optional().describe('training examples a class, drawn by data.seed; omitted: all'),
+  shots: count()
+    .optional()
+    .describe(
+      'training examples a class, or of all together where there are no classes, drawn by data.seed; omitted: all',
+    ),
+  demonstrations: count()
+    .optional()
+    .describe(
+      'examples of data.train, drawn by data.seed, that stand with their answers before every prompt of a causal model; they are not trained on; omitted: none',
+    ),
+  separator: text().optional().describe('what stands behind each demonstration; default two line ends'),
   labelNoise: z
     .number()
     .min(0)
     .max(1)
     .default(0)
     .describe('share of the training labels that are drawn at random; some draws hit the old label'),
+  group: text().optional().describe('field that holds the group of a training example, for objective.groupTilt'),
   seed: seed().default(42).describe('seed of sampling and label noise'),
 });
 
@@ -95,6 +107,11 @@ const training = z.strictObject({
     .default(128)
     .describe(
       'tokens of a sequence, never more than the model takes; a longer text is cut in its longest field, and keeps its mask',
+    ),
+  startToken: text()
+    .optional()
+    .describe(
+      'token that begins each sequence, in place of those that the tokenizer puts there; MeZO begins OPT’s with <s>',
     ),
   evaluateEvery: count()
     .default(100)
@@ -125,6 +142,7 @@ const keys = {
   adapter,
   trainable,
   task: task.describe('what is learnt: the name of a built-in task, or one of your own'),
+  objective: objective.describe('what is learnt in the place of the loss of the task, or made of it (objectives.md)'),
   data: data.describe('files of examples'),
 };
 const lastKeys = {

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { Batch } from '../batch.ts';
 import { shuffledBatches } from '../data/sampling.ts';
 import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -26,6 +25,8 @@ export interface RunState extends Course {
   stoppedEarly: boolean;
   /** Whether a divergence was told while the run went on. */
   told: boolean;
+  /** Whether it was told that rewards failed and their examples were left out. */
+  toldOfSkipped: boolean;
   warned: string[];
 }
 
@@ -37,8 +38,9 @@ export const initialState = ({ inputs, warnings }: Pick<RunContext, 'inputs' | '
   sinceBest: 0,
   stoppedEarly: false,
   told: false,
+  toldOfSkipped: false,
   warned: warnings.map(({ code }) => code),
-  answers: inputs.task.names,
+  answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
 });
 
 /** The optimizer of a configuration; `training.seed` seeds its directions. */
@@ -81,6 +83,17 @@ async function* warnOfDivergence(context: RunContext, state: RunState): AsyncGen
   yield await warn(context, state.diverged);
 }
 
+/** Says that a reward failed and its example was left out, the first time. */
+async function* warnOfSkipped(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
+  const [first] = context.skipped;
+  if (first === undefined || state.toldOfSkipped) return;
+  state.toldOfSkipped = true;
+  yield await warn(context, {
+    code: 'WARN_ZEST_REWARD',
+    message: `${first.message}; the example is left out of the step, as others will be: mend the function, or let such failures end the run with objective.onError throw`,
+  });
+}
+
 /** Scores the weights on the validation data, and keeps them if they are the best so far. */
 export async function* validate(
   context: RunContext,
@@ -108,20 +121,23 @@ export async function* validate(
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
-  const { config, inputs, examples, model, log, options } = context;
+  const { config, examples, model, objective, log, options } = context;
   const { steps, batchSize, evaluateEvery, checkpointEvery, patience, seed } = config.training;
-  const { task, validation } = inputs;
+  const { validation } = context.inputs;
   const { signal } = options;
   const { losses } = state;
   const optimizer = configuredOptimizer(config);
   const batches = shuffledBatches(examples.length, batchSize, seed);
-  const batchOf = (step: number): Batch => task.batch(batches.batch(step).map((row) => examples[row] as Example));
+  const batchOf = (step: number) => batches.batch(step).map((row) => examples[row] as Example);
   /** Makes the batch of a step, once the engine is at work. */
-  const ahead = async (step: number): Promise<Batch | undefined> => {
+  const ahead = async (step: number) => {
     await setImmediate();
-    return step < steps ? batchOf(step) : undefined;
+    if (step === steps) return undefined;
+    const batch = batchOf(step);
+    objective.prepare?.(batch);
+    return batch;
   };
-  let next: Batch | undefined;
+  let next: Example[] | undefined;
   const watched: StepEvent[] = [];
 
   if (validation.length) yield* validate(context, state);
@@ -131,15 +147,15 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     const { learningRate } = optimizer;
     const batch = next ?? batchOf(losses.length);
     const evaluated = model.forwards;
-    const all = () => task.batch(examples as Example[]);
-    const stepping = optimizer.step(model, batch, { signal, all, microBatch: batchSize });
+    const all = () => examples as Example[];
+    const stepping = optimizer.step(objective, batch, { signal, all, microBatch: batchSize });
     const [result, following] = await Promise.all([stepping, ahead(losses.length + 1)]);
     next = following;
     await log.append(result.update);
     losses.push(result.meanLoss);
     state.level = result.losses.every((loss) => loss === result.losses[0]) ? state.level + 1 : 0;
     state.diverged = collapse(state);
-    state.forwards += Number(model.forwards - evaluated) / batch.sequences.length;
+    state.forwards += Number(model.forwards - evaluated) / batch.length;
     const taken = losses.length;
     const event: StepEvent = {
       kind: 'step',
@@ -152,6 +168,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     };
     await record(context, event);
     yield event;
+    yield* warnOfSkipped(context, state);
     const last = taken === steps;
     if (watched.length < WATCHED_STEPS) {
       watched.push(event);
