@@ -63,7 +63,8 @@ describe('loadTask', () => {
     const cases: [unknown, string][] = [
       [null, 'task is null; expected keys and values'],
       [[], 'task is []; expected keys and values'],
-      [{ ...spec, kind: 'regression' }, 'task.kind'],
+      [{ ...spec, kind: 'regresion' }, 'task.kind'],
+      [{ ...spec, kind: 'regression' }, 'task.template is not known'],
       [{ ...spec, templat: 'x' }, 'task.templat'],
       [{ labelWords: ['a', 'b'] }, 'task.template'],
       [{ ...spec, labelWords: ['great'] }, 'task.labelWords'],

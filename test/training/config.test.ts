@@ -233,7 +233,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ['optimizer.schedule=step', "--set optimizer.schedule is 'step'; expected one of constant, linear, cosine"],
     [
       'optimzer.rho=1',
-      '--set optimzer is not known (did you mean optimizer?); expected one of model, device, dtype, head, adapter, trainable, task, data, optimizer, training, output',
+      '--set optimzer is not known (did you mean optimizer?); expected one of model, device, dtype, head, adapter, trainable, task, objective, data, optimizer, training, output',
     ],
     [
       'training.step=3',
