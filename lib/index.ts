@@ -30,8 +30,10 @@ export { createOptimizer, type Optimizer, type OptimizerState, type StepCallOpti
 export {
   type AdamwOptions,
   type AdazoSamOptions,
+  type AutoOptions,
   adamw,
   adazoSam,
+  auto,
   type ConservativeOptions,
   conservative,
   type EsOptions,

@@ -198,7 +198,9 @@ async function* compareInFolder(
         return { seed, validation, test, forwards, sharpness };
       };
       const compare = async (method: Method): Promise<MethodResult> => {
-        const chosen = await chooseRate(method, async (rate) => lossOf(await runOnce(method, rate, CHOOSING_SEED)));
+        const chosen = method.measuresRate
+          ? { learningRate: method.learningRate, tried: {} }
+          : await chooseRate(method, async (rate) => lossOf(await runOnce(method, rate, CHOOSING_SEED)));
         const runs = await Promise.all(TEST_SEEDS.map((seed) => testRun(method, chosen.learningRate, seed)));
         return { name: method.name, title: method.title, ...chosen, runs };
       };

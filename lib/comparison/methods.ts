@@ -5,8 +5,10 @@ export interface Method {
   name: string;
   /** In a table. */
   title: string;
-  /** Where the search for a learning rate begins. */
+  /** Where the search for a learning rate begins; of a method that measures its own, the factor of it. */
   learningRate: number;
+  /** Whether it measures its learning rate, so that none is searched for. */
+  measuresRate?: boolean;
   optimizer(learningRate: number): Config['optimizer'];
 }
 
@@ -42,4 +44,11 @@ export const METHODS: readonly Method[] = [
   zest('one-sided-t1', 'ZEST, one-sided, t = 1', { ...ONE_SIDED, tilt: 1 }),
   zest('one-sided-tau1', 'ZEST, one-sided, tau = 1', { ...ONE_SIDED, tilt: { tau: 1 } }),
   zest('fzoo', 'FZOO-normalised', { ...ONE_SIDED, tilt: 0, law: 'rademacher', normalize: 'sigma' }, 1e-3),
+  {
+    name: 'auto',
+    title: 'auto, no search',
+    learningRate: 1,
+    measuresRate: true,
+    optimizer: (learningRate) => ({ method: 'auto', learningRate }),
+  },
 ];

@@ -21,9 +21,11 @@ export interface StepContext<S extends MethodState = MethodState> {
 
 /**
  * What a step asks for next: the losses of its batch at points; those of all training data, of which a caller says what
- * they are ({@link StepCallOptions.all}); or ∇f at a point, which takes an objective that has a gradient.
+ * they are ({@link StepCallOptions.all}); those of each half of the batch, first all of one and then all of the other
+ * (the whole batch twice where it has no two sequences, or the objective no losses of them); or ∇f at a point, which
+ * takes an objective that has a gradient.
  */
-export type Round = readonly Point[] | { points: readonly Point[]; of: 'all' } | { gradient: Point };
+export type Round = readonly Point[] | { points: readonly Point[]; of: 'all' | 'halves' } | { gradient: Point };
 
 /** What a method makes of the losses it asked for. */
 export interface StepEstimate<S extends MethodState = MethodState> {
@@ -94,8 +96,7 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
   /** Makes the state before the first step. Default: none. */
   initialState?(options: MethodOptions<Shape>): S;
   /**
-   * Takes a step: yields the points of a round and is given their losses, or `{ gradient: point }` and is given ∇f
-   * there; may yield another round, and returns the direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
+   * Takes a step: yields a {@link Round} and is given its losses or gradient; may yield another round, and returns the direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
    */
   estimate(options: MethodOptions<Shape>, context: StepContext<S>): Generator<Round, StepEstimate<S>, Float64Array>;
   /** Scalars that a step reports, by name. */
@@ -104,16 +105,17 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
   warnings?(options: MethodOptions<Shape>, steps: FirstSteps): { code: string; message: string }[];
 }
 
+/** A method's own options, then those that all have and it does not say otherwise. */
+type WithStepLength<Shape extends z.ZodRawShape> = Shape & Omit<typeof stepLength, keyof Shape>;
+
 /** Options of a method with every default filled in, those of the step's length among them. */
-export type MethodOptions<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape & typeof stepLength>>;
+export type MethodOptions<Shape extends z.ZodRawShape> = z.output<z.ZodObject<WithStepLength<Shape>>>;
 
 /** Options as a program gives them: those with a default may be absent. */
-export type MethodInput<Shape extends z.ZodRawShape> = z.input<
-  z.ZodObject<Shape & typeof stepLength & typeof inPrograms>
->;
+export type MethodInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<WithStepLength<Shape> & typeof inPrograms>>;
 
 /** Options as a configuration gives them. */
-export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape & typeof stepLength>>;
+export type ConfigurationInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<WithStepLength<Shape>>>;
 
 /** What a method has at least, and of what type. */
 const PARTS = {
@@ -188,13 +190,17 @@ const optionsOf = <Shape extends z.ZodRawShape>({ options }: { options: Shape })
   ...(options as Shape & Partial<typeof stepLength>),
 });
 
+/** A learning rate in a configuration: of most methods it has no default. */
+const learningRateOf = ({ options }: AnyMethod) =>
+  options.learningRate ?? positive().describe(stepLength.learningRate.description ?? '');
+
 /** The options of a method in a configuration, with `method`, its name. */
 export const configurationSchema = (method: AnyMethod, name: string = method.name) =>
   z
     .strictObject({
       method: z.literal(name).describe(`the method: ${method.title}`),
       ...optionsOf(method),
-      learningRate: positive().describe(stepLength.learningRate.description ?? ''),
+      learningRate: learningRateOf(method),
     })
     .check(refuseConflicts(method));
 

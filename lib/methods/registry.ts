@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ZestError } from '../errors.ts';
 import { show } from '../show.ts';
+import { autoMethod } from './auto.ts';
 import { conservativeMethod } from './conservative.ts';
 import { esMethod } from './es.ts';
 import { essamMethod } from './essam.ts';
@@ -24,6 +25,7 @@ import { zosaMethod } from './zosa.ts';
 
 export { type AdamwOptions, adamw } from './adamw.ts';
 export { type AdazoSamOptions, adazoSam } from './adazo-sam.ts';
+export { type AutoOptions, auto } from './auto.ts';
 export { type ConservativeOptions, conservative } from './conservative.ts';
 export { type EsOptions, es } from './es.ts';
 export { type EssamOptions, essam } from './essam.ts';
@@ -46,6 +48,7 @@ export { type ZosaOptions, zosa } from './zosa.ts';
  * have no gradient and keep no curvature yet.
  */
 const builtIn = {
+  auto: autoMethod,
   zest: zestMethod,
   mezo: mezoMethod,
   nspsa: nspsaMethod,

@@ -1,5 +1,5 @@
 import { ZestError } from '../errors.ts';
-import type { CallOptions, Directions, Objective, Point, Update } from '../objective.ts';
+import type { CallOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import type { AnyMethod, MethodState, Round, StepEstimate } from './method.ts';
 import { type RuleOption, updateRule } from './rule.ts';
 
@@ -50,7 +50,7 @@ const placeOf = (point: Point): string => {
 const assertFinite = (losses: Float64Array, points: readonly Point[]): void => {
   const bad = losses.findIndex((loss) => !Number.isFinite(loss));
   if (bad < 0) return;
-  const point = points[bad] as Point;
+  const point = points[bad % points.length] as Point;
   const where = placeOf(point);
   throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${losses[bad]}`);
 };
@@ -72,10 +72,15 @@ const pointsOf = (round: Round): readonly Point[] => {
   return 'points' in round ? round.points : round;
 };
 
+const asksForHalves = (round: Round): boolean => 'of' in round && round.of === 'halves';
+
+/** How many values a round is answered with where all losses are the same. */
+const answersTo = (round: Round): number => pointsOf(round).length * (asksForHalves(round) ? 2 : 1);
+
 /** The first points that a step asks for, as of a run's first step. */
 export const firstRound = (method: AnyMethod, options: Record<string, unknown>): readonly Point[] => {
   const round = firstRounds(method, options).next();
-  return round.done ? [] : pointsOf(round.value);
+  return round.done || 'gradient' in round.value ? [] : pointsOf(round.value);
 };
 
 /**
@@ -85,10 +90,11 @@ export const firstRound = (method: AnyMethod, options: Record<string, unknown>):
 export const perturbationScale = (method: AnyMethod, options: Record<string, unknown>): number => {
   const rounds = firstRounds(method, options);
   for (let round = rounds.next(); !round.done; ) {
-    const points = pointsOf(round.value);
-    const scale = points.flat().reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
+    const scale = pointsOf(round.value)
+      .flat()
+      .reduce((most, term) => Math.max(most, Math.abs(term.scale)), 0);
     if (scale > 0) return scale;
-    round = rounds.next(new Float64Array(points.length));
+    round = rounds.next(new Float64Array(answersTo(round.value)));
   }
   return 0;
 };
@@ -108,6 +114,27 @@ const gradientAt = async <B>(
   return objective.gradient(batch, { ...call, at });
 };
 
+/** The losses of the two halves of a batch, as {@link Round} says. */
+const lossesOfHalves = async <B>(
+  objective: Objective<B>,
+  batch: B,
+  points: readonly Point[],
+  { atVersion, ...call }: EvaluationOptions,
+): Promise<Float64Array> => {
+  const perSequence = await objective.sequenceLosses?.(batch, points, call);
+  const sequences = perSequence?.[0]?.length ?? 0;
+  if (!perSequence || sequences < 2) {
+    const losses = await objective.evaluate(batch, points, { ...call, atVersion });
+    return Float64Array.from([...losses, ...losses]);
+  }
+  const half = sequences >> 1;
+  const meanOf = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+  return Float64Array.from([
+    ...perSequence.map((losses) => meanOf(losses.subarray(0, half))),
+    ...perSequence.map((losses) => meanOf(losses.subarray(half))),
+  ]);
+};
+
 /** Evaluates the rounds that a method asks for, and returns what it makes of them. Nothing is applied. */
 export const estimateStep = async <B>(
   objective: Objective<B>,
@@ -123,15 +150,19 @@ export const estimateStep = async <B>(
   let everything: B | undefined;
   let round = rounds.next();
   while (!round.done) {
-    if ('gradient' in round.value) {
-      const options = { directions, atVersion, signal };
-      round = rounds.next(await gradientAt(objective, batch, method, round.value.gradient, options));
+    const asked: Round = round.value;
+    const own = { directions, atVersion, signal };
+    if ('gradient' in asked) {
+      round = rounds.next(await gradientAt(objective, batch, method, asked.gradient, own));
       continue;
     }
-    const points = pointsOf(round.value);
-    if ('points' in round.value) everything ??= (all?.() as B | undefined) ?? batch;
-    const of = 'points' in round.value ? (everything as B) : batch;
-    const losses = await objective.evaluate(of, points, { directions, atVersion, microBatch, signal });
+    const points = pointsOf(asked);
+    const isOfAll = 'of' in asked && asked.of === 'all';
+    if (isOfAll) everything ??= (all?.() as B | undefined) ?? batch;
+    const of = isOfAll ? (everything as B) : batch;
+    const losses = asksForHalves(asked)
+      ? await lossesOfHalves(objective, batch, points, { ...own, microBatch })
+      : await objective.evaluate(of, points, { ...own, microBatch });
     assertFinite(losses, points);
     seen.push(...losses);
     round = rounds.next(losses);

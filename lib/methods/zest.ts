@@ -24,6 +24,8 @@ type Shape = typeof shape;
 
 /** Below it a tilt weighs all evaluations alike to a thousandth. */
 const LEAST_TAU = 1e-3;
+/** Below it the loss is so linear around the weights that no weighting of perturbations turns the step. */
+const LEAST_CURVATURE_SHARE = 0.1;
 /** Below it one evaluation has most of the weight: two of equal weight have a size of 2. */
 const LEAST_SAMPLE_SIZE = 1.5;
 
@@ -59,7 +61,26 @@ export const zestDiagnostics = {
     title: 'Gradient norm',
     words: '‖c‖·√d, the length of the estimate. It measures the noise of few directions more than the gradient.',
   },
+  curvatureShare: {
+    title: 'Curvature share',
+    words:
+      'std of the pairs’ means over std of their half differences, ρ‖H‖/(√2‖∇f‖). Where it is small the loss is linear that far, and a tilt only shortens the step.',
+  },
   tiltedLoss: { title: 'Tilted loss', words: '(1/t)·log mean exp(t·f) over a step’s losses.', chart: false },
+};
+
+/**
+ * std mᵢ/std hᵢ of pairs, m their mean and h half their difference: ρ‖H‖/(√2‖∇f‖) for a loss of second order (derived).
+ * NaN of one pair.
+ */
+export const curvatureShare = (pairs: Float64Array): number => {
+  const count = pairs.length / 2;
+  const of = (sign: number) =>
+    Float64Array.from(
+      { length: count },
+      (_, i) => ((pairs[2 * i] as number) + sign * (pairs[2 * i + 1] as number)) / 2,
+    );
+  return count < 2 ? Number.NaN : populationDeviation(of(1)) / populationDeviation(of(-1));
 };
 
 /** What {@link zestEstimate} reads of a method's options. */
@@ -74,10 +95,15 @@ export function* zestEstimate(
   const losses = yield streams.flatMap((stream) => scales.map((scale) => ({ stream, scale })));
   const step = coefficients(losses, { rho, tilt, estimator, sides, normalize, dimension });
   const { coefficients: c, losses: _, meanLoss, ...scalars } = step;
+  const share = sides === 'two' ? curvatureShare(losses) : Number.NaN;
   return {
     terms: streams.map((stream, i) => ({ stream, coefficient: c[i] as number })),
     meanLoss,
-    diagnostics: { ...scalars, coefficientSpread: populationDeviation(c) },
+    diagnostics: {
+      ...scalars,
+      coefficientSpread: populationDeviation(c),
+      ...(Number.isFinite(share) && { curvatureShare: share }),
+    },
   };
 }
 
@@ -101,12 +127,17 @@ export const zestMethod = defineMethod({
   warnings(options, { median }) {
     if (!asksForTilt(options.tilt)) return [];
     const { directions } = options;
-    const [tau, size] = [median('tau'), median('effectiveSampleSize')];
+    const [tau, size, share] = [median('tau'), median('effectiveSampleSize'), median('curvatureShare')];
     const found: { code: string; message: string }[] = [];
     if (tau < LEAST_TAU) {
       found.push({
         code: 'WARN_ZEST_TILT',
         message: `the tilt is numerically none: tau, the tilt times the spread of a step's losses, is ${brief(tau)}, and the run behaves as MeZO with ${directions} direction${directions === 1 ? '' : 's'}; use optimizer.tilt {tau: 1}`,
+      });
+    } else if (share < LEAST_CURVATURE_SHARE) {
+      found.push({
+        code: 'WARN_ZEST_TILT',
+        message: `the tilt cannot act: the curvature share is ${brief(share)}, so that the loss is linear within rho and the tilt makes the step shorter and noisier, not flatter; use a larger optimizer.rho, ${brief((0.5 * options.rho) / share)} would make the share 0.5, or tilt 0`,
       });
     }
     if (forwards(options) > 2 && size < LEAST_SAMPLE_SIZE) {

@@ -218,21 +218,8 @@ export class Model implements Objective<Batch> {
     given?: Omit<EvaluationOptions, 'atVersion'>,
   ): Promise<Float64Array[]> {
     const options = sequenceOptions(given);
-    const microBatch = nativeMicroBatch(options.microBatch);
-    const { directions, packed } = this.#checked(batch, options);
-    const terms = checkedPoints(points);
-    const sequences = batch.sequences.length;
-    const losses = await this.#call(options.signal, (abort) =>
-      this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort),
-    );
-    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    if (bad >= 0) {
-      const stream = terms[Math.floor(bad / sequences)]?.[0]?.stream;
-      const point = stream === undefined ? 'the unperturbed weights' : `the point of stream ${stream}`;
-      const message = `the loss of sequences[${bad % sequences}] at ${point} is ${losses[bad]}`;
-      throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', message);
-    }
-    return terms.map((_, p) => losses.slice(p * sequences, (p + 1) * sequences));
+    const { call, split } = this.#lossesOfSequences(batch, points, options);
+    return split(await this.#call(options.signal, call));
   }
 
   /**
@@ -292,6 +279,10 @@ export class Model implements Objective<Batch> {
       },
       evaluate: async (batch, points, options = {}) => now(options.signal, this.#evaluation(batch, points, options)),
       apply: async (update, options = {}) => now(options.signal, this.#application(update, options)),
+      sequenceLosses: async (batch, points, options = {}) => {
+        const { call, split } = this.#lossesOfSequences(batch, points, options);
+        return split(await now(options.signal, call));
+      },
     };
     return this.#enqueue(() => work(alone), { alone: true });
   }
@@ -517,6 +508,27 @@ export class Model implements Objective<Batch> {
     const { directions, packed } = this.#checked(batch, options);
     const terms = nativePoints(checkedPoints(points));
     return (abort) => this.#engine.evaluate(directions, packed, terms, microBatch, atVersion, abort);
+  }
+
+  /** An evaluation whose losses are not averaged, checked; and what makes an array a point of its answer. */
+  #lossesOfSequences(batch: Batch, points: readonly Point[], options: EvaluationOptions) {
+    const microBatch = nativeMicroBatch(options.microBatch);
+    const { directions, packed } = this.#checked(batch, options);
+    const terms = checkedPoints(points);
+    const sequences = batch.sequences.length;
+    const call: EngineCall<Float64Array> = (abort) =>
+      this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort);
+    const split = (losses: Float64Array): Float64Array[] => {
+      const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+      if (bad >= 0) {
+        const stream = terms[Math.floor(bad / sequences)]?.[0]?.stream;
+        const point = stream === undefined ? 'the unperturbed weights' : `the point of stream ${stream}`;
+        const message = `the loss of sequences[${bad % sequences}] at ${point} is ${losses[bad]}`;
+        throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', message);
+      }
+      return terms.map((_, p) => losses.slice(p * sequences, (p + 1) * sequences));
+    };
+    return { call, split };
   }
 
   /** An update, checked: what the engine is to do. */

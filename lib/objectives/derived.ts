@@ -55,6 +55,11 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
       sequenceLosses: async (batch: B, points: readonly Point[], options?: EvaluationOptions) =>
         still(options, (call) => own.sequenceLosses!(batch, points, call)),
     }),
+    get stateNames() {
+      return of.stateNames;
+    },
+    ...(of.state && { state: of.state.bind(of) }),
+    ...(of.restoreState && { restoreState: of.restoreState.bind(of) }),
     ...(own.prepare && { prepare: own.prepare }),
     ...(of.direction && { direction: of.direction.bind(of) }),
   };

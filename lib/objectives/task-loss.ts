@@ -1,5 +1,6 @@
 import type { Batch } from '../batch.ts';
 import type { Model } from '../model/model.ts';
+import type { NameOf } from '../native/names.ts';
 import type { Objective } from '../objective.ts';
 import type { Example, Task } from '../tasks/task.ts';
 
@@ -14,6 +15,11 @@ export const taskLoss = (model: Model, task: Task): Objective<readonly Example[]
   return {
     dimension: model.dimension,
     trainableNames: model.trainableNames,
+    get stateNames() {
+      return model.stateNames;
+    },
+    state: (name, parameter) => model.state(name as NameOf<'state'>, parameter),
+    restoreState: (name, parameter, values) => model.restoreState(name as NameOf<'state'>, parameter, values),
     get version() {
       return model.version;
     },
@@ -30,6 +36,8 @@ export const taskLoss = (model: Model, task: Task): Objective<readonly Example[]
             return alone.version;
           },
           evaluate: async (examples, points, options) => alone.evaluate(batchOf(examples), points, options),
+          sequenceLosses: async (examples, points, options) =>
+            alone.sequenceLosses!(batchOf(examples), points, options),
           apply: (update, options) => alone.apply(update, options),
         }),
       ),

@@ -147,7 +147,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     const { learningRate } = optimizer;
     const batch = next ?? batchOf(losses.length);
     const evaluated = model.forwards;
-    const all = () => examples as Example[];
+    const all = () => examples;
     const stepping = optimizer.step(objective, batch, { signal, all, microBatch: batchSize });
     const [result, following] = await Promise.all([stepping, ahead(losses.length + 1)]);
     next = following;

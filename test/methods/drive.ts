@@ -63,8 +63,11 @@ export const drive = (
   while (!round.done) {
     const asked = round.value;
     const points: readonly Point[] = 'gradient' in asked ? [] : 'points' in asked ? asked.points : asked;
-    const loss = 'points' in asked ? (all ?? f) : f;
-    const answer = 'gradient' in asked ? gradient!(at(asked.gradient)) : points.map((point) => loss(at(point)));
+    const of = 'points' in asked ? asked.of : 'batch';
+    const loss = of === 'all' ? (all ?? f) : f;
+    const losses = points.map((point) => loss(at(point)));
+    const twice = of === 'halves' ? [...losses, ...losses] : losses;
+    const answer = 'gradient' in asked ? gradient!(at(asked.gradient)) : twice;
     round = rounds.next(Float64Array.from(answer));
   }
   const { terms, vector } = round.value as StepEstimate;

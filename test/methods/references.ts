@@ -109,6 +109,22 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
       );
     },
   },
+  // Its first step: a tenth of the rate, no noise, and all of the square of the second difference taken for variance.
+  auto: {
+    options: { rho: 0.1, directions: 3, totalSteps: 10 },
+    reference: ({ rho = 0 }, { f, x }, v) => {
+      const l = v.map((vi) => f(add(x, rho, vi)));
+      const curvature = (l[0]! + f(add(x, -rho, v[0]!)) - 2 * f(x)) / rho ** 2;
+      const rate = 0.1 / (Math.max(0, curvature) / 3 + Math.abs(curvature) / Math.SQRT2);
+      return scaled(
+        combine(
+          l.map((li) => li - mean(l)),
+          v,
+        ),
+        rate / (rho * 2),
+      );
+    },
+  },
   hizoo: {
     options: { rho: 0.1, directions: 2 },
     // At the curvature 1, where u = v; test/methods/hizoo.test.ts goes on from there.

@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import { auto, Model, ZestError } from '../../lib/index.ts';
+import { autoMethod } from '../../lib/methods/auto.ts';
+import { estimateStep, streamsFrom } from '../../lib/methods/run-step.ts';
+import { curvatureShare } from '../../lib/methods/zest.ts';
+import type { Point } from '../../lib/objective.ts';
+import { mean } from '../../lib/statistics.ts';
+import { add, dot, filled, type Vector } from './drive.ts';
+
+/** Standard normal numbers of a seed: mulberry32 and Box-Muller. */
+const gaussian = (seed: number) => {
+  let state = seed;
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return (((t ^ (t >>> 14)) >>> 0) + 1) / 2 ** 32;
+  };
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+};
+
+const DIMENSION = 40;
+const EIGENVALUES: Vector = Array.from({ length: DIMENSION }, (_, j) => (j === 0 ? 30 : j < 5 ? 5 : 0.5));
+const TRACE = EIGENVALUES.reduce((a, b) => a + b, 0);
+const NORM = Math.hypot(...EIGENVALUES);
+const STEPS = 400;
+
+/** What the method says at one place of ½Σλx² + gᵀx, each half of a batch with a gradient noise of its own. */
+const measured = (noise: number) => {
+  const draw = gaussian(11);
+  const g: Vector = Array.from({ length: DIMENSION }, () => draw() * 3);
+  const options = filled(autoMethod, { rho: 1e-3, directions: 8, totalSteps: STEPS });
+  let state = autoMethod.initialState!(options as never);
+  const seen: Record<string, number>[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const v = Array.from({ length: 8 }, () => g.map(draw));
+    const gradients = [0, 1].map(() => g.map((value) => value + noise * draw()));
+    const f = (x: Vector, gradient: Vector) =>
+      x.reduce((sum, value, j) => sum + 0.5 * EIGENVALUES[j]! * value ** 2, 0) + dot(gradient, x);
+    const at = (point: Point): Vector =>
+      [point].flat().reduce((x: Vector, term) => {
+        if (!('stream' in term)) throw new Error('no stream');
+        return add(x, term.scale, v[Number(term.stream)]!);
+      }, Array(DIMENSION).fill(0));
+    const rounds = autoMethod.estimate(options as never, {
+      streams: streamsFrom(0n, 8),
+      dimension: DIMENSION,
+      state,
+      learningRate: 1,
+    });
+    const asked = rounds.next().value as { points: readonly Point[] };
+    const answer = gradients.flatMap((gradient) => asked.points.map((point) => f(at(point), gradient)));
+    const result = rounds.next(Float64Array.from(answer));
+    if (!result.done) throw new Error('another round');
+    state = result.value.state!;
+    if (step % 20 === 19) seen.push(result.value.diagnostics);
+  }
+  const of = (name: string) => mean(seen.map((one) => one[name]!));
+  return { of, signal: dot(g, g) / (dot(g, g) + (DIMENSION * noise ** 2) / 2) };
+};
+
+describe('the curvature share of pairs', () => {
+  it('is ρ‖H‖/(√2‖g‖) of a loss of second order', () => {
+    const draw = gaussian(3);
+    const g: Vector = EIGENVALUES.map(() => draw() * 3);
+    const rho = 0.05;
+    const losses = Array.from({ length: 20_000 }, () => g.map(draw)).flatMap((v) =>
+      [rho, -rho].map((scale) =>
+        v.reduce((f, z, j) => f + scale * g[j]! * z + (EIGENVALUES[j]! * (scale * z) ** 2) / 2, 0),
+      ),
+    );
+    const expected = (rho * NORM) / (Math.SQRT2 * Math.hypot(...g));
+    expect(curvatureShare(Float64Array.from(losses)) / expected).toBeCloseTo(1, 1);
+  });
+});
+
+describe('auto', () => {
+  it('measures the trace and the norm of the Hessian', () => {
+    const { of } = measured(0);
+    // A mean over some 19 pairs, 20 of them: the standard error is √2‖H‖/√400 = 2.2.
+    expect(Math.abs(of('trace') - TRACE)).toBeLessThan(5 * 2.2);
+    expect(of('curvatureNorm') / NORM).toBeGreaterThan(0.75);
+    expect(of('curvatureNorm') / NORM).toBeLessThan(1.25);
+  });
+
+  it.each([0, 1, 3])('measures the share of signal at a noise of %s', (noise) => {
+    const { of, signal } = measured(noise);
+    expect(Math.abs(of('signal') - signal)).toBeLessThan(0.08);
+  });
+
+  it('steps by ∛s/(tr H/k + ‖H‖)', () => {
+    const { of, signal } = measured(2);
+    const expected = Math.cbrt(signal) / (TRACE / 8 + NORM);
+    expect(of('measuredRate') / expected).toBeGreaterThan(0.6);
+    expect(of('measuredRate') / expected).toBeLessThan(1.7);
+  });
+
+  it('goes on from its state with the same steps', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    const bowl = () => vectorObjective(([x = 0, y = 0]) => x * x + 10 * y * y, [3, 4]);
+    const [whole, resumed] = [bowl(), bowl()];
+    const first = auto({ totalSteps: 20 });
+    for (let step = 0; step < 20; step++) await first.step(whole);
+    const second = auto({ totalSteps: 20 });
+    for (let step = 0; step < 12; step++) await second.step(resumed);
+    const third = auto({ totalSteps: 20 });
+    third.restore(JSON.parse(JSON.stringify(second.state())));
+    for (let step = 12; step < 20; step++) await third.step(resumed);
+    expect(resumed.x).toEqual(whole.x);
+  });
+
+  it('asks a model for the losses of the halves of a batch', async () => {
+    using model = await Model.load('film-roberta-mini');
+    const sequences = [1, 2, 3, 4, 5].map((i) => [0, 100 + i, 200 + i, 4, 2]);
+    const target = { kind: 'labelWords' as const, position: 3, words: [372, 1099], label: 0 };
+    const batch = { sequences, targets: sequences.map(() => target) };
+    const asking = {
+      ...autoMethod,
+      *estimate() {
+        const losses: Float64Array = yield { points: [[], { stream: 1n, scale: 1e-2 }], of: 'halves' };
+        return { terms: [], meanLoss: 0, diagnostics: {}, state: { losses: [...losses] } };
+      },
+    };
+    const call = { directions: { seed: 0, law: 'gaussian' as const }, firstStream: 0n, state: {} };
+    const { losses } = await estimateStep(model, batch, asking as never, { directions: 2 }, call);
+    const parts = [sequences.slice(0, 2), sequences.slice(2)].map((some) => ({
+      sequences: some,
+      targets: some.map(() => target),
+    }));
+    const expected: number[] = [];
+    for (const part of parts) {
+      expected.push(
+        ...(await model.evaluate(part, [[], { stream: 1n, scale: 1e-2 }], { directions: call.directions })),
+      );
+    }
+    expect([...losses]).toEqual(expected.map((loss) => expect.closeTo(loss, 12)));
+  });
+
+  it('has no step where a loss has no spread, and is refused what it cannot do', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    const flat = vectorObjective(() => 2, [1, 1]);
+    await auto({ totalSteps: 5 }).step(flat);
+    expect([...flat.x]).toEqual([1, 1]);
+    expect(() => auto({ directions: 1, totalSteps: 5 })).toThrow(ZestError);
+    expect(() => auto({})).toThrow(/totalSteps/);
+  });
+});
