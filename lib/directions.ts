@@ -214,3 +214,19 @@ export const vectorUpdate = (
     vector: vector && checkedVector(vector, 'update.vector', dimension, 'ERR_ZEST_UPDATE'),
   };
 };
+
+/**
+ * Refuses updates by a rule, and directions that keep factors, for objectives that do without.
+ *
+ * @throws ERR_ZEST_UNSUPPORTED
+ */
+export const assertPlain = (
+  { rule, anchored }: Partial<NativeUpdate>,
+  { keep = 1n, core }: Partial<NativeDirections>,
+) => {
+  const fault =
+    (rule !== undefined && rule !== 'plain' && `update.rule is ${rule}; expected none`) ||
+    (anchored && 'the decay of the update is towards the start; expected towards zero') ||
+    ((keep > 1n || core) && 'law keeps factors; expected { lowRank } without keep and core');
+  if (fault) throw new ZestError('ERR_ZEST_UNSUPPORTED', `${fault}: this objective has no more yet; models have`);
+};

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { throwIfAborted, unlessAborted } from '../abort.ts';
-import { checkedPoints, checkedStream, nativeDirections, nativeUpdate } from '../directions.ts';
+import { assertPlain, checkedPoints, checkedStream, nativeDirections, nativeUpdate } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { fma32 } from '../float32.ts';
 import type {
@@ -183,6 +183,7 @@ export const boxOfPoints = <B, Name extends string>({
   /** v(stream) under checked directions; the last one is kept, since points come in pairs. */
   const drawer = (directions: Directions): ((stream: bigint) => Map<Tensor, Float32Array>) => {
     const checked = nativeDirections(directions);
+    assertPlain({}, checked);
     let last: { stream: bigint; v: Map<Tensor, Float32Array> } | undefined;
     return (stream) => {
       if (last?.stream !== stream) {
@@ -263,7 +264,9 @@ export const boxOfPoints = <B, Name extends string>({
     async apply(update, options) {
       const { signal, directions = defaults } = directionOptions(options);
       throwIfAborted(signal);
-      const { decay, streams, coefficients } = nativeUpdate(update);
+      const checked = nativeUpdate(update);
+      assertPlain(checked, {});
+      const { decay, streams, coefficients } = checked;
       const direction = drawer(directions);
       return inTurn(async () => {
         throwIfAborted(signal);

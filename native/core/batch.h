@@ -1,9 +1,9 @@
 // Packed token sequences and the positions whose loss is wanted.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <array>
 #include <vector>
 
 #include "core/name.h"

@@ -45,8 +45,8 @@ struct Term {
 using Point = std::vector<Term>;
 
 // How an update moves the weights: what is done with g = sum factor * v(stream), and with
-// pull = decay * theta, or decay * (theta - anchor). RuleState is float32, of theta's size, and 0 before
-// the first update that uses it.
+// pull = decay * theta, or decay * (theta - anchor). RuleState is float32, of theta's size, and 0
+// before the first update that uses it.
 enum class Rule {
   plain,     // theta <- theta - (pull + g)
   sign,      // theta <- theta - (pull + rate * sign(g))

@@ -181,8 +181,8 @@ class CpuBackend : public Backend {
       return update.uses(state) ? state_of(state, parameter) : nullptr;
     };
     const bool momentum = update.rule == Rule::momentum;
-    return {one(momentum ? RuleState::momentum : RuleState::first_moment), one(RuleState::second_moment),
-            one(RuleState::anchor)};
+    return {one(momentum ? RuleState::momentum : RuleState::first_moment),
+            one(RuleState::second_moment), one(RuleState::anchor)};
   }
 
   void move(const Update& update) {

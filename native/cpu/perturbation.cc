@@ -106,9 +106,8 @@ void Perturbation::make_factors() {
     for (const uint64_t stream : streams_) {
       const uint64_t of_a = directions_.core ? directions_.stream_of_b(stream) : stream;
       factors_a_[i].push_back(add(of_a, weights_.addresses().factor_a[i], p.rows, rank, false));
-      factors_b_[i].push_back(
-          add(directions_.stream_of_b(stream), weights_.addresses().factor_b[i], p.columns,
-              padded(p.columns), true));
+      factors_b_[i].push_back(add(directions_.stream_of_b(stream), weights_.addresses().factor_b[i],
+                                  p.columns, padded(p.columns), true));
     }
   }
   pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {

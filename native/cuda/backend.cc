@@ -236,8 +236,8 @@ class CudaBackend : public Backend {
       return update.uses(state) ? tensor(state).data() : nullptr;
     };
     const bool momentum = update.rule == Rule::momentum;
-    return {one(momentum ? RuleState::momentum : RuleState::first_moment), one(RuleState::second_moment),
-            one(RuleState::anchor)};
+    return {one(momentum ? RuleState::momentum : RuleState::first_moment),
+            one(RuleState::second_moment), one(RuleState::anchor)};
   }
 
   // Calls of a device that has failed say so; one that fails in any way leaves nothing running.
@@ -290,9 +290,9 @@ class CudaBackend : public Backend {
     };
     if (as_graph) {
       const Plan& plan = points_.plan();
-      const PassKey key{packed.shape, points_.points(), plan.group_count, points_.terms(),
-                        plan.rank,    plan.law,         plan.seed,        plan.keep,
-                        plan.core};
+      const PassKey key{packed.shape,    points_.points(), plan.group_count,
+                        points_.terms(), plan.rank,        plan.law,
+                        plan.seed,       plan.keep,        plan.core};
       graphs_.run(key, points_.moves() + forward_.moves(), enqueue);
     } else {
       enqueue();

@@ -309,7 +309,8 @@ TEST("rules keep state, which is read, written and goes on with the same bits") 
   };
   for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
     for (const Rule rule : {Rule::plain, Rule::sign, Rule::momentum, Rule::adam}) {
-      const std::unique_ptr<Backend> whole = backend(odd, 1, {}, storage), first = backend(odd, 1, {}, storage),
+      const std::unique_ptr<Backend> whole = backend(odd, 1, {}, storage),
+                                     first = backend(odd, 1, {}, storage),
                                      second = backend(odd, 1, {}, storage);
       for (uint64_t s = 0; s < 6; ++s) whole->apply(laws[0], update(rule, s), never);
       for (uint64_t s = 0; s < 3; ++s) first->apply(laws[0], update(rule, s), never);

@@ -260,8 +260,7 @@ struct RuledElement {
   float theta, momentum, second;
 };
 
-RuledElement move(const Step& step, float theta, float anchor, float g, float first,
-                  float second) {
+RuledElement move(const Step& step, float theta, float anchor, float g, float first, float second) {
   const float pull = step.decay * (step.anchored ? theta - anchor : theta);
   float direction = 0;
   switch (step.rule) {
@@ -310,8 +309,7 @@ TEST("an update by every rule, with stochastic rounding where the weights are bf
         }
         const size_t at = static_cast<size_t>(row * c.w.columns + k);
         float g = 0;
-        if (step.rule == Rule::plain)
-          g = step.decay * (step.anchored ? theta - anchor[at] : theta);
+        if (step.rule == Rule::plain) g = step.decay * (step.anchored ? theta - anchor[at] : theta);
         for (int i = 0; i < c.noise.count; ++i)
           g = std::fma(c.noise.scales[0][i], c.v(i, row, k), g);
         const RuledElement moved = move(step, theta, anchor[at], g, first[at], second[at]);

@@ -5,6 +5,7 @@ import { mezo } from '../../lib/methods/mezo.ts';
 import { nspsa } from '../../lib/methods/nspsa.ts';
 import type { Optimizer } from '../../lib/methods/optimizer.ts';
 import { type SgdOptions, sgd } from '../../lib/methods/sgd.ts';
+import { blackBox } from '../../lib/objectives/black-box.ts';
 import { vectorObjective } from '../../lib/vector-objective.ts';
 import { rejects } from '../fixtures/rejects.ts';
 
@@ -140,5 +141,29 @@ describe('what a rule is not', () => {
       'ERR_ZEST_OPTION',
       /rule of the state is \{"momentum":0.9\}; expected "plain"/,
     );
+  });
+});
+
+describe('a black box', () => {
+  it('refuses rules and kept factors, and does not pass over them', async () => {
+    const box = blackBox({
+      parameters: { slope: [1, 2] },
+      evaluate: ({ slope }: { slope: Float32Array }) => slope[0]! ** 2 + slope[1]! ** 2,
+    } as never);
+    const message = /update.rule is momentum; expected none: this objective has no more yet/;
+    await rejects(
+      () => mezo({ learningRate: 1, rule: 'momentum' }).step(box as never),
+      'ERR_ZEST_UNSUPPORTED',
+      message,
+    );
+    const anchored = mezo({ learningRate: 1, weightDecay: 0.1, decayTowards: 'start' });
+    await rejects(
+      () => anchored.step(box as never),
+      'ERR_ZEST_UNSUPPORTED',
+      /decay of the update is towards the start/,
+    );
+    const kept = mezo({ learningRate: 1, law: { lowRank: 1, keep: 2 } });
+    await rejects(() => kept.step(box as never), 'ERR_ZEST_UNSUPPORTED', /law keeps factors/);
+    expect(box.version).toBe(0n);
   });
 });

@@ -268,8 +268,8 @@ static void pack_columns(const Matrix& w, const Noise& n, int64_t first, int64_t
   }
 }
 
-// g = sum scale v, from decay theta on if the rule is plain; theta <- theta - what the rule makes of
-// it (core/rule.h).
+// g = sum scale v, from decay theta on if the rule is plain; theta <- theta - what the rule makes
+// of it (core/rule.h).
 static void apply(const Matrix& w, const Noise& n, Rows rows, const Step& step,
                   const StateOf& state, uint64_t rounding_stream) {
   const bool plain = step.rule == Rule::plain;

@@ -143,8 +143,7 @@ __global__ void __launch_bounds__(factor_rows_a_block)
   const FactorSource source = sources[share.parameter];
   const int64_t row = share.first_unit + threadIdx.x;
   if (row >= source.rows) return;
-  const uint64_t offset =
-      source.base_a + static_cast<uint64_t>(row) * noise::row_span(plan.rank);
+  const uint64_t offset = source.base_a + static_cast<uint64_t>(row) * noise::row_span(plan.rank);
   for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
     const uint64_t own = plan.terms[term].stream;
     const uint64_t kept = own - own % plan.keep, of_core = noise::core_stream(own);

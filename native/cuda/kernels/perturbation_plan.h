@@ -33,10 +33,10 @@ struct Group {
 struct Plan {
   uint64_t seed;
   Law law;
-  int32_t rank;      // of Law::low_rank
-  float rank_scale;  // float32(1 / sqrt(rank))
+  int32_t rank;       // of Law::low_rank
+  float rank_scale;   // float32(1 / sqrt(rank))
   uint64_t keep = 1;  // consecutive streams that share B (Directions::keep)
-  int32_t core;  // whether A is U Z / sqrt(rank) (Directions::core)
+  int32_t core;       // whether A is U Z / sqrt(rank) (Directions::core)
   int32_t group_count;
   const Group* groups;
   const Term* terms;

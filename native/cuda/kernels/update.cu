@@ -1,6 +1,6 @@
 // Reference, for each element, in float32 with one rounding an operation:
-//   g = decay * theta, or 0 if the rule is not plain; for each term in order: g = fma(factor, v, g);
-//   theta = theta - what core/rule.h makes of g
+//   g = decay * theta, or 0 if the rule is not plain; for each term in order: g = fma(factor, v,
+//   g); theta = theta - what core/rule.h makes of g
 // A thread moves its elements in accesses of 16 bytes: four float32, eight bfloat16.
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/launch.h"

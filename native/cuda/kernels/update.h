@@ -1,4 +1,5 @@
-// theta <- theta - what a rule makes of sum factor v(stream), over a list of parameters, in one pass.
+// theta <- theta - what a rule makes of sum factor v(stream), over a list of parameters, in one
+// pass.
 #pragma once
 
 #include <cuda_runtime.h>
