@@ -42,6 +42,7 @@ export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
 export type { MemoryUse } from './model/memory.ts';
 export { Model } from './model/model.ts';
+export type { SaveOptions } from './model/save.ts';
 export type { ModelStepOptions, ModelStepResult } from './model/step.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native/binding.ts';
@@ -67,6 +68,7 @@ export type {
   ExaminationEvent,
   FailureEvent,
   Progress,
+  ResumeEvent,
   StepEvent,
   Summary,
   TrainEvent,
@@ -75,7 +77,8 @@ export type {
   WarningEvent,
 } from './runs/events.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
-export { readTrajectory, type Trajectory, type TrajectoryHeader } from './runs/trajectory.ts';
+export { readTrajectory, type Trajectory } from './runs/trajectory.ts';
+export type { LoggedTensor, LoggedUpdate, TrajectoryHeader } from './runs/trajectory-format.ts';
 export {
   hessianTrace,
   type QuadraticFormOptions,

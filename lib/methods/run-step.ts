@@ -92,6 +92,24 @@ export const estimateStep = async <B>(
   return { ...round.value, losses: Float64Array.from(all) };
 };
 
+/** What a method makes of losses that it was given before: of a step that was taken already. */
+export const estimateFrom = (
+  losses: readonly number[],
+  method: AnyMethod,
+  options: Record<string, unknown>,
+  { dimension, firstStream, state }: Pick<StepCall, 'firstStream' | 'state'> & { dimension: number },
+): StepEstimate => {
+  const streams = streamsFrom(firstStream, method.streams(options));
+  const rounds = method.estimate(options, { streams, dimension, state });
+  let round = rounds.next();
+  for (let done = 0; !round.done; ) {
+    const { length } = round.value;
+    round = rounds.next(Float64Array.from(losses.slice(done, done + length)));
+    done += length;
+  }
+  return round.value;
+};
+
 /** The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. */
 export const updateOf = (terms: StepEstimate['terms'], { learningRate, weightDecay }: StepLength): Update => ({
   decay: Math.fround(learningRate * weightDecay),

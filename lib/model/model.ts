@@ -31,7 +31,7 @@ import { type MemoryUse, memoryUse } from './memory.ts';
 import { nativeMicroBatch } from './micro-batch.ts';
 import { generateSchema, saveSchema } from './option-schema.ts';
 import { type BatchLimits, packBatch } from './pack-batch.ts';
-import { type Origin, type SavedWeights, saveModel } from './save.ts';
+import { type Origin, type SaveOptions, saveModel } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
 
 const evaluationOptions = optionsOf<EvaluationOptions>({
@@ -167,6 +167,20 @@ export class Model implements Objective<Batch> {
     if (typeof tokens !== 'number' || !(tokens >= 0))
       throw rangeError('ERR_ZEST_ARGUMENT', `tokens is ${show(tokens)}; expected a number ≥ 0`);
     return memoryUse(this.#origin.description.spec, { dtype: this.dtype, tokens });
+  }
+
+  /**
+   * All parameters in canonical order: name, shape as in the checkpoint, whether updates move it, and whether weight decay
+   * does.
+   */
+  get parameters(): { name: string; shape: readonly number[]; trainable: boolean; decays: boolean }[] {
+    const { shapes, spec } = this.#origin.description;
+    return spec.parameters.map(({ name, trainable, decays }, index) => ({
+      name,
+      shape: shapes[index] ?? [],
+      trainable,
+      decays,
+    }));
   }
 
   /** Names of all parameters, in canonical order. */
@@ -404,7 +418,7 @@ export class Model implements Objective<Batch> {
    * `weights` (default `merged`) says what is saved of LoRA. `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
    * adapter. `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the
    * folder loads as a model while its base is where it was. `both`: merged, and PEFT's files in its folder `adapter`. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
-   * folder, warns of them, and computes without.
+   * folder, warns of them, and computes without. `metadata` (default none) are texts for the header of the weights' file.
    *
    * @example
    * await model.save('tuned');
@@ -413,10 +427,10 @@ export class Model implements Objective<Batch> {
    *
    * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have
    */
-  async save(folder: string, options: { weights?: SavedWeights } = {}): Promise<void> {
+  async save(folder: string, options: SaveOptions = {}): Promise<void> {
     assertPath(folder, 'folder');
-    const { weights } = checkOptions(saveSchema, options);
-    return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin, weights), { alone: true });
+    const checked = checkOptions(saveSchema, options);
+    return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin, checked), { alone: true });
   }
 
   /**

@@ -2,7 +2,8 @@ import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, DirectionOptions, Update } from '../objective.ts';
 import { assertHas, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
-import { NOISE_VERSION, readTrajectory, type Trajectory } from './trajectory.ts';
+import { readTrajectory, type Trajectory } from './trajectory.ts';
+import { NOISE_VERSION } from './trajectory-format.ts';
 
 /** A model as its run loaded it: `Model` is one. */
 export interface Replayable {

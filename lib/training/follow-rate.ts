@@ -3,8 +3,8 @@ import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
 import { deviation, mean } from '../statistics.ts';
+import { configuredOptimizer } from './configured-optimizer.ts';
 import type { ResolvedConfig } from './schema.ts';
-import { configuredOptimizer } from './training-loop.ts';
 
 /** Steps of a run that are followed, after those of its warm-up; all of a shorter run. */
 const STRETCH = 50;

@@ -133,20 +133,21 @@ export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task,
 };
 
 /**
- * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and
- * the adapter of the run within.
+ * Loads the configured model with what is trained of it, or a checkpoint of a run: that has the head and the adapter of
+ * the run within. It is to be scored, or with `isTrained` to be trained on.
  */
 export const loadModel = async (
   { model: base, device, dtype, trainable, head, adapter, task }: ResolvedConfig,
   tokenizer: Tokenizer,
-  { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
+  { signal, onProgress }: Pick<TrainOptions, 'signal' | 'onProgress'>,
   checkpoint?: string,
+  { isTrained = false } = {},
 ): Promise<Model> => {
   const spec = taskSpec(task);
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
-    ...(checkpoint === undefined && { trainable, head, adapter }),
+    ...(checkpoint === undefined ? { trainable, head, adapter } : isTrained && { trainable }),
     labels: spec.kind === 'class' ? spec.labels : undefined,
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),

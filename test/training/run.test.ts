@@ -58,6 +58,7 @@ describe('a run', () => {
       'classification.json',
       'config.yaml',
       'metrics.jsonl',
+      'state.json',
       'summary.json',
       'trajectory.zest',
     ]);
