@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/install/**'], // npm run test:install
+    exclude: ['test/install/**', 'test/long/**'], // npm run test:install, npm run test:long
     pool: 'forks',
     // The engines under test bring threads of their own.
     maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),

@@ -7,7 +7,7 @@ import { ADAPTER_WEIGHTS } from '../model/peft.ts';
 import { readMetadata } from '../model/safetensors.ts';
 import type { CheckpointEvent } from '../runs/events.ts';
 import type { RunFolder } from '../runs/folder.ts';
-import { decodeResumable, encodeResumable, type Resumable, type RunState } from './run-state.ts';
+import { decodeResumable, encodeResumable, type RunState } from './run-state.ts';
 import type { RunContext } from './start-run.ts';
 
 // A checkpoint is a model folder whose files are replaced one by one, each at once. All but the weights stay the same from
@@ -88,7 +88,7 @@ export const saveCheckpoint = async (
 };
 
 /** Reads what a run goes on from; undefined where there is none that can be read. */
-export const readResumable = async ({ state }: RunFolder): Promise<(Resumable & { digest: string }) | undefined> =>
+export const readResumable = async ({ state }: RunFolder): Promise<ReturnType<typeof decodeResumable>> =>
   readFile(state, 'utf8').then(decodeResumable, () => undefined);
 
 /** The step of a checkpoint's weights; undefined where there are none that say it. */

@@ -192,7 +192,7 @@ export const resumeRun = async (
     const lines = await readSteps(run.metrics);
     const steps = Math.min(lines.length, log.places.length - 1);
     const saved = await readResumable(run);
-    const resumable = saved && saved.step <= steps ? saved : undefined;
+    const resumable = saved && saved.resumable.step <= steps ? saved.resumable : undefined;
     const from = resumable?.step ?? 0;
     let checkpoint = 0;
     const prepared = await prepareRun(config, options, async (inputs) => {
@@ -207,7 +207,7 @@ export const resumeRun = async (
         `${run.path} cannot go on as it began: the device is ${model.device}; expected ${log.header.device}`,
       );
     }
-    if (resumable && (await model.digest()) !== resumable.digest) {
+    if (resumable && (await model.digest()) !== saved?.digest) {
       throw new ZestError(
         'ERR_ZEST_TRAJECTORY',
         `${run.trajectory}: does not lead to the weights of step ${from} that ${run.state} tells of`,

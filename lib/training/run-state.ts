@@ -81,12 +81,13 @@ const decode = (_: string, value: unknown): unknown =>
 
 /** A point to go on from as a file holds it, with the digest of the weights there. */
 export const encodeResumable = (resumable: Resumable, digest: string): string =>
-  `${JSON.stringify({ digest, ...resumable }, encode)}\n`;
+  `${JSON.stringify({ ...resumable, digest }, encode)}\n`;
 
 /** Reads what {@link encodeResumable} wrote; undefined for anything else. */
-export const decodeResumable = (text: string): (Resumable & { digest: string }) | undefined => {
+export const decodeResumable = (text: string): { resumable: Resumable; digest: string } | undefined => {
   if (!isObject(parseJson(text))) return undefined;
   const value = JSON.parse(text, decode);
   const isOurs = Number.isSafeInteger(value.step) && isObject(value.optimizer) && typeof value.digest === 'string';
-  return isOurs ? value : undefined;
+  const { digest, ...resumable } = value;
+  return isOurs ? { resumable, digest } : undefined;
 };
