@@ -6,8 +6,6 @@
 namespace zest {
 namespace {
 
-constexpr int group = 32;  // elements that a call of dequantize is made of
-
 float half_at(const uint8_t* bytes) {
   uint16_t half;
   std::memcpy(&half, bytes, sizeof half);
@@ -15,73 +13,73 @@ float half_at(const uint8_t* bytes) {
 }
 
 // d, 32 signed bytes.
-void q8_0(const uint8_t* block, float* out) {
-  const float d = half_at(block);
-  for (int i = 0; i < group; ++i)
-    out[i] = d * static_cast<float>(static_cast<int8_t>(block[2 + i]));
+void q8_0(const uint8_t* block, Quanta& out) {
+  out.scale[0] = out.scale[1] = half_at(block);
+  std::memcpy(out.values, block + 2, quanta);
 }
 
-// d, 16 bytes: the low halves are elements 0 to 15, the high ones 16 to 31.
-void q4_0(const uint8_t* block, float* out) {
-  const float d = half_at(block);
+// 16 bytes: the low halves are elements 0 to 15, the high ones 16 to 31.
+void halves(const uint8_t* bytes, int zero, Quanta& out) {
   for (int i = 0; i < 16; ++i) {
-    out[i] = d * static_cast<float>((block[2 + i] & 15) - 8);
-    out[16 + i] = d * static_cast<float>((block[2 + i] >> 4) - 8);
+    out.values[i] = static_cast<int8_t>((bytes[i] & 15) - zero);
+    out.values[16 + i] = static_cast<int8_t>((bytes[i] >> 4) - zero);
   }
 }
 
-// d, m, 16 bytes as above.
-void q4_1(const uint8_t* block, float* out) {
-  const float d = half_at(block), m = half_at(block + 2);
-  for (int i = 0; i < 16; ++i) {
-    out[i] = d * static_cast<float>(block[4 + i] & 15) + m;
-    out[16 + i] = d * static_cast<float>(block[4 + i] >> 4) + m;
-  }
+// d, halves.
+void q4_0(const uint8_t* block, Quanta& out) {
+  out.scale[0] = out.scale[1] = half_at(block);
+  halves(block + 2, 8, out);
 }
 
-// The 6-bit scale and minimum of group j of 8, packed in 12 bytes.
-struct Scale {
-  int scale, minimum;
-};
-Scale packed_scale(const uint8_t* q, int j) {
-  if (j < 4) return {q[j] & 63, q[j + 4] & 63};
-  return {(q[j + 4] & 15) | (q[j - 4] >> 6 << 4), (q[j + 4] >> 4) | (q[j] >> 6 << 4)};
+// d, m, halves.
+void q4_1(const uint8_t* block, Quanta& out) {
+  out.scale[0] = out.scale[1] = half_at(block);
+  out.minimum = half_at(block + 2);
+  halves(block + 4, 0, out);
 }
 
-// d, dmin, 12 bytes of scales, 128 bytes: groups 2i and 2i + 1 are low and high halves of 32.
-void q4_k(const uint8_t* block, int j, float* out) {
-  const Scale s = packed_scale(block + 4, j);
-  const float d = half_at(block) * static_cast<float>(s.scale);
-  const float m = half_at(block + 2) * static_cast<float>(s.minimum);
+// d, dmin, the 6-bit scales and minima of 8 groups, packed in 12 bytes.
+void scales_k(const uint8_t* block, int j, Quanta& out) {
+  const uint8_t* q = block + 4;
+  const int scale = j < 4 ? q[j] & 63 : (q[j + 4] & 15) | (q[j - 4] >> 6 << 4);
+  const int minimum = j < 4 ? q[j + 4] & 63 : (q[j + 4] >> 4) | (q[j] >> 6 << 4);
+  out.scale[0] = out.scale[1] = half_at(block) * static_cast<float>(scale);
+  out.minimum = -(half_at(block + 2) * static_cast<float>(minimum));
+}
+
+// scales_k, 128 bytes: groups 2i and 2i + 1 are low and high halves of 32.
+void q4_k(const uint8_t* block, int j, Quanta& out) {
+  scales_k(block, j, out);
   const uint8_t* q = block + 16 + j / 2 * 32;
-  for (int i = 0; i < group; ++i)
-    out[i] = d * static_cast<float>(j % 2 ? q[i] >> 4 : q[i] & 15) - m;
+  for (int i = 0; i < quanta; ++i)
+    out.values[i] = static_cast<int8_t>(j % 2 ? q[i] >> 4 : q[i] & 15);
 }
 
 // As q4_k, with 32 bytes before the halves whose bit j is the fifth of group j.
-void q5_k(const uint8_t* block, int j, float* out) {
-  const Scale s = packed_scale(block + 4, j);
-  const float d = half_at(block) * static_cast<float>(s.scale);
-  const float m = half_at(block + 2) * static_cast<float>(s.minimum);
+void q5_k(const uint8_t* block, int j, Quanta& out) {
+  scales_k(block, j, out);
   const uint8_t *high = block + 16, *q = block + 48 + j / 2 * 32;
-  for (int i = 0; i < group; ++i) {
+  for (int i = 0; i < quanta; ++i) {
     const int low = j % 2 ? q[i] >> 4 : q[i] & 15;
-    out[i] = d * static_cast<float>(low + (high[i] >> j & 1) * 16) - m;
+    out.values[i] = static_cast<int8_t>(low + (high[i] >> j & 1) * 16);
   }
 }
 
 // 128 bytes of low halves, 64 of high pairs of bits, 16 signed scales, d; two times 128 elements of
 // four groups.
-void q6_k(const uint8_t* block, int j, float* out) {
+void q6_k(const uint8_t* block, int j, Quanta& out) {
   const int part = j / 4, quarter = j % 4;
   const uint8_t* low = block + part * 64 + quarter % 2 * 32;
   const uint8_t* high = block + 128 + part * 32;
   const float d = half_at(block + 208);
-  for (int i = 0; i < group; ++i) {
-    const auto scale = static_cast<int8_t>(block[192 + part * 8 + quarter * 2 + i / 16]);
+  for (int half = 0; half < 2; ++half) {
+    const auto scale = static_cast<int8_t>(block[192 + part * 8 + quarter * 2 + half]);
+    out.scale[half] = d * static_cast<float>(scale);
+  }
+  for (int i = 0; i < quanta; ++i) {
     const int bits = quarter < 2 ? low[i] & 15 : low[i] >> 4;
-    const int q = (bits | (high[i] >> 2 * quarter & 3) << 4) - 32;
-    out[i] = d * static_cast<float>(scale) * static_cast<float>(q);
+    out.values[i] = static_cast<int8_t>((bits | (high[i] >> 2 * quarter & 3) << 4) - 32);
   }
 }
 
@@ -121,32 +119,42 @@ float from_half(uint16_t half) {
   return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
-void dequantize(FileType type, const void* data, int64_t first, int64_t count, float* out) {
+bool has_minimum(FileType type) {
+  return type == FileType::q4_1 || type == FileType::q4_k || type == FileType::q5_k;
+}
+
+int elements_a_scale(FileType type) { return type == FileType::q6_k ? 16 : quanta; }
+
+void unpack(FileType type, const void* data, int64_t first, Quanta& out) {
   const BlockFormat format = block_format(type);
-  for (int64_t at = first; at < first + count; at += group, out += group) {
-    const uint8_t* block = static_cast<const uint8_t*>(data) + at / format.elements * format.bytes;
-    const int j = static_cast<int>(at % format.elements) / group;
-    switch (type) {
-      case FileType::q8_0:
-        q8_0(block, out);
-        break;
-      case FileType::q4_0:
-        q4_0(block, out);
-        break;
-      case FileType::q4_1:
-        q4_1(block, out);
-        break;
-      case FileType::q4_k:
-        q4_k(block, j, out);
-        break;
-      case FileType::q5_k:
-        q5_k(block, j, out);
-        break;
-      case FileType::q6_k:
-        q6_k(block, j, out);
-        break;
-      default:
-        break;
+  const uint8_t* block = static_cast<const uint8_t*>(data) + first / format.elements * format.bytes;
+  const int j = static_cast<int>(first % format.elements) / quanta;
+  switch (type) {
+    case FileType::q8_0:
+      return q8_0(block, out);
+    case FileType::q4_0:
+      return q4_0(block, out);
+    case FileType::q4_1:
+      return q4_1(block, out);
+    case FileType::q4_k:
+      return q4_k(block, j, out);
+    case FileType::q5_k:
+      return q5_k(block, j, out);
+    case FileType::q6_k:
+      return q6_k(block, j, out);
+    default:
+      return;
+  }
+}
+
+void dequantize(FileType type, const void* data, int64_t first, int64_t count, float* out) {
+  const bool shifted = has_minimum(type);
+  for (int64_t at = first; at < first + count; at += quanta, out += quanta) {
+    Quanta q;
+    unpack(type, data, at, q);
+    for (int i = 0; i < quanta; ++i) {
+      const float value = q.scale[i / 16] * static_cast<float>(q.values[i]);
+      out[i] = shifted ? value + q.minimum : value;
     }
   }
 }

@@ -56,10 +56,7 @@ class CpuSession : public Session {
     const DefaultFloatingPoint environment;
     const CoreShare share;
     perturbation_.set(directions, {&point, 1});
-    // Quantised weights are there to save memory, and are packed again for each token.
-    const bool quantized = std::any_of(spec_.parameters.begin(), spec_.parameters.end(),
-                                       [](const ParameterSpec& p) { return p.as_stored; });
-    if (!quantized) forward_.keep_packed();
+    forward_.keep_packed();
     forward_.begin(perturbation_, 1, abort);
   }
 

@@ -57,8 +57,9 @@ describe('a model of a GGUF file', () => {
     for (const model of [stored, wide]) await model.apply({ decay: 0, terms: [{ stream: 3n, coefficient: 0.3 }] });
     const [a, b] = await Promise.all([stored, wide].map((model) => model.sequenceLosses(batch, points)));
     expect(a!.map((row) => bits(row))).toEqual(b!.map((row) => bits(row)));
-    const options = { maxTokens: 2, stop: [] };
-    expect(await stored.generate([ids], options)).toEqual(await wide.generate([ids], options));
+    const prompts = [ids, ids.slice(0, 3), ids.slice(2)];
+    const options = { maxTokens: 8, stop: [], temperature: 1, seed: 5 };
+    expect(await stored.generate(prompts, options)).toEqual(await wide.generate(prompts, options));
     expect(await stored.digest()).toBe(await wide.digest());
     // The file's own bytes: blocks, and what is not quantised in float32.
     const quantized = (await readGguf(file)).tensors.filter(({ dtype }) => dtype.startsWith('Q'));

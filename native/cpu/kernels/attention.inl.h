@@ -57,7 +57,7 @@ static void attend_block(const Attention& a, int64_t head, int64_t first, const 
   }
   F32 sums[rows][panel_vectors];
   for (int64_t key = 0; key < end; key += width) {
-    tile<rows>(q, a.q_stride, key_panels + key * a.width, a.width, sums);
+    tile<rows>(q, a.q_stride, Stored<float>(key_panels + key * a.width), a.width, sums);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
@@ -70,7 +70,7 @@ static void attend_block(const Attention& a, int64_t head, int64_t first, const 
   for (int m = 0; m < rows; ++m)
     inverse[m] = exponentials(a, seen_by(a, first + m), end, scores + m * key_span);
   for (int64_t column = 0; column < a.width; column += width) {
-    tile<rows>(scores, key_span, value_panels + column * keys, end, sums);
+    tile<rows>(scores, key_span, Stored<float>(value_panels + column * keys), end, sums);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2

@@ -45,6 +45,13 @@ struct Rows {
   }
 };
 
+// What a packed panel holds.
+struct PanelType {
+  StorageType stored = StorageType::float32;
+  FileType quantized = FileType::float32;  // of a panel that pack_quantized made
+  bool operator==(const PanelType&) const = default;
+};
+
 // Y = activation(X W^T + bias) for the columns of one panel of W.
 struct Product {
   const float* x;
@@ -55,7 +62,7 @@ struct Product {
   int activation;     // of Activation, or -1
   float* y;
   int64_t y_stride;
-  StorageType panel_type = StorageType::float32;
+  PanelType type;
 };
 
 // Consecutive keys and values of one head.
@@ -134,6 +141,14 @@ constexpr int64_t packed_columns = 64;
 inline int64_t panel_floats(int64_t depth, int panel_width) {
   return (depth + 63) / 64 * 64 * panel_width;
 }
+
+// Bytes of one panel of quantised weights.
+int64_t quantized_panel_bytes(FileType type, int64_t depth, int panel_width);
+
+// Packs rows of quantised weights as they are: for each group of elements of a row that share a
+// scale the scales of panel_width rows, their minima where the type has them, and the elements, one
+// after the other, each of panel_width rows.
+void pack_quantized(const Matrix& w, Rows rows, int panel_width, std::byte* out);
 
 inline int64_t attention_scratch(int64_t keys, int64_t width, int panel_width) {
   const int64_t key_panels = (keys + panel_width - 1) / panel_width;

@@ -126,6 +126,12 @@ ZEST_INLINE F32 widen(const uint16_t* p, int n) {
   for (int i = 0; i < n; ++i) wide[i] = static_cast<uint32_t>(p[i]) << 16;
   return float_of(load(wide));
 }
+// Signed bytes to float.
+ZEST_INLINE F32 widen(const int8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+          _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+}
 ZEST_INLINE void store_high_halves(uint16_t* p, U32 a, int n) {
   alignas(32) uint32_t wide[16];
   store(wide, a);

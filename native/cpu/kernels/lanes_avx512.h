@@ -82,6 +82,11 @@ ZEST_INLINE F32 widen(const uint16_t* p, int n) {
   const __m256i half = _mm256_maskz_loadu_epi16(first(n), p);
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))};
 }
+// Signed bytes to float.
+ZEST_INLINE F32 widen(const int8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
+}
 ZEST_INLINE void store_high_halves(uint16_t* p, U32 a, int n) {
   _mm256_mask_storeu_epi16(p, first(n), _mm512_cvtepi32_epi16(_mm512_srli_epi32(a.v, 16)));
 }

@@ -182,6 +182,15 @@ ZEST_INLINE F32 widen(const uint16_t* p, int n) {
            vreinterpretq_f32_u16(vzip1q_u16(zero, high)),
            vreinterpretq_f32_u16(vzip2q_u16(zero, high))}};
 }
+// Signed bytes to float.
+ZEST_INLINE F32 widen(const int8_t* p) {
+  const int8x16_t bytes = vld1q_s8(p);
+  const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
+  return {{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+           vcvtq_f32_s32(vmovl_s16(vget_high_s16(low))),
+           vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+           vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)))}};
+}
 ZEST_INLINE void store_high_halves(uint16_t* p, U32 a, int n) {
   uint16_t values[16];
   uint16_t* to = n == 16 ? p : values;

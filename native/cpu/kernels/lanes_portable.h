@@ -162,6 +162,12 @@ ZEST_INLINE F32 widen(const uint16_t* p, int n) {
   for (int i = 0; i < 16; ++i) r.v[i] = i < n ? static_cast<uint32_t>(p[i]) << 16 : 0u;
   return float_of(r);
 }
+// Signed bytes to float.
+ZEST_INLINE F32 widen(const int8_t* p) {
+  F32 r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(p[i]);
+  return r;
+}
 ZEST_INLINE void store_high_halves(uint16_t* p, U32 a, int n) {
   for (int i = 0; i < n; ++i) p[i] = static_cast<uint16_t>(a.v[i] >> 16);
 }

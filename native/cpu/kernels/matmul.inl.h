@@ -5,23 +5,66 @@
 ZEST_INLINE F32 load_panel(const float* p) { return load(p); }
 ZEST_INLINE F32 load_panel(const uint16_t* p) { return widen(p, 16); }
 
+// A panel of elements as they are.
+template <class Element>
+struct Stored {
+  static constexpr int group = 1;
+  const Element* elements;
+  __attribute__((always_inline)) explicit Stored(const void* panel)
+      : elements(static_cast<const Element*>(panel)) {}
+  __attribute__((always_inline)) void begin(int64_t k) { row = elements + k * panel_vectors * 16; }
+  __attribute__((always_inline)) F32 at(int, int j) const { return load_panel(row + j * 16); }
+
+ private:
+  const Element* row = nullptr;
+};
+
+// A panel of quantised elements, as pack_quantized makes it.
+template <int elements_a_scale, bool has_minimum>
+struct Quantized {
+  static constexpr int group = elements_a_scale;
+  const std::byte* groups;
+  __attribute__((always_inline)) explicit Quantized(const void* panel)
+      : groups(static_cast<const std::byte*>(panel)) {}
+  __attribute__((always_inline)) void begin(int64_t k) {
+    constexpr int width = 16 * panel_vectors;
+    const auto* floats = reinterpret_cast<const float*>(
+        groups + k / group * width * (group + 4 * (has_minimum ? 2 : 1)));
+    for (int j = 0; j < panel_vectors; ++j) scale[j] = load(floats + 16 * j);
+    floats += width;
+    for (int j = 0; has_minimum && j < panel_vectors; ++j) minimum[j] = load(floats + 16 * j);
+    values = reinterpret_cast<const int8_t*>(floats + (has_minimum ? width : 0));
+  }
+  __attribute__((always_inline)) F32 at(int i, int j) const {
+    const F32 value = scale[j] * widen(values + (i * panel_vectors + j) * 16);
+    return has_minimum ? value + minimum[j] : value;
+  }
+
+ private:
+  const int8_t* values = nullptr;
+  F32 scale[panel_vectors], minimum[panel_vectors];
+};
+
 template <int rows, class Panel>
-ZEST_INLINE void tile(const float* x, int64_t x_stride, const Panel* panel, int64_t depth,
+ZEST_INLINE void tile(const float* x, int64_t x_stride, Panel panel, int64_t depth,
                       F32 sums[rows][panel_vectors]) {
 #pragma GCC unroll 16
   for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
     for (int j = 0; j < panel_vectors; ++j) sums[m][j] = broadcast(0.0f);
   }
-  for (int64_t k = 0; k < depth; ++k) {
-    F32 p[panel_vectors];
+  for (int64_t k = 0; k < depth; k += Panel::group) {
+    panel.begin(k);
+    for (int i = 0; i < Panel::group; ++i) {
+      F32 p[panel_vectors];
 #pragma GCC unroll 2
-    for (int j = 0; j < panel_vectors; ++j) p[j] = load_panel(panel + (k * panel_vectors + j) * 16);
+      for (int j = 0; j < panel_vectors; ++j) p[j] = panel.at(i, j);
 #pragma GCC unroll 16
-    for (int m = 0; m < rows; ++m) {
-      const F32 a = broadcast(x[m * x_stride + k]);
+      for (int m = 0; m < rows; ++m) {
+        const F32 a = broadcast(x[m * x_stride + k + i]);
 #pragma GCC unroll 2
-      for (int j = 0; j < panel_vectors; ++j) sums[m][j] = mul_add(a, p[j], sums[m][j]);
+        for (int j = 0; j < panel_vectors; ++j) sums[m][j] = mul_add(a, p[j], sums[m][j]);
+      }
     }
   }
 }
@@ -30,7 +73,7 @@ ZEST_INLINE void tile(const float* x, int64_t x_stride, const Panel* panel, int6
 template <int rows, class Panel>
 __attribute__((noinline)) static void product_tile(const Product& a, int64_t row) {
   F32 sums[rows][panel_vectors];
-  tile<rows>(a.x + row * a.x_stride, a.x_stride, static_cast<const Panel*>(a.panel), a.depth, sums);
+  tile<rows>(a.x + row * a.x_stride, a.x_stride, Panel(a.panel), a.depth, sums);
 #pragma GCC unroll 16
   for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
@@ -101,13 +144,18 @@ ZEST_INLINE void with_activation(int activation, F f) {
 }
 
 static void multiply(const Product& a) {
-  // Panels in bfloat16 are for few rows, and need no tiles of many.
+  // Panels that are not float32 are for few rows, and need no tiles of many.
+  constexpr int few = 4;
   with_activation(a.activation, [&]<int activation>() {
-    if (a.panel_type == StorageType::float32) {
-      product<activation, tile_rows, float>(a);
-    } else {
-      product<activation, 4, uint16_t>(a);
+    if (a.type.quantized != FileType::float32) {
+      if (has_minimum(a.type.quantized)) return product<activation, few, Quantized<32, true>>(a);
+      if (elements_a_scale(a.type.quantized) == 16)
+        return product<activation, few, Quantized<16, false>>(a);
+      return product<activation, few, Quantized<32, false>>(a);
     }
+    if (a.type.stored == StorageType::bfloat16)
+      return product<activation, few, Stored<uint16_t>>(a);
+    product<activation, tile_rows, Stored<float>>(a);
   });
 }
 

@@ -93,15 +93,31 @@ ZEST_INLINE F32 load_weights(const Matrix& w, int64_t index, int n) {
   return load_first(static_cast<const float*>(w.data) + index, n);
 }
 
+// Up to 64 elements of a quantised row, zeros after the last.
+ZEST_INLINE void quantized_chunk(const Matrix& w, int64_t index, int64_t left, F32 out[4]) {
+  const bool shifted = has_minimum(w.blocks);
+  for (int j = 0; j < 4; j += 2) {
+    if (left <= 16 * j) {
+      out[j] = out[j + 1] = broadcast(0.0f);
+      continue;
+    }
+    Quanta q;
+    unpack(w.blocks, w.data, index + 16 * j, q);
+    for (int half = 0; half < 2; ++half) {
+      const F32 value = broadcast(q.scale[half]) * widen(q.values + 16 * half);
+      out[j + half] = shifted ? value + broadcast(q.minimum) : value;
+    }
+  }
+}
+
 // W + sum scale v for each point: up to 64 elements from `column` of a row, zeros after the last
 // column.
 ZEST_INLINE void perturbed_chunk(const Matrix& w, const Noise& n, int64_t row, int64_t column,
                                  F32 out[Noise::max_points][4]) {
   const int64_t left = w.columns - column;
   if (w.blocks != FileType::float32) {
-    alignas(64) float values[chunk] = {};
-    dequantize(w.blocks, w.data, row * w.columns + column, left < chunk ? left : chunk, values);
-    for (int j = 0; j < 4; ++j) out[0][j] = out[1][j] = load(values + 16 * j);
+    quantized_chunk(w, row * w.columns + column, left, out[0]);
+    for (int j = 0; j < 4; ++j) out[1][j] = out[0][j];
   } else {
     for (int j = 0; j < 4; ++j) {
       out[0][j] = load_weights(w, row * w.columns + column + 16 * j, lanes_left(left, j));

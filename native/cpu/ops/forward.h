@@ -118,11 +118,14 @@ class Forward : private Operations {
   int64_t outputs_at_once(const Linear& linear) const;
   int64_t packed_floats(const Linear& linear) const;
   void pack_outputs(const Linear& linear, int64_t first, float* panels);
+  Rows outputs_from(const Linear& linear, int64_t first) const;
   void multiply_outputs(const Linear& linear, int64_t first, const void* panels,
-                        StorageType type = StorageType::float32);
-  // Panels of all outputs of a layer; in bfloat16 where that holds them exactly.
+                        PanelType type = {});
+  // Panels of all outputs of a layer; where they are not perturbed, of the type of the weights.
+  PanelType kept_type(const Linear& linear) const;
   struct Kept {
-    StorageType type = StorageType::float32;
+    PanelType type;
+    int64_t item_bytes = 0;
     Buffer<std::byte> panels;
   };
   const Kept& kept_panels(const Linear& linear);

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "core/bfloat16.h"
+#include "core/blocks.h"
 #include "core/parameters.h"
 #include "cpu/kernels/dispatch.h"
 #include "cpu/ops/forward.h"
@@ -73,12 +74,16 @@ void Forward::multiply_base(std::span<const Linear> linears) {
       body(*l, item, thread);
     });
   };
-  if (keeps_packed_) {
+  // Panels of other types than float32 take longer to multiply with, a tile of rows at a time.
+  constexpr int64_t few_rows = 16;
+  const bool keeps = keeps_packed_ && std::ranges::all_of(linears, [&](const Linear& l) {
+                       return l.rows <= few_rows || kept_type(l) == PanelType{};
+                     });
+  if (keeps) {
     for (const Linear& l : linears) {
       const Kept& kept = kept_panels(l);
-      const int64_t bytes = packed_floats(l) * static_cast<int64_t>(element_bytes(kept.type));
       run({&l, 1}, [&](const Linear&, int64_t item, int) {
-        multiply_outputs(l, item * outputs_at_once(l), kept.panels.data() + item * bytes,
+        multiply_outputs(l, item * outputs_at_once(l), kept.panels.data() + item * kept.item_bytes,
                          kept.type);
       });
     }
@@ -105,26 +110,35 @@ void Forward::multiply_base(std::span<const Linear> linears) {
   }
 }
 
+PanelType Forward::kept_type(const Linear& l) const {
+  if (perturbation_->of(l.roles.weight).count > 0) return {};
+  const Matrix& w = weights_.matrix(l.roles.weight);
+  if (!is_quantized(w.blocks)) return {w.type, FileType::float32};
+  return l.roles.transposed ? PanelType{} : PanelType{StorageType::float32, w.blocks};
+}
+
 // Packed now or by an earlier run.
 const Forward::Kept& Forward::kept_panels(const Linear& l) {
   const int64_t first = l.outputs.index ? l.outputs.index[0] : l.outputs.first;
   Kept& kept = kept_[{l.roles.weight, first}];
   if (kept.panels.size() > 0) return kept;
+  kept.type = kept_type(l);
+  const Matrix& w = weights_.matrix(l.roles.weight);
+  const bool quantized = is_quantized(kept.type.quantized);
   const int64_t items = parts(l.outputs.count, outputs_at_once(l)), floats = packed_floats(l);
-  const bool exact =
-      weights_.type() == StorageType::bfloat16 && perturbation_->of(l.roles.weight).count == 0;
-  kept.type = exact ? StorageType::bfloat16 : StorageType::float32;
-  const size_t bytes = static_cast<size_t>(floats) * element_bytes(kept.type);
-  std::byte* panels = kept.panels.reserve(static_cast<size_t>(items) * bytes);
+  kept.item_bytes =
+      quantized ? quantized_panel_bytes(kept.type.quantized, w.columns, kernels().panel_width)
+                : floats * static_cast<int64_t>(element_bytes(kept.type.stored));
+  std::byte* panels = kept.panels.reserve(static_cast<size_t>(items * kept.item_bytes));
   panels_.reserve(static_cast<size_t>(floats * pool_.threads()));
   pool_.run(items, [&](int64_t item, int thread) {
-    std::byte* to = panels + static_cast<size_t>(item) * bytes;
-    if (!exact) {
-      pack_outputs(l, item * outputs_at_once(l), reinterpret_cast<float*>(to));
-      return;
-    }
+    std::byte* to = panels + item * kept.item_bytes;
+    const int64_t output = item * outputs_at_once(l);
+    if (quantized) return pack_quantized(w, outputs_from(l, output), kernels().panel_width, to);
+    if (kept.type.stored == StorageType::float32)
+      return pack_outputs(l, output, reinterpret_cast<float*>(to));
     float* packed = panels_.data() + thread * floats;
-    pack_outputs(l, item * outputs_at_once(l), packed);
+    pack_outputs(l, output, packed);
     for (int64_t i = 0; i < floats; ++i) {
       const uint16_t half = to_bfloat16(packed[i]);
       std::memcpy(to + 2 * i, &half, sizeof half);
@@ -133,14 +147,19 @@ const Forward::Kept& Forward::kept_panels(const Linear& l) {
   return kept;
 }
 
+// The outputs of one item.
+Rows Forward::outputs_from(const Linear& l, int64_t first) const {
+  const int64_t count = std::min(outputs_at_once(l), l.outputs.count - first);
+  return l.outputs.index ? Rows{l.outputs.index + first, 0, count}
+                         : Rows{nullptr, l.outputs.first + first, count};
+}
+
 // Packs the outputs of one item, from `first` on, at all points.
 void Forward::pack_outputs(const Linear& l, int64_t first, float* panels) {
-  const int64_t count = std::min(outputs_at_once(l), l.outputs.count - first);
-  const Rows outputs = l.outputs.index ? Rows{l.outputs.index + first, 0, count}
-                                       : Rows{nullptr, l.outputs.first + first, count};
+  const Rows outputs = outputs_from(l, first);
   const auto pack = [&](const Matrix& w, const Noise& noise, float* const* to) {
     if (l.roles.transposed) {
-      kernels().pack_columns(w, noise, outputs.first, count, to);
+      kernels().pack_columns(w, noise, outputs.first, outputs.count, to);
     } else {
       kernels().pack(w, noise, outputs, to);
     }
@@ -158,23 +177,22 @@ void Forward::pack_outputs(const Linear& l, int64_t first, float* panels) {
 }
 
 // Multiplies each point's rows with the outputs of one item.
-void Forward::multiply_outputs(const Linear& l, int64_t first, const void* panels,
-                               StorageType type) {
+void Forward::multiply_outputs(const Linear& l, int64_t first, const void* panels, PanelType type) {
   const int64_t count = std::min(outputs_at_once(l), l.outputs.count - first);
   const int64_t depth = spec_.inputs(l.roles), width = kernels().panel_width;
-  const int64_t panel = panel_floats(depth, static_cast<int>(width));
+  const int64_t panel = panel_floats(depth, static_cast<int>(width)) *
+                        static_cast<int64_t>(element_bytes(type.stored));
+  const int64_t point =
+      packed_floats(l) / points_ * static_cast<int64_t>(element_bytes(type.stored));
   const Rows outputs{l.outputs.index, l.outputs.first, l.outputs.count};
   for (int p = 0; p < points_; ++p) {
     float biases[packed_columns];
     const float* bias = vector(p, l.roles.bias);
     for (int64_t j = 0; bias && j < count; ++j) biases[j] = bias[outputs[first + j]];
-    const auto at = [&](int64_t floats) {
-      return static_cast<const std::byte*>(panels) + (p * (packed_floats(l) / points_) + floats) *
-                                                         static_cast<int64_t>(element_bytes(type));
-    };
+    const auto* data = static_cast<const std::byte*>(panels) + p * point;
     for (int64_t column = 0; column < count; column += width) {
       kernels().multiply(
-          {(*l.input)[p], row_stride(depth), l.rows, depth, at(column / width * panel),
+          {(*l.input)[p], row_stride(depth), l.rows, depth, data + column / width * panel,
            static_cast<int>(std::min(width, count - column)), bias ? biases + column : nullptr,
            l.roles.adapter_a < 0 ? l.activation : -1, (*l.output)[p] + first + column,
            row_stride(l.outputs.count), type});
