@@ -133,6 +133,15 @@ export {
 export type { FollowedRate } from './training/follow-rate.ts';
 export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
 export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
+export {
+  applyLog,
+  exportLog,
+  type ReplayedRun,
+  type ReplayRunOptions,
+  replayRun,
+  type VerifiedCheckpoint,
+  verifyRun,
+} from './training/replay-run.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
 export { type VectorObjective, vectorObjective } from './vector-objective.ts';

@@ -94,6 +94,8 @@ export interface Environment {
   platform: string;
   /** Name of the processor. */
   processor: string;
+  /** Name of the machine. */
+  host: string;
 }
 
 /** Checkpoint that was written: weights, configuration and tokenizer in a model folder like any other. */

@@ -73,6 +73,8 @@ export interface TrajectoryHeader {
   device: string;
   /** Version of node-zest. */
   version: string;
+  /** Of a log that was exported, digest of the trainable parameters that it leads to, where it is known. */
+  result?: string;
 }
 
 /** An update as a log has it. */

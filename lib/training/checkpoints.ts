@@ -91,11 +91,16 @@ export const saveCheckpoint = async (
 export const readResumable = async ({ state }: RunFolder): Promise<ReturnType<typeof decodeResumable>> =>
   readFile(state, 'utf8').then(decodeResumable, () => undefined);
 
-/** The step of a checkpoint's weights; undefined where there are none that say it. */
-export const checkpointStep = async ({ checkpoints }: RunFolder, name: string): Promise<number | undefined> => {
+/** What the weights of a checkpoint say of themselves; undefined where there are none that do. */
+export const checkpointMetadata = async (
+  { checkpoints }: RunFolder,
+  name: string,
+): Promise<{ step: number; digest: string } | undefined> => {
   for (const file of [WEIGHTS, ADAPTER_WEIGHTS]) {
-    const { step } = await readMetadata(join(checkpoints, name, file)).catch(() => ({ step: undefined }));
-    if (step !== undefined) return Number(step);
+    const { step, digest } = await readMetadata(join(checkpoints, name, file)).catch(
+      (): Record<string, unknown> => ({}),
+    );
+    if (step !== undefined) return { step: Number(step), digest: String(digest) };
   }
   return undefined;
 };
@@ -108,15 +113,14 @@ export interface FoundCheckpoint {
 }
 
 /** The checkpoints of a run up to a step, the newest first. */
-export const findCheckpoints = async ({ checkpoints }: RunFolder, upTo: number): Promise<FoundCheckpoint[]> => {
+export const findCheckpoints = async (run: RunFolder, upTo: number): Promise<FoundCheckpoint[]> => {
   const found: FoundCheckpoint[] = [];
-  await removeLeftovers(checkpoints);
-  for (const name of await readdir(checkpoints).catch(() => [])) {
-    const folder = join(checkpoints, name);
+  await removeLeftovers(run.checkpoints);
+  for (const name of await readdir(run.checkpoints).catch(() => [])) {
+    const folder = join(run.checkpoints, name);
     await removeLeftovers(folder);
-    const { step, digest } = await readMetadata(join(folder, WEIGHTS)).catch(() => ({ step: undefined, digest: '' }));
-    if (step === undefined || !(Number(step) <= upTo)) continue;
-    found.push({ folder, step: Number(step), digest: String(digest) });
+    const metadata = await checkpointMetadata(run, name);
+    if (metadata && metadata.step <= upTo) found.push({ folder, ...metadata });
   }
   return found.sort((a, b) => b.step - a.step);
 };

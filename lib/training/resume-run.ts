@@ -12,11 +12,11 @@ import { isTrajectory, type OpenTrajectory, openTrajectory, TrajectoryWriter } f
 import type { Place, TrajectoryHeader } from '../runs/trajectory-format.ts';
 import { show } from '../show.ts';
 import { version } from '../version.ts';
-import { checkpointStep, findCheckpoints, readResumable, saveCheckpoint } from './checkpoints.ts';
+import { checkpointMetadata, readResumable, saveCheckpoint } from './checkpoints.ts';
 import { loadConfig } from './config.ts';
-import { loadModel, type RunInputs } from './inputs.ts';
 import { prepareRun } from './prepare-run.ts';
 import { initialState, type RunState, resumedState } from './run-state.ts';
+import { weightsAt } from './run-weights.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 import { inputDigests, type RunContext, runContext } from './start-run.ts';
 import { type RecordedStep, replaySteps } from './training-loop.ts';
@@ -94,51 +94,6 @@ const readSteps = async (file: string): Promise<{ event: StepEvent; end: number 
   }
 };
 
-const hasTensors = (header: TrajectoryHeader, model: Model): boolean =>
-  JSON.stringify(header.tensors) === JSON.stringify(model.parameters);
-
-/** The configuration's model with the weights that a run had after some steps, and the step of the weights on disk. */
-const weightsAt = async (
-  step: number,
-  {
-    config,
-    inputs,
-    log,
-    options,
-  }: { config: ResolvedConfig; inputs: Pick<RunInputs, 'tokenizer'>; log: OpenTrajectory; options: TrainOptions },
-): Promise<{ model: Model; from: number }> => {
-  const { header } = log;
-  const run = runFolder(config.output);
-  const leadOn = async (model: Model, from: number) => {
-    const { seed, law } = header.directions;
-    const directions = { seed: BigInt(seed), law };
-    for (const update of log.updates(from, step)) await model.apply(update, { directions, signal: options.signal });
-    return { model, from };
-  };
-  // A merged adapter is not in the weights any more, and a prefix that is stored has another place among them.
-  const isAdapted =
-    config.adapter !== undefined ||
-    (typeof config.trainable === 'object' && ('lora' in config.trainable || 'prefix' in config.trainable));
-  for (const found of isAdapted ? [] : await findCheckpoints(run, step)) {
-    const load = loadModel(config, inputs.tokenizer, options, found.folder, { isTrained: true });
-    const model = await load.catch((error) => {
-      options.signal?.throwIfAborted();
-      if (error instanceof ZestError && error.code === 'ERR_ZEST_MEMORY') throw error;
-      return undefined;
-    });
-    if (!model) continue;
-    if (hasTensors(header, model) && (await model.digest()) === found.digest) return leadOn(model, found.step);
-    model.dispose();
-  }
-  const model = await loadModel(config, inputs.tokenizer, options);
-  if ((await model.digest()) === header.trainable) return leadOn(model, 0);
-  model.dispose();
-  throw new ZestError(
-    'ERR_ZEST_TRAJECTORY',
-    `${run.trajectory}: begins with other weights than those of the model ${config.model}`,
-  );
-};
-
 /** The configuration to train with: where a run goes on, its folder stands for the configuration that it began with. */
 export const configToTrain = async (
   config: Config | string,
@@ -196,7 +151,7 @@ export const resumeRun = async (
     const from = resumable?.step ?? 0;
     let checkpoint = 0;
     const prepared = await prepareRun(config, options, async (inputs) => {
-      const found = await weightsAt(from, { config, inputs, log, options });
+      const found = await weightsAt(from, { config, tokenizer: inputs.tokenizer, log, options });
       checkpoint = found.from;
       return found.model;
     });
@@ -246,8 +201,8 @@ export const catchUp = async ({ context, state, recorded, log }: ResumedRun): Pr
   const { config, run, inputs, options } = context;
   await replaySteps(context, state, recorded);
   const step = state.best?.step;
-  if (config.training.keepBest && step !== undefined && (await checkpointStep(run, 'best')) !== step) {
-    const { model } = await weightsAt(step, { config, inputs, log, options });
+  if (config.training.keepBest && step !== undefined && (await checkpointMetadata(run, 'best'))?.step !== step) {
+    const { model } = await weightsAt(step, { config, tokenizer: inputs.tokenizer, log, options });
     try {
       await saveCheckpoint({ ...context, model }, { losses: state.losses.slice(0, step) }, 'best');
     } finally {

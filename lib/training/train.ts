@@ -1,4 +1,4 @@
-import { arch, cpus, platform } from 'node:os';
+import { arch, cpus, hostname, platform } from 'node:os';
 import { isError, rangeError } from '../errors.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
@@ -15,6 +15,7 @@ const environment = (): Environment => ({
   node: process.version,
   platform: `${platform()} ${arch()}`,
   processor: cpus()[0]?.model ?? '',
+  host: hostname(),
 });
 
 const failure = (step: number, error: unknown): FailureEvent => ({

@@ -1,4 +1,5 @@
 import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -41,7 +42,13 @@ describe('a run', () => {
       validation: 24,
       test: 30,
       output: config.output,
-      environment: { version, node: process.version, platform: expect.any(String), processor: expect.any(String) },
+      environment: {
+        version,
+        node: process.version,
+        platform: expect.any(String),
+        processor: expect.any(String),
+        host: hostname(),
+      },
     });
     expect(ofKind(events, 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     const evaluations = ofKind(events, 'evaluation');
