@@ -13,7 +13,7 @@ import {
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine } from '../native/binding.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
-import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
+import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
 import { callEngine, type EngineCall } from './call.ts';
@@ -249,6 +249,36 @@ export class Model implements Objective<Batch> {
   async apply(update: Update, options?: DirectionOptions): Promise<void> {
     const checked = directionOptions(options);
     return this.#call(checked.signal, this.#application(update, checked));
+  }
+
+  /**
+   * Updates the trainable parameters several times, one update after another, with the bits of as many calls of
+   * {@link apply}. On the CPU a pass over the weights takes sixteen updates.
+   *
+   * @example
+   * const terms = [{ stream: 1n, coefficient: 1e-4 }];
+   * await model.applyAll([{ decay: 0, terms }, { decay: 0.1, terms: [] }]);
+   *
+   * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM for an update; none is applied then
+   */
+  async applyAll(updates: readonly Update[], options?: DirectionOptions): Promise<void> {
+    const checked = directionOptions(options);
+    throwIfAborted(checked.signal);
+    assertList(updates, 'updates', 'updates');
+    const directions = this.#directionsOf(checked);
+    const all = updates.map((update) => nativeUpdate(update));
+    return this.#call(checked.signal, (abort) => this.#engine.applyAll(directions, all, abort));
+  }
+
+  /**
+   * Finds a trainable parameter with a value that is NaN or infinite, and gives its name; undefined where there is none.
+   *
+   * @example
+   * console.log(await model.notFinite()); // undefined
+   */
+  async notFinite(): Promise<string | undefined> {
+    const index = await this.#call(undefined, () => this.#engine.notFinite());
+    return this.parameterNames[index];
   }
 
   /**

@@ -11,6 +11,8 @@ export interface Replayable {
   digest(): Promise<string>;
   /** Updates the trainable parameters. */
   apply(update: Update, options?: DirectionOptions): Promise<void>;
+  /** Updates them several times, with the same bits. Default: by {@link apply}. */
+  applyAll?(updates: readonly Update[], options?: DirectionOptions): Promise<void>;
 }
 
 /**
@@ -26,15 +28,25 @@ export const assertNoise = (file: string, { noiseVersion }: TrajectoryHeader): v
   );
 };
 
+/** Updates that are handed over at a time, after which a signal is heeded. */
+const AT_ONCE = 64;
+
 /** Moves a model by updates of a log, one after another. */
 export const leadOn = async (
-  model: Pick<Replayable, 'apply'>,
+  model: Pick<Replayable, 'apply' | 'applyAll'>,
   { directions: { seed, law } }: TrajectoryHeader,
   updates: Iterable<Update>,
   { signal }: CallOptions,
 ): Promise<void> => {
-  const directions = { seed: BigInt(seed), law };
-  for (const update of updates) await model.apply(update, { directions, signal });
+  const call = { directions: { seed: BigInt(seed), law }, signal };
+  let some: Update[] = [];
+  const move = async () => {
+    if (model.applyAll) await model.applyAll(some, call);
+    else for (const update of some) await model.apply(update, call);
+    some = [];
+  };
+  for (const update of updates) if (some.push(update) === AT_ONCE) await move();
+  await move();
 };
 
 /**

@@ -26,13 +26,12 @@ const EARLIER = /^step-(\d+)$/;
  * @throws ERR_ZEST_WEIGHTS_NOT_FINITE
  */
 export const assertFinite = async (model: Model, step: number): Promise<void> => {
-  for (const name of model.trainableNames) {
-    if ((await model.parameter(name)).every((value) => Number.isFinite(value))) continue;
-    throw new ZestError(
-      'ERR_ZEST_WEIGHTS_NOT_FINITE',
-      `the weights of step ${step} are not finite (tensor '${name}'), and are not saved; use a smaller optimizer.learningRate. Earlier steps can be had with zest replay --to-step`,
-    );
-  }
+  const name = await model.notFinite();
+  if (name === undefined) return;
+  throw new ZestError(
+    'ERR_ZEST_WEIGHTS_NOT_FINITE',
+    `the weights of step ${step} are not finite (tensor '${name}'), and are not saved; use a smaller optimizer.learningRate. Earlier steps can be had with zest replay --to-step`,
+  );
 };
 
 /** Keeps the last checkpoint as that of its step, and no more earlier ones than are asked for. */

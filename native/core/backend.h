@@ -68,6 +68,16 @@ class Backend {
   virtual void apply(const Directions& directions, const Update& update,
                      const AbortFlag& abort) = 0;
 
+  // The updates one after another, with the bits of so many calls of `apply`; abort is honoured
+  // before the first weight is written, never after.
+  virtual void apply_all(const Directions& directions, std::span<const Update> updates,
+                         const AbortFlag& abort) {
+    const AbortFlag never{false};
+    for (size_t i = 0; i < updates.size(); ++i) {
+      apply(directions, updates[i], i == 0 ? abort : never);
+    }
+  }
+
   // A copy as float32 into `out`, rows x columns.
   virtual void read(int parameter, float* out) = 0;
   // v(stream) of one parameter into `out`, rows x columns.

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "core/cpu.h"
 #include "core/error.h"
@@ -19,6 +21,9 @@ bool same_streams(const Point& a, const Point& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const Term& x, const Term& y) { return x.stream == y.stream; });
 }
+
+// Updates of one pass over the weights: their coefficients and factors are in memory together.
+constexpr size_t updates_at_once = 16;
 
 void check_abort(const AbortFlag& abort) {
   if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
@@ -97,11 +102,30 @@ class CpuBackend : public Backend {
     const DefaultFloatingPoint environment;
     const CoreShare share;
     check_abort(abort);
-    switch (update.rule) {
-      case Rule::plain:
-        return apply_plain(directions, update, abort);
+    check_rule(update);
+    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
+    check_abort(abort);
+    Perturbation* const one = &perturbation_;
+    apply_plain({&update, 1}, {&one, 1});
+  }
+
+  void apply_all(const Directions& directions, std::span<const Update> updates,
+                 const AbortFlag& abort) override {
+    const DefaultFloatingPoint environment;
+    const CoreShare share;
+    for (const Update& update : updates) check_rule(update);
+    for (size_t first = 0; first < updates.size(); first += updates_at_once) {
+      const size_t count = std::min(updates_at_once, updates.size() - first);
+      Perturbation* perturbations[updates_at_once];
+      for (size_t i = 0; i < count; ++i) {
+        if (i == several_.size())
+          several_.push_back(std::make_unique<Perturbation>(weights_, pool_));
+        perturbations[i] = several_[i].get();
+        perturbations[i]->set(directions, std::initializer_list<Point>{updates[first + i].terms});
+      }
+      if (first == 0) check_abort(abort);
+      apply_plain(updates.subspan(first, count), {perturbations, count});
     }
-    throw Error("ERR_ZEST_UNSUPPORTED", "the CPU has no such rule of updates");
   }
 
   void read(int parameter, float* out) override {
@@ -129,11 +153,14 @@ class CpuBackend : public Backend {
   }
 
  private:
-  void apply_plain(const Directions& directions, const Update& update, const AbortFlag& abort) {
-    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
-    check_abort(abort);
-    const uint64_t rounding_stream =
-        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+  static void check_rule(const Update& update) {
+    if (update.rule == Rule::plain) return;
+    throw Error("ERR_ZEST_UNSUPPORTED", "the CPU has no such rule of updates");
+  }
+
+  // Updates with the perturbation of each: all of them of some rows before the next rows, so that
+  // memory is passed over once.
+  void apply_plain(std::span<const Update> updates, std::span<Perturbation* const> perturbations) {
     struct Part {
       int parameter;
       int64_t first;
@@ -148,9 +175,14 @@ class CpuBackend : public Backend {
     pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
       const Part& part = parts[static_cast<size_t>(item)];
       const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
-      kernels().apply(weights_.matrix(part.parameter), perturbation_.of(part.parameter),
-                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)},
-                      p.decays ? update.decay : 0.0f, rounding_stream);
+      for (size_t u = 0; u < updates.size(); ++u) {
+        const Update& update = updates[u];
+        const uint64_t rounding_stream =
+            noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+        kernels().apply(weights_.matrix(part.parameter), perturbations[u]->of(part.parameter),
+                        {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)},
+                        p.decays ? update.decay : 0.0f, rounding_stream);
+      }
     });
   }
 
@@ -216,6 +248,7 @@ class CpuBackend : public Backend {
   const Shortcuts shortcuts_;
   ThreadPool pool_;
   Perturbation perturbation_;
+  std::vector<std::unique_ptr<Perturbation>> several_;  // of the updates of one pass
   Forward forward_;
 };
 

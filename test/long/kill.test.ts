@@ -14,7 +14,7 @@ it(`${KILLS} kills at random instants lose nothing`, async () => {
   const steps = { ...config, training: { ...config.training, steps: 60, evaluateEvery: 7, checkpointEvery: 5 } };
   const began = performance.now();
   await run(steps);
-  const within = performance.now() - began;
+  const within = (performance.now() - began) / 2;
   const whole = await outcome(steps.output);
   const file = join(folder, 'killed.json');
   await writeFile(file, JSON.stringify(steps));
