@@ -3,6 +3,7 @@ import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm, s
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ZestError } from './errors.ts';
+import { notThere } from './not-there.ts';
 
 /** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. Errors that have a code of ours stay. */
 export const writing = async <T>(file: string, write: Promise<T>): Promise<T> => {
@@ -38,7 +39,10 @@ export const makeFolder = async (folder: string): Promise<void> => {
     await mkdir(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await isFolder(folder))) return;
+    if (code === 'EEXIST') {
+      if (await isFolder(folder)) return;
+      throw Object.assign(new Error('it is a file; expected the path of a folder', { cause: error }), { code });
+    }
     const above = dirname(folder);
     if (code !== 'ENOENT' || above === folder || (await isThere(above))) throw error;
     await makeFolder(above);
@@ -55,7 +59,11 @@ export const assertWritableFile = async (file: string): Promise<void> => {
   if (await isFolder(file)) {
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: it is a folder; expected the path of a file`);
   }
-  await writing(file, access(dirname(file), constants.W_OK));
+  const folder = dirname(file);
+  if (!(await isThere(folder))) {
+    throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${notThere(folder)}; make that folder first`);
+  }
+  await writing(file, access(folder, constants.W_OK));
 };
 
 /**
@@ -66,8 +74,10 @@ export const assertWritableFile = async (file: string): Promise<void> => {
 export const assertWritable = async (folder: string): Promise<void> => {
   let there = folder;
   while (!(await isThere(there)) && dirname(there) !== there) there = dirname(there);
-  // A file is no folder: reading it as one says so.
-  await writing(folder, readdir(there));
+  if (!(await isFolder(there))) {
+    const which = there === folder ? 'it' : there;
+    throw new ZestError('ERR_ZEST_FILE', `cannot write ${folder}: ${which} is a file; expected the path of a folder`);
+  }
   await writing(folder, access(there, constants.W_OK));
 };
 

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, parse } from 'node:path';
 import { nearest } from './options/nearest.ts';
 
 const SHOWN = 5;
@@ -14,8 +14,11 @@ export const notThere = (path: string): string => {
   } catch {
     return `${fault}, nor is ${above}`;
   }
-  const guess = nearest(basename(path), names);
-  if (guess !== undefined) return `${fault} (did you mean ${join(above, guess)}?)`;
+  // One that lacks its extension, or is mistyped.
+  const named = names.filter((name) => parse(name).name === basename(path));
+  const guesses = named.length > 0 ? named : (nearest(basename(path), names) ?? []);
+  const meant = [guesses].flat().map((name) => join(above, name));
+  if (meant.length > 0) return `${fault} (did you mean ${meant.join(' or ')}?)`;
   if (above === '.') return fault;
   const some = names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? ', …' : '');
   return `${fault}: ${above} ${names.length === 0 ? 'is empty' : `has ${some}`}`;

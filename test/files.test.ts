@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
+import { assertWritable, makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
+import { rejects } from './fixtures/rejects.ts';
 import { scratchFolder } from './fixtures/scratch.ts';
 
 const scratch = scratchFolder();
@@ -60,7 +61,15 @@ describe('a folder that is made', () => {
     const file = join(scratch, 'file');
     writeFileSync(file, '');
     mkdirSync(join(scratch, 'there'));
-    await expect(makeFolder(file)).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(makeFolder(file)).rejects.toMatchObject({
+      code: 'EEXIST',
+      message: 'it is a file; expected the path of a folder',
+    });
+    const [folder, below] = [join(scratch, 'there'), join(file, 'below')];
+    await assertWritable(folder);
+    await assertWritable(join(folder, 'not', 'yet'));
+    await rejects(() => assertWritable(file), 'ERR_ZEST_FILE', /file: it is a file; expected the path of a folder$/);
+    await rejects(() => assertWritable(below), 'ERR_ZEST_FILE', /below: .*file is a file; expected the path of a/);
     await expect(makeFolder(join(file, 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
 

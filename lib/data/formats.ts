@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { somethingElse } from '../what-is.ts';
 import { dataError } from './rows.ts';
 
 /** Formats of files with rows: `txt` has a text a line. */
@@ -22,6 +23,8 @@ const EXTENSIONS: Readonly<Record<string, RowFormat>> = {
 export const formatOf = (file: string, formats: readonly RowFormat[]): RowFormat => {
   const format = EXTENSIONS[extname(file).toLowerCase()];
   if (format !== undefined && formats.includes(format)) return format;
+  const other = somethingElse(file, 'data');
+  if (other) throw dataError(file, other);
   const kinds = formats.map((each) => `.${each}`).join(', ');
   throw dataError(file, `is none of the kinds that can be read: ${kinds}`);
 };

@@ -1,4 +1,6 @@
 import { createReadStream } from 'node:fs';
+import { notThere } from '../not-there.ts';
+import { somethingElse } from '../what-is.ts';
 import { HEAD_LENGTH, refuseForeign } from './formats.ts';
 import { dataError } from './rows.ts';
 
@@ -33,8 +35,9 @@ async function* pieces(input: RowInput, signal: AbortSignal | undefined): AsyncG
     signal?.throwIfAborted();
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ERR_ZEST_DATA') throw cause;
-    if (code === 'EISDIR') throw dataError(name, 'is a folder; expected a file with rows', cause);
-    throw dataError(name, `cannot be read: ${message}`, cause);
+    if (code === 'EISDIR')
+      throw dataError(name, somethingElse(name, 'data') ?? 'is a folder; expected a file with rows', cause);
+    throw dataError(name, `cannot be read: ${code === 'ENOENT' ? `ENOENT: ${notThere(name)}` : message}`, cause);
   }
 }
 

@@ -55,7 +55,10 @@ const columnOf = (name: string, { rows }: DataTable): Column => {
 
 const described = (columns: readonly Column[]): string =>
   columns
-    .map(({ name, distinct, values }) => `${JSON.stringify(name)} (${distinct} different of ${values.length})`)
+    .map(({ name, distinct, values }) => {
+      const held = values.length > 0 ? `${distinct} different of ${values.length}` : 'no text, number or truth value';
+      return `${JSON.stringify(name)} (${held})`;
+    })
     .join(', ');
 
 const named = (name: string, option: string, columns: readonly Column[]): Column => {

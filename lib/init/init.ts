@@ -3,7 +3,7 @@ import { basename, extname, join } from 'node:path';
 import { parse } from 'yaml';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
-import { isThere, writing } from '../files.ts';
+import { assertWritableFile, isThere, writing } from '../files.ts';
 import { builtInModels, modelFolder } from '../model/built-in.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import type { CallOptions } from '../objective.ts';
@@ -13,6 +13,7 @@ import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
 import { resolveConfig } from '../training/config.ts';
 import { findLearningRate } from '../training/find-learning-rate.ts';
+import { somethingElse } from '../what-is.ts';
 import { chooseColumns, nameColumns } from './columns.ts';
 import { configurationText, type StartingPoint } from './configuration.ts';
 import { readTable } from './table.ts';
@@ -93,9 +94,12 @@ const refuseOverwriting = (file: string): never => {
  */
 export const init = async (file: string, options: InitOptions = {}): Promise<Initialized> => {
   const { model = MODEL, signal } = options;
+  const other = somethingElse(file, 'data');
+  if (other) throw dataError(file, other);
   const name = basename(file, extname(file));
   const written = options.output ?? `${name}.yaml`;
   if (await isThere(written)) refuseOverwriting(written);
+  await assertWritableFile(written);
   const read = await readTable(file);
   const { table, chosen } = nameColumns(read, chooseColumns(read, options));
   const { texts, label } = chosen;
@@ -127,7 +131,8 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
     .filter((_, i) => i % every === 0)
     .map(({ row }, i) => {
       const [example] = loaded.examples([{ file, line: i + 1, fields: row }], { unlabelled: true });
-      return loaded.preview(example!).ids.length;
+      const { ids, cut } = loaded.preview(example!);
+      return ids.length + cut;
     })
     .sort((a, b) => a - b);
   const most = lengths.at(-1)!;

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readJsonSync } from '../json.ts';
 import { notThere } from '../not-there.ts';
+import { somethingElse } from '../what-is.ts';
 import { builtInModels } from './built-in.ts';
 
 const saved = (folder: string): string => {
@@ -27,6 +28,8 @@ const HUB_NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)?$/;
 
 /** Says why a path leads to no model, where its config.json or its weights are not found, and what to do about it. */
 export const modelFault = (folder: string, wanted: 'config' | 'weights'): string => {
+  const other = somethingElse(folder, 'model');
+  if (other) return `${folder} ${other}`;
   let names: string[];
   try {
     if (!statSync(folder).isDirectory()) {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isObject, readJson } from '../json.ts';
 import { show } from '../show.ts';
+import { somethingElse } from '../what-is.ts';
 import { builtInModels, modelFolder } from './built-in.ts';
 import type { Family } from './families/family.ts';
 import { lfsFault } from './git-lfs.ts';
@@ -56,7 +57,10 @@ export const readAdapter = async (folder: string): Promise<StoredAdapter> => {
   const file = join(folder, ADAPTER_CONFIG);
   const bad = (what: string, cause?: unknown) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`, { cause });
   const text = await readFile(file, 'utf8').catch((cause) => {
-    const message = `${file} cannot be read; an adapter is a folder that PEFT wrote: ${(cause as Error).message}`;
+    const other = somethingElse(folder, 'adapter');
+    const message = other
+      ? `${folder} ${other}`
+      : `${file} cannot be read; an adapter is a folder that PEFT wrote: ${(cause as Error).message}`;
     throw new ZestError('ERR_ZEST_FILE', message, { cause });
   });
   let json: unknown;

@@ -42,6 +42,10 @@ export interface HeatMapOptions {
 
 const fixed = (value: number): string => String(Math.round(value * 100) / 100);
 const BAR = { left: PLOT.right + 16, width: 12 } as const;
+/** The name of the vertical axis stands left of its ticks, whose characters take so much. */
+const NAME_WIDTH = 16;
+const CHARACTER_WIDTH = 7;
+const TICK_GAP = 6;
 
 /** Values over a grid, by colour, with the scale beside it. */
 export const heatMap = ({ id, title, description, x, y, z }: HeatMapOptions): string => {
@@ -53,16 +57,18 @@ export const heatMap = ({ id, title, description, x, y, z }: HeatMapOptions): st
   const horizontal = linearScale(...edges(x.values));
   const vertical = linearScale(...edges(y.values));
   const color = valueScale(z.values.flat(), { log: z.log });
-  const [width, height] = [PLOT.right - PLOT.left, PLOT.bottom - PLOT.top];
+  const longest = Math.max(...vertical.ticks.map(({ label }) => label.length));
+  const left = NAME_WIDTH + CHARACTER_WIDTH * longest + TICK_GAP;
+  const [width, height] = [PLOT.right - left, PLOT.bottom - PLOT.top];
   const [cellWidth, cellHeight] = [width / x.values.length, height / y.values.length];
-  const across = (value: number) => PLOT.left + horizontal.at(value) * width;
+  const across = (value: number) => left + horizontal.at(value) * width;
   const upward = (scale: Scale, value: number) => PLOT.bottom - scale.at(value) * height;
   const cells = z.values.flatMap((row, j) =>
     row.flatMap((value, i) =>
       Number.isNaN(value)
         ? []
         : [
-            `<rect x="${fixed(PLOT.left + i * cellWidth)}" y="${fixed(PLOT.bottom - (j + 1) * cellHeight)}" width="${fixed(cellWidth + 0.3)}" height="${fixed(cellHeight + 0.3)}" fill="${viridis(color.at(value))}"><title>${escaped(
+            `<rect x="${fixed(left + i * cellWidth)}" y="${fixed(PLOT.bottom - (j + 1) * cellHeight)}" width="${fixed(cellWidth + 0.3)}" height="${fixed(cellHeight + 0.3)}" fill="${viridis(color.at(value))}"><title>${escaped(
               `${formatNumber(x.values[i] as number)}, ${formatNumber(y.values[j] as number)}: ${formatNumber(value)}`,
             )}</title></rect>`,
           ],
@@ -74,7 +80,7 @@ export const heatMap = ({ id, title, description, x, y, z }: HeatMapOptions): st
   );
   const rows = vertical.ticks.map(
     ({ value, label }) =>
-      `<text class="tick" text-anchor="end" x="${PLOT.left - 6}" y="${fixed(upward(vertical, value) + 3.5)}">${escaped(label)}</text>`,
+      `<text class="tick" text-anchor="end" x="${left - TICK_GAP}" y="${fixed(upward(vertical, value) + 3.5)}">${escaped(label)}</text>`,
   );
   const steps = 32;
   const bar = Array.from(
@@ -94,7 +100,7 @@ export const heatMap = ({ id, title, description, x, y, z }: HeatMapOptions): st
     ...rows,
     ...bar,
     ...barTicks,
-    `<text class="axis-label" text-anchor="middle" x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 31}">${escaped(x.label)}</text>`,
+    `<text class="axis-label" text-anchor="middle" x="${(left + PLOT.right) / 2}" y="${PLOT.bottom + 31}">${escaped(x.label)}</text>`,
     `<text class="axis-label" text-anchor="middle" transform="rotate(-90)" x="${-(PLOT.top + PLOT.bottom) / 2}" y="11">${escaped(y.label)}</text>`,
     `<text class="axis-label" text-anchor="middle" x="${BAR.left + BAR.width / 2 + 12}" y="${PLOT.bottom + 31}">${escaped(z.label)}</text>`,
     '</svg>',

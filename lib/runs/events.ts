@@ -146,7 +146,7 @@ export interface Summary {
   stoppedEarly: boolean;
   /** Whether the run's signal was aborted before its end. */
   interrupted: boolean;
-  /** Warnings of what the run came to: that its loss rose, that it learned nothing. Empty where all is well. */
+  /** Warning of what the run came to: that its loss rose, that it learned nothing. Empty where all is well. */
   warnings: Warning[];
   /** Time from the start of `train` to the summary, in s. */
   seconds: number;

@@ -1,10 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ZestError } from '../errors.ts';
+import { isThere } from '../files.ts';
 import { isObject, parseJson } from '../json.ts';
 import { type AnyMethod, configurationSchema } from '../methods/method.ts';
 import { findMethod } from '../methods/registry.ts';
 import { zestMethod } from '../methods/zest.ts';
+import { notThere } from '../not-there.ts';
+import { somethingElse } from '../what-is.ts';
 import type { Environment, Summary } from './events.ts';
 import { runFolder } from './folder.ts';
 import { isLocked } from './lock.ts';
@@ -97,11 +100,9 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
   const metricsText = await readIfThere(files.metrics);
   const summaryText = await readIfThere(files.summary);
   if (configText === undefined && metricsText === undefined && summaryText === undefined) {
-    const there = await stat(path).catch(() => undefined);
-    const fault = there
-      ? 'is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json'
-      : 'is not there';
-    throw new ZestError('ERR_ZEST_RUN', `${path} ${fault}`);
+    if (!(await isThere(path))) throw new ZestError('ERR_ZEST_RUN', notThere(path));
+    const fault = 'is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json';
+    throw new ZestError('ERR_ZEST_RUN', `${path} ${somethingElse(path, 'run') ?? fault}`);
   }
   const notes: string[] = [];
   const written = await readConfig(configText, notes);

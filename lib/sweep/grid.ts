@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parseDocument } from 'yaml';
 import { ZestError } from '../errors.ts';
+import { isObject } from '../json.ts';
 
 /** One key of a grid and the values that it takes. */
 export interface Axis {
@@ -13,8 +14,9 @@ export interface Axis {
 /** One run of a grid. */
 export interface GridRun {
   /**
-   * Name of the run's folder, made of its own values: `tilt=0_seed=1`, say. It stays the same when the grid gets more
-   * values, unless two of them read alike, such as true and "true".
+   * Name of the run's folder, made of its own values: `tilt=0_seed=1`, say; of several objects, such as
+   * optimizers, the keys that tell them apart. It stays the same when the grid gets more values, unless two of them read
+   * alike, such as true and "true", or more keys are needed to tell objects apart.
    */
   name: string;
   /** Name without the seeds; runs that share it are repetitions of one point. */
@@ -53,6 +55,41 @@ export const parseAxis = (text: string): Axis => {
 /** Whether runs that differ in this key alone are repetitions of one point. */
 export const isSeed = (key: string): boolean => key === 'seed' || key.endsWith('.seed');
 
+type Keys = Record<string, unknown>;
+
+const areObjects = (values: readonly unknown[]): values is readonly Keys[] =>
+  values.length > 1 && values.every(isObject);
+
+/** How many of some objects are told apart by some of their keys. */
+const toldApart = (objects: readonly Keys[], keys: readonly string[]): number =>
+  new Set(objects.map((object) => JSON.stringify(keys.map((key) => [key in object, object[key]])))).size;
+
+const withKeys = (objects: readonly Keys[], keys: readonly string[]): readonly (Keys | 'default')[] =>
+  objects.map((object) => {
+    const own = keys.filter((key) => key in object);
+    return own.length > 0 ? Object.fromEntries(own.map((key) => [key, object[key]])) : 'default';
+  });
+
+/** Of several objects the keys whose values do not agree; other values as they are. */
+export const differences = (values: readonly unknown[]): readonly unknown[] => {
+  if (!areObjects(values)) return values;
+  const keys = [...new Set(values.flatMap((value) => Object.keys(value)))];
+  return withKeys(
+    values,
+    keys.filter((key) => toldApart(values, [key]) > 1),
+  );
+};
+
+/** Of several objects the first keys that tell them all apart; other values as they are. */
+const distinctions = (values: readonly unknown[]): readonly unknown[] => {
+  if (!areObjects(values)) return values;
+  const telling: string[] = [];
+  for (const key of new Set(values.flatMap((value) => Object.keys(value)))) {
+    if (toldApart(values, [...telling, key]) > toldApart(values, telling)) telling.push(key);
+  }
+  return withKeys(values, telling);
+};
+
 /** A value as a part of a file name. */
 const slug = (value: unknown): string =>
   JSON.stringify(value)
@@ -60,7 +97,7 @@ const slug = (value: unknown): string =>
     .replace(/^-+(?=\D)|-+$/g, '');
 
 const valueNames = (values: readonly unknown[]): string[] => {
-  const slugs = values.map(slug);
+  const slugs = distinctions(values).map(slug);
   return slugs.map((name, i) => {
     const clear = name !== '' && name.length <= LONGEST_VALUE && slugs.indexOf(name) === slugs.lastIndexOf(name);
     return clear ? name : `${name.slice(0, LONGEST_VALUE)}-${hash(JSON.stringify(values[i]))}`;

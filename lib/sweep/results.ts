@@ -3,7 +3,7 @@ import type { Summary } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
 import { gain, METRICS, type Metric } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
-import { type GridRun, isSeed } from './grid.ts';
+import { differences, type GridRun, isSeed } from './grid.ts';
 
 /** Mean and spread of a score over runs. */
 export interface Spread {
@@ -98,17 +98,21 @@ export const pointsOf = (runs: readonly SweepRun[]): SweepPoint[] => {
   });
 };
 
-const written = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '–'));
+/** A value as it is typed in a grid, though without quotes. */
+const written = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
+  return isObject(value) ? `{${entriesOf(value)}}` : typeof value === 'string' ? value : (JSON.stringify(value) ?? '–');
+};
+const entriesOf = (value: Record<string, unknown>): string =>
+  Object.entries(value)
+    .map(([key, inner]) => `${key}: ${written(inner)}`)
+    .join(', ');
 
 /** The values of a key as a table shows them, one a point: of objects, such as whole optimizers, what differs between them. */
 export const shownValues = (points: readonly Pick<SweepPoint, 'values'>[], key: string): string[] => {
   const values = points.map((point) => point.values[key]);
-  if (values.length < 2 || !values.every(isObject)) return values.map(written);
-  const parts = [...new Set(values.flatMap((value) => Object.keys(value)))];
-  const differing = parts.filter((part) => new Set(values.map((value) => written(value[part]))).size > 1);
-  return values.map((value) =>
-    differing.flatMap((part) => (part in value ? [`${part}: ${written(value[part])}`] : [])).join(', '),
-  );
+  const shown = differences(values);
+  return shown.map((value) => (shown !== values && isObject(value) ? entriesOf(value) : written(value)));
 };
 
 /** Best first: better mean metric, then lower mean loss; points with failed runs last. */

@@ -10,6 +10,7 @@ import { lfsFault } from '../model/git-lfs.ts';
 import { modelFault } from '../model/no-model.ts';
 import { readSourceConfig } from '../model/source.ts';
 import { show } from '../show.ts';
+import { somethingElse } from '../what-is.ts';
 import { ROLES, type SpecialTokens, type TokenizerClass, type TokenizerConfig, tokenizerClass } from './classes.ts';
 import { type AddedToken, type TokenizerJson, vocabularyOf } from './json.ts';
 import { tokenizerOfVocabulary } from './vocabulary-files.ts';
@@ -123,6 +124,9 @@ const segmentsOf = (config: Record<string, unknown>): unknown => {
 };
 
 const missing = (folder: string): never => {
+  const other = somethingElse(folder, 'model');
+  if (other) fail(`${folder} ${other}`);
+  if (!existsSync(folder)) fail(modelFault(folder, 'config'));
   const file = join(folder, 'tokenizer.json');
   const others = ['vocab.txt', 'vocab.json', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'];
   const found = others.find((name) => existsSync(join(folder, name)));

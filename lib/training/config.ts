@@ -3,9 +3,9 @@ import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as Yam
 import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
 import { loadMethod } from '../methods/registry.ts';
-import { isGguf } from '../model/gguf/format.ts';
 import { notThere } from '../not-there.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
+import { somethingElse } from '../what-is.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
 const fail = (message: string, cause?: unknown): never => {
@@ -51,12 +51,12 @@ const check = (value: unknown, where: (path: Path) => string): ResolvedConfig =>
   return result.data as ResolvedConfig;
 };
 
-const parse = (source: string, name: string, lines?: LineCounter): Document => {
+const parse = (source: string, name: string, lines?: LineCounter, cure = ''): Document => {
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
   const error = document.errors[0] ?? document.warnings[0];
   if (!error) return document;
   const place = lines ? `${name}:${lines.linePos(error.pos[0]).line}` : name;
-  return fail(`${place}: ${error.message}`, error);
+  return fail(`${place}: ${error.message}${cure}`, error);
 };
 
 const plain = (document: Document, name: string): unknown => {
@@ -73,7 +73,9 @@ const assign = (document: Document, override: string, option: string): void => {
   const name = `${option} ${override}`;
   if (equals < 1) fail(`${name}: expected key.path=value`);
   const path = override.slice(0, equals).split('.');
-  const value = plain(parse(override.slice(equals + 1), name), name);
+  const text = override.slice(equals + 1);
+  const cure = text.trimStart().startsWith('{') ? '; a text that begins with a brace stands in quotes of its own' : '';
+  const value = plain(parse(text, name, undefined, cure), name);
   const blocked = path.findIndex((_, depth) => depth > 0 && isScalar(document.getIn(path.slice(0, depth), true)));
   try {
     if (blocked > 0) document.setIn(path.slice(0, blocked), document.createNode({}));
@@ -115,9 +117,8 @@ export const readConfig = async (
   overrides: readonly string[] = [],
   option = '--set',
 ): Promise<ResolvedConfig> => {
-  if (isGguf(file)) {
-    fail(`${file} is a model; expected a configuration that names it, which zest init DATA --model ${file} writes`);
-  }
+  const other = somethingElse(file, 'configuration');
+  if (other) fail(`${file} ${other}`);
   const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) =>
     fail(
       `cannot read the configuration ${file}: ${cause.code === 'ENOENT' ? `ENOENT: ${notThere(file)}` : cause.message}`,

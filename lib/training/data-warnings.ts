@@ -47,11 +47,19 @@ export class UnknownLabels {
   }
 }
 
+/** A label without what a typing slip changes. */
+const folded = (label: string): string => label.trim().replace(/\s+/g, ' ').toLowerCase();
+
 /** The standard error of an accuracy of a half, in points. */
 const standardError = (count: number): string => (50 / Math.sqrt(count)).toFixed(0);
 
 /** Says that most texts do not fit and are cut. */
-const cutWarning = (task: Task, train: readonly Example[], maxLength: number): Warning[] => {
+const cutWarning = (
+  task: Task,
+  train: readonly Example[],
+  maxLength: number,
+  modelLength = Number.POSITIVE_INFINITY,
+): Warning[] => {
   const stride = Math.ceil(train.length / MEASURED);
   const previews = train.filter((_, i) => i % stride === 0).map((example) => task.preview(example));
   const cut = previews.filter((preview) => preview.cut > 0);
@@ -60,7 +68,7 @@ const cutWarning = (task: Task, train: readonly Example[], maxLength: number): W
   const whole = previews.map((preview) => preview.ids.length + preview.cut).sort((a, b) => a - b);
   const [median, longest] = [whole[Math.floor((whole.length - 1) / 2)], whole.at(-1)];
   const [of, cure] =
-    limit < maxLength
+    limit < maxLength || limit >= modelLength
       ? ['which is all that the model takes', 'use shorter texts, or a model that takes longer ones']
       : ['training.maxLength', 'use a larger training.maxLength, as far as the model goes'];
   return [
@@ -72,14 +80,18 @@ const cutWarning = (task: Task, train: readonly Example[], maxLength: number): W
 };
 
 /**
- * What is odd about the examples of a run.
+ * What is odd about the examples of a run, of a model that takes `modelLength` tokens.
  *
  * @throws ERR_ZEST_DATA where all training examples have the same answer: there is nothing to tell apart
  */
 export const dataWarnings = (
   { data, training }: ResolvedConfig,
   task: Task,
-  { train, validation }: { train: readonly Example[]; validation: readonly Example[] },
+  {
+    train,
+    validation,
+    modelLength,
+  }: { train: readonly Example[]; validation: readonly Example[]; modelLength?: number },
 ): Warning[] => {
   const warnings: Warning[] = [];
   const counts = task.balance(train);
@@ -97,6 +109,18 @@ export const dataWarnings = (
       warning('WARN_ZEST_LABELS', `no training example has the label ${which}, so that the model cannot learn it`),
     );
   }
+  const alike = task.names.filter((name) =>
+    task.names.some((other) => other !== name && folded(other) === folded(name)),
+  );
+  if (alike.length > 0) {
+    const which = alike.map((name) => JSON.stringify(name)).join(', ');
+    warnings.push(
+      warning(
+        'WARN_ZEST_LABELS',
+        `the labels ${which} differ in case or spaces alone, and each is a label of its own; write them alike in the data if they are one`,
+      ),
+    );
+  }
   if (training.batchSize > train.length) {
     warnings.push(
       warning(
@@ -105,7 +129,7 @@ export const dataWarnings = (
       ),
     );
   }
-  warnings.push(...cutWarning(task, train, training.maxLength));
+  warnings.push(...cutWarning(task, train, training.maxLength, modelLength));
   if (validation.length > 0) {
     const alike = task.balance(validation).find(({ count }) => count === validation.length);
     if (alike) {

@@ -32,7 +32,7 @@ export const testCheckpoint = async (
   config: ResolvedConfig,
   inputs: RunInputs,
   checkpoint: string,
-  options: TrainOptions,
+  options: TrainOptions & Pick<ScoreOptions, 'onExample'>,
 ): Promise<Examination> => {
   const model = await loadModel(config, inputs.tokenizer, options, checkpoint);
   try {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { writeAtomic } from '../files.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
-import type { Examination } from '../tasks/task.ts';
+import type { Examination, ScoredExample } from '../tasks/task.ts';
 import { version } from '../version.ts';
 import { saveCheckpoint } from './checkpoints.ts';
 import { examineSplit, testCheckpoint } from './evaluate.ts';
-import { outcomeWarnings } from './outcome.ts';
+import { outcomeWarning } from './outcome.ts';
 import type { RunState } from './run-state.ts';
 import type { RunContext } from './start-run.ts';
 import { validate, warn } from './training-loop.ts';
@@ -13,11 +13,14 @@ import { validate, warn } from './training-loop.ts';
 /** What scoring the last weights of a run that was told to stop may take: less than whoever told it will wait. */
 const LAST_SCORE_MS = 5000;
 
-const testKept = async ({ config, run, inputs, model, options }: RunContext, kept: Summary['kept']) => {
-  if (kept.name === 'last') return examineSplit(inputs, model, 'test', options);
+const testKept = async (context: RunContext, kept: Summary['kept']) => {
+  const { config, run, inputs, model } = context;
+  const scored: ScoredExample[] = [];
+  const options = { ...context.options, onExample: (one: ScoredExample) => scored.push(one) };
+  if (kept.name === 'last') return { ...(await examineSplit(inputs, model, 'test', options)), scored };
   // One model in memory at a time: the trained one is on disk by now.
   model.dispose();
-  return testCheckpoint(config, inputs, join(run.checkpoints, kept.name), options);
+  return { ...(await testCheckpoint(config, inputs, join(run.checkpoints, kept.name), options)), scored };
 };
 
 /** Scores the last weights of an interrupted run, if there is time. */
@@ -61,7 +64,7 @@ export async function* finishRun(
   const { best, last } = state;
   const kept = chooseKept(config.training.keepBest, state);
   const validated = [best, last].find((validation) => validation?.step === kept.step);
-  let test: Examination | undefined;
+  let test: (Examination & { scored: ScoredExample[] }) | undefined;
   if (inputs.test.length && !options.signal?.aborted) {
     try {
       test = await testKept(context, kept);
@@ -76,8 +79,9 @@ export async function* finishRun(
   if (validated || test) {
     await writeAtomic(run.reports, `${JSON.stringify({ validation: validated?.report, test: test?.report })}\n`);
   }
-  const warnings = outcomeWarnings(state, kept.step);
-  for (const warning of warnings) yield await warn(context, warning);
+  const tested = test && { step: kept.step, forwards: state.forwards, ...test };
+  const warning = outcomeWarning({ ...state, tested }, kept.step);
+  if (warning) yield await warn(context, warning);
   await context.metrics.flush();
   const summary: Summary = {
     steps,
@@ -89,7 +93,7 @@ export async function* finishRun(
     test: test?.score,
     stoppedEarly: state.stoppedEarly,
     interrupted: options.signal?.aborted ?? false,
-    warnings,
+    warnings: warning ? [warning] : [],
     seconds: (performance.now() - started) / 1000,
     digest,
     device,

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isThere } from '../files.ts';
 import type { Model } from '../model/model.ts';
@@ -10,6 +10,8 @@ import type { Progress, Summary, Warning } from '../runs/events.ts';
 import { type RunFolder, runFolder } from '../runs/folder.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
+import { somethingElse } from '../what-is.ts';
+import { checkpointMetadata } from './checkpoints.ts';
 import { loadModel, loadTokenizedTask } from './inputs.ts';
 import { UNTRAINED } from './outcome.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -19,57 +21,84 @@ export interface RunSource {
   /** File that the configuration is from. */
   file: string;
   config: ResolvedConfig;
-  /** Checkpoint that the run kept, with the steps that its weights have seen; absent: the model as it came. */
+  /** Checkpoint that the run kept, or has saved so far, with the steps that its weights have seen; absent: the model as it came. */
   kept?: { folder: string; step: number };
-  /** What the run was warned of at its end; that nothing was learned, of weights of step 0. */
+  /**
+   * What the run was warned of at its end; that nothing was learned, of weights of step 0; that it has not ended; that
+   * the head of a configuration's model is new.
+   */
   warnings: readonly Warning[];
 }
 
-/** What a folder without the summary of a run is, and what can be used of it. */
-const insteadOf = async ({ path, trajectory, checkpoints }: RunFolder): Promise<string> => {
-  const isModel = (folder: string) => isThere(join(folder, 'config.json'));
-  if (await isModel(path)) {
-    return `. It is the folder of a model, which a configuration names: zest init DATA --model ${path} writes one`;
-  }
-  if (!(await isThere(trajectory))) return '';
+type Kept = Required<Pick<RunSource, 'kept' | 'warnings'>>;
+
+/**
+ * Finds what a run without a good summary, which goes on or was killed, has saved so far: the best checkpoint, or the last
+ * while the best is the model as it came.
+ *
+ * @throws ERR_ZEST_RUN if it has saved none
+ */
+const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> => {
+  const saved: { name: string; step: number; folder: string }[] = [];
   for (const name of ['best', 'last']) {
-    const checkpoint = join(checkpoints, name);
-    if (!(await isModel(checkpoint))) continue;
-    return `. It goes on, or was killed; what it had saved is the model ${checkpoint}, for zest generate or, without head and adapter, a configuration`;
+    const found = await checkpointMetadata(run, name);
+    if (found) saved.push({ name, step: found.step, folder: join(run.checkpoints, name) });
   }
-  return '. It goes on, or was killed before it had saved a checkpoint';
+  const kept = saved.find(({ step }) => step > 0) ?? saved[0];
+  if (kept === undefined) {
+    const fault = (await isThere(run.trajectory))
+      ? 'is the folder of a run that goes on, was killed, or failed, and has saved no checkpoint'
+      : (somethingElse(run.path, 'run') ?? 'is not the folder of a run that has ended: it has no good summary.json');
+    throw new ZestError('ERR_ZEST_RUN', `${run.path} ${fault}`, { cause });
+  }
+  const { step, folder } = kept;
+  const unfinished: Warning = {
+    code: 'WARN_ZEST_UNFINISHED',
+    message: `the run has not got to its end: it goes on, was killed, or failed; what it has saved is used, the weights of step ${step}${step === 0 ? ', which are those of the model as it came,' : ''} in ${folder}; zest train ${run.path} --resume goes on with it`,
+  };
+  return { kept: { folder, step }, warnings: [unfinished] };
 };
 
 /**
  * Finds the checkpoint that a run kept.
  *
- * @throws ERR_ZEST_RUN if the run did not get to its end
+ * @throws ERR_ZEST_RUN if the run has none
  */
-const keptCheckpoint = async (path: string): Promise<Required<Pick<RunSource, 'kept' | 'warnings'>>> => {
+const keptCheckpoint = async (path: string): Promise<Kept> => {
   const run = runFolder(path);
   try {
     const { kept, warnings = [] }: Summary = JSON.parse(await readFile(run.summary, 'utf8'));
     const { name, step } = kept;
     // Runs of an earlier version have no warnings.
-    const untrained = step === 0 && !warnings.some(({ code }) => code === UNTRAINED.code);
-    return { kept: { folder: join(run.checkpoints, name), step }, warnings: untrained ? [UNTRAINED] : warnings };
+    const untold = step === 0 && warnings.length === 0;
+    return { kept: { folder: join(run.checkpoints, name), step }, warnings: untold ? [UNTRAINED] : warnings };
   } catch (cause) {
-    const fault = `${path} is not the folder of a run that has ended: it has no good summary.json`;
-    throw new ZestError('ERR_ZEST_RUN', `${fault}${await insteadOf(run)}`, { cause });
+    return savedCheckpoint(run, cause);
   }
+};
+
+/** What is said of the model of a configuration, as it came, with a head that nothing has trained. */
+const newHead = async (file: string): Promise<Warning> => {
+  const run = dirname(file);
+  const trained = (await isThere(runFolder(run).metrics)) ? `; ${run} has what its run learned` : '';
+  return {
+    code: 'WARN_ZEST_NEW_HEAD',
+    message: `the head of this model is new and not trained, so that its answers are chance${trained}`,
+  };
 };
 
 /** Reads the configuration at `path`, the folder of a run or a configuration file, with overrides key.path=value. */
 export const findRun = async (path: string, overrides: readonly string[] = []): Promise<RunSource> => {
   const { readConfig } = await import('./config.ts');
+  const configured = async (file: string) => ({ file, config: await readConfig(file, overrides) });
   const found = await stat(path).catch(() => undefined);
   if (found === undefined && !/\.(ya?ml|json)$/i.test(path)) {
     throw new ZestError('ERR_ZEST_RUN', `${notThere(path)}; expected the folder of a run, or a configuration`);
   }
   const isRun = found?.isDirectory() ?? false;
-  const { kept, warnings } = isRun ? await keptCheckpoint(path) : { warnings: [] };
-  const file = isRun ? runFolder(path).config : path;
-  return { file, config: await readConfig(file, overrides), kept, warnings };
+  if (isRun) return { ...(await keptCheckpoint(path)), ...(await configured(runFolder(path).config)) };
+  const { file, config } = await configured(path);
+  return { file, config, warnings: typeof config.head === 'object' ? [await newHead(file)] : [] };
 };
 
 /** Options of {@link openRun}. */
@@ -105,7 +134,7 @@ export interface OpenRun {
 }
 
 /**
- * Opens the folder of a run that has ended, with the weights that it kept, or a configuration file, with the model as it
+ * Opens the folder of a run, with the weights that it kept, or has saved so far if it did not get to its end, or a configuration file, with the model as it
  * came. A run's checkpoint is all that is needed: neither its base model nor its data are read.
  *
  * @example

@@ -1,11 +1,11 @@
-import type { Warning } from '../runs/events.ts';
+import type { EvaluationEvent, Warning } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { ClassificationReport } from '../tasks/classification-report.ts';
 import type { Score, ScoredExample } from '../tasks/task.ts';
 
 // What the losses and the answers of a run say about it: that it diverged, or learned nothing. docs/train.md has the codes.
 
-/** A validation on the way of a run. */
+/** A score on the way of a run, of its validation data or its test data. */
 export interface Validation {
   /** Number of steps that the weights had seen, and of forward passes of a batch. */
   step: number;
@@ -29,6 +29,10 @@ export interface Course {
   first?: Validation;
   last?: Validation;
   best?: Validation;
+  /** The test of the weights kept, by which they are judged where there is no validation. */
+  tested?: Validation;
+  /** Codes of what the run was warned of before its end. */
+  warned?: readonly string[];
   /** Names of the answers that there are to choose from. */
   answers?: readonly string[];
 }
@@ -73,17 +77,17 @@ const changes = (from: Validation, to: Validation, value: (one: ScoredExample) =
 const lossOf = ({ loss }: ScoredExample): number => loss;
 
 /** How far the validation loss has risen. */
-const validationRise = ({ first, last }: Course): Rise | undefined => {
+const validationRise = ({ first, last }: Course, errors: number): Rise | undefined => {
   if (!first || !last || last.scored.length < 2) return undefined;
-  return riseBeyond(first.score.loss, last.score.loss, standardError(changes(first, last, lossOf)));
+  return riseBeyond(first.score.loss, last.score.loss, standardError(changes(first, last, lossOf)), errors);
 };
 
 /** How far the loss of the steps has risen from the first of them to the latest; its noise is that of the batches. */
-const trainingRise = ({ losses }: Course): Rise | undefined => {
+const trainingRise = ({ losses }: Course, errors: number): Rise | undefined => {
   if (losses.length < LEAST_STEPS) return undefined;
   const window = Math.min(WINDOW, Math.floor(losses.length / 4));
   const [first, last] = [losses.slice(0, window), losses.slice(-window)];
-  return riseBeyond(mean(first), mean(last), Math.hypot(standardError(first), standardError(last)));
+  return riseBeyond(mean(first), mean(last), Math.hypot(standardError(first), standardError(last)), errors);
 };
 
 const LONGER = 'use more training.steps, a larger optimizer.learningRate, or a model that knows such texts';
@@ -96,9 +100,9 @@ const diverged = (fact: string): Warning => ({ code: 'WARN_ZEST_DIVERGED', messa
 const guessLoss = ({ answers }: Course): number => Math.log(answers?.length ?? 1);
 
 /** Says that the loss is above the first by more than its noise: on the validation data, if there are any. */
-const rising = (course: Course): Warning | undefined => {
+const rising = (course: Course, errors = ERRORS): Warning | undefined => {
   const validated = course.last !== undefined && course.last.step > 0;
-  const rise = validated ? validationRise(course) : trainingRise(course);
+  const rise = (validated ? validationRise : trainingRise)(course, errors);
   if (!rise) return undefined;
   const which = validated ? 'the validation loss' : 'the training loss';
   return diverged(
@@ -132,7 +136,8 @@ const levelled = (course: Course): Warning | undefined => {
 export const collapse = (course: Course): Warning | undefined => burst(course) ?? course.diverged ?? levelled(course);
 
 /** Says that the run diverged, by its validation data, by its steps, or as it was seen before. */
-export const divergence = (course: Course): Warning | undefined => burst(course) ?? rising(course) ?? collapse(course);
+export const divergence = (course: Course, errors = ERRORS): Warning | undefined =>
+  burst(course) ?? rising(course, errors) ?? collapse(course);
 
 /** What is wrong with the weights of a run, and what to do about it. */
 interface Finding {
@@ -141,26 +146,29 @@ interface Finding {
   cure?: string;
 }
 
-const oneAnswer = ({ score, scored }: Validation, { answers }: Course): Finding | undefined => {
+/** Weights that are judged, by the data that they were scored on. */
+type Judged = Validation & { split: EvaluationEvent['split'] };
+
+const oneAnswer = ({ score, scored, split }: Judged, { answers }: Course): Finding | undefined => {
   const [first] = scored;
   if (first === undefined || scored.length < 2 || scored.every(({ isRight }) => isRight)) return undefined;
   if (scored.some(({ answer }) => answer !== first.answer)) return undefined;
   const name = answers?.[first.answer] ?? first.answer;
   return {
     code: 'WARN_ZEST_ONE_ANSWER',
-    fact: `the weights kept answer ${JSON.stringify(name)} to all ${score.count} validation examples: they tell nothing apart`,
+    fact: `the weights kept answer ${JSON.stringify(name)} to all ${score.count} ${split} examples: they tell nothing apart`,
     cure: 'use another optimizer.learningRate, more training.steps, or a model that knows such texts',
   };
 };
 
-const aboveChance = ({ score, scored }: Validation, { answers }: Course): Finding | undefined => {
+const aboveChance = ({ score, scored, split }: Judged, { answers }: Course): Finding | undefined => {
   if (!answers || scored.length < 2) return undefined;
   const noise = standardError(scored.map(({ loss }) => loss));
   const rise = riseBeyond(Math.log(answers.length), score.loss, noise, LIKELY_ERRORS);
   if (!rise) return undefined;
   return {
     code: 'WARN_ZEST_WORSE_THAN_CHANCE',
-    fact: `the validation loss of the weights kept is ${brief(rise.to)}, above ln ${answers.length} = ${brief(rise.from)} by more than its noise (${brief(noise)}): probabilities of 1/${answers.length} for every label would be better`,
+    fact: `the ${split} loss of the weights kept is ${brief(rise.to)}, above ln ${answers.length} = ${brief(rise.from)} by more than its noise (${brief(noise)}): probabilities of 1/${answers.length} for every label would be better`,
     cure: 'use more training.steps, another optimizer.learningRate or another prompt',
   };
 };
@@ -168,7 +176,7 @@ const aboveChance = ({ score, scored }: Validation, { answers }: Course): Findin
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Says that the answers are no better than the most frequent label, and the loss no better than the labels' shares. */
-const asChance = ({ score, scored, report }: Validation): Finding | undefined => {
+const asChance = ({ score, scored, report, split }: Judged): Finding | undefined => {
   const shares = report?.classes.map(({ name, count }) => ({ name, share: count / score.count })) ?? [];
   const most = shares.toSorted((a, b) => b.share - a.share)[0];
   if (most === undefined || most.share === 1 || scored.length < 2) return undefined;
@@ -183,18 +191,26 @@ const asChance = ({ score, scored, report }: Validation): Finding | undefined =>
     ? undefined
     : {
         code: 'WARN_ZEST_CHANCE',
-        fact: `the weights kept are no better than chance: ${percent(right)} of their answers to ${score.count} validation examples are right, and ${percent(most.share)} would be if all were ${JSON.stringify(most.name)}, with a noise of ${percent(noise)}`,
+        fact: `the weights kept are no better than chance: ${percent(right)} of their answers to ${score.count} ${split} examples are right, and ${percent(most.share)} would be if all were ${JSON.stringify(most.name)}, with a noise of ${percent(noise)}`,
         cure: LONGER,
       };
 };
 
-/** What is said of the weights of step 0, whatever else is known of their run. */
+const KEPT_UNTRAINED = 'the weights kept are those of the model as it came, of step 0';
+
+/** What is said of the weights of step 0, where nothing else is known of their run. */
 export const UNTRAINED: Warning = {
   code: 'WARN_ZEST_UNTRAINED',
-  message: 'nothing was learned: the weights kept are those of the model as it came, of step 0',
+  message: `nothing was learned: ${KEPT_UNTRAINED}`,
 };
 
-const untrained = ({ best, last, losses }: Course, kept: number): Finding | undefined => {
+/** What to do about a run that gained nothing: of answers that were all right there is nothing to gain. */
+const gainMore = (first: Validation | undefined): string =>
+  first?.step === 0 && first.scored.every(({ isRight }) => isRight)
+    ? 'use validation data that the model as it came does not answer rightly throughout'
+    : LONGER;
+
+const untrained = ({ best, first, last, losses }: Course, kept: number): Finding | undefined => {
   const { code, message } = UNTRAINED;
   if (losses.length === 0) return { code, fact: `${message}; no step was taken` };
   // Weights that were never scored may be better or worse.
@@ -203,7 +219,7 @@ const untrained = ({ best, last, losses }: Course, kept: number): Finding | unde
     kept === 0
       ? `${message}, since no later validation was better`
       : 'nothing was learned: no validation was better than that of step 0; the last weights are kept all the same, as training.keepBest is false';
-  return { code, fact, cure: LONGER };
+  return { code, fact, cure: gainMore(first) };
 };
 
 /** Says that what the weights kept have over the model as it came may be chance. */
@@ -220,29 +236,38 @@ const withinNoise = (kept: Validation, { first }: Course): Finding | undefined =
   return {
     code: 'WARN_ZEST_WITHIN_NOISE',
     fact: `the weights kept, of step ${kept.step}, are ${compared}: their validation loss ${moved} by ${brief(Math.abs(fell))}, with a noise of ${brief(standardError(loss))}, and as little can be said of their answers to ${kept.score.count} examples`,
-    cure: LONGER,
+    cure: gainMore(first),
   };
 };
 
-const findings = (kept: Validation, course: Course): (Finding | undefined)[] => {
-  const guess = oneAnswer(kept, course);
-  const above = aboveChance(kept, course);
-  return [guess, above, guess || above ? undefined : asChance(kept), withinNoise(kept, course)];
+/** The worst that can be said of weights. */
+const fault = (kept: Judged, course: Course): Finding | undefined =>
+  oneAnswer(kept, course) ?? aboveChance(kept, course) ?? asChance(kept) ?? withinNoise(kept, course);
+
+/** Warnings of what keeps a run from learning: theirs is the cure of what it came to. */
+const CAUSES: readonly string[] = ['WARN_ZEST_CUT', 'WARN_ZEST_RHO', 'WARN_ZEST_UPDATE'];
+
+/** The weights kept with their score: that of a validation, or of the test where there is none. */
+const judged = ({ best, last, tested }: Course, kept: number): Judged | undefined => {
+  if (kept === 0) return undefined;
+  const validated = [best, last].find((validation) => validation?.step === kept);
+  if (validated) return { ...validated, split: 'validation' };
+  return tested && { ...tested, split: 'test' };
 };
 
 /**
- * Says what is wrong with what a run came to; `kept` is the step of the weights that it kept. Of a run that diverged, that
- * has the only cure; it is not told of one that went on to keep good weights.
+ * Says what is wrong with what a run came to, one thing with one cure; `kept` is the step of the weights that it kept. A
+ * divergence explains all else, and is not told of a run that went on to keep good weights; what the run was warned of
+ * before has the cure of what came of it.
  */
-export const outcomeWarnings = (course: Course, kept: number): Warning[] => {
-  const scored = kept === 0 ? undefined : [course.best, course.last].find((validation) => validation?.step === kept);
-  const ofKept = scored ? findings(scored, course).filter((finding) => finding !== undefined) : [];
-  const isGood = scored !== undefined && ofKept.length === 0;
-  const diverged = isGood ? rising(course) : divergence(course);
-  const untaught = untrained(course, kept);
-  const found = untaught ? [...ofKept, untaught] : ofKept;
-  return [
-    ...(diverged ? [diverged] : []),
-    ...found.map(({ code, fact, cure }) => ({ code, message: diverged || !cure ? fact : `${fact}; ${cure}` })),
-  ];
+export const outcomeWarning = (course: Course, kept: number): Warning | undefined => {
+  const scored = judged(course, kept);
+  const found = untrained(course, kept) ?? (scored && fault(scored, course));
+  const isGood = scored !== undefined && found === undefined;
+  const diverged = isGood ? rising(course) : divergence(course, LIKELY_ERRORS);
+  if (diverged) return kept === 0 ? { ...diverged, message: `${diverged.message}; ${KEPT_UNTRAINED}` } : diverged;
+  if (!found) return undefined;
+  const cause = CAUSES.find((code) => course.warned?.includes(code));
+  const advice = cause ? `first mend what the run was warned of before (${cause})` : found.cure;
+  return { code: found.code, message: advice ? `${found.fact}; ${advice}` : found.fact };
 };

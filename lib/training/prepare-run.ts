@@ -29,7 +29,8 @@ export const prepareRun = async (
   const warn = (warning: Warning) => warnings.push(warning);
   const inputs = await loadInputs(config, undefined, warn);
   const examples = await loadTrainingExamples(config, inputs.task, warn);
-  warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation }));
+  const modelLength = inputs.tokenizer.maxLength;
+  warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation, modelLength }));
   const residentBefore = process.memoryUsage.rss();
   const model = await load(inputs);
   try {

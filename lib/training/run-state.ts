@@ -20,6 +20,8 @@ export interface RunState extends Course {
   stoppedEarly: boolean;
   /** Whether a divergence was told while the run went on. */
   told: boolean;
+  /** Codes of the warnings so far. */
+  warned: string[];
   /** First steps, by which the settings are judged. */
   watched: StepEvent[];
   /** Number of latest steps in a row that were skipped. */
@@ -43,7 +45,11 @@ export interface Resumable extends Saved {
 }
 
 /** The state of a run before its first step. */
-export const initialState = ({ config, inputs }: Pick<PreparedRun, 'config' | 'inputs'>): RunState => ({
+export const initialState = ({
+  config,
+  inputs,
+  warnings,
+}: Pick<PreparedRun, 'config' | 'inputs' | 'warnings'>): RunState => ({
   optimizer: configuredOptimizer(config),
   losses: [],
   level: 0,
@@ -52,6 +58,7 @@ export const initialState = ({ config, inputs }: Pick<PreparedRun, 'config' | 'i
   sinceBest: 0,
   stoppedEarly: false,
   told: false,
+  warned: warnings.map(({ code }) => code),
   watched: [],
   skipped: 0,
   skips: 0,
@@ -62,7 +69,13 @@ export const initialState = ({ config, inputs }: Pick<PreparedRun, 'config' | 'i
 /** Keeps how a run stands as what it can go on from. */
 export const mark = (state: RunState): void => {
   const { optimizer, losses, answers: _, resumable: __, ...rest } = state;
-  state.resumable = { ...rest, watched: [...rest.watched], step: losses.length, optimizer: optimizer.state() };
+  state.resumable = {
+    ...rest,
+    warned: [...rest.warned],
+    watched: [...rest.watched],
+    step: losses.length,
+    optimizer: optimizer.state(),
+  };
 };
 
 /** The state of a run at a point that it goes on from, with the losses of its steps so far. */

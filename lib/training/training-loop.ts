@@ -160,6 +160,7 @@ async function* afterStep(context: RunContext, state: RunState): AsyncGenerator<
   // What a run that diverged shows of its settings is what became of its weights.
   if (!state.diverged && (taken === WATCHED_STEPS || (last && taken < WATCHED_STEPS))) {
     for (const warning of settingWarnings(config, model, await weightScale(model), state.watched)) {
+      state.warned.push(warning.code);
       yield await warn(context, warning);
     }
   }

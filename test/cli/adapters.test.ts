@@ -1,11 +1,13 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { Model } from '../../lib/model/model.ts';
 import { replayTrajectory } from '../../lib/runs/replay.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import type { Config } from '../../lib/training/schema.ts';
+import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 import { readTensors } from '../fixtures/parity/checkpoint.ts';
 import { reviewConfig, reviewFolder } from '../training/runs.ts';
 import { parseLines, zest } from './zest.ts';
@@ -108,5 +110,46 @@ describe('zest train, told to keep LoRA as an adapter', () => {
       status: 2,
       stderr: expect.stringContaining('expected merged without trainable.lora'),
     });
+  });
+});
+
+describe('zest generate', () => {
+  it('goes on with what a run trained: all weights, LoRA as merged and as its own files, a prefix', async () => {
+    const model = join(folder, 'llama');
+    await cp(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), model, { recursive: true });
+    writeByteTokenizer(model, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyz' });
+    const rows = Array.from({ length: 24 }, (_, i) => `{"text":"${i % 2 ? 'good' : 'bad'} film","label":${i % 2}}\n`);
+    await writeFile(join(folder, 'texts.jsonl'), rows.join(''));
+    const generated = async (path: string) => {
+      const { status, stdout } = await zest(['generate', path, '--prompt', 'a film', '--max-tokens', '12', '--json']);
+      expect(status).toBe(0);
+      return parseLines(stdout)[0]?.text;
+    };
+    const before = await generated(model);
+    const lora = { lora: { rank: 4, alpha: 8 } };
+    const told = new Set([before]);
+    for (const [name, trainable, weights] of [
+      ['whole', 'all', 'merged'],
+      ['merged', lora, 'merged'],
+      ['adapter', lora, 'adapter'],
+      ['prefixed', { prefix: { tokens: 4 } }, 'merged'],
+    ] as const) {
+      const config = {
+        ...{ model, trainable, device: 'cpu', output: join(folder, `causal-${name}`) },
+        task: { template: '{text}{mask}', labelWords: ['a', 'b'] },
+        data: { train: join(folder, 'texts.jsonl') },
+        optimizer: { method: 'mezo', learningRate: 0.05 },
+        training: { steps: 10, batchSize: 8, weights },
+      };
+      const file = join(folder, `causal-${name}.json`);
+      await writeFile(file, JSON.stringify(config));
+      expect(await zest(['train', file])).toMatchObject({
+        status: 0,
+        stderr: expect.stringMatching(/weights of step/),
+      });
+      told.add(await generated(config.output));
+    }
+    // Both ways to save LoRA are the same weights; all else is told apart.
+    expect(told.size).toBe(4);
   });
 });

@@ -154,13 +154,17 @@ describe('zest predict', () => {
       [[trained, '--input', path('none.txt')], 2, /none\.txt: cannot be read: ENOENT.* \(ERR_ZEST_DATA/],
       [[trained, '--input', path('test.jsonl'), '--format', 'xml'], 2, /'xml' is invalid/],
       [[trained], 2, /required option '--input <file>' not specified/],
-      [[folder, '--input', path('test.jsonl')], 2, /no good summary\.json \(ERR_ZEST_RUN/],
+      [
+        [folder, '--input', path('test.jsonl')],
+        2,
+        /is a folder; expected the folder of a run: there is .*run \(ERR_ZEST_RUN/,
+      ],
       [
         [trained, '--input', path('test.jsonl'), '--output', folder],
         1,
         /: it is a folder; expected the path of a file \(ERR_ZEST_FILE/,
       ],
-      [[trained, '--input', folder], 2, /is a folder; expected a file with rows \(ERR_ZEST_DATA/],
+      [[trained, '--input', folder], 2, /is a folder; expected a file with rows .*: there is .* \(ERR_ZEST_DATA/],
       [
         [trained, '--input', path('test.jsonl'), '--output', join(folder, 'no', 'o')],
         1,

@@ -114,7 +114,9 @@ describe('zest sharpness', () => {
 
   it('finds out before it measures that its findings cannot be written', async () => {
     const { status, stdout, stderr } = await zest(['sharpness', run, '--samples', '5000', '--output', file]);
-    expect(stderr).toMatch(/^error: cannot write .*run\.yaml: ENOTDIR.* \(ERR_ZEST_FILE\)\n$/);
+    expect(stderr).toMatch(
+      /^error: cannot write .*run\.yaml: it is a file; expected the path of a folder \(ERR_ZEST_FILE\)\n$/,
+    );
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   });
 
@@ -169,7 +171,7 @@ describe('zest sharpness', () => {
     expect(empty.stderr).toMatch(/empty\.jsonl/);
     expect(empty.status).toBe(2);
     const none = await zest(['sharpness', folder]);
-    expect(none.stderr).toMatch(/not the folder of a run that has ended.*\(ERR_ZEST_RUN\)/);
+    expect(none.stderr).toMatch(/is a folder; expected the folder of a run: there is .*\(ERR_ZEST_RUN\)/);
     expect(none.status).toBe(2);
   });
 });

@@ -138,6 +138,10 @@ describe('what is no table', () => {
   });
 
   it('a folder', async () => {
-    await rejects(() => readRows(folder), 'ERR_ZEST_DATA', /: is a folder; expected a file with rows$/);
+    await rejects(
+      () => readRows(folder),
+      'ERR_ZEST_DATA',
+      /: is a folder; expected a file with rows \(\.jsonl, \.csv, \.tsv\): there is /,
+    );
   });
 });

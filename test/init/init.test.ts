@@ -1,4 +1,4 @@
-import { cpSync, existsSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -210,6 +210,22 @@ describe('zest init', () => {
     );
   });
 
+  it('measures texts that are longer than the model takes as long as they are, and says that they are cut', async () => {
+    const rows = Array.from({ length: 12 }, (_, i) => `${'very long text '.repeat(200)},${i % 2}`);
+    const output = join(folder, 'long.yaml');
+    const { tokens, maxLength } = await init(written('long.csv', ['text,label', ...rows]), { output });
+    expect(maxLength).toBe(256);
+    expect(tokens.most).toBeGreaterThan(600);
+    expect(readFileSync(output, 'utf8')).toContain('longer texts are cut at');
+  });
+
+  it('says at once that the folder of the configuration is not there', () =>
+    rejects(
+      () => init(written('fine.csv', ['text,label', 'a,1']), { output: join(folder, 'no', 'x.yaml') }),
+      'ERR_ZEST_FILE',
+      /^cannot write .*x\.yaml: .*no is not there.*; make that folder first$/,
+    ));
+
   it('refuses a file of which nothing can be learned, and a configuration that is there', async () => {
     const cases: [string, string[], RegExp][] = [
       [
@@ -221,6 +237,11 @@ describe('zest init', () => {
         'names.csv',
         ['text,name', 'hello there,a', 'what now,b', 'the third,c'],
         /no column looks like a label: "text" \(3 different of 3\)/,
+      ],
+      [
+        'nested.jsonl',
+        ['{"data":{"text":"a"},"label":1}', '{"data":{"text":"b"},"label":0}', '{"data":{"text":"c"},"label":0}'],
+        /no column looks like a text: "data" \(no text, number or truth value\)/,
       ],
       ['empty.csv', ['text,label'], /empty\.csv: has no rows/],
       [

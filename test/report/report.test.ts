@@ -370,8 +370,12 @@ describe('report refuses', () => {
     const good = await folderOf(whole);
     const isNone = /empty is not the folder of a run: it has no metrics\.jsonl, config\.yaml or summary\.json$/;
     await rejects(() => report([good, empty]), 'ERR_ZEST_RUN', isNone);
-    await rejects(() => report([join(scratch, 'none')]), 'ERR_ZEST_RUN', /none is not there$/);
-    await rejects(() => report([join(good, 'config.yaml')]), 'ERR_ZEST_RUN', /config\.yaml is not the folder of a run/);
+    await rejects(() => report([join(scratch, 'none')]), 'ERR_ZEST_RUN', /none is not there: /);
+    await rejects(
+      () => report([join(good, 'config.yaml')]),
+      'ERR_ZEST_RUN',
+      /config\.yaml is a configuration; expected the folder of a run: name the run, /,
+    );
     await mkdir(join(empty, 'metrics.jsonl'));
     await rejects(() => report([empty]), 'ERR_ZEST_FILE', /^cannot read .*metrics\.jsonl: EISDIR/);
   });

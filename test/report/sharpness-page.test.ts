@@ -11,13 +11,17 @@ import { chromiumPath, launch } from './browser.ts';
 const HOSTILE = 'runs/<script>alert(1)</script>';
 
 /** Of Σ x⁴ around two points; beyond `edge` it is not finite. */
-const reportOf = async (weights: MeasuredWeights['weights'][], edge = Number.POSITIVE_INFINITY) => {
+const reportOf = async (
+  weights: MeasuredWeights['weights'][],
+  edge = Number.POSITIVE_INFINITY,
+  radii: readonly number[] = [0.1, 1],
+) => {
   const f = (x: Float64Array) =>
     x.some((value) => Math.abs(value) > edge) ? Number.NaN : x.reduce((sum, value) => sum + value ** 4, 0);
   const measured: MeasuredWeights[] = [];
   for (const [i, name] of weights.entries()) {
     const objective = vectorObjective(f, [i, 1, 2]);
-    const options = { radii: [0.1, 1], samples: 4, slice: 3, eigenvalues: 2 };
+    const options = { radii, samples: 4, slice: 3, eigenvalues: 2 };
     measured.push({ weights: name, folder: 'f', step: 10 * i, ...(await sharpness(objective, undefined, options)) });
   }
   const [first, second] = measured;
@@ -37,6 +41,21 @@ const reportOf = async (weights: MeasuredWeights['weights'][], edge = Number.POS
   };
   return report;
 };
+
+/** Texts of the page's charts that run into one another by more than the space between lines, or out of their chart. */
+const COLLISIONS = `[...document.querySelectorAll('svg.chart')].flatMap((svg) => {
+  const edge = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll('text')].map((text) => ({ said: text.textContent, at: text.getBoundingClientRect() }));
+  const shown = texts.filter(({ at }) => at.width > 0);
+  return shown.flatMap(({ said, at }, i) => [
+    ...(at.left < edge.left || at.right > edge.right ? [svg.id + ': ' + said] : []),
+    ...shown
+      .slice(i + 1)
+      .filter((other) => Math.min(at.right, other.at.right) > Math.max(at.left, other.at.left))
+      .filter((other) => Math.min(at.bottom, other.at.bottom) - Math.max(at.top, other.at.top) > 4)
+      .map((other) => svg.id + ': ' + said + ' | ' + other.said),
+  ]);
+})`;
 
 // CI installs the browser, and there its absence is a failure.
 const absent = chromiumPath === undefined && !process.env.CI;
@@ -75,6 +94,22 @@ describe('sharpnessPage', () => {
     expect(html).toMatch(/before the run, ρ = 1: \d of 8 losses are not finite\./);
     expect(html).toContain('not finite</td>');
     expect(html).not.toContain('NaN');
+  });
+
+  it.skipIf(absent)('has no texts that run into one another, whatever the radii', async () => {
+    const browser = await launch();
+    const file = join(folder, 'texts.html');
+    try {
+      const page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
+      for (const radius of [1e-6, 1e-4, 1e-3, 1, 3000]) {
+        const radii = [radius / 2, radius];
+        await writeFile(file, await sharpnessPage(await reportOf(['before', 'after'], undefined, radii)));
+        await page.goto(`file://${file}`);
+        expect(await page.evaluate(COLLISIONS)).toEqual([]);
+      }
+    } finally {
+      await browser.close();
+    }
   });
 
   it.skipIf(absent)('opens in Chromium without an error or a request', async () => {

@@ -61,6 +61,30 @@ describe('a grid', () => {
     expect(names([3, 1e-7])[1]).toBe('learningRate=1e-7');
   });
 
+  it('names whole objects by the first keys that tell them all apart', () => {
+    const names = (...values: unknown[]) => gridRuns([{ key: 'optimizer', values }]).map(({ name }) => name);
+    const [mezo, zest] = ['mezo', 'zest'].map((method) => ({ method, learningRate: 2e-4, rho: 1e-3 }));
+    expect(names(mezo, { ...zest, tilt: { tau: 1 }, normalize: 'norm' })).toEqual([
+      'optimizer=method-mezo',
+      'optimizer=method-zest',
+    ]);
+    expect(names(mezo, ...[1, 2].map((tau) => ({ ...zest, tilt: { tau }, normalize: 'norm' })))).toEqual([
+      'optimizer=method-mezo',
+      'optimizer=method-zest-tilt-tau-1',
+      'optimizer=method-zest-tilt-tau-2',
+    ]);
+    expect(names(zest, { ...zest, tilt: 0 }, { ...zest, tilt: null })).toEqual([
+      'optimizer=default',
+      'optimizer=tilt-0',
+      'optimizer=tilt-null',
+    ]);
+    // Two that read alike, and one object alone.
+    const [a, b, alone] = [...names({ k: true }, { k: 'true' }), ...names({ k: 1, l: 2 })];
+    expect([a, b]).toEqual([1, 2].map(() => expect.stringMatching(/^optimizer=k-true-[0-9a-f]{8}$/)));
+    expect(a).not.toBe(b);
+    expect(alone).toBe('optimizer=k-1-l-2');
+  });
+
   it('tells apart keys with one last part, values with one slug, and values too long for a name', () => {
     const seeds = gridRuns([
       { key: 'data.seed', values: [1] },

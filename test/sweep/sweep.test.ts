@@ -247,9 +247,12 @@ describe('points', () => {
     const zest = { method: 'zest', learningRate: 1e-4, tilt: { tau: 1 } };
     expect(
       shownValues(values(zest, { ...zest, tilt: 0 }, { method: 'mezo', learningRate: 1e-4 }), 'optimizer'),
-    ).toEqual(['method: zest, tilt: {"tau":1}', 'method: zest, tilt: 0', 'method: mezo']);
-    expect(shownValues(values({ tau: 1 }, 0, 'linear'), 'optimizer')).toEqual(['{"tau":1}', '0', 'linear']);
-    expect(shownValues(values(zest), 'optimizer')).toEqual([JSON.stringify(zest)]);
+    ).toEqual(['method: zest, tilt: {tau: 1}', 'method: zest, tilt: 0', 'method: mezo']);
+    expect(shownValues(values({ tau: 1 }, 0, 'linear', ['bad', 'good']), 'optimizer')).toEqual([
+      ...['{tau: 1}', '0', 'linear', '[bad, good]'],
+    ]);
+    expect(shownValues(values(zest), 'optimizer')).toEqual(['{method: zest, learningRate: 0.0001, tilt: {tau: 1}}']);
+    expect(shownValues(values({ patience: null }, {}), 'optimizer')).toEqual(['patience: null', 'default']);
   });
 
   it('are ranked by the metric that is asked for', () => {

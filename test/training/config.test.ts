@@ -114,6 +114,14 @@ describe('a configuration file', () => {
     expect((await read(YAML, [override])).optimizer).toMatchObject(expected);
   });
 
+  it('says of a text that YAML takes for keys that it wants quotes', () =>
+    expect(read(YAML, ['task.template={a} {mask}'])).rejects.toMatchObject({
+      code: 'ERR_ZEST_CONFIG',
+      message: expect.stringMatching(
+        /^--set task\.template=.*: Unexpected .*; a text that begins with a brace stands in quotes of its own$/,
+      ),
+    }));
+
   it('takes a key with --set before those within it, and the last of the same key', async () => {
     const overrides = [
       'optimizer.rho=0.01',

@@ -31,9 +31,9 @@ const load = async (config: Config) => {
   const resolved = resolveConfig(config);
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
-  const { task, validation } = await loadInputs(resolved, undefined, warn);
+  const { task, validation, tokenizer } = await loadInputs(resolved, undefined, warn);
   const train = await loadTrainingExamples(resolved, task, warn);
-  warnings.push(...dataWarnings(resolved, task, { train, validation }));
+  warnings.push(...dataWarnings(resolved, task, { train, validation, modelLength: tokenizer.maxLength }));
   return { train, validation, warnings, task };
 };
 
@@ -137,6 +137,20 @@ describe('the data of a run', () => {
     expect((await load(await configWith({}))).warnings).toEqual([]);
   });
 
+  it('is told of where labels differ in case or spaces alone', async () => {
+    const rows = ['pos', 'neg', 'Pos', 'n eg'].map((label) => `{"sentence":"fine","label":"${label}"}\n`).join('');
+    const base = await configWith({ train: 'slips.jsonl', validation: undefined }, { 'slips.jsonl': rows });
+    const task = { kind: 'class' as const, fields: ['sentence'], classes: 4, labels: ['pos', 'neg', 'Pos', 'n eg'] };
+    const training = { ...base.training, batchSize: 1 };
+    const { warnings } = await load({ ...base, task, head: { classes: 4 }, training });
+    expect(warnings).toEqual([
+      {
+        code: 'WARN_ZEST_LABELS',
+        message: expect.stringMatching(/^the labels "pos", "Pos" differ in case or spaces alone, and each is/),
+      },
+    ]);
+  });
+
   it('is told of where most texts are cut, with how long they are', async () => {
     // 7 tokens of the template and around it, one of each word, and one of the space that RoBERTa has before the first.
     const rows = (words: readonly number[]) =>
@@ -153,9 +167,11 @@ describe('the data of a run', () => {
     expect(await warned([5, 20, 30, 40], 16)).toEqual([
       'WARN_ZEST_CUT: 3 of 4 training texts are cut to 16 tokens, training.maxLength: with their prompt half of them have 27 tokens or more, the longest 47, and what is cut is not learned from; use a larger training.maxLength, as far as the model goes',
     ]);
-    expect((await warned([300, 300, 300], 1000))[0]).toMatch(
-      /^WARN_ZEST_CUT: 3 of 3 training texts are cut to 256 tokens, which is all that the model takes: .*; use shorter texts/,
-    );
+    for (const maxLength of [256, 1000]) {
+      expect((await warned([300, 300, 300], maxLength))[0]).toMatch(
+        /^WARN_ZEST_CUT: 3 of 3 training texts are cut to 256 tokens, which is all that the model takes: .*; use shorter texts/,
+      );
+    }
     expect(
       (
         await warned(

@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { modelOf } from '../../lib/cli/model-folder.ts';
 import { Model } from '../../lib/model/model.ts';
+import type { Warning } from '../../lib/runs/events.ts';
 import { type OpenRun, openRun } from '../../lib/training/open-run.ts';
 import { type Prediction, type PredictOptions, predict } from '../../lib/training/predict.ts';
+import { replayRun } from '../../lib/training/replay-run.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
@@ -61,7 +63,7 @@ describe('openRun', () => {
 
   it('refuses what is no run', async () => {
     const quantised = fileURLToPath(new URL('../fixtures/gguf/formats.gguf', import.meta.url));
-    await rejects(() => openRun(folder), 'ERR_ZEST_RUN', /no good summary\.json/);
+    await rejects(() => openRun(folder), 'ERR_ZEST_RUN', /is a folder; expected the folder of a run: there is .*run$/);
     const other = join(folder, 'other-summary');
     await mkdir(other);
     await writeFile(join(other, 'summary.json'), '{}');
@@ -78,31 +80,58 @@ describe('openRun', () => {
       /cannot read the configuration .*none\.yaml: .* is not there/,
     );
     await rejects(() => openRun(quantised), 'ERR_ZEST_CONFIG', /is a model; .* zest init DATA --model/);
-    await rejects(() => openRun(film), 'ERR_ZEST_RUN', /It is the folder of a model, which a configuration names/);
+    await rejects(
+      () => openRun(film),
+      'ERR_ZEST_RUN',
+      /is the folder of a model; expected the folder of a run: zest init DATA --model/,
+    );
   });
 
-  it('names the checkpoint of a run that was killed, where it had saved one', async () => {
+  it('takes what a run that was killed has saved, and says so', async () => {
     const killed = join(folder, 'killed');
     await cp(join(folder, 'run'), killed, { recursive: true });
+    const { kept } = await readSummary(killed);
     await rm(join(killed, 'summary.json'));
-    const best = join(killed, 'checkpoints', 'best');
-    const refused = () => openRun(killed).catch(({ code, message }) => ({ code, message }));
-    expect(await refused()).toMatchObject({
-      code: 'ERR_ZEST_RUN',
-      message: expect.stringContaining(`the model ${best}, for`),
-    });
-    await rejects(() => modelOf(killed), 'ERR_ZEST_RUN', /has ended/);
-    expect(await modelOf(best)).toBe(best);
-    const config = parse(await readFile(join(killed, 'config.yaml'), 'utf8'));
-    const again = join(folder, 'again.json');
-    await writeFile(again, JSON.stringify({ ...config, model: best }));
-    const { model, step } = await openRun(again);
-    expect(step).toBe(0);
+    const checkpoint = join(killed, 'checkpoints', kept.name);
+    const told: Warning[] = [];
+    const { model, step } = await openRun(killed, { onWarning: (warning) => told.push(warning) });
+    expect({ step, digest: await model.digest() }).toEqual({ step: kept.step, digest: await opened.model.digest() });
     model.dispose();
-    await rm(join(killed, 'checkpoints'), { recursive: true });
-    expect(await refused()).toMatchObject({
-      message: expect.stringMatching(/killed before it had saved a checkpoint$/),
-    });
+    expect(told).toEqual([
+      {
+        code: 'WARN_ZEST_UNFINISHED',
+        message: expect.stringContaining(`the weights of step ${kept.step} in ${checkpoint}`),
+      },
+    ]);
+    expect(await modelOf(killed)).toBe(checkpoint);
+    expect(await modelOf(checkpoint)).toBe(checkpoint);
+    // It was killed while the best was the model as it came.
+    const checkpoints = join(killed, 'checkpoints');
+    const { model: base } = await replayRun(killed, { toStep: 0 });
+    await rm(checkpoints, { recursive: true });
+    await base.save(join(checkpoints, 'best'), { metadata: { step: '0', digest: await base.digest() } });
+    base.dispose();
+    told.length = 0;
+    (await openRun(killed, { onWarning: (warning) => told.push(warning) })).model.dispose();
+    expect(told.map(({ code }) => code)).toEqual(['WARN_ZEST_UNFINISHED']);
+    expect(told[0]?.message).toContain('the weights of step 0, which are those of the model as it came, in ');
+    await rm(checkpoints, { recursive: true });
+    await rejects(() => openRun(killed), 'ERR_ZEST_RUN', /was killed, or failed, and has saved no checkpoint$/);
+  });
+
+  it('says of a head that is new that nothing has trained it', async () => {
+    const config = parse(await readFile(join(folder, 'run', 'config.yaml'), 'utf8'));
+    const task = { kind: 'class', fields: ['sentence'], classes: 2 };
+    const told: Warning[] = [];
+    const onWarning = (warning: Warning) => told.push(warning);
+    for (const file of [join(folder, 'head.json'), join(folder, 'run', 'head.json')]) {
+      await writeFile(file, JSON.stringify({ ...config, task, head: { classes: 2 } }));
+      (await openRun(file, { onWarning })).model.dispose();
+    }
+    expect(told).toEqual([
+      { code: 'WARN_ZEST_NEW_HEAD', message: expect.stringMatching(/so that its answers are chance$/) },
+      { code: 'WARN_ZEST_NEW_HEAD', message: expect.stringMatching(/chance; .*run has what its run learned$/) },
+    ]);
   });
 });
 

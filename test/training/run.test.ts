@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readRows } from '../../lib/data/read-rows.ts';
 import { Model } from '../../lib/model/model.ts';
+import { readMetadata } from '../../lib/model/safetensors.ts';
 import type { EvaluationEvent, StepEvent, Summary, TrainEvent } from '../../lib/runs/events.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
@@ -171,6 +172,18 @@ describe('a run', () => {
       { kind: 'evaluation', split: 'validation', step: kept.step, ...validation, report: reports.validation },
       { kind: 'evaluation', split: 'test', step: kept.step, ...test, report: reports.test },
     ]);
+  });
+
+  it('keeps checkpoints that say of which step they are, and what they hold', async () => {
+    for (const name of ['best', 'last'] as const) {
+      const checkpoint = join(config.output, 'checkpoints', name);
+      const saved = ofKind(events, 'checkpoint').findLast((event) => event.name === name);
+      expect(await readMetadata(join(checkpoint, 'model.safetensors'))).toEqual({
+        format: 'pt',
+        step: String(saved?.step),
+        digest: await digestOf(checkpoint),
+      });
+    }
   });
 
   it('keeps a checkpoint that is a model folder, tokenizer and all', async () => {

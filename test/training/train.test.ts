@@ -211,7 +211,7 @@ describe('what is wrong is said before anything is written', () => {
     const file = join(folder, 'train.jsonl');
     await expect(run(reviewConfig(folder, 'train.jsonl'))).rejects.toMatchObject({
       code: 'ERR_ZEST_FILE',
-      message: expect.stringMatching(/^cannot write .*train\.jsonl: EEXIST/),
+      message: expect.stringMatching(/^cannot write .*train\.jsonl: it is a file; expected the path of a folder$/),
     });
     expect(await readFile(file, 'utf8')).toMatch(/^\{/);
   });

@@ -143,7 +143,7 @@ export const command: CommandDefinition = {
     const demo = await loadDemo();
     printLine(introduction(RATED_WORDS, demo, { forwards: FORWARDS, batchSize: BATCH_SIZE }));
     if (json) printJson({ kind: 'start', train: demo.train.length, heldOut: demo.heldOut.length });
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const runs: DemoRun[] = [];
     const shown: Shown[] = [];
     for (const method of METHODS) {

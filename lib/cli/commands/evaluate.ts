@@ -9,7 +9,7 @@ export const command: CommandDefinition = {
   options: configOptions,
   async action(path: string, options: ConfigOptions) {
     const { evaluate } = await import('../../training/evaluate.ts');
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const events = evaluate(path, {
       overrides: options.set,
       signal: stopSignal(),

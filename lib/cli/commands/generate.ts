@@ -95,7 +95,7 @@ export const command: CommandDefinition = {
     } else if (system !== undefined) {
       throw new ZestError('ERR_ZEST_OPTION', '--system is for a chat; add --chat, or write it into the prompt');
     }
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const model = await Model.load(folder, {
       device: 'cpu', // which is where generation runs
       dtype: dtype as 'bfloat16',

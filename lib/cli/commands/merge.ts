@@ -25,7 +25,7 @@ export const command: CommandDefinition = {
   async action(path: string, { adapter, output, dtype, json }: MergeCommandOptions) {
     const { Model } = await import('../../model/model.ts');
     const signal = stopSignal();
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const model = await Model.load(await modelOf(path), {
       device: 'cpu',
       dtype,

@@ -63,7 +63,7 @@ export const command: CommandDefinition = {
     const { openRun } = await import('../../training/open-run.ts');
     const { predict } = await import('../../training/predict.ts');
     const signal = stopSignal();
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const { model, task, config } = await openRun(path, {
       overrides: set,
       signal,

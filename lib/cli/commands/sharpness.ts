@@ -102,7 +102,7 @@ export const command: CommandDefinition = {
     // Before minutes of work that could not be written.
     if (folder !== undefined) await assertWritable(folder);
     const signal = stopSignal();
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const report = await measureSharpness(path, {
       ...measure,
       split,

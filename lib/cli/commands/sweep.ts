@@ -137,7 +137,7 @@ export const command: CommandDefinition = {
     const { parseAxis } = await import('../../sweep/grid.ts');
     const { sweep } = await import('../../sweep/sweep.ts');
     const grid = (options.grid ?? []).map(parseAxis);
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const signal = stopSignal();
     const show = shower(progress);
     try {

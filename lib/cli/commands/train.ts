@@ -146,7 +146,7 @@ export const command: CommandDefinition = {
     }
     if (options.dryRun) {
       const { dryRun } = await import('../../training/dry-run.ts');
-      const progress = await progressDisplay();
+      const progress = progressDisplay();
       const { readConfig } = await import('../../training/config.ts');
       const run = await dryRun(await readConfig(path, options.set), {
         overwrite: options.overwrite,
@@ -161,7 +161,7 @@ export const command: CommandDefinition = {
     const { train } = await import('../../training/train.ts');
     const { configToTrain } = await import('../../training/resume-run.ts');
     const config = await configToTrain(path, { overrides: options.set, resume: options.resume }, '--set');
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const signal = stopSignal();
     const { methodOf } = await import('../../methods/registry.ts');
     const { diagnostics } = methodOf(config.optimizer);

@@ -1,4 +1,3 @@
-import type { SingleBar } from 'cli-progress';
 import { duration, printLine, shown } from './output.ts';
 
 /** Nothing is shown of what takes less. */
@@ -7,6 +6,13 @@ const QUIET_SECONDS = 1;
 const BESIDE = 70;
 const LONGEST_BAR = 20;
 const SHORTEST_BAR = 5;
+/** Time between two pictures of a bar. */
+const DRAW_MS = 100;
+/**
+ * Takes a line away, and what became of it in a terminal that was made narrower: the cursor waits at the line's first
+ * column, so that all rows that it was broken into are behind it.
+ */
+const CLEAR = '\r\x1b[J';
 /** Time between two lines where stderr is no terminal. */
 const LINE_SECONDS = 10;
 
@@ -26,32 +32,46 @@ export interface ProgressUpdate {
 /** Shows on stderr how far a command has come. */
 export type ShowProgress = (update: ProgressUpdate) => void;
 
-/** What fits into the terminal: a bar, or the numbers alone. */
-const barFormat = (): { format: string; barsize: number } => {
-  const barsize = Math.min(LONGEST_BAR, (process.stderr.columns ?? BESIDE) - BESIDE);
-  const format = barsize < SHORTEST_BAR ? '{value}/{total} {status}' : '{label} [{bar}] {value}/{total} {status}';
-  return { format, barsize: Math.max(barsize, 1) };
-};
-
 const statusOf = ({ done, total, unit, detail }: ProgressUpdate, seconds: number): string => {
   const rate = unit && `${(done / seconds).toPrecision(3)} ${unit}/s`;
   const left = done < total && `${duration(((total - done) * seconds) / done)} left`;
   return [rate, detail, left].filter(Boolean).join(', ');
 };
 
+/** What is shown in so many columns: a bar, or the numbers alone. */
+export const progressLine = ({ label, done, total }: ProgressUpdate, status: string, columns: number): string => {
+  const numbers = `${done}/${total} ${status}`;
+  const size = Math.min(LONGEST_BAR, columns - BESIDE);
+  const full = Math.round((size * Math.min(done, total)) / total);
+  const line = size < SHORTEST_BAR ? numbers : `${label} [${'='.repeat(full)}${'-'.repeat(size - full)}] ${numbers}`;
+  // A terminal goes to the next line behind its last column.
+  return line.slice(0, columns - 1);
+};
+
 /** Shows a bar where stderr is a terminal, which lines that are printed take away until the next update; a line now and then elsewhere. */
-export const progressDisplay = async (): Promise<ShowProgress> => {
-  const library = process.stderr.isTTY ? (await import('cli-progress')).default : undefined;
-  let bar: SingleBar | undefined;
+export const progressDisplay = (): ShowProgress => {
+  const { stderr } = process;
+  let latest: { update: ProgressUpdate; status: string } | undefined;
   let label = '';
   let began = 0;
   let lineAt = 0;
+  let drawnAt = Number.NEGATIVE_INFINITY;
   const clear = (): void => {
-    bar?.stop();
-    bar = undefined;
+    if (latest) stderr.write(CLEAR);
+    latest = undefined;
+    drawnAt = Number.NEGATIVE_INFINITY;
   };
-  shown.takeAway = clear;
-  process.once('exit', clear);
+  const draw = (): void => {
+    if (!latest) return;
+    // Those of now, not of the last signal; a terminal that does not know says 0.
+    const columns = stderr.getWindowSize()[0] || BESIDE;
+    stderr.write(`${CLEAR}${progressLine(latest.update, latest.status, columns)}\r`);
+  };
+  if (stderr.isTTY) {
+    shown.takeAway = clear;
+    stderr.on('resize', draw);
+    process.once('exit', clear);
+  }
 
   return (update) => {
     const now = performance.now();
@@ -64,14 +84,11 @@ export const progressDisplay = async (): Promise<ShowProgress> => {
     const seconds = update.seconds ?? (now - began) / 1000;
     if (seconds < QUIET_SECONDS || update.done === 0) return;
     const status = statusOf(update, seconds);
-    if (library) {
-      if (bar === undefined) {
-        bar = new library.SingleBar({
-          ...barFormat(),
-          clearOnComplete: true,
-        });
-        bar.start(update.total, update.done, { label, status });
-      } else bar.update(update.done, { status });
+    if (stderr.isTTY) {
+      latest = { update, status };
+      if (now - drawnAt < DRAW_MS) return;
+      drawnAt = now;
+      draw();
     } else if (now - lineAt >= LINE_SECONDS * 1000) {
       lineAt = now;
       printLine(`${label} ${update.done}/${update.total}: ${status}`);
