@@ -258,6 +258,7 @@ export class Model implements Objective<Batch> {
    * @example
    * const terms = [{ stream: 1n, coefficient: 1e-4 }];
    * await model.applyAll([{ decay: 0, terms }, { decay: 0.1, terms: [] }]);
+   * console.log(await model.notFinite()); // undefined
    *
    * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM for an update; none is applied then
    */

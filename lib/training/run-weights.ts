@@ -60,7 +60,9 @@ export const weightsAt = async (step: number, weights: RunWeights): Promise<{ mo
       throw error;
     }
   };
-  for (const found of isAdapted(config) ? [] : await findCheckpoints(run, step)) {
+  // State that a rule keeps is in no checkpoint: the log makes it, from its beginning.
+  const onlyByLog = isAdapted(config) || log.header.rule !== 'plain';
+  for (const found of onlyByLog ? [] : await findCheckpoints(run, step)) {
     const model = await loadModel(config, tokenizer, options, found.folder, { isTrained: true }).catch((error) => {
       options.signal?.throwIfAborted();
       // One that is damaged is passed over.

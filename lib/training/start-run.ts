@@ -47,6 +47,10 @@ export const inputDigests = async ({ data, optimizer }: ResolvedConfig): Promise
   return digests;
 };
 
+/** The name of the rule that a method's updates follow, where it has others than the plain one. */
+const ruleName = ({ rule = 'plain' }: { method: string; rule?: string | object }): string =>
+  typeof rule === 'string' ? rule : (Object.keys(rule)[0] ?? 'plain');
+
 /** What the log of a run begins with; a run that goes on has to have the same. */
 export const trajectoryHeader = async (config: ResolvedConfig, model: Model): Promise<TrajectoryHeader> => ({
   noiseVersion: NOISE_VERSION,
@@ -57,7 +61,7 @@ export const trajectoryHeader = async (config: ResolvedConfig, model: Model): Pr
   tensors: model.parameters,
   directions: { seed: String(config.training.seed), law: config.optimizer.law ?? 'gaussian' },
   method: config.optimizer.method,
-  rule: 'plain',
+  rule: ruleName(config.optimizer),
   config,
   inputs: await inputDigests(config),
   device: model.device,
