@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/install/**', 'test/long/**'], // npm run test:install, npm run test:long
     pool: 'forks',
+    // No test asks the network; those of the hub have a server of their own.
+    env: { HF_HUB_OFFLINE: '1', HF_HOME: '/nonexistent' },
     // The engines under test bring threads of their own.
     maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
     testTimeout: 120_000, // ms

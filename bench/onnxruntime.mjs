@@ -18,15 +18,18 @@ const crossEntropy = (logits, label) => {
   return largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)) - logits[label];
 };
 
+/** Options of a session of that many threads. */
+export const sessionOptions = (threads) => ({
+  executionProviders: ['cpu'],
+  graphOptimizationLevel: 'all',
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  extra: { session: { force_spinning_stop: '1' } }, // or its threads would spin into the next contestant's time
+});
+
 /** A model of make_onnx.py. `forward` takes a batch as peer.py's op `batch` does and answers as its op `forward`. */
 export const openOnnx = async (onnxruntime, file, threads) => {
-  const session = await onnxruntime.InferenceSession.create(file, {
-    executionProviders: ['cpu'],
-    graphOptimizationLevel: 'all',
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    extra: { session: { force_spinning_stop: '1' } }, // or its threads would spin into the next contestant's time
-  });
+  const session = await onnxruntime.InferenceSession.create(file, sessionOptions(threads));
   return {
     forward: async ({ sequences, positions, words, labels, padding }) => {
       const count = sequences.length;

@@ -14,16 +14,17 @@ import { forward } from './groups/forward.mjs';
 import { lengths } from './groups/lengths.mjs';
 import { memory } from './groups/memory.mjs';
 import { noise } from './groups/noise.mjs';
+import { onnx } from './groups/onnx.mjs';
 import { product } from './groups/product.mjs';
 import { sharing } from './groups/sharing.mjs';
 import { step } from './groups/step.mjs';
 import { BASE, createWorkloads, FILM } from './groups/workloads.mjs';
-import { findOnnxruntime, openOnnx } from './onnxruntime.mjs';
+import { findOnnxruntime, openOnnx, sessionOptions } from './onnxruntime.mjs';
 import { findPython, runPython, startPeer } from './peer.mjs';
 import { describeMachine, markdown } from './report.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const GROUPS = { product, forward, step, apply, noise, memory, sharing, lengths, calls, decoders };
+const GROUPS = { product, forward, step, apply, noise, memory, sharing, lengths, calls, onnx, decoders };
 const NAMES = Object.keys(GROUPS);
 
 const { values } = parseArgs({
@@ -79,6 +80,11 @@ const workloads = createWorkloads({
   peer,
   folders,
   openOnnx: async (name) => openOnnx(onnxruntime, await made(`${name}.onnx`, 'make_onnx.py', folders[name]), threads),
+  plainOnnx: async (name) => ({
+    onnxruntime,
+    file: await made(`${name}-plain.onnx`, 'make_onnx.py', 'plain', folders[name]),
+    session: sessionOptions(threads),
+  }),
   threads,
 });
 const run = { machine, repeats, groups: [] };

@@ -1,11 +1,12 @@
 export { z } from 'zod';
 export type { Batch, Target } from './batch.ts';
+export type { RowInput } from './data/content.ts';
 export type { RowFormat } from './data/formats.ts';
-export type { RowInput } from './data/lines.ts';
 export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
 export type { Row } from './data/rows.ts';
 export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';
 export { type ErrorCode, ZestError } from './errors.ts';
+export { type Download, onDownload } from './hub/downloads.ts';
 export {
   type Coefficients,
   coefficients,
@@ -58,6 +59,13 @@ export type {
   Point,
   Update,
 } from './objective.ts';
+export { type BlackBox, type BlackBoxOptions, blackBox, type Values } from './objectives/black-box.ts';
+export type { Examples } from './objectives/examples.ts';
+export { type Answers, type MetricChoice, metricObjective } from './objectives/metric.ts';
+export type { Decoding } from './objectives/model-at.ts';
+export { type Answer, type Reward, type RewardOptions, rewardObjective } from './objectives/reward.ts';
+export type { Parameter, TensorSpec } from './objectives/tensors.ts';
+export { exampleTilt, groupTilt } from './objectives/tilt.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
@@ -76,6 +84,7 @@ export type {
   Warning,
   WarningEvent,
 } from './runs/events.ts';
+export { type RecordOptions, recordTrajectory } from './runs/record.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
 export { readTrajectory, type Trajectory } from './runs/trajectory.ts';
 export type { LoggedTensor, LoggedUpdate, TrajectoryHeader } from './runs/trajectory-format.ts';
@@ -105,6 +114,7 @@ export type { Axis, GridRun } from './sweep/grid.ts';
 export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
 export { type ChatMessage, type ChatTemplate, loadChatTemplate } from './tasks/chat-template.ts';
+export type { ChoiceSpec } from './tasks/choice.ts';
 export type { ClassSpec } from './tasks/class.ts';
 export type { Classification } from './tasks/classification.ts';
 export type {
@@ -114,10 +124,11 @@ export type {
   WorstExample,
 } from './tasks/classification-report.ts';
 export { generateText, streamText, type TextOptions } from './tasks/generate-text.ts';
+export type { GenerateSpec, GenerationTask } from './tasks/generation.ts';
 export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
-export { loadTask } from './tasks/load.ts';
-export type { Measures, Metric } from './tasks/metrics.ts';
+export { type LoadTaskOptions, loadTask } from './tasks/load.ts';
+export { type Measures, type Metric, type MetricDefinition, registerMetric } from './tasks/metrics.ts';
 export type { LabelledExample as Example } from './tasks/prompt.ts';
 export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';

@@ -85,6 +85,8 @@ export interface Objective<B> {
     points: readonly Point[],
     options?: Omit<EvaluationOptions, 'atVersion'>,
   ): Promise<Float64Array[]>;
+  /** Makes what evaluations of a batch need beside the engine, such as its tokens, so that they find it made. */
+  prepare?(batch: B): void;
   /** Does some work with the objective while no call of others takes effect on it. */
   exclusively?<T>(work: (alone: Objective<B>) => Promise<T>): Promise<T>;
   /** Names of the trainable parameters, in canonical order; together they have `dimension` elements. */

@@ -42,6 +42,14 @@ export const mean = (values: readonly number[]): number => {
   return first + values.reduce((sum, value) => sum + (value - first), 0) / values.length;
 };
 
+/** The tilted mean (1/s)·log mean e^{sx}; the mean at s = 0. Nothing overflows, and small s lose no digits. */
+export const tiltedMean = (values: ArrayLike<number>, s: number): number => {
+  const list = Array.from(values);
+  if (s === 0) return mean(list);
+  const pivot = list.reduce((a, b) => (s > 0 ? Math.max(a, b) : Math.min(a, b)), list[0] ?? Number.NaN);
+  return pivot + Math.log1p(mean(list.map((value) => Math.expm1(s * (value - pivot))))) / s;
+};
+
 /** The sample standard deviation, with n − 1; NaN for a single value. */
 export const deviation = (values: readonly number[]): number => {
   const centre = mean(values);

@@ -10,7 +10,7 @@ const WANTED = {
   run: 'the folder of a run',
   model: "a model's folder, or a GGUF file",
   adapter: "the folder of an adapter, PEFT's files",
-  data: 'a file with rows (.jsonl, .csv, .tsv)',
+  data: 'a file with rows (.jsonl, .csv, .tsv, .parquet)',
 } as const;
 export type Wanted = keyof typeof WANTED;
 
@@ -86,10 +86,11 @@ const modelKnown = (path: string): Known => {
   const run = dirname(dirname(path));
   const init = initWith(path);
   const adapter = isAdapter(path) ? undefined : '';
-  if (!isRun(run)) return { is: 'is the folder of a model', instead: { configuration: init, run: init, adapter } };
+  if (!isRun(run))
+    return { is: 'is the folder of a model', instead: { configuration: init, run: init, adapter, data: '' } };
   return {
     is: 'is a checkpoint of a run',
-    instead: { configuration: `that of the run is ${runFolder(run).config}`, run: nameRun(run) },
+    instead: { configuration: `that of the run is ${runFolder(run).config}`, run: nameRun(run), data: '' },
   };
 };
 
@@ -107,7 +108,6 @@ const folderKnown = (path: string): Known => {
     is: 'is a folder',
     instead: {
       configuration: there(CONFIGURATION) || (run ? `there is ${runFolder(run).config}` : ''),
-      data: there(DATA),
       run: run && `there is ${run}`,
       model: run && runKnown(run).instead.model,
     },

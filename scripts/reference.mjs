@@ -25,6 +25,7 @@ const valuesOf = (schema) => {
   if (schema.const !== undefined) return code(schema.const);
   if (schema.enum) return schema.enum.map(code).join(', ');
   if (schema.pattern) return code(schema.pattern.replace(/^\^|\$$/g, '').replace('-?\\d+', 'N'));
+  if (Array.isArray(schema.type)) return schema.type.map((type) => valuesOf({ type })).join(', ');
   switch (schema.type) {
     case 'integer':
       return `whole number ${bounds(schema)}`.trim();
@@ -35,6 +36,7 @@ const valuesOf = (schema) => {
     case 'array':
       return `list of ${schema.items.type === 'string' && !schema.items.enum ? 'strings' : valuesOf(schema.items)}`;
     case 'object':
+      if (schema.properties === undefined) return `names, each with ${valuesOf(schema.additionalProperties)}`;
       return code(`{${Object.keys(schema.properties).join(', ')}}`);
     case 'null':
       return code(null);
@@ -52,7 +54,7 @@ const row = (key, schema, required) => {
 const rowsOf = (schema, prefix) =>
   Object.entries(schema.properties).flatMap(([name, inner]) => {
     const key = prefix + name;
-    const objects = (inner.anyOf ?? inner.oneOf ?? []).filter(({ type }) => type === 'object');
+    const objects = (inner.anyOf ?? inner.oneOf ?? []).filter(({ properties }) => properties !== undefined);
     const within = objects.flatMap((object) => rowsOf(object, `${key}.`));
     return [row(key, inner, schema.required?.includes(name)), ...new Set(within)];
   });

@@ -23,6 +23,7 @@ let tokenizer: zest.Tokenizer;
 let task: zest.Task;
 let batch: zest.Batch;
 let vector: zest.VectorObjective;
+let box: zest.BlackBox<void>;
 beforeAll(async () => {
   folder = await reviewFolder();
   const config = reviewConfig(folder, 'run');
@@ -33,6 +34,7 @@ beforeAll(async () => {
   task = await zest.loadTask('sst2', tokenizer);
   batch = task.batch([{ sentence: 'a film', label: 1 }]);
   vector = zest.vectorObjective(([x = 0]) => x * x, [1]);
+  box = zest.blackBox({ parameters: { x: [1] }, evaluate: () => [1] });
 });
 afterAll(async () => {
   model.dispose();
@@ -63,6 +65,15 @@ const withOptions: Readonly<Record<string, Call>> = {
   'vector.evaluate': (o) => vector.evaluate(undefined, [[]], o),
   'vector.apply': (o) => vector.apply({ decay: 0, terms: [] }, o),
   'vector.direction': (o) => vector.direction(0n, 'x', o),
+  blackBox: (o) => zest.blackBox(o),
+  'box.evaluate': (o) => box.evaluate(undefined, [[]], o),
+  'box.sequenceLosses': (o) => box.sequenceLosses(undefined, [[]], o),
+  'box.apply': (o) => box.apply({ decay: 0, terms: [] }, o),
+  'box.direction': (o) => box.direction(0n, 'x', o),
+  recordTrajectory: (o) => zest.recordTrajectory(box, join(folder, 'box.zest'), o).then((log) => log.close()),
+  rewardObjective: (o) => zest.rewardObjective(model, task, () => 1, o),
+  'reward.evaluate': (o) => zest.rewardObjective(model, task, () => 1).evaluate([example], [[]], o),
+  'exampleTilt.evaluate': (o) => zest.exampleTilt(box, 1).evaluate(undefined, [[]], o),
   'optimizer.step': (o) => optimizer().step(model, batch, o),
   loadTask: (o) => zest.loadTask('sst2', tokenizer, o),
   'task.examples': (o) => task.examples([row], o),
@@ -136,6 +147,27 @@ const withArguments: Readonly<Record<string, Call>> = {
   'vector.evaluate': (v) => vector.evaluate(undefined, v),
   'vector.evaluate, batch': (v) => vector.evaluate(v, [[]]),
   'vector.apply': (v) => vector.apply(v),
+  'box.evaluate': (v) => box.evaluate(undefined, v),
+  'box.apply': (v) => box.apply(v),
+  'box.parameter': (v) => box.parameter(v),
+  'box.direction': (v) => box.direction(v, 'x'),
+  'box.load': (v) => box.load(v),
+  'blackBox, parameters': (v) => zest.blackBox({ parameters: v, evaluate: () => 1 }),
+  'blackBox, evaluate': (v) => zest.blackBox({ parameters: { x: [1] }, evaluate: v }),
+  'recordTrajectory, objective': (v) =>
+    zest.recordTrajectory(v, join(folder, 'box.zest'), { directions: { seed: 0, law: 'gaussian' } }),
+  'metricObjective, model': (v) => zest.metricObjective(v, task, 'accuracy'),
+  'metricObjective, task': (v) => zest.metricObjective(model, v, 'accuracy'),
+  'metricObjective, metric': (v) => zest.metricObjective(model, task, v),
+  'metric.evaluate, batch': (v) => zest.metricObjective(model, task, 'accuracy').evaluate(v, [[]]),
+  'rewardObjective, model': (v) => zest.rewardObjective(v, task, () => 1),
+  'rewardObjective, task': (v) => zest.rewardObjective(model, v, () => 1),
+  rewardObjective: (v) => zest.rewardObjective(model, task, v),
+  'reward.evaluate, batch': (v) => zest.rewardObjective(model, task, () => 1).evaluate(v, [[]]),
+  'exampleTilt, objective': (v) => zest.exampleTilt(v, 1),
+  exampleTilt: (v) => zest.exampleTilt(box, v),
+  groupTilt: (v) => zest.groupTilt(box, v, () => ['a']),
+  'groupTilt, groups': (v) => zest.groupTilt(box, 1, v),
   readRows: (v) => zest.readRows(v),
   'shuffledBatches, rows': (v) => zest.shuffledBatches(v, 1, 1),
   'shuffledBatches, size': (v) => zest.shuffledBatches(1, v, 1),

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onnxFile, peers, runtime } from './fixtures/onnx.ts';
 import { reviewConfig, reviewFolder, run } from './training/runs.ts';
 
 // The `@example` of every function that the package exports, and of every method of its classes, is run as a user would
 // run it: as a module of a project that has node-zest, train.jsonl, validation.jsonl, test.jsonl, run.yaml, the finished
-// run runs/film, and halves.mjs, the method of defineMethod's example. A method's example goes on from the example of its class. A comment after console.log is what
+// run runs/film, bert.onnx with onnxruntime-node where that is installed, and halves.mjs, the method of defineMethod's
+// example. A method's example goes on from the example of its class. A comment after console.log is what
 // that line prints.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -50,12 +52,15 @@ const methodsOf = (symbol: ts.Symbol, checker: ts.TypeChecker): Documented[] => 
 
 /** Everything that the package exports and a user calls. */
 const documented = (): Documented[] => {
-  const index = join(root, 'lib/index.ts');
+  // Each entry point of the package; the second needs onnxruntime-node.
+  const entries = ['lib/index.ts', ...(runtime ? ['lib/onnx/index.ts'] : [])].map((entry) => join(root, entry));
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  const program = ts.createProgram([index], options);
+  const program = ts.createProgram(entries, options);
   const checker = program.getTypeChecker();
-  const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(index)!)!);
+  const exported = entries.flatMap((entry) =>
+    checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)!)!),
+  );
   return exported
     .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
     .flatMap((symbol): Documented[] => {
@@ -114,7 +119,11 @@ beforeAll(async () => {
   await writeFile(join(folder, 'halves.mjs'), `${halves}export default halves;`);
   await writeFile(join(folder, 'runner.mjs'), RUNNER);
   const files = examples.map(({ file }) => file);
-  const { stdout } = await promisify(execFile)(process.execPath, ['runner.mjs', ...files], { cwd: folder });
+  await copyFile(onnxFile('bert.onnx'), join(folder, 'bert.onnx'));
+  const { stdout } = await promisify(execFile)(process.execPath, ['runner.mjs', ...files], {
+    cwd: folder,
+    env: { ...process.env, NODE_PATH: peers },
+  });
   results = JSON.parse(stdout);
 }, 300_000);
 afterAll(() => rm(folder, { recursive: true }));

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { access, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -7,9 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { BUILT_IN_TASKS } from '../lib/tasks/built-in.ts';
 import { loadTask } from '../lib/tasks/load.ts';
+import type { Task } from '../lib/tasks/task.ts';
 import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
+import { writeByteTokenizer } from './fixtures/byte-tokenizer.ts';
 import { film } from './fixtures/film.ts';
+import { onnxFile, peers, runtime } from './fixtures/onnx.ts';
 import { reviewConfig, reviewFolder, run } from './training/runs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -41,13 +45,21 @@ const asWords = async (name: string): Promise<string> => {
 
 /** What a snippet prints; the files that it names are the test's. */
 const printed = async (code: string): Promise<string> => {
-  const places = { 'runs/words': 'run', 'new.jsonl': 'new.jsonl', 'train.jsonl': 'train.jsonl', tuned: 'tuned' };
+  const places = {
+    'runs/words': 'run',
+    'new.jsonl': 'new.jsonl',
+    'train.jsonl': 'train.jsonl',
+    tuned: 'tuned',
+    'bert.onnx': 'bert.onnx',
+    'tuned.onnx': 'tuned.onnx',
+  };
   const placed = Object.entries(places).reduce(
     (text, [name, ours]) => text.replaceAll(`'${name}'`, JSON.stringify(join(folder, ours))),
     code,
   );
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', placed], {
     cwd: root,
+    env: { ...process.env, NODE_PATH: peers },
   });
   return stdout;
 };
@@ -72,6 +84,18 @@ describe('docs/embed.md', () => {
   });
 });
 
+describe.skipIf(runtime === undefined)('docs/onnx.md', () => {
+  it('has an example that learns', async () => {
+    const [code, ...others] = blocks(await guide('onnx.md'), 'js');
+    expect(others).toEqual([]);
+    await copyFile(onnxFile('bert.onnx'), join(folder, 'bert.onnx'));
+    const [, before, after] = (await printed(code!)).match(/^before ([\d.]+)\nafter ([\d.]+)\n$/)!;
+    expect(Number(before)).toBeLessThan(0.6);
+    expect(Number(after)).toBeGreaterThan(0.8);
+    await expect(access(join(folder, 'tuned.onnx'))).resolves.toBeUndefined();
+  });
+});
+
 describe('docs/tasks.md', () => {
   it('has a snippet that prints what it says', async () => {
     const [code, ...others] = blocks(await guide('tasks.md'), 'js');
@@ -82,13 +106,25 @@ describe('docs/tasks.md', () => {
 
   it('has configurations that are valid', async () => {
     const tokenizer = await Tokenizer.load(film);
-    const [words, head, metrics] = blocks(await guide('tasks.md'), 'yaml').map((text) => parse(text));
+    const [words, head, choice, generate, metrics, ...others] = blocks(await guide('tasks.md'), 'yaml').map((text) =>
+      parse(text),
+    );
     const base = reviewConfig(folder, 'unused');
     for (const part of [words, head, { task: { ...words.task, ...metrics } }]) {
       const file = join(folder, 'guide.json');
       await writeFile(file, JSON.stringify({ ...base, ...part }));
       const { task } = await readConfig(file);
       expect((await loadTask(task, tokenizer)).names).toEqual(part.task.labels);
+    }
+    expect(others).toEqual([]);
+    // These take a causal model: of one what a task asks, and a tokenizer of all bytes.
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'opt', max_position_embeddings: 2048 }));
+    writeByteTokenizer(folder, { size: 300, characters: '' });
+    const next = await Tokenizer.load(folder);
+    const fields = { premise: 'a', hypothesis: 'b', label: 1, context: 'c', question: 'd', answers: { text: ['c'] } };
+    for (const { task } of [choice, generate]) {
+      const loaded: Task = await loadTask(task, next, { maxLength: 200 });
+      expect(loaded.batch([fields]).sequences).toHaveLength(1);
     }
   });
 
@@ -108,6 +144,24 @@ describe('docs/tasks.md', () => {
       { template, labelWords },
     ]);
     expect(listed).toEqual(new Map(built));
+  });
+});
+
+describe('docs/data.md', () => {
+  it('has a snippet that prints what it says', async () => {
+    const [code, ...others] = blocks(await guide('data.md'), 'js');
+    expect(others).toEqual([]);
+    expect(await printed(code!)).toMatch(/^40 \{ sentence: '[a-z ]+', label: 0 \}\n$/);
+  });
+
+  it('has configurations that are valid', async () => {
+    const parts = blocks(await guide('data.md'), 'yaml').map((text) => parse(text));
+    expect(parts).toHaveLength(2);
+    for (const part of parts) {
+      const file = join(folder, 'data.json');
+      await writeFile(file, JSON.stringify({ ...reviewConfig(folder, 'unused'), ...part }));
+      expect((await readConfig(file)).data).toMatchObject(part.data);
+    }
   });
 });
 

@@ -88,10 +88,9 @@ describe('a path to another thing than is wanted', () => {
     [
       yaml,
       'data',
-      'is a configuration; expected a file with rows (.jsonl, .csv, .tsv): name the one that stands in it',
+      'is a configuration; expected a file with rows (.jsonl, .csv, .tsv, .parquet): name the one that stands in it',
     ],
     [own, 'configuration', `is a folder; expected a configuration, a YAML or JSON file: there is ${own}/own.yml`],
-    [own, 'data', `there is ${own}/rows.tsv`],
     [runs, 'run', `is a folder; expected the folder of a run: there is ${run}`],
     [runs, 'configuration', `there is ${run}/config.yaml`],
     [runs, 'model', `what it saved is ${checkpoint}`],
@@ -112,6 +111,7 @@ describe('a path to another thing than is wanted', () => {
     [model, 'model'],
     [gguf, 'model'],
     [adapter, 'adapter'],
+    [own, 'data'],
     [empty, 'run'],
     [empty, 'model'],
     [join(scratch, 'nowhere'), 'configuration'],
@@ -131,7 +131,7 @@ describe('a path to another thing than is wanted', () => {
     await rejects(() => Model.load('film-roberta-mini', loading), 'ERR_ZEST_FILE', begin(run));
     for (const path of [run, yaml]) await rejects(() => Tokenizer.load(path), 'ERR_ZEST_TOKENIZER', begin(path));
     for (const path of [sweep, csv, yaml]) await rejects(() => modelOf(path), 'ERR_ZEST_FILE', begin(path));
-    for (const path of [run, own, yaml, gguf]) {
+    for (const path of [run, sweep, model, yaml, gguf]) {
       await rejects(() => readRows(path), 'ERR_ZEST_DATA', begin(path));
       await rejects(() => init(path, { output: join(scratch, 'new.yaml') }), 'ERR_ZEST_DATA', begin(path));
     }

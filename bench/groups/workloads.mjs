@@ -58,9 +58,9 @@ const sameLosses = (label, ours, theirs) => {
 
 /**
  * Models and batches of all sides, loaded once. `folders` maps a model's name to its folder, `openOnnx(name)` opens it
- * in onnxruntime.
+ * in onnxruntime, `plainOnnx(name)` gives its ONNX file as it was exported, with onnxruntime and options of a session.
  */
-export const createWorkloads = ({ peer, folders, openOnnx, threads }) => {
+export const createWorkloads = ({ peer, folders, openOnnx, plainOnnx, threads }) => {
   const models = new Map();
   const sessions = new Map();
   const loadedByPeer = new Set();
@@ -85,6 +85,9 @@ export const createWorkloads = ({ peer, folders, openOnnx, threads }) => {
     loadedByPeer.add(name);
   };
 
+  /** A batch as onnxruntime takes it. */
+  const rawBatch = (shape, lengths) => makeBatch(shape, lengths).theirs;
+
   /** A batch of ours. */
   const batch = (shape, lengths) => makeBatch(shape, lengths).ours;
 
@@ -107,7 +110,7 @@ export const createWorkloads = ({ peer, folders, openOnnx, threads }) => {
     for (const model of models.values()) model.dispose();
   };
 
-  return { peer, threads, folders, load, onnx, loadPeer, batch, sharedBatch, dispose };
+  return { peer, threads, folders, load, onnx, plainOnnx, loadPeer, batch, rawBatch, sharedBatch, dispose };
 };
 
 export const BASE = { model: 'roberta-base', vocabulary: 50265, hidden: 768, intermediate: 3072 };

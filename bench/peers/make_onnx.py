@@ -1,6 +1,7 @@
-"""Writes a RobertaForMaskedLM with its head at one position a sequence, as ONNX: python make_onnx.py FOLDER FILE
+"""Writes a RobertaForMaskedLM with its head at one position a sequence, as ONNX: python make_onnx.py [plain] FOLDER FILE
 
-The graph is that of eager attention, since onnxruntime's optimizer knows it and makes its own fused attention of it.
+The graph is that of eager attention, since onnxruntime's optimizer knows it and makes its own fused attention of it;
+`plain` leaves it as it is exported.
 """
 
 import sys
@@ -24,7 +25,7 @@ class AtTheMask(torch.nn.Module):
         return self.model.lm_head(hidden[torch.arange(input_ids.shape[0]), positions])
 
 
-folder, file = sys.argv[1:]
+*plain, folder, file = sys.argv[1:]
 model = RobertaForMaskedLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
 ids = torch.tensor([[5, 6, 7, 8], [9, 10, 1, 1]])
 names = ["input_ids", "attention_mask", "positions"]
@@ -38,6 +39,8 @@ torch.onnx.export(
     output_names=["logits"],
     dynamic_axes={name: {0: "batch", 1: "tokens"} for name in names[:2]} | {"positions": {0: "batch"}, "logits": {0: "batch"}},
 )
+if plain:
+    sys.exit()
 config = model.config
 optimized = optimize_model(
     file, model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import type { CommandDefinition } from './command.ts';
+import { reportDownloads } from './terminal/downloads.ts';
 import { EXIT_INPUT, exitStatus, reportError, reportWarnings } from './terminal/failure.ts';
 import { outliveReaders } from './terminal/interrupt.ts';
 import { printJson, shown } from './terminal/output.ts';
@@ -39,6 +40,7 @@ const program = new Command('zest')
 
 outliveReaders();
 reportWarnings();
+reportDownloads();
 try {
   for (const [usage, help] of Object.entries(COMMANDS)) {
     const command = program.command(usage).description(help);

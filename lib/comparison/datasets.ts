@@ -11,7 +11,7 @@ import type { Config } from '../training/schema.ts';
 type Files = Record<'train' | 'validation' | 'test', string>;
 
 /** What an experiment trains and tests on. */
-export type Dataset = Pick<Config, 'task'> & { data: Config['data'] & Files };
+export type Dataset = Pick<Config, 'task'> & { data: Omit<Config['data'], keyof Files> & Files };
 
 /** Every fifth training example takes part in the choice of the learning rate instead, where a source has no split for it. */
 const VALIDATION_EVERY = 5;

@@ -1,8 +1,10 @@
 import { extname } from 'node:path';
 import { somethingElse } from '../what-is.ts';
+import type { Content } from './content.ts';
+import type { Line } from './lines.ts';
 import { dataError } from './rows.ts';
 
-/** Formats of files with rows: `txt` has a text a line. */
+/** Formats of text with rows: `jsonl` may be one array of objects, too, and `txt` has a text a line. */
 export const ROW_FORMATS = ['jsonl', 'csv', 'tsv', 'txt'] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
@@ -15,19 +17,48 @@ const EXTENSIONS: Readonly<Record<string, RowFormat>> = {
   '.txt': 'txt',
 };
 
+const PARQUET = '.parquet';
+
+/** The extension of a file beneath that of its compression. */
+const extensionOf = (file: string): string => extname(file.replace(/\.(gz|zst|zstd)$/i, '')).toLowerCase();
+
+/** Whether a file has rows, by its name. */
+export const hasRows = (file: string): boolean => extensionOf(file) in EXTENSIONS || extensionOf(file) === PARQUET;
+
+/** The first line that is not blank: what tells JSON from a table. */
+const firstOf = (lines: readonly Line[]): string | undefined =>
+  lines.find(({ content }) => content.trim() !== '')?.content.trimStart();
+
 /**
- * Finds the format of a file by its name, among some.
+ * Finds the format of text by the name of its file, unless how it begins says otherwise: a table that begins with an
+ * object of JSON is JSON lines. Without a name that tells, JSON is known by its first character, and all else is text a
+ * line, or a table where texts are not wanted. Undefined: not known before more has come.
  *
- * @throws ERR_ZEST_DATA
+ * @throws ERR_ZEST_DATA for a name of another kind
  */
-export const formatOf = (file: string, formats: readonly RowFormat[]): RowFormat => {
-  const format = EXTENSIONS[extname(file).toLowerCase()];
-  if (format !== undefined && formats.includes(format)) return format;
-  const other = somethingElse(file, 'data');
-  if (other) throw dataError(file, other);
-  const kinds = formats.map((each) => `.${each}`).join(', ');
-  throw dataError(file, `is none of the kinds that can be read: ${kinds}`);
+export const formatOf = (
+  name: string | undefined,
+  lines: readonly Line[],
+  formats: readonly RowFormat[],
+): RowFormat | undefined => {
+  const first = firstOf(lines);
+  const extension = name === undefined ? '' : extensionOf(name);
+  const named = EXTENSIONS[extension];
+  const isJson = first !== undefined && (/^\[\s*(\{|\]|$)/.test(first) || /^\{\s*("|\}|$)/.test(first));
+  if (named === 'txt' && formats.includes('txt')) return 'txt';
+  if (isJson && named !== 'txt') return 'jsonl';
+  if (named !== undefined && formats.includes(named)) return named;
+  if (extension === '') return first === undefined ? undefined : formats.includes('txt') ? 'txt' : 'csv';
+  if (extension === PARQUET)
+    throw dataError(name as string, 'is called .parquet and does not begin as Parquet does, with PAR1; fetch it anew');
+  const other = somethingElse(name as string, 'data');
+  if (other) throw dataError(name as string, other);
+  const kinds = [...formats.map((each) => `.${each}`), PARQUET].join(', ');
+  throw dataError(name as string, `is none of the kinds that can be read: ${kinds}`);
 };
+
+/** Whether rows of JSON stand in one array. */
+export const isArray = (lines: readonly Line[]): boolean | undefined => firstOf(lines)?.startsWith('[');
 
 /** What a file may be instead of text with rows: what it begins with, what it is, and how it becomes such a text. */
 interface Foreign {
@@ -44,10 +75,8 @@ const FOREIGN: readonly Foreign[] = [
   { begins: '\xff\xfe', is: 'is UTF-16', cure: IN_UTF8 },
   { begins: '\xfe\xff', is: 'is UTF-16', cure: IN_UTF8 },
   { begins: /^(?:[^\0]\0){4}|^(?:\0[^\0]){4}/, is: 'is UTF-16', cure: IN_UTF8 },
-  { begins: '\x1f\x8b', is: 'is compressed by gzip', cure: `${UNPACK}: gunzip` },
   { begins: 'BZh', is: 'is compressed by bzip2', cure: `${UNPACK}: bunzip2` },
   { begins: '\xfd7zXZ', is: 'is compressed by xz', cure: `${UNPACK}: unxz` },
-  { begins: '\x28\xb5\x2f\xfd', is: 'is compressed by zstd', cure: `${UNPACK}: unzstd` },
   {
     begins: 'PK\x03\x04',
     is: 'is a ZIP archive, as the workbooks of Excel (.xlsx) are',
@@ -55,15 +84,11 @@ const FOREIGN: readonly Foreign[] = [
   },
   { begins: '\xd0\xcf\x11\xe0', is: 'is a workbook of Excel (.xls)', cure: 'save the sheet as CSV UTF-8' },
   {
-    begins: 'PAR1',
-    is: 'is Parquet',
-    cure: 'convert it, in pandas: read_parquet(…).to_json("data.jsonl", orient="records", lines=True)',
-  },
-  {
     begins: 'ARROW1',
     is: 'is Arrow',
     cure: 'convert it, in datasets: Dataset.from_file(…).to_json("data.jsonl")',
   },
+  { begins: /^.{257}ustar/s, is: 'is a tar archive', cure: UNPACK },
   { begins: 'SQLite format 3', is: 'is a SQLite database', cure: 'export the table as CSV' },
   { begins: '\x89PNG', is: 'is a picture (PNG)', cure: PICTURE },
   { begins: '\xff\xd8\xff', is: 'is a picture (JPEG)', cure: PICTURE },
@@ -77,27 +102,17 @@ const FOREIGN: readonly Foreign[] = [
     cure: 'fetch the file itself, not the page about it',
   },
   { begins: 'version https://git-lfs', is: 'is a pointer of Git LFS', cure: 'fetch the file: git lfs pull' },
-  {
-    begins: /^\s*\[\s*\{/,
-    is: 'is one JSON array',
-    cure: "write one object a line: jq -c '.[]' data.json > data.jsonl",
-  },
 ];
 
-/** So many bytes tell what a file is. */
-export const HEAD_LENGTH = 32;
-
 /**
- * Checks that the first bytes of a file are not those of something else than text in UTF-8.
+ * Checks that a content does not begin as something else than text in UTF-8.
  *
  * @throws ERR_ZEST_DATA that says what it is, and how it becomes a file with rows
  */
-export const refuseForeign = (head: Uint8Array, file: string): void => {
-  const text = Buffer.from(head)
-    .toString('latin1')
-    .replace(/^\xef\xbb\xbf/, '');
+export const refuseForeign = ({ name, head }: Content): void => {
+  const text = head.toString('latin1').replace(/^\xef\xbb\xbf/, '');
   const found = FOREIGN.find(({ begins }) =>
     typeof begins === 'string' ? text.startsWith(begins) : begins.test(text),
   );
-  if (found) throw dataError(file, `${found.is}; expected rows as text (.jsonl, .csv, .tsv): ${found.cure}`);
+  if (found) throw dataError(name, `${found.is}; expected rows (.jsonl, .csv, .tsv, .parquet): ${found.cure}`);
 };

@@ -30,11 +30,16 @@ export async function* fileRows(file: string, { columns }: ReadRowsOptions = {})
 }
 
 /**
- * Reads a data file into rows, by its extension: `.jsonl` (one object a line; also `.ndjson` and `.json`), `.csv`
- * (RFC 4180; with semicolons, tabs or bars where the header has those) or `.tsv` (no quoting), the latter two with a
- * header line, or with `columns`. UTF-8, with or without a byte order mark; lines end in LF, CR LF or CR; empty lines are
- * skipped. A row that ends early lacks the fields of its last columns; cells beyond the header are left out, of `.csv`
- * only where they are empty.
+ * Reads data files into rows. `path` is a file, a folder (all files with rows below it), a glob (`data/train-*.parquet`),
+ * `-` for stdin, or files of a data set on Hugging Face's hub (`hf://datasets/stanfordnlp/sst2/data/train-*.parquet`),
+ * which are downloaded once. Several files are read in the order of their names.
+ *
+ * Formats: `.jsonl` (one object a line; also `.ndjson` and `.json`, which may hold one array of objects), `.csv`
+ * (RFC 4180; with semicolons, tabs or bars where the header has those), `.tsv` (no quoting), the latter two with a
+ * header line or with `columns`, and `.parquet`; each also compressed by gzip or zstd. Parquet, compression and JSON are
+ * known by what is in the file, whatever it is called. Text is UTF-8, with or without a byte order mark; lines end in LF,
+ * CR LF or CR; empty lines are skipped. A row that ends early lacks the fields of its last columns; cells beyond the
+ * header are left out, of `.csv` only where they are empty.
  *
  * @example
  * import { readRows } from 'node-zest';
@@ -42,12 +47,12 @@ export async function* fileRows(file: string, { columns }: ReadRowsOptions = {})
  * console.log(rows.length, rows[0].fields.sentence); // 40 the story is dull
  *
  * @throws ERR_ZEST_DATA naming `file:line`: unreadable, empty, another kind of file, not UTF-8, a broken line, too many
- * columns
+ * columns, cut or damaged Parquet
  */
-export const readRows = async (file: string, given?: ReadRowsOptions): Promise<Row[]> => {
-  assertPath(file, 'file');
+export const readRows = async (path: string, given?: ReadRowsOptions): Promise<Row[]> => {
+  assertPath(path, 'path');
   const options = readRowsOptions(given);
   const all: Row[] = [];
-  for await (const rows of fileRows(file, options)) for (const row of rows) all.push(row);
+  for await (const rows of fileRows(path, options)) for (const row of rows) all.push(row);
   return all;
 };

@@ -5,8 +5,8 @@ import { dataError, type Row } from './rows.ts';
 
 /** Makes rows of lines that come in order. */
 export interface LineParser {
-  /** Takes a line; gives a row that ends with it, if one does. */
-  add(line: Line): Row | undefined;
+  /** Takes a line; gives the row or the rows that end with it, if any do. */
+  add(line: Line): Row | Row[] | undefined;
   /** Ends the input. */
   end(): void;
 }
@@ -109,7 +109,7 @@ export const separatedLines = (file: string, columns?: readonly string[]): LineP
   let spaced = false;
   let record: Cells | undefined;
   /** A quoted cell that is not closed yet. */
-  let open: { line: number; text: string } | undefined;
+  let open: { place: string; text: string } | undefined;
 
   const startRecord = (line: number, content: string): Cells | undefined => {
     if (separator === undefined) {
@@ -138,7 +138,7 @@ export const separatedLines = (file: string, columns?: readonly string[]): LineP
             at = to + 1;
             continue;
           }
-          open = { line, text: '' };
+          open = { place: `${file}:${line}:${at + 1}`, text: '' };
           at++;
         }
         const quote = content.indexOf('"', at);
@@ -156,7 +156,7 @@ export const separatedLines = (file: string, columns?: readonly string[]): LineP
         while (content[at] === ' ') at++;
         if (at < content.length && content[at] !== separator) {
           throw dataError(
-            `${file}:${line}`,
+            `${file}:${line}:${at + 1}`,
             'has text after the closing quote of a cell; a quote in a quoted cell is doubled',
           );
         }
@@ -169,7 +169,11 @@ export const separatedLines = (file: string, columns?: readonly string[]): LineP
       return row(whole);
     },
     end() {
-      if (open) throw dataError(`${file}:${open.line}`, 'a quoted cell that begins here is never closed');
+      if (open)
+        throw dataError(
+          open.place,
+          'a quoted cell that begins here is never closed; a quote in a quoted cell is doubled',
+        );
     },
   };
 };

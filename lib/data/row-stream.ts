@@ -1,18 +1,22 @@
 import { rangeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { show } from '../show.ts';
-import { formatOf, ROW_FORMATS, type RowFormat } from './formats.ts';
-import { inputName, type Line, lineStream, type RowInput } from './lines.ts';
+import { openContent, type RowInput } from './content.ts';
+import { formatOf, isArray, ROW_FORMATS, type RowFormat, refuseForeign } from './formats.ts';
+import { jsonArray } from './json-array.ts';
+import { type Line, lineStream } from './lines.ts';
+import { isParquet, parquetRows } from './parquet.ts';
 import { jsonLines, type LineParser, separatedLines, tabbedLines, textLines } from './records.ts';
 import type { Row } from './rows.ts';
+import { filesOf, inputOf } from './sources.ts';
 
 export interface RowStreamOptions extends CallOptions {
   /**
-   * Format of the rows. Default: the file's extension; for bytes, jsonl if the first line begins with a brace, or else
-   * txt.
+   * Format of rows that are text. Default: what the file's extension and its first line say; for bytes, jsonl if that
+   * begins with a brace or a bracket, or else txt.
    */
   format?: RowFormat;
-  /** Formats that a file's extension may stand for. Default: all. */
+  /** Formats of text that are taken. Default: all. */
   formats?: readonly RowFormat[];
   /** Names of the columns of `csv` and `tsv` without a header. Default: the first line has them. */
   columns?: readonly string[];
@@ -27,37 +31,69 @@ export interface Rows {
   bytes: number;
 }
 
-/** The format of a content that has no name, by its first line. */
-const guessed = (lines: readonly Line[]): RowFormat | undefined => {
-  const first = lines.find(({ content }) => content !== '');
-  return first && (first.content.trimStart().startsWith('{') ? 'jsonl' : 'txt');
-};
+/** Reads the rows of one file, or of bytes. */
+async function* contentRows(
+  input: RowInput,
+  name: string | undefined,
+  options: RowStreamOptions,
+): AsyncGenerator<Rows> {
+  const { format, formats = ROW_FORMATS, columns, fields, signal } = options;
+  const content = await openContent(input, signal, name);
+  if (isParquet(content)) {
+    const file = typeof input === 'string' && content.packing === undefined ? input : undefined;
+    for await (const rows of parquetRows(file, content)) {
+      signal?.throwIfAborted();
+      yield rows;
+    }
+    return;
+  }
+  refuseForeign(content);
+  const source = content.name;
+  const file = typeof input === 'string' ? input : undefined;
+  const parsers: Record<RowFormat, (lines: readonly Line[]) => LineParser | undefined> = {
+    jsonl: (lines) => {
+      const array = isArray(lines);
+      return array === undefined ? undefined : array ? jsonArray(source) : jsonLines(source);
+    },
+    csv: () => separatedLines(source, columns),
+    tsv: () => tabbedLines(source, columns),
+    txt: () => textLines(source, fields),
+  };
+  let parser: LineParser | undefined;
+  for await (const lines of lineStream(content)) {
+    const chosen = parser ? undefined : (format ?? formatOf(file, lines, formats));
+    parser ??= chosen && parsers[chosen](lines);
+    const parse = parser;
+    // Lines before the parser is known are blank.
+    if (parse) yield { rows: lines.flatMap((line) => parse.add(line) ?? []), bytes: content.taken() };
+  }
+  // An empty file, too, is of a kind that can be read or is not.
+  if (!parser && format === undefined && file !== undefined) formatOf(file, [], formats);
+  parser?.end();
+}
 
 /**
- * Reads rows as they arrive; a row is there as soon as its last line is. What the formats are, see `readRows`.
+ * Reads rows as they arrive; a row is there as soon as its last line is. What the formats are, and what a path may be, see
+ * `readRows`.
  *
  * @throws ERR_ZEST_DATA naming `file:line`; ERR_ZEST_OPTION for a format that there is not
  */
 export async function* streamRows(input: RowInput, options: RowStreamOptions): AsyncGenerator<Rows> {
-  const { format, formats = ROW_FORMATS, columns, fields, signal } = options;
+  const { format } = options;
   if (format !== undefined && !ROW_FORMATS.includes(format)) {
     throw rangeError('ERR_ZEST_OPTION', `format is ${show(format)}; expected one of ${ROW_FORMATS.join(', ')}`);
   }
-  const name = inputName(input);
-  const parsers: Record<RowFormat, () => LineParser> = {
-    jsonl: () => jsonLines(name),
-    csv: () => separatedLines(name, columns),
-    tsv: () => tabbedLines(name, columns),
-    txt: () => textLines(name, fields),
-  };
-  let parser: LineParser | undefined;
-  for await (const { lines, bytes } of lineStream(input, signal)) {
-    const chosen = format ?? (typeof input === 'string' ? formatOf(input, formats) : guessed(lines));
-    parser ??= chosen && parsers[chosen]();
-    const parse = parser;
-    if (parse) yield { rows: lines.map((line) => parse.add(line)).filter((row) => row !== undefined), bytes };
+  if (typeof input !== 'string') {
+    yield* contentRows(input, undefined, options);
+    return;
   }
-  // An empty file, too, is of a kind that can be read or is not.
-  if (format === undefined && typeof input === 'string') formatOf(input, formats);
-  parser?.end();
+  let before = 0;
+  for (const file of await filesOf(input, options.signal)) {
+    let last = 0;
+    for await (const { rows, bytes } of contentRows(inputOf(file), file.name, options)) {
+      last = bytes;
+      yield { rows, bytes: before + bytes };
+    }
+    before += last;
+  }
 }

@@ -34,6 +34,9 @@ const SHOTS = 0n;
 const NOISE = 1n;
 const BATCHES = 2n;
 const HELD_OUT = -1n;
+const SAMPLE = -2n;
+const DEMONSTRATIONS = -3n;
+const USES = { shots: SHOTS, heldOut: HELD_OUT, demonstrations: DEMONSTRATIONS };
 
 const randomBits = (seed: bigint, use: bigint): (() => bigint) => splitMix64(splitMix64(seed)() + use);
 
@@ -110,6 +113,30 @@ export const holdOut = (
   return rows.flatMap((ofClass) => draw(ofClass, Math.round(share * ofClass.length), bits)).sort(ascending);
 };
 
+/** A uniform draw, without replacement, from items that come one after another. */
+export interface Reservoir<T> {
+  /** Takes the next item; it is made where it is kept. */
+  offer(make: () => T): void;
+  /** Gives those kept, in the order in which they came. */
+  items(): T[];
+}
+
+/** Keeps `count` of the items that are offered, or all of fewer (Vitter's algorithm R); which, depends on the seed alone. */
+export const reservoir = <T>(count: number, seed: bigint | number): Reservoir<T> => {
+  positive('sample', count);
+  const bits = randomBits(checkedSeed(seed), SAMPLE);
+  const kept: { item: T; at: number }[] = [];
+  let offered = 0;
+  return {
+    offer(make) {
+      const at = offered++;
+      const place = at < count ? at : below(offered, bits);
+      if (place < count) kept[place] = { item: make(), at };
+    },
+    items: () => kept.toSorted((a, b) => a.at - b.at).map(({ item }) => item),
+  };
+};
+
 /**
  * Copies the labels, with round(share·n) of them, rows chosen without replacement, drawn anew, uniformly over all
  * classes. A drawn label may be the old one, so with c classes share·(c − 1)/c of the labels are wrong on average.
@@ -129,6 +156,12 @@ export const withLabelNoise = (
     noisy[row] = below(classes, bits);
   return noisy;
 };
+
+/** Draws `count` of some rows, without replacement, and gives their indexes in ascending order. */
+export const drawRows = (
+  rows: number,
+  { count, seed, use }: { count: number; seed: bigint | number; use: keyof typeof USES },
+): number[] => draw(indexes(rows), count, randomBits(checkedSeed(seed), USES[use])).sort(ascending);
 
 /** Batches of row indexes without end. */
 export interface ShuffledBatches extends Iterable<number[]> {

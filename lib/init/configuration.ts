@@ -1,4 +1,5 @@
-import type { TaskSpec } from '../tasks/kinds.ts';
+import type { ClassSpec } from '../tasks/class.ts';
+import type { LabelWordSpec } from '../tasks/label-words.ts';
 
 /** What a starting configuration is made of. */
 export interface StartingPoint {
@@ -10,7 +11,7 @@ export interface StartingPoint {
   rows: number;
   /** Names of the columns, for a file without a header. */
   columns?: readonly string[];
-  task: TaskSpec;
+  task: LabelWordSpec | ClassSpec;
   /** Sentences about the label words, or why there are none. */
   why: readonly string[];
   /** Rows of each label, in the order of the task. */
@@ -109,10 +110,10 @@ export const configurationText = (start: StartingPoint): string => {
     '',
     comment(
       start.isBuiltIn
-        ? `${model} comes with node-zest. It is small and knows film reviews: of other texts expect little, and name the folder of a larger model (config.json, model.safetensors, tokenizer.json) from Hugging Face's hub; nothing is downloaded.`
+        ? `${model} comes with node-zest. It is small and knows film reviews: of other texts expect little, and name a larger model: one of Hugging Face's hub, such as FacebookAI/roberta-base, or its folder.`
         : start.isQuantized
           ? 'A GGUF file, whose quantised weights stay as they are in the file, also in memory: what is trained is LoRA, a small adapter on them. Training all would widen them first.'
-          : 'The folder of a model, or a GGUF file; nothing is downloaded.',
+          : 'The folder of a model, a GGUF file, or a name of Hugging Face’s hub.',
     ),
     `model: ${quoted(model)}`,
     ...('template' in task ? [] : [`head: { classes: ${task.classes} }`]),

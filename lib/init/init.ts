@@ -1,10 +1,11 @@
 import { open, readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { assertWritableFile, isThere, writing } from '../files.ts';
 import { builtInModels, modelFolder } from '../model/built-in.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import type { CallOptions } from '../objective.ts';
 import { quantile } from '../statistics.ts';
@@ -56,7 +57,7 @@ const stepsFor = (rows: number): number => Math.min(1000, Math.max(200, 100 * Ma
 
 /** Whether a model is a GGUF file with weights in blocks. */
 const isQuantized = async (model: string): Promise<boolean> =>
-  isGguf(model) && (await readGguf(model)).tensors.some(({ dtype }) => dtype.startsWith('Q'));
+  isGguf(model) && (await readGguf(modelFolder(model))).tensors.some(({ dtype }) => dtype.startsWith('Q'));
 
 /** A rate that is rather too small, by the size of the weights' files: smaller for larger models. */
 const carefulRate = async (model: string): Promise<number> => {
@@ -82,6 +83,18 @@ const foundRate = async (
   }
 };
 
+/** A name for what is made of data: the last part of their path without its extensions, wild parts and query. */
+const nameOf = (path: string): string => {
+  const last = basename(path.replace(/\?.*$/, ''));
+  return (
+    last
+      .replace(/\.(gz|zst|zstd)$/, '')
+      .replace(/(.)\.\w+$/, '$1')
+      .replace(/[^\p{L}\p{N}._-]+/gu, '')
+      .replace(/^[.-]+|[.-]+$/g, '') || 'data'
+  );
+};
+
 const refuseOverwriting = (file: string): never => {
   throw new ZestError('ERR_ZEST_FILE', `${file} is there already; name another file with --output`);
 };
@@ -96,7 +109,7 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
   const { model = MODEL, signal } = options;
   const other = somethingElse(file, 'data');
   if (other) throw dataError(file, other);
-  const name = basename(file, extname(file));
+  const name = nameOf(file);
   const written = options.output ?? `${name}.yaml`;
   if (await isThere(written)) refuseOverwriting(written);
   await assertWritableFile(written);
@@ -113,6 +126,8 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
       `all ${labelled.length} rows with a text and a label have the label ${JSON.stringify(labels[0] ?? '')}; expected two labels or more`,
     );
   }
+  // The rate to start with depends on the size of the weights.
+  await fetchedFolder(model, 'weights', signal);
   const tokenizer = await Tokenizer.load(model);
   const { task, names, why } = proposeTask({ texts, label }, labels, tokenizer);
   const counts = new Map<string, number>();

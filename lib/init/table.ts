@@ -1,4 +1,3 @@
-import { formatOf } from '../data/formats.ts';
 import { readRows } from '../data/read-rows.ts';
 
 /** A data file whose columns have names. */
@@ -53,8 +52,9 @@ export const readTable = async (file: string): Promise<DataTable> => {
     );
     return { file, columns, names: [...new Set(rows.slice(0, 1000).flatMap((row) => Object.keys(row)))], rows };
   };
-  if (formatOf(file, ['jsonl', 'csv', 'tsv', 'txt']) === 'jsonl') return read();
   const [first, ...rest] = (await readRows(file, { columns: PLACES })).map(({ fields }) => fields);
+  // JSON and Parquet name their fields themselves.
+  if (!Object.hasOwn(first as object, PLACES[0] as string)) return read();
   const cells = Object.values(first as Record<string, string>);
   if (isHeader(cells, rest)) return read();
   return read(PLACES.slice(0, cells.length));

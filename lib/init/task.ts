@@ -1,12 +1,12 @@
 import { ZestError } from '../errors.ts';
-import type { TaskSpec } from '../tasks/kinds.ts';
-import { labelWordIds } from '../tasks/label-words.ts';
+import type { ClassSpec } from '../tasks/class.ts';
+import { type LabelWordSpec, labelWordIds } from '../tasks/label-words.ts';
 import { parseTemplate, textBeforeMask } from '../tasks/template.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 
 /** A task for some labels, and why it is this one. */
 export interface ProposedTask {
-  task: TaskSpec;
+  task: LabelWordSpec | ClassSpec;
   /** Names of the labels, in the order of the task. */
   names: string[];
   /** Sentences about the label words, or why there are none. */

@@ -5,9 +5,9 @@ import { differences } from '../options/differences.ts';
 import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { show } from '../show.ts';
-import { firstMetric } from '../tasks/load.ts';
 import type { Metric } from '../tasks/metrics.ts';
 import { readConfig } from '../training/config.ts';
+import { runMetric } from '../training/objective.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 
 /**
@@ -33,9 +33,9 @@ const isWhole = (summary: Partial<Summary> | null | undefined, metric: Metric): 
   summary?.interrupted === false;
 
 /** The summary of a run that got to its end, else undefined. */
-export const readFinished = async ({ output, task }: ResolvedConfig): Promise<Summary | undefined> => {
-  const summary = (await readJson(runFolder(output).summary)) as Summary | undefined;
-  return isWhole(summary, firstMetric(task)) ? summary : undefined;
+export const readFinished = async (config: ResolvedConfig): Promise<Summary | undefined> => {
+  const summary = (await readJson(runFolder(config.output).summary)) as Summary | undefined;
+  return isWhole(summary, runMetric(config)) ? summary : undefined;
 };
 
 /**

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cachedModel } from '../hub/models.ts';
 
 const MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 
@@ -8,11 +9,12 @@ const MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 export const builtInModels = (): string[] => (existsSync(MODELS) ? readdirSync(MODELS) : []);
 
 /**
- * The folder of a model: a path as it is, or where a built-in model such as `film-roberta-mini` is installed. A folder
- * of that name in the current directory comes first if it holds a model's files.
+ * The folder of a model: a path as it is, where a built-in model such as `film-roberta-mini` is installed, or where a
+ * model of the hub was downloaded to. A folder of that name in the current directory comes first if it holds a model's
+ * files.
  */
 export const modelFolder = (nameOrPath: string): string => {
-  if (!builtInModels().includes(nameOrPath)) return nameOrPath;
+  if (!builtInModels().includes(nameOrPath)) return cachedModel(nameOrPath) ?? nameOrPath;
   const isModel = ['config.json', 'tokenizer.json'].some((file) => existsSync(join(nameOrPath, file)));
   return isModel ? nameOrPath : join(MODELS, nameOrPath);
 };

@@ -42,7 +42,7 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
   }
   const directions: Directions = { seed: 0, law: 'gaussian', ...checked.directions };
   const threads = chooseThreads(checked.threads);
-  const { folder, base, adapter, ...source } = await adaptedSource(name, checked.adapter);
+  const { folder, base, adapter, ...source } = await adaptedSource(name, checked.adapter, 'weights', signal);
   const labels = checked.labels ?? source.labels;
   const read = await readSource(base);
   const { config } = read;

@@ -139,6 +139,11 @@ export class Model implements Objective<Batch> {
     return new Model(device, engine, origin, directions);
   }
 
+  /** Ids of the tokens that end a text, as generation_config.json, or config.json, names them. */
+  get endTokens(): readonly number[] {
+    return this.#origin.config.endTokens;
+  }
+
   /** Number of updates that were applied since the model was loaded. */
   get version(): bigint {
     return this.#engine.version();
@@ -511,7 +516,7 @@ export class Model implements Objective<Batch> {
 
   /** A generation, checked. */
   #generation(prompts: readonly (readonly number[])[], options: GenerateOptions): Generation {
-    const { description, config } = this.#origin;
+    const { description } = this.#origin;
     if (!description.spec.causal || description.head.kind !== 'languageModel')
       throw notCausal(this.family, description.spec);
     const checked = checkOptions(generateSchema, options);
@@ -526,7 +531,7 @@ export class Model implements Objective<Batch> {
       prompts: checkedPrompts(prompts, { vocabulary, longest }),
       longest,
       maxTokens,
-      stop: checked.stop ?? config.endTokens.map((token) => [token]),
+      stop: checked.stop ?? this.endTokens.map((token) => [token]),
       sampling: { temperature, topK, topP, seed: BigInt(checked.seed) },
     };
   }

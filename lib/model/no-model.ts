@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readJsonSync } from '../json.ts';
 import { notThere } from '../not-there.ts';
 import { somethingElse } from '../what-is.ts';
@@ -18,13 +18,14 @@ const OTHER_WEIGHTS: readonly [pattern: RegExp, cure: (folder: string, name: str
   [/^tf_model.*\.h5$|\.ckpt\b/, () => 'transformers 4 reads them with from_tf=True, and writes safetensors'],
   [/\.msgpack$/, () => 'transformers 4 reads them with from_flax=True, and writes safetensors'],
   [/\.gguf$/, (folder, name) => `name that file as the model, ${join(folder, name)}, which is read by itself`],
-  [/\.onnx$/, () => 'take the folder that the ONNX file was made from'],
+  [
+    /\.onnx$/,
+    () =>
+      'take the folder that the ONNX file was made from, or train the file itself with node-zest/onnx (docs/onnx.md)',
+  ],
   [/^adapter_/, () => "that is an adapter of PEFT's; name its base as the model, and this folder as adapter"],
   [/\.safetensors$/, () => 'the file of weights is called model.safetensors'],
 ];
-
-/** A name of Hugging Face's hub, unless it begins with a folder that is there. */
-const HUB_NAME = /^[\w-][\w.-]*(\/[\w-][\w.-]*)?$/;
 
 /** Says why a path leads to no model, where its config.json or its weights are not found, and what to do about it. */
 export const modelFault = (folder: string, wanted: 'config' | 'weights'): string => {
@@ -40,11 +41,8 @@ export const modelFault = (folder: string, wanted: 'config' | 'weights'): string
     const isPath = dirname(folder) !== '.' && existsSync(dirname(folder));
     if (isPath)
       return `${notThere(folder)}; expected the folder of a Hugging Face model, a GGUF file, or a run's folder`;
-    const fetched = HUB_NAME.test(folder)
-      ? `hf download ${folder} --local-dir ${basename(folder)} (of Python's huggingface_hub) fetches one`
-      : 'hf download NAME --local-dir FOLDER (of Python’s huggingface_hub) fetches one';
     const builtIn = builtInModels().join(', ');
-    return `${folder} is not a folder; expected that of a Hugging Face model, or ${builtIn}, which is built in. Nothing is downloaded: ${fetched}`;
+    return `${folder} is not a folder; expected that of a Hugging Face model, the name of one on the hub (ORG/NAME), or ${builtIn}, which is built in`;
   }
   const hasWeights = names.some((name) => /^model\.safetensors(\.index\.json)?$/.test(name));
   const lacks = {

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
+import type { ModelParts } from '../hub/models.ts';
 import { isObject, readJson } from '../json.ts';
 import { show } from '../show.ts';
 import { somethingElse } from '../what-is.ts';
-import { builtInModels, modelFolder } from './built-in.ts';
+import { modelFolder } from './built-in.ts';
 import type { Family } from './families/family.ts';
+import { fetchedFolder } from './fetched-folder.ts';
 import { lfsFault } from './git-lfs.ts';
 import { labelsOf } from './labels.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';
@@ -125,17 +127,29 @@ export interface AdaptedSource {
 }
 
 /**
- * Finds what a model is loaded from: a folder, with an adapter to put on it if `adapter` names one; or the folder of an
- * adapter, with the base that it names.
+ * Finds what a model is loaded from: a folder, or a name of the hub, with an adapter to put on it if `adapter` names one;
+ * or the folder of an adapter, with the base that it names. What is on the hub is downloaded, as far as `parts` says.
  *
- * @throws ERR_ZEST_FILE for a base that is not there, and what {@link readAdapter} throws
+ * @throws ERR_ZEST_FILE for a base that is not there, what {@link readAdapter} and {@link fetchedFolder} throw
  */
-export const adaptedSource = async (name: string, adapter?: string): Promise<AdaptedSource> => {
-  const folder = modelFolder(name);
-  const place = adapter ?? (isAdapterFolder(folder) ? folder : undefined);
+export const adaptedSource = async (
+  name: string,
+  adapter: string | undefined,
+  parts: ModelParts,
+  signal?: AbortSignal,
+): Promise<AdaptedSource> => {
+  const folder = await fetchedFolder(name, parts, signal);
+  const place =
+    adapter !== undefined
+      ? await fetchedFolder(adapter, 'weights', signal)
+      : isAdapterFolder(folder)
+        ? folder
+        : undefined;
   if (place === undefined) return { folder, base: folder, adapter: undefined, labels: undefined };
+  // An adapter is small, and what it is put on is known by its weights.
+  if (adapter === undefined) await fetchedFolder(name, 'weights', signal);
   const stored = await readAdapter(place);
-  const base = adapter === undefined ? modelFolder(stored.base ?? '') : folder;
+  const base = adapter === undefined ? await fetchedFolder(stored.base ?? '', parts, signal) : folder;
   if (adapter === undefined && !existsSync(base)) {
     const message = `${join(place, ADAPTER_CONFIG)}: base_model_name_or_path is ${show(stored.base ?? null)}, which is not a folder; load the base with this folder as adapter`;
     throw new ZestError('ERR_ZEST_FILE', message);
@@ -145,9 +159,9 @@ export const adaptedSource = async (name: string, adapter?: string): Promise<Ada
   return { folder, base, adapter: stored, labels };
 };
 
-/** How an adapter names its base: a built-in model as it is called, others by their path from the root. */
+/** How an adapter names its base: by the name of a built-in model or of the hub, others by their path from the root. */
 export const baseName = (name: string, base: string): string =>
-  builtInModels().includes(name) && base !== name ? name : resolve(base);
+  base !== name && modelFolder(name) === base && !name.includes('@') ? name : resolve(base);
 
 /** A name in a checkpoint as transformers' class with a head has it: checkpoints of a bare model lack the prefix. */
 export const fullName = (name: string, family: Family): string => {

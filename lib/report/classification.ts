@@ -1,5 +1,7 @@
 import type { RunRecord } from '../runs/read.ts';
+import type { AnswerReport } from '../tasks/answer-report.ts';
 import type { CalibrationBin, ClassificationReport } from '../tasks/classification-report.ts';
+import type { TaskReport } from '../tasks/task.ts';
 import { HEIGHT, PLOT } from './chart.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, figure } from './page.ts';
@@ -11,7 +13,10 @@ const MOST_PAIRS = 20;
 
 const share = (value: number): string => formatNumber(value, 'percent');
 
-const classTable = ({ classes, macro }: ClassificationReport): string =>
+const classTable = ({
+  classes,
+  macro,
+}: Pick<ClassificationReport, 'classes'> & Partial<ClassificationReport>): string =>
   table({
     caption: 'Precision is the share of the answers that are right, recall the share of the examples that are found',
     columns: ['class', 'precision', 'recall', 'F1', 'examples'],
@@ -21,7 +26,7 @@ const classTable = ({ classes, macro }: ClassificationReport): string =>
         ...[precision, recall, f1].map(share),
         formatNumber(count),
       ]),
-      ['mean of the classes', ...[macro.precision, macro.recall, macro.f1].map(share), ''],
+      ...(macro ? [['mean of the classes', ...[macro.precision, macro.recall, macro.f1].map(share), '']] : []),
     ],
   });
 
@@ -110,20 +115,49 @@ const worstTable = ({ worst }: ClassificationReport): string =>
     ]),
   });
 
+const answerTable = ({ worst }: AnswerReport): string =>
+  table({
+    caption: 'The examples that were answered worst',
+    columns: ['example', 'text', 'expected', 'answered', 'score', 'loss'],
+    numbersFrom: 4,
+    rows: worst.map(({ source, fields, label, answer, value, loss }) => [
+      source.replace(/^.*[\\/]/, ''),
+      Object.values(fields).join(' | '),
+      label,
+      answer,
+      value === undefined ? '' : formatNumber(value),
+      loss.toFixed(2),
+    ]),
+  });
+
+/** The parts of a report: of classes, or of other answers. */
+const partsOf = (id: string, report: TaskReport): string => {
+  if (!('confusion' in report)) {
+    const { classes } = report;
+    return [...(classes ? [`<div>${classTable({ classes })}</div>`] : []), `<div>${answerTable(report)}</div>`].join(
+      '',
+    );
+  }
+  const inside = [classTable, confusionTable].map((part) => part(report)).join('');
+  return `<div>${inside}</div>${calibrationFigure(id, report)}<div>${worstTable(report)}</div>`;
+};
+
 /** What the scores of each run's weights are made of, on the validation and the test data; nothing without any. `colors` has that of each run. */
 export const classificationSection = (runs: readonly RunRecord[], colors: readonly number[]): string => {
   const parts = runs.flatMap(({ name, reports }, run) => {
     const splits = (['validation', 'test'] as const).flatMap((split) => {
       const report = reports[split];
       if (!report) return [];
-      const id = `calibration-${run}-${split}`;
-      const inside = [classTable, confusionTable].map((part) => part(report)).join('');
-      return `<h3>On the ${split} data</h3><div class="parts"><div>${inside}</div>${calibrationFigure(id, report)}<div>${worstTable(report)}</div></div>`;
+      const parts = partsOf(`calibration-${run}-${split}`, report);
+      return `<h3>On the ${split} data</h3><div class="parts">${parts}</div>`;
     });
     if (splits.length === 0) return [];
     const open = runs.length === 1 ? ' open' : '';
     return `<details class="classes"${open} data-run="${run}"><summary>${colorKey(colors[run]!)} ${escaped(name)}</summary>${splits.join('')}</details>`;
   });
   if (parts.length === 0) return '';
-  return `<section><h2>Classes</h2><p class="quiet">Of the weights that each run kept.</p>${parts.join('')}</section>`;
+  const areClasses = runs.every(({ reports }) =>
+    [reports.validation, reports.test].every((report) => report === undefined || 'confusion' in report),
+  );
+  return `<section><h2>${areClasses ? 'Classes' : 'Answers'}</h2><p class="quiet">Of the weights that each run kept.</p>${parts.join('')}</section>`;
 };

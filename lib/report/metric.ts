@@ -1,6 +1,8 @@
 import { parseJson } from '../json.ts';
 import { BUILT_IN_TASKS } from '../tasks/built-in.ts';
-import { DEFAULT_METRICS, definitionOf, isMetric, type Metric } from '../tasks/metrics.ts';
+import { CAUSAL_TASKS } from '../tasks/built-in-causal.ts';
+import { KINDS } from '../tasks/kinds.ts';
+import { definitionOf, isMetric, type Metric } from '../tasks/metrics.ts';
 import type { Format } from './scale.ts';
 
 /** How a metric, or something else that was measured, is written. */
@@ -16,7 +18,10 @@ const listed = (text: string | undefined): unknown[] => {
 
 /** What a run's task is judged by: the first metric that its configuration, as leaves by dotted key, asks for. */
 export const metricOf = (config: ReadonlyMap<string, string>): Metric => {
+  if (config.has('objective.reward')) return 'reward';
   const own = listed(config.get('task.metrics'));
-  const builtIn = BUILT_IN_TASKS.get(config.get('task') ?? '')?.metrics ?? [];
-  return [...own, ...builtIn, ...DEFAULT_METRICS].find(isMetric) as Metric;
+  const name = config.get('task') ?? '';
+  const builtIn = BUILT_IN_TASKS.get(name)?.metrics ?? CAUSAL_TASKS.get(name)?.spec.metrics ?? [];
+  const kind = KINDS[config.get('task.kind') as keyof typeof KINDS] ?? KINDS.labelWords;
+  return [...own, ...builtIn, ...kind.defaultMetrics].find(isMetric) as Metric;
 };

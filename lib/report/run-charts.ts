@@ -3,7 +3,7 @@ import { allMethods } from '../methods/registry.ts';
 import type { RunRecord } from '../runs/read.ts';
 import type { Evaluation, Progress } from '../runs/read-metrics.ts';
 import { deviation, mean } from '../statistics.ts';
-import { DEFAULT_METRICS, METRICS, type Metric } from '../tasks/metrics.ts';
+import { DEFAULT_METRICS, type Metric, metricNames } from '../tasks/metrics.ts';
 import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
 import { runStyles, type SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
@@ -162,7 +162,7 @@ const makeFigure = (
 /** Names of what evaluations measured: metrics in their order, then others, the loss last. */
 const measured = (runs: readonly RunRecord[]): string[] => {
   const found = runs.flatMap(({ evaluations }) => evaluations.flatMap(({ values }) => Object.keys(values)));
-  const ordered = new Set<string>([...METRICS, ...found.filter((name) => name !== 'loss'), 'loss']);
+  const ordered = new Set<string>([...metricNames(), ...found.filter((name) => name !== 'loss'), 'loss']);
   return [...ordered].filter((name) => found.includes(name));
 };
 

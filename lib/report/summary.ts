@@ -1,7 +1,7 @@
 import type { RunRecord } from '../runs/read.ts';
 import type { RunStatus } from '../runs/status.ts';
 import { deviation, mean } from '../statistics.ts';
-import { gain, METRICS, type Measures, type Metric, metricDigits, metricUnit } from '../tasks/metrics.ts';
+import { gain, type Measures, type Metric, metricDigits, metricNames, metricUnit } from '../tasks/metrics.ts';
 import type { SeedGroup } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
@@ -47,7 +47,7 @@ const finiteOrNull = (value: unknown): number | null =>
 
 /** The metrics among what an evaluation measured. */
 const metricsOf = (values: object | undefined): Measures | null => {
-  const found = METRICS.flatMap((metric) => {
+  const found = metricNames().flatMap((metric) => {
     const value = finiteOrNull((values as Measures | undefined)?.[metric]);
     return value === null ? [] : [[metric, value] as const];
   });
@@ -89,7 +89,7 @@ const score = (value: number | null, metric: Metric): string => formatNumber(val
 
 /** The metric that the task names first, and then its others, with their names. */
 const scores = ({ metric, measures, ...one }: RunOverview, key: keyof RunOverview['measures']): string => {
-  const others = METRICS.flatMap((other) => {
+  const others = metricNames().flatMap((other) => {
     const value = measures[key]?.[other];
     return other === metric || value === undefined ? [] : [`${titleOf(other)} ${score(value, other)}`];
   });

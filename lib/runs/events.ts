@@ -1,6 +1,5 @@
 import type { CallOptions } from '../objective.ts';
-import type { ClassificationReport } from '../tasks/classification-report.ts';
-import type { Score } from '../tasks/task.ts';
+import type { Score, TaskReport } from '../tasks/task.ts';
 
 /** The scalars of a step, beside what the run knows; one line of metrics.jsonl. The method's diagnostics are among them. */
 export interface StepEvent {
@@ -69,8 +68,8 @@ export interface EvaluationEvent extends Score {
 
 /** Score of weights on a split with what it is made of: what `evaluate` yields. */
 export interface ExaminationEvent extends EvaluationEvent {
-  /** Classes, confusion, calibration and the worst examples. */
-  report: ClassificationReport;
+  /** Classes, confusion, calibration and the worst examples; of other answers than classes, the worst examples. */
+  report: TaskReport;
 }
 
 /** Error that ended a run; the last line of its metrics.jsonl. */

@@ -1,13 +1,24 @@
 import { z } from 'zod';
+import type { AnswerReport } from '../tasks/answer-report.ts';
 import type { ClassificationReport } from '../tasks/classification-report.ts';
+import type { TaskReport } from '../tasks/task.ts';
 
 /** The reports of a run's classification.json, by split. */
-export type RunReports = Partial<Record<'validation' | 'test', ClassificationReport>>;
+export type RunReports = Partial<Record<'validation' | 'test', TaskReport>>;
 
 const measures = { precision: z.number(), recall: z.number(), f1: z.number() };
 
-const report: z.ZodType<ClassificationReport> = z.object({
-  classes: z.array(z.object({ name: z.string(), ...measures, count: z.number() })),
+const classes = z.array(z.object({ name: z.string(), ...measures, count: z.number() }));
+const example = {
+  source: z.string(),
+  fields: z.record(z.string(), z.string()),
+  label: z.string(),
+  answer: z.string(),
+  loss: z.number(),
+};
+
+const classification: z.ZodType<ClassificationReport> = z.object({
+  classes,
   macro: z.object(measures),
   confusion: z.record(z.string(), z.record(z.string(), z.number())),
   calibration: z.object({
@@ -22,17 +33,16 @@ const report: z.ZodType<ClassificationReport> = z.object({
       }),
     ),
   }),
-  worst: z.array(
-    z.object({
-      source: z.string(),
-      fields: z.record(z.string(), z.string()),
-      label: z.string(),
-      answer: z.string(),
-      probability: z.number(),
-      loss: z.number(),
-    }),
-  ),
+  worst: z.array(z.object({ ...example, probability: z.number() })),
 });
+
+const answers: z.ZodType<AnswerReport> = z.object({
+  kind: z.literal('answers'),
+  classes: classes.optional(),
+  worst: z.array(z.object({ ...example, value: z.number().optional() })),
+});
+
+const report = z.union([answers, classification]);
 
 /** What {@link RunReports} looks like in JSON. */
 export const runReports = z.object({ validation: report.optional(), test: report.optional() });

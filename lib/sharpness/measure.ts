@@ -70,8 +70,7 @@ const readExamples = async (
   if (split !== 'train' && config.data[split] === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: measuring on ${split} needs data.${split}`);
   }
-  const only = { validation: undefined, test: undefined, [split]: config.data[split] };
-  const inputs = await loadInputs({ ...config, data: { ...config.data, ...only } }, kept?.folder);
+  const inputs = await loadInputs(config, kept?.folder, undefined, split === 'train' ? [] : [split]);
   const all = split === 'train' ? await loadTrainingExamples(config, inputs.task) : inputs[split];
   if (all.length <= most) return { inputs, examples: all };
   const rows = shuffledBatches(all.length, most, config.data.seed).batch(0);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ZestError } from '../errors.ts';
 import { withBudget } from '../jobs/budget.ts';
 import { loadConfig } from '../training/config.ts';
@@ -15,7 +16,7 @@ export interface Plan {
   output: string;
   runs: PlannedRun[];
   /** data.test of the configuration. */
-  test: string | undefined;
+  test: string | string[] | undefined;
 }
 
 export interface PlanOptions {
@@ -74,14 +75,16 @@ export const planSweep = async (config: Config | string, options: PlanOptions): 
     const resolved = await loadConfig(config, all, '--set or --grid');
     first ??= resolved;
     // A key above them may be in the grid.
-    if (resolved.data.test !== first.data.test) assertCommon('data.test', forwards);
+    if (!isDeepStrictEqual(resolved.data.test, first.data.test)) assertCommon('data.test', forwards);
     if (resolved.training.steps !== first.training.steps) assertCommon('training.steps', forwards);
-    const { test: _, ...data } = resolved.data;
+    const { test, ...data } = resolved.data;
+    // The runs do not see it, so that they would train on what it holds out.
+    if (typeof test === 'number') fail('data.test: is a share of data.train; expected data of its own for a sweep');
     if (data.validation === undefined) fail('data.validation: is missing; a sweep chooses by it');
     output ??= resolved.output;
     const own = { ...resolved, data, output: join(output, run.name) };
     runs.push({ ...run, config: forwards === undefined ? own : withBudget(own, forwards) });
   }
   assertDistinct(runs);
-  return { output: output as string, runs, test: first?.data.test };
+  return { output: output as string, runs, test: first?.data.test as Plan['test'] };
 };

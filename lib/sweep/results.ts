@@ -1,7 +1,7 @@
 import { isObject } from '../json.ts';
 import type { Summary } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
-import { gain, METRICS, type Metric } from '../tasks/metrics.ts';
+import { gain, type Metric, metricNames } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
 import { differences, type GridRun, isSeed } from './grid.ts';
 
@@ -69,7 +69,7 @@ const spread = (values: readonly number[]): Spread => ({
 
 /** Scores over runs. */
 export const spreadOf = (scores: readonly Score[]): ScoreSpread => {
-  const measured = METRICS.map((metric) => [metric, scores.flatMap((score) => score[metric] ?? [])] as const);
+  const measured = metricNames().map((metric) => [metric, scores.flatMap((score) => score[metric] ?? [])] as const);
   const metrics = measured.flatMap(([metric, values]) => (values.length ? [[metric, spread(values)] as const] : []));
   return { ...Object.fromEntries(metrics), loss: spread(scores.map(({ loss }) => loss)) };
 };

@@ -13,10 +13,10 @@ import { count, flag, optionsOf, overrides, signal, text } from '../options/call
 import type { EstimateEvent, TrainEvent } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
-import { firstMetric } from '../tasks/load.ts';
 import type { Score } from '../tasks/task.ts';
 import { testCheckpoint } from '../training/evaluate.ts';
 import { loadInputs, type RunInputs } from '../training/inputs.ts';
+import { runMetric } from '../training/objective.ts';
 import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { estimateSweep } from './estimate.ts';
@@ -97,15 +97,15 @@ const trainAll = (
     for (const one of ended) if (one.status === 'rejected') throw one.reason;
   });
 
-const inputsOf = ({ config }: PlannedRun, test: string): Promise<RunInputs> =>
-  loadInputs({ ...config, data: { ...config.data, validation: undefined, test } });
+const inputsOf = ({ config }: PlannedRun, test: string | string[]): Promise<RunInputs> =>
+  loadInputs({ ...config, data: { ...config.data, test } }, undefined, undefined, ['test']);
 
 /**
  * Checks the test data for each of the tasks, before the first run.
  *
  * @throws what is wrong with the test data
  */
-const assertTestable = async (runs: readonly PlannedRun[], test: string): Promise<void> => {
+const assertTestable = async (runs: readonly PlannedRun[], test: string | string[]): Promise<void> => {
   const tasks = new Map(runs.map((run) => [JSON.stringify([run.config.model, run.config.task]), run]));
   for (const run of tasks.values()) await inputsOf(run, test);
 };
@@ -114,7 +114,7 @@ const assertTestable = async (runs: readonly PlannedRun[], test: string): Promis
 const testRun = async (
   run: PlannedRun,
   { kept: { name } }: SweepRun & { status: 'done' },
-  test: string,
+  test: string | string[],
   { signal }: CallOptions,
 ): Promise<Score> => {
   const kept = join(runFolder(run.config.output).checkpoints, name);
@@ -126,7 +126,7 @@ const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string,
   for (const name of point.runs) {
     const run = runs.find((planned) => planned.name === name) as PlannedRun;
     const row = rows.get(name) as SweepRun & { status: 'done' };
-    scores.push(await testRun(run, row, test as string, { signal }));
+    scores.push(await testRun(run, row, test as string | string[], { signal }));
   }
   return spreadOf(scores);
 };
@@ -179,7 +179,7 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
   throwIfAborted(signal);
   const runs = plan.runs.map(({ name }) => rows.get(name) as SweepRun);
   const points = pointsOf(runs);
-  const metric = firstMetric(plan.runs[0]?.config.task ?? '');
+  const metric = runMetric(plan.runs[0]?.config ?? { task: '' });
   const best = ranked(points, metric).find(({ failed }) => failed === 0);
   if (best && plan.test !== undefined) best.test = await testOf(plan, best, rows, signal);
   const result: SweepResult = {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { ZestError } from '../errors.ts';
-import { modelFolder } from '../model/built-in.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
 
@@ -46,7 +46,7 @@ const contentOf = (token: unknown): string | undefined =>
  * @throws ERR_ZEST_TEMPLATE for a template that is broken; what {@link Tokenizer.load} throws for a GGUF file
  */
 export const loadChatTemplate = async (name: string): Promise<ChatTemplate | undefined> => {
-  const folder = modelFolder(name);
+  const folder = await fetchedFolder(name, 'tokenizer');
   const read = (file: string) => readFile(join(folder, file), 'utf8').catch(() => undefined);
   const readConfig = async (): Promise<Json> => {
     if (isGguf(folder)) return ggufTokenizer(await readGguf(folder)).config;

@@ -3,6 +3,7 @@ import { rangeError } from '../errors.ts';
 import { ClassificationTask } from './classification.ts';
 import type { TaskKind } from './kind.ts';
 import { type Labels, labelKeys, names, refuseLabels } from './labels.ts';
+import { DEFAULT_METRICS } from './metrics.ts';
 import { packed } from './prompt.ts';
 import { cutLongest } from './template.ts';
 
@@ -19,6 +20,7 @@ export interface ClassSpec extends Labels {
 const MOST_CLASSES = 65_536;
 
 export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
+  defaultMetrics: DEFAULT_METRICS,
   schema: z
     .strictObject({
       kind: z.literal('class').describe('a classification head'),

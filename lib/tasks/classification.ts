@@ -1,13 +1,15 @@
 import type { Batch } from '../batch.ts';
-import { dataError, type Row } from '../data/rows.ts';
+import type { Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { assertHas, assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
-import { Outcomes } from './classification-report.ts';
+import { type ClassificationReport, Outcomes } from './classification-report.ts';
+import { absentField, assertRow, checkColumns, textsOf } from './fields.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
+import { noDemonstrations } from './preface.ts';
 import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
 import {
   type AnswerOptions,
@@ -24,13 +26,19 @@ import {
 
 const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
 const samplingOptions = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
-const scoreOptions = optionsOf<AnswerOptions>({
+const scoreOptions = optionsOf<AnswerOptions<Outcomes>>({
   signal,
   batchSize: count,
   onProgress: callback,
   onExample: callback,
   outcomes: given,
 });
+
+/** Score of a classifier on examples, and what it is made of. */
+export interface ClassExamination extends Examination {
+  score: Score & { accuracy: number };
+  report: ClassificationReport;
+}
 
 /** Label that a model gives to a text. */
 export interface Classification {
@@ -62,13 +70,13 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   readonly maxLength: number | undefined;
   readonly #asking: Asking;
   readonly #labels: LabelReader;
-  readonly #prompts = new WeakMap<LabelledExample, Prompt>();
+  #prompts = new WeakMap<LabelledExample, Prompt>();
 
   /** Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an error before any data is read. */
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
     this.spec = spec;
     this.maxLength = maxLength;
-    this.metrics = spec.metrics ?? DEFAULT_METRICS;
+    this.metrics = (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS;
     this.fields = asking.fields;
     this.#asking = asking;
     asking.make(Object.fromEntries(this.fields.map((field) => [field, ''])));
@@ -102,28 +110,14 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Checks that some row has each field that is read, the label among them unless `unlabelled`. */
   checkColumns(rows: readonly Row[], { unlabelled = false }: { unlabelled?: boolean } = {}): void {
-    const [first] = rows;
-    if (first?.fields === undefined) return;
-    const has = (field: string) => rows.some((row) => Object.hasOwn(Object(row?.fields), field));
-    const columns = Object.keys(first.fields).join(', ');
-    const absent = this.fields.find((field) => !has(field));
-    if (absent !== undefined) {
-      throw new ZestError(
-        'ERR_ZEST_TEMPLATE',
-        `the task reads the field ${JSON.stringify(absent)}, which ${first.file} does not have: ${columns}`,
-      );
-    }
-    if (unlabelled || has(this.labelField)) return;
-    throw dataError(
-      first.file,
-      `has no field ${JSON.stringify(this.labelField)} for the label, which task.labelField names; expected it among ${columns}`,
-    );
+    checkColumns(this.fields, rows, unlabelled ? undefined : { field: this.labelField, key: 'labelField' });
   }
 
   /** Finds a field that a row lacks, its label too unless `unlabelled`; undefined where it has all. */
   lacking({ fields }: Row, { unlabelled = false }: { unlabelled?: boolean } = {}): string | undefined {
-    const absent = this.fields.find((field) => !Object.hasOwn(fields, field) || fields[field] === null);
-    return absent ?? (!unlabelled && this.#labels.isMissing(fields) ? this.labelField : undefined);
+    return (
+      absentField(this.fields, fields) ?? (!unlabelled && this.#labels.isMissing(fields) ? this.labelField : undefined)
+    );
   }
 
   /** Finds the label of a row that is none of the task's; undefined where it has none, or one of the task's. */
@@ -134,8 +128,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
   example(row: Row, options?: { unlabelled?: boolean }): LabelledExample {
     const { unlabelled = false } = exampleOptions(options);
-    if (typeof row?.fields !== 'object' || row.fields === null)
-      throw typeError('ERR_ZEST_ARGUMENT', `row is ${show(row)}; expected { file, line, fields }`);
+    assertRow(row);
     const place = `${row.file}:${row.line}`;
     const texts = this.#texts(row.fields, place);
     if (!unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
@@ -177,6 +170,14 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     };
   }
 
+  /** Shows examples with their labels before each prompt from now on, with `separator` behind each. */
+  demonstrate(examples: readonly LabelledExample[], separator: string): void {
+    const { demonstrate } = this.#asking;
+    if (demonstrate === undefined) throw noDemonstrations('kind' in this.spec ? String(this.spec.kind) : 'labelWords');
+    demonstrate(examples, separator);
+    this.#prompts = new WeakMap();
+  }
+
   /** Shows what the model sees of an example: its tokens, how many were cut, and the name of its label. */
   preview(example: LabelledExample): Preview {
     const { ids, cut } = this.#prompt(example);
@@ -189,7 +190,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    */
   batch(examples: readonly (LabelledExample | ExampleFields)[]): Batch {
     assertList(examples, 'examples', 'examples of this task');
-    return this.#batch(examples.map((example, i) => this.#example(example, i)));
+    return this.#batch(
+      examples.map((example, i) => this.#example(example, i)),
+      { forTraining: true },
+    );
   }
 
   /** Scores a model on examples, in order: accuracy, the task's other metrics, and the loss. */
@@ -209,7 +213,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
     given?: ScoreOptions,
-  ): Promise<Examination & { score: { accuracy: number } }> {
+  ): Promise<ClassExamination> {
     const options = scoreOptions(given);
     assertList(examples, 'examples', 'examples of this task');
     const outcomes = new Outcomes(this.names);
@@ -222,8 +226,13 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     return this.examination(outcomes);
   }
 
+  /** Begins to collect answers to examples. */
+  outcomes(): Outcomes {
+    return new Outcomes(this.names);
+  }
+
   /** Makes the score and the report of answers that {@link answers} gave. */
-  examination(outcomes: Outcomes): Examination & { score: { accuracy: number } } {
+  examination(outcomes: Outcomes): ClassExamination {
     const { labels, answers, loss, count } = outcomes;
     const score = { ...measure(['accuracy', ...this.metrics], answers, labels), loss, count };
     return { score, report: outcomes.report() };
@@ -233,7 +242,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async classify(
     model: Scorer,
     inputs: readonly (string | LabelledExample | ExampleFields)[],
-    given?: AnswerOptions,
+    given?: AnswerOptions<Outcomes>,
   ): Promise<Classification[]> {
     const options = scoreOptions(given);
     assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
@@ -272,7 +281,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   async answers(
     model: Scorer,
     examples: readonly LabelledExample[],
-    options?: AnswerOptions,
+    options?: AnswerOptions<Outcomes>,
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
     const classifications = await this.classify(model, examples, options);
     return classifications.map(({ name, probabilities }) => ({
@@ -282,22 +291,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   #texts(fields: ExampleFields, place: string): Record<string, string> {
-    if (typeof fields !== 'object' || fields === null) {
-      throw typeError(
-        'ERR_ZEST_ARGUMENT',
-        `${place} is ${show(fields)}; expected an object with the fields ${this.fields.join(', ')}`,
-      );
-    }
-    return Object.fromEntries(
-      this.fields.map((field) => {
-        const text = Object.hasOwn(fields, field) ? fields[field] : undefined;
-        if (text === undefined) throw dataError(place, `has no field ${JSON.stringify(field)}`);
-        if (typeof text !== 'string') {
-          throw dataError(place, `field ${JSON.stringify(field)} is ${show(text)}; expected a string`);
-        }
-        return [field, text];
-      }),
-    );
+    const isObject = typeof fields === 'object' && fields !== null;
+    return textsOf(this.fields, isObject ? (this.#asking.derive?.(fields) ?? fields) : fields, place);
   }
 
   #example(example: LabelledExample | ExampleFields, index: number): LabelledExample {
@@ -316,12 +311,13 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     return prompt;
   }
 
-  #batch(examples: readonly LabelledExample[]): Batch {
-    const prompts = examples.map((example) => this.#prompt(example));
-    const batch: Batch = {
-      sequences: prompts.map(({ ids }) => ids),
-      targets: prompts.map(({ target }, i) => target(examples[i]!.label)),
-    };
+  #batch(examples: readonly LabelledExample[], { forTraining = false } = {}): Batch {
+    const prompts = examples.map((example) => {
+      const { training, target, ...prompt } = this.#prompt(example);
+      const asked = { ...prompt, target: target(example.label) };
+      return forTraining && training ? { ...asked, ...training(example.label) } : asked;
+    });
+    const batch: Batch = { sequences: prompts.map(({ ids }) => ids), targets: prompts.map(({ target }) => target) };
     if (prompts.every(({ segments }) => segments === undefined)) return batch;
     return { ...batch, segments: prompts.map(({ ids, segments }) => segments ?? new Int32Array(ids.length)) };
   }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
 import { ClassificationTask } from './classification.ts';
+import { tokensBehind, WITHOUT_SPACES } from './continuation.ts';
 import type { TaskKind } from './kind.ts';
 import { type Labels, labelKeys, refuseLabels } from './labels.ts';
+import { DEFAULT_METRICS } from './metrics.ts';
 import { packed } from './prompt.ts';
 import { fillTemplate, parseTemplate, textBeforeMask, untilMask } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -21,23 +23,6 @@ export interface LabelWordSpec extends Labels {
 
 const labelWordError = (word: unknown, fault: string): Error =>
   new ZestError('ERR_ZEST_LABEL_WORD', `label word ${JSON.stringify(word)} ${fault}`);
-
-/** Scripts that are written without spaces between words. */
-const WITHOUT_SPACES =
-  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-
-/** What the word stands behind where it follows a text at once; the others serve where it forms one token with the first. */
-const CONTEXTS = [',', '。', '-'];
-
-/** The tokens of a word that follows a text without a space. */
-const tokensBehind = (before: string, word: string, tokenizer: Tokenizer): number[] | undefined => {
-  for (const context of [before, ...CONTEXTS].filter((text) => text !== '')) {
-    const alone = tokenizer.tokenize(context);
-    const both = tokenizer.tokenize(context + word);
-    if (both.length > alone.length && alone.every((id, i) => both[i] === id)) return both.slice(alone.length);
-  }
-  return undefined;
-};
 
 const isOneKnown = (tokens: readonly number[] | undefined, { unknownId }: Tokenizer): tokens is [number] =>
   tokens?.length === 1 && tokens[0] !== unknownId;
@@ -75,6 +60,7 @@ export const labelWordIds = (words: readonly string[], tokenizer: Tokenizer, bef
 };
 
 export const labelWords: TaskKind<LabelWordSpec, ClassificationTask<LabelWordSpec>> = {
+  defaultMetrics: DEFAULT_METRICS,
   schema: z
     .strictObject({
       kind: z.literal('labelWords').default('labelWords').describe('words in the place of a mask'),

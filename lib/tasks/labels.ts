@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { show } from '../show.ts';
-import { definitionOf, METRICS, type Metric } from './metrics.ts';
+import { type AnswerKind, DEFAULT_METRICS, definitionOf, type Metric, type MetricOf, metricNames } from './metrics.ts';
 import type { ExampleFields } from './task.ts';
 
 /** Labels of a classification task. */
@@ -13,9 +13,10 @@ export interface Labels {
   labelField?: string;
   /**
    * Metrics that the task is judged by, beside the loss; the first decides which weights are best. Accuracy is always
-   * measured, `f1` (of label 1) and `matthews` take a task of two labels. Default `['accuracy']`.
+   * measured, `f1` (of label 1) and `matthews` take a task of two labels, `macroF1` is the mean of F1 over the labels.
+   * Default `['accuracy']`.
    */
-  metrics?: readonly Metric[];
+  metrics?: readonly MetricOf<'classes'>[];
 }
 
 const text = () => z.string().min(1);
@@ -26,16 +27,27 @@ const repetition = { error: 'a list without repetitions' };
 /** Strings that are not empty, each there once. */
 export const names = () => z.array(text()).refine(isWithoutRepetition, repetition);
 
+/** The metrics of a task, of those for its kind of answers. */
+export const metricList = (kind: AnswerKind, defaults: readonly Metric[], words = 'beside the loss') =>
+  z
+    .array(
+      z
+        .string()
+        .refine((name) => metricNames(kind).some((metric) => metric === name), {
+          error: () => `one of ${metricNames(kind).join(', ')}`,
+        })
+        .meta({ enum: metricNames(kind) }),
+    )
+    .min(1)
+    .refine(isWithoutRepetition, repetition)
+    .optional()
+    .describe(`${words}; the first decides which weights are best; default [${defaults.join(', ')}]`);
+
 /** The keys of {@link Labels}. */
 export const labelKeys = {
   labels: names().optional().describe('names of the labels, index = label; data may use them'),
   labelField: text().optional().describe('field of the data that holds the label; default label'),
-  metrics: z
-    .array(z.enum(METRICS))
-    .min(1)
-    .refine(isWithoutRepetition, repetition)
-    .optional()
-    .describe('beside accuracy and loss; the first decides which weights are best; default [accuracy]'),
+  metrics: metricList('classes', DEFAULT_METRICS, 'beside accuracy and loss'),
 };
 
 /** Refuses labels and metrics that do not fit the number of classes. */
@@ -47,7 +59,7 @@ export const refuseLabels =
     const refuse = (key: string, message: string, input: unknown) =>
       issues.push({ code: 'custom', path: [key], message, input });
     if (labels && labels.length !== classes) refuse('labels', `${classes} names, one a label`, labels);
-    const ofTwo = metrics.find((metric) => definitionOf(metric).ofTwoLabels);
+    const ofTwo = metrics.find((metric) => definitionOf(metric as Metric)?.ofTwoLabels);
     if (ofTwo !== undefined && classes !== 2) {
       refuse('metrics', `metrics of ${classes} labels, and ${ofTwo} is of two`, metrics);
     }

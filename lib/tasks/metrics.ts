@@ -1,80 +1,154 @@
-/** A measure that a task may be judged by. */
-interface MetricDefinition {
+import { rangeError, typeError } from '../errors.ts';
+import { accuracy, f1, macroF1, matthews } from '../metrics/classes.ts';
+import { dropExactMatch, dropF1 } from '../metrics/drop.ts';
+import { microF1, subsetAccuracy } from '../metrics/label-sets.ts';
+import { meanSquaredError, pearson, spearman } from '../metrics/numbers.ts';
+import { exactMatch, rougeL, tokenF1 } from '../metrics/texts.ts';
+import { show } from '../show.ts';
+import { mean } from '../statistics.ts';
+
+/**
+ * What answers are: the number of a class; a text, whose reference is a list of those that are right; a number; or the
+ * numbers of the labels that an example has.
+ */
+interface Answers {
+  classes: { prediction: number; reference: number };
+  texts: { prediction: string; reference: readonly string[] };
+  numbers: { prediction: number; reference: number };
+  labelSets: { prediction: readonly number[]; reference: readonly number[] };
+  /** What answers are worth, which takes no right one. */
+  rewards: { prediction: number; reference: unknown };
+}
+
+/** What a task's answers are. */
+export type AnswerKind = keyof Answers;
+
+interface DefinitionOf<K extends AnswerKind> {
   /** Name that people read. */
   title: string;
+  /** What the answers are that it compares. */
+  of: K;
+  /** Whether of two values the larger is the better one. */
   largerIsBetter: boolean;
   /** How a value is written: a share as per cent, or the number itself. */
   format: 'percent' | 'number';
   /** Whether it takes a task of two labels, label 1 being the positive one. */
   ofTwoLabels?: boolean;
-  /** Its value for answers to examples with these labels. */
-  measure(answers: readonly number[], labels: readonly number[]): number;
+  /** Its value for answers to examples with these right answers. */
+  measure(predictions: readonly Answers[K]['prediction'][], references: readonly Answers[K]['reference'][]): number;
 }
 
-const confusion = (answers: readonly number[], labels: readonly number[]) => {
-  const count = (answer: number, label: number) => labels.filter((l, i) => l === label && answers[i] === answer).length;
-  return {
-    truePositive: count(1, 1),
-    falsePositive: count(1, 0),
-    trueNegative: count(0, 0),
-    falseNegative: count(0, 1),
-  };
-};
+/** A measure that a task may be judged by. */
+export type MetricDefinition = { [K in AnswerKind]: DefinitionOf<K> }[AnswerKind];
 
-const accuracy = (answers: readonly number[], labels: readonly number[]): number =>
-  labels.filter((label, i) => label === answers[i]).length / labels.length;
+const share = { largerIsBetter: true, format: 'percent' } as const;
+const number = { largerIsBetter: true, format: 'number' } as const;
 
-/** The harmonic mean of precision and recall of label 1. */
-const f1 = (answers: readonly number[], labels: readonly number[]): number => {
-  const { truePositive, falsePositive, falseNegative } = confusion(answers, labels);
-  return truePositive === 0 ? 0 : (2 * truePositive) / (2 * truePositive + falsePositive + falseNegative);
-};
-
-/** The correlation of answers and labels (Matthews 1975). */
-const matthews = (answers: readonly number[], labels: readonly number[]): number => {
-  const { truePositive, falsePositive, trueNegative, falseNegative } = confusion(answers, labels);
-  const margins =
-    (truePositive + falsePositive) *
-    (truePositive + falseNegative) *
-    (trueNegative + falsePositive) *
-    (trueNegative + falseNegative);
-  return margins === 0 ? 0 : (truePositive * trueNegative - falsePositive * falseNegative) / Math.sqrt(margins);
-};
-
-/**
- * Every metric, in the order in which scores have them: `accuracy` is the share of the answers that are right, `f1` that
- * of label 1, from 0 to 1, `matthews` Matthews' correlation coefficient, from −1 to 1. Where F1 or Matthews is undefined
- * it is 0, as scikit-learn has it.
- */
-const DEFINITIONS = {
-  accuracy: { title: 'accuracy', largerIsBetter: true, format: 'percent', measure: accuracy },
-  f1: { title: 'F1', largerIsBetter: true, format: 'percent', ofTwoLabels: true, measure: f1 },
-  matthews: { title: 'Matthews', largerIsBetter: true, format: 'number', ofTwoLabels: true, measure: matthews },
+/** The metrics that are built in, in the order in which scores have them; lib/metrics says what each is. */
+const BUILT_IN = {
+  accuracy: { title: 'accuracy', of: 'classes', ...share, measure: accuracy },
+  f1: { title: 'F1', of: 'classes', ...share, ofTwoLabels: true, measure: f1 },
+  macroF1: { title: 'mean F1', of: 'classes', ...share, measure: macroF1 },
+  matthews: { title: 'Matthews', of: 'classes', ...number, ofTwoLabels: true, measure: matthews },
+  exactMatch: { title: 'exact match', of: 'texts', ...share, measure: exactMatch },
+  tokenF1: { title: 'F1 of words', of: 'texts', ...share, measure: tokenF1 },
+  rougeL: { title: 'ROUGE-L', of: 'texts', ...share, measure: rougeL },
+  dropExactMatch: { title: 'exact match of DROP', of: 'texts', ...share, measure: dropExactMatch },
+  dropF1: { title: 'F1 of DROP', of: 'texts', ...share, measure: dropF1 },
+  pearson: { title: 'Pearson', of: 'numbers', ...number, measure: pearson },
+  spearman: { title: 'Spearman', of: 'numbers', ...number, measure: spearman },
+  meanSquaredError: {
+    title: 'mean squared error',
+    of: 'numbers',
+    largerIsBetter: false,
+    format: 'number',
+    measure: meanSquaredError,
+  },
+  microF1: { title: 'F1 of labels', of: 'labelSets', ...share, measure: microF1 },
+  subsetAccuracy: { title: 'all labels right', of: 'labelSets', ...share, measure: subsetAccuracy },
+  reward: { title: 'reward', of: 'rewards', ...number, measure: mean },
 } satisfies Record<string, MetricDefinition>;
 
-/** What a task may be judged by. */
-export type Metric = keyof typeof DEFINITIONS;
+const definitions = new Map<string, MetricDefinition>(Object.entries(BUILT_IN));
 
-export const METRICS = Object.keys(DEFINITIONS) as readonly Metric[];
+/** What a task may be judged by. */
+export type Metric = keyof typeof BUILT_IN;
+
+/** The built-in metrics of some kind of answers, and the names of those that were registered. */
+export type MetricOf<K extends AnswerKind> =
+  | { [M in Metric]: (typeof BUILT_IN)[M]['of'] extends K ? M : never }[Metric]
+  | (string & {});
+
+/** The names of the metrics there are, of one kind of answers or of all. */
+export const metricNames = (kind?: AnswerKind): Metric[] =>
+  [...definitions].filter(([, { of }]) => kind === undefined || of === kind).map(([name]) => name as Metric);
 
 /** What a task is judged by that does not say. */
 export const DEFAULT_METRICS: readonly Metric[] = ['accuracy'];
 
-export const isMetric = (value: unknown): value is Metric => METRICS.some((metric) => metric === value);
+export const isMetric = (value: unknown): value is Metric => definitions.has(value as string);
 
-export const definitionOf = (metric: Metric): MetricDefinition => DEFINITIONS[metric];
+export const definitionOf = (metric: Metric): MetricDefinition => definitions.get(metric) as MetricDefinition;
 
-/** Values of metrics, of which {@link DEFINITIONS} says what they are. */
+/**
+ * Adds a metric of one's own, which the `metrics` of tasks may name from then on.
+ *
+ * @param definition its `title`; what answers it is `of`: `classes` by number, `texts` with lists of right ones, `numbers`,
+ *   or `labelSets`; `largerIsBetter` and `format`; and `measure`, a function of all predictions and their references
+ * @example
+ * import { registerMetric } from 'node-zest';
+ * registerMetric('cost', {
+ *   title: 'cost', of: 'classes', largerIsBetter: false, format: 'number',
+ *   measure: (predictions, references) => predictions.filter((p, i) => p === 0 && references[i] === 1).length,
+ * });
+ *
+ * @throws ERR_ZEST_OPTION for a name that is taken, or is no word; ERR_ZEST_ARGUMENT for what is no definition
+ */
+export const registerMetric = (name: string, definition: MetricDefinition): void => {
+  if (typeof name !== 'string' || !/^[a-zA-Z]\w*$/.test(name) || ['loss', 'count'].includes(name)) {
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `name is ${show(name)}; expected a word for a metric, other than loss and count`,
+    );
+  }
+  if (Object.hasOwn(BUILT_IN, name)) {
+    throw rangeError('ERR_ZEST_OPTION', `name is ${show(name)}; expected one that no built-in metric has`);
+  }
+  const { title, of, largerIsBetter, format, measure } = Object(definition) as Partial<MetricDefinition>;
+  const isWhole =
+    typeof title === 'string' &&
+    ['classes', 'texts', 'numbers', 'labelSets'].includes(of as string) &&
+    typeof largerIsBetter === 'boolean' &&
+    ['percent', 'number'].includes(format as string) &&
+    typeof measure === 'function';
+  if (!isWhole) {
+    throw typeError(
+      'ERR_ZEST_ARGUMENT',
+      `definition is ${show(definition)}; expected { title, of, largerIsBetter, format, measure }`,
+    );
+  }
+  definitions.set(name, definition);
+};
+
+/** Values of metrics, of which the documentation of tasks says what they are. */
 export type Measures = { [metric in Metric]?: number };
 
-/** Measures answers to examples with these labels. */
+/**
+ * Measures answers to examples with these right answers, which are of the metrics' kind.
+ *
+ * @throws ERR_ZEST_ARGUMENT for a metric of one's own that gives no number
+ */
 export const measure = <M extends Metric>(
   metrics: readonly M[],
-  answers: readonly number[],
-  labels: readonly number[],
+  answers: readonly unknown[],
+  references: readonly unknown[],
 ): Record<M, number> => {
-  const asked = METRICS.filter((metric) => metrics.includes(metric as M));
-  const values = asked.map((metric) => [metric, definitionOf(metric).measure(answers, labels)]);
+  const asked = metricNames().filter((metric) => metrics.includes(metric as M));
+  const values = asked.map((metric) => {
+    const value: unknown = definitionOf(metric).measure(answers as readonly never[], references as readonly never[]);
+    if (typeof value === 'number') return [metric, value];
+    throw typeError('ERR_ZEST_ARGUMENT', `the metric ${metric} gives ${show(value)}; expected a number`);
+  });
   return Object.fromEntries(values) as Record<M, number>;
 };
 

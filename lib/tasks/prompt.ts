@@ -1,4 +1,5 @@
 import type { Target } from '../batch.ts';
+import type { Derive } from './kind.ts';
 import type { Example } from './task.ts';
 import type { Encoding } from './tokenizer.ts';
 
@@ -10,6 +11,8 @@ export interface Prompt {
   /** Number of tokens of the text that were cut. */
   cut: number;
   target(label: number): Target;
+  /** What is trained on instead, where that is something else. */
+  training?(label: number): { ids: readonly number[]; target: Target };
 }
 
 /** The ids and segments of a prompt. */
@@ -28,6 +31,10 @@ export interface Asking {
   fields: readonly string[];
   /** Makes the prompt of an example's fields. */
   make(fields: Readonly<Record<string, string>>): Prompt;
+  /** Shows examples with their labels before each prompt from now on; absent where that cannot be. */
+  demonstrate?(examples: readonly LabelledExample[], separator: string): void;
+  /** Makes the fields that it reads of those that a data file has. */
+  derive?: Derive;
 }
 
 /** An example, its fields and label checked. Its tokens are made when first needed, and kept. */

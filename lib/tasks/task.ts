@@ -1,7 +1,9 @@
 import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
-import type { CallOptions } from '../objective.ts';
-import type { ClassificationReport, Outcomes } from './classification-report.ts';
+import type { GenerateOptions } from '../model/generate.ts';
+import type { CallOptions, Point } from '../objective.ts';
+import type { AnswerReport } from './answer-report.ts';
+import type { ClassificationReport } from './classification-report.ts';
 import type { Measures, Metric } from './metrics.ts';
 
 /** A model as a task asks it: one row of scores a sequence. `Model` is one. */
@@ -9,6 +11,25 @@ export interface Scorer {
   /** Computes the scores of each sequence. */
   logits(batch: Batch, options?: CallOptions): Promise<Float32Array[]>;
 }
+
+/** A model as a task asks it that wants texts. `Model` is one. */
+export interface Writer {
+  /** Ids of the tokens that end a text. Default: none. */
+  readonly endTokens?: readonly number[];
+  /** Continues prompts. */
+  generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]>;
+  /** Computes the loss of each sequence at each point. */
+  sequenceLosses(batch: Batch, points: readonly Point[], options?: CallOptions): Promise<Float64Array[]>;
+}
+
+/** Answers to examples whose right answer is known, as they come. */
+export interface Outcomes {
+  /** Number of examples. */
+  readonly count: number;
+}
+
+/** What the score of a task is made of. */
+export type TaskReport = ClassificationReport | AnswerReport;
 
 /** An example of a task, checked. */
 export interface Example {
@@ -33,17 +54,17 @@ export interface ScoreOptions extends CallOptions {
 
 /** What a model made of an example. */
 export interface ScoredExample {
-  /** Number of the answer, from 0. */
-  answer: number;
-  /** Whether it is the right one. */
+  /** Number of the answer, from 0; the answer itself where there are none to choose from. */
+  answer: number | string;
+  /** Whether it is a right one. */
   isRight: boolean;
-  /** Cross-entropy, in nats. */
+  /** Loss; of classes and texts the cross-entropy, in nats. */
   loss: number;
 }
 
 /** Loss and metrics of a model on examples. */
 export interface Score extends Measures {
-  /** Mean cross-entropy, in nats. */
+  /** Mean loss; of classes and texts the cross-entropy, in nats. */
   loss: number;
   /** Number of examples. */
   count: number;
@@ -53,14 +74,14 @@ export interface Score extends Measures {
 export interface Examination {
   /** Loss and metrics. */
   score: Score;
-  /** Classes, confusion, calibration and the worst examples. */
-  report: ClassificationReport;
+  /** Classes, confusion, calibration and the worst examples; of other answers than classes, the worst examples. */
+  report: TaskReport;
 }
 
 /** Options of answering. */
-export interface AnswerOptions extends ScoreOptions {
-  /** Takes the answers to examples whose label is known. */
-  outcomes?: Outcomes;
+export interface AnswerOptions<O extends Outcomes = Outcomes> extends ScoreOptions {
+  /** Takes the answers to examples whose right answer is known. */
+  outcomes?: O;
 }
 
 /** What a model sees of an example, and what it is to answer. */
@@ -75,7 +96,7 @@ export interface Preview {
 
 /** Choice of the training examples that a run takes. */
 export interface Sampling {
-  /** Number of examples of each class. Default: all. */
+  /** Number of examples of each class; of all together, where there are no classes. Default: all. */
   shots?: number;
   /** Share of the answers that are drawn anew, from 0 to 1. */
   labelNoise: number;
@@ -94,7 +115,7 @@ export interface Task<E extends Example = Example> {
   readonly labelField: string;
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
-  /** Names of the answers there are, by number. */
+  /** Names of the answers there are to choose from, by number; none where they are no classes. */
   readonly names: readonly string[];
   /** Checks rows of a data file; `unlabelled` (default false) takes rows without an answer. */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): E[];
@@ -106,22 +127,34 @@ export interface Task<E extends Example = Example> {
   lacking(row: Row, options?: { unlabelled?: boolean }): string | undefined;
   /** Finds the answer that a row has where it is none of the task's. */
   unknownLabel(row: Row): string | undefined;
-  /** Counts the examples of each answer, in the order of the answers. */
+  /** Counts the examples of each class, in the order of the classes. */
   balance(examples: readonly E[]): { name: string; count: number }[];
   /** Holds a share of the examples out, of each answer alike. */
   holdOut(examples: readonly E[], options: { share: number; seed: number }): { rest: E[]; heldOut: E[] };
   /** Chooses those that a run trains on. */
   sample(examples: readonly E[], sampling: Sampling): E[];
+  /**
+   * Shows examples with their answers before each prompt from now on, with `separator` behind each.
+   *
+   * @throws ERR_ZEST_UNSUPPORTED for a task that asks otherwise than by a prompt which an answer follows
+   */
+  demonstrate(examples: readonly E[], separator: string): void;
   /** Shows what the model sees of an example. */
   preview(example: E): Preview;
   /** Makes a batch of some examples. */
   batch(examples: readonly (E | ExampleFields)[]): Batch;
   /** Scores a model on examples, evaluated in order. */
-  score(model: Scorer, examples: readonly (E | ExampleFields)[], options?: ScoreOptions): Promise<Score>;
+  score(model: Scorer & Writer, examples: readonly (E | ExampleFields)[], options?: ScoreOptions): Promise<Score>;
   /** Scores a model on examples, and says what the score is made of. */
-  examine(model: Scorer, examples: readonly (E | ExampleFields)[], options?: ScoreOptions): Promise<Examination>;
+  examine(
+    model: Scorer & Writer,
+    examples: readonly (E | ExampleFields)[],
+    options?: ScoreOptions,
+  ): Promise<Examination>;
+  /** Begins to collect answers to examples, for {@link examination}. */
+  outcomes(): Outcomes;
   /** Makes the score and the report of answers. */
   examination(outcomes: Outcomes): Examination;
   /** Answers examples, as `predict` gives it: an object of JSON each. */
-  answers(model: Scorer, examples: readonly E[], options?: AnswerOptions): Promise<Record<string, unknown>[]>;
+  answers(model: Scorer & Writer, examples: readonly E[], options?: AnswerOptions): Promise<Record<string, unknown>[]>;
 }

@@ -39,12 +39,11 @@ const templateError = (text: string, fault: string): Error =>
   new ZestError('ERR_ZEST_TEMPLATE', `template ${JSON.stringify(text)} ${fault}`);
 
 /**
- * Reads a template such as `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`.
+ * Splits a text into stretches of literal text and fields, at the marks among them.
  *
- * @throws ERR_ZEST_TEMPLATE for a brace that opens or closes nothing, a place without a name, none or two `{mask}`, two
- *   `{segment}` or one that does not stand between two texts, no field
+ * @throws ERR_ZEST_TEMPLATE for a brace that opens or closes nothing, or a place without a name
  */
-export const parseTemplate = (text: string): Template => {
+const parseStretches = (text: string): { fields: string[]; stretches: Stretch[] } => {
   let parts: TemplatePart[] = [];
   const stretches: Stretch[] = [];
   const fields = new Set<string>();
@@ -72,6 +71,19 @@ export const parseTemplate = (text: string): Template => {
   }
   literal(text.slice(end));
   stretches.push({ parts });
+  return { fields: [...fields], stretches };
+};
+
+const WITHOUT_FIELD = 'has no field; it needs at least one, such as {sentence}';
+
+/**
+ * Reads a template such as `"{sentence} It was {mask}."` or `"{premise}? {mask}, {segment}{hypothesis}"`.
+ *
+ * @throws ERR_ZEST_TEMPLATE for a brace that opens or closes nothing, a place without a name, none or two `{mask}`, two
+ *   `{segment}` or one that does not stand between two texts, no field
+ */
+export const parseTemplate = (text: string): Template => {
+  const { fields, stretches } = parseStretches(text);
   const count = (mark: Mark) => stretches.filter((stretch) => stretch.end === mark).length;
   if (count('mask') === 0) throw templateError(text, 'has no {mask}; it needs exactly one');
   if (count('mask') > 1) throw templateError(text, `has {mask} ${count('mask')} times; it needs exactly one`);
@@ -79,8 +91,40 @@ export const parseTemplate = (text: string): Template => {
   if (/^\{segment\}|\{segment\}$/.test(text.trim())) {
     throw templateError(text, 'begins or ends with {segment}, which stands between two texts');
   }
-  if (fields.size === 0) throw templateError(text, 'has no field; it needs at least one, such as {sentence}');
-  return { text, fields: [...fields], stretches };
+  if (fields.length === 0) throw templateError(text, WITHOUT_FIELD);
+  return { text, fields, stretches };
+};
+
+/** A text that an answer follows: literal text and fields. */
+export interface Preface {
+  /** Text as it was written. */
+  text: string;
+  /** Names of the fields, each once, in order of appearance. */
+  fields: readonly string[];
+  parts: readonly TemplatePart[];
+}
+
+/**
+ * Reads a text that may have fields.
+ *
+ * @throws ERR_ZEST_TEMPLATE as {@link parseTemplate} does, and for a `{mask}` or a `{segment}`
+ */
+export const parseText = (text: string): Preface => {
+  const { fields, stretches } = parseStretches(text);
+  const [{ parts, end }] = stretches as [Stretch];
+  if (end === undefined) return { text, fields, parts };
+  throw templateError(text, `has {${end}}; a prompt has fields alone, and the answer follows it`);
+};
+
+/**
+ * Reads a text that an answer follows, such as `"{context}\nQuestion: {question}\nAnswer:"`.
+ *
+ * @throws ERR_ZEST_TEMPLATE as {@link parseText} does, and for a text without a field
+ */
+export const parsePreface = (text: string): Preface => {
+  const preface = parseText(text);
+  if (preface.fields.length === 0) throw templateError(text, WITHOUT_FIELD);
+  return preface;
 };
 
 const isSpace = (character: string | undefined): boolean =>
@@ -114,18 +158,20 @@ const commonPrefix = (a: readonly number[], b: readonly number[]): number => {
   return length;
 };
 
-const tokenized = (
+export const tokenized = (
   parts: readonly TemplatePart[],
   fields: Readonly<Record<string, string>>,
   tokenizer: Tokenizer,
-  strip: { start?: boolean; end?: boolean },
+  strip: { start?: boolean; end?: boolean | RegExp },
 ): Piece => {
   const texts = parts.map((part) => (typeof part === 'string' ? part : fields[part.field]!));
   const whole = texts.join('');
   let from = 0;
   let to = whole.length;
   while (strip.start && isSpace(whole[from])) from++;
-  while (strip.end && to > from && isSpace(whole[to - 1])) to--;
+  const isStripped = (character: string) =>
+    strip.end instanceof RegExp ? strip.end.test(character) : strip.end && isSpace(character);
+  while (to > from && isStripped(whole[to - 1]!)) to--;
   const ids = tokenizer.tokenize(whole.slice(from, to));
   const tokensUpTo = (end: number) =>
     end >= to ? ids.length : commonPrefix(tokenizer.tokenize(whole.slice(from, Math.max(from, end))), ids);
@@ -173,7 +219,7 @@ export const untilMask = (text: string, stretches: readonly Stretch[]): readonly
 /** Stands for the mask until its position is known; no token has this id. */
 const MASK_PLACE = -1;
 
-const withoutEnds = (ids: readonly number[], spans: readonly Span[], kept: readonly number[]): number[] => {
+export const withoutEnds = (ids: readonly number[], spans: readonly Span[], kept: readonly number[]): number[] => {
   const pieces: (readonly number[])[] = [];
   let from = 0;
   for (const [i, { start, end }] of spans.entries()) {

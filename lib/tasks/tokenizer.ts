@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { modelFolder } from '../model/built-in.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
 import { assertPath, flag, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
@@ -73,8 +73,12 @@ export class Tokenizer {
   readonly #single: Encoding & { tokens: string[] };
   readonly #pair: Encoding & { tokens: string[] };
 
-  private constructor(folder: string, { json, config, special, segments, longest, causal }: TokenizerFiles) {
+  readonly #files: TokenizerFiles;
+
+  private constructor(folder: string, files: TokenizerFiles, start?: string) {
+    const { json, config, special, segments, longest, causal } = files;
     this.folder = folder;
+    this.#files = files;
     this.#library = libraryTokenizer(json, config);
     this.#ids = vocabularyOf(json);
     for (const { content, id } of json.added_tokens) this.#ids.set(content, id);
@@ -100,7 +104,8 @@ export class Tokenizer {
         tokens: [FIRST],
         tokens_pair: pair ?? [],
       };
-      const tokens = [...processed.tokens, ...(processed.tokens_pair ?? [])];
+      const made = [...processed.tokens, ...(processed.tokens_pair ?? [])];
+      const tokens = start === undefined ? made : [start, ...made.slice(made.indexOf(FIRST))];
       const ids = tokens.map((token) => (token === FIRST || token === SECOND ? -1 : this.#id(token)));
       return { tokens, ids, segments: tokens.map((_, i) => (segments ? (processed.token_type_ids?.[i] ?? 0) : 0)) };
     };
@@ -116,21 +121,22 @@ export class Tokenizer {
 
   /**
    * Reads `tokenizer.json` and `tokenizer_config.json` of a folder, or of a built-in model such as `film-roberta-mini`,
-   * or the tokenizer of a GGUF file.
+   * or the tokenizer of a GGUF file. Another name is one of Hugging Face's hub, whose tokenizer is downloaded, without the
+   * weights.
    *
    * @example
    * import { Tokenizer } from 'node-zest';
    * const tokenizer = await Tokenizer.load('film-roberta-mini');
    * console.log(tokenizer.vocabularySize); // 8192
    *
-   * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken
+   * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken; ERR_ZEST_HUB, ERR_ZEST_DOWNLOAD
    */
   static async load(name: string): Promise<Tokenizer> {
     assertPath(name, 'folder');
-    const given = modelFolder(name);
+    const given = await fetchedFolder(name, 'tokenizer');
     // An adapter that came without a tokenizer is read with its base's.
     const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
-    const folder = hasOwn ? given : (await adaptedSource(name)).base;
+    const folder = hasOwn ? given : (await adaptedSource(name, undefined, 'tokenizer')).base;
     const files = await readTokenizer(folder);
     const file = join(folder, 'tokenizer.json');
     try {
@@ -143,6 +149,24 @@ export class Tokenizer {
         { cause },
       );
     }
+  }
+
+  /**
+   * Makes a tokenizer that begins texts with another token, in place of those that this one puts there: MeZO begins OPT's
+   * with `<s>`, where OPT's own tokenizer has `</s>`.
+   *
+   * @example
+   * const other = tokenizer.startingWith('</s>');
+   * console.log(other.decode(other.encode('a film'))); // </s> a film</s>
+   *
+   * @throws ERR_ZEST_TOKENIZER for a token that there is not
+   */
+  startingWith(token: string): Tokenizer {
+    if (this.tokenId(token) !== undefined) return new Tokenizer(this.folder, this.#files, token);
+    throw new ZestError(
+      'ERR_ZEST_TOKENIZER',
+      `startToken is ${show(token)}; expected a token of ${join(this.folder, 'tokenizer.json')}`,
+    );
   }
 
   /**

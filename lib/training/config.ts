@@ -19,6 +19,7 @@ const conflicts = ({
   data,
   trainable,
   adapter,
+  objective,
 }: ResolvedConfig): Pick<Fault, 'path' | 'message'>[] => {
   const found: Pick<Fault, 'path' | 'message'>[] = [];
   const report = (path: Path, message: string) => found.push({ path, message: `${dotted(path)} is ${message}` });
@@ -33,6 +34,24 @@ const conflicts = ({
       ['training', 'patience'],
       `${training.patience}; expected null without data.validation, which decides when to stop`,
     );
+  }
+  for (const key of ['subset', 'revision'] as const) {
+    if (data[key] !== undefined && data.hub === undefined) {
+      report(['data', key], `${data[key]}; expected data.hub, which it is of`);
+    }
+  }
+  const { validation, test } = data;
+  if (typeof validation === 'number' && typeof test === 'number' && validation + test >= 1) {
+    report(['data', 'test'], `${test}; expected less than is left beside data.validation (${validation})`);
+  }
+  if (objective?.groupTilt !== undefined && data.group === undefined) {
+    report(
+      ['objective', 'groupTilt'],
+      `${objective.groupTilt}; expected none without data.group, which names the groups`,
+    );
+  }
+  if (objective?.groupTilt === undefined && data.group !== undefined) {
+    report(['data', 'group'], `${data.group}; expected none without objective.groupTilt, which alone reads it`);
   }
   const hasLora = adapter !== undefined || (typeof trainable === 'object' && 'lora' in trainable);
   if (training.weights !== 'merged' && !hasLora) {

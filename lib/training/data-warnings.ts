@@ -79,6 +79,17 @@ const cutWarning = (
   ];
 };
 
+/** Says how many of the examples that are scored do not fit and are cut; undefined where none is. */
+export const cutOfScored = (task: Task, examples: readonly Example[], maxLength: number): Warning | undefined => {
+  const cut = examples.map((example) => task.preview(example).cut).filter((tokens) => tokens > 0);
+  if (cut.length === 0) return undefined;
+  const tokens = cut.reduce((sum, each) => sum + each, 0);
+  return warning(
+    'WARN_ZEST_CUT',
+    `${cut.length} of ${examples.length} prompts ${cut.length === 1 ? 'does' : 'do'} not fit into ${maxLength} tokens, and ${tokens} tokens of them are cut; use a larger training.maxLength, as far as the model goes, or fewer data.demonstrations`,
+  );
+};
+
 /**
  * What is odd about the examples of a run, of a model that takes `modelLength` tokens.
  *
@@ -100,7 +111,7 @@ export const dataWarnings = (
   if (only?.count === train.length && data.labelNoise === 0) {
     throw new ZestError(
       'ERR_ZEST_DATA',
-      `${data.train}: all ${train.length} training examples have the label ${JSON.stringify(only.name)}; expected two labels or more`,
+      `${[data.train].flat().join(', ')}: all ${train.length} training examples have the label ${JSON.stringify(only.name)}; expected two labels or more`,
     );
   }
   if (absent.length > 0) {

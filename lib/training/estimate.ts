@@ -1,4 +1,3 @@
-import type { Batch } from '../batch.ts';
 import { shuffledBatches } from '../data/sampling.ts';
 import { methodOf } from '../methods/registry.ts';
 import { firstRound } from '../methods/run-step.ts';
@@ -6,7 +5,7 @@ import { chooseThreads } from '../model/load-options.ts';
 import { noise } from '../noise.ts';
 import type { Law } from '../objective.ts';
 import type { EstimateEvent } from '../runs/events.ts';
-import { type Example, evaluationBatchSize } from '../tasks/task.ts';
+import { type Example, evaluationBatchSize, type Task } from '../tasks/task.ts';
 import type { PreparedRun } from './prepare-run.ts';
 
 /** Batches whose forwards are timed, of the training examples, and the points of each: those that a step asks for first. */
@@ -41,7 +40,8 @@ const directionSeconds = async (law: Law, dimension: number, threads: number): P
   return ((await timed(fill)) * dimension) / into.length / threads;
 };
 
-const tokens = ({ sequences }: Batch): number => sequences.reduce((sum, { length }) => sum + length, 0);
+const tokensOf = (task: Task, examples: readonly Example[]): number =>
+  examples.reduce((sum, example) => sum + task.preview(example).ids.length, 0);
 
 /**
  * What a run will take, from the time of a few forwards, that of noise, and from shapes. Evaluations only: the weights
@@ -49,7 +49,7 @@ const tokens = ({ sequences }: Batch): number => sequences.reduce((sum, { length
  * `patience` may save.
  */
 export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent> => {
-  const { config, inputs, examples, model, residentBefore, options } = prepared;
+  const { config, inputs, examples, model, objective, residentBefore, options } = prepared;
   const { task, validation } = inputs;
   const { steps, batchSize, evaluateEvery, seed } = config.training;
   const { optimizer } = config;
@@ -57,25 +57,28 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
   const { law = 'gaussian' } = optimizer;
   const { signal } = options;
   const order = shuffledBatches(examples.length, batchSize, seed);
-  const batches = Array.from({ length: TIMED_BATCHES }, (_, i) =>
-    task.batch(order.batch(i).map((row) => examples[row] as Example)),
+  // Answers that are rewarded take so long that one batch tells enough.
+  const isRewarded = config.objective?.reward !== undefined;
+  const batches = Array.from({ length: isRewarded ? 1 : TIMED_BATCHES }, (_, i) =>
+    order.batch(i).map((row) => examples[row] as Example),
   );
   const points = firstRound(method, optimizer).slice(0, TIMED_POINTS);
   const call = { directions: { seed, law }, signal };
   // The first call allocates, and reads weights that were never read.
-  await model.evaluate(batches[0] as Batch, points, call);
+  if (!isRewarded) await objective.evaluate(batches[0]!, points, call);
   let pointSeconds = 0;
-  for (const batch of batches) pointSeconds += await timed(() => model.evaluate(batch, points, call));
-  const forwardSeconds = pointSeconds / TIMED_BATCHES / points.length;
+  for (const batch of batches) pointSeconds += await timed(() => objective.evaluate(batch, points, call));
+  const forwardSeconds = pointSeconds / batches.length / points.length;
   const stepForwards = method.forwards(optimizer);
 
   let evaluationSeconds = 0;
-  let mostTokens = Math.max(...batches.map(tokens));
+  let mostTokens = Math.max(...batches.map((batch) => tokensOf(task, batch)));
   if (validation.length) {
-    const batch = task.batch(validation.slice(0, evaluationBatchSize));
-    mostTokens = Math.max(mostTokens, tokens(batch) / 2);
-    const seconds = await timed(() => model.logits(batch, { signal }));
-    evaluationSeconds = (seconds * validation.length) / batch.sequences.length;
+    const some = validation.slice(0, evaluationBatchSize);
+    mostTokens = Math.max(mostTokens, tokensOf(task, some) / 2);
+    const seconds = isRewarded ? undefined : await timed(() => task.score(model, some, { signal }));
+    const ofExample = seconds === undefined ? forwardSeconds / batches[0]!.length : seconds / some.length;
+    evaluationSeconds = ofExample * validation.length;
   }
   const evaluations = validation.length ? 1 + Math.ceil(steps / evaluateEvery) : 0;
   const updateSeconds =

@@ -1,7 +1,8 @@
 import { ZestError } from '../errors.ts';
 import { assertPath } from '../options/calls.ts';
 import type { EvaluationEvent, ExaminationEvent, TrainOptions } from '../runs/events.ts';
-import type { Examination, Score, ScoreOptions, Scorer } from '../tasks/task.ts';
+import type { Examination, Score, ScoreOptions, Scorer, Writer } from '../tasks/task.ts';
+import { cutOfScored } from './data-warnings.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
 import { findRun, type OpenRunOptions, openRunOptions } from './open-run.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -9,7 +10,7 @@ import type { ResolvedConfig } from './schema.ts';
 /** Examines a model on the validation or the test examples. */
 export const examineSplit = (
   { task, ...examples }: RunInputs,
-  model: Scorer,
+  model: Scorer & Writer,
   split: EvaluationEvent['split'],
   { signal, onProgress, onExample }: Pick<TrainOptions, 'signal' | 'onProgress'> & Pick<ScoreOptions, 'onExample'>,
 ): Promise<Examination> =>
@@ -22,7 +23,7 @@ export const examineSplit = (
 /** Scores a model on the validation or the test examples. */
 export const scoreSplit = async (
   inputs: RunInputs,
-  model: Scorer,
+  model: Scorer & Writer,
   split: EvaluationEvent['split'],
   options: TrainOptions,
 ): Promise<Score> => (await examineSplit(inputs, model, split, options)).score;
@@ -68,6 +69,9 @@ export async function* evaluate(path: string, options?: EvaluateOptions): AsyncG
   }
   for (const warning of warnings) onWarning?.(warning);
   const inputs = await loadInputs(config, kept?.folder, onWarning);
+  const scored = [...inputs.validation, ...inputs.test];
+  const cut = cutOfScored(inputs.task, scored, config.training.maxLength);
+  if (cut !== undefined) onWarning?.(cut);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {
     for (const split of ['validation', 'test'] as const) {

@@ -1,18 +1,17 @@
-import type { Batch } from '../batch.ts';
 import { shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
 import type { StepEstimate } from '../methods/method.ts';
 import { methodOf } from '../methods/registry.ts';
 import { estimateStep, perturbationScale } from '../methods/run-step.ts';
 import { learningRateFactor } from '../methods/schedule.ts';
-import type { Model } from '../model/model.ts';
-import type { CallOptions, Directions, Point } from '../objective.ts';
+import type { CallOptions, Directions, Objective, Point } from '../objective.ts';
 import { optionsOf, overrides, signal } from '../options/calls.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
 import { type FollowedRate, falls, followedSteps, followRate, holds } from './follow-rate.ts';
 import { loadInputs, loadModel, loadTrainingExamples } from './inputs.ts';
+import { configuredObjective } from './objective.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /** What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen by. */
@@ -92,10 +91,20 @@ export type RatelessConfig = Omit<Config, 'optimizer'> & { optimizer: WithoutRat
 const readRateless = (config: RatelessConfig | string, overrides: readonly string[]): Promise<ResolvedConfig> =>
   loadConfig(config as Config | string, [...overrides, 'optimizer.learningRate=1']);
 
+/** What is learnt, at the start of the run. */
+type Learning = Objective<readonly Example[]>;
+
+/** The error of a loss whose share means nothing: minus a reward, or a metric. */
+const notAboveZero = (loss: number): ZestError =>
+  new ZestError(
+    'ERR_ZEST_LEARNING_RATE',
+    `the loss is ${loss} at the start, and a rate is found by its share of a loss above 0; expected another objective, or compare some rates with \`zest sweep\``,
+  );
+
 /** G of a step from the start, and the batch that it is judged by. */
 interface Probe {
   terms: StepEstimate['terms'];
-  heldOut: Batch;
+  heldOut: readonly Example[];
   loss: number;
 }
 
@@ -106,8 +115,8 @@ interface ProbeCall extends CallOptions {
 
 const makeProbes = async (
   { optimizer }: ResolvedConfig,
-  model: Model,
-  batchOf: (index: number) => Batch,
+  objective: Learning,
+  batchOf: (index: number) => readonly Example[],
   call: ProbeCall,
 ): Promise<Probe[]> => {
   const method = methodOf(optimizer);
@@ -117,16 +126,16 @@ const makeProbes = async (
   for (let i = 0; i < count; i++) {
     const firstStream = FIRST_STREAM + BigInt(i * streams);
     const state = method.initialState?.(optimizer) ?? {};
-    const { terms } = await estimateStep(model, batchOf(2 * i), method, optimizer, { ...call, firstStream, state });
+    const { terms } = await estimateStep(objective, batchOf(2 * i), method, optimizer, { ...call, firstStream, state });
     const heldOut = batchOf(2 * i + 1);
-    const [loss] = await model.evaluate(heldOut, [[]], call);
+    const [loss] = await objective.evaluate(heldOut, [[]], call);
     probes.push({ terms, heldOut, loss: loss as number });
   }
   return probes;
 };
 
 const measure = async (
-  model: Model,
+  objective: Learning,
   probes: readonly Probe[],
   learningRate: number,
   call: ProbeCall,
@@ -137,7 +146,7 @@ const measure = async (
     const along = (sign: number): Point =>
       terms.map(({ stream, coefficient }) => ({ stream, scale: sign * learningRate * coefficient }));
     try {
-      const [after, behind] = await model.evaluate(heldOut, [along(-1), along(1)], call);
+      const [after, behind] = await objective.evaluate(heldOut, [along(-1), along(1)], call);
       gains.push(((behind as number) - (after as number)) / 2);
       costs.push(((behind as number) + (after as number)) / 2 - loss);
     } catch (error) {
@@ -244,34 +253,34 @@ export const findLearningRate = async (
   const { seed, batchSize, steps } = resolved.training;
   const { optimizer } = resolved;
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
-  const { tokenizer, task } = await loadInputs({
-    ...resolved,
-    data: { ...resolved.data, validation: undefined, test: undefined },
-  });
-  const examples = await loadTrainingExamples(resolved, task);
+  const inputs = await loadInputs(resolved, undefined, undefined, []);
+  const groups = new Map<string, string>();
+  const examples = await loadTrainingExamples(resolved, inputs.task, undefined, groups);
   const batches = shuffledBatches(examples.length, batchSize, seed);
-  const batchOf = (index: number) => task.batch(batches.batch(index).map((row) => examples[row] as Example));
+  const batchOf = (index: number) => batches.batch(index).map((row) => examples[row] as Example);
   let sequences = 0n;
-  const withModel = async <T>(work: (model: Model) => Promise<T>): Promise<T> => {
-    const model = await loadModel(resolved, tokenizer, { signal });
+  const withModel = async <T>(work: (objective: Learning) => Promise<T>): Promise<T> => {
+    const model = await loadModel(resolved, inputs.tokenizer, { signal });
     try {
-      return await work(model);
+      return await work(configuredObjective(resolved, model, { ...inputs, groups }));
     } finally {
       sequences += model.forwards;
       model.dispose();
     }
   };
 
-  const { probes, stepRate, isQuadratic, measured } = await withModel(async (model) => {
-    const probes = await makeProbes(resolved, model, batchOf, call);
+  const { probes, stepRate, isQuadratic, measured } = await withModel(async (objective) => {
+    const probes = await makeProbes(resolved, objective, batchOf, call);
     const size = mean(probes.map(({ terms }) => Math.hypot(...terms.map(({ coefficient }) => coefficient))));
     if (size === 0) {
       throw new ZestError('ERR_ZEST_LEARNING_RATE', 'the loss is the same in all directions: no step has a length');
     }
     // A step that moves weights as far as a perturbation does.
     const guess = perturbationScale(methodOf(optimizer), optimizer) / size;
-    const target = COST_OF_STEP * mean(probes.map((probe) => probe.loss));
-    return { probes, ...(await search(target, guess, (rate) => measure(model, probes, rate, call))) };
+    const loss = mean(probes.map((probe) => probe.loss));
+    if (loss <= 0) throw notAboveZero(loss);
+    const target = COST_OF_STEP * loss;
+    return { probes, ...(await search(target, guess, (rate) => measure(objective, probes, rate, call))) };
   });
   const loss = mean(probes.map((probe) => probe.loss));
   const scheduled = scheduledSteps(resolved, steps);
@@ -283,7 +292,7 @@ export const findLearningRate = async (
     const own = { ...resolved, optimizer: { ...optimizer, learningRate } };
     const allowed = COST_OF_STEP * loss * (learningRate / stepRate) ** 2 * scheduledFollowed;
     const at = { batchOf, judges: probes, allowed };
-    const one = await withModel((model) => followRate(own, model, at, call));
+    const one = await withModel((objective) => followRate(own, objective, at, call));
     followed.push(one);
     if (!(isQuadratic ? holds(one) : falls(one))) continue;
     return {

@@ -1,8 +1,7 @@
-import type { Batch } from '../batch.ts';
 import { ZestError } from '../errors.ts';
-import type { Model } from '../model/model.ts';
-import type { CallOptions } from '../objective.ts';
+import type { CallOptions, Objective } from '../objective.ts';
 import { deviation, mean } from '../statistics.ts';
+import type { Example } from '../tasks/task.ts';
 import { configuredOptimizer } from './configured-optimizer.ts';
 import type { ResolvedConfig } from './schema.ts';
 
@@ -27,7 +26,7 @@ export interface FollowedRate {
 
 /** A batch with the loss of the model as it came. */
 export interface JudgingBatch {
-  heldOut: Batch;
+  heldOut: readonly Example[];
   loss: number;
 }
 
@@ -35,21 +34,25 @@ export interface JudgingBatch {
 export const followedSteps = ({ training, optimizer }: ResolvedConfig): number =>
   Math.min(training.steps, optimizer.warmupSteps + STRETCH);
 
-/** Takes the first steps of a run, which the model then has seen, and scores them on some batches. */
+/** Takes the first steps of a run, which its model then has seen, and scores them on some batches. */
 export const followRate = async (
   config: ResolvedConfig,
-  model: Model,
-  { batchOf, judges, allowed }: { batchOf(step: number): Batch; judges: readonly JudgingBatch[]; allowed: number },
+  objective: Objective<readonly Example[]>,
+  {
+    batchOf,
+    judges,
+    allowed,
+  }: { batchOf(step: number): readonly Example[]; judges: readonly JudgingBatch[]; allowed: number },
   { signal }: CallOptions,
 ): Promise<FollowedRate> => {
   const { learningRate } = config.optimizer;
   const optimizer = configuredOptimizer(config);
   let steps = 0;
   try {
-    for (; steps < followedSteps(config); steps++) await optimizer.step(model, batchOf(steps), { signal });
+    for (; steps < followedSteps(config); steps++) await optimizer.step(objective, batchOf(steps), { signal });
     const changes: number[] = [];
     for (const { heldOut, loss } of judges) {
-      const [after] = await model.evaluate(heldOut, [[]], { signal });
+      const [after] = await objective.evaluate(heldOut, [[]], { signal });
       changes.push((after as number) - loss);
     }
     const changeError = deviation(changes) / Math.sqrt(changes.length);

@@ -1,70 +1,36 @@
-import { fileRows } from '../data/read-rows.ts';
-import { dataError, type Row } from '../data/rows.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
-import type { TrainOptions, Warning } from '../runs/events.ts';
-import type { LoadedTask, TaskSpec } from '../tasks/kinds.ts';
-import { loadTask, taskSpec } from '../tasks/load.ts';
+import { assertMetric, type MetricChoice } from '../objectives/metric.ts';
+import type { Reward } from '../objectives/reward.ts';
+import { rewardedTask } from '../objectives/rewarded-task.ts';
+import type { TrainOptions } from '../runs/events.ts';
+import type { TaskSpec } from '../tasks/kinds.ts';
+import { loadTask, taskDefinition } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
-import { leftOutWarning } from './data-warnings.ts';
+import { configuredReward, decodingOf } from './objective.ts';
+import { readDemonstrations, readSplit, readTraining, type Warn } from './read-data.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a configuration names, in memory, beside the model. */
 export interface RunInputs {
   tokenizer: Tokenizer;
+  /** Task that the run is judged by. */
   task: Task;
+  /** Task that the model answers, and the reward of its answers. */
+  answers: Task;
+  reward?: Reward;
   /** Empty without data.validation. */
   validation: Example[];
   /** Empty without data.test. */
   test: Example[];
 }
 
-/** Hears of what is odd about the data. */
-export type Warn = (warning: Warning) => void;
-
-/** Rows that are looked at where none is whole. */
-const SHOWN = 100;
-
-/** Reads the examples of a file; rows that lack a field or the answer are left out, and told of. */
-const readExamples = async (file: string, { columns }: ResolvedConfig['data'], task: Task, warn: Warn = () => {}) => {
-  const examples: Example[] = [];
-  const lacking: Row[] = [];
-  let leftOut = 0;
-  for await (const rows of fileRows(file, { columns })) {
-    for (const row of rows) {
-      if (task.lacking(row) === undefined) examples.push(task.example(row));
-      else if (leftOut++ < SHOWN) lacking.push(row);
-    }
-  }
-  const [first] = lacking.map((row) => `${row.file}:${row.line} has no ${JSON.stringify(task.lacking(row))}`);
-  if (examples.length === 0) {
-    task.checkColumns(lacking);
-    throw dataError(file, `has no whole row of ${leftOut}: ${first}`);
-  }
-  if (first !== undefined) warn(leftOutWarning(file, { leftOut, of: examples.length + leftOut, first }));
-  return examples;
-};
-
-/** Reads data.train, apart from what of it is held out as validation data. */
-const readTrain = async (
-  data: ResolvedConfig['data'],
-  task: Task,
-  warn?: Warn,
-): Promise<{ rest: Example[]; heldOut: Example[] }> => {
-  const { train, validation: share, seed } = data;
-  const examples = await readExamples(train, data, task, warn);
-  if (typeof share !== 'number') return { rest: examples, heldOut: [] };
-  const parts = task.holdOut(examples, { share, seed });
-  if (parts.heldOut.length > 0 && parts.rest.length > 0) return parts;
-  throw dataError(
-    train,
-    `has ${examples.length} examples, of which data.validation ${share} holds out ${parts.heldOut.length}; expected some on both sides`,
-  );
-};
+/** What stands behind a demonstration, as MeZO has it. */
+const SEPARATOR = '\n\n';
 
 /**
  * A classification that names no labels, with those that the checkpoint's head has.
@@ -86,6 +52,12 @@ const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
  * @throws ERR_ZEST_TARGET
  */
 const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head']): void => {
+  if ((kind === 'choice' || kind === 'generate') && typeof head === 'object') {
+    throw new ZestError(
+      'ERR_ZEST_TARGET',
+      `head is {classes: ${head.classes}}, and the task is of kind ${kind}, which a language model answers; leave head out, or take a task of kind class`,
+    );
+  }
   if (kind === 'labelWords' && typeof head === 'object') {
     throw new ZestError(
       'ERR_ZEST_TARGET',
@@ -102,35 +74,49 @@ const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head
 
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
-  { model, task: spec, training, head, adapter }: ResolvedConfig,
+  { model, task, data, training, head, adapter }: ResolvedConfig,
   checkpoint?: string,
-): Promise<{ tokenizer: Tokenizer; task: LoadedTask }> => {
+): Promise<{ tokenizer: Tokenizer; task: Task }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
-  const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined);
+  const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined, 'tokenizer');
   const { json } = await readSourceConfig(source.base);
   const tokenizer = await Tokenizer.load(checkpoint ?? model);
-  if (checkpoint === undefined) checkHead(taskSpec(spec), head);
+  const { spec } = taskDefinition(task, tokenizer);
+  if (checkpoint === undefined) checkHead(spec, head);
   const isNew = checkpoint === undefined && head !== undefined;
-  const named = withLabels(taskSpec(spec), isNew ? undefined : (source.labels ?? labelsOf(json)));
-  return { tokenizer, task: await loadTask(named, tokenizer, { maxLength: training.maxLength }) };
+  const named = withLabels(spec, isNew ? undefined : (source.labels ?? labelsOf(json)));
+  const { maxLength, startToken } = training;
+  const loaded: Task = await loadTask(typeof task === 'string' ? task : named, tokenizer, { maxLength, startToken });
+  if (data.demonstrations !== undefined) {
+    loaded.demonstrate(await readDemonstrations(data, loaded), data.separator ?? SEPARATOR);
+  }
+  return { tokenizer, task: loaded };
 };
 
-/** Loads the tokenizer, the task and the data to evaluate on. */
-export const loadInputs = async (config: ResolvedConfig, checkpoint?: string, warn?: Warn): Promise<RunInputs> => {
-  const { data } = config;
-  const { tokenizer, task } = await loadTokenizedTask(config, checkpoint);
-  const read = async (file: string | undefined) =>
-    file === undefined ? [] : await readExamples(file, data, task, warn);
-  const validation =
-    typeof data.validation === 'number' ? (await readTrain(data, task)).heldOut : await read(data.validation);
-  return { tokenizer, task, validation, test: await read(data.test) };
+/** Loads the reward, the tokenizer, the task and the data to evaluate on, or those splits of them that are asked for. */
+export const loadInputs = async (
+  config: ResolvedConfig,
+  checkpoint?: string,
+  warn?: Warn,
+  splits: readonly ('validation' | 'test')[] = ['validation', 'test'],
+): Promise<RunInputs> => {
+  const { data, objective = {} } = config;
+  const reward = await configuredReward(config);
+  const { tokenizer, task: answers } = await loadTokenizedTask(config, checkpoint);
+  const task = reward ? rewardedTask(answers, reward, decodingOf(objective)) : answers;
+  if (objective.metric !== undefined) assertMetric(objective.metric as MetricChoice, task);
+  const inputs: RunInputs = { tokenizer, task, answers, reward, validation: [], test: [] };
+  for (const split of splits) inputs[split] = await readSplit(split, data, task, warn);
+  return inputs;
 };
 
-/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`. */
-export const loadTrainingExamples = async ({ data }: ResolvedConfig, task: Task, warn?: Warn): Promise<Example[]> => {
-  const { shots, labelNoise, seed } = data;
-  return task.sample((await readTrain(data, task, warn)).rest, { shots, labelNoise, seed });
-};
+/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`; `groups` takes the group of each, by its source. */
+export const loadTrainingExamples = (
+  { data }: ResolvedConfig,
+  task: Task,
+  warn?: Warn,
+  groups?: Map<string, string>,
+): Promise<Example[]> => readTraining(data, task, warn, groups);
 
 /**
  * Loads the configured model with what is trained of it, or a checkpoint of a run: that has the head and the adapter of
@@ -143,7 +129,7 @@ export const loadModel = async (
   checkpoint?: string,
   { isTrained = false } = {},
 ): Promise<Model> => {
-  const spec = taskSpec(task);
+  const { spec } = taskDefinition(task, tokenizer);
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,

@@ -9,6 +9,7 @@ import { assertPath, callback, optionsOf, overrides, signal } from '../options/c
 import type { Progress, Summary, Warning } from '../runs/events.ts';
 import { type RunFolder, runFolder } from '../runs/folder.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
+import type { Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 import { somethingElse } from '../what-is.ts';
 import { checkpointMetadata } from './checkpoints.ts';
@@ -120,7 +121,7 @@ export const openRunOptions = optionsOf<OpenRunOptions>({
 });
 
 /** A trained model and its task, ready to be used. */
-export interface OpenRun {
+export interface OpenRun<T extends Task = LoadedTask> {
   /** Configuration of the run with every default filled in. */
   config: ResolvedConfig;
   /** Number of steps that the weights have seen; 0: the model as it came. */
@@ -128,7 +129,7 @@ export interface OpenRun {
   /** Tokenizer of the model. */
   tokenizer: Tokenizer;
   /** Task that the model was trained for. */
-  task: LoadedTask;
+  task: T;
   /** Model with its weights; the caller disposes of it. */
   model: Model;
 }
@@ -136,6 +137,8 @@ export interface OpenRun {
 /**
  * Opens the folder of a run, with the weights that it kept, or has saved so far if it did not get to its end, or a configuration file, with the model as it
  * came. A run's checkpoint is all that is needed: neither its base model nor its data are read.
+ *
+ * The type of the task is a classification's, unless the call says another: `openRun<GenerationTask>(path)`.
  *
  * @example
  * import { openRun } from 'node-zest';
@@ -146,12 +149,15 @@ export interface OpenRun {
  *
  * @throws ERR_ZEST_RUN for a folder that is no run, or a path that leads nowhere; ERR_ZEST_CONFIG; what loading the task and the model throws
  */
-export const openRun = async (path: string, given?: OpenRunOptions): Promise<OpenRun> => {
+export const openRun = async <T extends Task = LoadedTask>(
+  path: string,
+  given?: OpenRunOptions,
+): Promise<OpenRun<T>> => {
   assertPath(path, 'path');
   const options = openRunOptions(given);
   const { config, kept, warnings } = await findRun(path, options.overrides);
   for (const warning of warnings) options.onWarning?.(warning);
   const { tokenizer, task } = await loadTokenizedTask(config, kept?.folder);
   const model = await loadModel(config, tokenizer, options, kept?.folder);
-  return { config, step: kept?.step ?? 0, tokenizer, task, model };
+  return { config, step: kept?.step ?? 0, tokenizer, task: task as unknown as T, model };
 };

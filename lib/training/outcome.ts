@@ -1,7 +1,6 @@
 import type { EvaluationEvent, Warning } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
-import type { ClassificationReport } from '../tasks/classification-report.ts';
-import type { Score, ScoredExample } from '../tasks/task.ts';
+import type { Score, ScoredExample, TaskReport } from '../tasks/task.ts';
 
 // What the losses and the answers of a run say about it: that it diverged, or learned nothing. docs/train.md has the codes.
 
@@ -12,7 +11,7 @@ export interface Validation {
   forwards: number;
   score: Score;
   /** What the score is made of. */
-  report?: ClassificationReport;
+  report?: TaskReport;
   /** What the model made of each example, in order. */
   scored: readonly ScoredExample[];
 }
@@ -153,7 +152,7 @@ const oneAnswer = ({ score, scored, split }: Judged, { answers }: Course): Findi
   const [first] = scored;
   if (first === undefined || scored.length < 2 || scored.every(({ isRight }) => isRight)) return undefined;
   if (scored.some(({ answer }) => answer !== first.answer)) return undefined;
-  const name = answers?.[first.answer] ?? first.answer;
+  const name = typeof first.answer === 'number' ? (answers?.[first.answer] ?? first.answer) : first.answer;
   return {
     code: 'WARN_ZEST_ONE_ANSWER',
     fact: `the weights kept answer ${JSON.stringify(name)} to all ${score.count} ${split} examples: they tell nothing apart`,
@@ -177,7 +176,10 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Says that the answers are no better than the most frequent label, and the loss no better than the labels' shares. */
 const asChance = ({ score, scored, report, split }: Judged): Finding | undefined => {
-  const shares = report?.classes.map(({ name, count }) => ({ name, share: count / score.count })) ?? [];
+  const shares = (report && 'confusion' in report ? report.classes : []).map(({ name, count }) => ({
+    name,
+    share: count / score.count,
+  }));
   const most = shares.toSorted((a, b) => b.share - a.share)[0];
   if (most === undefined || most.share === 1 || scored.length < 2) return undefined;
   const right = mean(scored.map(({ isRight }) => Number(isRight)));

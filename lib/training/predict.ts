@@ -1,14 +1,14 @@
+import { inputName, type RowInput } from '../data/content.ts';
 import type { RowFormat } from '../data/formats.ts';
-import { inputName, type RowInput } from '../data/lines.ts';
 import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
+import { selection } from '../data/selection.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
 import type { Warning } from '../runs/events.ts';
 import { show } from '../show.ts';
-import { Outcomes } from '../tasks/classification-report.ts';
-import type { Examination, ExampleFields, Scorer, Task } from '../tasks/task.ts';
+import type { Examination, ExampleFields, Scorer, Task, Writer } from '../tasks/task.ts';
 import { UnknownLabels } from './data-warnings.ts';
 
 /** Options of {@link predict}. */
@@ -20,8 +20,13 @@ export interface PredictOptions extends CallOptions {
   format?: RowFormat;
   /** Number of rows a call of the model. Default 32. */
   batchSize?: number;
-  /** Names of the columns of `.csv` and `.tsv` rows without a header. Default: the first line has them. */
-  columns?: readonly string[];
+  /**
+   * Names of the columns of `.csv` and `.tsv` rows without a header, for which the first line stands by default; or the
+   * column of each field that the task reads, `{ sentence: 'review' }`.
+   */
+  columns?: readonly string[] | Readonly<Record<string, string>>;
+  /** Labels of the task by those of the rows, as `data.labels` of a configuration has them. */
+  labels?: Readonly<Record<string, string | number | null>>;
   /** Called at the end where rows had a label: the score on those, and what it is made of. */
   onScore?: (examination: Examination) => void;
   /** Called at the end where rows had a label that is none of the task's. */
@@ -34,6 +39,7 @@ const predictOptions = optionsOf<PredictOptions>({
   signal,
   format: given,
   columns: given,
+  labels: given,
   batchSize: count,
   onScore: callback,
   onWarning: callback,
@@ -81,7 +87,7 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
  * @throws ERR_ZEST_DATA naming `file:line`, ERR_ZEST_TEMPLATE naming a field that the first rows do not have
  */
 export async function* predict(
-  run: { model: Scorer; task: Task },
+  run: { model: Scorer & Writer; task: Task },
   input: RowInput,
   options?: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
@@ -91,20 +97,25 @@ export async function* predict(
   const isStream = typeof (input as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function';
   if (typeof input !== 'string' && !isStream)
     throw typeError('ERR_ZEST_ARGUMENT', `input is ${show(input)}; expected a path, or bytes as they come`);
-  const { format, columns, batchSize = 32, signal, onProgress, onScore, onWarning } = predictOptions(options);
-  const outcomes = new Outcomes(task.names);
+  const { format, columns, labels, batchSize = 32, signal, onProgress, onScore, onWarning } = predictOptions(options);
+  const outcomes = task.outcomes();
   const unknown = new UnknownLabels();
+  const names = Array.isArray(columns) ? (columns as string[]) : undefined;
+  const mapping = names ? undefined : (columns as Record<string, string> | undefined);
+  // Each row is answered, also one whose label the map leaves out.
+  const chosen = selection({ columns: mapping, labels }, task.labelField);
   let answered = 0;
   let before = 0;
-  for await (const { rows, bytes } of streamRows(input, { format, columns, fields: task.fields, signal })) {
+  for await (const { rows, bytes } of streamRows(input, { format, columns: names, fields: task.fields, signal })) {
     for (let start = 0; start < rows.length; start += batchSize) {
-      const part = rows.slice(start, start + batchSize);
+      const given = rows.slice(start, start + batchSize);
+      const part = given.map((row) => chosen.select(row) ?? chosen.rename(row));
       const unlabelled = true;
       const examples =
         answered === 0 ? task.examples(part, { unlabelled }) : part.map((row) => task.example(row, { unlabelled }));
       for (const row of part) unknown.add(task.unknownLabel(row));
       const answers = await task.answers(model, examples, { batchSize, signal, outcomes });
-      for (const [i, { fields }] of part.entries()) yield prediction(fields, answers[i]!);
+      for (const [i, { fields }] of given.entries()) yield prediction(fields, answers[i]!);
       answered += part.length;
       onProgress?.(answered, before + ((bytes - before) * (start + part.length)) / rows.length);
     }

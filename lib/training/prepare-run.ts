@@ -1,8 +1,11 @@
+import type { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
+import type { Objective } from '../objective.ts';
 import type { TrainOptions, Warning } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
 import { dataWarnings } from './data-warnings.ts';
 import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from './inputs.ts';
+import { configuredObjective } from './objective.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a run needs, in memory; nothing is written yet. */
@@ -14,6 +17,10 @@ export interface PreparedRun {
   /** What is odd about the examples. */
   warnings: readonly Warning[];
   model: Model;
+  /** What the run learns; its batches are examples. */
+  objective: Objective<readonly Example[]>;
+  /** Errors of rewards whose examples were left out. */
+  skipped: readonly ZestError[];
   /** Resident memory of the process before the model was loaded, in bytes. */
   residentBefore: number;
   options: TrainOptions;
@@ -28,17 +35,20 @@ export const prepareRun = async (
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
   const inputs = await loadInputs(config, undefined, warn);
-  const examples = await loadTrainingExamples(config, inputs.task, warn);
+  const groups = new Map<string, string>();
+  const examples = await loadTrainingExamples(config, inputs.task, warn, groups);
   const modelLength = inputs.tokenizer.maxLength;
   warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation, modelLength }));
   const residentBefore = process.memoryUsage.rss();
   const model = await load(inputs);
   try {
-    // A head that does not fit the task is found before anything is written.
+    // A head that does not fit the task, or a reward that fails, is found before anything is written.
     await inputs.task.score(model, examples.slice(0, 1), { signal: options.signal });
+    const skipped: ZestError[] = [];
+    const objective = configuredObjective(config, model, { ...inputs, groups }, (error) => skipped.push(error));
+    return { config, inputs, examples, warnings, model, objective, skipped, residentBefore, options };
   } catch (error) {
     model.dispose();
     throw error;
   }
-  return { config, inputs, examples, warnings, model, residentBefore, options };
 };

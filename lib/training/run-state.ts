@@ -20,6 +20,8 @@ export interface RunState extends Course {
   stoppedEarly: boolean;
   /** Whether a divergence was told while the run went on. */
   told: boolean;
+  /** Whether it was told that rewards failed and their examples were left out. */
+  toldOfSkipped: boolean;
   /** Codes of the warnings so far. */
   warned: string[];
   /** First steps, by which the settings are judged. */
@@ -58,12 +60,13 @@ export const initialState = ({
   sinceBest: 0,
   stoppedEarly: false,
   told: false,
+  toldOfSkipped: false,
   warned: warnings.map(({ code }) => code),
   watched: [],
   skipped: 0,
   skips: 0,
   unwritten: false,
-  answers: inputs.task.names,
+  answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
 });
 
 /** Keeps how a run stands as what it can go on from. */

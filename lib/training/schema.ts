@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { count } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
 import { adapter, device, dtype, head, trainable, weights } from '../model/option-schema.ts';
+import { objective } from '../objectives/options.ts';
 import { type TaskSpec, taskSchema } from '../tasks/kinds.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
@@ -13,27 +14,89 @@ const task = z.union([text(), taskSchema], {
   error: 'the name of a built-in task or {template, labelWords}',
 });
 
+const source = () =>
+  z.union([text(), z.array(text()).min(1)], { error: 'a file, a folder, a glob or a split, or a list of them' });
+
+const sourceOrShare = () =>
+  z.union([text(), z.array(text()).min(1), z.number().gt(0).lt(1)], {
+    error: 'a file, or a share of data.train between 0 and 1',
+  });
+
+const fieldValue = z.union([z.string(), z.number(), z.boolean(), z.null()], {
+  error: 'a text, a number, true or false',
+});
+const fieldValues = z.union([fieldValue, z.array(fieldValue).min(1)], { error: 'a value, or a list of them' });
+const condition = z.union(
+  [
+    fieldValues,
+    z.strictObject({ not: fieldValues }),
+    z.strictObject({ min: z.number().optional(), max: z.number().optional() }),
+  ],
+  { error: 'a value, a list of values, {not: …} or {min, max}' },
+);
+
 const data = z.strictObject({
-  train: text().describe('.jsonl, .csv or .tsv, the latter two with a header line'),
-  validation: z
-    .union([text(), z.number().gt(0).lt(1)], { error: 'a file, or a share of data.train between 0 and 1' })
+  hub: text()
     .optional()
     .describe(
-      'file to choose by, or the share of each class of data.train that is held out for it, drawn by data.seed; without it nothing is evaluated during the run',
+      'data set on Hugging Face’s hub, ORG/NAME: a word as train, validation or test is then one of its splits',
     ),
-  test: text().optional().describe('file that the weights kept are scored on at the end'),
-  columns: z
-    .array(z.string())
-    .min(1)
+  subset: text().optional().describe('subset of the hub’s data set, such as sst2 of nyu-mll/glue; default: its own'),
+  revision: text().optional().describe('branch, tag or commit of the hub’s data set; default main'),
+  train: source().describe(
+    'training data: a file (.jsonl, .json, .csv, .tsv or .parquet, also .gz and .zst), a folder, a glob, - for stdin, hf://datasets/…, a split of data.hub, or a list of them',
+  ),
+  validation: sourceOrShare()
     .optional()
-    .describe('names of the columns, for .csv and .tsv without a header line; default: the first line has them'),
-  shots: count().optional().describe('training examples a class, drawn by data.seed; omitted: all'),
+    .describe(
+      'data to choose by, or the share of each class of data.train that is held out for it, drawn by data.seed; without it nothing is evaluated during the run',
+    ),
+  test: sourceOrShare()
+    .optional()
+    .describe(
+      'data that the weights kept are scored on at the end, or the share of data.train that is held out for it',
+    ),
+  columns: z
+    .union([z.array(z.string()).min(1), z.record(text(), text())], {
+      error: 'a list of names, or the column of each field',
+    })
+    .optional()
+    .describe(
+      'the column of each field that the task reads, {sentence: review}; or a list, the names of the columns of .csv and .tsv without a header line',
+    ),
+  labels: z
+    .record(z.string(), z.union([z.string(), z.number(), z.null()], { error: 'a label of the task, or null' }))
+    .optional()
+    .describe('label of the task for each label of the data, {positive: 1, negative: 0}; null leaves such rows out'),
+  filter: z
+    .record(text(), condition)
+    .optional()
+    .describe(
+      'what a row has to be, by field: a value, a list of values, {not: …}, or {min, max} for numbers; default: all rows',
+    ),
+  sample: count()
+    .optional()
+    .describe(
+      'training examples that are kept at most, drawn by data.seed while the files are read, which may be larger than memory; default: all',
+    ),
+  shots: count()
+    .optional()
+    .describe(
+      'training examples a class, or of all together where there are no classes, drawn by data.seed; omitted: all',
+    ),
+  demonstrations: count()
+    .optional()
+    .describe(
+      'examples of data.train, drawn by data.seed, that stand with their answers before every prompt of a causal model; they are not trained on; omitted: none',
+    ),
+  separator: text().optional().describe('what stands behind each demonstration; default two line ends'),
   labelNoise: z
     .number()
     .min(0)
     .max(1)
     .default(0)
     .describe('share of the training labels that are drawn at random; some draws hit the old label'),
+  group: text().optional().describe('field that holds the group of a training example, for objective.groupTilt'),
   seed: seed().default(42).describe('seed of sampling and label noise'),
 });
 
@@ -44,6 +107,11 @@ const training = z.strictObject({
     .default(128)
     .describe(
       'tokens of a sequence, never more than the model takes; a longer text is cut in its longest field, and keeps its mask',
+    ),
+  startToken: text()
+    .optional()
+    .describe(
+      'token that begins each sequence, in place of those that the tokenizer puts there; MeZO begins OPT’s with <s>',
     ),
   evaluateEvery: count()
     .default(100)
@@ -80,13 +148,16 @@ const training = z.strictObject({
 });
 
 const keys = {
-  model: text().describe('a Hugging Face folder, or film-roberta-mini, which is built in'),
+  model: text().describe(
+    'a Hugging Face folder, a GGUF file, film-roberta-mini, which is built in, or the name of a model on the hub, ORG/NAME or ORG/NAME@REVISION',
+  ),
   device,
   dtype,
   head,
   adapter,
   trainable,
   task: task.describe('what is learnt: the name of a built-in task, or one of your own'),
+  objective: objective.describe('what is learnt in the place of the loss of the task, or made of it (objectives.md)'),
   data: data.describe('files of examples'),
 };
 const lastKeys = {

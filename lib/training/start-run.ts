@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { type ShuffledBatches, shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
-import { isThere } from '../files.ts';
 import type { Model } from '../model/model.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { EstimateEvent, TrainOptions } from '../runs/events.ts';
@@ -38,11 +37,13 @@ const digestOfFile = async (file: string): Promise<string> => {
 };
 
 /** Digests of the files that a configuration names beside the model, by key. */
-export const inputDigests = async ({ data, optimizer }: ResolvedConfig): Promise<Record<string, string>> => {
-  const named = { 'data.train': data.train, 'data.validation': data.validation, 'data.test': data.test };
+export const inputDigests = async ({ data, optimizer, objective }: ResolvedConfig): Promise<Record<string, string>> => {
   const digests: Record<string, string> = {};
-  for (const [key, file] of Object.entries({ ...named, 'optimizer.method': optimizer.method })) {
-    if (typeof file === 'string' && (await isThere(file))) digests[key] = await digestOfFile(file);
+  for (const [part, values] of Object.entries({ data, optimizer, objective })) {
+    for (const [key, value] of Object.entries(values ?? {})) {
+      const isNamed = typeof value === 'string' && (await stat(value).catch(() => undefined))?.isFile();
+      if (isNamed) digests[`${part}.${key}`] = await digestOfFile(value);
+    }
   }
   return digests;
 };

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
 import type { Update } from '../objective.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent, Warning, WarningEvent } from '../runs/events.ts';
@@ -55,6 +56,17 @@ async function* warnOfDivergence(context: RunContext, state: RunState): AsyncGen
   yield await warn(context, state.diverged);
 }
 
+/** Says that a reward failed and its example was left out, the first time. */
+async function* warnOfSkipped(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
+  const [first] = context.skipped;
+  if (first === undefined || state.toldOfSkipped) return;
+  state.toldOfSkipped = true;
+  yield await warn(context, {
+    code: 'WARN_ZEST_REWARD',
+    message: `${first.message}; the example is left out of the step, as others will be: mend the function, or let such failures end the run with objective.onError throw`,
+  });
+}
+
 /** Scores the weights on the validation data, and keeps them if they are the best so far. */
 export async function* validate(
   context: RunContext,
@@ -100,22 +112,30 @@ const countStep = (state: RunState, event: StepEvent, { terms }: Update): void =
   mark(state);
 };
 
+const batchOf = ({ batches, examples }: RunContext, step: number): Example[] =>
+  batches.batch(step).map((row) => examples[row] as Example);
+
+/** Makes the batch of the next step, once the engine is at work. */
+const prepareNext = async (context: RunContext, step: number): Promise<void> => {
+  await setImmediate();
+  if (step < context.config.training.steps) context.objective.prepare?.(batchOf(context, step));
+};
+
 /** Takes the next step, logs it and counts it. */
 const takeStep = async (context: RunContext, state: RunState, began: number): Promise<StepEvent> => {
-  const { config, inputs, examples, batches, model, log, metrics, options } = context;
+  const { config, model, objective, log, metrics, options } = context;
   const { optimizer, losses } = state;
   const { learningRate } = optimizer;
-  const batch = inputs.task.batch(batches.batch(losses.length).map((row) => examples[row] as Example));
+  const batch = batchOf(context, losses.length);
   const evaluated = model.forwards;
   let update: LoggedUpdate;
   let scalars: Pick<StepEvent, 'meanLoss'> & Record<string, number | string>;
   try {
-    const {
-      update: applied,
-      meanLoss,
-      diagnostics,
-      losses: found,
-    } = await optimizer.step(model, batch, { signal: options.signal });
+    const stepping = optimizer.step(objective, batch, { signal: options.signal });
+    const [{ update: applied, meanLoss, diagnostics, losses: found }] = await Promise.all([
+      stepping,
+      prepareNext(context, losses.length + 1),
+    ]);
     update = optimizer.keepsState ? { ...applied, losses: [...found] } : applied;
     scalars = { meanLoss, ...diagnostics };
   } catch (error) {
@@ -131,7 +151,7 @@ const takeStep = async (context: RunContext, state: RunState, began: number): Pr
     step: losses.length + 1,
     learningRate,
     ...scalars,
-    forwards: state.forwards + Number(model.forwards - evaluated) / batch.sequences.length,
+    forwards: state.forwards + Number(model.forwards - evaluated) / batch.length,
     seconds: (performance.now() - began) / 1000,
   };
   await metrics.add(event);
@@ -219,6 +239,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
     options.signal?.throwIfAborted();
     yield await takeStep(context, state, began);
     yield* warnOfMetrics(context, state);
+    yield* warnOfSkipped(context, state);
     yield* afterStep(context, state);
   }
 }

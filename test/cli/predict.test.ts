@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -142,6 +142,7 @@ describe('zest predict', () => {
   it('says what is wrong in a line, with the status that fits', async () => {
     await writeFile(path('wrong.csv'), 'text,label\na,1\n');
     await writeFile(path('empty.txt'), '');
+    await mkdir(path('hollow'));
     await writeFile(path('latin.txt'), Buffer.from('a\ncafé\n', 'latin1'));
     const cases: [string[], number, RegExp][] = [
       [
@@ -164,7 +165,7 @@ describe('zest predict', () => {
         1,
         /: it is a folder; expected the path of a file \(ERR_ZEST_FILE/,
       ],
-      [[trained, '--input', folder], 2, /is a folder; expected a file with rows .*: there is .* \(ERR_ZEST_DATA/],
+      [[trained, '--input', path('hollow')], 2, /is a folder without files with rows; .* \(ERR_ZEST_DATA/],
       [
         [trained, '--input', path('test.jsonl'), '--output', join(folder, 'no', 'o')],
         1,

@@ -23,18 +23,21 @@ const POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:7777\nsi
 describe('a path that is no model', () => {
   it.each<[string, RegExp]>([
     [
-      'bert-base-uncased',
-      /is not a folder.*Nothing is downloaded: hf download bert-base-uncased --local-dir bert-base/,
-    ],
-    ['no-one/no-model', /hf download no-one\/no-model --local-dir no-model/],
-    [
       'test/nowhere',
       /^test\/nowhere is not there: test has addon\.test\.ts, .*; expected the folder of a Hugging Face/,
     ],
     ['test/modle', /^test\/modle is not there \(did you mean test\/model\?\)/],
-    ['./nowhere', /hf download NAME --local-dir FOLDER/],
+    ['./nowhere', /^\.\/nowhere is not a folder; .*the name of one on the hub \(ORG\/NAME\), or film-roberta-mini/],
     ['package.json', /is not a folder but a file/],
   ])('%s says how to get one', (path, text) => rejects(() => Model.load(path), 'ERR_ZEST_FILE', text));
+
+  it.each(['bert-base-uncased', 'no-one/no-model'])('%s may be on the hub', (name) =>
+    rejects(
+      () => Model.load(name),
+      'ERR_ZEST_DOWNLOAD',
+      new RegExp(`^${name} is no folder here, and the model ${name} is`),
+    ),
+  );
 
   it.each<[string, Record<string, string>, RegExp]>([
     ['an empty folder', {}, /config.json cannot be read: there is none; the folder is empty/],
@@ -69,7 +72,7 @@ describe('a path that is no model', () => {
     });
     const load = async (model: string) => loadTokenizedTask(await loadConfig(made(model) as never));
     await rejects(() => load(folder), 'ERR_ZEST_FAMILY', /mamba/);
-    await rejects(() => load('bert-base-uncased'), 'ERR_ZEST_FILE', /Nothing is downloaded/);
+    await rejects(() => load('bert-base-uncased'), 'ERR_ZEST_DOWNLOAD', /is no folder here/);
   });
 });
 

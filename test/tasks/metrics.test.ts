@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { gain, METRICS, measure, shownMetric } from '../../lib/tasks/metrics.ts';
+import { definitionOf, gain, measure, metricNames, shownMetric } from '../../lib/tasks/metrics.ts';
 
 interface Case {
   answers: number[];
@@ -44,16 +44,20 @@ describe('measure', () => {
 });
 
 describe('metrics', () => {
-  it('are better the larger they are, and worst where they are missing', () => {
-    for (const metric of METRICS) {
-      expect(gain(metric, 0.6, 0.5)).toBeCloseTo(0.1, 12);
-      expect(gain(metric, 0.5, 0.6)).toBeLessThan(0);
+  it('are better the larger they are, or the smaller, and worst where they are missing', () => {
+    for (const metric of metricNames()) {
+      const sign = definitionOf(metric).largerIsBetter ? 1 : -1;
+      expect(sign * gain(metric, 0.6, 0.5)).toBeCloseTo(0.1, 12);
+      expect(sign * gain(metric, 0.5, 0.6)).toBeLessThan(0);
       expect(gain(metric, undefined, -1)).toBe(Number.NEGATIVE_INFINITY);
       expect(gain(metric, -1, undefined)).toBe(Number.POSITIVE_INFINITY);
     }
   });
 
   it('are written as shares or as numbers', () => {
-    expect(METRICS.map((metric) => shownMetric(metric, 0.8125))).toEqual(['81.3 %', '81.3 %', '0.813']);
+    const shown = (['accuracy', 'f1', 'matthews', 'tokenF1', 'meanSquaredError'] as const).map((metric) =>
+      shownMetric(metric, 0.8125),
+    );
+    expect(shown).toEqual(['81.3 %', '81.3 %', '0.813', '81.3 %', '0.813']);
   });
 });

@@ -74,7 +74,7 @@ describe('loadTask', () => {
       [{ ...spec, labelField: '' }, 'task.labelField'],
       [{ ...spec, metrics: 'f1' }, "task.metrics is 'f1'; expected a list"],
       [{ ...spec, metrics: [] }, 'task.metrics is []; expected a list of 1 or more entries'],
-      [{ ...spec, metrics: ['recall'] }, "task.metrics.0 is 'recall'; expected one of accuracy, f1, matthews"],
+      [{ ...spec, metrics: ['recall'] }, "task.metrics.0 is 'recall'; expected one of accuracy, f1, macroF1, matthews"],
       [{ ...spec, metrics: ['f1', 'f1'] }, 'expected a list without repetitions'],
       [{ ...stars, metrics: ['accuracy', 'f1'] }, 'expected metrics of 3 labels, and f1 is of two'],
       [{ kind: 'class', fields: [], classes: 2 }, 'task.fields'],

@@ -242,7 +242,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ],
     ['training.seed=-1', '--set training.seed is -1; expected a number ≥ 0'],
     ['data=[]', '--set data is []; expected keys and values'],
-    ['data.train=null', '--set data.train is null; expected a string'],
+    ['data.train=null', '--set data.train is null; expected a file, a folder, a glob or a split, or a list of them'],
     ['data.train=""', "--set data.train is ''; expected a string that is not empty"],
     ['data.labelNoise=1.5', '--set data.labelNoise is 1.5; expected a number ≤ 1'],
     ['device=cuda:x', "--set device is 'cuda:x'; expected auto, cpu, cuda or cuda:N"],
@@ -252,7 +252,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ['task=3', '--set task is 3; expected the name of a built-in task or {template, labelWords}'],
     ['task={template: a}', '--set task.labelWords is missing; expected a list'],
     ['task.labelWords=[a]', "--set task.labelWords is [ 'a' ]; expected a list of 2 or more entries"],
-    ['task.kind=words', "--set task.kind is 'words'; expected one of labelWords, class"],
+    ['task.kind=words', "--set task.kind is 'words'; expected one of labelWords, class, choice, generate"],
     ['trainable.lora.rank=2', '--set trainable.lora.alpha is missing; expected a number'],
     ['trainable.lora={rank: 0, alpha: 8}', '--set trainable.lora.rank is 0; expected a number ≥ 1'],
     ['trainable.lora={rank: 2, alpha: 0}', '--set trainable.lora.alpha is 0; expected a number > 0'],
@@ -292,7 +292,7 @@ describe('a message names the place, the key, and what was expected', () => {
   it('for configurations that are objects', () => {
     const config = { model: 'm', output: 'o', task: 'sst2', data: {}, optimizer: { method: 'zest' } };
     expect(() => resolveConfig(config as unknown as Config)).toThrow(
-      'data.train is missing; expected a string\noptimizer.learningRate is missing; expected a number',
+      'data.train is missing; expected a file, a folder, a glob or a split, or a list of them\noptimizer.learningRate is missing; expected a number',
     );
   });
 });
@@ -308,6 +308,7 @@ describe('the JSON Schema', () => {
       'adapter',
       'trainable',
       'task',
+      'objective',
       'data',
       'optimizer',
       'training',

@@ -16,7 +16,7 @@ it('a run that is killed at random instants comes to what it would have come to'
   const steps = { ...config, training: { ...config.training, steps: 24, evaluateEvery: 5, checkpointEvery: 4 } };
   const began = performance.now();
   await run(steps);
-  const within = performance.now() - began + 1000; // a process takes a while to start
+  const within = (performance.now() - began) / 2;
   const file = join(folder, 'killed.json');
   await writeFile(file, JSON.stringify(steps));
   const output = join(folder, 'killed');

@@ -1,8 +1,8 @@
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
-import { reportText } from '../terminal/classification.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, lineWidth, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
+import { reportText } from '../terminal/task-report.ts';
 
 export const command: CommandDefinition = {
   argument: 'YAML or JSON file, or the folder of a run',

@@ -55,7 +55,7 @@ const readPrompt = async (prompt: string): Promise<string> => {
 };
 
 export const command: CommandDefinition = {
-  argument: 'the folder of a causal model, or of a run that trained one',
+  argument: 'a causal model: its folder, a GGUF file, its name on the hub, or the folder of a run that trained one',
   options: [
     new Option('--prompt <text>', 'text to continue; - is stdin').makeOptionMandatory(),
     new Option('--chat', "ask the prompt as a user, in the model's chat template"),

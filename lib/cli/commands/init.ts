@@ -31,12 +31,13 @@ const initializedText = (start: Initialized): string => {
 };
 
 export const command: CommandDefinition = {
-  argument: '.jsonl, .csv or .tsv with a text, or a pair of texts, and a label a row',
+  argument:
+    '.jsonl, .csv, .tsv or .parquet, a folder, a glob, or hf://datasets/… with a text, or a pair of texts, and a label a row',
   options: [
     new Option('--output <file>', 'the configuration; default: the name of the data with .yaml'),
     new Option(
       '--model <path>',
-      'the folder of a model, or a GGUF file (default: film-roberta-mini, which comes with node-zest)',
+      'the name of a model on the hub, its folder, or a GGUF file (default: film-roberta-mini, which comes with node-zest)',
     ),
     new Option('--text <column,column>', 'the column of the text, or the two of a pair').argParser((value: string) =>
       value.split(','),

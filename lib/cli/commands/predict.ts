@@ -39,7 +39,7 @@ const plural = (answers: number): string => `${count(answers)} answer${answers =
 
 const sizeOf = (file: string): Promise<number | undefined> =>
   stat(file).then(
-    ({ size }) => size,
+    (found) => (found.isFile() ? found.size : undefined),
     () => undefined,
   );
 
@@ -49,7 +49,7 @@ export const command: CommandDefinition = {
     ...configOptions,
     new Option(
       '--input <file>',
-      '.jsonl, .csv, .tsv, or .txt with a text a line; - is stdin, JSON lines or plain text',
+      '.jsonl, .csv, .tsv, .parquet, or .txt with a text a line, a folder, a glob, or hf://datasets/…; - is stdin',
     ).makeOptionMandatory(),
     new Option('--output <file>', 'write the answers there; - is stdout, as without it'),
     new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS),
@@ -83,6 +83,7 @@ export const command: CommandDefinition = {
       const answers = predict({ model, task }, fromStdin ? addAbortSignal(signal, process.stdin) : input, {
         format,
         columns: config.data.columns,
+        labels: config.data.labels,
         signal,
         onScore: (examination) => {
           scored = examination;

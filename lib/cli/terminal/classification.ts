@@ -7,7 +7,7 @@ const MOST_COLUMNS = 8;
 /** Examples of a high loss, and pairs of classes that are taken for each other. */
 const SHOWN = 5;
 
-const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ');
+export const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ');
 
 const classTable = ({ classes, macro }: ClassificationReport): string => {
   const row = (name: string, of: { precision: number; recall: number; f1: number }, examples: string) => [
@@ -59,7 +59,7 @@ const calibrationTable = ({ calibration: { error, bins } }: ClassificationReport
 };
 
 /** As much of a text as fits, on one line. */
-const clipped = (text: string, width: number): string => {
+export const clipped = (text: string, width: number): string => {
   const line = text.replace(/\s+/g, ' ').trim();
   const characters = [...line];
   return characters.length <= width ? line : `${characters.slice(0, Math.max(1, width - 1)).join('')}…`;
@@ -87,7 +87,7 @@ const worstLines = (worst: readonly WorstExample[], width: number): string => {
 };
 
 /** What a score of a classification is made of, in blocks of lines. */
-export const reportText = (report: ClassificationReport, width: number): string =>
+export const classificationText = (report: ClassificationReport, width: number): string =>
   [
     classTable(report),
     confusionTable(report),

@@ -1,6 +1,6 @@
 import { printable } from '../../errors.ts';
 import type { EstimateEvent, Warning } from '../../runs/events.ts';
-import { definitionOf, METRICS, type Measures, shownMetric } from '../../tasks/metrics.ts';
+import { definitionOf, type Measures, metricNames, shownMetric } from '../../tasks/metrics.ts';
 
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
 export const shown = { takeAway: (): void => {} };
@@ -40,7 +40,7 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)} %
 
 /** The metrics of a score, or how they changed: accuracy 81.3 %, F1 79.0 %, Matthews 0.412. */
 export const metricsText = (score: Measures, from?: Measures): string => {
-  const parts = METRICS.flatMap((metric) => {
+  const parts = metricNames().flatMap((metric) => {
     const [value, old] = [score[metric], from?.[metric]];
     if (value === undefined) return [];
     const change = old === undefined ? '' : `${shownMetric(metric, old)} → `;

@@ -48,8 +48,7 @@ export const progressLine = ({ label, done, total }: ProgressUpdate, status: str
   return line.slice(0, columns - 1);
 };
 
-/** Shows a bar where stderr is a terminal, which lines that are printed take away until the next update; a line now and then elsewhere. */
-export const progressDisplay = (): ShowProgress => {
+const makeDisplay = (): ShowProgress => {
   const { stderr } = process;
   let latest: { update: ProgressUpdate; status: string } | undefined;
   let label = '';
@@ -94,4 +93,15 @@ export const progressDisplay = (): ShowProgress => {
       printLine(`${label} ${update.done}/${update.total}: ${status}`);
     }
   };
+};
+
+let display: ShowProgress | undefined;
+
+/**
+ * Shows a bar where stderr is a terminal, which lines that are printed take away until the next update; a line now and
+ * then elsewhere. One for all that a command does.
+ */
+export const progressDisplay = (): ShowProgress => {
+  display ??= makeDisplay();
+  return display;
 };

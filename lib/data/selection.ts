@@ -1,0 +1,101 @@
+import { integerText } from '../tasks/labels.ts';
+import { dataError, type Row } from './rows.ts';
+
+/** A value that a field is compared with; null is that of a row without the field. */
+export type FieldValue = string | number | boolean | null;
+
+/** What a field has to be: a value, one of some, none of some, or a number in a range. */
+export type Condition =
+  | FieldValue
+  | readonly FieldValue[]
+  | { readonly not: FieldValue | readonly FieldValue[] }
+  | { readonly min?: number; readonly max?: number };
+
+/** What is made of the rows of data files before a task reads them. */
+export interface SelectionSpec {
+  /** Columns by the names of the fields that they are for the task. */
+  columns?: Readonly<Record<string, string>>;
+  /** Labels of the task by those of the data; null leaves the row out. */
+  labels?: Readonly<Record<string, FieldValue>>;
+  /** Conditions by field, all of which a row has to meet. */
+  filter?: Readonly<Record<string, Condition>>;
+}
+
+/** Rows as the data have them, and as the task reads them. */
+export interface Selection {
+  /** Gives a row with its fields under the names of the task's. */
+  rename(row: Row): Row;
+  /** Gives a row with its fields and its label renamed; undefined: it is left out. */
+  select(row: Row): Row | undefined;
+  /**
+   * Checks, once the rows of a source were selected, that what was asked of them could be.
+   *
+   * @throws ERR_ZEST_DATA for a field of the filter that no row has, and where no row is left
+   */
+  check(source: string): void;
+}
+
+/** A value as text: numbers and whole numbers of data frames alike, 1 and "1" and "1.0". */
+const textOf = (value: unknown): string | null =>
+  value === undefined || value === null ? null : integerText(String(value).trim());
+
+const isObject = (condition: Condition): condition is Exclude<Condition, FieldValue | readonly FieldValue[]> =>
+  typeof condition === 'object' && condition !== null && !Array.isArray(condition);
+
+const meets = (value: unknown, condition: Condition): boolean => {
+  if (isObject(condition)) {
+    if ('not' in condition) return !meets(value, condition.not);
+    const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = condition;
+    const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value ?? Number.NaN);
+    return number >= min && number <= max;
+  }
+  const text = textOf(value);
+  return [condition].flat().some((each) => textOf(each) === text);
+};
+
+/**
+ * Makes the selection of rows for a task whose answer is in `labelField`. Filters see the names of the data and those of
+ * the task.
+ */
+export const selection = ({ columns = {}, labels, filter = {} }: SelectionSpec, labelField: string): Selection => {
+  const mapped = Object.entries(columns);
+  const conditions = Object.entries(filter);
+  const known = labels && new Map(Object.entries(labels).map(([label, value]) => [textOf(label), value]));
+  const unseen = new Set(conditions.map(([field]) => field));
+  let shown: readonly string[] = [];
+  let seen = 0;
+  let kept = 0;
+  const rename = (row: Row): Row => {
+    const found = mapped.filter(([, column]) => Object.hasOwn(row.fields, column));
+    if (found.length === 0) return row;
+    const own = Object.fromEntries(found.map(([field, column]) => [field, row.fields[column]]));
+    return { ...row, fields: { ...row.fields, ...own } };
+  };
+  return {
+    rename,
+    select(given) {
+      const row = rename(given);
+      const { fields } = row;
+      if (seen++ === 0) shown = Object.keys(given.fields);
+      for (const field of unseen) if (Object.hasOwn(fields, field)) unseen.delete(field);
+      if (!conditions.every(([field, condition]) => meets(fields[field], condition))) return undefined;
+      const label = textOf(fields[labelField]);
+      const value = known?.get(label);
+      if (value === null) return undefined;
+      kept++;
+      return value === undefined ? row : { ...row, fields: { ...fields, [labelField]: value } };
+    },
+    check(source) {
+      const [absent] = unseen;
+      if (seen > 0 && absent !== undefined) {
+        throw dataError(
+          source,
+          `has no field ${JSON.stringify(absent)}, which data.filter names; expected one of ${shown.join(', ')}`,
+        );
+      }
+      if (seen > 0 && kept === 0) {
+        throw dataError(source, `has ${seen} rows, of which data.filter and data.labels leave none`);
+      }
+    },
+  };
+};

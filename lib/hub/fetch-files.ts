@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { ZestError } from '../errors.ts';
+import { makeFolder, replaceFile, writing } from '../files.ts';
+import { cachedCommit, isCommit, snapshot, storage, written } from './cache.ts';
+import { downloadBlob } from './download.ts';
+import { tell } from './downloads.ts';
+import type { HubFile, Repository } from './repository.ts';
+import { called } from './request.ts';
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+
+/** Puts a link to a blob at its path in a snapshot, at once; a copy where the system takes no links. */
+const link = async (blob: string, path: string): Promise<void> => {
+  const temporary = `${path}.${randomUUID()}`;
+  await makeFolder(dirname(path));
+  try {
+    await symlink(relative(dirname(path), blob), temporary);
+  } catch {
+    await copyFile(blob, temporary);
+  }
+  await rename(temporary, path).catch(async (error) => {
+    await rm(temporary, { force: true });
+    throw error;
+  });
+};
+
+const assertRoom = async (folder: string, bytes: number, repository: Repository): Promise<void> => {
+  await writing(folder, makeFolder(folder));
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= bytes) return;
+  throw new ZestError(
+    'ERR_ZEST_FILE',
+    `${called(repository.name)} takes ${megabytes(bytes)}, and ${folder} has room for ${megabytes(bavail * bsize)}; make room, or name another folder in HF_HUB_CACHE`,
+  );
+};
+
+/**
+ * Has files of a repository in the cache, and gives the folder of its snapshot, where they stand under their names.
+ * Those that are there are not asked for again. The revision leads there once all have come.
+ *
+ * @throws ERR_ZEST_DOWNLOAD for a file that is not there offline; what {@link downloadBlob} throws
+ */
+export const fetchFiles = async (
+  repository: Repository,
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> => {
+  const { name, commit, files, license, offline } = repository;
+  const folder = snapshot(name, commit);
+  const absent = paths.filter((path) => !existsSync(join(folder, path)));
+  const [first] = absent;
+  if (first !== undefined && offline) throw offline;
+  const wanted = absent.map((path) => files.get(path) as HubFile);
+  const total = wanted.reduce((sum, { size }) => sum + size, 0);
+  if (wanted.length > 0) {
+    await assertRoom(storage(name), total, repository);
+    const said = { name: written(name), license, folder, total };
+    tell({ ...said, done: 0 });
+    let before = 0;
+    for (const file of wanted) {
+      await downloadBlob(repository, file, (done) => tell({ ...said, done: before + done }), signal);
+      const path = join(folder, file.path);
+      await writing(path, link(join(storage(name), 'blobs', file.etag), path));
+      before += file.size;
+    }
+    tell({ ...said, done: total });
+  }
+  if (!offline && !isCommit(name.revision) && cachedCommit(name) !== commit) {
+    const ref = join(storage(name), 'refs', ...name.revision.split('/'));
+    await writing(ref, makeFolder(dirname(ref)));
+    await writing(
+      ref,
+      replaceFile(ref, (temporary) => writeFile(temporary, commit)),
+    );
+  }
+  return folder;
+};

@@ -1,0 +1,61 @@
+import { ZestError } from '../errors.ts';
+import type { EvaluationOptions, Objective, Point } from '../objective.ts';
+import { given, optionsOf, signal } from '../options/calls.ts';
+import { turns } from './turns.ts';
+
+const evaluationOptions = optionsOf<EvaluationOptions>({
+  signal,
+  directions: given,
+  atVersion: given,
+  microBatch: given,
+});
+
+/** What an objective computes of its own, at weights that stand still. */
+export interface OwnLosses<B> {
+  evaluate(batch: B, points: readonly Point[], options: EvaluationOptions): Promise<Float64Array>;
+  sequenceLosses?(batch: B, points: readonly Point[], options: EvaluationOptions): Promise<Float64Array[]>;
+  prepare?(batch: B): void;
+}
+
+/**
+ * Makes an objective with losses of its own that moves the weights of another. Calls take effect in call order; an
+ * evaluation during which the weights are moved by somebody else is ERR_ZEST_VERSION.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what the batch of the other is does not matter.
+export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> => {
+  const inTurn = turns();
+  const still = <T>(options: EvaluationOptions | undefined, work: (options: EvaluationOptions) => Promise<T>) => {
+    const { atVersion, ...rest } = evaluationOptions(options);
+    return inTurn(async () => {
+      const version = atVersion ?? of.version;
+      const check = () => {
+        if (of.version === version) return;
+        const message = `the evaluation was asked for at version ${version}, but the weights are at version ${of.version}`;
+        throw new ZestError('ERR_ZEST_VERSION', message);
+      };
+      check();
+      const losses = await work(rest);
+      check();
+      return losses;
+    });
+  };
+  return {
+    get dimension() {
+      return of.dimension;
+    },
+    get version() {
+      return of.version;
+    },
+    get trainableNames() {
+      return of.trainableNames;
+    },
+    evaluate: async (batch, points, options) => still(options, (call) => own.evaluate(batch, points, call)),
+    apply: async (update, options) => inTurn(() => of.apply(update, options)),
+    ...(own.sequenceLosses && {
+      sequenceLosses: async (batch: B, points: readonly Point[], options?: EvaluationOptions) =>
+        still(options, (call) => own.sequenceLosses!(batch, points, call)),
+    }),
+    ...(own.prepare && { prepare: own.prepare }),
+    ...(of.direction && { direction: of.direction.bind(of) }),
+  };
+};

@@ -1,0 +1,150 @@
+import { unlessAborted } from '../abort.ts';
+import { isError, typeError, ZestError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
+import type { CallOptions, EvaluationOptions, Objective, Point } from '../objective.ts';
+import { callback, optionsOf } from '../options/calls.ts';
+import { show } from '../show.ts';
+import { mean } from '../statistics.ts';
+import type { Example, Task } from '../tasks/task.ts';
+import { derived } from './derived.ts';
+import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
+import { type Decoding, modelAt, pointName } from './model-at.ts';
+import { decoding, onError } from './options.ts';
+
+/** What a model answers to an example, as `zest predict` prints it: `{ answer }` of a text, `{ label, probabilities }` of a label. */
+// biome-ignore lint/suspicious/noExplicitAny: each kind of task has answers of its own.
+export type Answer = any;
+
+/** Says how good an answer is: the larger the better. What it gets is its own copy, or frozen. */
+export type Reward = (answer: Answer, example: Readonly<Example>, call: CallOptions) => number | PromiseLike<number>;
+
+/** Options of {@link rewardObjective}; those of generation replace the task's. */
+export interface RewardOptions extends Decoding {
+  /**
+   * What comes of a reward that throws, rejects or is no finite number: an error that names example and point, or the
+   * example is left out, at all points of the step alike. Default `throw`.
+   */
+  onError?: 'throw' | 'skip';
+  /** Called with the error of each example that is left out. */
+  onSkip?: (error: ZestError) => void;
+}
+
+const rewardOptions = optionsOf<RewardOptions>({
+  onError,
+  onSkip: callback,
+  ...decoding,
+});
+
+const deepFrozen = <T>(value: T): T => {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const inner of Object.values(value)) deepFrozen(inner);
+  return Object.freeze(value);
+};
+
+const rewardError = (example: Example, point: Point, fault: string, cause?: unknown): ZestError =>
+  new ZestError('ERR_ZEST_REWARD', `the reward of ${example.source} at ${pointName(point)} ${fault}`, { cause });
+
+/** The reward of one answer, or the error that it is. */
+export const rewardOf = async (
+  reward: Reward,
+  { answer, example, point }: { answer: Answer; example: Example; point: Point },
+  signal: AbortSignal | undefined,
+): Promise<number | ZestError> => {
+  let value: unknown;
+  try {
+    value = await unlessAborted(reward(answer, example, { signal }), signal);
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    return rewardError(example, point, `threw: ${isError(cause) ? cause.message : show(cause)}`, cause);
+  }
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  return rewardError(example, point, `is ${show(value)}; expected a finite number`);
+};
+
+/** Examples left out of a step. */
+interface Skipped {
+  batch: unknown;
+  version: bigint;
+  examples: Set<number>;
+}
+
+/**
+ * Makes an objective of a reward: at each point the model answers every example of the batch, with the same prompts and
+ * the same decoding, a function says how good each answer is, and the loss is minus the mean. Nothing has to have a
+ * gradient: count letters, parse JSON, run a test, ask another model. Batches are lists of examples of the task; they
+ * need no right answer.
+ *
+ * Answers are those that `zest predict` gives: `{ answer }` for a text that was written, `{ label, probabilities }` for a
+ * label. All answers of a point are rewarded at once.
+ *
+ * @example
+ * import { loadTask, Model, rewardObjective, Tokenizer, zest } from 'node-zest';
+ * const model = await Model.load('film-roberta-mini');
+ * const task = await loadTask('sst2', await Tokenizer.load('film-roberta-mini'));
+ * const sure = rewardObjective(model, task, ({ probabilities }) => Math.max(...Object.values(probabilities)));
+ * const { meanLoss } = await zest({ learningRate: 1e-4 }).step(sure, [{ sentence: 'a charming film' }]);
+ * console.log(meanLoss < -0.5); // true
+ *
+ * @throws ERR_ZEST_ARGUMENT for what is no function, ERR_ZEST_OPTION; its calls reject with ERR_ZEST_REWARD naming example and point,
+ * ERR_ZEST_VERSION, and what the task says of examples
+ */
+export const rewardObjective = (
+  model: Model,
+  task: Task,
+  reward: Reward,
+  options?: RewardOptions,
+): Objective<Examples> => {
+  assertModel(model);
+  assertTask(task);
+  if (typeof reward !== 'function')
+    throw typeError('ERR_ZEST_ARGUMENT', `reward is ${show(reward)}; expected a function of an answer`);
+  const { onError: failure = 'throw', onSkip, ...own } = rewardOptions(options);
+  let skipped: Skipped | undefined;
+
+  /** The rewards at one point: one an example. */
+  const rewardsAt = async (
+    examples: readonly Example[],
+    shown: readonly Example[],
+    point: Point,
+    { signal, directions, microBatch }: EvaluationOptions,
+  ): Promise<(number | ZestError)[]> => {
+    const at = modelAt(model, point, { directions, ...own });
+    const answers = await task.answers(at, examples, { signal, batchSize: microBatch ?? examples.length });
+    return Promise.all(answers.map((answer, i) => rewardOf(reward, { answer, example: shown[i]!, point }, signal)));
+  };
+
+  /** Losses of each example at each point; NaN for those that are left out. */
+  const lossesAt = async (
+    batch: Examples,
+    points: readonly Point[],
+    call: EvaluationOptions,
+  ): Promise<Float64Array[]> => {
+    const examples = checkedExamples(task, batch, { unlabelled: true });
+    const shown = examples.map((example) => deepFrozen(structuredClone({ ...example })));
+    if (skipped?.batch !== batch || skipped.version !== model.version)
+      skipped = { batch, version: model.version, examples: new Set() };
+    const { examples: left } = skipped;
+    const all: Float64Array[] = [];
+    for (const point of points) {
+      const rewards = await rewardsAt(examples, shown, point, call);
+      for (const [i, value] of rewards.entries()) {
+        if (typeof value === 'number' || left.has(i)) continue;
+        if (failure === 'throw') throw value;
+        left.add(i);
+        onSkip?.(value);
+      }
+      all.push(Float64Array.from(rewards, (value) => (typeof value === 'number' ? 0 - value : Number.NaN)));
+    }
+    for (const losses of all) for (const i of left) losses[i] = Number.NaN;
+    if (left.size < examples.length) return all;
+    throw new ZestError('ERR_ZEST_REWARD', `the rewards of all ${examples.length} examples of the step failed`);
+  };
+
+  return derived(model, {
+    sequenceLosses: lossesAt,
+    async evaluate(batch, points, call) {
+      const all = await lossesAt(batch, points, call);
+      return Float64Array.from(all, (losses) => mean([...losses].filter((loss) => !Number.isNaN(loss))));
+    },
+  });
+};

@@ -1,0 +1,163 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ZestError } from '../../lib/errors.ts';
+import { zest } from '../../lib/methods/zest.ts';
+import { Model } from '../../lib/model/model.ts';
+import { type Answer, type Reward, type RewardOptions, rewardObjective } from '../../lib/objectives/reward.ts';
+import { exampleTilt } from '../../lib/objectives/tilt.ts';
+import type { LoadedTask } from '../../lib/tasks/kinds.ts';
+import { loadTask } from '../../lib/tasks/load.ts';
+import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
+import { film } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
+
+const TEXTS = ['a charming film', 'a dull film', 'the cast is brilliant'];
+const examples = TEXTS.map((sentence) => ({ sentence }));
+const points = [[], { stream: 3n, scale: 0.1 }] as const;
+
+let model: Model;
+let task: LoadedTask;
+beforeAll(async () => {
+  model = await Model.load(film, { device: 'cpu' });
+  task = await loadTask('sst2', await Tokenizer.load(film));
+});
+afterAll(() => model.dispose());
+
+const rewarded = (reward: unknown, options?: RewardOptions) => rewardObjective(model, task, reward as Reward, options);
+
+describe('rewardObjective', () => {
+  it('is minus the mean reward of the answers at each point', async () => {
+    const seen: [Answer, unknown][] = [];
+    const objective = rewarded(async (answer: Answer, example: unknown) => {
+      seen.push([answer, example]);
+      await wait(1);
+      return answer.probabilities.positive;
+    });
+    const losses = await objective.evaluate(examples, points);
+    const mean = (answers: { probabilities: number[] }[]) =>
+      -answers.reduce((sum, { probabilities: [, p] }) => sum + p!, 0) / 3;
+    expect(losses[0]).toBeCloseTo(mean(await task.classify(model, TEXTS)), 12);
+    expect(losses[1]).not.toBe(losses[0]);
+    expect(seen).toHaveLength(6);
+    expect(seen[0]![0]).toEqual({ label: 'positive', probabilities: expect.any(Object) });
+    expect(seen[4]![1]).toMatchObject({ fields: { sentence: 'a dull film' }, source: 'example:1' });
+    const each = await objective.sequenceLosses!(examples, points);
+    expect(each.map((some) => some.length)).toEqual([3, 3]);
+    const [tilted] = await exampleTilt(objective, 50).evaluate(examples, [[]]);
+    expect(tilted).toBeCloseTo(Math.max(...each[0]!), 1);
+  });
+
+  it('learns', async () => {
+    const mine = await Model.load(film, { device: 'cpu' });
+    const objective = rewardObjective(mine, task, ({ probabilities }) => probabilities.negative);
+    const [before] = await objective.evaluate(examples, [[]]);
+    const optimizer = zest({ learningRate: 2e-3, directions: 8, normalize: 'sigma', sides: 'one', tilt: 0 });
+    for (let step = 0; step < 10; step++) await optimizer.step(objective, examples);
+    const [after] = await objective.evaluate(examples, [[]]);
+    expect(after!).toBeLessThan(before! - 0.1);
+    mine.dispose();
+  });
+
+  it('names example and point of a reward that fails', async () => {
+    const own = new Error('mine');
+    /** Fails for the second example at the second point. */
+    const failing = (fail: () => unknown) => {
+      let calls = 0;
+      return rewarded(() => (calls++ === 4 ? fail() : 1)).evaluate(examples, points);
+    };
+    const fails = {
+      throws: () => {
+        throw own;
+      },
+      rejects: () => Promise.reject(own),
+    };
+    for (const fail of Object.values(fails)) {
+      const error: ZestError = await failing(fail).catch((error) => error);
+      expect(error).toMatchObject({
+        code: 'ERR_ZEST_REWARD',
+        message: 'the reward of example:1 at the point of stream 3, scale 0.1 threw: mine',
+        cause: own,
+      });
+    }
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, '1', undefined, null, 1n, [1]]) {
+      await rejects(() => failing(() => value), 'ERR_ZEST_REWARD', /example:1 at .* is .*; expected a finite number/);
+    }
+    await rejects(
+      () => rewarded(() => '1').evaluate(examples, [[]]),
+      'ERR_ZEST_REWARD',
+      /at the weights themselves is '1'/,
+    );
+  });
+
+  it('leaves an example that fails out at all points of the step alike, once told', async () => {
+    let calls = 0;
+    const skipped: string[] = [];
+    const objective = rewarded(() => (calls++ === 4 ? Number.NaN : calls), {
+      onError: 'skip',
+      onSkip: ({ message }) => skipped.push(message),
+    });
+    // Rewards 1 to 3 at the first point, 4, NaN, 6 at the second.
+    expect([...(await objective.evaluate(examples, points))]).toEqual([-2, -5]);
+    expect(skipped).toEqual([expect.stringMatching(/example:1 at the point of stream 3/)]);
+    // The next round of the same step leaves it out as well; the next step does not.
+    expect([...(await objective.evaluate(examples, [[]]))]).toEqual([-8]);
+    expect([...(await objective.evaluate([...examples], [[]]))]).toEqual([-11]);
+    expect(skipped).toHaveLength(1);
+    const tilted = exampleTilt(
+      rewarded((_: Answer, { fields }: { fields: { sentence: string } }) => (fields.sentence === TEXTS[1] ? '' : 2), {
+        onError: 'skip',
+      }),
+      -1,
+    );
+    expect([...(await tilted.evaluate(examples, [[]]))]).toEqual([-2]);
+    const none = rewarded(() => Number.NaN, { onError: 'skip' });
+    await rejects(() => none.evaluate(examples, [[]]), 'ERR_ZEST_REWARD', /all 3 examples of the step failed/);
+  });
+
+  it('gives a reward nothing that it could spoil', async () => {
+    const mine = [{ sentence: TEXTS[0]! }];
+    const objective = rewarded((answer: Record<string, unknown>, example: { fields: Record<string, string> }) => {
+      answer.label = 'spoilt';
+      example.fields.sentence = 'spoilt';
+      return 1;
+    });
+    await rejects(
+      () => objective.evaluate(mine, [[]]),
+      'ERR_ZEST_REWARD',
+      /threw: Cannot assign to read only property/,
+    );
+    expect(mine).toEqual([{ sentence: TEXTS[0] }]);
+    const seen: unknown[] = [];
+    const careless = rewarded((answer: Record<string, unknown>) => {
+      seen.push(answer.label);
+      answer.label = 'spoilt';
+      return 1;
+    });
+    await careless.evaluate(mine, [[], []]);
+    expect(seen).toEqual(['positive', 'positive']);
+  });
+
+  it('stops where a reward never settles', async () => {
+    const controller = new AbortController();
+    let told: AbortSignal | undefined;
+    const objective = rewarded((_: Answer, __: unknown, { signal }: { signal: AbortSignal }) => {
+      told = signal;
+      return new Promise(() => {});
+    });
+    const call = objective.evaluate(examples, [[]], { signal: controller.signal });
+    while (told === undefined) await wait(5);
+    controller.abort('enough');
+    await expect(call).rejects.toBe('enough');
+    expect(told.aborted).toBe(true);
+    expect(model.version).toBe(0n);
+  });
+
+  it('names what it cannot take', async () => {
+    await rejects(() => rewarded('score'), 'ERR_ZEST_ARGUMENT', /reward is 'score'; expected a function/);
+    await rejects(() => rewarded(() => 1, { onError: 'ignore' } as never), 'ERR_ZEST_OPTION', /onError is 'ignore'/);
+    await rejects(() => rewarded(() => 1, { temprature: 1 } as never), 'ERR_ZEST_OPTION', /did you mean temperature/);
+    await rejects(() => rewarded(() => 1, { maxTokens: 0 }), 'ERR_ZEST_OPTION', /maxTokens is 0/);
+    await rejects(() => rewarded(() => 1).evaluate([], [[]]), 'ERR_ZEST_BATCH_EMPTY', /no examples/);
+    await rejects(() => rewarded(() => 1).evaluate([{ text: 'a' }], [[]]), 'ERR_ZEST_DATA', /example:0.*"sentence"/);
+  });
+});

@@ -1,0 +1,159 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mezo } from '../../lib/methods/mezo.ts';
+import { zest } from '../../lib/methods/zest.ts';
+import { Model } from '../../lib/model/model.ts';
+import { blackBox } from '../../lib/objectives/black-box.ts';
+import { exampleTilt, groupTilt } from '../../lib/objectives/tilt.ts';
+import { tiltedMean } from '../../lib/statistics.ts';
+import { vectorObjective } from '../../lib/vector-objective.ts';
+import { film, filmBatch } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
+
+const LOSSES = [0.1, 0.7, 2.5, 6];
+
+// Python's decimal with 60 digits: (sum((s * x).exp() for x in losses) / 4).ln() / s
+const TILTED = [
+  [-1000, 0.10138629436111989],
+  [-1, 0.9902155180771074],
+  [-0.5, 1.394100194633544],
+  [0.5, 3.7471564687561854],
+  [3, 5.537911106625087],
+  [1000, 5.99861370563888],
+] as const;
+
+describe('tiltedMean', () => {
+  it.each(TILTED)('is that of 60 digits at s = %d', (s, expected) => {
+    expect(Math.abs(tiltedMean(LOSSES, s) / expected - 1)).toBeLessThan(1e-13);
+  });
+
+  it('is the mean at 0 and near it, with all digits', () => {
+    expect(tiltedMean(LOSSES, 0)).toBe(2.325);
+    // mean + s·variance/2 + …; variance 5.281875
+    for (const s of [1e-12, -1e-12, 1e-9]) expect(tiltedMean(LOSSES, s)).toBeCloseTo(2.325 + (s * 5.281875) / 2, 14);
+  });
+
+  it('weighs losses by softmax(sℓ): of cross-entropy and s = −q by p^q, as generalised cross-entropy does', () => {
+    const loss = fc.double({ min: 0, max: 8, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.array(loss, { minLength: 2, maxLength: 9 }),
+        fc.double({ min: 0.1, max: 1, noNaN: true }),
+        (losses, q) => {
+          const step = 1e-5;
+          const slope = (j: number) => {
+            const at = (h: number) => tiltedMean(losses.with(j, losses[j]! + h), -q);
+            return (at(step) - at(-step)) / (2 * step);
+          };
+          const powers = losses.map((l) => Math.exp(-l) ** q);
+          const total = powers.reduce((a, b) => a + b);
+          for (const [j, power] of powers.entries()) expect(slope(j)).toBeCloseTo(power / total, 7);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
+
+/** An objective whose examples have these losses, plus θ times their number. */
+const fixed = (losses: readonly number[]) =>
+  blackBox({ parameters: { x: [1] }, evaluate: ({ x }) => losses.map((loss, i) => loss + x[0]! * i) });
+
+describe('exampleTilt', () => {
+  it('is the risk of the losses of examples, at each point', async () => {
+    const box = fixed(LOSSES);
+    const points = [[], { stream: 1n, scale: 0.5 }];
+    const all = await box.sequenceLosses(undefined, points);
+    const tilted = exampleTilt(box, -0.5);
+    expect([...(await tilted.evaluate(undefined, points))]).toEqual(all.map((losses) => tiltedMean(losses, -0.5)));
+    expect(await tilted.sequenceLosses!(undefined, points)).toEqual(all);
+    expect([tilted.dimension, tilted.trainableNames]).toEqual([1, ['x']]);
+  });
+
+  it('is the plain step at s = 0', async () => {
+    const [plain, tilted] = await Promise.all([
+      Model.load(film, { device: 'cpu' }),
+      Model.load(film, { device: 'cpu' }),
+    ]);
+    const batch = filmBatch([5, 9, 12]);
+    const options = { learningRate: 1e-4, directions: 2, tilt: 0 } as const;
+    const expected = await zest(options).step(plain, batch);
+    const result = await zest(options).step(exampleTilt(tilted, 0), batch);
+    for (const [i, loss] of result.losses.entries()) expect(loss).toBeCloseTo(expected.losses[i]!, 12);
+    expect(tilted.version).toBe(1n);
+    plain.dispose();
+    tilted.dispose();
+  });
+
+  it('learns the line of most points, and not that of a wrong one', async () => {
+    const points = [...Array.from({ length: 9 }, (_, i) => [i / 8, i / 8] as const), [1, -20] as const];
+    const line = () =>
+      blackBox({
+        parameters: { slope: [1] },
+        evaluate: ({ slope }) => points.map(([x, y]) => (slope[0]! * x - y) ** 2),
+      });
+    const slopeAfter = async (s: number) => {
+      const box = line();
+      const objective = exampleTilt(box, s);
+      const optimizer = mezo({ learningRate: 0.1 });
+      for (let step = 0; step < 200; step++) await optimizer.step(objective);
+      return (await box.parameter('slope'))[0]!;
+    };
+    expect(await slopeAfter(-2)).toBeCloseTo(1, 1);
+    expect(await slopeAfter(0)).toBeLessThan(-2);
+  });
+
+  it('refuses what it cannot tilt', async () => {
+    const vector = vectorObjective(() => 1, [1]);
+    await rejects(() => exampleTilt(vector, 1), 'ERR_ZEST_UNSUPPORTED', /no losses of examples/);
+    for (const s of [Number.NaN, Number.POSITIVE_INFINITY, '1', undefined]) {
+      await rejects(() => exampleTilt(fixed([1]), s as never), 'ERR_ZEST_TILT', /s is .*; expected a finite number/);
+    }
+    await rejects(() => exampleTilt(undefined as never, 1), 'ERR_ZEST_ARGUMENT', /objective is undefined/);
+  });
+});
+
+describe('groupTilt', () => {
+  const groups = ['a', 'a', 'b', 'a'];
+
+  it('is the tilted mean of the means of groups, each counted alike', async () => {
+    // means 2.2666… and 2.5
+    const a = (0.1 + 0.7 + 6) / 3;
+    const at = async (s: number) => (await groupTilt(fixed(LOSSES), s, () => groups).evaluate(undefined, [[]]))[0]!;
+    expect(await at(0)).toBeCloseTo((a + 2.5) / 2, 12);
+    expect(await at(2)).toBeCloseTo(Math.log((Math.exp(2 * a) + Math.exp(5)) / 2) / 2, 12);
+    expect(await at(1e4)).toBeCloseTo(2.5, 3);
+    expect(await at(-1e4)).toBeCloseTo(a, 3);
+  });
+
+  it('names groups that do not fit', async () => {
+    const short = groupTilt(fixed(LOSSES), 1, () => ['a']);
+    await rejects(() => short.evaluate(undefined, [[]]), 'ERR_ZEST_ARGUMENT', /expected a list of 4 groups/);
+    await rejects(() => groupTilt(fixed([1]), 1, 'a' as never), 'ERR_ZEST_ARGUMENT', /groupsOf is 'a'/);
+    await rejects(() => groupTilt(fixed([1]), Number.NaN, () => []), 'ERR_ZEST_TILT', /s is NaN/);
+  });
+});
+
+describe('a derived objective', () => {
+  let model: Model;
+  beforeAll(async () => {
+    model = await Model.load(film, { device: 'cpu' });
+  });
+  afterAll(() => model.dispose());
+
+  it('takes calls in their order, and sees a move by somebody else', async () => {
+    const tilted = exampleTilt(model, -1);
+    const batch = filmBatch([5, 9]);
+    const before = tilted.evaluate(batch, [[]]);
+    const moved = tilted.apply({ decay: 0.5, terms: [] });
+    const after = tilted.evaluate(batch, [[]]);
+    await moved;
+    expect((await before)[0]).not.toBe((await after)[0]);
+    await rejects(() => tilted.evaluate(batch, [[]], { atVersion: 0n }), 'ERR_ZEST_VERSION', /version 0.*version 1/);
+    const disturbed = tilted.evaluate(batch, Array(20).fill([]));
+    const check = rejects(() => disturbed, 'ERR_ZEST_VERSION', /version 1.*version 2/);
+    await model.apply({ decay: 0, terms: [] });
+    await check;
+    await rejects(() => tilted.evaluate(batch, [[]], { atVersoin: 0n } as never), 'ERR_ZEST_OPTION', /atVersoin/);
+  });
+});

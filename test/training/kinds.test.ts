@@ -1,0 +1,124 @@
+import { cpSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { dryRun, evaluate, openRun, predict, report, train } from '../../lib/index.ts';
+import type { GenerationTask } from '../../lib/tasks/generation.ts';
+import { zest } from '../cli/zest.ts';
+import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
+
+const scratch = scratchFolder();
+const folder = join(scratch, 'model');
+const data = join(scratch, 'data.jsonl');
+
+/** Rows that all kinds of tasks read. */
+const rows = Array.from({ length: 12 }, (_, i) => ({
+  text: `row ${i}`,
+  label: i % 2,
+  answer: i % 2 ? ['up', 'upward'] : 'down',
+  options: i % 3 ? ['up', 'down'] : ['up', 'down', 'on'],
+}));
+
+beforeAll(async () => {
+  cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), folder, { recursive: true });
+  writeByteTokenizer(folder, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyz0123456789.,:\n?' });
+  await writeFile(data, rows.map((row) => JSON.stringify(row)).join('\n'));
+});
+
+const tasks = {
+  choice: { kind: 'choice', prompt: '{text}:', options: ['down', 'up'] },
+  'choice of own options': { kind: 'choice', prompt: '{text}:', options: 'options', labelField: 'label' },
+  generate: { kind: 'generate', prompt: '{text}:', answer: 'answer', maxTokens: 6, stop: ['\n'] },
+};
+
+const listed = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+};
+
+let written = 0;
+const configOf = async (task: object, changes: { data?: object } = {}) => {
+  const name = `run-${written++}`;
+  const file = join(scratch, `${name}.yaml`);
+  await writeFile(
+    file,
+    stringify({
+      model: folder,
+      task,
+      data: { train: data, validation: data, test: data, ...changes.data },
+      optimizer: { method: 'mezo', learningRate: 1e-4 },
+      training: { steps: 3, batchSize: 4, seed: 1 },
+      output: join(scratch, name),
+    }),
+  );
+  return { file, output: join(scratch, name) };
+};
+
+describe.each(Object.entries(tasks))('a task of kind %s', (kind, task) => {
+  it('is looked at, trained, scored, used and reported', async () => {
+    const { file, output } = await configOf(task);
+    const { prompts, data: overview, estimate } = await dryRun(file);
+    expect(prompts[0]!.text).toBe('<s>row 0:');
+    expect(overview[0]).toMatchObject({ split: 'train', count: 12, cut: 0 });
+    expect(estimate.evaluationSeconds).toBeGreaterThan(0);
+    for await (const _ of train(file)) {
+      // until it is over
+    }
+    const summary = JSON.parse(await readFile(join(output, 'summary.json'), 'utf8'));
+    expect(summary).toMatchObject({ steps: 3, test: { count: 12, loss: expect.any(Number) } });
+    const events = await listed(evaluate(output));
+    const { report: found } = events[0]!;
+    if (kind !== 'choice') {
+      expect(found).toMatchObject({ kind: 'answers' });
+      expect(found.worst[0]).toMatchObject({ fields: { text: expect.any(String) }, label: expect.any(String) });
+    }
+    const run = await openRun<GenerationTask>(output);
+    const answers = await listed(predict(run, data));
+    run.model.dispose();
+    expect(answers).toHaveLength(12);
+    expect(answers[0]).toMatchObject(kind === 'generate' ? { answer: expect.any(String) } : { text: 'row 0' });
+    const { html } = await report([output]);
+    expect(html).toContain(kind === 'choice' ? '<h2>Classes</h2>' : '<h2>Answers</h2>');
+    if (kind !== 'choice') expect(html).toContain('The examples that were answered worst');
+  });
+
+  it('may be shown with demonstrations', async () => {
+    const { file } = await configOf(task, { data: { demonstrations: 2, separator: '\n' } });
+    const { prompts, data: overview } = await dryRun(file);
+    expect(overview[0]!.count).toBe(10);
+    expect(prompts[0]!.text).toMatch(/^<s>row \d+: (up|down|on)\n+row \d+: (up|down|on)\n+row \d+:$/);
+  });
+});
+
+describe('demonstrations', () => {
+  it('are not more than there are examples, nor for a task of another kind', async () => {
+    const { file } = await configOf(tasks.choice, { data: { demonstrations: 12 } });
+    await rejects(() => dryRun(file), 'ERR_ZEST_SHOTS', /data.demonstrations is 12; expected fewer than the 12/);
+    const words = await configOf(
+      { template: '{text}:{mask}', labelWords: ['a', 'b'] },
+      { data: { demonstrations: 2 } },
+    );
+    await rejects(
+      () => dryRun(words.file),
+      'ERR_ZEST_UNSUPPORTED',
+      /are shown to a causal model, by tasks of kind choice or generate/,
+    );
+  });
+});
+
+describe('zest evaluate', () => {
+  it('shows texts that a model wrote beside those that were expected', async () => {
+    const { file } = await configOf(tasks.generate);
+    const { status, stderr } = await zest(['evaluate', file]);
+    expect(stderr).toMatch(/validation: exact match 0.0 %, F1 of words 0.0 %, loss \d/);
+    expect(stderr).toMatch(
+      /worst answers\n\s+data.jsonl:\d+, score 0.00, loss .*\n\s+text +row \d+\n\s+expected +\w+\n\s+answered/,
+    );
+    expect(status).toBe(0);
+  });
+});
