@@ -105,6 +105,8 @@ describe('the addon', () => {
     segments: new Int32Array(),
     scored: Int32Array.of(0, 1, 0, 0, 2),
     candidates: Int32Array.of(1, 2),
+    loss: 'crossEntropy' as const,
+    references: new Float32Array(),
     parents: new Int32Array(),
     examples: new Int32Array(),
     ...changes,

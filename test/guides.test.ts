@@ -106,9 +106,10 @@ describe('docs/tasks.md', () => {
 
   it('has configurations that are valid', async () => {
     const tokenizer = await Tokenizer.load(film);
-    const [words, head, choice, generate, metrics, ...others] = blocks(await guide('tasks.md'), 'yaml').map((text) =>
-      parse(text),
-    );
+    const [words, head, number, several, choice, generate, metrics, ...others] = blocks(
+      await guide('tasks.md'),
+      'yaml',
+    ).map((text) => parse(text));
     const base = reviewConfig(folder, 'unused');
     for (const part of [words, head, { task: { ...words.task, ...metrics } }]) {
       const file = join(folder, 'guide.json');
@@ -117,6 +118,11 @@ describe('docs/tasks.md', () => {
       expect((await loadTask(task, tokenizer)).names).toEqual(part.task.labels);
     }
     expect(others).toEqual([]);
+    for (const { task, head: outputs } of [number, several]) {
+      const loaded: Task = await loadTask(task, tokenizer);
+      expect(loaded.metrics.length).toBe(2);
+      expect(outputs.classes).toBe(task.labels?.length ?? 1);
+    }
     // These take a causal model: of one what a task asks, and a tokenizer of all bytes.
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'opt', max_position_embeddings: 2048 }));
     writeByteTokenizer(folder, { size: 300, characters: '' });

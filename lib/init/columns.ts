@@ -19,12 +19,15 @@ interface Column {
 }
 
 /** Values that a label may have at most. */
-const MOST_CLASSES = 50;
+export const MOST_CLASSES = 50;
 /** Characters of a label at most, on average. */
-const LABEL_LENGTH = 40;
+export const LABEL_LENGTH = 40;
 
 const LABELS =
   /^(labels?|gold_label|class|category|target|sentiment|polarity|is_duplicate|quality|stars|rating|intent|emotion|topic|y)$/i;
+/** Columns of numbers, and of texts, that are answers where no column has classes. */
+const NUMBERS = /^(score|similarity|value|price|rating)$/i;
+const ANSWERS = /^(answer|response|reply|output|completion|summary|target)$/i;
 const LIKE_LABELS = /label|class|categor|sentiment|target/i;
 const IDS = /^(\w*_)?(id|idx|index|guid|uid|no|nr)$|^$/i;
 const TEXTS =
@@ -83,7 +86,11 @@ const chooseLabel = (file: string, columns: readonly Column[]): Column => {
     return rank(column) < 2 || distinct <= values.length / 2;
   };
   const found = columns.filter(isLabel).sort((a, b) => rank(a) - rank(b) || a.distinct - b.distinct)[0];
-  if (found) return found;
+  const answer =
+    found ??
+    columns.find(({ name, isNumeric }) => isNumeric && NUMBERS.test(name)) ??
+    columns.find(({ name, isNumeric }) => !isNumeric && ANSWERS.test(name));
+  if (answer) return answer;
   throw dataError(
     file,
     `no column looks like a label: ${described(columns)}; expected one with 2 to ${MOST_CLASSES} values that repeat, or its name with --label`,

@@ -1,5 +1,7 @@
 import type { ClassSpec } from '../tasks/class.ts';
+import type { GenerateSpec } from '../tasks/generation.ts';
 import type { LabelWordSpec } from '../tasks/label-words.ts';
+import type { RegressionSpec } from '../tasks/regression.ts';
 
 /** What a starting configuration is made of. */
 export interface StartingPoint {
@@ -11,7 +13,7 @@ export interface StartingPoint {
   rows: number;
   /** Names of the columns, for a file without a header. */
   columns?: readonly string[];
-  task: LabelWordSpec | ClassSpec;
+  task: LabelWordSpec | ClassSpec | RegressionSpec | GenerateSpec;
   /** Sentences about the label words, or why there are none. */
   why: readonly string[];
   /** Rows of each label, in the order of the task. */
@@ -55,7 +57,30 @@ export const rate = (value: number): string => value.toExponential(1);
 /** A label with this share of the rows or more makes accuracy a poor measure. */
 const UNBALANCED = 0.75;
 
+/** The task where answers are no classes. */
+const answerLines = (task: RegressionSpec | GenerateSpec, why: readonly string[]): string[] => [
+  'task:',
+  ...why.map((sentence) => comment(sentence, '  ')),
+  `  kind: ${task.kind}`,
+  ...(task.kind === 'regression'
+    ? [
+        `  fields: ${list(task.fields)}`,
+        ...(task.labelField ? [`  labelField: ${quoted(task.labelField)}   # the column of the number`] : []),
+      ]
+    : [
+        `  prompt: ${quoted(task.prompt)}   # docs/tasks.md says how an answer follows`,
+        `  answer: ${quoted(task.answer)}   # the column of the text`,
+        `  maxTokens: ${task.maxTokens}`,
+        ...(task.stop ? [`  stop: ${list(task.stop)}   # no answer has more than one line`] : []),
+      ]),
+];
+
+/** Outputs of the new head that a task needs; 0 for none. */
+const outputsOf = (task: StartingPoint['task']): number =>
+  'template' in task || task.kind === 'generate' ? 0 : task.kind === 'regression' ? 1 : task.classes;
+
 const taskLines = ({ task, why, balance }: StartingPoint): string[] => {
+  if (!('template' in task) && task.kind !== 'class') return answerLines(task, why);
   const largest = [...balance].sort((a, b) => b.count - a.count)[0]!;
   const share = largest.count / balance.reduce((sum, { count }) => sum + count, 0);
   const isSkewed = share >= UNBALANCED && balance.length === 2;
@@ -116,7 +141,7 @@ export const configurationText = (start: StartingPoint): string => {
           : 'The folder of a model, a GGUF file, or a name of Hugging Face’s hub.',
     ),
     `model: ${quoted(model)}`,
-    ...('template' in task ? [] : [`head: { classes: ${task.classes} }`]),
+    ...(outputsOf(task) > 0 ? [`head: { classes: ${outputsOf(task)} }`] : []),
     ...(start.isQuantized ? ['trainable: { lora: { rank: 8, alpha: 16 } }'] : []),
     '',
     ...taskLines(start),

@@ -11,10 +11,12 @@ import type { CallOptions } from '../objective.ts';
 import { quantile } from '../statistics.ts';
 import { integerText, isNoLabel } from '../tasks/labels.ts';
 import { loadTask } from '../tasks/load.ts';
+import type { Task } from '../tasks/task.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
 import { resolveConfig } from '../training/config.ts';
 import { findLearningRate } from '../training/find-learning-rate.ts';
 import { somethingElse } from '../what-is.ts';
+import { answersOf, proposeAnswers } from './answers.ts';
 import { chooseColumns, nameColumns } from './columns.ts';
 import { configurationText, type StartingPoint } from './configuration.ts';
 import { readTable } from './table.ts';
@@ -119,7 +121,8 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
   const labelled = table.rows
     .map((row) => ({ row, label: integerText(row[label]?.trim() ?? '') }))
     .filter((one) => !isNoLabel(one.label) && texts.every((text) => one.row[text] !== undefined));
-  const labels = [...new Set(labelled.map((one) => one.label))];
+  const values = labelled.map((one) => one.label);
+  const labels = [...new Set(values)];
   if (labels.length < 2) {
     throw dataError(
       file,
@@ -129,9 +132,17 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
   // The rate to start with depends on the size of the weights.
   await fetchedFolder(model, 'weights', signal);
   const tokenizer = await Tokenizer.load(model);
-  const { task, names, why } = proposeTask({ texts, label }, labels, tokenizer);
+  const kind = answersOf(values);
+  const { task, names, why } =
+    kind === 'classes'
+      ? proposeTask({ texts, label }, labels, tokenizer)
+      : { names: [], ...proposeAnswers(file, { texts, label }, { kind, values, tokenizer }) };
   const counts = new Map<string, number>();
-  for (const one of labelled) counts.set(one.label, (counts.get(one.label) ?? 0) + 1);
+  // Answers that are no classes are held out as if they were one.
+  for (const value of values) {
+    const name = kind === 'classes' ? value : kind;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
 
   const heldOut = [...counts.values()].reduce((sum, count) => sum + Math.round(SHARE * count), 0);
   if (heldOut === 0) {
@@ -140,7 +151,7 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
       `has ${labelled.length} rows with a label, at most ${Math.max(...counts.values())} of the same; expected at least ${Math.ceil(0.5 / SHARE)} rows of some label, so that some can be held out to choose by`,
     );
   }
-  const loaded = await loadTask(task, tokenizer, { maxLength: Number.MAX_SAFE_INTEGER });
+  const loaded: Task = await loadTask(task, tokenizer, { maxLength: Number.MAX_SAFE_INTEGER });
   const every = Math.ceil(labelled.length / MEASURED);
   const lengths = labelled
     .filter((_, i) => i % every === 0)
@@ -151,7 +162,8 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
     })
     .sort((a, b) => a - b);
   const most = lengths.at(-1)!;
-  const wanted = most <= LONGEST ? most : quantile(lengths, WHOLE);
+  const answer = 'maxTokens' in task ? (task.maxTokens ?? 0) : 0;
+  const wanted = answer + (most <= LONGEST ? most : quantile(lengths, WHOLE));
   const maxLength = Math.min(8 * Math.ceil(wanted / 8), tokenizer.maxLength ?? 512);
 
   const start: StartingPoint = {

@@ -5,7 +5,7 @@ import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
 import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
-import { chooseHead, type Head, type HeadOption, type HeadTensors } from './head.ts';
+import { chooseHead, type Head, type HeadOption, type HeadTensors, type ProblemType } from './head.ts';
 import { assertSameOrder, labelsOf } from './labels.ts';
 import { newLora, storedLora } from './lora.ts';
 import { ADAPTER_WEIGHTS, type AdapterParts, fullName, type StoredAdapter } from './peft.ts';
@@ -25,6 +25,8 @@ export interface Description {
   stored: HeadTensors;
   /** Names of the classes of a classifier, as far as they are known. */
   labels: readonly string[] | undefined;
+  /** What the outputs of a classifier are. */
+  problemType: ProblemType | undefined;
   /** Shape of each parameter, as in the checkpoint. */
   shapes: readonly (readonly number[])[];
   /** Parameters that the loss reads. */
@@ -188,10 +190,6 @@ export const describe = (
     return index as number;
   };
   const classes = created?.classes ?? output?.shape[0] ?? 2;
-  if (head.kind === 'classifier' && classes < 2) {
-    const message = `${output?.file}: the classifier has one output, a regression; this version takes two or more classes; put a new head on with head: { classes }`;
-    throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
-  }
   const known = labelsOf(config.json);
   const stored = known?.length === classes && !created ? known : undefined;
   const labels = options.labels ?? stored;
@@ -287,6 +285,10 @@ export const describe = (
     head,
     stored: has,
     labels: head.kind === 'classifier' ? labels : undefined,
+    problemType:
+      head.kind === 'classifier'
+        ? (head.problemType ?? (classes === 1 ? 'regression' : 'single_label_classification'))
+        : undefined,
     shapes: tensors.map(({ shape }) => shape),
     read: new Set(read.keys()),
     merged,

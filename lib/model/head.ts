@@ -2,11 +2,16 @@ import { ZestError } from '../errors.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Family, HeadKind } from './families/family.ts';
 
+/** What the outputs of a classifier are, as transformers calls it: one class, any number of labels, or numbers. */
+export type ProblemType = 'single_label_classification' | 'multi_label_classification' | 'regression';
+
 /** The head of a loaded model: what the checkpoint has, its language model, or a new classifier made from a seed. */
-export type HeadOption = 'languageModel' | { classes: number; seed?: number };
+export type HeadOption = 'languageModel' | { classes: number; seed?: number; problemType?: ProblemType };
 
 /** Which head is used; a classifier with `initialize` is new, one without is the checkpoint's. */
-export type Head = { kind: 'languageModel' } | { kind: 'classifier'; initialize?: { classes: number; seed: number } };
+export type Head =
+  | { kind: 'languageModel' }
+  | { kind: 'classifier'; initialize?: { classes: number; seed: number }; problemType?: ProblemType };
 
 /** Whether the checkpoint has the tensors of a head; a classifier of texts, or of tokens. */
 export type HeadTensors = Readonly<Record<HeadKind, boolean>>;
@@ -34,13 +39,16 @@ const stored = (config: ModelConfig, tensors: HeadTensors): HeadKind | 'none' =>
   return tensors.languageModel ? 'languageModel' : 'none';
 };
 
-/** Refuses a classifier that was trained to give a number, or any number of classes, to a text. */
-const assertOneClass = ({ file, json }: ModelConfig): void => {
+const PROBLEM_TYPES: readonly unknown[] = ['single_label_classification', 'multi_label_classification', 'regression'];
+
+/** What the outputs of a checkpoint's classifier are; undefined where it does not say. */
+const storedProblem = ({ file, json }: ModelConfig): ProblemType | undefined => {
   const { problem_type = null } = json;
-  if (problem_type === null || problem_type === 'single_label_classification') return;
+  if (problem_type === null) return undefined;
+  if (PROBLEM_TYPES.includes(problem_type)) return problem_type as ProblemType;
   throw new ZestError(
     'ERR_ZEST_UNSUPPORTED',
-    `${file}: problem_type is ${JSON.stringify(problem_type)}; this version takes one class a text; put a new head on with head: { classes }`,
+    `${file}: problem_type is ${JSON.stringify(problem_type)}; expected one of ${PROBLEM_TYPES.join(', ')}, or a new head: { classes }`,
   );
 };
 
@@ -52,20 +60,19 @@ const assertOneClass = ({ file, json }: ModelConfig): void => {
 export const chooseHead = (config: ModelConfig, tensors: HeadTensors, option: HeadOption | undefined): Head => {
   if (option === undefined) {
     const kind = stored(config, tensors);
-    if (kind === 'classifier') assertOneClass(config);
     if (kind === 'none') {
       throw new ZestError(
         'ERR_ZEST_OPTION',
         `${config.file}: the checkpoint has no head; make a new one with head: { classes, seed }`,
       );
     }
-    return { kind };
+    return kind === 'classifier' ? { kind, problemType: storedProblem(config) } : { kind };
   }
   if (option === 'languageModel') return { kind: 'languageModel' };
-  const { classes, seed = 0 } = option;
+  const { classes, seed = 0, problemType } = option;
   if (tensors.classifier && architectureHead(config) === 'classifier') {
     const message = `${config.file}: head: { classes: ${classes} } puts a new head in place of the checkpoint's; leave head out to use that`;
     process.emitWarning(message, { code: 'WARN_ZEST_HEAD' });
   }
-  return { kind: 'classifier', initialize: { classes, seed } };
+  return { kind: 'classifier', initialize: { classes, seed }, problemType };
 };

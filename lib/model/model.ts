@@ -114,7 +114,13 @@ export class Model implements Objective<Batch> {
     this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = { ...spec, head: head.kind, stored: description.stored, classToken: config.family.classifier.token };
+    this.#limits = {
+      ...spec,
+      head: head.kind,
+      stored: description.stored,
+      problemType: description.problemType,
+      classToken: config.family.classifier.token,
+    };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 

@@ -55,8 +55,12 @@ export const head = z
     [
       z.literal('languageModel'),
       z.strictObject({
-        classes: z.int().min(2).max(MOST_CLASSES).describe('classes of a new head'),
+        classes: z.int().min(1).max(MOST_CLASSES).describe('classes of a new head, or the numbers that it gives'),
         seed: z.int().min(0).default(0).describe('seed of its initial weights'),
+        problemType: z
+          .enum(['single_label_classification', 'multi_label_classification', 'regression'])
+          .optional()
+          .describe('what they are, as transformers calls it; omitted: what the task asks for'),
       }),
     ],
     { error: 'languageModel or {classes, seed}' },
@@ -108,7 +112,7 @@ export const loadSchema = z.strictObject({
   threads: coded(count().max(MOST_THREADS).optional(), 'ERR_ZEST_THREADS'),
   directions: coded(z.strictObject({ seed: seed.optional(), law: law.optional() }).default({}), 'ERR_ZEST_DIRECTIONS'),
   head,
-  labels: z.array(z.string().min(1)).min(2).optional(),
+  labels: z.array(z.string().min(1)).min(1).optional(),
   adapter,
   trainable,
   dequantize: z.boolean().default(false),

@@ -3,7 +3,7 @@ import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
 import { show } from '../show.ts';
 import type { HeadKind } from './families/family.ts';
-import type { HeadTensors } from './head.ts';
+import type { HeadTensors, ProblemType } from './head.ts';
 import { checkTargetKeys } from './target-keys.ts';
 
 /** What a batch must fit. */
@@ -14,6 +14,8 @@ export type BatchLimits = Pick<
   head: HeadKind;
   /** The heads that the checkpoint has. */
   stored: HeadTensors;
+  /** What the outputs of a classifier are. */
+  problemType: ProblemType | undefined;
   /** The token that a classifier reads. */
   classToken: 'first' | 'last';
 };
@@ -68,12 +70,37 @@ const checkedSegments = (batch: Batch, limits: BatchLimits): Ids[] => {
   });
 };
 
-/** A scored position, as in core/batch.h; without `words` every output of the head is a candidate. */
+/**
+ * A scored position, as in core/batch.h; without `words` every output of the head is a candidate. With a `reference`, the
+ * only candidate is compared with that.
+ */
 interface Scored {
   position: number;
   label: number;
   words?: readonly number[];
+  reference?: number;
 }
+
+/** Which loss each kind of target has, and what the outputs of its head must be. */
+const OF_OUTPUTS = {
+  class: 'single_label_classification',
+  labels: 'multi_label_classification',
+  values: 'regression',
+} as const;
+const LOSSES: { readonly [kind in Target['kind']]?: NativeBatch['loss'] } = {
+  labels: 'binaryCrossEntropy',
+  values: 'squaredError',
+};
+const lossOf = ({ kind }: Target): NativeBatch['loss'] => LOSSES[kind] ?? 'crossEntropy';
+
+/** Checks that the outputs of the classifier are what a target takes them for. */
+const needsProblem = (kind: keyof typeof OF_OUTPUTS, name: string, { problemType }: BatchLimits): void => {
+  if (problemType === OF_OUTPUTS[kind]) return;
+  throw new ZestError(
+    'ERR_ZEST_TARGET',
+    `${name} is of kind '${kind}', which takes a head of problem type ${OF_OUTPUTS[kind]}, and this one's is ${problemType}; put a new one on with head: { classes, problemType: '${OF_OUTPUTS[kind]}' }`,
+  );
+};
 
 const needsHead = (kind: string, head: HeadKind, name: string, limits: BatchLimits): void => {
   if (limits.head === head) return;
@@ -131,6 +158,19 @@ const questionSequences = (
   return { prompt: ids.slice(0, -1), options: sequences };
 };
 
+/** 1 for each output that is among the labels, 0 for the others. */
+const presence = (labels: unknown, name: string, { outputs }: BatchLimits): number[] => {
+  const present = new Set<number>(checkedIds(labels, outputs, `${name}.labels`, 'ERR_ZEST_TARGET'));
+  return Array.from({ length: outputs }, (_, output) => (present.has(output) ? 1 : 0));
+};
+
+/** An output as the only candidate, a list that all who ask for it share. */
+const OUTPUT_WORDS: number[][] = [];
+const outputWords = (output: number): readonly number[] => {
+  OUTPUT_WORDS[output] ??= [output];
+  return OUTPUT_WORDS[output];
+};
+
 const scoredPositions = (
   target: Exclude<Target, { kind: 'options' }>,
   ids: Ids,
@@ -160,12 +200,30 @@ const scoredPositions = (
     }
     case 'class':
       needs('classifier');
+      needsProblem(target.kind, name, limits);
       return [
         {
           position: limits.classToken === 'first' ? 0 : length - 1,
           label: index(target.label, limits.outputs, 'label'),
         },
       ];
+    case 'labels':
+    case 'values': {
+      needs('classifier');
+      needsProblem(target.kind, name, limits);
+      const position = limits.classToken === 'first' ? 0 : length - 1;
+      const references = target.kind === 'values' ? target.values : presence(target.labels, name, limits);
+      if (!Array.isArray(references) || references.length !== limits.outputs) {
+        const message = `${name}.values is ${show(references)}; expected a number for each of the head's ${limits.outputs} outputs`;
+        throw rangeError('ERR_ZEST_TARGET', message);
+      }
+      return references.map((reference: unknown, output) => {
+        if (typeof reference === 'number' && Number.isFinite(Math.fround(reference)))
+          return { position, label: 0, words: outputWords(output), reference };
+        const message = `${name}.values[${output}] is ${show(reference)}; expected a number that float32 can hold`;
+        throw rangeError('ERR_ZEST_TARGET', message);
+      });
+    }
     case 'maskedTokens': {
       needs('languageModel');
       if (limits.causal) {
@@ -192,7 +250,8 @@ const scoredPositions = (
       return Array.from({ length: to - from }, (_, i) => ({ position: from + i - 1, label: ids[from + i] as number }));
     }
     default: {
-      const expected = "a target of kind 'labelWords', 'class', 'maskedTokens', 'tokens' or 'options'";
+      const expected =
+        "a target of kind 'labelWords', 'class', 'labels', 'values', 'maskedTokens', 'tokens' or 'options'";
       throw typeError('ERR_ZEST_TARGET', `${name} is ${show(target)}; expected ${expected}`);
     }
   }
@@ -225,6 +284,9 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
   const examples: number[] = [];
   const scored: number[] = [];
   const candidates: number[] = [];
+  const references: number[] = [];
+  const [firstTarget] = batch.targets as readonly Target[];
+  const loss = lossOf(Object(firstTarget));
   // Targets that share their list of words share its place.
   const places = new Map<readonly number[], [begin: number, end: number]>();
   const place = (words: readonly number[]): [begin: number, end: number] => {
@@ -256,7 +318,12 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     const sequence = lay(ids, -1, segments[s]);
     const positions = scoredPositions(target, ids, name, limits);
     checkTargetKeys(target, name);
-    for (const { position, label, words } of positions) {
+    if (lossOf(target) !== loss) {
+      const message = `${name} is of kind '${target.kind}', and targets[0] of '${firstTarget?.kind}'; expected one kind in a batch`;
+      throw new ZestError('ERR_ZEST_TARGET', message);
+    }
+    for (const { position, label, words, reference } of positions) {
+      if (reference !== undefined) references.push(reference);
       const [begin, end] = words ? place(words) : [0, 0];
       scored.push(sequence, position, label, begin, end);
     }
@@ -276,6 +343,8 @@ export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     segments: join(hasQuestions ? [] : laidSegments),
     scored: Int32Array.from(scored),
     candidates: Int32Array.from(candidates),
+    loss,
+    references: Float32Array.from(references),
     parents: Int32Array.from(hasQuestions ? parents : []),
     examples: Int32Array.from(hasQuestions ? examples : []),
   };

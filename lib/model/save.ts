@@ -24,7 +24,7 @@ export interface Origin {
 
 /** The configuration with which transformers loads the weights as they are saved. */
 const savedConfig = ({ config, description, dtype }: Origin): Record<string, unknown> => {
-  const { head, labels, spec } = description;
+  const { head, labels, problemType, spec } = description;
   const { json, family } = config;
   const typeKeys = ['dtype', 'torch_dtype'].filter((key) => key in json);
   const saved: Record<string, unknown> = { ...json };
@@ -34,7 +34,8 @@ const savedConfig = ({ config, description, dtype }: Origin): Record<string, unk
   const isRenamed = labels !== undefined && String(labels) !== String(labelsOf(json));
   const named = isObject(json.id2label) ? Object.keys(json.id2label).length : 2;
   if (head.initialize || isRenamed || named !== spec.outputs) Object.assign(saved, labelKeys(labels, spec.outputs));
-  if (head.initialize && 'problem_type' in json) saved.problem_type = 'single_label_classification';
+  if (head.initialize && ('problem_type' in json || problemType !== 'single_label_classification'))
+    saved.problem_type = problemType;
   return saved;
 };
 

@@ -8,6 +8,8 @@ type KeysOf<K extends Target['kind']> = readonly (keyof Extract<Target, { kind: 
 const KEYS: { readonly [K in Target['kind']]: KeysOf<K> } = {
   labelWords: ['kind', 'position', 'words', 'label'],
   class: ['kind', 'label'],
+  labels: ['kind', 'labels'],
+  values: ['kind', 'values'],
   tokens: ['kind', 'from', 'to'],
   maskedTokens: ['kind', 'positions', 'ids'],
   options: ['kind', 'options', 'label', 'normalize'],

@@ -17,6 +17,10 @@ export interface NativeBatch {
   segments: Int32Array;
   scored: Int32Array;
   candidates: Int32Array;
+  /** Of each scored position; of other losses than cross-entropy one candidate each. */
+  loss: NameOf<'loss'>;
+  /** What each scored position is compared with, 0 or 1 of a yes or no; empty for cross-entropy. */
+  references: Float32Array;
   /** Of each sequence the one whose tokens come before its own, or −1; empty: all −1. */
   parents: Int32Array;
   /** 3 numbers an example: first sequence, label (−1: the loss of its one sequence), 1 if options are scored per token. */

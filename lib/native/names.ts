@@ -13,6 +13,7 @@ export const NAMES = {
   fileType: ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q4_K', 'Q5_K', 'Q6_K'],
   activation: ['geluErf', 'geluTanh', 'geluQuick', 'relu', 'silu', 'tanh'],
   norm: ['layer', 'rms'],
+  loss: ['crossEntropy', 'binaryCrossEntropy', 'squaredError'],
 } as const;
 
 /** One of the names of an enum. */

@@ -64,6 +64,7 @@ export const rewardedTask = (task: Task, reward: Reward, decoding: Decoding): Ta
   return {
     fields: task.fields,
     labelField: task.labelField,
+    maxLength: task.maxLength,
     metrics: ['reward'],
     names: [],
     examples: (rows) => task.examples(rows, unlabelled),

@@ -1,11 +1,9 @@
 import { z } from 'zod';
-import { rangeError } from '../errors.ts';
 import { ClassificationTask } from './classification.ts';
 import type { TaskKind } from './kind.ts';
 import { type Labels, labelKeys, names, refuseLabels } from './labels.ts';
 import { DEFAULT_METRICS } from './metrics.ts';
-import { packed } from './prompt.ts';
-import { cutLongest } from './template.ts';
+import { encodeTexts } from './texts.ts';
 
 /** Classification by a classification head, of one text or of a pair. */
 export interface ClassSpec extends Labels {
@@ -17,7 +15,7 @@ export interface ClassSpec extends Labels {
 }
 
 /** Far above any task, far below what fills the memory. */
-const MOST_CLASSES = 65_536;
+export const MOST_CLASSES = 65_536;
 
 export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
   defaultMetrics: DEFAULT_METRICS,
@@ -30,29 +28,12 @@ export const classes: TaskKind<ClassSpec, ClassificationTask<ClassSpec>> = {
     })
     .check(refuseLabels<ClassSpec>(({ classes }) => classes)),
   make(spec, tokenizer, maxLength) {
-    const most = maxLength ?? Number.POSITIVE_INFINITY;
-    const [first, second] = spec.fields as [string, string?];
     return new ClassificationTask(spec, maxLength, {
       classes: spec.classes,
       fields: spec.fields,
       make(fields) {
-        let texts = spec.fields.map((field) => tokenizer.tokenize(fields[field]!));
-        const framed = () => tokenizer.frame(texts[0]!, second === undefined ? undefined : texts[1]);
-        const excess = framed().ids.length - most;
-        if (excess > 0) {
-          const kept = cutLongest(
-            texts.map((ids) => ids.length),
-            excess,
-          );
-          if (kept === undefined) {
-            throw rangeError(
-              'ERR_ZEST_SEQUENCE_LENGTH',
-              `the special tokens around ${[first, second].filter(Boolean).join(' and ')} alone are more than the ${most} tokens allowed`,
-            );
-          }
-          texts = texts.map((ids, i) => ids.slice(0, kept[i]));
-        }
-        return { ...packed(framed()), cut: Math.max(0, excess), target: (label) => ({ kind: 'class', label }) };
+        const encoded = encodeTexts(tokenizer, spec.fields, fields, maxLength);
+        return { ...encoded, target: (label) => ({ kind: 'class', label }) };
       },
     });
   },

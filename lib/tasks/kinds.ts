@@ -4,10 +4,12 @@ import { type ClassSpec, classes } from './class.ts';
 import type { ClassificationTask } from './classification.ts';
 import { type GenerateSpec, type GenerationTask, generation } from './generation.ts';
 import { type LabelWordSpec, labelWords } from './label-words.ts';
+import { type MultiLabelSpec, type MultiLabelTask, multiLabel } from './multi-label.ts';
 import type { OwnOptionsTask } from './own-options.ts';
+import { type RegressionSpec, type RegressionTask, regression } from './regression.ts';
 
 /** Every kind of task, by its `kind`; specs without one are of the first. */
-export const KINDS = { labelWords, class: classes, choice, generate: generation };
+export const KINDS = { labelWords, class: classes, choice, generate: generation, regression, multiLabel };
 
 /** The check of a task as it is written. */
 export const taskSchema = z.discriminatedUnion('kind', [
@@ -15,6 +17,8 @@ export const taskSchema = z.discriminatedUnion('kind', [
   classes.schema,
   choice.schema,
   generation.schema,
+  regression.schema,
+  multiLabel.schema,
 ]);
 
 /** A choice among options of each example's own, as it is written. */
@@ -24,7 +28,7 @@ type OwnOptionsSpec = ChoiceSpec & { options: string };
 export type ClassificationSpec = LabelWordSpec | ClassSpec | (ChoiceSpec & { options: readonly string[] });
 
 /** A task as it is written. */
-export type TaskSpec = LabelWordSpec | ClassSpec | ChoiceSpec | GenerateSpec;
+export type TaskSpec = LabelWordSpec | ClassSpec | ChoiceSpec | GenerateSpec | RegressionSpec | MultiLabelSpec;
 
 /** A classification of any kind. */
 export type LoadedTask = ClassificationTask<ClassificationSpec>;
@@ -34,4 +38,13 @@ export type TaskOf<S extends string | TaskSpec> = S extends GenerateSpec
   ? GenerationTask
   : S extends OwnOptionsSpec
     ? OwnOptionsTask
-    : LoadedTask;
+    : S extends RegressionSpec
+      ? RegressionTask
+      : S extends MultiLabelSpec
+        ? MultiLabelTask
+        : LoadedTask;
+
+/** A task of kind `generate`, `regression` or `multiLabel`, as the package exports its type. */
+export type TextTask = GenerationTask;
+export type NumberTask = RegressionTask;
+export type LabelsTask = MultiLabelTask;

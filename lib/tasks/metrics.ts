@@ -96,11 +96,14 @@ export const definitionOf = (metric: Metric): MetricDefinition => definitions.ge
  * @param definition its `title`; what answers it is `of`: `classes` by number, `texts` with lists of right ones, `numbers`,
  *   or `labelSets`; `largerIsBetter` and `format`; and `measure`, a function of all predictions and their references
  * @example
- * import { registerMetric } from 'node-zest';
+ * import { loadTask, registerMetric, Tokenizer } from 'node-zest';
  * registerMetric('cost', {
  *   title: 'cost', of: 'classes', largerIsBetter: false, format: 'number',
  *   measure: (predictions, references) => predictions.filter((p, i) => p === 0 && references[i] === 1).length,
  * });
+ * const tokenizer = await Tokenizer.load('film-roberta-mini');
+ * const task = await loadTask({ kind: 'class', fields: ['text'], classes: 2, metrics: ['cost'] }, tokenizer);
+ * console.log(task.metrics); // [ 'cost' ]
  *
  * @throws ERR_ZEST_OPTION for a name that is taken, or is no word; ERR_ZEST_ARGUMENT for what is no definition
  */

@@ -73,6 +73,8 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   readonly fields: readonly string[];
   /** Name of the field that holds the right answer. */
   readonly labelField: string;
+  /** Number of tokens that a sequence may have; longer texts are cut. Undefined: no limit. */
+  abstract readonly maxLength: number | undefined;
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
   /** Names of the labels, where an answer is of some. */
@@ -211,6 +213,11 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
       if (example.reference !== undefined) return this.asked(example);
       throw dataError(example.source, 'has no right answer to train on');
     });
+    return this.batchOf(asked);
+  }
+
+  /** Puts sequences into a batch. */
+  protected batchOf(asked: readonly AskedSequence[]): Batch {
     const batch: Batch = { sequences: asked.map(({ ids }) => ids), targets: asked.map(({ target }) => target) };
     if (asked.every(({ segments }) => segments === undefined)) return batch;
     return { ...batch, segments: asked.map(({ ids, segments }) => segments ?? new Int32Array(ids.length)) };

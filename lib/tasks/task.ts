@@ -113,6 +113,8 @@ export interface Task<E extends Example = Example> {
   readonly fields: readonly string[];
   /** Name of the field that holds the answer. */
   readonly labelField: string;
+  /** Number of tokens that a sequence may have, the answer's too where it is part of one. Undefined: no limit. */
+  readonly maxLength: number | undefined;
   /** Metrics that it is judged by; the first decides which weights are best. */
   readonly metrics: readonly Metric[];
   /** Names of the answers there are to choose from, by number; none where they are no classes. */

@@ -65,10 +65,12 @@ const cutWarning = (
   const cut = previews.filter((preview) => preview.cut > 0);
   if (cut.length <= previews.length / 2) return [];
   const limit = Math.max(...cut.map(({ ids }) => ids.length));
+  // Prompts leave room for their answers.
+  const most = task.maxLength ?? limit;
   const whole = previews.map((preview) => preview.ids.length + preview.cut).sort((a, b) => a - b);
   const [median, longest] = [whole[Math.floor((whole.length - 1) / 2)], whole.at(-1)];
   const [of, cure] =
-    limit < maxLength || limit >= modelLength
+    most < maxLength || most >= modelLength
       ? ['which is all that the model takes', 'use shorter texts, or a model that takes longer ones']
       : ['training.maxLength', 'use a larger training.maxLength, as far as the model goes'];
   return [
@@ -150,7 +152,7 @@ export const dataWarnings = (
           `all ${validation.length} validation examples have the label ${JSON.stringify(alike.name)}: a model that always gives it scores 100 %`,
         ),
       );
-    } else if (validation.length < FEW) {
+    } else if (task.names.length > 0 && validation.length < FEW) {
       warnings.push(
         warning(
           'WARN_ZEST_VALIDATION',

@@ -1,4 +1,5 @@
 import { rangeError, ZestError } from '../errors.ts';
+import type { ProblemType } from '../model/head.ts';
 import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
@@ -64,10 +65,10 @@ const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head
       `head is {classes: ${head.classes}}, and the task has label words, which a language model answers with; leave head out, or take a task of kind class`,
     );
   }
-  if (kind === 'class' && head === 'languageModel') {
+  if (PROBLEM_TYPES[kind] !== undefined && head === 'languageModel') {
     throw new ZestError(
       'ERR_ZEST_TARGET',
-      'head is languageModel, and the task is of kind class; expected {classes}, or no head for that of the checkpoint',
+      `head is languageModel, and the task is of kind ${kind}; expected {classes}, or no head for that of the checkpoint`,
     );
   }
 };
@@ -118,6 +119,13 @@ export const loadTrainingExamples = (
   groups?: Map<string, string>,
 ): Promise<Example[]> => readTraining(data, task, warn, groups);
 
+/** What a new head is of, by the kind of the task; those without a head have none. */
+const PROBLEM_TYPES: { readonly [kind in NonNullable<TaskSpec['kind']>]?: ProblemType } = {
+  class: 'single_label_classification',
+  multiLabel: 'multi_label_classification',
+  regression: 'regression',
+};
+
 /**
  * Loads the configured model with what is trained of it, or a checkpoint of a run: that has the head and the adapter of
  * the run within. It is to be scored, or with `isTrained` to be trained on.
@@ -130,11 +138,13 @@ export const loadModel = async (
   { isTrained = false } = {},
 ): Promise<Model> => {
   const { spec } = taskDefinition(task, tokenizer);
+  const problemType = PROBLEM_TYPES[spec.kind ?? 'labelWords'];
+  const ofTask = typeof head === 'object' ? { problemType, ...head } : head;
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
-    ...(checkpoint === undefined ? { trainable, head, adapter } : isTrained && { trainable }),
-    labels: spec.kind === 'class' ? spec.labels : undefined,
+    ...(checkpoint === undefined ? { trainable, head: ofTask, adapter } : isTrained && { trainable }),
+    labels: spec.kind === 'class' || spec.kind === 'multiLabel' ? spec.labels : undefined,
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
   });

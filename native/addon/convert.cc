@@ -39,7 +39,9 @@ Batch to_batch(const Napi::Value& value) {
               {},
               copy<int32_t>(from.Get("candidates")),
               {},
-              {}};
+              {},
+              choice<Loss>(from, "loss"),
+              copy<float>(from.Get("references"))};
   const std::vector<int32_t> scored = copy<int32_t>(from.Get("scored"));
   for (size_t i = 0; i + 5 <= scored.size(); i += 5) {
     batch.scored.push_back({scored[i], scored[i + 1], scored[i + 2], scored[i + 3], scored[i + 4]});
@@ -163,8 +165,11 @@ void check_batch(const Batch& batch, const ModelSpec& spec) {
            within(at.candidates_begin, 0, candidates + 1) &&
            within(at.candidates_end, at.candidates_begin, candidates + 1) &&
            within(at.label, 0, count > 0 ? count : spec.outputs);
+    good = good && (batch.loss == Loss::cross_entropy || count == 1);
     before = at.sequence;
   }
+  good = good &&
+         batch.references.size() == (batch.loss == Loss::cross_entropy ? 0 : batch.scored.size());
   good = good && examples_are_good(batch);
   if (!good) throw Error("ERR_ZEST_INTERNAL", "the batch does not fit the model");
 }

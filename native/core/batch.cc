@@ -11,10 +11,13 @@ Batch slice(const Batch& batch, int32_t first, int32_t last) {
   }
   for (int32_t s = first; s <= last; ++s)
     part.starts.push_back(batch.starts[s] - batch.starts[first]);
-  for (ScoredPosition position : batch.scored) {
+  part.loss = batch.loss;
+  for (size_t i = 0; i < batch.scored.size(); ++i) {
+    ScoredPosition position = batch.scored[i];
     if (position.sequence < first || position.sequence >= last) continue;
     position.sequence -= first;
     part.scored.push_back(position);
+    if (batch.loss != Loss::cross_entropy) part.references.push_back(batch.references[i]);
   }
   part.candidates = batch.candidates;
   for (int32_t s = first; s < last && !batch.parents.empty(); ++s)
@@ -27,6 +30,8 @@ Batch without_parents(const Batch& batch) {
   Batch flat;
   flat.candidates = batch.candidates;
   flat.examples = batch.examples;
+  flat.loss = batch.loss;
+  flat.references = batch.references;
   flat.starts.push_back(0);
   std::vector<bool> is_parent(static_cast<size_t>(batch.sequences()));
   for (const int32_t parent : batch.parents) {

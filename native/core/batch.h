@@ -3,11 +3,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <array>
 #include <vector>
+
+#include "core/name.h"
 
 namespace zest {
 
-// Cross-entropy of one position over its candidates.
+// What the loss of a scored position is: the cross-entropy of its label over its candidates, or, of
+// its only candidate, that of a yes or no, log(1 + e^x) - reference * x, or the square of the
+// difference from the reference.
+enum class Loss { cross_entropy, binary_cross_entropy, squared_error };
+
+template <>
+struct Names<Loss> {
+  static constexpr const char* kind = "loss";
+  static constexpr std::array table = {
+      Name<Loss>{Loss::cross_entropy, "crossEntropy"},
+      Name<Loss>{Loss::binary_cross_entropy, "binaryCrossEntropy"},
+      Name<Loss>{Loss::squared_error, "squaredError"},
+  };
+};
+
+// One position over its candidates.
 struct ScoredPosition {
   int32_t sequence;
   int32_t position;  // within the sequence, 0-based
@@ -38,6 +56,9 @@ struct Batch {
   // empty: all -1. Children follow their parent, and have none themselves.
   std::vector<int32_t> parents;
   std::vector<Example> examples;  // in order; empty: each sequence is one
+  Loss loss = Loss::cross_entropy;
+  std::vector<float> references;  // one a scored position, 0 or 1 of a yes or no; of other losses
+                                  // than cross-entropy
 
   int32_t sequences() const { return static_cast<int32_t>(starts.size()) - 1; }
   int32_t length(int32_t s) const { return starts[s + 1] - starts[s]; }

@@ -17,7 +17,7 @@ template <class Visit>
 void for_each_enum(Visit visit) {
   visit(Names<Law>{}), visit(Names<Rule>{}), visit(Names<Estimator>{}), visit(Names<Sides>{});
   visit(Names<Normalize>{}), visit(Names<TiltRule>{}), visit(Names<StorageType>{});
-  visit(Names<FileType>{}), visit(Names<Activation>{}), visit(Names<Norm>{});
+  visit(Names<FileType>{}), visit(Names<Activation>{}), visit(Names<Norm>{}), visit(Names<Loss>{});
 }
 
 template <class Enum>

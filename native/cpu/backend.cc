@@ -65,7 +65,7 @@ class CpuBackend : public Backend {
                      std::vector<int32_t> counts(static_cast<size_t>(part.sequences()));
                      for (size_t i = 0; i < part.scored.size(); ++i) {
                        const int32_t s = part.scored[i].sequence;
-                       out[s] += forward_.cross_entropy(p, i);
+                       out[s] += forward_.loss(p, i);
                        ++counts[static_cast<size_t>(s)];
                      }
                      for (int32_t s = 0; s < part.sequences(); ++s) {

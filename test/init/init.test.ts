@@ -282,4 +282,39 @@ describe('zest init', () => {
     expect(again).toMatchObject({ status: 1, stdout: '' });
     expect(again.stderr).toMatch(/^error: .*cli\.yaml is there already; .* \(ERR_ZEST_FILE\)\n$/);
   });
+
+  it('knows numbers and texts for answers', async () => {
+    const scored = texts.map(({ text }, i) => JSON.stringify({ text, score: i / 7 }));
+    const numbers = await start('scores.jsonl', scored);
+    expect(numbers.config).toMatchObject({
+      head: { classes: 1 },
+      task: { kind: 'regression', fields: ['text'], labelField: 'score' },
+    });
+    const answered = texts.map(({ text }, i) =>
+      JSON.stringify({ text, question: `what is ${i}`, answer: `it is ${i}, and nothing else than that is it` }),
+    );
+    await rejects(
+      () => start('answers.jsonl', answered, { label: 'answer', text: ['text'] }),
+      'ERR_ZEST_DATA',
+      /are texts, 50 different of 50, which an encoder does not write; expected a causal model with --model/,
+    );
+    const model = join(folder, 'writer');
+    cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), model, { recursive: true });
+    const json = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8'));
+    writeFileSync(join(model, 'config.json'), JSON.stringify({ ...json, max_position_embeddings: 512 }));
+    writeByteTokenizer(model, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyz0123456789QA.,:\n?' });
+    const written = await start('written.jsonl', answered, { label: 'answer', text: ['text', 'question'], model });
+    expect(written.config).toMatchObject({
+      task: {
+        kind: 'generate',
+        prompt: '{text}\nQuestion: {question}\nAnswer:',
+        answer: 'answer',
+        maxTokens: 48,
+        stop: ['\n'],
+      },
+    });
+    expect(written.config).not.toHaveProperty('head');
+    expect(written.dry.data[0]).toMatchObject({ split: 'train', count: 40, cut: 0, classes: [] });
+    expect(written.dry.prompts[0]!.text).toMatch(/Question: what is \d+\nAnswer:$/);
+  });
 });

@@ -232,7 +232,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ],
     [
       'training.step=3',
-      '--set training.step is not known (did you mean steps?); expected one of steps, batchSize, maxLength, evaluateEvery, checkpointEvery, keepBest, patience, seed, weights, tensorboard',
+      '--set training.step is not known (did you mean steps?); expected one of steps, batchSize, maxLength, startToken, evaluateEvery, checkpointEvery, keepBest, patience, seed, weights, tensorboard',
     ],
     ['training=null', '--set training is null; expected keys and values'],
     ['training.keepBest=1', '--set training.keepBest is 1; expected true or false'],
@@ -252,7 +252,10 @@ describe('a message names the place, the key, and what was expected', () => {
     ['task=3', '--set task is 3; expected the name of a built-in task or {template, labelWords}'],
     ['task={template: a}', '--set task.labelWords is missing; expected a list'],
     ['task.labelWords=[a]', "--set task.labelWords is [ 'a' ]; expected a list of 2 or more entries"],
-    ['task.kind=words', "--set task.kind is 'words'; expected one of labelWords, class, choice, generate"],
+    [
+      'task.kind=words',
+      "--set task.kind is 'words'; expected one of labelWords, class, choice, generate, regression, multiLabel",
+    ],
     ['trainable.lora.rank=2', '--set trainable.lora.alpha is missing; expected a number'],
     ['trainable.lora={rank: 0, alpha: 8}', '--set trainable.lora.rank is 0; expected a number ≥ 1'],
     ['trainable.lora={rank: 2, alpha: 0}', '--set trainable.lora.alpha is 0; expected a number > 0'],

@@ -21,6 +21,8 @@ const rows = Array.from({ length: 12 }, (_, i) => ({
   label: i % 2,
   answer: i % 2 ? ['up', 'upward'] : 'down',
   options: i % 3 ? ['up', 'down'] : ['up', 'down', 'on'],
+  score: i / 4,
+  tags: [['up'], [], ['up', 'down']][i % 3],
 }));
 
 beforeAll(async () => {
@@ -33,6 +35,8 @@ const tasks = {
   choice: { kind: 'choice', prompt: '{text}:', options: ['down', 'up'] },
   'choice of own options': { kind: 'choice', prompt: '{text}:', options: 'options', labelField: 'label' },
   generate: { kind: 'generate', prompt: '{text}:', answer: 'answer', maxTokens: 6, stop: ['\n'] },
+  regression: { kind: 'regression', fields: ['text'], labelField: 'score' },
+  multiLabel: { kind: 'multiLabel', fields: ['text'], labels: ['down', 'up'], labelField: 'tags' },
 };
 
 const listed = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
@@ -40,6 +44,9 @@ const listed = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   for await (const item of items) all.push(item);
   return all;
 };
+
+/** Outputs that a kind of task needs of a new head. */
+const HEADS: Record<string, number> = { regression: 1, multiLabel: 2 };
 
 let written = 0;
 const configOf = async (task: object, changes: { data?: object } = {}) => {
@@ -49,6 +56,7 @@ const configOf = async (task: object, changes: { data?: object } = {}) => {
     file,
     stringify({
       model: folder,
+      ...(HEADS[(task as { kind: string }).kind] && { head: { classes: HEADS[(task as { kind: string }).kind] } }),
       task,
       data: { train: data, validation: data, test: data, ...changes.data },
       optimizer: { method: 'mezo', learningRate: 1e-4 },
@@ -63,7 +71,7 @@ describe.each(Object.entries(tasks))('a task of kind %s', (kind, task) => {
   it('is looked at, trained, scored, used and reported', async () => {
     const { file, output } = await configOf(task);
     const { prompts, data: overview, estimate } = await dryRun(file);
-    expect(prompts[0]!.text).toBe('<s>row 0:');
+    expect(prompts[0]!.text).toBe(kind in HEADS ? '<s>row 0' : '<s>row 0:');
     expect(overview[0]).toMatchObject({ split: 'train', count: 12, cut: 0 });
     expect(estimate.evaluationSeconds).toBeGreaterThan(0);
     for await (const _ of train(file)) {
@@ -82,12 +90,14 @@ describe.each(Object.entries(tasks))('a task of kind %s', (kind, task) => {
     run.model.dispose();
     expect(answers).toHaveLength(12);
     expect(answers[0]).toMatchObject(kind === 'generate' ? { answer: expect.any(String) } : { text: 'row 0' });
+    if (kind === 'regression') expect(answers[0]).toMatchObject({ answer: expect.any(Number) });
+    if (kind === 'multiLabel') expect(answers[0]).toMatchObject({ probabilities: { down: expect.any(Number) } });
     const { html } = await report([output]);
     expect(html).toContain(kind === 'choice' ? '<h2>Classes</h2>' : '<h2>Answers</h2>');
     if (kind !== 'choice') expect(html).toContain('The examples that were answered worst');
   });
 
-  it('may be shown with demonstrations', async () => {
+  it.skipIf(kind in HEADS)('may be shown with demonstrations', async () => {
     const { file } = await configOf(task, { data: { demonstrations: 2, separator: '\n' } });
     const { prompts, data: overview } = await dryRun(file);
     expect(overview[0]!.count).toBe(10);

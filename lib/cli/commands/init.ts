@@ -17,11 +17,14 @@ const initializedText = (start: Initialized): string => {
   const { file, written, texts, label, rows, balance, leftOut, tokens, columns } = start;
   const labels = balance.slice(0, 8).map(({ name, count: times }) => `${name} ${percent(times / (rows - leftOut))}`);
   const header = columns ? ', without a header line' : '';
-  const prompt = 'template' in start.task ? `the prompt ${JSON.stringify(start.task.template)}` : 'a new head';
+  const { task } = start;
+  const asked = 'template' in task ? task.template : 'prompt' in task ? task.prompt : undefined;
+  const prompt = asked === undefined ? 'a new head' : `the prompt ${JSON.stringify(asked)}`;
+  const answers = balance.length === 0 ? [task.kind === 'regression' ? 'numbers' : 'texts'] : labels;
   return [
     `${file}: ${count(rows)} rows${header}${leftOut ? `, ${count(leftOut)} of them without a label or a text` : ''}`,
     `text in ${texts.map((name) => JSON.stringify(name)).join(' and ')}, ${tokens.median} tokens in the median, ${tokens.most} at most, with ${prompt}`,
-    `label in ${JSON.stringify(label)}: ${labels.join(', ')}${balance.length > 8 ? ` and ${balance.length - 8} more` : ''}`,
+    `label in ${JSON.stringify(label)}: ${answers.join(', ')}${balance.length > 8 ? ` and ${balance.length - 8} more` : ''}`,
     ...(start.whyNotFound === undefined ? [] : [`no learning rate was found: ${start.whyNotFound}`]),
     `written to ${written}; now look at it, and at what the model sees:`,
     `  zest train ${written} --dry-run`,
@@ -32,7 +35,7 @@ const initializedText = (start: Initialized): string => {
 
 export const command: CommandDefinition = {
   argument:
-    '.jsonl, .csv, .tsv or .parquet, a folder, a glob, or hf://datasets/… with a text, or a pair of texts, and a label a row',
+    '.jsonl, .csv, .tsv or .parquet, a folder, a glob, or hf://datasets/… with a text, or a pair of texts, and a label, a number or an answer a row',
   options: [
     new Option('--output <file>', 'the configuration; default: the name of the data with .yaml'),
     new Option(

@@ -72,7 +72,7 @@ class Forward : private Operations {
   // The logit of candidate `index` of scored position `scored` at point p, after run.
   float logit(int p, size_t scored, int64_t index) const;
   // Their cross-entropy with the position's label.
-  float cross_entropy(int p, size_t scored);
+  float loss(int p, size_t scored);
 
  private:
   static constexpr int most_points = Noise::max_points;

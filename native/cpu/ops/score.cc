@@ -46,8 +46,16 @@ float Forward::logit(int p, size_t scored, int64_t index) const {
   return logits_[p][row * row_stride(output_count_) + column];
 }
 
-float Forward::cross_entropy(int p, size_t scored) {
+float Forward::loss(int p, size_t scored) {
   const ScoredPosition& at = batch_->scored[scored];
+  if (batch_->loss == Loss::squared_error) {
+    const float difference = logit(p, scored, 0) - batch_->references[scored];
+    return difference * difference;
+  }
+  if (batch_->loss == Loss::binary_cross_entropy) {
+    const float no_and_yes[] = {0.0f, logit(p, scored, 0)};
+    return kernels().cross_entropy(no_and_yes, 2, batch_->references[scored] != 0.0f);
+  }
   const int64_t count = at.candidates_begin == at.candidates_end
                             ? output_count_
                             : at.candidates_end - at.candidates_begin;

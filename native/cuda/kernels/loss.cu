@@ -1,5 +1,6 @@
 // Reference: loss = log sum exp(logit_c - top) + top - logit_label over the candidates, the sum in
-// float32, its logarithm in float64, rounded once to float32. One warp a scored position.
+// float32, its logarithm in float64, rounded once to float32. One warp a scored position. A yes or
+// no has the candidates 0 and logit; a squared error is that of the one candidate.
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/loss.h"
 
@@ -25,6 +26,25 @@ __device__ __forceinline__ float logit(const ScoredLogits& l, const Position& p,
   float x = p.product[column];
   if (p.bias) x += p.bias[l.outputs ? l.outputs[column] : column];
   return x;
+}
+
+// Those that one candidate has, compared with a reference.
+__global__ void __launch_bounds__(threads) reference_losses_kernel(ScoredLogits l, float* losses) {
+  const int64_t index = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
+  if (index >= l.points * l.scored) return;
+  const int64_t i = index % l.scored;
+  const float x = logit(l, position_of(l, index / l.scored, i), 0);
+  const float reference = l.reference[i];
+  if (l.loss == Loss::squared_error) {
+    const float difference = x - reference;
+    losses[index] = difference * difference;
+    return;
+  }
+  const float top = fmaxf(x, 0.0f);
+  const float total = expf(0.0f - top) + expf(x - top);
+  losses[index] = static_cast<float>(
+      log(static_cast<double>(total)) +
+      (static_cast<double>(top) - (reference != 0.0f ? static_cast<double>(x) : 0.0)));
 }
 
 __global__ void __launch_bounds__(threads) cross_entropy_kernel(ScoredLogits l, float* losses) {
@@ -76,7 +96,12 @@ __global__ void __launch_bounds__(threads)
 
 }  // namespace
 
-void cross_entropy(const ScoredLogits& logits, float* losses, cudaStream_t stream) {
+void scored_losses(const ScoredLogits& logits, float* losses, cudaStream_t stream) {
+  if (logits.loss != Loss::cross_entropy) {
+    launch(reference_losses_kernel, dim3(blocks_for(logits.points * logits.scored, threads)),
+           threads, 0, stream, logits, losses);
+    return;
+  }
   launch(cross_entropy_kernel, dim3(blocks_for(logits.points * logits.scored, warps)), threads, 0,
          stream, logits, losses);
 }

@@ -1,9 +1,11 @@
-// Cross-entropy at the scored positions, and the loss of each sequence.
+// The losses at the scored positions, and the loss of each sequence.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include <cstdint>
+
+#include "core/batch.h"
 
 namespace zest::cuda {
 
@@ -20,10 +22,12 @@ struct ScoredLogits {
   const int32_t* first = nullptr;  // its candidates are columns[first .. first + count), or,
   const int32_t* count = nullptr;  // where first < 0, the first `count` columns
   const int32_t* columns = nullptr;
+  Loss loss = Loss::cross_entropy;
+  const float* reference = nullptr;  // of each scored position, unless it is cross-entropy
 };
 
 // losses[p * scored + i], float32.
-void cross_entropy(const ScoredLogits& logits, float* losses, cudaStream_t stream);
+void scored_losses(const ScoredLogits& logits, float* losses, cudaStream_t stream);
 
 // The candidates' logits themselves, of point 0: out[starts[i] ... ].
 void copy_logits(const ScoredLogits& logits, const int32_t* starts, float* out,

@@ -91,6 +91,7 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   shape.tokens = bucket(static_cast<int64_t>(batch.ids.size()));
   shape.sequences = bucket(batch.sequences());
   shape.scored = bucket(static_cast<int64_t>(batch.scored.size()));
+  shape.loss = batch.loss;
 
   std::vector<int32_t> places;
   for (int32_t s = 0; s < batch.sequences(); ++s) {
@@ -158,6 +159,10 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   packed.at.label = append(block, label, shape.scored, 0);
   packed.at.first = append(block, first, shape.scored, -1);
   packed.at.count = append(block, count, shape.scored, 0);
+  std::vector<int32_t> reference;
+  for (const float value : batch.references) reference.push_back(std::bit_cast<int32_t>(value));
+  packed.at.reference =
+      append(block, reference, batch.loss == Loss::cross_entropy ? 0 : shape.scored, 0);
   packed.at.logit_starts = append(block, logit_starts, shape.scored, 0);
   packed.at.sequence_starts = append(block, starts, shape.sequences + 1, starts.back());
   return packed;

@@ -24,6 +24,7 @@ struct BatchShape {
   int64_t outputs = 0;  // of the head that are scored; 0: all
   int64_t table_rows[tables] = {};
   int64_t candidates = 0;
+  Loss loss = Loss::cross_entropy;
   auto operator<=>(const BatchShape&) const = default;
 };
 
@@ -37,6 +38,7 @@ struct PackedBatch {
     size_t places, row_places;        // in their sequences; of the same
     size_t row_tokens;                // token of each distinct scored row
     size_t row, label, first, count;  // of each scored position (loss.h)
+    size_t reference;                 // of the same, float32; none of cross-entropy
     size_t columns, outputs;
     size_t sequence_starts;  // into the scored positions
     size_t logit_starts;     // of copy_logits

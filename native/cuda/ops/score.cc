@@ -18,6 +18,8 @@ ScoredLogits Forward::scored_logits(const PackedBatch& batch) const {
   l.row = in_block(batch.at.row), l.label = in_block(batch.at.label);
   l.first = in_block(batch.at.first), l.count = in_block(batch.at.count);
   l.columns = in_block(batch.at.columns);
+  l.loss = shape.loss;
+  l.reference = reinterpret_cast<const float*>(in_block(batch.at.reference));
   return l;
 }
 
@@ -26,7 +28,7 @@ void Forward::score(const LinearRoles& output, State from, Tokens) {
   const Outputs outputs{shape.outputs ? in_block(batch_->at.outputs) : nullptr,
                         shape.outputs ? shape.outputs : spec_.outputs};
   multiply(output, outputs, operand(from), shape.rows, logits_);
-  cross_entropy(scored_logits(*batch_), losses_.data(), main_);
+  scored_losses(scored_logits(*batch_), losses_.data(), main_);
   sequence_means(losses_.data(), passes_, shape.scored, in_block(batch_->at.sequence_starts),
                  shape.sequences, means_.data(), main_);
 }

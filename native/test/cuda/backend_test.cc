@@ -185,6 +185,31 @@ TEST("a classifier of the first token, BERT's segments") {
   for (const Directions& directions : laws) check_losses(pair, directions, batch, pairs_of(2));
 }
 
+TEST("losses of a head's outputs against references, in parts of a batch too") {
+  RandomEncoder model = random_encoder(odd);
+  model.spec.outputs = 3;
+  model.spec.roles.head_output = {};
+  model.spec.roles.head_output.weight = model.spec.roles.position_embeddings;
+  const Pair pair = backends(model);
+  Batch batch = label_word_batch({4, 1, 30}, odd.vocabulary);
+  batch.scored.clear();
+  batch.candidates = {0, 1, 2};
+  for (int32_t s = 0; s < 3; ++s) {
+    for (int32_t c = 0; c < 3; ++c) {
+      batch.scored.push_back({s, 0, 0, c, c + 1});
+      batch.references.push_back(static_cast<float>((s + c) % 2));
+    }
+  }
+  for (const Loss loss : {Loss::binary_cross_entropy, Loss::squared_error}) {
+    batch.loss = loss;
+    check_losses(pair, laws[0], batch, pairs_of(2));
+    check_losses(pair, laws[0], slice(batch, 1, 3), pairs_of(2));
+  }
+  batch.loss = Loss::cross_entropy;
+  batch.references.clear();
+  check_losses(pair, laws[0], batch, pairs_of(2));
+}
+
 TEST("no segments, and another activation of the head, as DistilBERT's") {
   RandomEncoder model = random_encoder(odd);
   model.spec.roles.segment_embeddings = -1;

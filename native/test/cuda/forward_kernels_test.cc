@@ -238,7 +238,7 @@ TEST("cross-entropy and means are the CPU's; all outputs or a few words") {
     l.count = d_count.data(), l.columns = d_columns.data();
     const auto losses = filled<float>(10);
     const auto means = filled<double>(6);
-    cuda::cross_entropy(l, losses.data(), stream());
+    cuda::scored_losses(l, losses.data(), stream());
     cuda::sequence_means(losses.data(), points, 5, d_starts.data(), 3, means.data(), stream());
     const std::vector<float> got = downloaded(losses, 10);
     const std::vector<double> got_means = downloaded(means, 6);
@@ -270,6 +270,35 @@ TEST("cross-entropy and means are the CPU's; all outputs or a few words") {
   });
 }
 
+TEST("losses against a reference are those of one candidate") {
+  const std::vector<float> product = {1.5f,   -40.0f, 0, 0, 0, 0, 0, 0,
+                                      -0.25f, 90.0f,  0, 0, 0, 0, 0, 0};
+  const std::vector<float> reference = {1.0f, 0.0f};
+  const std::vector<int32_t> row = {0, 0}, first = {0, 1}, one = {1, 1}, columns = {0, 1};
+  const auto d_product = uploaded(product), d_reference = uploaded(reference);
+  const auto d_row = uploaded(row), d_first = uploaded(first), d_one = uploaded(one),
+             d_columns = uploaded(columns);
+  cuda::ScoredLogits l;
+  l.product = d_product.data();
+  l.stride = 8, l.rows = 1, l.points = 2, l.scored = 2;
+  l.row = l.label = d_row.data(), l.first = d_first.data(), l.count = d_one.data();
+  l.columns = d_columns.data();
+  l.reference = d_reference.data();
+  for (const Loss loss : {Loss::squared_error, Loss::binary_cross_entropy}) {
+    l.loss = loss;
+    const auto losses = filled<float>(4);
+    cuda::scored_losses(l, losses.data(), stream());
+    const std::vector<float> got = downloaded(losses, 4);
+    for (size_t i = 0; i < 4; ++i) {
+      const double x = product[8 * (i / 2) + i % 2], r = reference[i % 2];
+      const double expected = loss == Loss::squared_error
+                                  ? (x - r) * (x - r)
+                                  : std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))) - r * x;
+      CHECK_NEAR(got[i], expected, 1e-6 * std::fmax(1, expected));
+    }
+  }
+}
+
 TEST("a loss that is not a number stays one") {
   const std::vector<float> product = {1.0f, NAN, 2.0f, 0, 0, 0, 0, 0};
   const std::vector<int32_t> zero = {0}, all = {-1}, three = {3}, starts = {0, 1};
@@ -280,7 +309,7 @@ TEST("a loss that is not a number stays one") {
   l.stride = 8, l.rows = 1, l.points = 1, l.scored = 1;
   l.row = l.label = d_zero.data(), l.first = d_all.data(), l.count = d_three.data();
   const auto losses = filled<float>(1);
-  cuda::cross_entropy(l, losses.data(), stream());
+  cuda::scored_losses(l, losses.data(), stream());
   CHECK(std::isnan(downloaded(losses, 1)[0]));
   CHECK(std::isnan(cuda::to_float(cuda::to_bfloat16(NAN))));
 }
