@@ -1,6 +1,6 @@
-import { appendFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Report, report } from '../../lib/report/report.ts';
 import type { RunOverview } from '../../lib/report/summary.ts';
@@ -416,6 +416,7 @@ describe('zest report', () => {
       expect(status).toBe(1);
       expect(stderr).toMatch(/^error: cannot write .* \(ERR_ZEST_FILE\)\n$/);
     }
-    expect(await stat(`${scratch}.partial`).catch(() => 'none')).toBe('none');
+    const beside = await readdir(dirname(scratch));
+    expect(beside.filter((name) => name.startsWith(`${basename(scratch)}.`))).toEqual([]);
   });
 });
