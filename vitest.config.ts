@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/install/**'], // npm run test:install
+    exclude: ['test/install/**', 'test/long/**'], // npm run test:install, npm run test:long
     pool: 'forks',
     // No test asks the network; those of the hub have a server of their own.
     env: { HF_HUB_OFFLINE: '1', HF_HOME: '/nonexistent' },

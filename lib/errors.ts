@@ -49,6 +49,7 @@ const CODES = {
   ERR_ZEST_POINT: 'input',
   ERR_ZEST_UPDATE: 'work',
   ERR_ZEST_LOSS_NOT_FINITE: 'work',
+  ERR_ZEST_WEIGHTS_NOT_FINITE: 'work',
   ERR_ZEST_REWARD: 'input',
   ERR_ZEST_VERSION: 'work',
   ERR_ZEST_DISPOSED: 'work',

@@ -1,5 +1,7 @@
-import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { ZestError } from './errors.ts';
 import { notThere } from './not-there.ts';
 
@@ -79,15 +81,62 @@ export const assertWritable = async (folder: string): Promise<void> => {
   await writing(folder, access(there, constants.W_OK));
 };
 
+/** Writes all bytes at a position; if that fails, what there is of them is taken away again. */
+export const writeWhole = async (handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+      if (bytesWritten === 0) throw new Error('the file system takes no more');
+      done += bytesWritten;
+    }
+  } catch (error) {
+    await handle.truncate(position).catch(() => {});
+    throw error;
+  }
+};
+
+const WINDOWS = process.platform === 'win32';
+
+/** Waits until a file or a folder is on the disk. Windows wants the right to write for that, and flushes no folders. */
+export const flushPath = async (path: string): Promise<void> => {
+  if (WINDOWS && (await isFolder(path))) return;
+  const handle = await open(path, WINDOWS ? 'r+' : 'r');
+  await handle.sync().finally(() => handle.close());
+};
+
+/** This machine, as the names of its temporary files have it. */
+const HOST = hostname().replace(/[^\w]+/g, '_') || '_';
+
+/** A name beside a file that says which process of which machine writes it. */
+const temporaryName = (file: string): string => `${file}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.partial`;
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+};
+
+/** Removes the temporary files that processes of this machine which are gone left in a folder, of one file or of all. */
+export const removeLeftovers = async (folder: string, of = ''): Promise<void> => {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const [, file, host, pid] = /^(.+)\.(\w+)-(\d+)-[0-9a-f]{8}\.partial$/.exec(name) ?? [];
+    if (file === undefined || host !== HOST || (of !== '' && file !== of) || isAlive(Number(pid))) continue;
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
+  }
+};
+
 /**
- * Replaces a file so that a reader sees the old content or the new, never a part: `write` makes a temporary file beside
- * it, which then takes its name, or is removed if anything fails.
+ * Replaces a file so that a reader sees the old content or the new, never a part, whoever else replaces it: `write` makes
+ * a temporary file beside it, which then takes its name, or is removed if anything fails. One that a killed process left
+ * is removed by the next that replaces the file.
  */
-export const replaceFile = async (
-  file: string,
-  write: (temporary: string) => Promise<void>,
-  temporary = `${file}.partial`,
-): Promise<void> => {
+export const replaceFile = async (file: string, write: (temporary: string) => Promise<void>): Promise<void> => {
+  await removeLeftovers(dirname(file), basename(file));
+  const temporary = temporaryName(file);
   try {
     await write(temporary);
     await rename(temporary, file);
@@ -97,7 +146,7 @@ export const replaceFile = async (
   }
 };
 
-/** Writes a whole file at once, as {@link replaceFile} does, and has it on disk. */
+/** Writes a whole file at once, as {@link replaceFile} does, and has it on disk, under its name. */
 export const writeAtomic = (file: string, content: string | Uint8Array): Promise<void> =>
   writing(
     file,
@@ -109,5 +158,5 @@ export const writeAtomic = (file: string, content: string | Uint8Array): Promise
       } finally {
         await handle.close();
       }
-    }),
+    }).then(() => flushPath(dirname(file))),
   );

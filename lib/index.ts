@@ -77,6 +77,7 @@ export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
 export type { MemoryUse } from './model/memory.ts';
 export { Model } from './model/model.ts';
+export type { SaveOptions } from './model/save.ts';
 export type { ModelStepOptions, ModelStepResult } from './model/step.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native/binding.ts';
@@ -113,6 +114,7 @@ export type {
   ExaminationEvent,
   FailureEvent,
   Progress,
+  ResumeEvent,
   StepEvent,
   Summary,
   TrainEvent,
@@ -122,7 +124,8 @@ export type {
 } from './runs/events.ts';
 export { type RecordOptions, recordTrajectory } from './runs/record.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
-export { readTrajectory, type Trajectory, type TrajectoryHeader } from './runs/trajectory.ts';
+export { readTrajectory, type Trajectory } from './runs/trajectory.ts';
+export type { LoggedTensor, LoggedUpdate, TrajectoryHeader } from './runs/trajectory-format.ts';
 export {
   hessianTrace,
   type QuadraticFormOptions,
@@ -187,6 +190,15 @@ export {
 export type { FollowedRate } from './training/follow-rate.ts';
 export { type OpenRun, type OpenRunOptions, openRun } from './training/open-run.ts';
 export { type Prediction, type PredictOptions, predict } from './training/predict.ts';
+export {
+  applyLog,
+  exportLog,
+  type ReplayedRun,
+  type ReplayRunOptions,
+  replayRun,
+  type VerifiedCheckpoint,
+  verifyRun,
+} from './training/replay-run.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
 export { type VectorObjective, type VectorObjectiveOptions, vectorObjective } from './vector-objective.ts';

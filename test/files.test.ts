@@ -1,11 +1,53 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { assertWritable, makeFolder } from '../lib/files.ts';
+import { assertWritable, makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
 import { rejects } from './fixtures/rejects.ts';
 import { scratchFolder } from './fixtures/scratch.ts';
 
 const scratch = scratchFolder();
+
+describe('a file that is replaced', () => {
+  const leftovers = (): string[] => readdirSync(scratch).filter((name) => name.endsWith('.partial'));
+
+  it('is the old or the new, and nothing is left beside it', async () => {
+    const file = join(scratch, 'replaced');
+    await writeAtomic(file, 'old');
+    const failing = replaceFile(file, async (temporary) => {
+      writeFileSync(temporary, 'ne');
+      expect(readFileSync(file, 'utf8')).toBe('old');
+      throw new Error('no space');
+    });
+    await expect(failing).rejects.toThrow('no space');
+    expect(readFileSync(file, 'utf8')).toBe('old');
+    await Promise.all(['one', 'another'].map((content) => writeAtomic(file, content)));
+    expect(['one', 'another']).toContain(readFileSync(file, 'utf8'));
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('takes away what a killed process left, and not what another one writes', async () => {
+    const file = join(scratch, 'left');
+    const code = `const { replaceFile } = await import(${JSON.stringify(new URL('../dist/files.js', import.meta.url).href)});
+      const { writeFileSync } = await import('node:fs');
+      await replaceFile(${JSON.stringify(file)}, async (temporary) => {
+        writeFileSync(temporary, 'half');
+        process.stdout.write('written');
+        await new Promise(() => setInterval(() => {}, 1000));
+      });`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code]);
+    await once(child.stdout, 'data');
+    await writeAtomic(file, 'mine');
+    expect(leftovers()).toHaveLength(1);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await writeAtomic(join(scratch, 'other'), '');
+    expect(leftovers()).toHaveLength(1);
+    await writeAtomic(file, 'mine');
+    expect(leftovers()).toEqual([]);
+  });
+});
 
 describe('a folder that is made', () => {
   it('has those above it, and may be there', async () => {

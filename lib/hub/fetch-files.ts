@@ -71,9 +71,10 @@ export const fetchFiles = async (
   if (!offline && !isCommit(name.revision) && cachedCommit(name) !== commit) {
     const ref = join(storage(name), 'refs', ...name.revision.split('/'));
     await writing(ref, makeFolder(dirname(ref)));
-    // Each process has a file of its own until it takes the name: several may be here at once.
-    const write = (temporary: string) => writeFile(temporary, commit);
-    await writing(ref, replaceFile(ref, write, `${ref}.${randomUUID()}`));
+    await writing(
+      ref,
+      replaceFile(ref, (temporary) => writeFile(temporary, commit)),
+    );
   }
   return folder;
 };

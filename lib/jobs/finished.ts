@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ZestError } from '../errors.ts';
 import { isThere } from '../files.ts';
-import { isObject, readJson } from '../json.ts';
+import { readJson } from '../json.ts';
+import { differences } from '../options/differences.ts';
 import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { show } from '../show.ts';
@@ -10,21 +10,6 @@ import { readConfig } from '../training/config.ts';
 import { runMetric } from '../training/objective.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 
-/** The path of the first key in which two configurations differ. */
-export const differingKey = (a: unknown, b: unknown, path: readonly string[] = []): string | undefined => {
-  if (isObject(a) && isObject(b)) {
-    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-      const found = differingKey(a[key], b[key], [...path, key]);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-  return isDeepStrictEqual(a, b) ? undefined : path.join('.');
-};
-
-const valueAt = (root: unknown, key: string): unknown =>
-  key.split('.').reduce((value, part) => (isObject(value) ? value[part] : undefined), root);
-
 /**
  * Checks that the run in a folder has the same configuration. Where the folder is does not matter.
  *
@@ -32,11 +17,11 @@ const valueAt = (root: unknown, key: string): unknown =>
  */
 const assertSameConfig = async (file: string, config: ResolvedConfig): Promise<void> => {
   const there: ResolvedConfig = { ...(await readConfig(file)), output: config.output };
-  const key = differingKey(there, config);
-  if (key === undefined) return;
+  const [first] = differences(there, config);
+  if (first === undefined) return;
   throw new ZestError(
     'ERR_ZEST_RUN',
-    `${file} has ${key} ${show(valueAt(there, key))} where ${show(valueAt(config, key))} is asked for; ` +
+    `${file} has ${first.key} ${show(first.a)} where ${show(first.b)} is asked for; ` +
       'name another output, or remove that run',
   );
 };

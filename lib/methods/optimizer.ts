@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { typeError, ZestError } from '../errors.ts';
-import type { CallOptions, Law, Objective } from '../objective.ts';
+import type { CallOptions, Law, Objective, Update } from '../objective.ts';
 import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
@@ -13,7 +14,7 @@ import {
   programSchema,
 } from './method.ts';
 import type { RuleOption } from './rule.ts';
-import { runStep, type StepLength, type StepResult } from './run-step.ts';
+import { estimateFrom, runStep, type StepLength, type StepResult, updateOf } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
 
 /** State of an optimizer: JSON, and all that a restored one needs to go on with the same bits. */
@@ -59,6 +60,15 @@ export interface Optimizer {
   step<B>(objective: Objective<B>, batch: B, options?: StepCallOptions): Promise<StepResult>;
   /** Takes a step of an objective without a batch, such as `vectorObjective` makes. */
   step(objective: Objective<void>): Promise<StepResult>;
+  /** Whether steps leave a state of the method's own, which {@link replay} makes from their losses. */
+  readonly keepsState: boolean;
+  /**
+   * Takes a step that was taken before: applies its update, as a log has it. A method that keeps state makes it from the
+   * losses of the step; nothing is evaluated.
+   *
+   * @throws ERR_ZEST_TRAJECTORY where the method makes another update of the losses, or needs losses that are not there
+   */
+  replay<B>(objective: Objective<B>, logged: Update & { losses?: readonly number[] }): Promise<void>;
   /** Gives the state after the steps that were taken. */
   state(): OptimizerState;
   /**
@@ -133,8 +143,46 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     return result;
   };
 
+  const keepsState = (): boolean => any.initialState !== undefined || Object.keys(state).length > 0;
+
+  const takeAgain = async <B>(
+    objective: Objective<B>,
+    { losses, ...update }: Update & { losses?: readonly number[] },
+  ): Promise<void> => {
+    // A step that was skipped has no terms, and left the state as it was.
+    if (keepsState() && update.terms.length > 0) {
+      if (!losses)
+        throw new ZestError(
+          'ERR_ZEST_TRAJECTORY',
+          `step ${steps + 1} has no losses in the log; ${method.name} makes its state from them`,
+        );
+      const firstStream = BigInt(steps) * BigInt(directions);
+      const length = { learningRate: learningRate * factor(steps), weightDecay, decayTowards, rule, updates: steps };
+      const from = { dimension: objective.dimension, firstStream, state, learningRate: length.learningRate };
+      const { state: next, ...estimate } = estimateFrom(losses, any, options, from);
+      const own = updateOf(estimate, length);
+      if (!isDeepStrictEqual(own.terms, update.terms)) {
+        throw new ZestError(
+          'ERR_ZEST_TRAJECTORY',
+          `${method.name} makes another update of the losses of step ${steps + 1} than the log has; expected the method that wrote it`,
+        );
+      }
+      state = next ?? state;
+    }
+    await objective.apply(update, { directions: { seed, law } });
+    steps++;
+  };
+
   return {
     method: method.name,
+    get keepsState() {
+      return keepsState();
+    },
+    replay<B>(objective: Objective<B>, logged: Update & { losses?: readonly number[] }) {
+      const result = previous.then(() => takeAgain(objective, logged));
+      previous = result.catch(() => {});
+      return result;
+    },
     forwards: any.forwards(options),
     get learningRate() {
       return learningRate * factor(steps);

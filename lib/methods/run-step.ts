@@ -170,6 +170,29 @@ export const estimateStep = async <B>(
   return { ...round.value, losses: Float64Array.from(seen) };
 };
 
+/** What a method makes of losses that it was given before: of a step that was taken already. */
+export const estimateFrom = (
+  losses: readonly number[],
+  method: AnyMethod,
+  options: Record<string, unknown>,
+  {
+    dimension,
+    firstStream,
+    state,
+    learningRate,
+  }: Pick<StepCall, 'firstStream' | 'state'> & Pick<StepLength, 'learningRate'> & { dimension: number },
+): StepEstimate => {
+  const streams = streamsFrom(firstStream, method.streams(options));
+  const rounds = method.estimate(options, { streams, dimension, state, learningRate });
+  let round = rounds.next();
+  for (let done = 0; !round.done; ) {
+    const length = answersTo(round.value);
+    round = rounds.next(Float64Array.from(losses.slice(done, done + length)));
+    done += length;
+  }
+  return round.value;
+};
+
 /**
  * The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. Under another
  * rule than the plain one the terms are G itself, and η is the rule's.

@@ -14,6 +14,7 @@ import { adaptedSource, baseName } from './peft.ts';
 import type { Origin } from './save.ts';
 import { readSource } from './source.ts';
 import { stopAtExit } from './stop-at-exit.ts';
+import { readTokenizerFiles } from './tokenizer-files.ts';
 
 /** An engine with its weights, and what they came from. */
 export interface LoadedEngine {
@@ -45,6 +46,7 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
   const labels = checked.labels ?? source.labels;
   const read = await readSource(base);
   const { config } = read;
+  const tokenizer = await readTokenizerFiles(folder);
   const load = ({ binding, cudaDevice }: Device, description: Description) =>
     callEngine(binding, signal, async (abort) => {
       const where = cudaDevice === undefined ? {} : { cudaDevice };
@@ -73,7 +75,7 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
     const description = describe(config, checkpoint, { head, labels, trainable, adapter, dequantize });
     try {
       const engine = await load(device, description);
-      const origin = { folder, base: baseName(name, base), config, description, dtype };
+      const origin = { tokenizer, base: baseName(name, base), config, description, dtype };
       return { device, engine, origin, directions };
     } catch (error) {
       if (isAutomatic && device.cudaDevice !== undefined && isTooMuch(error)) {

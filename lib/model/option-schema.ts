@@ -101,7 +101,7 @@ export const weights = z
   );
 
 /** The options of Model.save. */
-export const saveSchema = z.strictObject({ weights });
+export const saveSchema = z.strictObject({ weights, metadata: z.record(z.string(), z.string()).default({}) });
 
 const shortcut = () => z.boolean().default(true);
 

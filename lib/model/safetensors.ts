@@ -148,9 +148,21 @@ export const readTensors = async (file: string): Promise<TensorEntry[]> => {
   return tensors;
 };
 
+/**
+ * The texts that the header of a safetensors file holds beside its tensors.
+ *
+ * @throws what {@link readTensors} throws
+ */
+export const readMetadata = async (file: string): Promise<Record<string, unknown>> => {
+  const { header } = await readHeader(file);
+  const { __metadata__ } = parseHeader(header, file);
+  return isObject(__metadata__) ? __metadata__ : {};
+};
+
 /** Length and header of a safetensors file whose tensors follow in the order given, padded so that data begin at a multiple of 8. */
 export const safetensorsHeader = (
   tensors: readonly { name: string; dtype: 'F32' | 'BF16'; shape: readonly number[] }[],
+  metadata: Readonly<Record<string, string>> = {},
 ) => {
   let end = 0;
   const entries = tensors.map(({ name, dtype, shape }) => {
@@ -158,7 +170,9 @@ export const safetensorsHeader = (
     end += shape.reduce((product, size) => product * size, dtype === 'F32' ? 4 : 2);
     return [name, { dtype, shape, data_offsets: [begin, end] }] as const;
   });
-  const json = Buffer.from(JSON.stringify({ __metadata__: { format: 'pt' }, ...Object.fromEntries(entries) }));
+  const json = Buffer.from(
+    JSON.stringify({ __metadata__: { ...metadata, format: 'pt' }, ...Object.fromEntries(entries) }),
+  );
   const header = Buffer.alloc(LENGTH_BYTES + Math.ceil(json.length / 8) * 8, ' ');
   header.writeBigUInt64LE(BigInt(header.length - LENGTH_BYTES));
   json.copy(header, LENGTH_BYTES);

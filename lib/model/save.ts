@@ -1,49 +1,26 @@
-import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { copyFile, open, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
-import { makeFolder, replaceFile } from '../files.ts';
+import { flushPath, makeFolder, replaceFile } from '../files.ts';
 import { isObject } from '../json.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
-import { isGguf, readGguf } from './gguf/format.ts';
-import { ggufTokenizer } from './gguf/tokenizer.ts';
 import { architectureHead, architectureOf } from './head.ts';
 import { labelKeys, labelsOf } from './labels.ts';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type AdapterParts, adapterConfig, adapterName } from './peft.ts';
 import { safetensorsHeader } from './safetensors.ts';
-
-/** Files beside the weights that a tokenizer may consist of. */
-const TOKENIZER_FILES = [
-  ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
-  ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'],
-  ...['chat_template.jinja', 'generation_config.json'],
-];
+import type { TokenizerFiles } from './tokenizer-files.ts';
 
 /** What a model was loaded from, and what it is saved as. */
 export interface Origin {
-  /** Folder that has the tokenizer's files. */
-  folder: string;
+  tokenizer: TokenizerFiles;
   /** The model that an adapter is put on, as a later process finds it. */
   base: string;
   config: ModelConfig;
   description: Description;
   dtype: 'float32' | 'bfloat16';
 }
-
-/** Replaces a file at once; two that save to one folder have temporary files of their own. */
-const replace = (file: string, write: (temporary: string) => Promise<void>): Promise<void> =>
-  replaceFile(file, write, `${file}.${randomUUID()}.partial`);
-
-const WINDOWS = process.platform === 'win32';
-
-/** Waits until a file is on the disk. Windows wants the right to write for that. */
-const flush = async (path: string): Promise<void> => {
-  const handle = await open(path, WINDOWS ? 'r+' : 'r');
-  await handle.sync().finally(() => handle.close());
-};
 
 /** The configuration with which transformers loads the weights as they are saved. */
 const savedConfig = ({ config, description, dtype }: Origin): Record<string, unknown> => {
@@ -62,10 +39,10 @@ const savedConfig = ({ config, description, dtype }: Origin): Record<string, unk
   return saved;
 };
 
-const writeText = (file: string, text: string): Promise<void> =>
-  replace(file, async (temporary) => {
-    await writeFile(temporary, text);
-    await flush(temporary);
+const writeContent = (file: string, content: string | Uint8Array): Promise<void> =>
+  replaceFile(file, async (temporary) => {
+    await writeFile(temporary, content);
+    await flushPath(temporary);
   });
 
 const jsonOf = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
@@ -75,12 +52,14 @@ const writeWeights = (
   engine: NativeEngine,
   { description: { shapes }, dtype }: Origin,
   tensors: readonly { index: number; name: string }[],
+  metadata: Metadata,
 ): Promise<void> => {
   const type = dtype === 'float32' ? 'F32' : 'BF16';
   const header = safetensorsHeader(
     tensors.map(({ index, name }) => ({ name, dtype: type, shape: shapes[index] ?? [] })),
+    metadata,
   );
-  return replace(file, (temporary) =>
+  return replaceFile(file, (temporary) =>
     engine.writeFile(
       temporary,
       header,
@@ -92,20 +71,8 @@ const writeWeights = (
 /** Writes what goes with the weights: config.json and the tokenizer's files. */
 const writeRest = async (folder: string, origin: Origin): Promise<void> => {
   await makeFolder(folder);
-  if (isGguf(origin.folder)) {
-    const { json, config } = ggufTokenizer(await readGguf(origin.folder));
-    await writeText(join(folder, 'tokenizer.json'), `${JSON.stringify(json)}\n`);
-    await writeText(join(folder, 'tokenizer_config.json'), `${JSON.stringify(config)}\n`);
-  }
-  for (const name of TOKENIZER_FILES) {
-    const source = join(origin.folder, name);
-    if (!existsSync(source)) continue;
-    await replace(join(folder, name), async (temporary) => {
-      await copyFile(source, temporary);
-      await flush(temporary);
-    });
-  }
-  await writeText(join(folder, 'config.json'), jsonOf(savedConfig(origin)));
+  for (const [name, content] of await origin.tokenizer()) await writeContent(join(folder, name), content);
+  await writeContent(join(folder, 'config.json'), jsonOf(savedConfig(origin)));
 };
 
 /** LoRA as PEFT's files, under the names of the class that the model has in transformers. */
@@ -114,6 +81,7 @@ const saveAdapter = async (
   engine: NativeEngine,
   origin: Origin,
   parts: AdapterParts,
+  metadata: Metadata,
 ): Promise<void> => {
   const { config, description } = origin;
   const speaks = config.family.causal ? 'CAUSAL_LM' : null;
@@ -122,13 +90,24 @@ const saveAdapter = async (
   const task = bringsHead ? 'SEQ_CLS' : description.head.kind === 'classifier' ? null : speaks;
   const json = adapterConfig(parts, config.family, { layers: config.layers, task, base: origin.base });
   await writeRest(folder, origin);
-  await writeText(join(folder, ADAPTER_CONFIG), jsonOf(json));
+  await writeContent(join(folder, ADAPTER_CONFIG), jsonOf(json));
   const tensors = parts.tensors.map(({ index, name }) => ({ index, name: adapterName(name) }));
-  await writeWeights(join(folder, ADAPTER_WEIGHTS), engine, origin, tensors);
+  await writeWeights(join(folder, ADAPTER_WEIGHTS), engine, origin, tensors, metadata);
 };
 
 /** What is saved of a model with LoRA: the weights that it is merged into, PEFT's files, or both. */
 export type SavedWeights = 'merged' | 'adapter' | 'both';
+
+/** Texts by name. */
+type Metadata = Readonly<Record<string, string>>;
+
+/** How a model is saved. */
+export interface SaveOptions {
+  /** What is saved of LoRA. Default `merged`. */
+  weights?: SavedWeights;
+  /** Texts that the header of the weights' file holds beside `format`. Default: none. */
+  metadata?: Readonly<Record<string, string>>;
+}
 
 /**
  * Saves the weights as model.safetensors under the checkpoint's names, with config.json and the tokenizer's files, so
@@ -142,22 +121,22 @@ export const saveModel = async (
   folder: string,
   engine: NativeEngine,
   origin: Origin,
-  weights: SavedWeights,
+  { weights = 'merged', metadata = {} }: SaveOptions,
 ): Promise<void> => {
   const { spec, merged, adapter } = origin.description;
   if (weights !== 'merged' && !adapter) {
     throw rangeError('ERR_ZEST_OPTION', `weights is '${weights}'; expected 'merged' for a model without LoRA`);
   }
   try {
-    if (adapter && weights === 'adapter') await saveAdapter(folder, engine, origin, adapter);
-    if (adapter && weights === 'both') await saveAdapter(join(folder, 'adapter'), engine, origin, adapter);
+    if (adapter && weights === 'adapter') await saveAdapter(folder, engine, origin, adapter, metadata);
+    if (adapter && weights === 'both') await saveAdapter(join(folder, 'adapter'), engine, origin, adapter, metadata);
     if (weights !== 'adapter') {
       await writeRest(folder, origin);
       const tensors = spec.parameters.map(({ name }, index) => ({ index, name }));
       const kept = tensors.filter(({ index }) => !merged.has(index));
-      await writeWeights(join(folder, 'model.safetensors'), engine, origin, kept);
+      await writeWeights(join(folder, 'model.safetensors'), engine, origin, kept, metadata);
     }
-    if (!WINDOWS) await flush(folder); // which flushes no folders
+    await flushPath(folder);
   } catch (cause) {
     if (cause instanceof ZestError) throw cause;
     throw new ZestError('ERR_ZEST_FILE', `${folder}: the model cannot be saved: ${(cause as Error).message}`, {

@@ -240,6 +240,10 @@ export interface NativeEngine {
   extendSession(session: number, ids: Int32Array, starts: Int32Array, abort: NativeAbort): Promise<Int32Array>;
   closeSession(session: number): Promise<void>;
   apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort): Promise<void>;
+  /** Updates one after another, in one pass over memory for several, with the bits of as many calls of `apply`. */
+  applyAll(directions: NativeDirections, updates: readonly NativeUpdate[], abort: NativeAbort): Promise<void>;
+  /** The first trainable parameter with a value that is NaN or infinite; −1: none. */
+  notFinite(): Promise<number>;
   parameter(index: number): Promise<Float32Array>;
   direction(directions: NativeDirections, stream: bigint, index: number): Promise<Float32Array>;
   /** The state of that name of a trainable parameter. */

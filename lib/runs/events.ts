@@ -93,6 +93,8 @@ export interface Environment {
   platform: string;
   /** Name of the processor. */
   processor: string;
+  /** Name of the machine. */
+  host: string;
 }
 
 /** Checkpoint that was written: weights, configuration and tokenizer in a model folder like any other. */
@@ -104,6 +106,17 @@ export interface CheckpointEvent {
   name: 'best' | 'last';
   /** Folder of the checkpoint, checkpoints/`name` of the run. */
   folder: string;
+}
+
+/** What a resumed run goes on from. It is not in metrics.jsonl, which is that of a run that was never stopped. */
+export interface ResumeEvent {
+  kind: 'resume';
+  /** Number of steps taken so far; the next one is new. */
+  step: number;
+  /** Number of steps that the weights on disk had seen; 0: the model as it came. The log led on from there. */
+  checkpoint: number;
+  /** Bytes at the end of the log that were no whole record, as a killed process leaves them, and were cut off. */
+  tornBytes: number;
 }
 
 /** Content of summary.json. */
@@ -171,6 +184,7 @@ export type TrainEvent =
       environment: Environment;
     }
   | EstimateEvent
+  | ResumeEvent
   | StepEvent
   | WarningEvent
   | EvaluationEvent
@@ -191,6 +205,11 @@ export interface Progress {
 export interface TrainOptions extends CallOptions {
   /** Whether to replace a run that the output folder holds. Default false: an error. */
   overwrite?: boolean;
+  /**
+   * Whether to go on with the run that the output folder holds, as if it had never been stopped; it begins where there is
+   * none. Default false: an error.
+   */
+  resume?: boolean;
   /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];
   /** Called as loading and scoring go on. */

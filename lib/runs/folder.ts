@@ -1,9 +1,11 @@
-import { readdir, realpath, rm } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { basename, join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, writeAtomic, writing } from '../files.ts';
+import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files.ts';
+import { isObject } from '../json.ts';
 import { modelFolder } from '../model/built-in.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
+import { isTrajectory } from './trajectory.ts';
 
 /** Where the parts of a run are, and what is found out about it later. */
 export interface RunFolder {
@@ -18,6 +20,8 @@ export interface RunFolder {
   /** What the scores of the weights kept are made of, by split: a classification report each. */
   reports: string;
   checkpoints: string;
+  /** What a resumed run goes on from beside the weights and the log. */
+  state: string;
   /** What `zest sharpness` found, and its page. */
   sharpness: string;
   sharpnessPage: string;
@@ -32,6 +36,7 @@ export const runFolder = (path: string): RunFolder => ({
   summary: join(path, 'summary.json'),
   reports: join(path, 'classification.json'),
   checkpoints: join(path, 'checkpoints'),
+  state: join(path, 'state.json'),
   sharpness: join(path, 'sharpness.json'),
   sharpnessPage: join(path, 'sharpness.html'),
 });
@@ -78,23 +83,94 @@ export const assertModelApart = async (run: RunFolder, model: string): Promise<v
   );
 };
 
-/** Begins a run in a folder that is there, in place of what it holds of another. */
-export const createRun = async (run: RunFolder, config: object): Promise<void> => {
+/** Where the parts of a run that is being replaced stand, until the new one has begun. */
+const ASIDE = '.replaced';
+
+/** The parts of a run, with its event files; the log, by which a run is known, is the last. */
+const partsOf = async (run: RunFolder): Promise<string[]> => {
   const names = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
   const events = names.map((name) => join(run.path, name));
-  for (const part of [
-    ...events,
-    run.sharpness,
-    run.sharpnessPage,
-    run.summary,
-    run.reports,
-    run.trajectory,
-    run.metrics,
-    run.checkpoints,
-    run.config,
-  ]) {
-    await writing(part, rm(part, { recursive: true, force: true }));
+  const { sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory } = run;
+  return [...events, sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory];
+};
+
+const moveParts = async (parts: readonly string[], to: RunFolder): Promise<void> => {
+  for (const part of parts) {
+    if (await isThere(part)) await writing(part, rename(part, join(to.path, basename(part))));
   }
-  const { stringify } = await import('yaml');
-  await writeAtomic(run.config, stringify(config));
+};
+
+const removeAll = (path: string): Promise<void> => writing(path, rm(path, { recursive: true, force: true }));
+
+/** Puts a run back whose replacement was killed before it had begun, or removes what is left of one that had. */
+export const settleRun = async (run: RunFolder): Promise<void> => {
+  const aside = runFolder(join(run.path, ASIDE));
+  if (!(await isThere(aside.path))) return;
+  if (!(await isThere(run.trajectory))) {
+    for (const part of await partsOf(run)) if (await isThere(join(aside.path, basename(part)))) await removeAll(part);
+    await moveParts(await partsOf(aside), run);
+  }
+  await removeAll(aside.path);
+};
+
+/** Whether a file is a configuration of ours. */
+const isConfig = async (file: string): Promise<boolean> => {
+  const { parse } = await import('yaml');
+  try {
+    const value: unknown = parse(await readFile(file, 'utf8'), { logLevel: 'error' });
+    return isObject(value) && ['model', 'data', 'optimizer', 'output'].every((key) => key in value);
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * Checks that what stands where the parts of a run would is that of a run, and not of something else that has such names.
+ *
+ * @throws ERR_ZEST_RUN
+ */
+const assertRun = async (run: RunFolder): Promise<void> => {
+  if (await isTrajectory(run.trajectory)) return;
+  for (const part of [run.trajectory, run.checkpoints, run.metrics, run.summary, run.config]) {
+    if (!(await isThere(part)) || (part === run.config && (await isConfig(part)))) continue;
+    throw new ZestError(
+      'ERR_ZEST_RUN',
+      `${part} is there, and ${run.path} has no trajectory of a run; expected a run to replace, or a folder without such names: name another output`,
+    );
+  }
+};
+
+/**
+ * Begins a run in a folder that is there, in place of what it holds of another, which stays until `begin` has written the
+ * new one's log: whatever happens, one of the two is there.
+ *
+ * @throws ERR_ZEST_RUN where the folder holds no run but something else under the names of its parts; ERR_ZEST_FILE
+ */
+export const createRun = async <T>(run: RunFolder, config: object, begin: () => Promise<T>): Promise<T> => {
+  await settleRun(run);
+  await assertRun(run);
+  await removeLeftovers(run.path);
+  const aside = runFolder(join(run.path, ASIDE));
+  const isReplaced = (await Promise.all((await partsOf(run)).map(isThere))).includes(true);
+  if (isReplaced) {
+    await writing(aside.path, makeFolder(aside.path));
+    // The log first: without it the folder holds no run, and what was moved is put back.
+    await moveParts((await partsOf(run)).reverse(), aside);
+  }
+  try {
+    const { stringify } = await import('yaml');
+    await writeAtomic(run.config, stringify(config));
+    const begun = await begin();
+    if (isReplaced) await removeAll(aside.path);
+    return begun;
+  } catch (error) {
+    await removeAll(run.trajectory);
+    await settleRun(run);
+    throw error;
+  }
+};
+
+/** Removes what says that a run has ended, as it goes on. */
+export const reopenRun = async ({ summary, reports, sharpness, sharpnessPage }: RunFolder): Promise<void> => {
+  for (const part of [sharpness, sharpnessPage, reports, summary]) await removeAll(part);
 };

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { ZestError } from '../errors.ts';
 import { isThere } from '../files.ts';
 import { isObject, parseJson } from '../json.ts';
@@ -113,12 +114,17 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
   const silence = (Date.now() - (await stat(file)).mtimeMs) / 1000;
   const hasEnd = summary !== undefined || metrics.failure !== undefined;
   const locked = !hasEnd && (await isLocked(path).catch(() => false));
-  const { status, detail } = statusOf(metrics, summary, { silence, locked });
+  const environment = metrics.start?.environment;
+  const isHere = isObject(environment) && environment.host === hostname();
+  const { status, detail } = statusOf(metrics, summary, { silence, locked, isHere });
   return { path, name, status, detail, config, summary, reports, notes, ...metrics };
 };
 
 /** What the run was computed with, as far as it is known. */
-export const environmentOf = ({ start, summary }: RunRecord): Partial<Environment> & { device?: string } => {
+export const environmentOf = ({
+  start,
+  summary,
+}: RunRecord): Partial<Omit<Environment, 'host'>> & { device?: string } => {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
   const environment = isObject(start?.environment) ? start.environment : {};
   return {

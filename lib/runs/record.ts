@@ -3,7 +3,8 @@ import type { Directions, Objective } from '../objective.ts';
 import { assertHas, assertPath, given, optionsOf } from '../options/calls.ts';
 import { version } from '../version.ts';
 import type { Replayable } from './replay.ts';
-import { NOISE_VERSION, TrajectoryWriter } from './trajectory.ts';
+import { TrajectoryWriter } from './trajectory.ts';
+import { NOISE_VERSION } from './trajectory-format.ts';
 
 /** How {@link recordTrajectory} describes a run of one's own. */
 export interface RecordOptions {
@@ -47,8 +48,14 @@ export const recordTrajectory = async (
     base: digest,
     trainable: digest,
     dimension: objective.dimension,
+    dtype: 'float32',
+    tensors: [],
     directions: { seed: String(directions.seed), law: directions.law },
+    method: '',
+    rule: 'plain',
     config,
+    inputs: {},
+    device: '',
     version,
   });
 };

@@ -2,7 +2,8 @@ import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, DirectionOptions, Update } from '../objective.ts';
 import { assertHas, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
-import { NOISE_VERSION, readTrajectory, type Trajectory } from './trajectory.ts';
+import { type OpenTrajectory, readTrajectory, type Trajectory } from './trajectory.ts';
+import { NOISE_VERSION, type TrajectoryHeader } from './trajectory-format.ts';
 
 /** A model as its run loaded it: `Model` is one. */
 export interface Replayable {
@@ -10,6 +11,61 @@ export interface Replayable {
   digest(): Promise<string>;
   /** Updates the trainable parameters. */
   apply(update: Update, options?: DirectionOptions): Promise<void>;
+  /** Updates them several times, with the same bits. Default: by {@link apply}. */
+  applyAll?(updates: readonly Update[], options?: DirectionOptions): Promise<void>;
+}
+
+/**
+ * Checks that a log's directions can be made.
+ *
+ * @throws ERR_ZEST_TRAJECTORY
+ */
+export const assertNoise = (file: string, { noiseVersion }: TrajectoryHeader): void => {
+  if (noiseVersion === NOISE_VERSION) return;
+  throw new ZestError(
+    'ERR_ZEST_TRAJECTORY',
+    `${file}: was made with noise version ${noiseVersion}, this node-zest has version ${NOISE_VERSION}`,
+  );
+};
+
+/** Updates that are handed over at a time, after which a signal is heeded. */
+const AT_ONCE = 64;
+
+/** Moves a model by updates of a log, one after another. */
+export const leadOn = async (
+  model: Pick<Replayable, 'apply' | 'applyAll'>,
+  { directions: { seed, law } }: TrajectoryHeader,
+  updates: Iterable<Update>,
+  { signal }: CallOptions,
+): Promise<void> => {
+  const call = { directions: { seed: BigInt(seed), law }, signal };
+  let some: Update[] = [];
+  const move = async () => {
+    if (model.applyAll) await model.applyAll(some, call);
+    else for (const update of some) await model.apply(update, call);
+    some = [];
+  };
+  for (const update of updates) if (some.push(update) === AT_ONCE) await move();
+  await move();
+};
+
+/**
+ * The updates that lead from the weights of a step to the mean of those of it and of all steps up to another: each as
+ * much less as it comes later, since the mean has it in as many of its weights. Exact but for rounding without weight
+ * decay; with it to the first order in the decay, of what moves meanwhile.
+ */
+export function* averaging(log: OpenTrajectory, from: number, to: number): Generator<Update, void> {
+  const count = to - from + 1;
+  let step = from;
+  for (const { decay, terms, ...rest } of log.updates(from, to)) {
+    const share = (to - step) / count;
+    step++;
+    yield {
+      ...rest,
+      decay: share * decay,
+      terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: share * coefficient })),
+    };
+  }
 }
 
 /** Options of {@link replayTrajectory}. */
@@ -50,16 +106,10 @@ export const replayTrajectory = async (
       `toStep is ${show(toStep)}; expected a whole number from 0 to ${updates.length}`,
     );
   }
-  if (header.noiseVersion !== NOISE_VERSION) {
-    throw new ZestError(
-      'ERR_ZEST_TRAJECTORY',
-      `${file}: was made with noise version ${header.noiseVersion}, this node-zest has version ${NOISE_VERSION}`,
-    );
-  }
+  assertNoise(file, header);
   if ((await model.digest()) !== header.trainable) {
     throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: begins with other weights than those of the model`);
   }
-  const directions = { seed: BigInt(header.directions.seed), law: header.directions.law };
-  for (const update of updates.slice(0, last)) await model.apply(update, { directions, signal });
+  await leadOn(model, header, updates.slice(0, last), { signal });
   return trajectory;
 };

@@ -1,27 +1,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writing } from '../files.ts';
+import { crc32c } from './crc32c.ts';
 
 // TensorBoard's event files: TFRecords (tensorflow/core/lib/io/record_writer.h) of protobuf Events
 // (tensorflow/core/util/event.proto, framework/summary.proto). Of both only what scalars need is written.
 
 /** Event files of a folder, by the start of their name. */
 export const EVENT_FILE_PREFIX = 'events.out.tfevents.';
-
-/** x³² + x²⁸ + … of Castagnoli, reflected. */
-const CRC32C_POLYNOMIAL = 0x82f63b78;
-const CRC32C_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let remainder = byte;
-  for (let bit = 0; bit < 8; bit++) remainder = (remainder >>> 1) ^ (remainder & 1 ? CRC32C_POLYNOMIAL : 0);
-  return remainder;
-});
-
-/** CRC-32C (RFC 3720, B.4), as an unsigned number. */
-export const crc32c = (bytes: Uint8Array): number => {
-  let crc = 0xffff_ffff;
-  for (const byte of bytes) crc = (CRC32C_TABLE[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
-  return ~crc >>> 0;
-};
 
 /** A checksum as TFRecords hold it: rotated right by 15 bits, plus a constant, so that data may hold checksums. */
 const maskedCrc32c = (bytes: Uint8Array): Buffer => {

@@ -1,118 +1,86 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
-import { writeAtomic, writing } from '../files.ts';
-import type { Law, Update } from '../objective.ts';
+import { writeAtomic, writeWhole, writing } from '../files.ts';
 import { assertPath } from '../options/calls.ts';
-
-// docs/trajectory.md is the specification of the file.
-
-const MAGIC = 'ZEST';
-const FORMAT = 1;
-/** The version of docs/noise.md whose directions updates are made of. */
-export const NOISE_VERSION = 1;
-const PREFIX_BYTES = 12;
-const CHECKSUM_BYTES = 4;
-/** Bit 31 of a record's first word: its streams are listed, not consecutive. */
-const LISTED = 0x8000_0000;
-
-/** Beginning of a log: the weights that its updates apply to, and how they were made. */
-export interface TrajectoryHeader {
-  /** Version of docs/noise.md that the directions are of: 1. */
-  noiseVersion: number;
-  /** Digest of the weight files that the run started from. */
-  base: string;
-  /** Digest of the trainable parameters before the first update, as `Model.digest` gives it. */
-  trainable: string;
-  /** Number of trainable parameters, d. */
-  dimension: number;
-  /** Seed, in decimal, and law of the directions. */
-  directions: { seed: string; law: Law };
-  /** Configuration of the run with every default filled in. */
-  config: unknown;
-  /** Version of node-zest. */
-  version: string;
-}
+import {
+  decodeHeader,
+  decodeRecord,
+  encodeHeader,
+  encodeRecord,
+  type LoggedUpdate,
+  MAGIC,
+  type Place,
+  type TrajectoryHeader,
+} from './trajectory-format.ts';
 
 /** A log as read: replayed onto the base in order, `updates` give the run's weights. */
 export interface Trajectory {
   /** Beginning of the log. */
   header: TrajectoryHeader;
   /** Updates in the order of the steps. */
-  updates: Update[];
+  updates: LoggedUpdate[];
   /** Number of bytes of the header and the whole records; the log can be continued there. */
   validBytes: number;
   /** Number of bytes after them that are no whole record: what a process wrote last when it was killed. */
   tornBytes: number;
 }
 
-const encodeHeader = (header: TrajectoryHeader): Buffer => {
-  const json = Buffer.from(JSON.stringify(header), 'utf8');
-  const bytes = Buffer.alloc(PREFIX_BYTES + json.length + CHECKSUM_BYTES);
-  bytes.write(MAGIC, 0, 'latin1');
-  bytes.writeUInt32LE(FORMAT, 4);
-  bytes.writeUInt32LE(json.length, 8);
-  json.copy(bytes, PREFIX_BYTES);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, -CHECKSUM_BYTES)), bytes.length - CHECKSUM_BYTES);
-  return bytes;
-};
-
-/** A record without its checksum. */
-const encodeUpdate = (update: Update): Buffer => {
-  const { decay, terms, rule, anchored, vector, curvature } = update;
-  if (rule || anchored || vector || curvature) {
-    const what = rule
-      ? `of the rule ${rule.name}`
-      : vector
-        ? 'along a gradient'
-        : curvature
-          ? 'with a curvature'
-          : 'with an anchored decay';
-    throw new ZestError('ERR_ZEST_UNSUPPORTED', `an update is ${what}; expected a plain one: logs have no other yet`);
-  }
-  const first = terms[0]?.stream ?? 0n;
-  const consecutive = terms.every(({ stream }, i) => stream === first + BigInt(i));
-  const streams = consecutive ? [first] : terms.map(({ stream }) => stream);
-  const bytes = Buffer.alloc(8 + 8 * streams.length + 4 * terms.length);
-  bytes.writeUInt32LE(terms.length + (consecutive ? 0 : LISTED), 0);
-  bytes.writeFloatLE(decay, 4);
-  let at = 8;
-  for (const stream of streams) at = bytes.writeBigUInt64LE(stream, at);
-  for (const { coefficient } of terms) at = bytes.writeFloatLE(coefficient, at);
-  return bytes;
-};
-
-/** An open log. */
+/** An open log, which is written behind a record. */
 export class TrajectoryWriter {
   readonly #file: string;
   readonly #handle: FileHandle;
-  #checksum: number;
+  #place: Place;
 
-  private constructor(file: string, handle: FileHandle, checksum: number) {
+  private constructor(file: string, handle: FileHandle, place: Place) {
     this.#file = file;
     this.#handle = handle;
-    this.#checksum = checksum;
+    this.#place = place;
   }
 
   /** Starts a log; the header is on disk, whole, when the promise resolves. Replaces a file of that name. */
   static async create(file: string, header: TrajectoryHeader): Promise<TrajectoryWriter> {
-    const bytes = encodeHeader(header);
+    const { bytes, place } = encodeHeader(header);
     await writeAtomic(file, bytes);
-    const handle = await writing(file, open(file, 'a'));
-    return new TrajectoryWriter(file, handle, bytes.readUInt32LE(bytes.length - CHECKSUM_BYTES));
+    return TrajectoryWriter.open(file, place);
   }
 
-  async append(update: Update): Promise<void> {
-    const body = encodeUpdate(update);
-    this.#checksum = crc32(body, this.#checksum);
-    const checksum = Buffer.alloc(CHECKSUM_BYTES);
-    checksum.writeUInt32LE(this.#checksum);
-    await writing(this.#file, this.#handle.appendFile(Buffer.concat([body, checksum])));
+  /**
+   * Goes on with a log at a place of it. What stands behind is written over: a run that comes by the same way writes the
+   * same bytes, and where it does not, what is left behind them does not check any more.
+   */
+  static async open(file: string, place: Place): Promise<TrajectoryWriter> {
+    const handle = await writing(file, open(file, 'r+'));
+    return new TrajectoryWriter(file, handle, place);
   }
 
-  /** Waits until the log is on the disk itself. */
-  flush(): Promise<void> {
-    return writing(this.#file, this.#handle.datasync());
+  /** Adds a record, in one write; of one that fails nothing stays. */
+  async append(update: LoggedUpdate): Promise<void> {
+    const { bytes, next } = encodeRecord(update, this.#place);
+    await writing(this.#file, writeWhole(this.#handle, bytes, this.#place.at));
+    this.#place = next;
+  }
+
+  /** Takes away what stands behind the last record. */
+  cut(): Promise<void> {
+    return writing(this.#file, this.#handle.truncate(this.#place.at));
+  }
+
+  /**
+   * Waits until the log is on the disk itself, under its name.
+   *
+   * @throws ERR_ZEST_FILE also where the file has been removed or replaced meanwhile: what is written to it is lost
+   */
+  async flush(): Promise<void> {
+    await writing(this.#file, this.#handle.datasync());
+    const [open, named] = await Promise.all([
+      this.#handle.stat({ bigint: true }),
+      stat(this.#file, { bigint: true }).catch(() => undefined),
+    ]);
+    if (named?.ino === open.ino && named.dev === open.dev) return;
+    throw new ZestError(
+      'ERR_ZEST_FILE',
+      `${this.#file} has been ${named ? 'replaced' : 'removed'} while the run went on; expected the run's folder to be left alone`,
+    );
   }
 
   close(): Promise<void> {
@@ -120,23 +88,56 @@ export class TrajectoryWriter {
   }
 }
 
-const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryHeader; end: number; checksum: number } => {
-  const fail = (fault: string, cause?: unknown): never => {
-    throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: ${fault}`, { cause });
-  };
-  if (bytes.length < PREFIX_BYTES || bytes.toString('latin1', 0, 4) !== MAGIC) fail('is not a trajectory of node-zest');
-  const format = bytes.readUInt32LE(4);
-  if (format !== FORMAT) fail(`has format ${format}, this node-zest reads format ${FORMAT}`);
-  const checksumAt = PREFIX_BYTES + bytes.readUInt32LE(8);
-  const end = checksumAt + CHECKSUM_BYTES;
-  if (end > bytes.length) fail(`is cut off in its header: ${bytes.length} of ${end} bytes`);
-  const checksum = crc32(bytes.subarray(0, checksumAt));
-  if (checksum !== bytes.readUInt32LE(checksumAt)) fail('has a damaged header: its checksum does not match');
+/** Whether a file is a log, of whatever format. */
+export const isTrajectory = async (file: string): Promise<boolean> => {
+  const handle = await open(file, 'r').catch(() => undefined);
   try {
-    return { header: JSON.parse(bytes.toString('utf8', PREFIX_BYTES, checksumAt)), end, checksum };
-  } catch (cause) {
-    return fail('has a header that is not JSON', cause);
+    const { buffer } = (await handle?.read(Buffer.alloc(4), 0, 4, 0)) ?? {};
+    return buffer?.toString('latin1') === MAGIC;
+  } catch {
+    return false;
+  } finally {
+    await handle?.close();
   }
+};
+
+/** A log that is read record by record. */
+export interface OpenTrajectory {
+  header: TrajectoryHeader;
+  /** Where each record stands, and at the end where the next one would. */
+  places: readonly Place[];
+  /** The updates from one on, counted from 0, to another; default: all. */
+  updates(from?: number, to?: number): Generator<LoggedUpdate, void>;
+  tornBytes: number;
+}
+
+/**
+ * Opens a log, as {@link readTrajectory} reads it.
+ *
+ * @throws ERR_ZEST_TRAJECTORY, ERR_ZEST_FILE
+ */
+export const openTrajectory = async (file: string): Promise<OpenTrajectory> => {
+  const bytes = await readFile(file).catch((cause) => {
+    throw new ZestError('ERR_ZEST_FILE', `cannot read the trajectory ${file}: ${cause.message}`, { cause });
+  });
+  const { header, place } = decodeHeader(bytes, file);
+  const places = [place];
+  for (;;) {
+    const record = decodeRecord(bytes, places.at(-1) as Place);
+    if (!record) break;
+    places.push(record.next);
+  }
+  return {
+    header,
+    places,
+    *updates(from = 0, to = places.length - 1) {
+      for (const place of places.slice(from, to)) {
+        const record = decodeRecord(bytes, place);
+        if (record) yield record.update;
+      }
+    },
+    tornBytes: bytes.length - (places.at(-1) as Place).at,
+  };
 };
 
 /**
@@ -147,37 +148,11 @@ const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryHeader; 
  * const { header, updates } = await readTrajectory('runs/film/trajectory.zest');
  * console.log(header.dimension, updates[0].terms);
  *
- * @throws ERR_ZEST_TRAJECTORY if the header is not whole, ERR_ZEST_FILE if the file cannot be read
+ * @throws ERR_ZEST_TRAJECTORY if the header is not whole, or the log asks for what this version does not replay;
+ *   ERR_ZEST_FILE if the file cannot be read
  */
 export const readTrajectory = async (file: string): Promise<Trajectory> => {
   assertPath(file, 'file');
-  const bytes = await readFile(file).catch((cause) => {
-    throw new ZestError('ERR_ZEST_FILE', `cannot read the trajectory ${file}: ${cause.message}`, { cause });
-  });
-  const { header, ...start } = decodeHeader(bytes, file);
-  let { end, checksum } = start;
-  const updates: Update[] = [];
-  while (end + 8 <= bytes.length) {
-    const word = bytes.readUInt32LE(end);
-    const listed = word >= LISTED;
-    const count = listed ? word - LISTED : word;
-    const streamsAt = end + 8;
-    const coefficientsAt = streamsAt + 8 * (listed ? count : 1);
-    const checksumAt = coefficientsAt + 4 * count;
-    if (checksumAt + CHECKSUM_BYTES > bytes.length) break;
-    const next = crc32(bytes.subarray(end, checksumAt), checksum);
-    if (next !== bytes.readUInt32LE(checksumAt)) break;
-    const stream = (i: number): bigint =>
-      listed ? bytes.readBigUInt64LE(streamsAt + 8 * i) : bytes.readBigUInt64LE(streamsAt) + BigInt(i);
-    updates.push({
-      decay: bytes.readFloatLE(end + 4),
-      terms: Array.from({ length: count }, (_, i) => ({
-        stream: stream(i),
-        coefficient: bytes.readFloatLE(coefficientsAt + 4 * i),
-      })),
-    });
-    checksum = next;
-    end = checksumAt + CHECKSUM_BYTES;
-  }
-  return { header, updates, validBytes: end, tornBytes: bytes.length - end };
+  const { header, places, updates, tornBytes } = await openTrajectory(file);
+  return { header, updates: [...updates()], validBytes: (places.at(-1) as Place).at, tornBytes };
 };

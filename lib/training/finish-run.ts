@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { writeAtomic } from '../files.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
-import { record } from '../runs/metrics-log.ts';
 import type { Examination, ScoredExample } from '../tasks/task.ts';
 import { version } from '../version.ts';
+import { saveCheckpoint } from './checkpoints.ts';
 import { examineSplit, testCheckpoint } from './evaluate.ts';
 import { outcomeWarning } from './outcome.ts';
+import type { RunState } from './run-state.ts';
 import type { RunContext } from './start-run.ts';
-import { type RunState, saveCheckpoint, validate, warn } from './training-loop.ts';
+import { validate, warn } from './training-loop.ts';
 
 /** What scoring the last weights of a run that was told to stop may take: less than whoever told it will wait. */
 const LAST_SCORE_MS = 5000;
@@ -55,7 +56,8 @@ export async function* finishRun(
   const { config, run, inputs, model, options } = context;
   const { losses } = state;
   const steps = losses.length;
-  yield await saveCheckpoint(context, steps, 'last');
+  await context.log.cut();
+  yield await saveCheckpoint(context, state, 'last');
   const digest = await model.digest();
   const { device } = model;
   if (options.signal?.aborted) yield* validateLast(context, state);
@@ -68,7 +70,7 @@ export async function* finishRun(
       test = await testKept(context, kept);
       const forwards = kept.name === 'best' ? validated?.forwards : state.forwards;
       const event: EvaluationEvent = { kind: 'evaluation', split: 'test', step: kept.step, forwards, ...test.score };
-      await record(context, event);
+      await context.metrics.add(event);
       yield event;
     } catch (error) {
       if (!options.signal?.aborted) throw error;
@@ -80,6 +82,7 @@ export async function* finishRun(
   const tested = test && { step: kept.step, forwards: state.forwards, ...test };
   const warning = outcomeWarning({ ...state, tested }, kept.step);
   if (warning) yield await warn(context, warning);
+  await context.metrics.flush();
   const summary: Summary = {
     steps,
     forwards: state.forwards,

@@ -2,8 +2,8 @@ import { ZestError } from '../errors.ts';
 import type { CallOptions, Objective } from '../objective.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
+import { configuredOptimizer } from './configured-optimizer.ts';
 import type { ResolvedConfig } from './schema.ts';
-import { configuredOptimizer } from './training-loop.ts';
 
 /** Steps of a run that are followed, after those of its warm-up; all of a shorter run. */
 const STRETCH = 50;

@@ -127,14 +127,15 @@ const PROBLEM_TYPES: { readonly [kind in NonNullable<TaskSpec['kind']>]?: Proble
 };
 
 /**
- * Loads the configured model with what is trained of it, or a checkpoint of a run, to be scored: that has the head and
- * the adapter of the run within.
+ * Loads the configured model with what is trained of it, or a checkpoint of a run: that has the head and the adapter of
+ * the run within. It is to be scored, or with `isTrained` to be trained on.
  */
 export const loadModel = async (
   { model: base, device, dtype, trainable, head, adapter, task }: ResolvedConfig,
   tokenizer: Tokenizer,
-  { signal, onProgress }: Omit<TrainOptions, 'overwrite'>,
+  { signal, onProgress }: Pick<TrainOptions, 'signal' | 'onProgress'>,
   checkpoint?: string,
+  { isTrained = false } = {},
 ): Promise<Model> => {
   const { spec } = taskDefinition(task, tokenizer);
   const problemType = PROBLEM_TYPES[spec.kind ?? 'labelWords'];
@@ -142,7 +143,7 @@ export const loadModel = async (
   const model = await Model.load(checkpoint ?? base, {
     device,
     dtype,
-    ...(checkpoint === undefined && { trainable, head: ofTask, adapter }),
+    ...(checkpoint === undefined ? { trainable, head: ofTask, adapter } : isTrained && { trainable }),
     labels: spec.kind === 'class' || spec.kind === 'multiLabel' ? spec.labels : undefined,
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),

@@ -2,7 +2,6 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isThere } from '../files.ts';
-import { isObject, parseJson } from '../json.ts';
 import type { Model } from '../model/model.ts';
 import { notThere } from '../not-there.ts';
 import type { CallOptions } from '../objective.ts';
@@ -13,6 +12,7 @@ import type { LoadedTask } from '../tasks/kinds.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 import { somethingElse } from '../what-is.ts';
+import { checkpointMetadata } from './checkpoints.ts';
 import { loadModel, loadTokenizedTask } from './inputs.ts';
 import { UNTRAINED } from './outcome.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -40,12 +40,11 @@ type Kept = Required<Pick<RunSource, 'kept' | 'warnings'>>;
  * @throws ERR_ZEST_RUN if it has saved none
  */
 const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> => {
-  const lines = (await readFile(run.metrics, 'utf8').catch(() => '')).split('\n').map(parseJson).filter(isObject);
-  const steps = lines.flatMap(({ kind, name, step }) => (kind === 'checkpoint' ? [[name, Number(step)] as const] : []));
-  const saved = (['best', 'last'] as const).flatMap((name) => {
-    const step = steps.findLast((one) => one[0] === name)?.[1];
-    return step === undefined ? [] : [{ name, step, folder: join(run.checkpoints, name) }];
-  });
+  const saved: { name: string; step: number; folder: string }[] = [];
+  for (const name of ['best', 'last']) {
+    const found = await checkpointMetadata(run, name);
+    if (found) saved.push({ name, step: found.step, folder: join(run.checkpoints, name) });
+  }
   const kept = saved.find(({ step }) => step > 0) ?? saved[0];
   if (kept === undefined) {
     const fault = (await isThere(run.trajectory))
@@ -56,7 +55,7 @@ const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> =>
   const { step, folder } = kept;
   const unfinished: Warning = {
     code: 'WARN_ZEST_UNFINISHED',
-    message: `the run has not got to its end: it goes on, was killed, or failed; what it has saved is used, the weights of step ${step}${step === 0 ? ', which are those of the model as it came,' : ''} in ${folder}`,
+    message: `the run has not got to its end: it goes on, was killed, or failed; what it has saved is used, the weights of step ${step}${step === 0 ? ', which are those of the model as it came,' : ''} in ${folder}; zest train ${run.path} --resume goes on with it`,
   };
   return { kept: { folder, step }, warnings: [unfinished] };
 };

@@ -26,8 +26,12 @@ export interface PreparedRun {
   options: TrainOptions;
 }
 
-/** Loads all that a run needs; the caller disposes of the model. */
-export const prepareRun = async (config: ResolvedConfig, options: TrainOptions): Promise<PreparedRun> => {
+/** Loads all that a run needs; the caller disposes of the model, which `load` may get from elsewhere than the base. */
+export const prepareRun = async (
+  config: ResolvedConfig,
+  options: TrainOptions,
+  load = (inputs: RunInputs): Promise<Model> => loadModel(config, inputs.tokenizer, options),
+): Promise<PreparedRun> => {
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
   const inputs = await loadInputs(config, undefined, warn);
@@ -36,7 +40,7 @@ export const prepareRun = async (config: ResolvedConfig, options: TrainOptions):
   const modelLength = inputs.tokenizer.maxLength;
   warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation, modelLength }));
   const residentBefore = process.memoryUsage.rss();
-  const model = await loadModel(config, inputs.tokenizer, options);
+  const model = await load(inputs);
   try {
     // A head that does not fit the task, or a reward that fails, is found before anything is written.
     await inputs.task.score(model, examples.slice(0, 1), { signal: options.signal });

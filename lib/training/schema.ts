@@ -117,6 +117,11 @@ const training = z.strictObject({
     .default(100)
     .describe('steps between evaluations on data.validation; the first is before the first step'),
   checkpointEvery: count().default(500).describe('steps between checkpoints'),
+  keepCheckpoints: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('how many of the newest checkpoints are kept as checkpoints/step-N, beside last and best'),
   keepBest: z
     .boolean()
     .default(true)
@@ -128,6 +133,16 @@ const training = z.strictObject({
     .default(null)
     .describe('stop after so many evaluations in a row that were not better; null: never'),
   seed: seed().default(1).describe('seed of the directions and of the order of the examples'),
+  onNonFinite: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('what becomes of a step with a loss that is NaN or infinite: the run fails, or goes on without the step'),
+  sync: z
+    .enum(['step', 'seconds', 'os'])
+    .default('seconds')
+    .describe(
+      'when the log is flushed to the disk itself: with each step, at most once a second, or when the operating system likes; it bounds what a loss of power can take, and a killed process loses nothing',
+    ),
   weights,
   tensorboard: z.boolean().default(false).describe("write TensorBoard's event files beside metrics.jsonl"),
 });

@@ -1,58 +1,122 @@
-import type { FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, stat } from 'node:fs/promises';
+import { type ShuffledBatches, shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
 import { baseDigest } from '../runs/base-digest.ts';
-import type { TrainOptions } from '../runs/events.ts';
+import type { EstimateEvent, TrainOptions } from '../runs/events.ts';
 import { assertModelApart, assertNoRun, assertNoSweep, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
+import { type Metrics, MetricsLog } from '../runs/metrics-log.ts';
+import { syncSchedule } from '../runs/sync.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
-import { NOISE_VERSION, TrajectoryWriter } from '../runs/trajectory.ts';
+import { TrajectoryWriter } from '../runs/trajectory.ts';
+import { NOISE_VERSION, type TrajectoryHeader } from '../runs/trajectory-format.ts';
 import { version } from '../version.ts';
+import { estimateRun } from './estimate.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a run works with. */
 export interface RunContext extends PreparedRun {
   run: RunFolder;
+  batches: ShuffledBatches;
   log: TrajectoryWriter;
-  /** With training.tensorboard. */
-  events?: EventFileWriter;
+  metrics: Metrics;
+  /** Says, after each step, whether the log is to be flushed. */
+  isSyncDue: () => boolean;
   /** The right to write to the run's folder. */
   lock: FileHandle;
 }
 
-/** Loads all that a run needs and, once that has worked, makes its folder. */
-export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<RunContext> => {
+const digestOfFile = async (file: string): Promise<string> => {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(file)) hash.update(piece);
+  return `sha256:${hash.digest('hex')}`;
+};
+
+/** Digests of the files that a configuration names beside the model, by key. */
+export const inputDigests = async ({ data, optimizer, objective }: ResolvedConfig): Promise<Record<string, string>> => {
+  const digests: Record<string, string> = {};
+  for (const [part, values] of Object.entries({ data, optimizer, objective })) {
+    for (const [key, value] of Object.entries(values ?? {})) {
+      const isNamed = typeof value === 'string' && (await stat(value).catch(() => undefined))?.isFile();
+      if (isNamed) digests[`${part}.${key}`] = await digestOfFile(value);
+    }
+  }
+  return digests;
+};
+
+/** The name of the rule that a run's updates follow. */
+const ruleName = ({ rule, decayTowards, weightDecay }: ResolvedConfig['optimizer']): string => {
+  const [name] = typeof rule === 'string' ? [rule] : Object.keys(rule);
+  return decayTowards === 'start' && weightDecay > 0 ? `${name} anchored` : String(name);
+};
+
+/** What the log of a run begins with; a run that goes on has to have the same. */
+export const trajectoryHeader = async (config: ResolvedConfig, model: Model): Promise<TrajectoryHeader> => ({
+  noiseVersion: NOISE_VERSION,
+  base: await baseDigest(config.model),
+  trainable: await model.digest(),
+  dimension: model.dimension,
+  dtype: model.dtype,
+  tensors: model.parameters,
+  directions: { seed: String(config.training.seed), law: config.optimizer.law ?? 'gaussian' },
+  method: config.optimizer.method,
+  rule: ruleName(config.optimizer),
+  config,
+  inputs: await inputDigests(config),
+  device: model.device,
+  version,
+});
+
+/** What a prepared run writes with: in its folder, whose lock it has. */
+export const runContext = async (
+  prepared: PreparedRun,
+  { run, lock, log, written }: Pick<RunContext, 'run' | 'lock' | 'log'> & { written: number },
+): Promise<RunContext> => {
+  const { batchSize, seed, sync, tensorboard } = prepared.config.training;
+  const events = tensorboard ? await EventFileWriter.create(run.path) : undefined;
+  return {
+    ...prepared,
+    run,
+    lock,
+    log,
+    batches: shuffledBatches(prepared.examples.length, batchSize, seed),
+    metrics: await MetricsLog.open(run.metrics, written, events),
+    isSyncDue: syncSchedule(sync),
+  };
+};
+
+/** Loads all that a run needs, tries it, and, once that has worked, makes its folder. */
+export const startRun = async (
+  config: ResolvedConfig,
+  options: TrainOptions,
+): Promise<{ context: RunContext; estimate: EstimateEvent }> => {
   const run = runFolder(config.output);
   if (!options.overwrite) await assertNoRun(run);
   await assertNoSweep(run);
   const prepared = await prepareRun(config, options);
   const { model } = prepared;
-  if (model.dimension === 0) {
-    model.dispose();
-    throw new ZestError('ERR_ZEST_TRAINABLE', "trainable is 'none'; a run trains something: all, lora, head, …");
-  }
   let lock: FileHandle | undefined;
+  let log: TrajectoryWriter | undefined;
   try {
+    if (model.dimension === 0) {
+      throw new ZestError('ERR_ZEST_TRAINABLE', "trainable is 'none'; a run trains something: all, lora, head, …");
+    }
+    const estimate = await estimateRun(prepared);
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
     if (!options.overwrite) await assertNoRun(run);
     await assertModelApart(run, config.model);
     if (config.adapter !== undefined) await assertModelApart(run, config.adapter);
-    const base = await baseDigest(config.model);
-    await createRun(run, config);
-    const log = await TrajectoryWriter.create(run.trajectory, {
-      noiseVersion: NOISE_VERSION,
-      base,
-      trainable: await model.digest(),
-      dimension: model.dimension,
-      directions: { seed: String(config.training.seed), law: config.optimizer.law ?? 'gaussian' },
-      config,
-      version,
-    });
-    const events = config.training.tensorboard ? await EventFileWriter.create(run.path) : undefined;
-    return { ...prepared, run, log, events, lock };
+    const header = await trajectoryHeader(config, model);
+    log = await createRun(run, config, () => TrajectoryWriter.create(run.trajectory, header));
+    return { context: await runContext(prepared, { run, lock, log, written: 0 }), estimate };
   } catch (error) {
     model.dispose();
+    await log?.close();
     await lock?.close();
     throw error;
   }

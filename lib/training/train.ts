@@ -1,20 +1,21 @@
-import { arch, cpus, platform } from 'node:os';
-import { isError } from '../errors.ts';
+import { arch, cpus, hostname, platform } from 'node:os';
+import { isError, rangeError } from '../errors.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
-import { appendMetrics } from '../runs/metrics-log.ts';
 import { version } from '../version.ts';
-import { estimateRun } from './estimate.ts';
 import { finishRun } from './finish-run.ts';
+import { catchUp, configToTrain, resumeRun } from './resume-run.ts';
+import { initialState } from './run-state.ts';
 import type { Config } from './schema.ts';
 import { startRun } from './start-run.ts';
-import { initialState, trainingLoop, warn } from './training-loop.ts';
+import { trainingLoop, warn } from './training-loop.ts';
 
 const environment = (): Environment => ({
   version,
   node: process.version,
   platform: `${platform()} ${arch()}`,
   processor: cpus()[0]?.model ?? '',
+  host: hostname(),
 });
 
 const failure = (step: number, error: unknown): FailureEvent => ({
@@ -24,7 +25,13 @@ const failure = (step: number, error: unknown): FailureEvent => ({
   ...(isError(error) && 'code' in error && { code: String(error.code) }),
 });
 
-const trainOptions = optionsOf<TrainOptions>({ signal, overwrite: flag, overrides, onProgress: callback });
+const trainOptions = optionsOf<TrainOptions>({
+  signal,
+  overwrite: flag,
+  resume: flag,
+  overrides,
+  onProgress: callback,
+});
 
 /**
  * Fine-tunes a model as a configuration says, and writes the run to its `output` folder: config.yaml, metrics.jsonl,
@@ -34,24 +41,37 @@ const trainOptions = optionsOf<TrainOptions>({ signal, overwrite: flag, override
  * Yields what happens. When `signal` aborts, the step under way is finished or not begun, the weights and the summary
  * are written, and the iteration ends with `signal.reason`. Leaving the loop early only closes the files.
  *
+ * With `resume` a run goes on that was stopped or killed, or whose `training.steps` were raised: to the same weights and
+ * metrics as if it had never been stopped. `config` may then be the folder of the run. One that has ended yields `done`.
+ *
  * @example
  * import { train } from 'node-zest';
  * for await (const event of train('run.yaml', { overrides: ['training.steps=2'] })) {
  *   if (event.kind === 'step') console.log(event.step, event.meanLoss);
  * }
  *
- * @throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and `overwrite` is not set, or another run writes to
- * it; what loading the model, the task and the data throws; ERR_ZEST_LOSS_NOT_FINITE
+ * @throws ERR_ZEST_CONFIG; ERR_ZEST_RUN if the folder holds a run and neither `overwrite` nor `resume` is set, if another
+ * run writes to it, or if the one to resume was begun with another configuration, data, base or version; what loading
+ * the model, the task and the data throws; ERR_ZEST_LOSS_NOT_FINITE; ERR_ZEST_WEIGHTS_NOT_FINITE
  */
 export async function* train(config: Config | string, given?: TrainOptions): AsyncGenerator<TrainEvent, void> {
   const started = performance.now();
   const options = trainOptions(given);
-  const { overrides, signal } = options;
-  const { loadConfig } = await import('./config.ts');
-  const resolved = await loadConfig(config, overrides, 'override');
-  const context = await startRun(resolved, options);
-  const { run, inputs, examples, model, log, events, lock } = context;
-  const state = initialState(context);
+  const { overrides, signal, overwrite, resume } = options;
+  if (overwrite && resume) {
+    throw rangeError('ERR_ZEST_OPTION', 'resume is true; expected false with overwrite, which replaces the run');
+  }
+  const resolved = await configToTrain(config, { overrides, resume }, 'override');
+  const found = resume ? await resumeRun(resolved, options) : undefined;
+  if (found && 'summary' in found) {
+    yield { kind: 'done', output: resolved.output, summary: found.summary };
+    return;
+  }
+  // Without a log there is no run to go on with, whatever else is in the folder.
+  const begun = found ? undefined : await startRun(resolved, { ...options, overwrite: overwrite || resume });
+  const { context } = found ?? (begun as NonNullable<typeof begun>);
+  const { run, inputs, examples, model, log, metrics, lock } = context;
+  const state = found?.state ?? initialState(context);
   try {
     const start: TrainEvent = {
       kind: 'start',
@@ -67,11 +87,16 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
       output: run.path,
       environment: environment(),
     };
-    await appendMetrics(run, start);
+    // The metrics of a run that goes on have it, and what was odd about the data.
+    if (!found?.hasStart) await metrics.add(start);
     yield start;
-    for (const warning of context.warnings) yield await warn(context, warning);
+    for (const warning of found?.hasStart ? [] : context.warnings) yield await warn(context, warning);
+    if (begun) yield begun.estimate;
+    if (found) {
+      await catchUp(found);
+      yield found.event;
+    }
     try {
-      yield await estimateRun(context);
       yield* trainingLoop(context, state);
     } catch (error) {
       if (!signal?.aborted) throw error;
@@ -79,11 +104,14 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
     yield* finishRun(context, state, started);
   } catch (error) {
     // Where this line cannot be written either, the first error is the one to hear of.
-    if (!signal?.aborted) await appendMetrics(run, failure(state.losses.length, error)).catch(() => {});
+    if (!signal?.aborted) {
+      await metrics.add(failure(state.losses.length, error));
+      await metrics.flush().catch(() => {});
+    }
     throw error;
   } finally {
     await log.close();
-    await events?.close();
+    await metrics.close();
     await lock.close();
     model.dispose();
   }

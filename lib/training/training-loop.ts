@@ -1,66 +1,17 @@
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { shuffledBatches } from '../data/sampling.ts';
-import { createOptimizer, type Optimizer } from '../methods/optimizer.ts';
-import { methodOf } from '../methods/registry.ts';
+import { ZestError } from '../errors.ts';
+import type { Update } from '../objective.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent, Warning, WarningEvent } from '../runs/events.ts';
-import { appendMetrics, record } from '../runs/metrics-log.ts';
+import { NO_METRICS } from '../runs/metrics-log.ts';
+import type { LoggedUpdate } from '../runs/trajectory-format.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample } from '../tasks/task.ts';
+import { saveCheckpoint } from './checkpoints.ts';
 import { examineSplit } from './evaluate.ts';
-import { type Course, collapse, divergence, isJudged } from './outcome.ts';
-import type { ResolvedConfig } from './schema.ts';
+import { collapse, divergence, isJudged } from './outcome.ts';
+import { mark, type RunState } from './run-state.ts';
 import type { RunContext } from './start-run.ts';
 import { settingWarnings, WATCHED_STEPS, weightScale } from './warnings.ts';
-
-/** How far a run has come; {@link trainingLoop} keeps it up to date. */
-export interface RunState extends Course {
-  /** Mean loss of each step taken. */
-  losses: number[];
-  level: number;
-  /** Forward passes of a batch, as the engine counted them. */
-  forwards: number;
-  /** Evaluations since the best. */
-  sinceBest: number;
-  stoppedEarly: boolean;
-  /** Whether a divergence was told while the run went on. */
-  told: boolean;
-  /** Whether it was told that rewards failed and their examples were left out. */
-  toldOfSkipped: boolean;
-  warned: string[];
-}
-
-/** The state of a run before its first step. */
-export const initialState = ({ inputs, warnings }: Pick<RunContext, 'inputs' | 'warnings'>): RunState => ({
-  losses: [],
-  level: 0,
-  forwards: 0,
-  sinceBest: 0,
-  stoppedEarly: false,
-  told: false,
-  toldOfSkipped: false,
-  warned: warnings.map(({ code }) => code),
-  answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
-});
-
-/** The optimizer of a configuration; `training.seed` seeds its directions. */
-export const configuredOptimizer = ({ optimizer, training }: ResolvedConfig): Optimizer => {
-  const { method: _, ...options } = optimizer;
-  return createOptimizer(methodOf(optimizer), { ...options, seed: training.seed, totalSteps: training.steps });
-};
-
-/** Writes the weights with their tokenizer to checkpoints/`name`, after the log that leads to them. */
-export const saveCheckpoint = async (
-  { config, run, log, model }: RunContext,
-  step: number,
-  name: CheckpointEvent['name'],
-): Promise<CheckpointEvent> => {
-  const folder = join(run.checkpoints, name);
-  await log.flush();
-  await model.save(folder, { weights: config.training.weights });
-  await appendMetrics(run, { kind: 'checkpoint', step, name });
-  return { kind: 'checkpoint', step, name, folder };
-};
 
 /** Whether a score is better by a metric, or by the loss if that is equal. */
 const isBetter = (a: Score, b: Score | undefined, metric: Metric): boolean => {
@@ -70,11 +21,33 @@ const isBetter = (a: Score, b: Score | undefined, metric: Metric): boolean => {
 };
 
 /** Adds a warning to the run. */
-export const warn = async ({ run }: RunContext, warning: Warning): Promise<WarningEvent> => {
+export const warn = async ({ metrics }: Pick<RunContext, 'metrics'>, warning: Warning): Promise<WarningEvent> => {
   const event: WarningEvent = { kind: 'warning', ...warning };
-  await appendMetrics(run, event);
+  await metrics.add(event);
   return event;
 };
+
+/**
+ * Writes a checkpoint on the way. One that cannot be written is told of, for the log leads to its weights all the same.
+ *
+ * @throws ERR_ZEST_WEIGHTS_NOT_FINITE; ERR_ZEST_FILE where the log cannot be written
+ */
+async function* checkpoint(
+  context: RunContext,
+  state: RunState,
+  name: CheckpointEvent['name'],
+): AsyncGenerator<TrainEvent, boolean> {
+  await context.log.flush();
+  try {
+    yield await saveCheckpoint(context, state, name);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_FILE') throw error;
+    const message = `the checkpoint ${name} of step ${state.losses.length} could not be written: ${error.message}; the run goes on, and its log holds the step`;
+    yield await warn(context, { code: 'WARN_ZEST_CHECKPOINT', message });
+    return false;
+  }
+}
 
 /** Says that the run diverged, once. */
 async function* warnOfDivergence(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
@@ -106,88 +79,169 @@ export async function* validate(
   const { score, report } = await examineSplit(inputs, model, 'validation', { signal, onProgress, onExample });
   const seen = { step: state.losses.length, forwards: state.forwards };
   const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
-  await record(context, event);
+  await context.metrics.add(event);
   yield event;
   state.last = { ...seen, score, report, scored };
   state.first ??= state.last;
-  if (isBetter(score, state.best?.score, inputs.task.metrics[0] as Metric)) {
-    state.best = state.last;
-    state.sinceBest = 0;
-    if (config.training.keepBest) yield await saveCheckpoint(context, seen.step, 'best');
-  } else {
+  if (!isBetter(score, state.best?.score, inputs.task.metrics[0] as Metric)) {
     state.sinceBest++;
+    return;
   }
+  if (config.training.keepBest && !(yield* checkpoint(context, state, 'best'))) return;
+  state.best = state.last;
+  state.sinceBest = 0;
 }
+
+/** Steps in a row that may be skipped: weights at which no loss is finite do not get better by waiting. */
+const MOST_SKIPPED = 10;
+
+const isNotFinite = (error: unknown): error is ZestError =>
+  error instanceof ZestError && error.code === 'ERR_ZEST_LOSS_NOT_FINITE';
+
+/** Counts a step that was taken, now or before. */
+const countStep = (state: RunState, event: StepEvent, { terms }: Update): void => {
+  state.losses.push(event.meanLoss);
+  state.level = terms.length > 0 && terms.every(({ coefficient }) => coefficient === 0) ? state.level + 1 : 0;
+  state.diverged = collapse(state);
+  state.forwards = event.forwards;
+  state.seconds = event.seconds;
+  const isSkipped = event.skipped !== undefined;
+  state.skipped = isSkipped ? state.skipped + 1 : 0;
+  state.skips += Number(isSkipped);
+  if (state.watched.length < WATCHED_STEPS) state.watched.push(event);
+  mark(state);
+};
+
+const batchOf = ({ batches, examples }: RunContext, step: number): Example[] =>
+  batches.batch(step).map((row) => examples[row] as Example);
+
+/** Makes the batch of the next step, once the engine is at work. */
+const prepareNext = async (context: RunContext, step: number): Promise<void> => {
+  await setImmediate();
+  if (step < context.config.training.steps) context.objective.prepare?.(batchOf(context, step));
+};
+
+/** Takes the next step, logs it and counts it. */
+const takeStep = async (context: RunContext, state: RunState, began: number): Promise<StepEvent> => {
+  const { config, model, objective, log, metrics, options } = context;
+  const { optimizer, losses } = state;
+  const { learningRate } = optimizer;
+  const batch = batchOf(context, losses.length);
+  const evaluated = model.forwards;
+  let update: LoggedUpdate;
+  let scalars: Pick<StepEvent, 'meanLoss'> & Record<string, number | string>;
+  try {
+    const all = () => context.examples;
+    const { batchSize } = config.training;
+    const stepping = optimizer.step(objective, batch, { signal: options.signal, all, microBatch: batchSize });
+    const [{ update: applied, meanLoss, diagnostics, losses: found }] = await Promise.all([
+      stepping,
+      prepareNext(context, losses.length + 1),
+    ]);
+    update = optimizer.keepsState ? { ...applied, losses: [...found] } : applied;
+    scalars = { meanLoss, ...diagnostics };
+  } catch (error) {
+    const isSkipped = isNotFinite(error) && config.training.onNonFinite === 'skip' && state.skipped + 1 < MOST_SKIPPED;
+    if (!isSkipped) throw error;
+    optimizer.restore({ ...optimizer.state(), step: losses.length + 1 });
+    update = { decay: 0, terms: [] };
+    scalars = { meanLoss: Number.NaN, skipped: error.message };
+  }
+  await log.append(update);
+  const event: StepEvent = {
+    kind: 'step',
+    step: losses.length + 1,
+    learningRate,
+    ...scalars,
+    forwards: state.forwards + Number(model.forwards - evaluated) / batch.length,
+    seconds: (performance.now() - began) / 1000,
+  };
+  await metrics.add(event);
+  countStep(state, event, update);
+  if (context.isSyncDue()) await Promise.all([log.flush(), metrics.flush().catch(() => {})]);
+  return event;
+};
+
+const skippedWarning = ({ losses }: RunState): Warning => ({
+  code: 'WARN_ZEST_SKIPPED',
+  message: `step ${losses.length} is skipped, as later ones with a loss that is not finite will be; use a smaller optimizer.learningRate or optimizer.rho`,
+});
+
+/** Warns of settings, evaluates and saves, as far as it falls due after the steps so far. */
+async function* afterStep(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
+  const { config, inputs, model } = context;
+  const { steps, evaluateEvery, checkpointEvery, patience } = config.training;
+  const taken = state.losses.length;
+  const last = taken === steps;
+  const isScored = inputs.validation.length > 0;
+  if (taken === 0) {
+    if (isScored) yield* validate(context, state);
+    return;
+  }
+  if (state.skipped === 1 && state.skips === 1) yield await warn(context, skippedWarning(state));
+  // What a run that diverged shows of its settings is what became of its weights.
+  if (!state.diverged && (taken === WATCHED_STEPS || (last && taken < WATCHED_STEPS))) {
+    for (const warning of settingWarnings(config, model, await weightScale(model), state.watched)) {
+      state.warned.push(warning.code);
+      yield await warn(context, warning);
+    }
+  }
+  const evaluates = isScored && (last || taken % evaluateEvery === 0);
+  if (evaluates) {
+    yield* validate(context, state);
+    state.stoppedEarly = !last && patience !== null && state.sinceBest >= patience;
+  }
+  if (evaluates || isJudged(taken)) state.diverged = divergence(state);
+  // The end has the last word.
+  if (!last && !state.stoppedEarly) yield* warnOfDivergence(context, state);
+  if (!last && taken % checkpointEvery === 0) yield* checkpoint(context, state, 'last');
+}
+
+/** Says once that metrics.jsonl cannot be written for now. */
+async function* warnOfMetrics(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
+  const { failure } = context.metrics;
+  if (failure && !state.unwritten) {
+    const message = `${(failure as Error).message}; what belongs there is kept, and written with the next step that can be`;
+    yield await warn(context, { code: 'WARN_ZEST_METRICS', message });
+  }
+  state.unwritten = failure !== undefined;
+}
+
+/** A step that was taken before: its record, and its line in the metrics. */
+export interface RecordedStep {
+  update: LoggedUpdate;
+  event: StepEvent;
+}
+
+/**
+ * Takes steps that were taken before, as the log has them, and evaluates what fell due between them; nothing is logged
+ * again. What falls due after the last is left to {@link trainingLoop}.
+ */
+export const replaySteps = async (
+  context: RunContext,
+  state: RunState,
+  recorded: Iterable<RecordedStep>,
+): Promise<void> => {
+  const { signal } = context.options;
+  const silent: RunContext = { ...context, metrics: { ...NO_METRICS, flush: () => context.metrics.flush() } };
+  for (const { update, event } of recorded) {
+    signal?.throwIfAborted();
+    for await (const _ of afterStep(silent, state));
+    await state.optimizer.replay(context.model, update);
+    countStep(state, event, update);
+  }
+};
 
 /** Steps, with evaluations and checkpoints where they fall due; rejects with `signal.reason` when aborted. */
 export async function* trainingLoop(context: RunContext, state: RunState): AsyncGenerator<TrainEvent, void> {
-  const { config, examples, model, objective, log, options } = context;
-  const { steps, batchSize, evaluateEvery, checkpointEvery, patience, seed } = config.training;
-  const { validation } = context.inputs;
-  const { signal } = options;
-  const { losses } = state;
-  const optimizer = configuredOptimizer(config);
-  const batches = shuffledBatches(examples.length, batchSize, seed);
-  const batchOf = (step: number) => batches.batch(step).map((row) => examples[row] as Example);
-  /** Makes the batch of a step, once the engine is at work. */
-  const ahead = async (step: number) => {
-    await setImmediate();
-    if (step === steps) return undefined;
-    const batch = batchOf(step);
-    objective.prepare?.(batch);
-    return batch;
-  };
-  let next: Example[] | undefined;
-  const watched: StepEvent[] = [];
-
-  if (validation.length) yield* validate(context, state);
-  const began = performance.now();
-  while (losses.length < steps && !state.stoppedEarly) {
-    signal?.throwIfAborted();
-    const { learningRate } = optimizer;
-    const batch = next ?? batchOf(losses.length);
-    const evaluated = model.forwards;
-    const all = () => examples;
-    const stepping = optimizer.step(objective, batch, { signal, all, microBatch: batchSize });
-    const [result, following] = await Promise.all([stepping, ahead(losses.length + 1)]);
-    next = following;
-    await log.append(result.update);
-    losses.push(result.meanLoss);
-    state.level = result.losses.every((loss) => loss === result.losses[0]) ? state.level + 1 : 0;
-    state.diverged = collapse(state);
-    state.forwards += Number(model.forwards - evaluated) / batch.length;
-    const taken = losses.length;
-    const event: StepEvent = {
-      kind: 'step',
-      step: taken,
-      learningRate,
-      meanLoss: result.meanLoss,
-      ...result.diagnostics,
-      forwards: state.forwards,
-      seconds: (performance.now() - began) / 1000,
-    };
-    await record(context, event);
-    yield event;
+  const { config, options } = context;
+  yield* afterStep(context, state);
+  const began = performance.now() - 1000 * state.seconds;
+  while (state.losses.length < config.training.steps && !state.stoppedEarly) {
+    options.signal?.throwIfAborted();
+    yield await takeStep(context, state, began);
+    yield* warnOfMetrics(context, state);
     yield* warnOfSkipped(context, state);
-    const last = taken === steps;
-    if (watched.length < WATCHED_STEPS) {
-      watched.push(event);
-      // What a run that diverged shows of its settings is what became of its weights.
-      if (!state.diverged && (last || watched.length === WATCHED_STEPS)) {
-        for (const warning of settingWarnings(config, model, await weightScale(model), watched)) {
-          state.warned.push(warning.code);
-          yield await warn(context, warning);
-        }
-      }
-    }
-    const evaluates = validation.length > 0 && (last || taken % evaluateEvery === 0);
-    if (evaluates) {
-      yield* validate(context, state);
-      state.stoppedEarly = !last && patience !== null && state.sinceBest >= patience;
-    }
-    if (evaluates || isJudged(taken)) state.diverged = divergence(state);
-    // The end has the last word.
-    if (!last && !state.stoppedEarly) yield* warnOfDivergence(context, state);
-    if (!last && taken % checkpointEvery === 0) yield await saveCheckpoint(context, taken, 'last');
+    yield* afterStep(context, state);
   }
 }

@@ -47,9 +47,11 @@ Napi::Function Engine::define(Napi::Env env) {
        InstanceMethod<&Engine::extend_session>("extendSession"),
        InstanceMethod<&Engine::close_session>("closeSession"),
        InstanceMethod<&Engine::apply>("apply"), InstanceMethod<&Engine::parameter>("parameter"),
+       InstanceMethod<&Engine::apply_all>("applyAll"),
        InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::state>("state"),
        InstanceMethod<&Engine::restore_state>("restoreState"),
        InstanceMethod<&Engine::states>("states"), InstanceMethod<&Engine::digest>("digest"),
+       InstanceMethod<&Engine::not_finite>("notFinite"),
        InstanceMethod<&Engine::write_file>("writeFile"),
        InstanceMethod<&Engine::version>("version"), InstanceMethod<&Engine::forwards>("forwards"),
        InstanceMethod<&Engine::dispose>("dispose"), InstanceMethod<&Engine::stop>("stop")});
@@ -263,6 +265,20 @@ Napi::Value Engine::apply(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value Engine::apply_all(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[2]), [&]() -> Work {
+    const Napi::Array given = info[1].As<Napi::Array>();
+    std::vector<Update> updates;
+    for (uint32_t i = 0; i < given.Length(); ++i) updates.push_back(to_update(given.Get(i)));
+    return [this, directions = to_directions(info[0]),
+            updates = std::move(updates)](const AbortFlag& abort) -> Settle {
+      backend().apply_all(directions, updates, abort);
+      version_ += updates.size();
+      return undefined;
+    };
+  });
+}
+
 // An array of a parameter's size, which `fill` writes on the worker's thread.
 template <class Fill>
 Work Engine::fill_array(Napi::Env env, int32_t parameter, Fill fill) {
@@ -338,6 +354,16 @@ Napi::Value Engine::digest(const Napi::CallbackInfo& info) {
     return [this](const AbortFlag&) -> Settle {
       return [digest = zest::digest(backend())](Napi::Env env) {
         return Napi::String::New(env, digest);
+      };
+    };
+  });
+}
+
+Napi::Value Engine::not_finite(const Napi::CallbackInfo& info) {
+  return submit(info, no_abort(), [&]() -> Work {
+    return [this](const AbortFlag&) -> Settle {
+      return [index = first_not_finite(backend())](Napi::Env env) {
+        return Napi::Number::New(env, index);
       };
     };
   });

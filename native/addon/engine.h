@@ -30,12 +30,14 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value extend_session(const Napi::CallbackInfo& info);
   Napi::Value close_session(const Napi::CallbackInfo& info);
   Napi::Value apply(const Napi::CallbackInfo& info);
+  Napi::Value apply_all(const Napi::CallbackInfo& info);
   Napi::Value parameter(const Napi::CallbackInfo& info);
   Napi::Value direction(const Napi::CallbackInfo& info);
   Napi::Value state(const Napi::CallbackInfo& info);
   Napi::Value restore_state(const Napi::CallbackInfo& info);
   Napi::Value states(const Napi::CallbackInfo& info);
   Napi::Value digest(const Napi::CallbackInfo& info);
+  Napi::Value not_finite(const Napi::CallbackInfo& info);
   Napi::Value write_file(const Napi::CallbackInfo& info);
   Napi::Value version(const Napi::CallbackInfo& info);
   Napi::Value forwards(const Napi::CallbackInfo& info);

@@ -68,6 +68,15 @@ class Backend {
   virtual void apply(const Directions& directions, const Update& update,
                      const AbortFlag& abort) = 0;
 
+  // The updates one after another, with the bits of so many calls of `apply`; abort is honoured
+  // before the first weight is written, never after.
+  virtual void apply_all(const Directions& directions, std::span<const Update> updates,
+                         const AbortFlag& abort) {
+    const AbortFlag never{false};
+    for (size_t i = 0; i < updates.size(); ++i) {
+      apply(directions, updates[i], i == 0 ? abort : never);
+    }
+  }
   // The state that updates keep: whether it is there, a copy of a trainable parameter's (which is
   // there), and its values from elsewhere, which makes it.
   virtual bool has_state(RuleState state) const = 0;

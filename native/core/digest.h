@@ -11,4 +11,7 @@ namespace zest {
 // "BF16", 0, its dimensions in decimal joined by ",", 0, the stored bytes.
 std::string digest(const Backend& backend);
 
+// The first trainable parameter with a value that is NaN or infinite, or -1.
+int first_not_finite(const Backend& backend);
+
 }  // namespace zest

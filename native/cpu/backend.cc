@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "core/cpu.h"
 #include "core/error.h"
@@ -19,6 +21,9 @@ bool same_streams(const Point& a, const Point& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const Term& x, const Term& y) { return x.stream == y.stream; });
 }
+
+// Updates of one pass over the weights: their coefficients and factors are in memory together.
+constexpr size_t updates_at_once = 16;
 
 void check_abort(const AbortFlag& abort) {
   if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
@@ -99,11 +104,35 @@ class CpuBackend : public Backend {
     check_abort(abort);
     check_rule(update);
     perturbation_.set(directions, std::initializer_list<Point>{update.terms});
-    for (int s = 0; s < state_count; ++s) {
-      if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
-    }
+    make_states(update);
     check_abort(abort);
-    move(update);
+    Perturbation* const one = &perturbation_;
+    move({&update, 1}, {&one, 1});
+  }
+
+  void apply_all(const Directions& directions, std::span<const Update> updates,
+                 const AbortFlag& abort) override {
+    const DefaultFloatingPoint environment;
+    const CoreShare share;
+    check_abort(abort);
+    for (const Update& update : updates) check_rule(update);
+    for (size_t first = 0; first < updates.size();) {
+      make_states(updates[first]);
+      Perturbation* perturbations[updates_at_once];
+      size_t count = 0;
+      // State is made of the weights that an update meets, so one that makes some begins a pass.
+      for (; count < updates_at_once && first + count < updates.size(); ++count) {
+        const Update& update = updates[first + count];
+        if (lacks_state(update)) break;
+        if (count == several_.size())
+          several_.push_back(std::make_unique<Perturbation>(weights_, pool_));
+        perturbations[count] = several_[count].get();
+        perturbations[count]->set(directions, std::initializer_list<Point>{update.terms});
+      }
+      if (first == 0) check_abort(abort);
+      move(updates.subspan(first, count), {perturbations, count});
+      first += count;
+    }
   }
 
   bool has_state(RuleState state) const override { return !states_[index_of(state)].empty(); }
@@ -185,9 +214,23 @@ class CpuBackend : public Backend {
             one(RuleState::second_moment), one(RuleState::anchor)};
   }
 
-  void move(const Update& update) {
-    const uint64_t rounding_stream =
-        noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+  bool lacks_state(const Update& update) const {
+    for (int s = 0; s < state_count; ++s) {
+      const auto state = static_cast<RuleState>(s);
+      if (update.uses(state) && !has_state(state)) return true;
+    }
+    return false;
+  }
+
+  void make_states(const Update& update) {
+    for (int s = 0; s < state_count; ++s) {
+      if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
+    }
+  }
+
+  // Updates with the perturbation of each: all of them of some rows before the next rows, so that
+  // memory is passed over once.
+  void move(std::span<const Update> updates, std::span<Perturbation* const> perturbations) {
     struct Part {
       int parameter;
       int64_t first;
@@ -202,11 +245,16 @@ class CpuBackend : public Backend {
     pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
       const Part& part = parts[static_cast<size_t>(item)];
       const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
-      Step step = step_of(update);
-      if (!p.decays) step.decay = 0;
-      kernels().apply(weights_.matrix(part.parameter), perturbation_.of(part.parameter),
-                      {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)}, step,
-                      states_of(update, part.parameter), rounding_stream);
+      for (size_t u = 0; u < updates.size(); ++u) {
+        const Update& update = updates[u];
+        const uint64_t rounding_stream =
+            noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+        Step step = step_of(update);
+        if (!p.decays) step.decay = 0;
+        kernels().apply(weights_.matrix(part.parameter), perturbations[u]->of(part.parameter),
+                        {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)}, step,
+                        states_of(update, part.parameter), rounding_stream);
+      }
     });
   }
 
@@ -272,6 +320,7 @@ class CpuBackend : public Backend {
   const Shortcuts shortcuts_;
   ThreadPool pool_;
   Perturbation perturbation_;
+  std::vector<std::unique_ptr<Perturbation>> several_;  // of the updates of one pass
   Forward forward_;
   std::vector<Buffer<float>> states_[state_count];  // by parameter; empty: not made
 };

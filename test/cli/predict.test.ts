@@ -104,7 +104,18 @@ describe('zest predict', () => {
     expect(failed.status).toBe(2);
     expect(failed.stderr).toMatch(/^error: .*bad\.jsonl:2: is not JSON.* \(ERR_ZEST_DATA\)\n$/);
     expect(await readFile(out, 'utf8')).toBe(content);
-    expect(await readdir(folder)).not.toContain('out.jsonl.partial');
+    expect((await readdir(folder)).filter((name) => name.includes('.partial'))).toEqual([]);
+  });
+
+  it('writes whole answers whoever else writes to the same file', async () => {
+    const out = path('shared.jsonl');
+    const args = ['predict', trained, '--output', out, '--input'];
+    await writeFile(path('twice.jsonl'), (await readFile(path('test.jsonl'), 'utf8')).repeat(20));
+    const alone = await zest(['predict', trained, '--input', path('twice.jsonl')]);
+    const both = await Promise.all([zest([...args, path('twice.jsonl')]), zest([...args, path('twice.jsonl')])]);
+    expect(both.map(({ status }) => status)).toEqual([0, 0]);
+    expect(await readFile(out, 'utf8')).toBe(alone.stdout);
+    expect((await readdir(folder)).filter((name) => name.includes('.partial'))).toEqual([]);
   });
 
   it('answers lines of stdin as they come, and ends when it ends or at Ctrl-C', async () => {

@@ -1,5 +1,6 @@
-import { appendFile, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Report, report } from '../../lib/report/report.ts';
 import type { RunOverview } from '../../lib/report/summary.ts';
@@ -225,7 +226,15 @@ describe('a report of a run that', () => {
   it('was killed', async () => {
     const { only } = await reportOf(going, 7200);
     expect(only).toMatchObject({ status: 'failed', steps: 20 });
-    expect(only.detail).toBe('no end, and no line for 2 h: it was killed, or its program left it');
+    expect(only.detail).toBe(
+      'no end, and no line for 2 h: it was killed, or its program left it; zest train --resume goes on',
+    );
+    // On its own machine it would have the lock.
+    const start = { kind: 'start', steps: 40, environment: { host: hostname() } };
+    const metrics = [start, ...going.metrics!];
+    expect((await reportOf({ ...going, metrics })).only).toMatchObject({ status: 'failed', steps: 20 });
+    const elsewhere = { ...start, environment: { host: `${hostname()}-2` } };
+    expect((await reportOf({ ...going, metrics: [elsewhere, ...going.metrics!] })).only.status).toBe('running');
   });
 
   it('is silent while it evaluates, as it was before', async () => {
@@ -407,6 +416,7 @@ describe('zest report', () => {
       expect(status).toBe(1);
       expect(stderr).toMatch(/^error: cannot write .* \(ERR_ZEST_FILE\)\n$/);
     }
-    expect(await stat(`${scratch}.partial`).catch(() => 'none')).toBe('none');
+    const beside = await readdir(dirname(scratch));
+    expect(beside.filter((name) => name.startsWith(`${basename(scratch)}.`))).toEqual([]);
   });
 });

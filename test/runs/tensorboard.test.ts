@@ -2,7 +2,8 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { crc32c, encodeFileVersion, encodeScalars } from '../../lib/runs/tensorboard.ts';
+import { crc32c } from '../../lib/runs/crc32c.ts';
+import { encodeFileVersion, encodeScalars } from '../../lib/runs/tensorboard.ts';
 import { ofKind, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/tensorboard/scalars.tfevents', import.meta.url));

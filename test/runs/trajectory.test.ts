@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Update } from '../../lib/objective.ts';
-import { readTrajectory, type TrajectoryHeader, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
+import { crc32c } from '../../lib/runs/crc32c.ts';
+import { openTrajectory, readTrajectory, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
+import {
+  encodeHeader,
+  encodeRecord,
+  type LoggedUpdate,
+  type TrajectoryHeader,
+} from '../../lib/runs/trajectory-format.ts';
 
 let folder: string;
 let file: string;
@@ -19,12 +26,18 @@ const header: TrajectoryHeader = {
   base: 'sha256:00',
   trainable: 'sha256:11',
   dimension: 3,
+  dtype: 'float32',
+  tensors: [{ name: 'w', shape: [3], trainable: true, decays: false }],
   directions: { seed: '7', law: { lowRank: 2 } },
+  method: 'mezo',
+  rule: 'plain',
   config: { model: 'modèle' },
+  inputs: {},
+  device: 'cpu',
   version: '0.1.0',
 };
 
-const write = async (updates: readonly Update[]): Promise<void> => {
+const write = async (updates: readonly LoggedUpdate[]): Promise<void> => {
   const log = await TrajectoryWriter.create(file, header);
   for (const update of updates) await log.append(update);
   await log.flush();
@@ -34,18 +47,21 @@ const write = async (updates: readonly Update[]): Promise<void> => {
 const terms = (...pairs: [bigint, number][]): Update['terms'] =>
   pairs.map(([stream, coefficient]) => ({ stream, coefficient }));
 
-const UPDATES: Update[] = [
+const UPDATES: LoggedUpdate[] = [
   { decay: 0, terms: terms([0n, 0.5]) },
   { decay: Math.fround(1e-7), terms: terms([1n, -0.25], [2n, Math.fround(1e-30)], [3n, 0]) },
   { decay: 0, terms: terms([9n, 1], [7n, 2], [2n ** 63n - 1n, -3]) },
-  { decay: 0.5, terms: [] },
+  { decay: 0.5, terms: [], losses: [Number.POSITIVE_INFINITY] },
+  { decay: 0, terms: [] },
+  { decay: 0, terms: terms([10n, 1], [11n, 2]), radii: [0.5, 2] },
 ];
 
 describe('a trajectory', () => {
   it('has the bytes of the specification', async () => {
     await write([
-      { decay: 0.5, terms: terms([3n, 1]) },
-      { decay: 0, terms: terms([5n, -2], [4n, 0.25]) },
+      { decay: 0.5, terms: terms([0n, 1]) },
+      { decay: 0, terms: terms([1n, 0.5], [2n, -1]) },
+      { decay: 0, terms: terms([5n, -2], [4n, 0.25]), losses: [0.5, 0.75] },
     ]);
     const specification = await readFile(new URL('../../docs/trajectory.md', import.meta.url), 'utf8');
     const hex = /```\n(5a45[^`]*)```/.exec(specification)?.[1]?.replaceAll(/#.*|\s/g, '');
@@ -59,7 +75,15 @@ describe('a trajectory', () => {
       .tuple(fc.bigInt({ min: 0n, max: 2n ** 62n }), fc.array(float, { maxLength: 20 }))
       .map(([first, values]) => values.map((coefficient, i) => ({ stream: first + BigInt(i), coefficient })));
     const listed = fc.array(fc.record({ stream, coefficient: float }), { maxLength: 20 });
-    const update = fc.record({ decay: float, terms: fc.oneof(consecutive, listed) });
+    const parts = { decay: float, terms: fc.oneof(consecutive, listed), losses: fc.array(fc.double()) };
+    const update = fc.record(parts, { requiredKeys: ['decay', 'terms'] }).chain((plain) =>
+      fc.oneof(
+        fc.constant(plain),
+        fc
+          .array(float, { minLength: plain.terms.length, maxLength: plain.terms.length })
+          .map((radii) => ({ ...plain, radii })),
+      ),
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(update, { maxLength: 10 }), async (updates) => {
         await write(updates);
@@ -70,7 +94,7 @@ describe('a trajectory', () => {
     );
   });
 
-  it('takes 24 bytes for a MeZO step and 40 for five directions', async () => {
+  it('takes 12 bytes for a MeZO step and 28 for five directions', async () => {
     const sizes: number[] = [];
     for (const k of [0, 1, 5]) {
       await write(
@@ -78,7 +102,24 @@ describe('a trajectory', () => {
       );
       sizes.push((await readFile(file)).length);
     }
-    expect(sizes.map((size) => size - sizes[0]!)).toEqual([0, 24, 40]);
+    expect(sizes.map((size) => size - sizes[0]!)).toEqual([0, 12, 28]);
+  });
+
+  it('takes 0.7 MB for 20,000 steps of five directions with decay', async () => {
+    const updates = Array.from({ length: 20_000 }, (_, step) => ({
+      decay: Math.fround(1e-6),
+      terms: Array.from({ length: 5 }, (_, i) => ({ stream: BigInt(5 * step + i), coefficient: 1 })),
+    }));
+    let { bytes, place } = encodeHeader(header);
+    const records = updates.map((update) => {
+      const record = encodeRecord(update, place);
+      place = record.next;
+      return record.bytes;
+    });
+    bytes = Buffer.concat([bytes, ...records]);
+    await writeFile(file, bytes);
+    expect(bytes.length).toBeLessThan(0.7e6);
+    expect((await readTrajectory(file)).updates).toHaveLength(20_000);
   });
 
   it('torn at any byte gives the records before', async () => {
@@ -143,6 +184,66 @@ describe('a trajectory', () => {
     }
   });
 
+  it('that needs more than a reader knows is refused by it', async () => {
+    for (const [rule, bits] of [
+      ['plain', 0],
+      ['momentum', 1],
+      ['plain anchored', 1],
+    ] as const) {
+      await (await TrajectoryWriter.create(file, { ...header, rule })).close();
+      const bytes = await readFile(file);
+      expect(bytes.readUInt32LE(8)).toBe(bits);
+      for (const [bit, name] of [
+        [2, 'gradient'],
+        [64, 'bit 6'],
+      ] as const) {
+        bytes.writeUInt32LE(bits | bit, 8);
+        bytes.writeUInt32LE(crc32c(bytes.subarray(0, -4)), bytes.length - 4);
+        await writeFile(file, bytes);
+        await expect(readTrajectory(file)).rejects.toMatchObject({
+          code: 'ERR_ZEST_TRAJECTORY',
+          message: expect.stringContaining(`asks for ${name}, which this node-zest does not replay`),
+        });
+      }
+    }
+  });
+
+  it('is the same whether it was written at once or gone on with from any record', async () => {
+    await write(UPDATES);
+    const whole = await readFile(file);
+    const { places } = await openTrajectory(file);
+    for (const [i, place] of places.entries()) {
+      const log = await TrajectoryWriter.open(file, place);
+      for (const update of UPDATES.slice(i, i + 2)) await log.append(update);
+      await log.close();
+      expect(await readFile(file)).toEqual(whole);
+    }
+    // By another way: what is left behind does not check.
+    const log = await TrajectoryWriter.open(file, places[1]!);
+    await log.append({ decay: 0.25, terms: [] });
+    expect((await readTrajectory(file)).updates).toEqual([UPDATES[0], { decay: 0.25, terms: [] }]);
+    await log.cut();
+    expect((await readTrajectory(file)).tornBytes).toBe(0);
+    await log.close();
+  });
+
+  it('that is removed or replaced while it is written is told of', async () => {
+    const log = await TrajectoryWriter.create(file, header);
+    await log.append(UPDATES[0]!);
+    await log.flush();
+    await rm(file);
+    await expect(log.flush()).rejects.toMatchObject({
+      code: 'ERR_ZEST_FILE',
+      message: expect.stringMatching(/removed/),
+    });
+    await write([]);
+    await expect(log.flush()).rejects.toMatchObject({
+      code: 'ERR_ZEST_FILE',
+      message: expect.stringMatching(/replaced/),
+    });
+    await log.close();
+  });
+
   it('can be continued where it was cut', async () => {
     await write(UPDATES);
     await appendFile(file, 'torn');
@@ -158,9 +259,9 @@ describe('a trajectory', () => {
     await refused(/trajectory\.zest: is not a trajectory of node-zest/);
     await write([]);
     const bytes = await readFile(file);
-    bytes[4] = 2;
+    bytes[4] = 1;
     await writeFile(file, bytes);
-    await refused(/has format 2, this node-zest reads format 1/);
+    await refused(/has format 1, this node-zest reads format 2/);
     await rm(file);
     await refused(/cannot read the trajectory/, 'ERR_ZEST_FILE');
   });

@@ -9,9 +9,9 @@ import type { EstimateEvent } from '../../lib/runs/events.ts';
 import { estimateSweep } from '../../lib/sweep/estimate.ts';
 import { planSweep } from '../../lib/sweep/plan.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
+import { configuredOptimizer } from '../../lib/training/configured-optimizer.ts';
 import { loadInputs, loadTrainingExamples } from '../../lib/training/inputs.ts';
 import { train } from '../../lib/training/train.ts';
-import { configuredOptimizer } from '../../lib/training/training-loop.ts';
 import { film } from '../fixtures/film.ts';
 import { ofKind, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
 

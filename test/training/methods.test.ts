@@ -54,13 +54,19 @@ describe('a run by a method of the field', () => {
     expect((await replay(config.output)).after).toBe(digest);
   });
 
-  it('a log takes no rule yet, and says so; nor does the finder measure one', async () => {
-    const config = withOptimizer('ruled', { method: 'mezo', rule: 'adam' });
-    await rejects(() => run(config), 'ERR_ZEST_UNSUPPORTED', /an update is of the rule adam; expected a plain one/);
-    const { learningRate: _, ...rateless } = { ...config.optimizer, rule: 'sign' } as never as Record<string, unknown>;
-    const message = /optimizer.rule is 'sign'; expected plain: the finder measures what a step along G does/;
-    await rejects(() => findLearningRate({ ...config, optimizer: rateless } as never), 'ERR_ZEST_CONFIG', message);
-  });
+  it.each(['sign', { momentum: 0.9 }, { adam: {} }])(
+    'replays with the rule %j, which the finder does not measure',
+    async (rule) => {
+      const config = withOptimizer(`ruled-${JSON.stringify(rule).replaceAll(/\W/g, '')}`, { method: 'mezo', rule });
+      await run(config);
+      const { before, after } = await replay(config.output);
+      expect(after).toBe((await readSummary(config.output)).digest);
+      expect(after).not.toBe(before);
+      const { learningRate: _, ...rateless } = config.optimizer as never as Record<string, unknown>;
+      const message = /optimizer.rule is .*; expected plain: the finder measures what a step along G does/;
+      await rejects(() => findLearningRate({ ...config, optimizer: rateless } as never), 'ERR_ZEST_CONFIG', message);
+    },
+  );
 
   it('a method that needs a gradient is none of a configuration', async () => {
     await rejects(

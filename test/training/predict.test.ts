@@ -9,6 +9,7 @@ import { Model } from '../../lib/model/model.ts';
 import type { Warning } from '../../lib/runs/events.ts';
 import { type OpenRun, openRun } from '../../lib/training/open-run.ts';
 import { type Prediction, type PredictOptions, predict } from '../../lib/training/predict.ts';
+import { replayRun } from '../../lib/training/replay-run.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
@@ -105,16 +106,16 @@ describe('openRun', () => {
     expect(await modelOf(killed)).toBe(checkpoint);
     expect(await modelOf(checkpoint)).toBe(checkpoint);
     // It was killed while the best was the model as it came.
-    const metrics = join(killed, 'metrics.jsonl');
-    const lines = (await readFile(metrics, 'utf8')).trimEnd().split('\n');
-    const saved = lines.map((line) => JSON.parse(line)).filter(({ kind }) => kind === 'checkpoint');
-    expect(saved.map(({ name, step }) => [name, step])).toContainEqual([kept.name, kept.step]);
-    await writeFile(metrics, '{"kind":"checkpoint","step":0,"name":"best"}\n{"kind":"che');
+    const checkpoints = join(killed, 'checkpoints');
+    const { model: base } = await replayRun(killed, { toStep: 0 });
+    await rm(checkpoints, { recursive: true });
+    await base.save(join(checkpoints, 'best'), { metadata: { step: '0', digest: await base.digest() } });
+    base.dispose();
     told.length = 0;
     (await openRun(killed, { onWarning: (warning) => told.push(warning) })).model.dispose();
     expect(told.map(({ code }) => code)).toEqual(['WARN_ZEST_UNFINISHED']);
     expect(told[0]?.message).toContain('the weights of step 0, which are those of the model as it came, in ');
-    await writeFile(metrics, '');
+    await rm(checkpoints, { recursive: true });
     await rejects(() => openRun(killed), 'ERR_ZEST_RUN', /was killed, or failed, and has saved no checkpoint$/);
   });
 

@@ -1,9 +1,11 @@
 import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readRows } from '../../lib/data/read-rows.ts';
 import { Model } from '../../lib/model/model.ts';
+import { readMetadata } from '../../lib/model/safetensors.ts';
 import type { EvaluationEvent, StepEvent, Summary, TrainEvent } from '../../lib/runs/events.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
@@ -41,7 +43,13 @@ describe('a run', () => {
       validation: 24,
       test: 30,
       output: config.output,
-      environment: { version, node: process.version, platform: expect.any(String), processor: expect.any(String) },
+      environment: {
+        version,
+        node: process.version,
+        platform: expect.any(String),
+        processor: expect.any(String),
+        host: hostname(),
+      },
     });
     expect(ofKind(events, 'step').map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     const evaluations = ofKind(events, 'evaluation');
@@ -58,6 +66,7 @@ describe('a run', () => {
       'classification.json',
       'config.yaml',
       'metrics.jsonl',
+      'state.json',
       'summary.json',
       'trajectory.zest',
     ]);
@@ -65,12 +74,9 @@ describe('a run', () => {
     expect(parse(await readFile(join(config.output, 'config.yaml'), 'utf8'))).toEqual(resolveConfig(config));
   });
 
-  it('writes its start, the scalars of every step, every evaluation and every checkpoint', async () => {
+  it('writes its start, the scalars of every step and every evaluation', async () => {
     const metrics = await readMetrics(config.output);
-    const written = events.filter(({ kind }) => ['start', 'step', 'evaluation', 'checkpoint'].includes(kind));
-    expect(metrics).toEqual(
-      written.map((event) => (event.kind === 'checkpoint' ? { ...event, folder: undefined } : event)),
-    );
+    expect(metrics).toEqual(events.filter(({ kind }) => ['start', 'step', 'evaluation'].includes(kind)));
     const step = metrics.find(({ kind }) => kind === 'step') as StepEvent;
     expect(Object.keys(step)).toEqual([
       'kind',
@@ -166,6 +172,18 @@ describe('a run', () => {
       { kind: 'evaluation', split: 'validation', step: kept.step, ...validation, report: reports.validation },
       { kind: 'evaluation', split: 'test', step: kept.step, ...test, report: reports.test },
     ]);
+  });
+
+  it('keeps checkpoints that say of which step they are, and what they hold', async () => {
+    for (const name of ['best', 'last'] as const) {
+      const checkpoint = join(config.output, 'checkpoints', name);
+      const saved = ofKind(events, 'checkpoint').findLast((event) => event.name === name);
+      expect(await readMetadata(join(checkpoint, 'model.safetensors'))).toEqual({
+        format: 'pt',
+        step: String(saved?.step),
+        digest: await digestOf(checkpoint),
+      });
+    }
   });
 
   it('keeps a checkpoint that is a model folder, tokenizer and all', async () => {

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
-import type { StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
+import type { ResumeEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
 import type { FollowedRate } from '../../training/follow-rate.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
@@ -22,6 +22,7 @@ import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
 interface TrainCommandOptions extends ConfigOptions {
   overwrite?: boolean;
+  resume?: boolean;
   schema?: boolean;
   findLearningRate?: boolean;
   dryRun?: boolean;
@@ -34,6 +35,12 @@ const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): strin
       brief ? [`${brief} ${Number(event[name]).toPrecision(3)}`] : [],
     ),
   ].join(', ');
+
+const resumeText = ({ step, checkpoint, tornBytes }: ResumeEvent): string => {
+  const weights = checkpoint === 0 ? 'the model as it came' : `the checkpoint of step ${count(checkpoint)}`;
+  const torn = tornBytes > 0 ? `; ${count(tornBytes)} bytes of a torn record were cut off its end` : '';
+  return `goes on after step ${count(step)}, from ${weights} and the log${torn}`;
+};
 
 const summaryLines = (
   output: string,
@@ -70,6 +77,9 @@ const showEvent = (
       break;
     case 'estimate':
       printLine(estimateText(event));
+      break;
+    case 'resume':
+      printLine(resumeText(event));
       break;
     case 'evaluation':
       printLine(`step ${event.step}: ${event.split} ${metricsText(event)}, loss ${event.loss.toFixed(4)}`);
@@ -108,10 +118,14 @@ const foundLines = (found: FoundLearningRate): string => {
 };
 
 export const command: CommandDefinition = {
-  argument: 'YAML or JSON file',
+  argument: 'YAML or JSON file; with --resume also the folder of a run',
   options: [
     ...configOptions,
     new Option('--overwrite', 'replace a run that the output folder holds'),
+    new Option(
+      '--resume',
+      'go on with the run that the output folder holds, which may be named in place of the file',
+    ).conflicts('overwrite'),
     new Option('--find-learning-rate', 'print a learning rate and how it was found; train nothing'),
     new Option('--dry-run', 'show the estimate, the data and the first prompts as the model sees them; train nothing'),
     new Option('--schema', 'print the JSON Schema of configurations'),
@@ -145,8 +159,8 @@ export const command: CommandDefinition = {
     }
     endWithParent();
     const { train } = await import('../../training/train.ts');
-    const { readConfig } = await import('../../training/config.ts');
-    const config = await readConfig(path, options.set);
+    const { configToTrain } = await import('../../training/resume-run.ts');
+    const config = await configToTrain(path, { overrides: options.set, resume: options.resume }, '--set');
     const progress = progressDisplay();
     const signal = stopSignal();
     const { methodOf } = await import('../../methods/registry.ts');
@@ -162,6 +176,7 @@ export const command: CommandDefinition = {
       const events = train(config, {
         signal,
         overwrite: options.overwrite,
+        resume: options.resume,
         onProgress: ({ stage, done, total }) => progress({ label: stage, done, total }),
       });
       for await (const event of events) {
@@ -175,7 +190,11 @@ export const command: CommandDefinition = {
     } catch (error) {
       if (signal.aborted) {
         showWarnings();
-        printLine(begun ? `stopped; what was done is in ${config.output}` : 'stopped before the run began');
+        printLine(
+          begun
+            ? `stopped; what was done is in ${config.output}, and zest train ${config.output} --resume goes on`
+            : 'stopped before the run began',
+        );
       }
       throw error;
     }

@@ -1,0 +1,125 @@
+import { copyFile, link, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ZestError } from '../errors.ts';
+import { flushPath, isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files.ts';
+import type { Model } from '../model/model.ts';
+import { ADAPTER_WEIGHTS } from '../model/peft.ts';
+import { readMetadata } from '../model/safetensors.ts';
+import type { CheckpointEvent } from '../runs/events.ts';
+import type { RunFolder } from '../runs/folder.ts';
+import { decodeResumable, encodeResumable, type RunState } from './run-state.ts';
+import type { RunContext } from './start-run.ts';
+
+// A checkpoint is a model folder whose files are replaced one by one, each at once. All but the weights stay the same from
+// step to step, and the header of the weights' file says of which step they are: whenever a process is killed, the folder
+// is whole. State of a method that is as large as the weights belongs beside them, in a file whose header says its step.
+
+/** The weights of a checkpoint. */
+const WEIGHTS = 'model.safetensors';
+
+/** Earlier checkpoints that are kept, as step-500. */
+const EARLIER = /^step-(\d+)$/;
+
+/**
+ * Checks that all trained weights are numbers.
+ *
+ * @throws ERR_ZEST_WEIGHTS_NOT_FINITE
+ */
+export const assertFinite = async (model: Model, step: number): Promise<void> => {
+  const name = await model.notFinite();
+  if (name === undefined) return;
+  throw new ZestError(
+    'ERR_ZEST_WEIGHTS_NOT_FINITE',
+    `the weights of step ${step} are not finite (tensor '${name}'), and are not saved; use a smaller optimizer.learningRate. Earlier steps can be had with zest replay --to-step`,
+  );
+};
+
+/** Keeps the last checkpoint as that of its step, and no more earlier ones than are asked for. */
+const keepEarlier = async ({ config, run }: RunContext, step: number): Promise<void> => {
+  const { keepCheckpoints } = config.training;
+  const last = join(run.checkpoints, 'last');
+  const kept = join(run.checkpoints, `step-${step}`);
+  if (keepCheckpoints > 0 && !(await isThere(kept))) {
+    // Files are replaced, never written into, so that a second name for one keeps what it is.
+    const temporary = join(run.checkpoints, `.step-${step}`);
+    await rm(temporary, { recursive: true, force: true });
+    await makeFolder(temporary);
+    for (const entry of await readdir(last, { withFileTypes: true, recursive: true })) {
+      const from = join(entry.parentPath, entry.name);
+      const to = join(temporary, from.slice(last.length));
+      if (entry.isDirectory()) await makeFolder(to);
+      else await link(from, to).catch(() => copyFile(from, to));
+    }
+    await rename(temporary, kept);
+  }
+  const steps = (await readdir(run.checkpoints)).flatMap((name) => EARLIER.exec(name)?.[1] ?? []).map(Number);
+  for (const old of steps.toSorted((a, b) => b - a).slice(keepCheckpoints)) {
+    await rm(join(run.checkpoints, `step-${old}`), { recursive: true, force: true });
+  }
+  await flushPath(run.checkpoints);
+};
+
+/**
+ * Writes the weights with their tokenizer to checkpoints/`name`, after the log that leads to them, and for `last` what a
+ * resumed run goes on from.
+ *
+ * @throws ERR_ZEST_WEIGHTS_NOT_FINITE, before anything is replaced; ERR_ZEST_FILE
+ */
+export const saveCheckpoint = async (
+  context: RunContext,
+  { losses, resumable }: Pick<RunState, 'losses' | 'resumable'>,
+  name: CheckpointEvent['name'],
+): Promise<CheckpointEvent> => {
+  const { config, run, log, metrics, model } = context;
+  const step = losses.length;
+  const folder = join(run.checkpoints, name);
+  await assertFinite(model, step);
+  await log.flush();
+  await metrics.flush();
+  const digest = await model.digest();
+  const isNew = !(await isThere(folder));
+  // Before the weights: those of an earlier step and the log lead to it, and not the other way.
+  if (name === 'last' && resumable) await writeAtomic(run.state, encodeResumable(resumable, digest));
+  await model.save(folder, { weights: config.training.weights, metadata: { step: String(step), digest } });
+  if (isNew) await flushPath(run.checkpoints);
+  if (name === 'last') await writing(run.checkpoints, keepEarlier(context, step));
+  return { kind: 'checkpoint', step, name, folder };
+};
+
+/** Reads what a run goes on from; undefined where there is none that can be read. */
+export const readResumable = async ({ state }: RunFolder): Promise<ReturnType<typeof decodeResumable>> =>
+  readFile(state, 'utf8').then(decodeResumable, () => undefined);
+
+/** What the weights of a checkpoint say of themselves; undefined where there are none that do. */
+export const checkpointMetadata = async (
+  { checkpoints }: RunFolder,
+  name: string,
+): Promise<{ step: number; digest: string } | undefined> => {
+  for (const file of [WEIGHTS, ADAPTER_WEIGHTS]) {
+    const { step, digest } = await readMetadata(join(checkpoints, name, file)).catch(
+      (): Record<string, unknown> => ({}),
+    );
+    if (step !== undefined) return { step: Number(step), digest: String(digest) };
+  }
+  return undefined;
+};
+
+/** A checkpoint of a run whose weights can be gone on from. */
+export interface FoundCheckpoint {
+  folder: string;
+  step: number;
+  digest: string;
+}
+
+/** The checkpoints of a run up to a step, the newest first. */
+export const findCheckpoints = async (run: RunFolder, upTo: number): Promise<FoundCheckpoint[]> => {
+  const found: FoundCheckpoint[] = [];
+  await removeLeftovers(run.checkpoints);
+  for (const name of await readdir(run.checkpoints).catch(() => [])) {
+    const folder = join(run.checkpoints, name);
+    await removeLeftovers(folder);
+    const metadata = await checkpointMetadata(run, name);
+    if (metadata && metadata.step <= upTo) found.push({ folder, ...metadata });
+  }
+  return found.sort((a, b) => b.step - a.step);
+};

@@ -1,0 +1,281 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { rangeError, ZestError } from '../errors.ts';
+import { writeAtomic } from '../files.ts';
+import { readJson } from '../json.ts';
+import type { Model } from '../model/model.ts';
+import type { CallOptions } from '../objective.ts';
+import { assertPath, callback, given, optionsOf, overrides, signal } from '../options/calls.ts';
+import { baseDigest } from '../runs/base-digest.ts';
+import type { Progress, Summary } from '../runs/events.ts';
+import { runFolder } from '../runs/folder.ts';
+import { averaging, leadOn } from '../runs/replay.ts';
+import { type OpenTrajectory, openTrajectory } from '../runs/trajectory.ts';
+import { encodeHeader, encodeRecord, type TrajectoryHeader } from '../runs/trajectory-format.ts';
+import { show } from '../show.ts';
+import { checkpointMetadata } from './checkpoints.ts';
+import { resolveConfig } from './config.ts';
+import { loadModel, loadTokenizedTask } from './inputs.ts';
+import { isAdapted, loadBase, type RunWeights, weightsAt } from './run-weights.ts';
+import type { Config, ResolvedConfig } from './schema.ts';
+
+/** Options of {@link replayRun}. */
+export interface ReplayRunOptions extends CallOptions {
+  /** Number of steps to take, at most those of the log. Default: all. */
+  toStep?: number;
+  /** Steps, the first and the last, whose weights the mean is taken of, in place of those of one step. Default: none. */
+  average?: readonly [from: number, to: number];
+  /** Overrides of the run's configuration, each key.path=value, such as `device=cpu`. Default: none. */
+  overrides?: readonly string[];
+  /** Called as the weights are read. */
+  onProgress?: (progress: Progress) => void;
+}
+
+const replayRunOptions = optionsOf<ReplayRunOptions>({
+  signal,
+  toStep: given,
+  average: given,
+  overrides,
+  onProgress: callback,
+});
+
+/** What the weights of a run's log are made from, with the run's configuration as the log has it. */
+const openLog = async (
+  file: string,
+  change: (config: ResolvedConfig) => ResolvedConfig,
+  { overrides, ...options }: Pick<ReplayRunOptions, 'overrides' | 'signal' | 'onProgress'>,
+): Promise<RunWeights> => {
+  const log = await openTrajectory(file);
+  const { loadMethod } = await import('../methods/registry.ts');
+  await loadMethod(log.header.method);
+  const config = change(resolveConfig(log.header.config as Config, overrides));
+  const { tokenizer } = await loadTokenizedTask(config);
+  return { config, tokenizer, log, options };
+};
+
+const stepsOf = ({ places }: OpenTrajectory): number => places.length - 1;
+
+const checkedStep = (value: unknown, name: string, least: number, most: number): number => {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
+  throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number from ${least} to ${most}`);
+};
+
+/** Checks the steps whose mean is taken. */
+const checkedAverage = (average: unknown, steps: number): [number, number] => {
+  if (!Array.isArray(average) || average.length !== 2) {
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `average is ${show(average)}; expected the first and the last step, [${0}, ${steps}] say`,
+    );
+  }
+  const to = checkedStep(average[1], 'average[1]', 0, steps);
+  return [checkedStep(average[0], 'average[0]', 0, to), to];
+};
+
+/** A model with the weights of a step, or the mean of several. */
+export interface ReplayedRun {
+  /** Model; the caller disposes of it. */
+  model: Model;
+  /** Step that its weights are of, or the last of those whose mean they are. */
+  step: number;
+  /** Step of the weights on disk that the log led on from: 0 for the base, or that of a checkpoint. */
+  from: number;
+}
+
+/**
+ * Rebuilds the weights of any step of a run from the newest checkpoint before it, or the base, and the log, bit for bit;
+ * or the mean of the weights of a stretch of steps.
+ *
+ * @example
+ * import { replayRun } from 'node-zest';
+ * const { model, step } = await replayRun('runs/film', { toStep: 1 });
+ * await model.save('after-one-step');
+ * console.log(step, await model.digest());
+ * model.dispose();
+ *
+ * @throws ERR_ZEST_TRAJECTORY for a log of other weights or another noise, or that cannot be read; ERR_ZEST_OPTION for
+ *   steps that the log does not have; what loading the model throws
+ */
+export const replayRun = async (path: string, options?: ReplayRunOptions): Promise<ReplayedRun> => {
+  assertPath(path, 'path');
+  const { toStep, average, ...rest } = replayRunOptions(options);
+  const run = runFolder(path);
+  const weights = await openLog(run.trajectory, (config) => ({ ...config, output: run.path }), rest);
+  const { log } = weights;
+  if (average === undefined) {
+    const step = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
+    return { ...(await weightsAt(step, weights)), step };
+  }
+  const [first, last] = checkedAverage(average, stepsOf(log));
+  const { model, from } = await weightsAt(first, weights);
+  await leadOn(model, log.header, averaging(log, first, last), rest);
+  return { model, from, step: last };
+};
+
+/** A checkpoint of a run beside what its log leads to. */
+export interface VerifiedCheckpoint {
+  /** Name of its folder in checkpoints/, or `summary` for the digest in summary.json. */
+  name: string;
+  /** Number of steps that its weights have seen. */
+  step: number;
+  /** Whether it has the weights that the log leads to. */
+  isRight: boolean;
+}
+
+/**
+ * Checks the checkpoints of a run, and the digest in its summary, against the weights that base and log lead to.
+ *
+ * @example
+ * import { verifyRun } from 'node-zest';
+ * for (const { name, step, isRight } of await verifyRun('runs/film')) console.log(name, step, isRight);
+ *
+ * @throws what {@link replayRun} throws
+ */
+export const verifyRun = async (
+  path: string,
+  given?: Omit<ReplayRunOptions, 'toStep' | 'average'>,
+): Promise<VerifiedCheckpoint[]> => {
+  assertPath(path, 'path');
+  const options = replayRunOptions(given);
+  const run = runFolder(path);
+  const weights = await openLog(run.trajectory, (config) => ({ ...config, output: run.path }), options);
+  const { config, tokenizer, log } = weights;
+  const claims: { name: string; step: number; digest: string }[] = [];
+  for (const name of (await readdir(run.checkpoints).catch(() => [])).sort()) {
+    const found = await checkpointMetadata(run, name);
+    if (!found) continue;
+    // What the file says of itself, and, where that can be seen, what it holds.
+    let { digest } = found;
+    if (!isAdapted(config)) {
+      const model = await loadModel(config, tokenizer, options, join(run.checkpoints, name), { isTrained: true });
+      digest = (await model.digest()) === digest ? digest : 'another';
+      model.dispose();
+    }
+    claims.push({ name, step: found.step, digest });
+  }
+  const summary = (await readJson(run.summary)) as Summary | undefined;
+  if (summary) claims.push({ name: 'summary', step: summary.steps, digest: summary.digest });
+  claims.sort((a, b) => a.step - b.step);
+  const model = await loadBase(run.trajectory, weights);
+  try {
+    const verified: VerifiedCheckpoint[] = [];
+    let step = 0;
+    for (const { digest, ...claim } of claims) {
+      const isThere = claim.step <= stepsOf(log);
+      if (isThere) await leadOn(model, log.header, log.updates(step, claim.step), options);
+      step = isThere ? claim.step : step;
+      verified.push({ ...claim, isRight: isThere && (await model.digest()) === digest });
+    }
+    return verified;
+  } finally {
+    model.dispose();
+  }
+};
+
+/** What the header of an exported log has of a configuration: what the updates apply to, and how they were made. */
+const shared = ({ model, dtype, head, trainable, adapter, task, optimizer, training }: ResolvedConfig) => ({
+  model: basename(model),
+  dtype,
+  head,
+  trainable,
+  adapter: adapter && basename(adapter),
+  task,
+  optimizer,
+  training: { seed: training.seed, steps: training.steps, maxLength: training.maxLength },
+  data: { train: '-' },
+  output: '-',
+});
+
+/**
+ * Writes a fine-tune as a file of kilobytes: the log of a run with the digest of its base, and without what its
+ * configuration says of files. {@link applyLog} makes the weights of it.
+ *
+ * @example
+ * import { exportLog } from 'node-zest';
+ * const { steps, bytes } = await exportLog('runs/film', 'film.zest');
+ * console.log(steps, bytes);
+ *
+ * @throws ERR_ZEST_TRAJECTORY, ERR_ZEST_FILE; ERR_ZEST_OPTION for a step that the log does not have
+ */
+export const exportLog = async (
+  path: string,
+  file: string,
+  given?: Pick<ReplayRunOptions, 'toStep'>,
+): Promise<{ steps: number; bytes: number }> => {
+  assertPath(path, 'path');
+  assertPath(file, 'file');
+  const { toStep } = replayRunOptions(given);
+  const run = runFolder(path);
+  const log = await openTrajectory(run.trajectory);
+  const steps = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
+  const summary = (await readJson(run.summary)) as Summary | undefined;
+  const header: TrajectoryHeader = {
+    ...log.header,
+    config: shared(log.header.config as ResolvedConfig),
+    inputs: {},
+    ...(summary?.steps === steps && { result: summary.digest }),
+  };
+  let { bytes, place } = encodeHeader(header);
+  const records = [bytes];
+  for (const { losses: _, ...update } of log.updates(0, steps)) {
+    const { bytes: record, next } = encodeRecord(update, place);
+    records.push(record);
+    place = next;
+  }
+  bytes = Buffer.concat(records);
+  await writeAtomic(file, bytes);
+  return { steps, bytes: bytes.length };
+};
+
+/**
+ * Rebuilds the weights of a fine-tune from its base and a log, as {@link exportLog} or a run wrote it.
+ *
+ * @example
+ * import { applyLog } from 'node-zest';
+ * const { model, step } = await applyLog('film-roberta-mini', 'runs/film/trajectory.zest');
+ * console.log(step, await model.digest());
+ * model.dispose();
+ *
+ * @throws ERR_ZEST_TRAJECTORY where the base is another, the log is torn or cannot be read, or the weights are not those
+ *   that were exported; what loading the model throws
+ */
+export const applyLog = async (
+  base: string,
+  file: string,
+  given?: Omit<ReplayRunOptions, 'average'>,
+): Promise<ReplayedRun> => {
+  assertPath(base, 'base');
+  assertPath(file, 'file');
+  const { toStep, average: _, ...options } = replayRunOptions(given);
+  const { header, tornBytes } = await openTrajectory(file);
+  const digest = await baseDigest(base);
+  if (digest !== header.base) {
+    const { model: name } = header.config as ResolvedConfig;
+    throw new ZestError(
+      'ERR_ZEST_TRAJECTORY',
+      `${base} has weights of the digest ${digest}; expected ${header.base}, those of ${name}, which the log is of`,
+    );
+  }
+  // A run that goes on has such an end; a file that was sent has been cut.
+  if (tornBytes > 0) {
+    throw new ZestError(
+      'ERR_ZEST_TRAJECTORY',
+      `${file}: ${tornBytes} bytes at its end are no whole record; expected a file that is whole`,
+    );
+  }
+  const weights = await openLog(file, (config) => ({ ...config, model: base }), options);
+  const { log } = weights;
+  const step = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
+  const model = await loadBase(file, weights);
+  try {
+    await leadOn(model, log.header, log.updates(0, step), options);
+    const { result } = header;
+    if (result !== undefined && toStep === undefined && (await model.digest()) !== result) {
+      throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: does not lead to the weights that it was exported with`);
+    }
+    return { model, step, from: 0 };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+};

@@ -1,0 +1,213 @@
+import { readFile, stat, truncate } from 'node:fs/promises';
+import { ZestError } from '../errors.ts';
+import { isThere, writeAtomic, writing } from '../files.ts';
+import { isObject, parseJson, readJson } from '../json.ts';
+import type { Model } from '../model/model.ts';
+import { differences } from '../options/differences.ts';
+import { baseDigest } from '../runs/base-digest.ts';
+import type { ResumeEvent, StepEvent, Summary, TrainOptions } from '../runs/events.ts';
+import { reopenRun, runFolder, settleRun } from '../runs/folder.ts';
+import { lockFolder } from '../runs/lock.ts';
+import { isTrajectory, type OpenTrajectory, openTrajectory, TrajectoryWriter } from '../runs/trajectory.ts';
+import type { Place, TrajectoryHeader } from '../runs/trajectory-format.ts';
+import { show } from '../show.ts';
+import { version } from '../version.ts';
+import { checkpointMetadata, readResumable, saveCheckpoint } from './checkpoints.ts';
+import { loadConfig } from './config.ts';
+import { prepareRun } from './prepare-run.ts';
+import { initialState, type RunState, resumedState } from './run-state.ts';
+import { weightsAt } from './run-weights.ts';
+import type { Config, ResolvedConfig } from './schema.ts';
+import { inputDigests, type RunContext, runContext } from './start-run.ts';
+import { type RecordedStep, replaySteps } from './training-loop.ts';
+
+/** A run that goes on. */
+export interface ResumedRun {
+  context: RunContext;
+  state: RunState;
+  /** Steps after those of the state, which are taken again as they were recorded. */
+  recorded: RecordedStep[];
+  event: ResumeEvent;
+  /** Whether the metrics have the start of the run. */
+  hasStart: boolean;
+  log: OpenTrajectory;
+}
+
+/** Keys of a configuration that do not change what a run computes. */
+const FREE = [
+  'output',
+  ...['checkpointEvery', 'keepCheckpoints', 'sync', 'tensorboard', 'weights'].map((key) => `training.${key}`),
+];
+
+/** What is not as the run in a folder began with, in sentences. */
+const changes = async (header: TrajectoryHeader, config: ResolvedConfig): Promise<string[]> => {
+  const now = JSON.parse(JSON.stringify(config));
+  const isLonger = ({ key, a, b }: { key: string; a: unknown; b: unknown }) =>
+    key === 'training.steps' && config.optimizer.schedule === 'constant' && Number(b) > Number(a);
+  const ofConfig = differences(header.config, now)
+    .filter((difference) => !FREE.includes(difference.key) && !isLonger(difference))
+    .map(({ key, a, b }) => {
+      const why = key === 'training.steps' ? ' (more steps are taken with schedule constant only)' : '';
+      return `${key} is ${show(b)}; expected ${show(a)}, which it was begun with${why}`;
+    });
+  const inputs = await inputDigests(config);
+  const ofInputs = differences(header.inputs, inputs).map(
+    ({ key, a, b }) => `the file of ${key} has the digest ${show(b)}; expected ${show(a)}`,
+  );
+  const base = await baseDigest(config.model);
+  return [
+    ...ofConfig,
+    ...ofInputs,
+    ...(base === header.base
+      ? []
+      : [`the weights of model ${config.model} have the digest ${base}; expected ${header.base}`]),
+    ...(version === header.version ? [] : [`node-zest is ${version}; expected ${header.version}`]),
+  ];
+};
+
+/**
+ * Checks that a run would compute what it began with.
+ *
+ * @throws ERR_ZEST_RUN with each difference
+ */
+const assertUnchanged = async (path: string, header: TrajectoryHeader, config: ResolvedConfig): Promise<void> => {
+  const found = await changes(header, config);
+  if (found.length > 0) {
+    throw new ZestError('ERR_ZEST_RUN', `${path} cannot go on as it began: ${found.join('\n')}`);
+  }
+};
+
+/** The steps of a metrics.jsonl without a gap from the first on, and the byte at which the line of each ends. */
+const readSteps = async (file: string): Promise<{ event: StepEvent; end: number }[]> => {
+  const bytes = await readFile(file).catch(() => Buffer.alloc(0));
+  const steps: { event: StepEvent; end: number }[] = [];
+  for (let start = 0; ; ) {
+    const end = bytes.indexOf('\n', start) + 1;
+    if (end === 0) return steps;
+    const line = parseJson(bytes.toString('utf8', start, end));
+    if (isObject(line) && line.kind === 'step' && line.step === steps.length + 1) {
+      // JSON has null for what is no number.
+      const scalars = Object.entries(line).map(([key, value]) => [key, value === null ? Number.NaN : value]);
+      steps.push({ event: Object.fromEntries(scalars) as StepEvent, end });
+    }
+    start = end;
+  }
+};
+
+/** The configuration to train with: where a run goes on, its folder stands for the configuration that it began with. */
+export const configToTrain = async (
+  config: Config | string,
+  { overrides = [], resume = false }: Pick<TrainOptions, 'overrides' | 'resume'>,
+  option?: string,
+): Promise<ResolvedConfig> => {
+  const isFolder = typeof config === 'string' && ((await stat(config).catch(() => undefined))?.isDirectory() ?? false);
+  if (!isFolder || !resume) return loadConfig(config, overrides, option);
+  const run = runFolder(config);
+  const own = [...overrides, `output=${JSON.stringify(run.path)}`];
+  if (await isThere(run.config)) return loadConfig(run.config, own, option);
+  if (await isTrajectory(run.trajectory)) {
+    return loadConfig((await openTrajectory(run.trajectory)).header.config as Config, own, option);
+  }
+  throw new ZestError('ERR_ZEST_RUN', `${config} holds no run; expected the folder of one, or a configuration`);
+};
+
+const summaryOf = async (config: ResolvedConfig): Promise<Summary | undefined> => {
+  const summary = (await readJson(runFolder(config.output).summary)) as Summary | undefined;
+  if (summary?.interrupted !== false) return undefined;
+  return summary.stoppedEarly || summary.steps >= config.training.steps ? summary : undefined;
+};
+
+/**
+ * Loads all that a run needs to go on, or the summary of one that has ended; undefined where the folder holds none.
+ *
+ * @throws ERR_ZEST_RUN if it was begun with something else, or another process has it; ERR_ZEST_TRAJECTORY
+ */
+export const resumeRun = async (
+  config: ResolvedConfig,
+  options: TrainOptions,
+): Promise<ResumedRun | { summary: Summary } | undefined> => {
+  const run = runFolder(config.output);
+  if (!(await isThere(run.path))) return undefined;
+  const lock = await lockFolder(run.path);
+  let writer: TrajectoryWriter | undefined;
+  let model: Model | undefined;
+  try {
+    await settleRun(run);
+    if (!(await isTrajectory(run.trajectory))) {
+      await lock.close();
+      return undefined;
+    }
+    const log = await openTrajectory(run.trajectory);
+    await assertUnchanged(run.path, log.header, config);
+    const summary = await summaryOf(config);
+    if (summary) {
+      await lock.close();
+      return { summary };
+    }
+    const lines = await readSteps(run.metrics);
+    const steps = Math.min(lines.length, log.places.length - 1);
+    const saved = await readResumable(run);
+    const resumable = saved && saved.resumable.step <= steps ? saved.resumable : undefined;
+    const from = resumable?.step ?? 0;
+    let checkpoint = 0;
+    const prepared = await prepareRun(config, options, async (inputs) => {
+      const found = await weightsAt(from, { config, tokenizer: inputs.tokenizer, log, options });
+      checkpoint = found.from;
+      return found.model;
+    });
+    model = prepared.model;
+    if (model.device !== log.header.device) {
+      throw new ZestError(
+        'ERR_ZEST_RUN',
+        `${run.path} cannot go on as it began: the device is ${model.device}; expected ${log.header.device}`,
+      );
+    }
+    if (resumable && (await model.digest()) !== saved?.digest) {
+      throw new ZestError(
+        'ERR_ZEST_TRAJECTORY',
+        `${run.trajectory}: does not lead to the weights of step ${from} that ${run.state} tells of`,
+      );
+    }
+    const events = lines.map(({ event }) => event);
+    const fresh = initialState(prepared);
+    const losses = events.slice(0, from).map(({ meanLoss }) => meanLoss);
+    const recorded = [...log.updates(from, steps)].map((update, i) => ({
+      update,
+      event: events[from + i] as StepEvent,
+    }));
+    const { stringify } = await import('yaml');
+    await writeAtomic(run.config, stringify(config));
+    await writing(run.trajectory, truncate(run.trajectory, (log.places.at(-1) as Place).at));
+    writer = await TrajectoryWriter.open(run.trajectory, log.places[steps] as Place);
+    const written = lines[steps - 1]?.end ?? 0;
+    return {
+      context: await runContext(prepared, { run, lock, log: writer, written }),
+      state: resumable ? resumedState(fresh, resumable, losses) : fresh,
+      recorded,
+      event: { kind: 'resume', step: steps, checkpoint, tornBytes: log.tornBytes },
+      hasStart: steps > 0,
+      log,
+    };
+  } catch (error) {
+    model?.dispose();
+    await writer?.close();
+    await lock.close();
+    throw error;
+  }
+};
+
+/** Takes the recorded steps again, and makes the best checkpoint that of the state, if a later one had taken its place. */
+export const catchUp = async ({ context, state, recorded, log }: ResumedRun): Promise<void> => {
+  const { config, run, inputs, options } = context;
+  await replaySteps(context, state, recorded);
+  const step = state.best?.step;
+  if (config.training.keepBest && step !== undefined && (await checkpointMetadata(run, 'best'))?.step !== step) {
+    const { model } = await weightsAt(step, { config, tokenizer: inputs.tokenizer, log, options });
+    try {
+      await saveCheckpoint({ ...context, model }, { losses: state.losses.slice(0, step) }, 'best');
+    } finally {
+      model.dispose();
+    }
+  }
+  await reopenRun(run);
+};
