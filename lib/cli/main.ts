@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'report <run...>': 'show and compare runs in one HTML page, which needs no network',
   'sweep <config>': 'train every combination of some values, and choose the best by validation',
   'experiment [name]': 'compare methods at equal forwards on a data set, as docs/results.md does',
+  'study [name]': 'answer a question about the methods on functions whose answer is known, as docs/studies.md does',
   demo: 'fine-tune the built-in model on words that people rated, with MeZO and with ZEST',
   doctor: 'show what this machine can run',
   build: 'compile the native addon on this machine',

@@ -1,4 +1,4 @@
-import { HEIGHT, PLOT, WIDTH } from './chart.ts';
+import { HEIGHT, PLOT, seriesStyle, WIDTH } from './chart.ts';
 import { escaped } from './html.ts';
 import { formatNumber, linearScale, type Scale, valueScale } from './scale.ts';
 
@@ -38,6 +38,8 @@ export interface HeatMapOptions {
   y: { label: string; values: readonly number[] };
   /** A row for each of y's values, a column for each of x's; NaN is left empty. */
   z: { label: string; values: readonly (readonly number[])[]; log?: boolean };
+  /** Paths over it, in the colours of a chart's series, each with a dot where it ends. */
+  paths?: readonly { name: string; x: readonly number[]; y: readonly number[] }[];
 }
 
 const fixed = (value: number): string => String(Math.round(value * 100) / 100);
@@ -48,7 +50,7 @@ const CHARACTER_WIDTH = 7;
 const TICK_GAP = 6;
 
 /** Values over a grid, by colour, with the scale beside it. */
-export const heatMap = ({ id, title, description, x, y, z }: HeatMapOptions): string => {
+export const heatMap = ({ id, title, description, x, y, z, paths = [] }: HeatMapOptions): string => {
   const edges = (values: readonly number[]): [number, number] => {
     const [first, last] = [values[0] as number, values.at(-1) as number];
     const half = values.length > 1 ? (last - first) / (values.length - 1) / 2 : 0.5;
@@ -74,6 +76,11 @@ export const heatMap = ({ id, title, description, x, y, z }: HeatMapOptions): st
           ],
     ),
   );
+  const lines = paths.map((path, color) => {
+    const places = path.x.map((value, i) => [fixed(across(value)), fixed(upward(vertical, path.y[i] as number))]);
+    const [endX, endY] = places.at(-1) ?? ['0', '0'];
+    return `<g ${seriesStyle(color)}><title>${escaped(path.name)}</title><polyline class="path-edge" points="${places.join(' ')}"/><polyline class="line" points="${places.join(' ')}"/><circle class="path-end" r="3" cx="${endX}" cy="${endY}"/></g>`;
+  });
   const columns = horizontal.ticks.map(
     ({ value, label }) =>
       `<text class="tick" text-anchor="middle" x="${fixed(across(value))}" y="${PLOT.bottom + 16}">${escaped(label)}</text>`,
@@ -96,6 +103,12 @@ export const heatMap = ({ id, title, description, x, y, z }: HeatMapOptions): st
     `<svg id="${id}" class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}-title ${id}-desc">`,
     `<title id="${id}-title">${escaped(title)}</title><desc id="${id}-desc">${escaped(description)}</desc>`,
     ...cells,
+    ...(lines.length
+      ? [
+          `<clipPath id="${id}-plot"><rect x="${left}" y="${PLOT.top}" width="${width}" height="${height}"/></clipPath>`,
+          `<g clip-path="url(#${id}-plot)">${lines.join('')}</g>`,
+        ]
+      : []),
     ...columns,
     ...rows,
     ...bar,

@@ -28,6 +28,7 @@ describe('zest', () => {
       'sharpness',
       'report',
       'experiment',
+      'study',
       'demo',
     ]) {
       expect(help.stdout).toContain(`${command} [options]`);
@@ -50,6 +51,8 @@ describe('zest', () => {
     [['doctor', 'now'], 'error: too many arguments'],
     [['sweep', 'a.yaml', '--jobs', 'two'], "error: option '--jobs <n>' argument 'two' is invalid."],
     [['experiment', 'afinn', '--forwards', 'abc'], "error: option '--forwards <n>' argument 'abc' is invalid."],
+    [['study', 'tilting'], "error: study is 'tilting'; expected "],
+    [['study', 'variance', '--seed', 'abc'], "error: option '--seed <n>' argument 'abc' is invalid."],
     [['experiment', 'afinn', '--jobs', '0'], 'error: jobs is 0; expected a whole number ≥ 1 (ERR_ZEST_OPTION)'],
   ])('refuses %j as bad usage', async (args, message) => {
     const { status, stdout, stderr } = await zest(args);

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { Option } from 'commander';
+import { assertWritable, makeFolder, writeAtomic, writing } from '../../files.ts';
+import type { StudyOptions } from '../../studies/study.ts';
+import { type CommandDefinition, counting, jsonLines } from '../command.ts';
+import { stopSignal } from '../terminal/interrupt.ts';
+import { printJson, printLine, table } from '../terminal/output.ts';
+import { progressDisplay } from '../terminal/progress.ts';
+
+type StudyCommandOptions = Pick<StudyOptions, 'seed' | 'quick'> & { output?: string; json?: boolean };
+
+export const command: CommandDefinition = {
+  argument: 'none: list the names',
+  options: [
+    counting('--seed <n>', 'of all that is drawn', 0),
+    new Option('--quick', 'fewer repeats: seconds instead of minutes'),
+    new Option('--output <folder>', 'for study.json and study.html; default: runs/studies/NAME'),
+    jsonLines,
+  ],
+  async action(name: string | undefined, { seed, quick, json, output }: StudyCommandOptions) {
+    const { STUDIES, describeStudy, runStudy } = await import('../../studies/registry.ts');
+    if (name === undefined) {
+      for (const known of STUDIES) process.stdout.write(`${known}\n`);
+      return;
+    }
+    const { title, question } = describeStudy(name);
+    const folder = output ?? join('runs', 'studies', name);
+    await assertWritable(folder);
+    printLine(`${title}: ${question}`);
+    const progress = progressDisplay();
+    const result = await runStudy(name, {
+      seed,
+      quick,
+      signal: stopSignal(),
+      onProgress: (done, total) => progress({ label: name, done, total }),
+    });
+    if (json) printJson(result);
+    const { studyPage } = await import('../../report/study-page.ts');
+    const { formatNumber } = await import('../../report/scale.ts');
+    const shown = (cell: string | number) => (typeof cell === 'string' ? cell : formatNumber(cell));
+    for (const { caption, columns, rows } of result.tables)
+      printLine(`\n${caption}\n${table([[...columns], ...rows.map((row) => row.map(shown))], 1)}`);
+    printLine(`\n${result.findings.join('\n')}`);
+    await writing(folder, makeFolder(folder));
+    await writeAtomic(join(folder, 'study.json'), `${JSON.stringify(result)}\n`);
+    await writeAtomic(join(folder, 'study.html'), await studyPage(result));
+    printLine(`written to ${folder}: study.json and study.html`);
+  },
+};
