@@ -134,7 +134,7 @@ const SMALL_TILT = 1.5;
  */
 const biases = async (
   counts: readonly number[],
-  draws: number,
+  repeats: number,
   { seed, turn }: StudyContext,
   done: number,
   total: number,
@@ -145,7 +145,6 @@ const biases = async (
   const two = NAMES.filter((name) => ESTIMATORS[name]!.sides === 'two');
   const found = Object.fromEntries(two.map((name) => [name, [] as number[]]));
   for (const [i, k] of counts.entries()) {
-    const repeats = Math.round(draws / k);
     const sums = two.map(() => new Float64Array(d));
     for (let r = 0; r < repeats; r++) {
       const v = normals(seed, 2 ** 50 + k * 2 ** 32 + r, k * d);
@@ -186,8 +185,8 @@ export const estimators: Study = {
     const { seed, quick, turn } = context;
     const forwards = quick ? [10, 32] : [4, 10, 16, 32, 64, 128];
     const repeats = quick ? 500 : 4000;
-    const counts = quick ? [4, 8, 16] : [2, 4, 8, 16, 32, 64];
-    const draws = quick ? 100_000 : 1_000_000;
+    const counts = quick ? [4, 8, 16] : [2, 4, 8, 16, 32];
+    const biasRepeats = quick ? 10_000 : 250_000;
     const total = forwards.length + counts.length;
     const quadratic = anisotropic();
 
@@ -196,7 +195,7 @@ export const estimators: Study = {
       cells.push(...qualities(quadratic, count, repeats, seed));
       await turn(i + 1, total);
     }
-    const bias = await biases(counts, draws, context, forwards.length, total);
+    const bias = await biases(counts, biasRepeats, context, forwards.length, total);
     const cell = (count: number, tau: number, name: string) =>
       cells.find((one) => one.forwards === count && one.tau === tau && one.name === name)!;
     const overForwards = (tau: number, of: keyof Quality): StudyLine[] =>
@@ -231,7 +230,7 @@ export const estimators: Study = {
         gradient: 1,
         curvatures: '4/i',
         sigma: lossSpread(quadratic, RHO),
-        bias: { ...SMALL, rho: SMALL_RHO, tilt: SMALL_TILT, draws, directions: counts },
+        bias: { ...SMALL, rho: SMALL_RHO, tilt: SMALL_TILT, repeats: biasRepeats, directions: counts },
       },
       findings: [
         `The bias falls with k to the power ${slopes.map(({ name, slope }) => `${brief(slope)} (${name})`).join(', ')}, over k = ${counts.slice(-3).join(', ')}.`,
