@@ -5,10 +5,11 @@ import { show } from '../show.ts';
 import { version } from '../version.ts';
 import { estimators } from './estimators.ts';
 import type { Study, StudyOptions, StudyResult } from './study.ts';
+import { synthetic } from './synthetic.ts';
 import { toy2d } from './toy-2d.ts';
 import { variance } from './variance.ts';
 
-const studies: Readonly<Record<string, Study>> = { variance, estimators, 'toy-2d': toy2d };
+const studies: Readonly<Record<string, Study>> = { variance, estimators, 'toy-2d': toy2d, synthetic };
 
 /** Names of the studies. */
 export const STUDIES: readonly string[] = Object.keys(studies);
