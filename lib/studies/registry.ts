@@ -3,13 +3,20 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError } from '../errors.ts';
 import { show } from '../show.ts';
 import { version } from '../version.ts';
+import { adaptiveTilt } from './adaptive-tilt.ts';
 import { estimators } from './estimators.ts';
 import type { Study, StudyOptions, StudyResult } from './study.ts';
 import { synthetic } from './synthetic.ts';
 import { toy2d } from './toy-2d.ts';
 import { variance } from './variance.ts';
 
-const studies: Readonly<Record<string, Study>> = { variance, estimators, 'toy-2d': toy2d, synthetic };
+const studies: Readonly<Record<string, Study>> = {
+  variance,
+  estimators,
+  'toy-2d': toy2d,
+  synthetic,
+  'adaptive-tilt': adaptiveTilt,
+};
 
 /** Names of the studies. */
 export const STUDIES: readonly string[] = Object.keys(studies);

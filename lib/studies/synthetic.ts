@@ -76,7 +76,13 @@ const CHOOSING_SEED = 1_000_003;
 /** Rates that are tried, of what a method's step is to be: powers of ten, and then 0.3 and 3 times the best. */
 const EXPONENTS = [-3, -2, -1, 0, 1, 2];
 /** What becomes of a rate that is too large: losses, weights or steps beyond float64. */
-const DIVERGED = new Set(['ERR_ZEST_LOSS_NOT_FINITE', 'ERR_ZEST_LOSSES', 'ERR_ZEST_TILT', 'ERR_ZEST_UPDATE']);
+const DIVERGED = new Set([
+  'ERR_ZEST_LOSS_NOT_FINITE',
+  'ERR_ZEST_LOSSES',
+  'ERR_ZEST_TILT',
+  'ERR_ZEST_UPDATE',
+  'ERR_ZEST_POINT',
+]);
 
 /** The loss at the end over that at the start; infinite where the run failed. */
 const run = async (
