@@ -32,7 +32,6 @@ const sumOf = (x: ArrayLike<number>, of: (value: number, share: number) => numbe
 
 /** Means over coordinates, 0 at x = 0 alone. */
 export const FUNCTIONS: Readonly<Record<string, Loss>> = {
-  sphere: (x) => sumOf(x, (value) => value ** 2),
   ellipsoid: (x) => sumOf(x, (value, share) => 100 ** (share - 0.5) * value ** 2),
   'ℓ½-ellipsoid': (x) => sumOf(x, (value, share) => 100 ** ((share - 0.5) / 2) * Math.sqrt(Math.abs(value))),
   'different powers': (x) => sumOf(x, (value, share) => Math.abs(value) ** (2 + 4 * share)),
@@ -119,7 +118,7 @@ export const synthetic: Study = {
     const names = quick ? ['mezo', 'n-spsa', 'fzoo', 'auto'] : Object.keys(METHODS);
     const functions = Object.entries(FUNCTIONS).slice(0, quick ? 2 : undefined);
     const seeds = Array.from({ length: quick ? 2 : 5 }, (_, i) => 100 * seed + i);
-    const evaluations = quick ? 400 : 2000;
+    const evaluations = quick ? 400 : 1000;
     const total = dimensions.length * functions.length * names.length;
     const cells: { dimension: number; function: string; method: string; learningRate: number; left: number[] }[] = [];
     for (const dimension of dimensions) {
@@ -137,8 +136,12 @@ export const synthetic: Study = {
         }
       }
     }
-    const leftOf = (dimension: number, title: string, method: string) =>
-      mean(cells.find((one) => one.dimension === dimension && one.function === title && one.method === method)!.left);
+    const leftOf = (dimension: number, title: string, method: string): number => {
+      const { left } = cells.find(
+        (one) => one.dimension === dimension && one.function === title && one.method === method,
+      )!;
+      return left.every(Number.isFinite) ? mean(left) : Number.POSITIVE_INFINITY;
+    };
     const settings = dimensions.flatMap((dimension) => functions.map(([title]) => ({ dimension, title })));
     const ranks = names.map((method) => ({
       method,

@@ -10,7 +10,6 @@ describe('zest study adaptive-tilt', () => {
     const h = 1e-3;
     const shifted = (j: number, by: number) => at.map((value, i) => (i === j ? value + by : value));
     const second = at.map((_, j) => (valley(shifted(j, h)) + valley(shifted(j, -h)) - 2 * valley(at)) / h ** 2);
-    // Pairs are averaged, and so is what the trace is told of.
     expect(valleyTrace(at)).toBeCloseTo(
       second.reduce((sum, value) => sum + value, 0),
       4,
