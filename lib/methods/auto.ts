@@ -76,8 +76,8 @@ export const autoMethod = defineMethod({
       steps: state.steps + 1,
       curvature: kept(state.curvature, second),
       squaredCurvature: kept(state.squaredCurvature, second ** 2),
-      agreement: kept(state.agreement, product(a, b)),
-      power: kept(state.power, product(differences, differences)),
+      agreement: state.agreement + product(a, b),
+      power: state.power + product(differences, differences),
     };
     const weight = (1 - KEPT ** next.steps) / (1 - KEPT);
     const trace = next.curvature / weight;
