@@ -29,7 +29,7 @@ const shape = {
 /** Options of {@link auto}. */
 export type AutoOptions = MethodInput<typeof shape>;
 
-/** Sums over the steps so far, each step weighing {@link KEPT} times the next one. */
+/** Sums over the steps so far; those of the curvature have each step weigh {@link KEPT} times the next one. */
 type State = {
   steps: number;
   /** Of (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ², whose mean is tr H. */
@@ -76,8 +76,8 @@ export const autoMethod = defineMethod({
       steps: state.steps + 1,
       curvature: kept(state.curvature, second),
       squaredCurvature: kept(state.squaredCurvature, second ** 2),
-      agreement: kept(state.agreement, product(a, b)),
-      power: kept(state.power, product(differences, differences)),
+      agreement: state.agreement + product(a, b),
+      power: state.power + product(differences, differences),
     };
     const weight = (1 - KEPT ** next.steps) / (1 - KEPT);
     const trace = next.curvature / weight;
@@ -119,7 +119,7 @@ export const autoMethod = defineMethod({
     signal: {
       title: 'Signal',
       words:
-        'Share of a batch’s gradient that its halves agree on. Near 0, what a step learns is the noise of its batch.',
+        'Share of a batch’s gradient that its halves agree on, over the run so far. Near 0, a step learns the noise of its batch.',
       brief: 'signal',
     },
     measuredRate: { title: 'Measured learning rate', words: '∛s/(tr H/k + ‖H‖), before the factor and the schedule.' },
@@ -139,8 +139,8 @@ export const autoMethod = defineMethod({
  *
  * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of one pair a step has the mean tr H and the variance
  * 2‖H‖². s is what the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses: no
- * forward more. All are means over some ten steps; the first ten steps are shorter. k + 2 forwards a step. An objective
- * without losses of its sequences is taken to have no noise, s = 1.
+ * forward more. tr H and ‖H‖ are means over some ten steps, s is of the run so far, and the first ten steps are shorter.
+ * k + 2 forwards a step. An objective without losses of its sequences is taken to have no noise, s = 1.
  *
  * Defaults: directions 8, rho 1e-3, law `gaussian`, schedule `linear`, which needs totalSteps, and learningRate 1, here
  * a factor of the measured rate.

@@ -48,7 +48,6 @@ export { type ZosaOptions, zosa } from './zosa.ts';
  * have no gradient and keep no curvature yet.
  */
 const builtIn = {
-  auto: autoMethod,
   zest: zestMethod,
   mezo: mezoMethod,
   nspsa: nspsaMethod,
@@ -61,6 +60,7 @@ const builtIn = {
   lozo: lozoMethod,
   subzero: subzeroMethod,
   svrg: svrgMethod,
+  auto: autoMethod,
 };
 
 const methods = new Map<string, AnyMethod>(Object.entries(builtIn));

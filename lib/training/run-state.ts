@@ -1,6 +1,7 @@
 import { isObject, parseJson } from '../json.ts';
 import type { Optimizer, OptimizerState } from '../methods/optimizer.ts';
 import type { StepEvent } from '../runs/events.ts';
+import type { Example } from '../tasks/task.ts';
 import { configuredOptimizer } from './configured-optimizer.ts';
 import type { Course } from './outcome.ts';
 import type { PreparedRun } from './prepare-run.ts';
@@ -32,12 +33,14 @@ export interface RunState extends Course {
   skips: number;
   /** Whether it was told that the metrics cannot be written. */
   unwritten: boolean;
+  /** Batch of the next step, made while the one before it was computed. */
+  next?: Example[];
   /** What the run can go on from: how it stood right after its latest step, before that was evaluated. */
   resumable?: Resumable;
 }
 
 /** What the state of a run is beside its log, its metrics and its weights. */
-type Saved = Omit<RunState, 'optimizer' | 'losses' | 'answers' | 'resumable'>;
+type Saved = Omit<RunState, 'optimizer' | 'losses' | 'answers' | 'next' | 'resumable'>;
 
 /** A point that a run can go on from. */
 export interface Resumable extends Saved {
@@ -71,7 +74,7 @@ export const initialState = ({
 
 /** Keeps how a run stands as what it can go on from. */
 export const mark = (state: RunState): void => {
-  const { optimizer, losses, answers: _, resumable: __, ...rest } = state;
+  const { optimizer, losses, answers: _, next: _n, resumable: _r, ...rest } = state;
   state.resumable = {
     ...rest,
     warned: [...rest.warned],

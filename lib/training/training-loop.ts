@@ -115,10 +115,13 @@ const countStep = (state: RunState, event: StepEvent, { terms }: Update): void =
 const batchOf = ({ batches, examples }: RunContext, step: number): Example[] =>
   batches.batch(step).map((row) => examples[row] as Example);
 
-/** Makes the batch of the next step, once the engine is at work. */
-const prepareNext = async (context: RunContext, step: number): Promise<void> => {
+/** Makes the batch of a step, once the engine is at work; none after the last. */
+const prepareNext = async (context: RunContext, step: number): Promise<Example[] | undefined> => {
   await setImmediate();
-  if (step < context.config.training.steps) context.objective.prepare?.(batchOf(context, step));
+  if (step === context.config.training.steps) return undefined;
+  const batch = batchOf(context, step);
+  context.objective.prepare?.(batch);
+  return batch;
 };
 
 /** Takes the next step, logs it and counts it. */
@@ -126,7 +129,8 @@ const takeStep = async (context: RunContext, state: RunState, began: number): Pr
   const { config, model, objective, log, metrics, options } = context;
   const { optimizer, losses } = state;
   const { learningRate } = optimizer;
-  const batch = batchOf(context, losses.length);
+  const batch = state.next ?? batchOf(context, losses.length);
+  state.next = undefined;
   const evaluated = model.forwards;
   let update: LoggedUpdate;
   let scalars: Pick<StepEvent, 'meanLoss'> & Record<string, number | string>;
@@ -134,10 +138,11 @@ const takeStep = async (context: RunContext, state: RunState, began: number): Pr
     const all = () => context.examples;
     const { batchSize } = config.training;
     const stepping = optimizer.step(objective, batch, { signal: options.signal, all, microBatch: batchSize });
-    const [{ update: applied, meanLoss, diagnostics, losses: found }] = await Promise.all([
+    const [{ update: applied, meanLoss, diagnostics, losses: found }, next] = await Promise.all([
       stepping,
       prepareNext(context, losses.length + 1),
     ]);
+    state.next = next;
     update = optimizer.keepsState ? { ...applied, losses: [...found] } : applied;
     scalars = { meanLoss, ...diagnostics };
   } catch (error) {

@@ -18,7 +18,7 @@ describe('options', () => {
     ['an unknown shortcut', { shortcuts: { all: false } }, 'ERR_ZEST_OPTION', /shortcuts.all/],
     ['a shortcut that is a number', { shortcuts: { shareNoise: 0 } }, 'ERR_ZEST_OPTION', /shortcuts.shareNoise is 0/],
     ['an unknown head', { head: 'classifier' }, 'ERR_ZEST_OPTION', /head is 'classifier'/],
-    ['one class', { head: { classes: 1 } }, 'ERR_ZEST_OPTION', /head.classes is 1/],
+    ['no class', { head: { classes: 0 } }, 'ERR_ZEST_OPTION', /head.classes is 0/],
     ['NaN classes', { head: { classes: Number.NaN } }, 'ERR_ZEST_OPTION', /head.classes is NaN/],
     ['a seed below 0', { head: { classes: 2, seed: -1 } }, 'ERR_ZEST_OPTION', /head.seed is -1/],
     ['a signal that is none', { signal: 'stop' }, 'ERR_ZEST_ARGUMENT', /AbortSignal/],

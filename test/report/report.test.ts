@@ -146,6 +146,7 @@ describe('a report', () => {
       'effective-sample-size': 6,
       'coefficient-spread': 6,
       'gradient-norm': 6,
+      'curvature-share': 6,
       'learning-rate': 6,
     });
     expect(html).toContain(process.version);

@@ -49,7 +49,9 @@ describe('symmetricEigen', () => {
 });
 
 describe('topEigenvalues', () => {
-  it.each(LAWS.map((law) => [nameOf(law), law] as const))('of a quadratic under %s directions', async (_, law) => {
+  // Of a vector there is no direction of low rank.
+  const laws = LAWS.filter((law) => typeof law === 'string');
+  it.each(laws.map((law) => [nameOf(law), law] as const))('of a quadratic under %s directions', async (_, law) => {
     const values = [10, 7, 3, 1, 0.1, 0, -1, -8, ...Array.from({ length: 40 }, (_, i) => Math.sin(i))];
     const objective = quadratic(diagonal(values), { law, b: values, c: 1 });
     let forwards = 0;

@@ -75,9 +75,12 @@ describe('a configuration file', () => {
         maxLength: 128,
         evaluateEvery: 100,
         checkpointEvery: 500,
+        keepCheckpoints: 0,
         keepBest: true,
         patience: null,
         seed: 1,
+        onNonFinite: 'stop',
+        sync: 'seconds',
         weights: 'merged',
         tensorboard: false,
       },
@@ -213,7 +216,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ['optimizer.directions=0', '--set optimizer.directions is 0; expected a number ≥ 1'],
     [
       'optimizer.method=zset',
-      "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg",
+      "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg, auto",
     ],
     [
       'optimizer.estimator=naïve',
@@ -237,7 +240,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ],
     [
       'training.step=3',
-      '--set training.step is not known (did you mean steps?); expected one of steps, batchSize, maxLength, startToken, evaluateEvery, checkpointEvery, keepBest, patience, seed, weights, tensorboard',
+      '--set training.step is not known (did you mean steps?); expected one of steps, batchSize, maxLength, startToken, evaluateEvery, checkpointEvery, keepCheckpoints, keepBest, patience, seed, onNonFinite, sync, weights, tensorboard',
     ],
     ['training=null', '--set training is null; expected keys and values'],
     ['training.keepBest=1', '--set training.keepBest is 1; expected true or false'],

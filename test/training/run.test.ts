@@ -89,6 +89,7 @@ describe('a run', () => {
       'effectiveSampleSize',
       'gradientNorm',
       'coefficientSpread',
+      'curvatureShare',
       'forwards',
       'seconds',
     ]);

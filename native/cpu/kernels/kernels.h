@@ -70,7 +70,7 @@ struct Product {
   int activation;     // of Activation, or -1
   float* y;
   int64_t y_stride;
-  PanelType type;
+  PanelType type = {};
 };
 
 // Consecutive keys and values of one head.

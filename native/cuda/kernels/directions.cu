@@ -134,7 +134,7 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
   }
 }
 
-// A = U Z / sqrt(rank), a thread a row.
+// A = U Z / sqrt(rank), a thread a row, whose U it keeps in memory of its own among the block's.
 __global__ void __launch_bounds__(factor_rows_a_block)
     multiply_cores_kernel(Plan plan, int32_t terms, const FactorSource* sources,
                           const BlockShare* shares) {
@@ -147,7 +147,7 @@ __global__ void __launch_bounds__(factor_rows_a_block)
   for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
     const uint64_t own = plan.terms[term].stream;
     const uint64_t kept = own - own % plan.keep, of_core = noise::core_stream(own);
-    float u[most_rank];
+    float* u = shared_memory<float>() + threadIdx.x * plan.rank;
     for (int p = 0; p < plan.rank; ++p) {
       u[p] = noise::gaussian(plan.seed, kept, offset + static_cast<uint64_t>(p));
     }
@@ -203,8 +203,9 @@ void make_factors(const Plan& plan, int32_t terms, const FactorSource* sources,
   launch(make_factors_kernel, grid_of(share_count, terms), 4 * factor_rows_a_block, 0, stream, plan,
          terms, sources, shares);
   if (plan.core) {
-    launch(multiply_cores_kernel, grid_of(share_count, terms), factor_rows_a_block, 0, stream, plan,
-           terms, sources, shares);
+    const size_t bytes = sizeof(float) * factor_rows_a_block * static_cast<size_t>(plan.rank);
+    launch(multiply_cores_kernel, grid_of(share_count, terms), factor_rows_a_block, bytes, stream,
+           plan, terms, sources, shares);
   }
 }
 
