@@ -38,23 +38,28 @@ Napi::Value undefined(Napi::Env env) { return env.Undefined(); }
 }  // namespace
 
 Napi::Function Engine::define(Napi::Env env) {
-  return DefineClass(
-      env, "NativeEngine",
-      {InstanceMethod<&Engine::load>("load"),
-       InstanceMethod<&Engine::example_losses>("sequenceLosses"),
-       InstanceMethod<&Engine::evaluate>("evaluate"), InstanceMethod<&Engine::logits>("logits"),
-       InstanceMethod<&Engine::open_session>("openSession"),
-       InstanceMethod<&Engine::extend_session>("extendSession"),
-       InstanceMethod<&Engine::close_session>("closeSession"),
-       InstanceMethod<&Engine::apply>("apply"), InstanceMethod<&Engine::parameter>("parameter"),
-       InstanceMethod<&Engine::apply_all>("applyAll"),
-       InstanceMethod<&Engine::direction>("direction"), InstanceMethod<&Engine::state>("state"),
-       InstanceMethod<&Engine::restore_state>("restoreState"),
-       InstanceMethod<&Engine::states>("states"), InstanceMethod<&Engine::digest>("digest"),
-       InstanceMethod<&Engine::not_finite>("notFinite"),
-       InstanceMethod<&Engine::write_file>("writeFile"),
-       InstanceMethod<&Engine::version>("version"), InstanceMethod<&Engine::forwards>("forwards"),
-       InstanceMethod<&Engine::dispose>("dispose"), InstanceMethod<&Engine::stop>("stop")});
+  return DefineClass(env, "NativeEngine",
+                     {InstanceMethod<&Engine::load>("load"),
+                      InstanceMethod<&Engine::example_losses>("sequenceLosses"),
+                      InstanceMethod<&Engine::evaluate>("evaluate"),
+                      InstanceMethod<&Engine::logits>("logits"),
+                      InstanceMethod<&Engine::open_session>("openSession"),
+                      InstanceMethod<&Engine::extend_session>("extendSession"),
+                      InstanceMethod<&Engine::close_session>("closeSession"),
+                      InstanceMethod<&Engine::apply>("apply"),
+                      InstanceMethod<&Engine::parameter>("parameter"),
+                      InstanceMethod<&Engine::apply_all>("applyAll"),
+                      InstanceMethod<&Engine::direction>("direction"),
+                      InstanceMethod<&Engine::state>("state"),
+                      InstanceMethod<&Engine::restore_state>("restoreState"),
+                      InstanceMethod<&Engine::states>("states"),
+                      InstanceMethod<&Engine::digest>("digest"),
+                      InstanceMethod<&Engine::not_finite>("notFinite"),
+                      InstanceMethod<&Engine::write_file>("writeFile"),
+                      InstanceMethod<&Engine::version>("version"),
+                      InstanceMethod<&Engine::forwards>("forwards"),
+                      InstanceMethod<&Engine::dispose>("dispose"),
+                      InstanceMethod<&Engine::stop>("stop")});
 }
 
 Engine::Engine(const Napi::CallbackInfo& info) : ObjectWrap(info), env_(info.Env()) {
