@@ -1,4 +1,4 @@
-import { throwIfAborted } from './abort.ts';
+import { throwIfAborted, unlessAborted } from './abort.ts';
 import {
   checkedStream,
   checkedTerms,
@@ -96,21 +96,6 @@ const checkedNumbers = (values: ArrayLike<number>, name: string): Float64Array =
   });
 };
 
-/** What a call of the user's function gives, unless the signal comes first: it may never settle. */
-const settled = async <T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-  if (!signal) return value;
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([value, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-};
-
 /**
  * Makes an objective of a function of a vector, synchronous or not. Everything is computed in float64 from float32
  * directions: a point is x + Σ float32(scale)·v(stream), and a plain update
@@ -168,7 +153,7 @@ export const vectorObjective = (
     direction: (stream: bigint) => Float32Array | Float64Array,
     signal: AbortSignal | undefined,
   ): Promise<number> => {
-    const loss = await settled(f(moved(point, direction)), signal);
+    const loss = await unlessAborted(f(moved(point, direction)), signal);
     if (typeof loss !== 'number')
       throw typeError('ERR_ZEST_ARGUMENT', `f returned a ${typeof loss}; expected a number`);
     if (Number.isFinite(loss)) return loss;
@@ -299,7 +284,7 @@ export const vectorObjective = (
       return inTurn(async () => {
         throwIfAborted(signal);
         assertVersion(atVersion);
-        const values = checkedNumbers(await settled(gradient(moved(point, direction)), signal), 'the gradient');
+        const values = checkedNumbers(await unlessAborted(gradient(moved(point, direction)), signal), 'the gradient');
         if (values.length === x.length) return values;
         const message = `the gradient has ${values.length} values; expected ${x.length}, one a parameter`;
         throw rangeError('ERR_ZEST_ARGUMENT', message);
