@@ -32,7 +32,7 @@ const valuesOf = (schema) => {
     case 'number':
       return `number ${bounds(schema)}`.trim();
     case 'boolean':
-      return code(true) + ', ' + code(false);
+      return `${code(true)}, ${code(false)}`;
     case 'array':
       return `list of ${schema.items.type === 'string' && !schema.items.enum ? 'strings' : valuesOf(schema.items)}`;
     case 'object':
