@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { splitMix64 } from '../../lib/data/sampling.ts';
@@ -21,8 +21,9 @@ export const outcome = async (output: string) => ({
 });
 
 /** The checkpoints that a folder has, each of which can be loaded at any moment. */
-const assertReadable = async (output: string): Promise<void> => {
-  for (const name of ['best', 'last']) {
+export const assertReadable = async (output: string): Promise<void> => {
+  for (const name of await readdir(join(output, 'checkpoints')).catch(() => [])) {
+    if (name.startsWith('.')) continue;
     const weights = join(output, 'checkpoints', name, 'model.safetensors');
     if (!(await isThere(weights))) continue;
     const header = (await readFile(weights)).subarray(8).toString('latin1');

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Call, FAULTS, type Fault, FaultyRun } from './fault-points.ts';
+
+// test/long/faults.test.ts does each of these at every call.
+describe.skipIf(process.platform !== 'linux')('a run whose calls have faults', () => {
+  let run: FaultyRun;
+  let calls: Call[];
+  let whole: unknown;
+  beforeAll(async () => {
+    run = new FaultyRun();
+    expect(await run.start('whole')).toMatchObject({ status: 0, message: '' });
+    calls = await run.calls('whole');
+    whole = await run.outcome('whole');
+  });
+  afterAll(() => run.dispose());
+
+  it('comes to the same, wherever it is: at a call of each kind', async () => {
+    const faults = Object.keys(FAULTS) as Fault[];
+    const kinds = [...new Set(calls.map(({ name }) => name))];
+    expect(kinds).toEqual(
+      expect.arrayContaining(['mkdir', 'open', 'write', 'fsync', 'rename', 'ftruncate', 'fdatasync', 'link', 'unlink']),
+    );
+    const points = kinds.map((kind, i) => {
+      const those = calls.filter(({ name }) => name === kind);
+      return [faults[i % faults.length]!, those[Math.floor((those.length * 2) / 3)]!] as const;
+    });
+    const worker = async () => {
+      for (let point = points.shift(); point; point = points.shift()) {
+        const { outcome } = await run.survive(...point);
+        expect(outcome, point.join(' ')).toEqual(whole);
+      }
+    };
+    await Promise.all([worker(), worker()]);
+  });
+});
