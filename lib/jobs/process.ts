@@ -33,7 +33,10 @@ const errorOf = (failure: ErrorLine | undefined, status: number | null, killedBy
   return killedBy ? `the run was killed by ${killedBy}` : `the run ended with status ${status}`;
 };
 
-/** Trains in a process of its own, in the folder that the configuration names; resolves to what went wrong, if something did. */
+/**
+ * Trains in a process of its own, in the folder that the configuration names, going on with a run that is there; resolves
+ * to what went wrong, if something did.
+ */
 export const runJob = async (config: ResolvedConfig, options: JobOptions): Promise<string | undefined> => {
   const { threads, signal, onEvent } = options;
   const run = runFolder(config.output);
@@ -41,7 +44,7 @@ export const runJob = async (config: ResolvedConfig, options: JobOptions): Promi
   await folderUnlocked(run.path, signal);
   if (signal.aborted) return undefined;
   await writeAtomic(run.config, stringify(config));
-  const child = fork(MAIN, ['train', run.config, '--overwrite', '--json'], {
+  const child = fork(MAIN, ['train', run.config, '--resume', '--json'], {
     stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
     execArgv: [],
     env: { ...process.env, ZEST_THREADS: String(threads) },

@@ -202,7 +202,7 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
  * data.test. Writes sweep.json.
  *
  * When `signal` aborts, the steps under way are finished, the runs end, and the iteration ends with `signal.reason`;
- * `resume` goes on with the runs that are not finished, from their beginning, and leads to the same sweep.json. Leaving
+ * `resume` goes on with the runs that are not finished, from where they are, and leads to the same sweep.json. Leaving
  * the loop early stops the runs too.
  *
  * @example

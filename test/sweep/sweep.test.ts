@@ -4,14 +4,14 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { runJob } from '../../lib/jobs/process.ts';
-import type { TrainEvent } from '../../lib/runs/events.ts';
+import type { ResumeEvent, TrainEvent } from '../../lib/runs/events.ts';
 import type { SweepEvent, SweepOptions } from '../../lib/sweep/events.ts';
 import { pointsOf, ranked, type SweepRun, shownValues } from '../../lib/sweep/results.ts';
 import { sweep } from '../../lib/sweep/sweep.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
 import { train } from '../../lib/training/train.ts';
-import { start, zest } from '../cli/zest.ts';
+import { parseLines, start, zest } from '../cli/zest.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 
 let folder: string;
@@ -82,8 +82,14 @@ describe('a sweep', () => {
     const again = await zest(args);
     expect(again.status).toBe(2);
     expect(again.stderr).toContain('holds a run already; go on with --resume');
-    const resumed = await zest([...args, '--resume']);
+    const resumed = await zest([...args, '--resume', '--json']);
     expect(resumed.status).toBe(0);
+    const [goesOn, ...others] = (parseLines(resumed.stdout) as SweepEvent[]).flatMap((event) =>
+      event.kind === 'train' && event.event.kind === 'resume' ? [event] : [],
+    );
+    expect(goesOn?.name).toBe('tilt=0_seed=2');
+    expect((goesOn?.event as ResumeEvent | undefined)?.step).toBeGreaterThanOrEqual(3);
+    expect(others).toEqual([]);
     expect(resumed.stderr).toContain('4 runs in');
     expect(resumed.stderr).toContain('1 of them finished before');
     const whole = await zest([...args, '--output', join(folder, 'never-killed')]);

@@ -100,7 +100,7 @@ const shower = (progress: ShowProgress) => {
           printLine(warningLine(event.event, `${event.name}: `));
         }
         if (event.event.kind === 'start') stepsOf.set(event.name, { done: 0, total: event.event.steps });
-        if (event.event.kind === 'step' && known) {
+        if ((event.event.kind === 'step' || event.event.kind === 'resume') && known) {
           known.done = event.event.step;
           update();
         }
