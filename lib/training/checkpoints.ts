@@ -19,6 +19,8 @@ const WEIGHTS = 'model.safetensors';
 
 /** Earlier checkpoints that are kept, as step-500. */
 const EARLIER = /^step-(\d+)$/;
+/** Those that are being made or removed, as .step-500: no checkpoints yet, or any more. */
+const UNDER_WAY = /^\.step-\d+$/;
 
 /**
  * Checks that all trained weights are numbers.
@@ -39,10 +41,14 @@ const keepEarlier = async ({ config, run }: RunContext, step: number): Promise<v
   const { keepCheckpoints } = config.training;
   const last = join(run.checkpoints, 'last');
   const kept = join(run.checkpoints, `step-${step}`);
+  const removeUnderWay = async () => {
+    const left = (await readdir(run.checkpoints)).filter((name) => UNDER_WAY.test(name));
+    for (const name of left) await rm(join(run.checkpoints, name), { recursive: true, force: true });
+  };
+  await removeUnderWay();
   if (keepCheckpoints > 0 && !(await isThere(kept))) {
     // Files are replaced, never written into, so that a second name for one keeps what it is.
     const temporary = join(run.checkpoints, `.step-${step}`);
-    await rm(temporary, { recursive: true, force: true });
     await makeFolder(temporary);
     for (const entry of await readdir(last, { withFileTypes: true, recursive: true })) {
       const from = join(entry.parentPath, entry.name);
@@ -54,8 +60,10 @@ const keepEarlier = async ({ config, run }: RunContext, step: number): Promise<v
   }
   const steps = (await readdir(run.checkpoints)).flatMap((name) => EARLIER.exec(name)?.[1] ?? []).map(Number);
   for (const old of steps.toSorted((a, b) => b - a).slice(keepCheckpoints)) {
-    await rm(join(run.checkpoints, `step-${old}`), { recursive: true, force: true });
+    // At once: a folder whose files go one by one would be a checkpoint that cannot be loaded.
+    await rename(join(run.checkpoints, `step-${old}`), join(run.checkpoints, `.step-${old}`));
   }
+  await removeUnderWay();
   await flushPath(run.checkpoints);
 };
 
@@ -116,6 +124,7 @@ export const findCheckpoints = async (run: RunFolder, upTo: number): Promise<Fou
   const found: FoundCheckpoint[] = [];
   await removeLeftovers(run.checkpoints);
   for (const name of await readdir(run.checkpoints).catch(() => [])) {
+    if (UNDER_WAY.test(name)) continue;
     const folder = join(run.checkpoints, name);
     await removeLeftovers(folder);
     const metadata = await checkpointMetadata(run, name);
