@@ -50,8 +50,10 @@ const SHORT = 1024;
  * @throws Error for what is no pattern; its functions ERR_ZEST_TOKENIZER where time is up
  */
 export const patternOf = (json: PatternJson = {}): Pattern => {
-  const regExp = new SplitPreTokenizer({ pattern: json, invert: true }).pattern;
-  if (regExp === null) throw new Error('a pattern is neither String nor Regex');
+  // The library prints what is neither.
+  const isKnown = typeof json.String === 'string' || typeof json.Regex === 'string';
+  const regExp = isKnown && new SplitPreTokenizer({ pattern: json, invert: true }).pattern;
+  if (!regExp) throw new Error('a pattern is neither String nor Regex');
   const { matches, replaced } = ofRegExp(regExp);
   if (json.Regex === undefined) return { matches, replaced };
   const quick = isPlain(regExp.source);
