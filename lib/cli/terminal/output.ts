@@ -35,7 +35,8 @@ export const printText = (text: string): void => {
 export const printOut = (line: string): void => printText(`${printable(line)}\n`);
 
 /** A warning, as people read it. */
-export const warningLine = ({ code, message }: Warning, of = ''): string => `warning: ${of}${message} (${code})`;
+export const warningLine = ({ code, message }: Warning, of = ''): string =>
+  printable(`warning: ${of}${message} (${code})`);
 
 /** One line for a program. JSON leaves the control characters from U+007F on as they are. */
 export const printJson = (value: object): void =>
