@@ -29,6 +29,16 @@ const isFolder = (path: string): Promise<boolean> =>
   );
 
 /**
+ * Opens a file to read parts of it. What is no file is asked for before: opening a pipe would wait for its other end.
+ *
+ * @throws Error
+ */
+export const openFile = async (file: string): Promise<FileHandle> => {
+  if (!(await stat(file)).isFile()) throw new Error('it is no file');
+  return open(file);
+};
+
+/**
  * Makes a folder, and those above it that are missing. (Node's own recursive `mkdir` never returns where the folder
  * above is there and takes none, as /proc.)
  *

@@ -5,6 +5,12 @@ import { readFile } from 'node:fs/promises';
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Whether a value has objects or lists within one another beyond so many levels; itself one is the first. */
+export const isDeeperThan = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1)));
+
 /** Parses JSON; undefined for a text that is none. */
 export const parseJson = (text: string): unknown => {
   try {

@@ -5,7 +5,7 @@ import type { CommandDefinition } from './command.ts';
 import { reportDownloads } from './terminal/downloads.ts';
 import { EXIT_INPUT, exitStatus, reportError, reportWarnings } from './terminal/failure.ts';
 import { outliveReaders } from './terminal/interrupt.ts';
-import { printJson, shown } from './terminal/output.ts';
+import { printJson, printLine, printText, shown } from './terminal/output.ts';
 
 /** What help lists of the commands, in order; commands/NAME.ts has the rest, and is read only when it is called. */
 const COMMANDS: Readonly<Record<string, string>> = {
@@ -33,6 +33,7 @@ const program = new Command('zest')
   .description('Fine-tune small transformers with forward passes only.')
   .version(version)
   .exitOverride()
+  .configureOutput({ writeOut: printText, writeErr: (text) => printLine(text.trimEnd()) })
   .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
   .addHelpText(
     'after',

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import type { AsyncBuffer } from 'hyparquet';
+import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
 import type { Content } from './content.ts';
 import { dataError, type Row } from './rows.ts';
 
@@ -14,6 +14,25 @@ const plain = (value: unknown): unknown => {
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map(plain);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+};
+
+/** The paths of the columns that have values. */
+const leavesOf = ({ path, children }: SchemaTree): string[] =>
+  children.length === 0 ? [path.join('.')] : children.flatMap(leavesOf);
+
+/** Checks that each row group has each column of the schema at most once: the reader waits for no others, also where they fail. */
+const assertColumns = (metadata: FileMetaData, schema: SchemaTree): void => {
+  const leaves = leavesOf(schema);
+  for (const { columns } of metadata.row_groups) {
+    const paths = columns.map(({ meta_data }) => meta_data?.path_in_schema.join('.') ?? '');
+    if (
+      new Set(leaves).size === leaves.length &&
+      new Set(paths).size === paths.length &&
+      paths.every((path) => leaves.includes(path))
+    )
+      continue;
+    throw new Error('its columns are not those of its schema');
+  }
 };
 
 /** The bytes of a file by their places, or those of a content that comes in one order only. */
@@ -58,11 +77,12 @@ export async function* parquetRows(
   content: Content,
 ): AsyncGenerator<{ rows: Row[]; bytes: number }> {
   const { name } = content;
-  const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
+  const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
   const bytes = await placed(file, content);
   try {
     const metadata = await parquetMetadataAsync(bytes);
+    assertColumns(metadata, parquetSchema(metadata));
     const total = Number(metadata.num_rows);
     let read = 0;
     for (const { num_rows } of metadata.row_groups) {

@@ -61,7 +61,8 @@ const underHeader = (file: string, { columns, extras }: ColumnOptions): ((record
   return ({ line, cells }) => {
     if (names === undefined) {
       names = columns ?? cells.map((name) => name.trim());
-      const repeated = names.find((name, i) => name !== '' && names?.indexOf(name) !== i);
+      const seen = new Set<string>();
+      const repeated = names.find((name) => name !== '' && seen.size === seen.add(name).size);
       if (repeated !== undefined) {
         throw dataError(`${file}:${line}`, `names the column ${JSON.stringify(repeated)} twice`);
       }

@@ -59,7 +59,13 @@ const asked = async (name: HubName, signal: AbortSignal | undefined): Promise<Re
     signal?.throwIfAborted();
     throw bad(cause);
   });
-  if (!isObject(info) || typeof info.sha !== 'string' || !Array.isArray(info.siblings)) throw bad();
+  if (
+    !isObject(info) ||
+    typeof info.sha !== 'string' ||
+    !/^[0-9a-f]{40}$/.test(info.sha) ||
+    !Array.isArray(info.siblings)
+  )
+    throw bad();
   const files = info.siblings.map(fileOf).filter((file) => file !== undefined);
   return {
     ...{ name, commit: info.sha, paths: files.map(({ path }) => path).sort() },

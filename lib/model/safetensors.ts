@@ -1,5 +1,6 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
+import { openFile } from '../files.ts';
 import { isObject } from '../json.ts';
 import { show } from '../show.ts';
 import { lfsFault } from './git-lfs.ts';
@@ -109,11 +110,8 @@ const assertCover = (tensors: readonly TensorEntry[], file: string, dataStart: n
 const readHeader = async (file: string): Promise<{ header: Buffer; size: number }> => {
   let handle: FileHandle | undefined;
   try {
-    // Asked before it is opened: opening a pipe would wait for its other end.
-    const found = await stat(file);
-    if (!found.isFile()) throw new Error('it is no file');
-    handle = await open(file);
-    const { size } = found;
+    handle = await openFile(file);
+    const { size } = await handle.stat();
     if (size < LENGTH_BYTES) throw bad(file, `the file has ${size} bytes; a header's length alone takes 8`);
     const beginning = await readExactly(handle, file, 0, Math.min(size, LONGEST_SIGN));
     const pointer = lfsFault(beginning.toString());

@@ -1,6 +1,7 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { openFile } from '../files.ts';
 import { badOnnx } from './model-file.ts';
 import { ENTRY, EXTERNAL, TENSOR } from './proto.ts';
 import {
@@ -77,7 +78,7 @@ export const withoutValues = (tensor: Message): Message => tensor.filter(({ numb
 export const readPlace = async ({ path, offset, length }: Place, file: string): Promise<Buffer> => {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path);
+    handle = await openFile(path);
     const { size } = await handle.stat();
     const expected = length ?? size - offset;
     if (expected < 0 || offset + expected > size) {

@@ -17,9 +17,11 @@ const distance = (a: string, b: string): number => {
 
 /** The choice that a mistyped word most likely meant, if one is close. */
 export const nearest = (word: string, choices: readonly string[]): string | undefined => {
+  const most = Math.max(1, word.length / 3);
   const ranked = choices
+    .filter((choice) => Math.abs(choice.length - word.length) <= most)
     .map((choice) => ({ choice, edits: distance(word.toLowerCase(), choice.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
-  return best && best.edits <= Math.max(1, word.length / 3) ? best.choice : undefined;
+  return best && best.edits <= most ? best.choice : undefined;
 };

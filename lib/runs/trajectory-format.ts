@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import { parseJson } from '../json.ts';
+import { isObject, parseJson } from '../json.ts';
 import type { Law, Update } from '../objective.ts';
+import { describeIssue, expectation } from '../options/messages.ts';
 import { crc32c } from './crc32c.ts';
 
 // docs/trajectory.md is the specification of these bytes.
@@ -76,6 +78,21 @@ export interface TrajectoryHeader {
   /** Of a log that was exported, digest of the trainable parameters that it leads to, where it is known. */
   result?: string;
 }
+
+/** What is used of a header before its weights are known to be those at hand. */
+const headerSchema = z.looseObject({
+  noiseVersion: z.number(),
+  base: z.string(),
+  trainable: z.string(),
+  tensors: z.array(z.looseObject({ name: z.string(), shape: z.array(z.number()) })),
+  directions: z.looseObject({ seed: z.string().regex(/^\d{1,20}$/, { error: 'a whole number in decimal' }) }),
+  method: z.string(),
+  rule: z.string(),
+  inputs: z.record(z.string(), z.unknown()),
+  device: z.string(),
+  version: z.string(),
+  result: z.string().optional(),
+});
 
 /** An update as a log has it. */
 export interface LoggedUpdate extends Update {
@@ -189,12 +206,12 @@ export const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryH
     ];
     fail(`asks for ${name}, which this node-zest does not replay; use the version that wrote it`);
   }
-  try {
-    const header = JSON.parse(bytes.toString('utf8', PREFIX_BYTES, checksumAt));
-    return { header, place: { at: end, checksum, stream: 0n } };
-  } catch (cause) {
-    return fail('has a header that is not JSON', cause);
-  }
+  const json = parseJson(bytes.toString('utf8', PREFIX_BYTES, checksumAt));
+  if (json === undefined) fail('has a header that is not JSON');
+  const { error } = headerSchema.safeParse(json, { error: expectation });
+  const [fault] = error?.issues.flatMap((issue) => describeIssue(issue, json, 'it')) ?? [];
+  if (fault) fail(`has a header in which ${fault.message}`);
+  return { header: json as TrajectoryHeader, place: { at: end, checksum, stream: 0n } };
 };
 
 /** Reads the record at a place, and where the next one stands; undefined where there is no whole one. */
@@ -243,7 +260,11 @@ export const decodeRecord = (bytes: Buffer, place: Place): { update: LoggedUpdat
   }
   if (parts & HAS_REST) {
     const length = next(4, (offset) => bytes.readUInt32LE(offset));
-    Object.assign(update, parseJson(bytes.toString('utf8', at, at + length)));
+    const rest = parseJson(bytes.toString('utf8', at, at + length));
+    return {
+      update: { ...(isObject(rest) && rest), ...update },
+      next: after(update, place, place.at + size + CHECKSUM_BYTES, checksum),
+    };
   }
   return { update, next: after(update, place, place.at + size + CHECKSUM_BYTES, checksum) };
 };

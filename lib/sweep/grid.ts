@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { parseDocument } from 'yaml';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { parseYaml } from '../yaml.ts';
 
 /** One key of a grid and the values that it takes. */
 export interface Axis {
@@ -44,7 +44,7 @@ export const parseAxis = (text: string): Axis => {
   const name = `--grid ${text}`;
   const equals = text.indexOf('=');
   if (equals < 1) fail(`${name}: expected key.path=value,value…`);
-  const document = parseDocument(`[${text.slice(equals + 1)}]`, { prettyErrors: false });
+  const document = parseYaml(`[${text.slice(equals + 1)}]`);
   const [error] = document.errors;
   if (error) fail(`${name}: expected values of YAML with commas between them: ${error.message}`, error);
   const values: unknown = document.toJS();

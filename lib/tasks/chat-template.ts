@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { ZestError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
+import { withinTime } from '../time-limit.ts';
 
 /** A message of a conversation. */
 export interface ChatMessage {
@@ -24,6 +26,36 @@ export interface ChatTemplate {
 }
 
 type Json = Record<string, unknown>;
+
+/** Time that a template has for a conversation. */
+const SECONDS = 2;
+const LONGEST_RANGE = 100_000;
+
+/** Jinja's range, which the library makes a list of, however long. */
+const range = (first: number, end?: number, step = 1): number[] => {
+  const [start, stop] = end === undefined ? [0, first] : [first, end];
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  if (!(length <= LONGEST_RANGE)) throw new Error(`a range has ${length} numbers; expected at most ${LONGEST_RANGE}`);
+  return Array.from({ length }, (_, i) => start + i * step);
+};
+
+/** What {@link range} is called in templates: no name that they could have. */
+const OUR_RANGE = 'range()';
+
+/** Lets a template call our range instead of the library's, whose name cannot be given anew. */
+const withRange = (template: Template): Template => {
+  const left: unknown[] = [template.parsed];
+  while (left.length > 0) {
+    const node = left.pop();
+    if (!isObject(node)) continue;
+    if (node.type === 'Identifier' && node.value === 'range') node.value = OUR_RANGE;
+    const { property, ...others } = node;
+    // A field of that name is none of it.
+    const parts = node.type === 'MemberExpression' && node.computed !== true ? others : node;
+    left.push(...Object.values(parts).flat());
+  }
+  return template;
+};
 
 /** Named templates come as a list; the one called `default` is used. */
 const templateOf = (value: unknown): string | undefined => {
@@ -65,17 +97,19 @@ export const loadChatTemplate = async (name: string): Promise<ChatTemplate | und
     });
   let template: Template;
   try {
-    template = new Template(text);
+    template = withRange(new Template(text));
   } catch (cause) {
     throw failure('is broken', cause);
   }
+  const late = () => new Error(`it takes more than ${SECONDS} s; expected one that ends`);
   const tokens = Object.fromEntries(
     ['bos_token', 'eos_token', 'unk_token', 'pad_token'].map((key) => [key, contentOf(config[key]) ?? '']),
   );
   return {
     render(messages) {
       try {
-        return template.render({ messages: [...messages], add_generation_prompt: true, ...tokens });
+        const given = { messages: [...messages], add_generation_prompt: true, ...tokens, [OUR_RANGE]: range };
+        return withinTime(SECONDS, () => template.render(given), late);
       } catch (cause) {
         throw failure('refuses these messages', cause);
       }

@@ -115,8 +115,8 @@ export class Tokenizer {
 
     const roles = new Set([...ROLE_TOKENS, ...Object.values(special), ...this.#pair.tokens]);
     const { every, plain } = lookups(this.#library, json, config, roles, (token) => this.#id(token));
-    this.#encode = every;
-    this.#tokenize = plain;
+    this.#encode = (text) => this.#safely(() => every(text));
+    this.#tokenize = (text) => this.#safely(() => plain(text));
   }
 
   /**
@@ -137,10 +137,9 @@ export class Tokenizer {
     // An adapter that came without a tokenizer is read with its base's.
     const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
     const folder = hasOwn ? given : (await adaptedSource(name, undefined, 'tokenizer')).base;
-    const files = await readTokenizer(folder);
     const file = join(folder, 'tokenizer.json');
     try {
-      return new Tokenizer(folder, files);
+      return new Tokenizer(folder, await readTokenizer(folder));
     } catch (cause) {
       if (cause instanceof ZestError) throw cause;
       throw new ZestError(
@@ -253,7 +252,7 @@ export class Tokenizer {
       }
     }
     if (list.length === 0) return '';
-    return this.#library.decode(list, { skip_special_tokens: skipSpecialTokens });
+    return this.#safely(() => this.#library.decode(list, { skip_special_tokens: skipSpecialTokens }));
   }
 
   /**
@@ -274,6 +273,17 @@ export class Tokenizer {
    */
   token(id: number): string | undefined {
     return this.#library.model.vocab[id];
+  }
+
+  /** What files say of a tokenizer may fail as late as with a text. */
+  #safely<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (cause) {
+      if (cause instanceof ZestError) throw cause;
+      const message = `the tokenizer of ${this.folder} cannot be used: ${(cause as Error).message}`;
+      throw new ZestError('ERR_ZEST_TOKENIZER', message, { cause });
+    }
   }
 
   #id(token: string): number {

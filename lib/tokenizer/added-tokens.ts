@@ -1,12 +1,10 @@
-import { SPACE, WORD } from './characters.ts';
+import { spaceAtEnd, spaceAtStart, WORD } from './characters.ts';
 import type { AddedToken } from './json.ts';
 import type { Normalize } from './normalize.ts';
 
 /** A stretch of a text: the id of an added token, or what stands between them, normalized. */
 export type Section = { id: number } | { text: string; isFirst: boolean };
 
-const leftSpace = new RegExp(`${SPACE}+$`, 'u');
-const rightSpace = new RegExp(`^${SPACE}+`, 'u');
 const endsWithWord = new RegExp(`[${WORD}]$`, 'u');
 const startsWithWord = new RegExp(`^[${WORD}]`, 'u');
 
@@ -23,11 +21,14 @@ const finder = (tokens: ReadonlyMap<string, AddedToken>): ((text: string) => Sec
       const token = tokens.get(content) as AddedToken;
       let start = index;
       let stop = index + content.length;
-      if (token.single_word && (endsWithWord.test(text.slice(0, start)) || startsWithWord.test(text.slice(stop)))) {
+      if (
+        token.single_word &&
+        (endsWithWord.test(text.slice(Math.max(0, start - 2), start)) || startsWithWord.test(text.slice(stop)))
+      ) {
         continue;
       }
-      if (token.lstrip) start -= leftSpace.exec(text.slice(end, start))?.[0].length ?? 0;
-      if (token.rstrip) stop += rightSpace.exec(text.slice(stop))?.[0].length ?? 0;
+      if (token.lstrip) start -= spaceAtEnd(text.slice(end, start));
+      if (token.rstrip) stop += spaceAtStart(text.slice(stop));
       if (start > end) sections.push({ text: text.slice(end, start), isFirst: end === 0 });
       sections.push({ id: token.id });
       end = Math.max(stop, end);

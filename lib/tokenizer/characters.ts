@@ -5,6 +5,22 @@ import { NEWER_ACCENTS, NEWER_FORMATS, NEWER_PUNCTUATION, OLDER_ACCENTS, OLDER_P
 /** White space of Unicode: with U+0085, without U+FEFF. */
 export const SPACE = '\\p{White_Space}';
 
+const oneSpace = new RegExp(SPACE, 'u');
+
+/** Number of white characters that a text begins with. */
+export const spaceAtStart = (text: string): number => {
+  let count = 0;
+  while (count < text.length && oneSpace.test(text[count] as string)) count++;
+  return count;
+};
+
+/** Number of white characters that a text ends with. A regular expression would try from each of a row of them. */
+export const spaceAtEnd = (text: string): number => {
+  let count = 0;
+  while (count < text.length && oneSpace.test(text[text.length - 1 - count] as string)) count++;
+  return count;
+};
+
 /** Characters of words. */
 export const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200c\\u200d';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isDeeperThan, isObject } from '../json.ts';
 import { familyOf } from '../model/families/index.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
@@ -28,6 +28,22 @@ export interface TokenizerFiles {
   /** Whether that model predicts each next token. */
   causal: boolean;
 }
+
+/** Steps of a tokenizer that may hold others, and how deep they may. */
+const STEPS = ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'] as const;
+const MOST_LEVELS = 32;
+
+/** A pattern among steps that is none: the library would print it. */
+const wrongPattern = (value: unknown): [unknown] | undefined => {
+  if (Array.isArray(value)) return value.map(wrongPattern).find((found) => found);
+  if (!isObject(value)) return undefined;
+  const { pattern } = value;
+  const isPattern = isObject(pattern) && [pattern.String, pattern.Regex].some((text) => typeof text === 'string');
+  if ('pattern' in value && !isPattern) return [pattern];
+  return Object.values(value)
+    .map(wrongPattern)
+    .find((found) => found);
+};
 
 const fail = (message: string, cause?: unknown): never => {
   throw new ZestError('ERR_ZEST_TOKENIZER', message, { cause });
@@ -158,6 +174,12 @@ export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => 
   const json = given ?? (await tokenizerOfVocabulary(folder, known)) ?? missing(folder);
   const isUsable = Array.isArray(json.added_tokens) && typeof (json.model?.vocab ?? undefined) === 'object';
   if (!isUsable) fail(`${file} is not a tokenizer that can be used: it has no model with a vocab, or no added_tokens`);
+  for (const step of STEPS) {
+    if (isDeeperThan(json[step], MOST_LEVELS))
+      fail(`${file}: ${step} is nested too deeply; expected at most ${MOST_LEVELS} levels`);
+    const pattern = wrongPattern(json[step]);
+    if (pattern) fail(`${file}: ${step} has the pattern ${show(pattern[0])}; expected { String } or { Regex }`);
+  }
   const vocabulary = vocabularyOf(json);
   const tokens = await addedTokens(folder, json, config);
   const idOf = (content: string) => tokens.get(content)?.id ?? vocabulary.get(content);

@@ -2,6 +2,7 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { sectioning } from './added-tokens.ts';
 import { type AddedToken, type TokenizerJson, vocabularyOf } from './json.ts';
 import { normalizer } from './normalize.ts';
+import { watched } from './pattern.ts';
 import { splitter } from './split.ts';
 
 /** What is used of @huggingface/tokenizers, whose own type files do not resolve under Node's module rules. */
@@ -29,6 +30,11 @@ export interface Library {
 export const libraryTokenizer = (json: TokenizerJson, config: object): Library => {
   const library = new LibraryTokenizer({ ...json, normalizer: null, pre_tokenizer: null }, config);
   const { model } = library as unknown as Library;
+  if (JSON.stringify(json.decoder ?? null).includes('"Regex"')) {
+    const decode = library.decode.bind(library);
+    library.decode = (...input: Parameters<typeof decode>) =>
+      watched('decoder', input[0].length, () => decode(...input));
+  }
   // The library lets the model find added tokens within words.
   const vocabulary = vocabularyOf(json);
   for (const { content } of json.added_tokens) if (!vocabulary.has(content)) model.tokens_to_ids.delete(content);

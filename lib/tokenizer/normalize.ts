@@ -1,6 +1,6 @@
-import { ACCENT, byteCharacters, CONTROL, IDEOGRAPH, SPACE } from './characters.ts';
+import { ACCENT, byteCharacters, CONTROL, IDEOGRAPH, SPACE, spaceAtEnd, spaceAtStart } from './characters.ts';
 import type { NormalizerJson } from './json.ts';
-import { regExpOf } from './pattern.ts';
+import { everywhere, patternOf } from './pattern.ts';
 import { precompiledNormalizer } from './precompiled.ts';
 
 /** Makes a text into what is split and looked up. */
@@ -9,18 +9,17 @@ export type Normalize = (text: string) => string;
 // Rust lower-cases a character at a time, so that a word's last Σ is σ; JavaScript makes it ς.
 const lowerCase: Normalize = (text) => text.replaceAll('Σ', 'σ').toLowerCase();
 
-const everywhere = (characters: string): RegExp => new RegExp(characters, 'gu');
 const control = everywhere(CONTROL);
 const space = everywhere(SPACE);
-const ideograph = everywhere(IDEOGRAPH);
+const ideograph = new RegExp(IDEOGRAPH, 'gu');
 const accent = everywhere(ACCENT);
 
 const bert = (json: NormalizerJson): Normalize => {
   const { clean_text = true, handle_chinese_chars = true, lowercase = true } = json;
   const steps: Normalize[] = [];
-  if (clean_text) steps.push((text) => text.replace(control, '').replace(space, ' '));
+  if (clean_text) steps.push((text) => space.replaced(control.replaced(text, ''), ' '));
   if (handle_chinese_chars) steps.push((text) => text.replace(ideograph, ' $& '));
-  if (json.strip_accents ?? lowercase) steps.push((text) => text.normalize('NFD').replace(accent, ''));
+  if (json.strip_accents ?? lowercase) steps.push((text) => accent.replaced(text.normalize('NFD'), ''));
   if (lowercase) steps.push(lowerCase);
   return sequence(steps);
 };
@@ -31,9 +30,10 @@ const sequence =
     steps.reduce((at, step) => step(at), text);
 
 const strip = ({ strip_left = true, strip_right = true }: NormalizerJson): Normalize => {
-  const ends = [strip_left ? `^${SPACE}+` : [], strip_right ? `${SPACE}+$` : []].flat();
-  const pattern = new RegExp(ends.join('|') || '(?!)', 'gu');
-  return (text) => text.replace(pattern, '');
+  return (text) => {
+    const left = strip_left ? text.slice(spaceAtStart(text)) : text;
+    return strip_right ? left.slice(0, left.length - spaceAtEnd(left)) : left;
+  };
 };
 
 /** Makes the function that a normalizer of tokenizer.json describes, with the results of Hugging Face's tokenizers. */
@@ -61,8 +61,8 @@ export const normalizer = (json: NormalizerJson | null | undefined): Normalize =
     case 'Prepend':
       return (text) => (text === '' ? text : (json?.prepend ?? '') + text);
     case 'Replace': {
-      const pattern = regExpOf(json?.pattern);
-      return (text) => text.replace(pattern, () => json?.content ?? '');
+      const pattern = patternOf(json?.pattern);
+      return (text) => pattern.replaced(text, json?.content ?? '');
     }
     case 'ByteLevel':
       return byteCharacters;

@@ -13,6 +13,8 @@ const LONGEST_WHOLE_GRAPHEME = 6; // bytes
 export const precompiledNormalizer = (base64: string): ((text: string) => string) => {
   const bytes = Buffer.from(base64, 'base64');
   const units = bytes.readUInt32LE(0) / 4;
+  if (!Number.isInteger(units) || units < 1 || 4 + 4 * units > bytes.length)
+    throw new Error(`precompiled_charsmap has ${bytes.length} bytes, which do not hold its trie of ${4 * units}`);
   const trie = Uint32Array.from({ length: units }, (_, i) => bytes.readUInt32LE(4 + 4 * i));
   const texts = bytes.subarray(4 + 4 * units);
 

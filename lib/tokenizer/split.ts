@@ -1,6 +1,6 @@
 import { byteCharacters, PUNCTUATION, SPACE, WORD } from './characters.ts';
 import type { PreTokenizerJson, SplitBehavior } from './json.ts';
-import { regExpOf } from './pattern.ts';
+import { everywhere, type Pattern, patternOf } from './pattern.ts';
 
 /** A piece of a text, which the model looks up alone. */
 export interface Piece {
@@ -17,10 +17,10 @@ interface Part {
   isMatch: boolean;
 }
 
-const partsOf = (text: string, pattern: RegExp, invert: boolean): Part[] => {
+const partsOf = (text: string, pattern: Pattern, invert: boolean): Part[] => {
   const parts: Part[] = [];
   let end = 0;
-  for (const { 0: match, index } of text.matchAll(pattern)) {
+  for (const { 0: match, index } of pattern.matches(text)) {
     if (match === '') continue;
     if (index > end) parts.push({ text: text.slice(end, index), isMatch: invert });
     parts.push({ text: match, isMatch: !invert });
@@ -50,7 +50,7 @@ const BEHAVIORS: Readonly<Record<SplitBehavior, (parts: readonly Part[]) => stri
 };
 
 const splitAt =
-  (pattern: RegExp, behavior: SplitBehavior, invert = false): Split =>
+  (pattern: Pattern, behavior: SplitBehavior, invert = false): Split =>
   (pieces) =>
     pieces.flatMap(({ text, isFirst }) => {
       const parts = partsOf(text, pattern, invert);
@@ -68,11 +68,8 @@ const sequence =
   (pieces) =>
     splits.reduce((at, split) => split(at), [...pieces]);
 
-const everywhere = (pattern: string): RegExp => new RegExp(pattern, 'gu');
-
-const BYTE_LEVEL = new RegExp(
+const BYTE_LEVEL = everywhere(
   `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${SPACE}\\p{L}\\p{N}]+|${SPACE}+(?!\\P{White_Space})|${SPACE}+`,
-  'gu',
 );
 
 const byteLevel = ({ add_prefix_space = true, use_regex = true }: PreTokenizerJson): Split =>
@@ -91,7 +88,7 @@ const metaspace = (json: PreTokenizerJson): Split => {
       const prepends = scheme === 'always' || (scheme === 'first' && isFirst);
       return prepends && !replaced.startsWith(replacement) ? replacement + replaced : replaced;
     }),
-    ...(split ? [splitAt(regExpOf({ String: replacement }), 'MergedWithNext')] : []),
+    ...(split ? [splitAt(patternOf({ String: replacement }), 'MergedWithNext')] : []),
   );
 };
 
@@ -116,15 +113,15 @@ export const splitter = (json: PreTokenizerJson | null | undefined): Split => {
     case 'WhitespaceSplit':
       return splitAt(everywhere(SPACE), 'Removed');
     case 'CharDelimiterSplit':
-      return splitAt(regExpOf({ String: json?.delimiter }), 'Removed');
+      return splitAt(patternOf({ String: json?.delimiter }), 'Removed');
     case 'Punctuation':
       return splitAt(everywhere(PUNCTUATION), pascalCase(json?.behavior ?? 'Isolated'));
     case 'Digits':
       return splitAt(everywhere(json?.individual_digits ? '\\p{N}' : '\\p{N}+'), 'Isolated');
     case 'Split':
-      return splitAt(regExpOf(json?.pattern), pascalCase(json?.behavior ?? 'Isolated'), json?.invert);
+      return splitAt(patternOf(json?.pattern), pascalCase(json?.behavior ?? 'Isolated'), json?.invert);
     case 'FixedLength':
-      return splitAt(everywhere(`[^]{1,${json?.length ?? 5}}`), 'Isolated');
+      return splitAt(everywhere(`[^]{1,${Number(json?.length ?? 5)}}`), 'Isolated');
     default:
       throw new Error(`pre-tokenizer ${json?.type} is not known`);
   }

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { Document, isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
+import { Document, isMap, isScalar, LineCounter, type Node as YamlNode } from 'yaml';
 import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
 import { loadMethod } from '../methods/registry.ts';
 import { notThere } from '../not-there.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
 import { somethingElse } from '../what-is.ts';
+import { parseYaml } from '../yaml.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
 const fail = (message: string, cause?: unknown): never => {
@@ -60,18 +61,23 @@ const conflicts = ({
   return found;
 };
 
+/** Faults that one message tells. */
+const MOST_FAULTS = 20;
+
 /** Checks a configuration and fills in its defaults. `where` says, for a key's path, where it was written. */
 const check = (value: unknown, where: (path: Path) => string): ResolvedConfig => {
   const result = configSchema().safeParse(value, { error: expectation });
   const problems = result.success
     ? conflicts(result.data as ResolvedConfig)
     : result.error.issues.flatMap((issue) => describeIssue(issue, value, 'the configuration'));
-  if (problems.length) fail(problems.map(({ path, message }) => `${where(path)}${message}`).join('\n'));
+  const lines = problems.slice(0, MOST_FAULTS).map(({ path, message }) => `${where(path)}${message}`);
+  if (problems.length > lines.length) lines.push(`and ${problems.length - lines.length} faults more`);
+  if (lines.length > 0) fail(lines.join('\n'));
   return result.data as ResolvedConfig;
 };
 
 const parse = (source: string, name: string, lines?: LineCounter, cure = ''): Document => {
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+  const document = parseYaml(source, lines);
   const error = document.errors[0] ?? document.warnings[0];
   if (!error) return document;
   const place = lines ? `${name}:${lines.linePos(error.pos[0]).line}` : name;

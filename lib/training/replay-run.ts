@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
 import { writeAtomic } from '../files.ts';
-import { readJson } from '../json.ts';
+import { isObject, readJson } from '../json.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, given, optionsOf, overrides, signal } from '../options/calls.ts';
@@ -46,9 +46,11 @@ const openLog = async (
   { overrides, ...options }: Pick<ReplayRunOptions, 'overrides' | 'signal' | 'onProgress'>,
 ): Promise<RunWeights> => {
   const log = await openTrajectory(file);
-  const { loadMethod } = await import('../methods/registry.ts');
-  await loadMethod(log.header.method);
-  const config = change(resolveConfig(log.header.config as Config, overrides));
+  // Who made the updates is not asked again: a log may come from anyone, and name a module as its method.
+  if (!isObject(log.header.config))
+    throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: is of no run: it has no configuration`);
+  const { optimizer: _, ...logged } = log.header.config as unknown as Config;
+  const config = change(resolveConfig({ ...logged, optimizer: { method: 'mezo', learningRate: 1e-6 } }, overrides));
   const { tokenizer } = await loadTokenizedTask(config);
   return { config, tokenizer, log, options };
 };
@@ -250,7 +252,7 @@ export const applyLog = async (
   const { header, tornBytes } = await openTrajectory(file);
   const digest = await baseDigest(base);
   if (digest !== header.base) {
-    const { model: name } = header.config as ResolvedConfig;
+    const { model: name } = Object(header.config) as ResolvedConfig;
     throw new ZestError(
       'ERR_ZEST_TRAJECTORY',
       `${base} has weights of the digest ${digest}; expected ${header.base}, those of ${name}, which the log is of`,

@@ -30,7 +30,4 @@ EstimatorOptions to_estimator_options(const Napi::Value& value);
 Napi::Value from_rows(Napi::Env env, const std::vector<std::vector<float>>& rows);
 Napi::Object from_coefficients(Napi::Env env, const Coefficients& coefficients);
 
-// Throws where a batch or a point would make the engine read outside its buffers.
-void check_batch(const Batch& batch, const ModelSpec& spec);
-
 }  // namespace zest::addon

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/name.h"
+#include "core/transformer/spec.h"
 
 namespace zest {
 
@@ -50,7 +51,7 @@ struct Batch {
       starts;  // sequence s is ids[starts[s] .. starts[s + 1]); sequences() + 1 entries
   std::vector<int32_t> segments;  // one an id, or empty for all 0
   std::vector<ScoredPosition>
-      scored;  // ordered by sequence; at least one a sequence, or its children
+      scored;  // ordered by sequence; at least one a sequence, none of a parent
   std::vector<int32_t> candidates;
   // Of each sequence the earlier one whose tokens come before its own (causal models), or -1;
   // empty: all -1. Children follow their parent, and have none themselves.
@@ -64,6 +65,9 @@ struct Batch {
   int32_t length(int32_t s) const { return starts[s + 1] - starts[s]; }
   int32_t parent(int32_t s) const { return parents.empty() ? -1 : parents[s]; }
 };
+
+// Throws ERR_ZEST_INTERNAL where the batch would make a backend read outside its buffers.
+void check_batch(const Batch& batch, const ModelSpec& spec);
 
 // Sequences first .. last of a batch, on their own, without its examples; first has no parent.
 Batch slice(const Batch& batch, int32_t first, int32_t last);

@@ -5,7 +5,7 @@ import { type Metric, shownMetric } from '../../tasks/metrics.ts';
 import { type CommandDefinition, counting } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { duration, printJson, printLine } from '../terminal/output.ts';
+import { duration, printJson, printLine, printOut } from '../terminal/output.ts';
 
 type ExperimentCommandOptions = Pick<ExperimentOptions, 'data' | 'forwards' | 'jobs'> & {
   output?: string;
@@ -37,7 +37,7 @@ export const command: CommandDefinition = {
   async action(name: string | undefined, options: ExperimentCommandOptions) {
     const { EXPERIMENTS, experimentMetric } = await import('../../comparison/datasets.ts');
     if (name === undefined) {
-      for (const known of EXPERIMENTS) process.stdout.write(`${known}\n`);
+      for (const known of EXPERIMENTS) printOut(known);
       return;
     }
     const { compareMethods } = await import('../../comparison/compare.ts');
@@ -54,7 +54,7 @@ export const command: CommandDefinition = {
         if (options.json) printJson(event);
         if (event.kind === 'run') printLine(runLine(event, experimentMetric(name)));
         else {
-          if (!options.json) process.stdout.write(`${experimentMarkdown(event.result)}\n`);
+          if (!options.json) printOut(experimentMarkdown(event.result));
           printLine(`all of it in ${join(event.output, 'experiment.json')}`);
           if (event.result.methods.some(({ runs }) => runs.includes(null))) process.exitCode = EXIT_FAILED;
         }

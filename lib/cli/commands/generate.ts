@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { type CommandDefinition, counting, jsonLines, repeated } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, megabytes, printJson, printLine } from '../terminal/output.ts';
+import { count, megabytes, printJson, printLine, printText } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface GenerateCommandOptions {
@@ -115,7 +115,7 @@ export const command: CommandDefinition = {
       const options = { ...sampling, hasSpecialTokens: chat, onToken, signal };
       for await (const piece of streamText(model, tokenizer, text, options)) {
         pieces.push(piece);
-        if (!json) process.stdout.write(piece);
+        if (!json) printText(piece);
       }
     } catch (error) {
       if (!json || error !== signal.reason) throw error;
@@ -134,7 +134,7 @@ export const command: CommandDefinition = {
           ? 'stop'
           : 'maxTokens';
     if (json) printJson({ kind: 'generated', text: pieces.join(''), tokens, seconds, ended });
-    else process.stdout.write('\n');
+    else printText('\n');
     signal.throwIfAborted();
     const rate = `${count(tokens)} tokens in ${seconds.toFixed(1)} s, ${(tokens / seconds).toFixed(1)} a second`;
     printLine(isFull ? `${rate}; the model's ${count(model.maxLength)} positions are full` : rate);

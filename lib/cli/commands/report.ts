@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { rangeError } from '../../errors.ts';
 import { assertWritableFile, writeAtomic } from '../../files.ts';
 import type { CommandDefinition } from '../command.ts';
-import { printJson, printLine } from '../terminal/output.ts';
+import { printJson, printLine, printText } from '../terminal/output.ts';
 
 export const command: CommandDefinition = {
   argument: 'folders of runs, finished or not',
@@ -18,7 +18,7 @@ export const command: CommandDefinition = {
     if (!toStdout) await assertWritableFile(options.output);
     const { report } = await import('../../report/report.ts');
     const { html, runs: overviews, files } = await report(runs);
-    if (toStdout) process.stdout.write(html);
+    if (toStdout) printText(html);
     else await writeAtomic(options.output, html);
     for (const overview of overviews) {
       if (options.json) printJson(overview);

@@ -4,7 +4,7 @@ import { assertWritable, makeFolder, writeAtomic, writing } from '../../files.ts
 import type { StudyOptions } from '../../studies/study.ts';
 import { type CommandDefinition, counting, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { printJson, printLine, table } from '../terminal/output.ts';
+import { printJson, printLine, printOut, table } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 type StudyCommandOptions = Pick<StudyOptions, 'seed' | 'quick'> & { output?: string; json?: boolean };
@@ -20,7 +20,7 @@ export const command: CommandDefinition = {
   async action(name: string | undefined, { seed, quick, json, output }: StudyCommandOptions) {
     const { STUDIES, describeStudy, runStudy } = await import('../../studies/registry.ts');
     if (name === undefined) {
-      for (const known of STUDIES) process.stdout.write(`${known}\n`);
+      for (const known of STUDIES) printOut(known);
       return;
     }
     const { title, question } = describeStudy(name);

@@ -15,6 +15,7 @@ import {
   percent,
   printJson,
   printLine,
+  printOut,
   table,
   warningLine,
 } from '../terminal/output.ts';
@@ -133,7 +134,7 @@ export const command: CommandDefinition = {
   async action(path: string | undefined, options: TrainCommandOptions) {
     if (options.schema) {
       const { configJsonSchema } = await import('../../training/schema.ts');
-      process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+      printOut(JSON.stringify(configJsonSchema(), null, 2));
       return;
     }
     if (path === undefined) throw typeError('ERR_ZEST_ARGUMENT', "missing required argument 'config'");

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Option } from 'commander';
 import { isError, isInputError, printable } from '../../errors.ts';
 import { printJson, printLine } from './output.ts';
@@ -39,10 +40,10 @@ export const reportError = (error: unknown, { json, options }: { json: boolean; 
   const { message: told, code = null } = isError(error)
     ? (error as Error & { code?: string })
     : { message: String(error) };
-  const message = printable(withFlag(told, options));
+  const message = withFlag(told, options);
   if (json) printJson({ kind: 'error', code, message });
-  if (process.env.ZEST_DEBUG || !isError(error)) console.error(error);
-  else console.error(`error: ${message}${code === null ? '' : ` (${code})`}`);
+  if (process.env.ZEST_DEBUG || !isError(error)) printLine(inspect(error));
+  else printLine(`error: ${message}${code === null ? '' : ` (${code})`}`);
 };
 
 /** Prints warnings of the library as the commands print theirs, and others as Node does. */
@@ -52,6 +53,6 @@ export const reportWarnings = (): void => {
   process.on('warning', (warning) => {
     const { code = '' } = warning as Error & { code?: string };
     if (code.startsWith('WARN_ZEST_')) printLine(`warning: ${warning.message} (${code})`);
-    else byNode?.call(process, warning);
+    else byNode?.call(process, Object.assign(warning, { message: printable(warning.message) }));
   });
 };

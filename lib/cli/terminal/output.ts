@@ -5,24 +5,44 @@ import { definitionOf, type Measures, metricNames, shownMetric } from '../../tas
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
 export const shown = { takeAway: (): void => {} };
 
+// All that the command line writes goes through the functions below: names and texts of files never reach a terminal as
+// what it obeys.
+
+/**
+ * Takes a line away, and what became of it in a terminal that was made narrower: the cursor waits at the line's first
+ * column, so that all rows that it was broken into are behind it.
+ */
+const CLEAR = '\r\x1b[J';
+
+/** Shows a line for the moment, where stderr is a terminal; an empty one takes it away. */
+export const drawLine = (line: string): void => {
+  process.stderr.write(line === '' ? CLEAR : `${CLEAR}${printable(line)}\r`);
+};
+
 /** One line for a person. */
 export const printLine = (line: string): void => {
   shown.takeAway();
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printable(line)}\n`);
+};
+
+/** A piece of a text that was asked for, on stdout: for a file or a program as it is. */
+export const printText = (text: string): void => {
+  if (process.stdout.isTTY) shown.takeAway();
+  process.stdout.write(process.stdout.isTTY ? printable(text) : text);
 };
 
 /** One line of what was asked for, on stdout. */
-export const printOut = (line: string): void => {
-  if (process.stdout.isTTY) shown.takeAway();
-  process.stdout.write(`${line}\n`);
-};
+export const printOut = (line: string): void => printText(`${printable(line)}\n`);
 
 /** A warning, as people read it. */
 export const warningLine = ({ code, message }: Warning, of = ''): string =>
   printable(`warning: ${of}${message} (${code})`);
 
-/** One line for a program. */
-export const printJson = (value: object): void => printOut(JSON.stringify(value));
+/** One line for a program. JSON leaves the control characters from U+007F on as they are. */
+export const printJson = (value: object): void =>
+  printOut(
+    JSON.stringify(value).replace(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`),
+  );
 
 /** 7 s, 2 min 5 s, 3 h 12 min. */
 export const duration = (seconds: number): string => {
@@ -57,10 +77,11 @@ export const count = (value: number): string => value.toLocaleString('en-US');
 
 /** Columns under their titles; the first `textColumns` are text, the others numbers. */
 export const table = (rows: readonly (readonly string[])[], textColumns: number): string => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map((row) => row.map((cell) => cell.replace(/[\n\t]/g, ' ')));
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((row) => row[column]?.length ?? 0)));
   const padded = (cell: string, column: number) =>
     column < textColumns ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
-  return rows.map((row) => row.map(padded).join('  ').trimEnd()).join('\n');
+  return lines.map((row) => row.map(padded).join('  ').trimEnd()).join('\n');
 };
 
 /** Two digits that count, in ms below a second. */

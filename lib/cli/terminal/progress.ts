@@ -1,4 +1,5 @@
-import { duration, printLine, shown } from './output.ts';
+import { printable } from '../../errors.ts';
+import { drawLine, duration, printLine, shown } from './output.ts';
 
 /** Nothing is shown of what takes less. */
 const QUIET_SECONDS = 1;
@@ -8,11 +9,6 @@ const LONGEST_BAR = 20;
 const SHORTEST_BAR = 5;
 /** Time between two pictures of a bar. */
 const DRAW_MS = 100;
-/**
- * Takes a line away, and what became of it in a terminal that was made narrower: the cursor waits at the line's first
- * column, so that all rows that it was broken into are behind it.
- */
-const CLEAR = '\r\x1b[J';
 /** Time between two lines where stderr is no terminal. */
 const LINE_SECONDS = 10;
 
@@ -45,7 +41,7 @@ export const progressLine = ({ label, done, total }: ProgressUpdate, status: str
   const full = Math.round((size * Math.min(done, total)) / total);
   const line = size < SHORTEST_BAR ? numbers : `${label} [${'='.repeat(full)}${'-'.repeat(size - full)}] ${numbers}`;
   // A terminal goes to the next line behind its last column.
-  return line.slice(0, columns - 1);
+  return printable(line.replace(/[\n\t]/g, ' ')).slice(0, columns - 1);
 };
 
 const makeDisplay = (): ShowProgress => {
@@ -56,7 +52,7 @@ const makeDisplay = (): ShowProgress => {
   let lineAt = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   const clear = (): void => {
-    if (latest) stderr.write(CLEAR);
+    if (latest) drawLine('');
     latest = undefined;
     drawnAt = Number.NEGATIVE_INFINITY;
   };
@@ -64,7 +60,7 @@ const makeDisplay = (): ShowProgress => {
     if (!latest) return;
     // Those of now, not of the last signal; a terminal that does not know says 0.
     const columns = stderr.getWindowSize()[0] || BESIDE;
-    stderr.write(`${CLEAR}${progressLine(latest.update, latest.status, columns)}\r`);
+    drawLine(progressLine(latest.update, latest.status, columns));
   };
   if (stderr.isTTY) {
     shown.takeAway = clear;

@@ -1,5 +1,5 @@
-import { open } from 'node:fs/promises';
 import { ZestError } from '../../errors.ts';
+import { openFile } from '../../files.ts';
 import type { TensorEntry } from '../safetensors.ts';
 
 // GGUF, the files of llama.cpp: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -212,7 +212,7 @@ export const isGguf = (name: string): boolean => /\.gguf$/i.test(name);
  */
 export const readGguf = async (file: string): Promise<Gguf> => {
   const bad = (what: string) => new ZestError('ERR_ZEST_GGUF', `${file}: ${what.slice(0, 1000)}`);
-  const handle = await open(file).catch((cause) => {
+  const handle = await openFile(file).catch((cause) => {
     throw new ZestError('ERR_ZEST_FILE', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   });
   try {
@@ -223,6 +223,7 @@ export const readGguf = async (file: string): Promise<Gguf> => {
         const gguf = parse(new Reader(buffer.subarray(0, bytesRead), size, bad), file, size);
         const factors = gguf.tensors.find(({ name, dtype }) => name === 'rope_freqs.weight' && dtype === 'F32');
         if (!factors) return gguf;
+        if (factors.bytes === 0) throw bad('rope_freqs.weight has no values');
         const last = await handle.read(Buffer.alloc(4), 0, 4, factors.offset + factors.bytes - 4);
         return { ...gguf, ropeFactor: last.buffer.readFloatLE() };
       } catch (error) {

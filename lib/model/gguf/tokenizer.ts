@@ -39,10 +39,14 @@ const PRE_TOKENIZERS: Readonly<Record<string, { cut: Json; normalizer?: Json }>>
  */
 const mergesOf = (tokens: readonly string[], scores: readonly number[]): [string, string][] => {
   const ids = new Map(tokens.map((token, id) => [token, id]));
+  const lengths = [...new Set(tokens.map(({ length }) => length))];
+  const isLength = new Set(lengths);
   const merges: { left: string; right: string; score: number }[] = [];
   for (const [id, token] of tokens.entries()) {
     const own: { left: string; right: string; score: number }[] = [];
-    for (let cut = 1; cut < token.length; cut++) {
+    // Where both ends may be tokens: a token as long as the file is not cut everywhere.
+    for (const cut of lengths) {
+      if (cut === 0 || cut >= token.length || !isLength.has(token.length - cut)) continue;
       const [left, right] = [token.slice(0, cut), token.slice(cut)];
       if (ids.has(left) && ids.has(right)) own.push({ left, right, score: scores[id] as number });
     }

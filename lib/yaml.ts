@@ -1,0 +1,67 @@
+import {
+  CST,
+  Document,
+  isScalar,
+  Lexer,
+  LineCounter,
+  Parser,
+  parseDocument,
+  visit,
+  YAMLParseError,
+  type Node as YamlNode,
+} from 'yaml';
+
+// What is deeper, longer or has more aliases is nothing that anyone wrote, and would take the library minutes or the
+// stack.
+const MOST_LEVELS = 64;
+const MOST_ALIASES = 100;
+const MOST_CHARACTERS = 2 ** 20;
+
+/** What would be too much to read of a text, if anything, and where. It is looked at without recursion. */
+const excess = (source: string, lines: LineCounter): YAMLParseError | undefined => {
+  const fault = (at: number, what: string) => new YAMLParseError([at, at], 'RESOURCE_EXHAUSTION', what);
+  if (source.length > MOST_CHARACTERS)
+    return fault(0, `The text has ${source.length} characters; expected at most ${MOST_CHARACTERS}`);
+  lines.addNewLine(0);
+  const parser = new Parser(lines.addNewLine);
+  let aliases = 0;
+  for (const lexeme of new Lexer().lex(source)) {
+    for (const _ of parser.next(lexeme));
+    // A level of YAML has a collection and perhaps a value of it on the stack.
+    if (parser.stack.length > 2 * MOST_LEVELS)
+      return fault(parser.offset, `Collections are nested too deeply; expected at most ${MOST_LEVELS} levels`);
+    if (CST.tokenType(lexeme) === 'alias' && ++aliases > MOST_ALIASES)
+      return fault(parser.offset, `There are too many aliases; expected at most ${MOST_ALIASES}`);
+  }
+  return undefined;
+};
+
+/** The first key of a map that it has already: the library compares each with each. */
+const repeatedKey = (document: Document): YAMLParseError | undefined => {
+  let found: YAMLParseError | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const keys = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const at = (key as YamlNode).range?.[0] ?? 0;
+        if (keys.has(key.value)) {
+          found = new YAMLParseError([at, at], 'DUPLICATE_KEY', 'Map keys must be unique');
+          return visit.BREAK;
+        }
+        keys.add(key.value);
+      }
+      return undefined;
+    },
+  });
+  return found;
+};
+
+/** Parses YAML 1.2, or JSON, from anyone: what is wrong with it, also that it is too much to read, is in `errors`. */
+export const parseYaml = (source: string, lines = new LineCounter()): Document => {
+  const fault = excess(source, lines);
+  const document = fault ? new Document() : parseDocument(source, { prettyErrors: false, uniqueKeys: false });
+  const wrong = fault ?? (document.errors.length === 0 ? repeatedKey(document) : undefined);
+  if (wrong) document.errors.push(wrong);
+  return document;
+};
