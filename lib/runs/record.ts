@@ -1,4 +1,4 @@
-import { nativeDirections } from '../directions.ts';
+import { checkedLogged, nativeDirections } from '../directions.ts';
 import type { Directions, Objective } from '../objective.ts';
 import { assertHas, assertPath, given, optionsOf } from '../options/calls.ts';
 import { version } from '../version.ts';
@@ -43,7 +43,7 @@ export const recordTrajectory = async (
   const { directions, config = null } = recordOptions(options ?? (null as never));
   nativeDirections(directions);
   const digest = await objective.digest();
-  return TrajectoryWriter.create(file, {
+  const writer = await TrajectoryWriter.create(file, {
     noiseVersion: NOISE_VERSION,
     base: digest,
     trainable: digest,
@@ -58,4 +58,5 @@ export const recordTrajectory = async (
     device: '',
     version,
   });
+  return { append: async (update) => writer.append(checkedLogged(update)), close: () => writer.close() };
 };
