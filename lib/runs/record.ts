@@ -1,6 +1,7 @@
 import { checkedLogged, nativeDirections } from '../directions.ts';
 import type { Directions, Objective } from '../objective.ts';
 import { assertHas, assertPath, given, optionsOf } from '../options/calls.ts';
+import { reading } from '../options/reading.ts';
 import { version } from '../version.ts';
 import type { Replayable } from './replay.ts';
 import { TrajectoryWriter } from './trajectory.ts';
@@ -53,7 +54,7 @@ export const recordTrajectory = async (
     directions: { seed: String(directions.seed), law: directions.law },
     method: '',
     rule: 'plain',
-    config,
+    config: reading('config', () => JSON.parse(JSON.stringify(config) ?? 'null')),
     inputs: {},
     device: '',
     version,
