@@ -3,6 +3,7 @@ import type { NativeDirections, NativePoints, NativeUpdate } from './native/bind
 import { native } from './native/load.ts';
 import { isNameOf, NAMES } from './native/names.ts';
 import type { Directions, Displacement, Perturbation, Point, Update } from './objective.ts';
+import { checkedList, reading } from './options/reading.ts';
 import { show } from './show.ts';
 
 // Checked values of the public types in the shape of the native contract.
@@ -46,7 +47,10 @@ const unsupportedCurvature = (fault: string) =>
  *
  * @throws ERR_ZEST_DIRECTIONS for a seed or a law that is none
  */
-export const nativeDirections = (directions: Directions): NativeDirections => {
+export const nativeDirections = (directions: Directions): NativeDirections =>
+  reading('directions', () => readDirections(directions));
+
+const readDirections = (directions: Directions): NativeDirections => {
   if (typeof directions !== 'object' || directions === null) {
     throw typeError('ERR_ZEST_DIRECTIONS', `directions is ${show(directions)}; expected { seed, law }`);
   }
@@ -73,15 +77,13 @@ export const nativeDirections = (directions: Directions): NativeDirections => {
 
 /** Checks a vector of finite numbers, one a parameter. */
 const checkedVector = (value: unknown, name: string, dimension: number, code: ErrorCode): Float64Array => {
-  const found = value as ArrayLike<unknown> | null | undefined;
-  if (!Number.isSafeInteger(found?.length) || typeof value === 'string')
-    throw typeError(code, `${name} is ${show(value)}; expected a Float64Array of ${dimension} values`);
-  if (found?.length !== dimension)
-    throw rangeError(code, `${name} has ${found?.length} values; expected ${dimension}, one a parameter`);
-  return Float64Array.from(found, (x, i) => {
+  const each = (x: unknown, place: string) => {
     if (typeof x === 'number' && Number.isFinite(x)) return x;
-    throw rangeError(code, `${name}[${i}] is ${show(x)}; expected a finite number`);
-  });
+    throw rangeError(code, `${place} is ${show(x)}; expected a finite number`);
+  };
+  const list = checkedList(value, { name, code, expected: `a Float64Array of ${dimension} values`, each });
+  if (list.length === dimension) return Float64Array.from(list);
+  throw rangeError(code, `${name} has ${list.length} values; expected ${dimension}, one a parameter`);
 };
 
 const checkedScale = (value: unknown, place: string): number => {
@@ -92,12 +94,14 @@ const checkedScale = (value: unknown, place: string): number => {
 
 /** Calls `check` with each term of a point and its name. */
 const termsOf = <T>(point: Point, name: string, check: (term: Perturbation | Displacement, place: string) => T): T[] =>
-  Array.from(Array.isArray(point) ? point : [point], (term, i) => {
-    if (typeof term !== 'object' || term === null) {
-      throw typeError('ERR_ZEST_POINT', `${name} is ${show(point)}; expected { stream, scale } or an array of them`);
-    }
-    return check(term, Array.isArray(point) ? `${name}[${i}]` : name);
-  });
+  reading(name, () =>
+    Array.from(Array.isArray(point) ? point : [point], (term, i) => {
+      if (typeof term !== 'object' || term === null) {
+        throw typeError('ERR_ZEST_POINT', `${name} is ${show(point)}; expected { stream, scale } or an array of them`);
+      }
+      return check(term, Array.isArray(point) ? `${name}[${i}]` : name);
+    }),
+  );
 
 /**
  * Checks the terms of a point, which are streams, and rounds their scales to float32.
@@ -132,11 +136,12 @@ export const checkedVectorTerms = (point: Point, name: string, dimension: number
  *
  * @throws what {@link checkedTerms} throws
  */
-export const checkedPoints = (points: readonly Point[]): Perturbation[][] => {
-  if (!Array.isArray(points))
-    throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
-  return Array.from(points, (point, p) => checkedTerms(point, `points[${p}]`));
-};
+export const checkedPoints = (points: readonly Point[]): Perturbation[][] =>
+  reading('points', () => {
+    if (!Array.isArray(points))
+      throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
+    return Array.from(points, (point, p) => checkedTerms(point, `points[${p}]`));
+  });
 
 /** Points as the engine takes them. */
 export const nativePoints = (points: readonly (readonly Perturbation[])[]): NativePoints => {
@@ -182,7 +187,9 @@ const checkedRule = (rule: Update['rule']): Pick<NativeUpdate, 'rule' | 'rate' |
  *
  * @throws ERR_ZEST_UPDATE for values that float32 cannot hold, ERR_ZEST_STREAM for a stream out of range
  */
-export const nativeUpdate = (update: Update): NativeUpdate => {
+export const nativeUpdate = (update: Update): NativeUpdate => reading('update', () => readUpdate(update));
+
+const readUpdate = (update: Update): NativeUpdate => {
   if (typeof update !== 'object' || update === null || !Array.isArray(update.terms)) {
     throw typeError('ERR_ZEST_UPDATE', `update is ${show(update)}; expected { decay, terms }`);
   }
@@ -200,6 +207,23 @@ export const nativeUpdate = (update: Update): NativeUpdate => {
 };
 
 /**
+ * Checks an update as a log has it, and copies it; what it is to do beside its terms is the objective's to judge.
+ *
+ * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM
+ */
+export const checkedLogged = <U extends Update & { losses?: readonly number[] }>(update: U): U =>
+  reading('update', () => {
+    const { losses, ...rest } = { ...Object(update) } as U;
+    nativeUpdate({ decay: rest.decay, terms: rest.terms, rule: rest.rule });
+    const each = (loss: unknown, name: string): number => {
+      if (typeof loss === 'number') return loss;
+      throw typeError('ERR_ZEST_UPDATE', `${name} is ${show(loss)}; expected a number`);
+    };
+    const list = { name: 'update.losses', code: 'ERR_ZEST_UPDATE', expected: 'a list of numbers', each } as const;
+    return { ...rest, ...(losses !== undefined && { losses: checkedList(losses, list) }) } as unknown as U;
+  });
+
+/**
  * Checks an update that may have a vector of that length.
  *
  * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM
@@ -208,7 +232,7 @@ export const vectorUpdate = (
   update: Update,
   dimension: number,
 ): { update: NativeUpdate; vector: Float64Array | undefined } => {
-  const { vector, ...others } = Object(update) as Update;
+  const { vector, ...others } = reading('update', () => ({ ...Object(update) })) as Update;
   return {
     update: nativeUpdate(others),
     vector: vector && checkedVector(vector, 'update.vector', dimension, 'ERR_ZEST_UPDATE'),

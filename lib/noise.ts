@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { checkedSeed, checkedStream } from './directions.ts';
 import { rangeError } from './errors.ts';
 import { native } from './native/load.ts';
+import { reading } from './options/reading.ts';
 import { show } from './show.ts';
 
 /** Options of {@link noise}. */
@@ -34,15 +35,16 @@ const MOST_VALUES = 2 ** 30;
  * @throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM or ERR_ZEST_ARGUMENT (offset, length, into)
  */
 export const noise = (options: NoiseOptions): Float32Array => {
-  const { seed, stream, offset, into, length = into?.length as number, law = 'gaussian' } = options ?? {};
+  const given = reading('options', () => ({ ...options }));
+  const { seed, stream, offset, into, length = Object(into).length, law = 'gaussian' } = given;
   if (law !== 'gaussian' && law !== 'rademacher') {
     throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected gaussian or rademacher`);
   }
   if (!Number.isSafeInteger(offset) || offset < 0) {
-    throw rangeError('ERR_ZEST_ARGUMENT', `offset is ${offset}; expected a whole number ≥ 0`);
+    throw rangeError('ERR_ZEST_ARGUMENT', `offset is ${show(offset)}; expected a whole number ≥ 0`);
   }
   if (!Number.isSafeInteger(length) || length < 0 || length > MOST_VALUES) {
-    throw rangeError('ERR_ZEST_ARGUMENT', `length is ${length}; expected a whole number from 0 to 2^30`);
+    throw rangeError('ERR_ZEST_ARGUMENT', `length is ${show(length)}; expected a whole number from 0 to 2^30`);
   }
   if (into !== undefined && !(types.isFloat32Array(into) && length <= into.length)) {
     throw rangeError(

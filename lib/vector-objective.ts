@@ -22,6 +22,7 @@ import type {
   Update,
 } from './objective.ts';
 import { given, optionsOf, signal } from './options/calls.ts';
+import { checkedList, reading } from './options/reading.ts';
 import { show } from './show.ts';
 import { assertState, VectorState } from './vector-state.ts';
 
@@ -78,7 +79,9 @@ const assertNoBatch = (batch: unknown): void => {
 };
 
 /** Numbers of the curvature's update, one weight a term. */
-const checkedCurvature = ({ curvature, terms }: Update): Update['curvature'] => {
+const checkedCurvature = (update: Update): Update['curvature'] => reading('update', () => readCurvature(update));
+
+const readCurvature = ({ curvature, terms }: Update): Update['curvature'] => {
   if (curvature === undefined) return undefined;
   const { keep, weights } = Object(curvature) as { keep?: unknown; weights?: unknown };
   const fits = Array.isArray(weights) && weights.length === terms?.length;
@@ -88,12 +91,13 @@ const checkedCurvature = ({ curvature, terms }: Update): Update['curvature'] => 
 };
 
 const checkedNumbers = (values: ArrayLike<number>, name: string): Float64Array => {
-  if (typeof values !== 'object' || !Number.isSafeInteger(values?.length) || values.length === 0)
-    throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(values)}; expected an array of numbers`);
-  return Float64Array.from(values, (value, i) => {
+  const each = (value: unknown, place: string): number => {
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    throw rangeError('ERR_ZEST_ARGUMENT', `${name}[${i}] is ${show(value)}; expected a finite number`);
-  });
+    throw rangeError('ERR_ZEST_ARGUMENT', `${place} is ${show(value)}; expected a finite number`);
+  };
+  const list = checkedList(values, { name, code: 'ERR_ZEST_ARGUMENT', expected: 'an array of numbers', each });
+  if (list.length > 0) return Float64Array.from(list);
+  throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(values)}; expected an array of numbers`);
 };
 
 /**
@@ -178,12 +182,12 @@ export const vectorObjective = (
     };
   };
 
-  const { gradient } = vectorOptions(options);
+  const { gradient, directions } = vectorOptions(options);
   if (gradient !== undefined && typeof gradient !== 'function')
     throw typeError('ERR_ZEST_ARGUMENT', `gradient is ${show(gradient)}; expected a function of a vector`);
   const checkedPoint = (point: Point, name: string): (Perturbation | Displacement)[] =>
     gradient ? checkedVectorTerms(point, name, x.length) : checkedTerms(point, name);
-  const own: Directions = { seed: 0, law: 'gaussian', ...vectorOptions(options).directions };
+  const own: Directions = { seed: 0, law: 'gaussian', ...reading('directions', () => ({ ...directions })) };
   drawn(own);
   const objective: VectorObjective = {
     x,
@@ -197,9 +201,8 @@ export const vectorObjective = (
       assertNoBatch(batch);
       const { signal, atVersion, directions = own } = evaluationOptions(options);
       throwIfAborted(signal);
-      if (!Array.isArray(points))
-        throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
-      const terms = Array.from(points, (point, p) => checkedPoint(point, `points[${p}]`));
+      const list = { name: 'points', code: 'ERR_ZEST_POINT', expected: 'an array of points' } as const;
+      const terms = checkedList(points, { ...list, each: (point, name) => checkedPoint(point as Point, name) });
       const direction = drawn(directions);
       return inTurn(async () => {
         assertVersion(atVersion);
@@ -222,7 +225,7 @@ export const vectorObjective = (
     async apply(update, options) {
       const { signal, directions = own } = directionOptions(options);
       throwIfAborted(signal);
-      const { curvature: _, ...rest } = Object(update) as Update;
+      const { curvature: _, ...rest } = reading('update', () => ({ ...Object(update) }) as Update);
       const { update: checked, vector } = gradient
         ? vectorUpdate(rest, x.length)
         : { update: nativeUpdate(rest), vector: undefined };

@@ -1,36 +1,8 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { ended as run } from './exit/ended.ts';
 
 // What only a process of its own can show: how it ends, and what it leaves.
-
-interface Ended {
-  /** Exit status, or the signal that ended it. */
-  status: number | string;
-  output: string;
-  errors: string;
-  /** Milliseconds from the line that says so to the end. */
-  ending: number;
-}
-
-const run = (script: string, ...args: string[]): Promise<Ended> =>
-  new Promise((resolve) => {
-    const path = fileURLToPath(new URL(script, import.meta.url));
-    let started = performance.now();
-    const child = execFile(
-      process.execPath,
-      ['--expose-gc', path, ...args],
-      { timeout: 60_000 },
-      (error, output, errors) => {
-        const status = error ? (error.signal ?? Number(error.code)) : 0;
-        resolve({ status, output, errors, ending: performance.now() - started });
-      },
-    );
-    child.stdout?.on('data', () => {
-      started = performance.now();
-    });
-  });
 
 beforeAll(() => {
   expect(existsSync(new URL('../dist/index.js', import.meta.url)), 'dist is missing: npm run build').toBe(true);
@@ -53,7 +25,7 @@ describe('a process', () => {
     ['dispose', 0],
   ])('in the middle of steps ends by %s as it should, and soon', async (how, status) => {
     for (let round = 0; round < 3; round++) {
-      const ended = await run('exit/mid-step.mjs', how);
+      const ended = await run('exit/mid-step.mjs', [how]);
       expect(ended).toMatchObject({ status, output: 'ending\n' });
       expect(ended.errors).toMatch(how === 'throw' ? /on purpose/ : /^$/);
       expect(ended.ending).toBeLessThan(10_000);

@@ -62,6 +62,19 @@ const draw = <T>(items: readonly T[], count: number, bits: () => bigint): T[] =>
 const ascending = (a: number, b: number): number => a - b;
 const indexes = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
+/** Most rows that are shuffled: 4 bytes each, in two orders. */
+const MOST_ROWS = 2 ** 28;
+
+/** All rows in random order, as {@link draw} gives them. */
+const shuffled = (rows: number, bits: () => bigint): Uint32Array => {
+  const order = Uint32Array.from({ length: rows }, (_, i) => i);
+  for (let i = 0; i < rows; i++) {
+    const j = i + below(rows - i, bits);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+};
+
 const positive = (name: string, value: number): void => {
   if (typeof value !== 'number')
     throw typeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ≥ 1`);
@@ -185,14 +198,15 @@ export interface ShuffledBatches extends Iterable<number[]> {
 export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | number): ShuffledBatches => {
   if (rows === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no rows to make batches of');
   positive('rows', rows);
+  if (rows > MOST_ROWS) throw rangeError('ERR_ZEST_OPTION', `rows is ${rows}; expected a whole number from 1 to 2^28`);
   positive('batchSize', batchSize);
   const checked = checkedSeed(seed);
   const size = Math.min(batchSize, rows);
-  let orders = new Map<number, number[]>();
-  const order = (epoch: number): number[] => {
+  let orders = new Map<number, Uint32Array>();
+  const order = (epoch: number): Uint32Array => {
     const known = orders.get(epoch);
     if (known) return known;
-    const made = draw(indexes(rows), rows, randomBits(checked, BATCHES + BigInt(epoch)));
+    const made = shuffled(rows, randomBits(checked, BATCHES + BigInt(epoch)));
     orders = new Map([...orders].slice(-1)).set(epoch, made);
     return made;
   };
@@ -203,8 +217,8 @@ export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | 
     }
     const epoch = Math.floor(first / rows);
     const from = first - epoch * rows;
-    const chosen = order(epoch).slice(from, from + size);
-    return chosen.length === size ? chosen : chosen.concat(order(epoch + 1).slice(0, size - chosen.length));
+    const chosen = Array.from(order(epoch).subarray(from, from + size));
+    return chosen.length === size ? chosen : chosen.concat(...order(epoch + 1).subarray(0, size - chosen.length));
   };
   return {
     size,

@@ -1,8 +1,9 @@
-import { inspect } from 'node:util';
 import { type ErrorCode, rangeError, typeError } from '../errors.ts';
 import type { NativeEstimatorOptions } from '../native/binding.ts';
 import { native } from '../native/load.ts';
 import { isNameOf, NAMES } from '../native/names.ts';
+import { checkedList, reading } from '../options/reading.ts';
+import { show } from '../show.ts';
 
 /**
  * The tilt t of the objective F_t(θ) = (1/t)·log E[exp(t·f(θ + ρv))], as a number or chosen at each step from its n losses:
@@ -71,8 +72,6 @@ export interface Coefficients {
   gradientNorm: number;
 }
 
-const show = (value: unknown): string => inspect(value, { depth: 0 });
-
 const choose = <Key extends 'estimator' | 'sides' | 'normalize'>(key: Key, value: unknown, code: ErrorCode) => {
   if (isNameOf(key, value)) return value;
   throw rangeError(code, `${key} is ${show(value)}; expected ${NAMES[key].join(', ')}`);
@@ -85,11 +84,8 @@ const number = (value: unknown, key: string, accepts: (x: number) => boolean, ex
 };
 
 const float64 = (values: unknown, name: string, code: ErrorCode): Float64Array => {
-  const length = typeof values === 'object' && values !== null && 'length' in values ? values.length : undefined;
-  if (!Number.isSafeInteger(length)) throw typeError(code, `${name} is ${show(values)}; expected an array of numbers`);
-  return Float64Array.from(values as ArrayLike<unknown>, (value, i) =>
-    number(value, `${name}[${i}]`, () => true, 'a finite number', code),
-  );
+  const each = (value: unknown, place: string) => number(value, place, () => true, 'a finite number', code);
+  return Float64Array.from(checkedList(values, { name, code, expected: 'an array of numbers', each }));
 };
 
 const tiltRule = (tilt: Tilt): Pick<NativeEstimatorOptions, 'tiltRule' | 'tiltValue'> => {
@@ -98,7 +94,7 @@ const tiltRule = (tilt: Tilt): Pick<NativeEstimatorOptions, 'tiltRule' | 'tiltVa
   if (typeof tilt === 'number') {
     return { tiltRule: 'number', tiltValue: number(tilt, 'tilt', fromZero, 'a finite number ≥ 0', code) };
   }
-  const entries = typeof tilt === 'object' && tilt !== null ? Object.entries(tilt) : [];
+  const entries = reading('tilt', () => (typeof tilt === 'object' && tilt !== null ? Object.entries(tilt) : []));
   const [name = '', value] = entries[0] ?? [];
   if (!isNameOf('tiltRule', name) || name === 'number' || entries.length !== 1) {
     throw typeError(code, `tilt is ${show(tilt)}; expected a number, {tau}, {effectiveSampleSize} or {klRadius}`);
@@ -183,7 +179,8 @@ const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstim
  * a function's result of the wrong length or not finite) or ERR_ZEST_OPTION (sides, normalize, dimension); ZestError
  * with ERR_ZEST_LOSSES or ERR_ZEST_TILT where the losses lie so far apart that float64 cannot hold the result
  */
-export const coefficients = (losses: ArrayLike<number>, options: EstimatorOptions): Coefficients => {
+export const coefficients = (losses: ArrayLike<number>, given: EstimatorOptions): Coefficients => {
+  const options = reading('options', () => (typeof given === 'object' && given !== null ? { ...given } : given));
   const values = float64(losses, 'losses', 'ERR_ZEST_LOSSES');
   const directions = options?.sides === 'one' ? values.length : values.length / 2;
   const settings = nativeEstimatorOptions(options, directions);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, ZestError } from '../errors.ts';
 import type { Point } from '../objective.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { inPrograms, positive, stepLength } from './options.ts';
 
@@ -136,12 +137,18 @@ const PARTS = {
  * @throws ERR_ZEST_OPTION
  */
 export const assertMethod = (value: unknown, name: string): void => {
-  const method = Object(value) as Record<string, unknown>;
-  for (const [part, type] of Object.entries(PARTS)) {
-    if (typeof method[part] === type && method[part] !== null) continue;
-    const found = part in method ? `its ${part} is ${show(method[part])}` : `it has no ${part}`;
-    throw new ZestError('ERR_ZEST_OPTION', `${name} is none: ${found}; expected what defineMethod returns`);
-  }
+  reading(name, () => {
+    const method = Object(value) as Record<string, unknown>;
+    for (const [part, type] of Object.entries(PARTS)) {
+      if (typeof method[part] === type && method[part] !== null) continue;
+      const found = part in method ? `its ${part} is ${show(method[part])}` : `it has no ${part}`;
+      throw new ZestError('ERR_ZEST_OPTION', `${name} is none: ${found}; expected what defineMethod returns`);
+    }
+    for (const [option, schema] of Object.entries(method.options as object)) {
+      if (typeof (schema as z.ZodType | undefined)?.safeParse === 'function') continue;
+      throw new ZestError('ERR_ZEST_OPTION', `${name}: its option ${option} is ${show(schema)}; expected a zod schema`);
+    }
+  });
 };
 
 /**

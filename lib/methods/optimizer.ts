@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
+import { checkedLogged } from '../directions.ts';
 import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Law, Objective, Update } from '../objective.ts';
 import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import {
   type AnyMethod,
@@ -178,8 +180,10 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     get keepsState() {
       return keepsState();
     },
-    replay<B>(objective: Objective<B>, logged: Update & { losses?: readonly number[] }) {
-      const result = previous.then(() => takeAgain(objective, logged));
+    async replay<B>(objective: Objective<B>, logged: Update & { losses?: readonly number[] }) {
+      assertObjective(objective);
+      const update = checkedLogged(logged);
+      const result = previous.then(() => takeAgain(objective, update));
       previous = result.catch(() => {});
       return result;
     },
@@ -202,9 +206,10 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       return result;
     },
     state: () => ({ ...state, ...own, step: steps }),
-    restore(given: OptimizerState) {
-      if (typeof given !== 'object' || given === null)
-        throw typeError('ERR_ZEST_OPTION', `the state is ${show(given)}; expected what state() gives`);
+    restore(saved: OptimizerState) {
+      if (typeof saved !== 'object' || saved === null)
+        throw typeError('ERR_ZEST_OPTION', `the state is ${show(saved)}; expected what state() gives`);
+      const given = reading('the state', () => JSON.parse(JSON.stringify(saved)) as OptimizerState);
       for (const key of KEYS) {
         const [found, expected] = [given[key], own[key]].map((value) => JSON.stringify(value ?? 'plain'));
         if (found !== expected) {
@@ -218,7 +223,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
         throw new ZestError('ERR_ZEST_OPTION', message);
       }
       if (!Number.isSafeInteger(given.step) || given.step < 0) {
-        throw new ZestError('ERR_ZEST_OPTION', `step of the state is ${given.step}; expected a whole number ≥ 0`);
+        throw new ZestError('ERR_ZEST_OPTION', `step of the state is ${show(given.step)}; expected a whole number ≥ 0`);
       }
       const { method: _m, step, directions: _d, seed: _s, law: _l, rule: _r, ...rest } = given;
       steps = step;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { coded } from '../options/check.ts';
+import { reading } from '../options/reading.ts';
 import { populationDeviation } from '../statistics.ts';
 import { coefficients, type Estimator, type EstimatorOptions, type Tilt } from './estimators.ts';
 import { defineMethod, type MethodInput, type MethodOptions, type StepContext, type StepEstimate } from './method.ts';
@@ -187,6 +188,7 @@ export interface ZestOptions extends Omit<MethodInput<Shape>, 'estimator'> {
  * ERR_ZEST_RHO, ERR_ZEST_TILT or ERR_ZEST_ESTIMATOR
  */
 export const zest = (options: ZestOptions): Optimizer => {
-  const named = typeof options?.estimator === 'function' ? undefined : options?.estimator;
-  return createOptimizer(withEstimator(options?.estimator), { ...options, estimator: named });
+  const { estimator, ...others } = reading('options', () => ({ ...options }));
+  const named = typeof estimator === 'function' ? undefined : estimator;
+  return createOptimizer(withEstimator(estimator), { ...others, estimator: named });
 };

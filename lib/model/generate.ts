@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeDirections, NativeEngine, NativePoints } from '../native/binding.ts';
 import type { DirectionOptions, Point } from '../objective.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import type { EngineCall } from './call.ts';
 
@@ -55,7 +56,9 @@ export interface Generation {
 export const checkedPrompts = (
   prompts: unknown,
   { vocabulary, longest }: { vocabulary: number; longest: number },
-): readonly (readonly number[])[] => {
+): readonly (readonly number[])[] => reading('prompts', () => readPrompts(prompts, { vocabulary, longest }));
+
+const readPrompts: typeof checkedPrompts = (prompts, { vocabulary, longest }) => {
   if (!Array.isArray(prompts) || prompts.length === 0) {
     throw typeError('ERR_ZEST_ARGUMENT', `prompts is ${show(prompts)}; expected an array of arrays of token ids`);
   }

@@ -16,6 +16,7 @@ import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import {
@@ -469,12 +470,12 @@ export class Model implements Objective<Batch> {
   async restoreState(name: NameOf<'state'>, parameter: string, values: ArrayLike<number>): Promise<void> {
     const index = this.#stateIndex(name, parameter);
     const { rows, columns } = this.#origin.description.spec.parameters[index] as NativeParameter;
-    const count = Object(values).length;
+    const count = reading('values', () => Object(values).length);
     if (count !== rows * columns) {
       const message = `values has ${show(count)} numbers; expected ${rows * columns}, one an element of ${parameter}`;
       throw rangeError('ERR_ZEST_ARGUMENT', message);
     }
-    const copy = Float32Array.from(values);
+    const copy = reading('values', () => Float32Array.from(values));
     const bad = copy.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0)
       throw rangeError(

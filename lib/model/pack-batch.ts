@@ -1,6 +1,7 @@
 import type { Batch, Target } from '../batch.ts';
 import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import type { HeadKind } from './families/family.ts';
 import type { HeadTensors, ProblemType } from './head.ts';
@@ -264,7 +265,10 @@ const scoredPositions = (
  * ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TARGET, or ERR_ZEST_UNSUPPORTED for targets of causal models, each naming the
  * place in the batch
  */
-export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
+export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch =>
+  reading('batch', () => readBatch(batch, limits));
+
+const readBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
   if (typeof batch !== 'object' || batch === null || !Array.isArray(batch.sequences) || !Array.isArray(batch.targets)) {
     throw typeError('ERR_ZEST_BATCH', `batch is ${show(batch)}; expected { sequences, targets }`);
   }

@@ -7,6 +7,7 @@ import { runStep } from '../methods/run-step.ts';
 import { withEstimator, zestMethod } from '../methods/zest.ts';
 import type { CallOptions, Directions, Objective, Update } from '../objective.ts';
 import { checkOptions } from '../options/check.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 
 /** Options of one step of ZEST by `Model.step`. */
@@ -63,7 +64,16 @@ export const stepModel = async (
   if (typeof given !== 'object' || given === null) {
     throw typeError('ERR_ZEST_OPTION', `options is ${show(given)}; expected the options of a step`);
   }
-  const { estimator, firstStream, microBatch, signal, dimension: _, ...others } = given;
+  const {
+    estimator,
+    firstStream,
+    microBatch,
+    signal,
+    dimension: _,
+    ...others
+  } = reading('options', () => ({
+    ...given,
+  }));
   const named = typeof estimator === 'function' ? undefined : estimator;
   const options = checkOptions(schema, { ...others, estimator: named });
   const { learningRate, weightDecay } = options;

@@ -12,6 +12,7 @@ import type {
   Perturbation,
 } from '../objective.ts';
 import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
 import { drawDirection } from './draw.ts';
@@ -166,7 +167,7 @@ export const boxOfPoints = <B, Name extends string>({
   pointsAtOnce,
   evaluateAll,
 }: PointsOptions<B, Name>): BlackBox<B> => {
-  const defaults: Directions = { seed: 0, law: 'gaussian', ...own };
+  const defaults: Directions = { seed: 0, law: 'gaussian', ...reading('directions', () => ({ ...own })) };
   nativeDirections(defaults);
   const tensors = placedTensors(parameters);
   const trained = tensors.filter(({ frozen }) => !frozen);

@@ -1,3 +1,4 @@
+import { checkedPoints } from '../directions.ts';
 import { ZestError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { given, optionsOf, signal } from '../options/calls.ts';
@@ -24,7 +25,12 @@ export interface OwnLosses<B> {
 // biome-ignore lint/suspicious/noExplicitAny: what the batch of the other is does not matter.
 export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> => {
   const inTurn = turns();
-  const still = <T>(options: EvaluationOptions | undefined, work: (options: EvaluationOptions) => Promise<T>) => {
+  const still = <T>(
+    points: readonly Point[],
+    options: EvaluationOptions | undefined,
+    work: (options: EvaluationOptions) => Promise<T>,
+  ) => {
+    checkedPoints(points);
     const { atVersion, ...rest } = evaluationOptions(options);
     return inTurn(async () => {
       const version = atVersion ?? of.version;
@@ -49,11 +55,11 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     get trainableNames() {
       return of.trainableNames;
     },
-    evaluate: async (batch, points, options) => still(options, (call) => own.evaluate(batch, points, call)),
+    evaluate: async (batch, points, options) => still(points, options, (call) => own.evaluate(batch, points, call)),
     apply: async (update, options) => inTurn(() => of.apply(update, options)),
     ...(own.sequenceLosses && {
       sequenceLosses: async (batch: B, points: readonly Point[], options?: EvaluationOptions) =>
-        still(options, (call) => own.sequenceLosses!(batch, points, call)),
+        still(points, options, (call) => own.sequenceLosses!(batch, points, call)),
     }),
     get stateNames() {
       return of.stateNames;

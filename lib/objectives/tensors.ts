@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { rangeError, typeError } from '../errors.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 
 /** A named tensor of a {@link blackBox}. */
@@ -46,8 +47,20 @@ export const span = (columns: number): number => Math.ceil(columns / ALIGNMENT) 
 const KEYS = ['shape', 'data', 'frozen', 'decays'];
 
 const checkedShape = (shape: unknown, name: string): number[] => {
-  if (Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size > 0)) return [...shape];
-  throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(shape)}; expected a shape: whole numbers > 0`);
+  const wrong = () => typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(shape)}; expected a shape: whole numbers > 0`);
+  if (!Array.isArray(shape)) throw wrong();
+  return Array.from(shape, (size: unknown) => {
+    if (Number.isSafeInteger(size) && (size as number) > 0) return size as number;
+    throw wrong();
+  });
+};
+
+const zeros = (size: number, place: string): Float32Array => {
+  try {
+    return new Float32Array(size);
+  } catch (cause) {
+    throw rangeError('ERR_ZEST_MEMORY', `${place} has ${size} values, which do not fit into memory`, { cause });
+  }
 };
 
 const checkedFlag = (value: unknown, name: string): boolean => {
@@ -90,7 +103,7 @@ const checkedTensor = (name: string, given: unknown): Omit<Tensor, 'base' | 'fac
     ...{ name, shape, rows, columns: size / rows, isMatrix },
     frozen: checkedFlag(frozen, `${place}.frozen`),
     decays: checkedFlag(decays, `${place}.decays`),
-    values: data?.slice() ?? new Float32Array(size),
+    values: data?.slice() ?? zeros(size, place),
   };
 };
 
@@ -103,10 +116,12 @@ const byUtf8 = (a: { name: string }, b: { name: string }): number =>
  * @throws ERR_ZEST_ARGUMENT naming the tensor
  */
 export const placedTensors = (parameters: Readonly<Record<string, Parameter>>): Tensor[] => {
-  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) {
+  if (typeof parameters !== 'object' || parameters === null || reading('parameters', () => Array.isArray(parameters))) {
     throw typeError('ERR_ZEST_ARGUMENT', `parameters is ${show(parameters)}; expected tensors by name`);
   }
-  const tensors = Object.entries(parameters).map(([name, given]) => checkedTensor(name, given));
+  const tensors = reading('parameters', () =>
+    Object.entries(parameters).map(([name, given]) => checkedTensor(name, given)),
+  );
   if (tensors.every(({ frozen }) => frozen)) {
     const found = tensors.length === 0 ? 'empty' : 'all frozen';
     throw rangeError('ERR_ZEST_ARGUMENT', `parameters are ${found}; expected at least one tensor to train`);

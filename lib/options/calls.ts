@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { typeError } from '../errors.ts';
 import { show } from '../show.ts';
 import { checkOptions, coded } from './check.ts';
+import { reading } from './reading.ts';
 
 // What programs pass to the calls of the library: options, each described once, and arguments.
 
@@ -45,16 +46,13 @@ export const overrides = z.array(z.string()).readonly().optional();
 
 /**
  * Makes the check of a call's options, which has a schema for each option of their type, so that none other is taken:
- * gives them as they are, or `{}` where there are none.
+ * gives a copy of them, or `{}` where there are none.
  */
 export const optionsOf = <O extends object>(shape: { readonly [option in keyof Required<O>]: z.ZodType }) => {
   const schema = z.strictObject(shape);
   /** @throws what {@link checkOptions} throws */
-  return (options: O | undefined, name = 'options'): O => {
-    if (options === undefined) return {} as O;
-    checkOptions(schema, options, name);
-    return options;
-  };
+  return (options: O | undefined, name = 'options'): O =>
+    options === undefined ? ({} as O) : (checkOptions(schema, options, name) as O);
 };
 
 /**
@@ -68,15 +66,23 @@ export const assertPath = (value: unknown, name: string): void => {
 };
 
 /**
- * Checks that an argument is a list.
+ * Checks that an argument is a list without holes, and of entries of a kind where `is` says which.
  *
  * @param expected what it is a list of
  * @throws ERR_ZEST_ARGUMENT
  */
-export const assertList = (value: unknown, name: string, expected: string): void => {
-  if (Array.isArray(value)) return;
-  throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(value)}; expected a list of ${expected}`);
-};
+export const assertList = (
+  value: unknown,
+  name: string,
+  expected: string,
+  is: (entry: unknown) => boolean = (entry) => entry !== undefined,
+): void =>
+  reading(name, () => {
+    const wrong = (place: string, found: unknown) =>
+      typeError('ERR_ZEST_ARGUMENT', `${place} is ${show(found)}; expected a list of ${expected}`);
+    if (!Array.isArray(value)) throw wrong(name, value);
+    for (let i = 0; i < value.length; i++) if (!is(value[i])) throw wrong(`${name}[${i}]`, value[i]);
+  });
 
 /**
  * Checks that an argument has the functions that are called of it.
@@ -85,7 +91,7 @@ export const assertList = (value: unknown, name: string, expected: string): void
  */
 export const assertHas = (value: unknown, name: string, functions: readonly string[], expected: string): void => {
   const has = (key: string) => isFunction((value as Record<string, unknown> | null | undefined)?.[key]);
-  if (functions.every(has)) return;
+  if (reading(name, () => functions.every(has))) return;
   throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(value)}; expected ${expected}`);
 };
 

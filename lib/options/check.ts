@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, rangeError, typeError } from '../errors.ts';
 import { describeIssue, expectation, type Fault } from './messages.ts';
+import { reading } from './reading.ts';
 
 /** The error codes of options that have one of their own; the others are ERR_ZEST_OPTION. */
 const codes = z.registry<{ code: ErrorCode }>();
@@ -13,8 +14,9 @@ export const coded = <S extends z.ZodType>(schema: S, code: ErrorCode): S => {
 
 const codeOf = (schema: z.ZodObject, { path, issue }: Fault): ErrorCode => {
   if (issue.code === 'custom' && issue.params?.code) return issue.params.code;
-  const option = schema.shape[String(path[0])];
-  return (option && codes.get(option as z.ZodType)?.code) ?? 'ERR_ZEST_OPTION';
+  const key = String(path[0]);
+  const option = Object.hasOwn(schema.shape, key) ? (schema.shape[key] as z.ZodType) : undefined;
+  return (option && codes.get(option)?.code) ?? 'ERR_ZEST_OPTION';
 };
 
 /** Whether a value is of the wrong kind, rather than out of its range. */
@@ -29,7 +31,10 @@ const isWrongKind = ({ issue }: Fault, value: unknown): boolean =>
  * @throws TypeError for an option that is not known or of the wrong kind, RangeError for a value out of its range; their
  * code is that of the option, or ERR_ZEST_OPTION
  */
-export const checkOptions = <S extends z.ZodObject>(schema: S, options: unknown, name = 'options'): z.output<S> => {
+export const checkOptions = <S extends z.ZodObject>(schema: S, options: unknown, name = 'options'): z.output<S> =>
+  reading(name, () => checked(schema, options, name));
+
+const checked = <S extends z.ZodObject>(schema: S, options: unknown, name: string): z.output<S> => {
   const result = schema.safeParse(options, { error: expectation });
   if (result.success) return result.data;
   const faults = result.error.issues.flatMap((issue) => describeIssue(issue, options, name));

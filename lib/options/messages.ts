@@ -1,5 +1,5 @@
-import { inspect } from 'node:util';
 import type { core } from 'zod';
+import { inspected } from '../show.ts';
 import { nearest } from './nearest.ts';
 
 // What zod finds wrong with options or a configuration, in sentences: "rho is -1; expected a number > 0".
@@ -16,7 +16,7 @@ export const dotted = (path: Path): string => path.map(String).join('.');
 
 /** A value as a message shows it, on one line. */
 export const shown = (value: unknown): string => {
-  const text = inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+  const text = inspected(value, { maxArrayLength: 30, maxStringLength: 60 });
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 };
 

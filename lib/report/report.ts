@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { rangeError, typeError } from '../errors.ts';
+import { checkedList } from '../options/reading.ts';
 import { findRuns } from '../runs/find.ts';
 import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
 import { show } from '../show.ts';
@@ -105,10 +106,13 @@ const environment = (runs: readonly RunRecord[]) =>
  * @throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
  * without any
  */
-export const report = async (paths: readonly string[]): Promise<Report> => {
-  if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {
-    throw typeError('ERR_ZEST_ARGUMENT', `paths is ${show(paths)}; expected an array of the folders of runs`);
-  }
+export const report = async (given: readonly string[]): Promise<Report> => {
+  const expected = 'an array of the folders of runs';
+  const each = (path: unknown): string => {
+    if (typeof path === 'string') return path;
+    throw typeError('ERR_ZEST_ARGUMENT', `paths is ${show(given)}; expected ${expected}`);
+  };
+  const paths = checkedList(given, { name: 'paths', code: 'ERR_ZEST_ARGUMENT', expected, each });
   if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'paths is empty; expected the folder of a run');
   const found = await findRuns(paths);
   // Where there is nothing else, a file is at fault.

@@ -2,24 +2,35 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ZestError } from '../errors.ts';
 import { modelFolder } from '../model/built-in.ts';
 import { isGguf } from '../model/gguf/format.ts';
+
+const unreadable = (path: string) => (cause: Error) => {
+  throw new ZestError('ERR_ZEST_FILE', `cannot read ${path}: ${cause.message}`, { cause });
+};
 
 /**
  * 'sha256:…' of the contents of a model's .safetensors files, one after another in the order of their names, or of a
  * GGUF file.
+ *
+ * @throws ERR_ZEST_FILE
  */
 export const baseDigest = async (model: string): Promise<string> => {
   const path = modelFolder(model);
   const files = isGguf(path)
     ? [path]
-    : (await readdir(path))
+    : (await readdir(path).catch(unreadable(path)))
         .filter((name) => name.endsWith('.safetensors'))
         .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
         .map((name) => join(path, name));
   const hash = createHash('sha256');
   for (const file of files) {
-    for await (const piece of createReadStream(file)) hash.update(piece);
+    try {
+      for await (const piece of createReadStream(file)) hash.update(piece);
+    } catch (cause) {
+      unreadable(file)(cause as Error);
+    }
   }
   return `sha256:${hash.digest('hex')}`;
 };

@@ -1,6 +1,7 @@
-import { nativeDirections } from '../directions.ts';
+import { checkedLogged, nativeDirections } from '../directions.ts';
 import type { Directions, Objective } from '../objective.ts';
 import { assertHas, assertPath, given, optionsOf } from '../options/calls.ts';
+import { reading } from '../options/reading.ts';
 import { version } from '../version.ts';
 import type { Replayable } from './replay.ts';
 import { TrajectoryWriter } from './trajectory.ts';
@@ -43,7 +44,7 @@ export const recordTrajectory = async (
   const { directions, config = null } = recordOptions(options ?? (null as never));
   nativeDirections(directions);
   const digest = await objective.digest();
-  return TrajectoryWriter.create(file, {
+  const writer = await TrajectoryWriter.create(file, {
     noiseVersion: NOISE_VERSION,
     base: digest,
     trainable: digest,
@@ -53,9 +54,10 @@ export const recordTrajectory = async (
     directions: { seed: String(directions.seed), law: directions.law },
     method: '',
     rule: 'plain',
-    config,
+    config: reading('config', () => JSON.parse(JSON.stringify(config) ?? 'null')),
     inputs: {},
     device: '',
     version,
   });
+  return { append: async (update) => writer.append(checkedLogged(update)), close: () => writer.close() };
 };

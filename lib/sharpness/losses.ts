@@ -1,7 +1,8 @@
 import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Objective, Point } from '../objective.ts';
-import { callback, signal, stream } from '../options/calls.ts';
+import { assertList, callback, signal, stream } from '../options/calls.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { DEFAULTS } from './defaults.ts';
 
@@ -37,9 +38,13 @@ export const lossesAround = <B>(
   batch: B | readonly B[],
   { signal, onForwards, keepNotFinite = false }: MeasureOptions & { keepNotFinite?: boolean },
 ): LossesAt => {
-  const batches: readonly B[] = Array.isArray(batch) ? batch : [batch as B];
+  const isList = reading('batch', () => Array.isArray(batch));
+  if (isList) assertList(batch, 'batch', 'batches');
+  const batches = (isList ? batch : [batch]) as readonly B[];
   if (batches.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no batches to measure on');
-  const weights = batches.map((one) => (one as { sequences?: readonly unknown[] } | undefined)?.sequences?.length ?? 1);
+  const weights = reading('batch', () =>
+    batches.map((one) => (one as { sequences?: readonly unknown[] } | undefined)?.sequences?.length ?? 1),
+  );
   const totalWeight = weights.reduce((a, b) => a + b);
   const atVersion = objective.version;
 

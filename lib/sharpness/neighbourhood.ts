@@ -1,6 +1,7 @@
 import { rangeError, typeError } from '../errors.ts';
 import type { Objective } from '../objective.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
+import { checkedList } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from '../statistics.ts';
 import { DEFAULTS } from './defaults.ts';
@@ -60,10 +61,9 @@ export interface Neighbourhood {
  * @throws ERR_ZEST_OPTION
  */
 export const checkedRadii = (radii: readonly number[] = DEFAULTS.radii): number[] => {
-  if (!Array.isArray(radii) || radii.length === 0) {
-    throw typeError('ERR_ZEST_OPTION', `radii is ${show(radii)}; expected an array of numbers`);
-  }
-  const checked = radii.map((radius, i) => checkedScale(`radii[${i}]`, radius));
+  const list = { name: 'radii', code: 'ERR_ZEST_OPTION', expected: 'an array of numbers' } as const;
+  const checked = checkedList(radii, { ...list, each: (radius, name) => checkedScale(name, radius as number) });
+  if (checked.length === 0) throw typeError(list.code, `radii is ${show(radii)}; expected ${list.expected}`);
   const fallen = checked.findIndex((radius, i) => i > 0 && radius <= checked[i - 1]!);
   if (fallen < 0) return checked;
   throw rangeError('ERR_ZEST_OPTION', `radii[${fallen}] is ${radii[fallen]}; expected more than the one before`);

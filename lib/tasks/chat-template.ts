@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
-import { ZestError } from '../errors.ts';
+import { typeError, ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
+import { assertPath } from '../options/calls.ts';
+import { checkedList } from '../options/reading.ts';
+import { show } from '../show.ts';
 import { withinTime } from '../time-limit.ts';
 
 /** A message of a conversation. */
@@ -20,10 +23,19 @@ export interface ChatTemplate {
   /**
    * Writes the messages, special tokens included, up to where the assistant's answer begins.
    *
-   * @throws ERR_ZEST_TEMPLATE for messages that the template refuses
+   * @throws ERR_ZEST_TEMPLATE for messages that the template refuses, ERR_ZEST_ARGUMENT for what is no list of messages
    */
   render(messages: readonly ChatMessage[]): string;
 }
+
+/** Messages may have more than role and content: templates decide. */
+const checkedMessages = (messages: unknown): object[] => {
+  const each = (message: unknown, place: string): object => {
+    if (typeof message === 'object' && message !== null) return { ...message };
+    throw typeError('ERR_ZEST_ARGUMENT', `${place} is ${show(message)}; expected { role, content }`);
+  };
+  return checkedList(messages, { name: 'messages', code: 'ERR_ZEST_ARGUMENT', expected: 'a list of messages', each });
+};
 
 type Json = Record<string, unknown>;
 
@@ -78,6 +90,7 @@ const contentOf = (token: unknown): string | undefined =>
  * @throws ERR_ZEST_TEMPLATE for a template that is broken; what {@link Tokenizer.load} throws for a GGUF file
  */
 export const loadChatTemplate = async (name: string): Promise<ChatTemplate | undefined> => {
+  assertPath(name, 'name');
   const folder = await fetchedFolder(name, 'tokenizer');
   const read = (file: string) => readFile(join(folder, file), 'utf8').catch(() => undefined);
   const readConfig = async (): Promise<Json> => {
@@ -106,10 +119,11 @@ export const loadChatTemplate = async (name: string): Promise<ChatTemplate | und
     ['bos_token', 'eos_token', 'unk_token', 'pad_token'].map((key) => [key, contentOf(config[key]) ?? '']),
   );
   return {
-    render(messages) {
+    render(given) {
+      const messages = checkedMessages(given);
       try {
-        const given = { messages: [...messages], add_generation_prompt: true, ...tokens, [OUR_RANGE]: range };
-        return withinTime(SECONDS, () => template.render(given), late);
+        const values = { messages, add_generation_prompt: true, ...tokens, [OUR_RANGE]: range };
+        return withinTime(SECONDS, () => template.render(values), late);
       } catch (cause) {
         throw failure('refuses these messages', cause);
       }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
@@ -5,8 +6,9 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import { assertHas, assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
+import { assertExamples, assertMade, assertRows, isMade } from './checked.ts';
 import { type ClassificationReport, Outcomes } from './classification-report.ts';
-import { absentField, assertRow, checkColumns, textsOf } from './fields.ts';
+import { absentField, assertRow, checkColumns, placeOf, textsOf } from './fields.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
@@ -25,6 +27,7 @@ import {
 } from './task.ts';
 
 const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
+const holdOutOptions = optionsOf<{ share: number; seed: number }>({ share: z.number().min(0).max(1), seed: given });
 const samplingOptions = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
 const scoreOptions = optionsOf<AnswerOptions<Outcomes>>({
   signal,
@@ -93,6 +96,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    * @throws ERR_ZEST_DATA without the field, ERR_ZEST_LABEL for a label that is not in the list
    */
   label(fields: ExampleFields, place: string): number {
+    if (typeof fields !== 'object' || fields === null)
+      throw typeError('ERR_ZEST_ARGUMENT', `fields is ${show(fields)}; expected an object with the fields of the task`);
     return this.#labels.read(fields, place);
   }
 
@@ -103,33 +108,40 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    * @throws ERR_ZEST_TEMPLATE for a field that no row has, ERR_ZEST_DATA and ERR_ZEST_LABEL naming `file:line`
    */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): LabelledExample[] {
-    assertList(rows, 'rows', 'rows, as readRows gives them');
+    assertRows(rows);
     this.checkColumns(rows, { unlabelled: true });
     return rows.map((row) => this.example(row, options));
   }
 
   /** Checks that some row has each field that is read, the label among them unless `unlabelled`. */
-  checkColumns(rows: readonly Row[], { unlabelled = false }: { unlabelled?: boolean } = {}): void {
+  checkColumns(rows: readonly Row[], options?: { unlabelled?: boolean }): void {
+    const { unlabelled = false } = exampleOptions(options);
+    assertRows(rows);
+    for (const row of rows) assertRow(row);
     checkColumns(this.fields, rows, unlabelled ? undefined : { field: this.labelField, key: 'labelField' });
   }
 
   /** Finds a field that a row lacks, its label too unless `unlabelled`; undefined where it has all. */
-  lacking({ fields }: Row, { unlabelled = false }: { unlabelled?: boolean } = {}): string | undefined {
+  lacking(row: Row, options?: { unlabelled?: boolean }): string | undefined {
+    const { unlabelled = false } = exampleOptions(options);
+    assertRow(row);
+    const { fields } = row;
     return (
       absentField(this.fields, fields) ?? (!unlabelled && this.#labels.isMissing(fields) ? this.labelField : undefined)
     );
   }
 
   /** Finds the label of a row that is none of the task's; undefined where it has none, or one of the task's. */
-  unknownLabel({ fields }: Row): string | undefined {
-    return this.#labels.unknown(fields);
+  unknownLabel(row: Row): string | undefined {
+    assertRow(row);
+    return this.#labels.unknown(row.fields);
   }
 
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
   example(row: Row, options?: { unlabelled?: boolean }): LabelledExample {
     const { unlabelled = false } = exampleOptions(options);
     assertRow(row);
-    const place = `${row.file}:${row.line}`;
+    const place = placeOf(row);
     const texts = this.#texts(row.fields, place);
     if (!unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
     const label = this.#labels.find(row.fields);
@@ -138,7 +150,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
   sample(examples: readonly LabelledExample[], sampling: Sampling): LabelledExample[] {
-    assertList(examples, 'examples', 'examples of this task');
+    assertExamples(examples, LabelledExample);
     const { shots, labelNoise, seed } = samplingOptions(sampling ?? null, 'sampling');
     const labelsOf = (some: readonly LabelledExample[]) => some.map(({ label }) => label);
     const chosen =
@@ -152,6 +164,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Counts the examples of each label. */
   balance(examples: readonly LabelledExample[]): { name: string; count: number }[] {
+    assertExamples(examples, LabelledExample);
     const counts = this.names.map(() => 0);
     for (const { label } of examples) counts[label]!++;
     return this.names.map((name, i) => ({ name, count: counts[i]! }));
@@ -162,8 +175,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     examples: readonly LabelledExample[],
     options: { share: number; seed: number },
   ): { rest: LabelledExample[]; heldOut: LabelledExample[] } {
+    assertExamples(examples, LabelledExample);
     const labels = examples.map(({ label }) => label);
-    const chosen = new Set(holdOut(labels, { classes: this.names.length, ...options }));
+    const checked = holdOutOptions(options ?? (null as never));
+    const chosen = new Set(holdOut(labels, { classes: this.names.length, ...checked }));
     return {
       rest: examples.filter((_, i) => !chosen.has(i)),
       heldOut: examples.filter((_, i) => chosen.has(i)),
@@ -173,6 +188,9 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Shows examples with their labels before each prompt from now on, with `separator` behind each. */
   demonstrate(examples: readonly LabelledExample[], separator: string): void {
     const { demonstrate } = this.#asking;
+    assertExamples(examples, LabelledExample);
+    if (typeof separator !== 'string')
+      throw typeError('ERR_ZEST_ARGUMENT', `separator is ${show(separator)}; expected a text`);
     if (demonstrate === undefined) throw noDemonstrations('kind' in this.spec ? String(this.spec.kind) : 'labelWords');
     demonstrate(examples, separator);
     this.#prompts = new WeakMap();
@@ -180,6 +198,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Shows what the model sees of an example: its tokens, how many were cut, and the name of its label. */
   preview(example: LabelledExample): Preview {
+    assertMade(example, LabelledExample, 'example', 'example');
     const { ids, cut } = this.#prompt(example);
     return { ids, cut, answer: this.names[example.label]! };
   }
@@ -233,6 +252,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Makes the score and the report of answers that {@link answers} gave. */
   examination(outcomes: Outcomes): ClassExamination {
+    assertMade(outcomes, Outcomes, 'outcomes', 'outcomes');
     const { labels, answers, loss, count } = outcomes;
     const score = { ...measure(['accuracy', ...this.metrics], answers, labels), loss, count };
     return { score, report: outcomes.report() };
@@ -296,7 +316,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   #example(example: LabelledExample | ExampleFields, index: number): LabelledExample {
-    if (example instanceof LabelledExample) return example;
+    if (isMade(example, LabelledExample)) return example;
     const place = `example ${index}`;
     const texts = this.#texts(example, place);
     return new LabelledExample(texts, this.label(example, place), place);

@@ -1,22 +1,28 @@
 import { dataError, type Row } from '../data/rows.ts';
 import { typeError, ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import type { ExampleFields } from './task.ts';
 
 /** The value of a field: of its own name, or of one within others by the path there, such as `answers.text`. */
-export const fieldValue = (fields: ExampleFields, name: string): unknown => {
+export const fieldValue = (fields: ExampleFields, name: string): unknown => reading(name, () => ownValue(fields, name));
+
+const ownValue = (fields: ExampleFields, name: string): unknown => {
   if (Object.hasOwn(fields, name)) return fields[name];
   const dot = name.indexOf('.');
   const inner = dot > 0 && Object.hasOwn(fields, name.slice(0, dot)) ? fields[name.slice(0, dot)] : undefined;
-  return isObject(inner) ? fieldValue(inner, name.slice(dot + 1)) : undefined;
+  return isObject(inner) ? ownValue(inner, name.slice(dot + 1)) : undefined;
 };
 
 /** Checks that a row is one. */
 export const assertRow = (row: Row): void => {
-  if (typeof row?.fields === 'object' && row.fields !== null) return;
+  if (reading('row', () => typeof row?.fields === 'object' && row.fields !== null)) return;
   throw typeError('ERR_ZEST_ARGUMENT', `row is ${show(row)}; expected { file, line, fields }`);
 };
+
+/** Where a row is from, for errors. */
+export const placeOf = (row: Row): string => reading('row', () => `${String(row.file)}:${String(row.line)}`);
 
 /**
  * Reads the texts of fields.
@@ -31,15 +37,17 @@ export const textsOf = (names: readonly string[], fields: ExampleFields, place: 
       `${place} is ${show(fields)}; expected an object with the fields ${names.join(', ')}`,
     );
   }
-  return Object.fromEntries(
-    names.map((field) => {
-      const text = fieldValue(fields, field);
-      if (text === undefined) throw dataError(place, `has no field ${JSON.stringify(field)}`);
-      if (typeof text !== 'string') {
-        throw dataError(place, `field ${JSON.stringify(field)} is ${show(text)}; expected a string`);
-      }
-      return [field, text];
-    }),
+  return reading(place, () =>
+    Object.fromEntries(
+      names.map((field) => {
+        const text = fieldValue(fields, field);
+        if (text === undefined) throw dataError(place, `has no field ${JSON.stringify(field)}`);
+        if (typeof text !== 'string') {
+          throw dataError(place, `field ${JSON.stringify(field)} is ${show(text)}; expected a string`);
+        }
+        return [field, text];
+      }),
+    ),
   );
 };
 

@@ -2,6 +2,7 @@ import { typeError } from '../errors.ts';
 import type { GenerateOptions } from '../model/generate.ts';
 import type { Model } from '../model/model.ts';
 import { assertHas } from '../options/calls.ts';
+import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -52,11 +53,17 @@ export async function* streamText(
 ): AsyncGenerator<string> {
   assertHas(model, 'model', ['stream'], 'a Model');
   assertHas(tokenizer, 'tokenizer', ['encode', 'decode'], 'what Tokenizer.load gives');
-  const { stop: stops = [], hasSpecialTokens = false, onToken, ...options } = Object(given) as TextOptions;
+  const read = reading('options', () => ({ ...Object(given) }) as TextOptions);
+  const { stop = [], hasSpecialTokens = false, onToken, ...options } = read;
   if (typeof prompt !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `prompt is ${show(prompt)}; expected a string`);
-  if (!Array.isArray(stops) || stops.some((stop) => typeof stop !== 'string' || stop === '')) {
-    throw typeError('ERR_ZEST_ARGUMENT', `stop is ${show(stops)}; expected texts of one character or more`);
-  }
+  const expected = 'texts of one character or more';
+  const each = (text: unknown): string => {
+    if (typeof text === 'string' && text !== '') return text;
+    throw typeError('ERR_ZEST_ARGUMENT', `stop is ${show(stop)}; expected ${expected}`);
+  };
+  const stops = checkedList(stop, { name: 'stop', code: 'ERR_ZEST_ARGUMENT', expected, each });
+  if (onToken !== undefined && typeof onToken !== 'function')
+    throw typeError('ERR_ZEST_ARGUMENT', `onToken is ${show(onToken)}; expected a function`);
   const ids = tokenizer.encode(prompt, { addSpecialTokens: !hasSpecialTokens });
   // Decoded together with the prompt's last tokens: some tokenizers write the first token of a text otherwise.
   const context = ids.slice(-4);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { type AnswerKind, DEFAULT_METRICS, definitionOf, type Metric, type MetricOf, metricNames } from './metrics.ts';
 import type { ExampleFields } from './task.ts';
@@ -85,6 +86,15 @@ export const integerText = (text: string): string => text.replace(/^(-?\d+)\.0+$
 /** Whether a cell stands for no label: an empty one, or SNLI's dash where its annotators did not agree. */
 export const isNoLabel = (text: string): boolean => text === '' || text === '-';
 
+/** A label as JSON has it, where that has it. */
+const quoted = (value: unknown): string => {
+  try {
+    return JSON.stringify(value) ?? show(value);
+  } catch {
+    return show(value);
+  }
+};
+
 /** Reads labels by index or, of those that have one, by name. */
 export const labelReader = (spec: Labels, names: readonly string[]): LabelReader => {
   const field = spec.labelField ?? 'label';
@@ -93,7 +103,8 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
   const integers = names.some((name) => /^-?\d+$/.test(name));
   const keys = integers ? (spec.labels ?? numbers) : [...numbers, ...names];
   const known = new Map(keys.map((key, i) => [key, i % names.length]));
-  const labelOf = (fields: ExampleFields): unknown => (Object.hasOwn(fields, field) ? fields[field] : undefined);
+  const labelOf = (fields: ExampleFields): unknown =>
+    reading(field, () => (Object.hasOwn(fields, field) ? fields[field] : undefined));
   const find = (fields: ExampleFields): number | undefined => {
     const value = labelOf(fields);
     const text = ['string', 'number', 'boolean'].includes(typeof value) ? String(value).trim() : '';
@@ -120,7 +131,7 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
       if (label !== undefined) return label;
       throw new ZestError(
         'ERR_ZEST_LABEL',
-        `${place}: label ${JSON.stringify(value)} is none of ${[...known.keys()].join(', ')}`,
+        `${place}: label ${quoted(value)} is none of ${[...known.keys()].join(', ')}`,
       );
     },
   };

@@ -4,6 +4,7 @@ import { dropExactMatch, dropF1 } from '../metrics/drop.ts';
 import { microF1, subsetAccuracy } from '../metrics/label-sets.ts';
 import { meanSquaredError, pearson, spearman } from '../metrics/numbers.ts';
 import { exactMatch, rougeL, tokenF1 } from '../metrics/texts.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
 
@@ -117,7 +118,10 @@ export const registerMetric = (name: string, definition: MetricDefinition): void
   if (Object.hasOwn(BUILT_IN, name)) {
     throw rangeError('ERR_ZEST_OPTION', `name is ${show(name)}; expected one that no built-in metric has`);
   }
-  const { title, of, largerIsBetter, format, measure } = Object(definition) as Partial<MetricDefinition>;
+  const { title, of, largerIsBetter, format, measure } = reading(
+    'definition',
+    () => ({ ...Object(definition) }) as Partial<MetricDefinition>,
+  );
   const isWhole =
     typeof title === 'string' &&
     ['classes', 'texts', 'numbers', 'labelSets'].includes(of as string) &&

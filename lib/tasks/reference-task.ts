@@ -4,7 +4,8 @@ import { drawRows } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
 import { Answers } from './answer-report.ts';
-import { absentField, assertRow, checkColumns, fieldValue, textsOf } from './fields.ts';
+import { assertMade, assertRows } from './checked.ts';
+import { absentField, assertRow, checkColumns, fieldValue, placeOf, textsOf } from './fields.ts';
 import type { Derive } from './kind.ts';
 import { definitionOf, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
@@ -118,18 +119,24 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
 
   /** Checks rows of a data file. `unlabelled` (default false) takes rows without a right answer, too. */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): ReferencedExample<R>[] {
-    assertList(rows, 'rows', 'rows, as readRows gives them');
+    assertRows(rows);
     this.checkColumns(rows, { unlabelled: true });
     return rows.map((row) => this.example(row, options));
   }
 
   /** Checks that some row has each field that is read, that of the answer among them unless `unlabelled`. */
-  checkColumns(rows: readonly Row[], { unlabelled = false }: { unlabelled?: boolean } = {}): void {
+  checkColumns(rows: readonly Row[], options?: { unlabelled?: boolean }): void {
+    const { unlabelled = false } = exampleOptions(options);
+    assertRows(rows);
+    for (const row of rows) assertRow(row);
     checkColumns(this.fields, rows, unlabelled ? undefined : { field: this.labelField, key: this.answerKey });
   }
 
   /** Finds a field that a row lacks, that of the answer too unless `unlabelled`; undefined where it has all. */
-  lacking({ fields }: Row, { unlabelled = false }: { unlabelled?: boolean } = {}): string | undefined {
+  lacking(row: Row, options?: { unlabelled?: boolean }): string | undefined {
+    const { unlabelled = false } = exampleOptions(options);
+    assertRow(row);
+    const { fields } = row;
     return absentField(this.fields, fields) ?? (!unlabelled && this.isMissing(fields) ? this.labelField : undefined);
   }
 
@@ -148,7 +155,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   example(row: Row, options?: { unlabelled?: boolean }): ReferencedExample<R> {
     const { unlabelled = false } = exampleOptions(options);
     assertRow(row);
-    return this.exampleOf(row.fields, `${row.file}:${row.line}`, unlabelled);
+    return this.exampleOf(row.fields, placeOf(row), unlabelled);
   }
 
   /** The fields that are read, of those that the data have. */
@@ -266,6 +273,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
 
   /** Makes the score and the report of answers. */
   examination(outcomes: Answers<R, A>): Examination {
+    assertMade(outcomes, Answers, 'outcomes', 'outcomes');
     const { answers, references, loss, count, worst } = outcomes;
     const score = { ...this.measured(answers, references), loss, count };
     return { score, report: { kind: 'answers', worst } };

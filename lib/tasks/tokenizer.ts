@@ -4,6 +4,7 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
 import { assertPath, flag, optionsOf } from '../options/calls.ts';
+import { checkedList } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
 import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
@@ -26,6 +27,14 @@ const checkedText = (text: unknown): string => {
 
 const encodeOptions = optionsOf<{ addSpecialTokens?: boolean }>({ addSpecialTokens: flag });
 const decodeOptions = optionsOf<{ skipSpecialTokens?: boolean }>({ skipSpecialTokens: flag });
+
+const checkedNumbers = (ids: unknown, name: string): number[] => {
+  const each = (id: unknown, place: string): number => {
+    if (typeof id === 'number') return id;
+    throw typeError('ERR_ZEST_ARGUMENT', `${place} is ${show(id)}; expected a token id`);
+  };
+  return checkedList(ids, { name, code: 'ERR_ZEST_ARGUMENT', expected: 'a list of token ids', each });
+};
 
 /**
  * A Hugging Face tokenizer: tokenizer.json and tokenizer_config.json of a model's folder. The examples of the methods
@@ -181,7 +190,7 @@ export class Tokenizer {
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[] {
     const { addSpecialTokens = true } = encodeOptions(options);
     const ids = this.#encode(checkedText(text));
-    return addSpecialTokens ? this.frame(ids).ids : ids;
+    return addSpecialTokens ? this.#frame(ids).ids : ids;
   }
 
   /**
@@ -195,7 +204,7 @@ export class Tokenizer {
    * @throws ERR_ZEST_ARGUMENT for what is no string
    */
   encodePair(first: string, second: string): Encoding {
-    return this.frame(this.#encode(checkedText(first)), this.#encode(checkedText(second)));
+    return this.#frame(this.#encode(checkedText(first)), this.#encode(checkedText(second)));
   }
 
   /**
@@ -217,11 +226,20 @@ export class Tokenizer {
    * @example
    * const { ids } = tokenizer.frame(tokenizer.tokenize('a film'));
    * console.log(tokenizer.decode(ids)); // <s> a film</s>
+   *
+   * @throws ERR_ZEST_ARGUMENT for what is no list of numbers
    */
   frame(first: readonly number[], second?: readonly number[]): Encoding {
+    return this.#frame(
+      checkedNumbers(first, 'first'),
+      second === undefined ? second : checkedNumbers(second, 'second'),
+    );
+  }
+
+  #frame(first: readonly number[], second?: readonly number[]): Encoding {
     const ids: number[] = [];
     const segments: number[] = [];
-    const frame = second ? this.#pair : this.#single;
+    const frame = second === undefined ? this.#single : this.#pair;
     for (const [i, token] of frame.tokens.entries()) {
       const inserted = token === FIRST ? first : token === SECOND ? second! : [frame.ids[i]!];
       for (const id of inserted) {
@@ -243,14 +261,7 @@ export class Tokenizer {
    */
   decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string {
     const { skipSpecialTokens = false } = decodeOptions(options);
-    if (typeof ids !== 'object' || !Number.isSafeInteger(ids?.length))
-      throw typeError('ERR_ZEST_ARGUMENT', `ids is ${show(ids)}; expected a list of token ids`);
-    const list = Array.from(ids);
-    for (const id of list) {
-      if (this.token(id) === undefined) {
-        throw rangeError('ERR_ZEST_TOKEN', `the tokenizer of ${this.folder} has no token id ${id}`);
-      }
-    }
+    const list = this.#checkedIds(ids, 'ids');
     if (list.length === 0) return '';
     return this.#safely(() => this.#library.decode(list, { skip_special_tokens: skipSpecialTokens }));
   }
@@ -272,7 +283,15 @@ export class Tokenizer {
    * console.log(tokenizer.token(4)); // <mask>
    */
   token(id: number): string | undefined {
-    return this.#library.model.vocab[id];
+    return typeof id === 'number' ? this.#library.model.vocab[id] : undefined;
+  }
+
+  #checkedIds(ids: unknown, name: string): number[] {
+    const each = (id: unknown): number => {
+      if (typeof id === 'number' && this.token(id) !== undefined) return id;
+      throw rangeError('ERR_ZEST_TOKEN', `the tokenizer of ${this.folder} has no token id ${show(id)}`);
+    };
+    return checkedList(ids, { name, code: 'ERR_ZEST_ARGUMENT', expected: 'a list of token ids', each });
   }
 
   /** What files say of a tokenizer may fail as late as with a text. */

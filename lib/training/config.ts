@@ -5,6 +5,7 @@ import { ZestError } from '../errors.ts';
 import { loadMethod } from '../methods/registry.ts';
 import { notThere } from '../not-there.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
+import { reading } from '../options/reading.ts';
 import { somethingElse } from '../what-is.ts';
 import { parseYaml } from '../yaml.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
@@ -66,14 +67,17 @@ const MOST_FAULTS = 20;
 
 /** Checks a configuration and fills in its defaults. `where` says, for a key's path, where it was written. */
 const check = (value: unknown, where: (path: Path) => string): ResolvedConfig => {
-  const result = configSchema().safeParse(value, { error: expectation });
-  const problems = result.success
-    ? conflicts(result.data as ResolvedConfig)
-    : result.error.issues.flatMap((issue) => describeIssue(issue, value, 'the configuration'));
+  const { data, problems } = reading('the configuration', () => {
+    const { data, error } = configSchema().safeParse(value, { error: expectation });
+    const problems = error
+      ? error.issues.flatMap((issue) => describeIssue(issue, value, 'the configuration'))
+      : conflicts(data as ResolvedConfig);
+    return { data, problems };
+  });
   const lines = problems.slice(0, MOST_FAULTS).map(({ path, message }) => `${where(path)}${message}`);
   if (problems.length > lines.length) lines.push(`and ${problems.length - lines.length} faults more`);
   if (lines.length > 0) fail(lines.join('\n'));
-  return result.data as ResolvedConfig;
+  return data as ResolvedConfig;
 };
 
 const parse = (source: string, name: string, lines?: LineCounter, cure = ''): Document => {
@@ -126,7 +130,7 @@ const assignAll = (document: Document, overrides: readonly string[], option: str
  */
 export const resolveConfig = (config: Config, overrides: readonly string[] = []): ResolvedConfig => {
   if (overrides.length === 0) return check(config, () => '');
-  const document = new Document(config);
+  const document = reading('the configuration', () => new Document(config));
   assignAll(document, overrides, 'override');
   return check(plain(document, 'the configuration'), () => '');
 };
@@ -178,6 +182,6 @@ export const loadConfig = async (
   option?: string,
 ): Promise<ResolvedConfig> => {
   if (typeof config === 'string') return readConfig(config, overrides, option);
-  await loadMethod(config?.optimizer?.method);
+  await loadMethod(reading('the configuration', () => config?.optimizer?.method));
   return resolveConfig(config, overrides);
 };

@@ -6,6 +6,7 @@ import { selection } from '../data/selection.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
+import { reading } from '../options/reading.ts';
 import type { Warning } from '../runs/events.ts';
 import { show } from '../show.ts';
 import type { Examination, ExampleFields, Scorer, Task, Writer } from '../tasks/task.ts';
@@ -91,10 +92,13 @@ export async function* predict(
   input: RowInput,
   options?: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  const { model, task } = Object(run) as typeof run;
+  const { model, task } = reading('run', () => ({ ...Object(run) }) as typeof run);
   assertHas(model, 'run.model', ['logits'], 'a Model, as openRun gives it');
   assertHas(task, 'run.task', ['examples', 'answers'], 'a task, as openRun or loadTask gives it');
-  const isStream = typeof (input as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function';
+  const isStream = reading(
+    'input',
+    () => typeof (input as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function',
+  );
   if (typeof input !== 'string' && !isStream)
     throw typeError('ERR_ZEST_ARGUMENT', `input is ${show(input)}; expected a path, or bytes as they come`);
   const { format, columns, labels, batchSize = 32, signal, onProgress, onScore, onWarning } = predictOptions(options);

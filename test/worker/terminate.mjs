@@ -1,4 +1,6 @@
-// Ends workers in the middle of a step, several at a time, while the main thread goes on with a model of its own.
+// Ends workers in the middle of a step, three at a time, while the main thread goes on with a model of its own: as many
+// rounds as it is told, or three. Prints what the process held meanwhile, as JSON.
+import { readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { load, shortStep } from '../exit/long-call.mjs';
 
@@ -6,8 +8,10 @@ const script = new URL('./step.mjs', import.meta.url);
 const model = await load();
 await shortStep(model);
 const digests = new Set([await model.digest()]);
+const rounds = Number(process.argv[2] ?? 3);
+const samples = [];
 let slowest = 0;
-for (let round = 0; round < 3; round++) {
+for (let round = 0; round < rounds; round++) {
   const workers = Array.from({ length: 3 }, () => new Worker(script));
   const messages = workers.map(
     (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
@@ -17,8 +21,12 @@ for (let round = 0; round < 3; round++) {
   const started = performance.now();
   await Promise.all(workers.map((worker) => worker.terminate()));
   slowest = Math.max(slowest, performance.now() - started);
+  if (round % Math.ceil(rounds / 20) > 0) continue;
+  global.gc();
+  const [files, threads] = ['fd', 'task'].map((each) => readdirSync(`/proc/self/${each}`).length);
+  samples.push({ bytes: process.memoryUsage().rss, files, threads });
 }
 const again = await load();
 await shortStep(again);
 digests.add(await again.digest());
-console.log(JSON.stringify({ digests: digests.size, slowest }));
+console.log(JSON.stringify({ digests: digests.size, slowest, samples }));

@@ -1,0 +1,37 @@
+import { typeError } from '../errors.ts';
+import { assertList } from '../options/calls.ts';
+import { reading } from '../options/reading.ts';
+import { show } from '../show.ts';
+
+// What the methods of a task are passed: examples that the task itself has made.
+
+type Class = abstract new (...args: never[]) => object;
+
+/** Whether a value is what the task has made. */
+export const isMade = <T extends object>(value: unknown, of: abstract new (...args: never[]) => T): value is T =>
+  reading('example', () => value instanceof of);
+
+/**
+ * Checks that a value is what a method of the task gave.
+ *
+ * @throws ERR_ZEST_ARGUMENT
+ */
+export const assertMade = (value: unknown, of: Class, name: string, from: string): void => {
+  if (!isMade(value, of))
+    throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(value)}; expected what ${from}() of the task gives`);
+};
+
+/**
+ * Checks that a value is a list of examples that the task has made.
+ *
+ * @throws ERR_ZEST_ARGUMENT
+ */
+export const assertExamples = (value: unknown, of: Class): void =>
+  assertList(value, 'examples', 'what examples() of the task gives', (example) => isMade(example, of));
+
+/**
+ * Checks that a value is a list of rows.
+ *
+ * @throws ERR_ZEST_ARGUMENT
+ */
+export const assertRows = (value: unknown): void => assertList(value, 'rows', 'rows, as readRows gives them');

@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import * as zest from '../lib/index.ts';
+import { scratchFolder } from './fixtures/scratch.ts';
+import { missing, rightCalls } from './wrong-arguments/calls.ts';
+import { made, wrongArguments } from './wrong-arguments/values.ts';
+
+// Whatever is passed to whatever is exported, in whatever number: what comes back is an answer, or a ZestError.
+
+/** Calls of each function. */
+const RUNS = Number(process.env.ZEST_CALLS ?? 15);
+/** Another seed makes other calls; these are the same each time. */
+const SEED = Number(process.env.ZEST_SEED ?? 1);
+
+const scratch = scratchFolder();
+let calls: Awaited<ReturnType<typeof rightCalls>>;
+beforeAll(async () => {
+  process.chdir(scratch); // where a wrong path may lead
+  calls = await rightCalls(scratch);
+});
+afterAll(() => {
+  calls.end();
+  process.chdir('/');
+});
+
+/** Waits for the answer of a call, or for the first of several. */
+const answer = async (result: unknown): Promise<void> => {
+  const value = await result;
+  if (Object.prototype.toString.call(value) !== '[object AsyncGenerator]') return;
+  const events = value as AsyncGenerator<unknown>;
+  await events.next();
+  await events.return(undefined);
+};
+
+it('has a call of everything that is exported', () => {
+  expect(missing(calls)).toEqual([]);
+});
+
+it('refuses wrong arguments with a ZestError', async () => {
+  const all = [
+    ...Object.entries(calls.functions).map(([name, right]) => ({ name, of: zest as object, method: name, right })),
+    ...Object.entries(calls.methods).flatMap(([name, { of, calls }]) =>
+      Object.entries(calls).map(([method, right]) => ({ name: `${name}.${method}`, of, method, right })),
+    ),
+  ].filter(({ of, method }) => method !== 'ZestError' && typeof Reflect.get(of, method) === 'function');
+  for (const [i, { name, of, method, right }] of all.entries()) {
+    await fc.assert(
+      fc.asyncProperty(wrongArguments, async (wrong) => {
+        try {
+          await answer(Reflect.get(of, method).apply(of, made(right, wrong)));
+        } catch (error) {
+          if (!(error instanceof zest.ZestError))
+            throw new Error(`${name}: ${(error as Error).stack}`, { cause: error });
+          expect(error.message).not.toMatch(/is not a function|Cannot read|undefined \(/);
+        }
+      }),
+      { numRuns: RUNS, seed: SEED + i, endOnFailure: true },
+    );
+  }
+});
+
+it('refuses counts that no memory holds', async () => {
+  const { tokenizer } = calls.methods;
+  expect(() => zest.shuffledBatches(2 ** 31, 2, 1)).toThrow(
+    /^rows is 2147483648; expected a whole number from 1 to 2\^28$/,
+  );
+  expect(() => (tokenizer!.of as zest.Tokenizer).decode({ length: 1e9 })).toThrow(/has no token id undefined/);
+  expect(() => zest.vectorObjective(() => 1, { length: 1e9 })).toThrow(
+    /^x0\[0\] is undefined; expected a finite number$/,
+  );
+  expect(() => zest.blackBox({ parameters: { x: [2 ** 50] }, evaluate: () => 1 })).toThrow(/do not fit into memory/);
+});
