@@ -1,5 +1,5 @@
 // node bench/experiments.mjs: what `zest experiment` found, side by side: tables for docs/results.md, and its picture
-// docs/results.svg. Reads bench/results/experiment-*.json.
+// docs/results.svg. Reads bench/results/experiment-*.json of the built-in model.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { EXPERIMENTS } from '../dist/comparison/datasets.js';
 import { experimentMarkdown, metricAbove } from '../dist/comparison/table.js';
@@ -11,7 +11,7 @@ const FOLDER = new URL('results/', import.meta.url);
 const PICTURE = new URL('../docs/results.svg', import.meta.url);
 const REFERENCES = ['n-spsa', 'mezo'];
 
-const files = (await readdir(FOLDER)).filter((name) => name.startsWith('experiment-'));
+const files = (await readdir(FOLDER)).filter((name) => name.startsWith('experiment-') && !name.includes('smollm2'));
 const read = async (name) => JSON.parse(await readFile(new URL(name, FOLDER), 'utf8'));
 const order = ({ name }) => EXPERIMENTS.indexOf(name);
 const results = (await Promise.all(files.map(read))).sort((a, b) => order(a) - order(b));

@@ -179,7 +179,7 @@ export type { RegressionSpec } from './tasks/regression.ts';
 export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';
-export { type EvaluateOptions, evaluate } from './training/evaluate.ts';
+export { type EvaluateModelOptions, type EvaluateOptions, evaluate, evaluateModel } from './training/evaluate.ts';
 export {
   type FindLearningRateOptions,
   type FoundLearningRate,

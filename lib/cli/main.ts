@@ -14,7 +14,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'replay <run>': 'rebuild the weights of any step of a run from its base and its log',
   'export-log <run> <file>': 'write a fine-tune as a file of kilobytes: what it is of, and its log',
   'apply-log <base> <log>': 'rebuild the weights of a fine-tune from its base and its log',
-  'evaluate <config|run>': 'score the model of a configuration as it came, or the weights that a run kept',
+  'evaluate <config|run|model>':
+    'score a model as it came, of a configuration or on --task, or the weights that a run kept',
   'predict <run|config>': 'label the rows of a file, one JSON object a line on stdout',
   'generate <model|run>': 'continue a text with a causal model, token by token on stdout',
   'merge <model|run>': 'write a model with its adapter merged, or a GGUF file, as a folder that transformers loads',

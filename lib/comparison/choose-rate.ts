@@ -13,17 +13,18 @@ const rung = (rate: number, steps: number): number => {
   return Number(`${at % 2 === 0 ? 1 : 3}e${Math.floor(at / 2)}`);
 };
 
-/** How far the search goes from where it begins: one decade. Where not training is best, it would have no end. */
-const RUNGS = 2;
+/** How far a search goes from where it begins: one decade. Where not training is best, it would have no end. */
+export const RUNGS = 2;
 
 /**
- * Climbs the ladder from where the method begins until both neighbours are worse or a decade is done.
+ * Climbs the ladder from where the method begins until both neighbours are worse or `rungs` are done, of two a decade.
  *
  * @throws ERR_ZEST_RUN if all runs fail
  */
 export const chooseRate = async (
   { name, learningRate }: Pick<Method, 'name' | 'learningRate'>,
   lossAt: (rate: number) => Promise<number>,
+  rungs = RUNGS,
 ): Promise<ChosenRate> => {
   const seen = new Map<number, Promise<number>>();
   const loss = (rate: number): Promise<number> => {
@@ -33,7 +34,7 @@ export const chooseRate = async (
   };
   let at = 0;
   for (;;) {
-    const steps = [at, at - 1, at + 1].filter((step) => Math.abs(step) <= RUNGS);
+    const steps = [at, at - 1, at + 1].filter((step) => Math.abs(step) <= rungs);
     const around = steps.map((step) => rung(learningRate, step));
     const losses = await Promise.all(around.map(loss));
     if (!losses.some(Number.isFinite)) {

@@ -15,26 +15,35 @@ import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
 import { neighbourhood } from '../sharpness/neighbourhood.ts';
+import { firstMetric } from '../tasks/load.ts';
+import type { Metric } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
 import { resolveConfig } from '../training/config.ts';
 import { scoreSplit } from '../training/evaluate.ts';
 import { loadInputs, type RunInputs } from '../training/inputs.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
-import { type ChosenRate, chooseRate } from './choose-rate.ts';
-import { type Dataset, experimentData, experimentFiles, experimentForwards } from './datasets.ts';
-import { METHODS, type Method } from './methods.ts';
+import { type ChosenRate, chooseRate, RUNGS } from './choose-rate.ts';
+import {
+  type Dataset,
+  type DecoderOptions,
+  experimentData,
+  experimentFiles,
+  experimentForwards,
+  experimentMetric,
+  isOfDecoder,
+  rateFactor,
+} from './datasets.ts';
+import { defaultMethods, METHODS, type Method } from './methods.ts';
 
-const MODEL = 'film-roberta-mini';
 const RESULT = 'experiment.json';
-const BATCH_SIZE = 16;
 const CHOOSING_SEED = 1;
-const TEST_SEEDS = [2, 3, 4, 5, 6];
+const TEST_SEEDS = 5;
 
 /** Loss at θ + ρv over that at θ, on so many validation examples: the same ones for every run. */
 const SHARPNESS = { radius: 5e-3, samples: 16, examples: 64 };
 
-export interface ExperimentOptions extends CallOptions {
+export interface ExperimentOptions extends CallOptions, DecoderOptions {
   /** The folder of the data sets sst2/, mr/, sst5/ and trec/; those of words come with node-zest. */
   data?: string;
   /** Where runs are written; those that are there and finished are not run again. */
@@ -43,6 +52,10 @@ export interface ExperimentOptions extends CallOptions {
   forwards?: number;
   /** Runs at a time, each with one thread. Default: the cores. */
   jobs?: number;
+  /** Seeds that are tested. Default 5. */
+  seeds?: number;
+  /** How far the search for a learning rate goes to either side, in half decades. Default 2; 0: none is searched for. */
+  rungs?: number;
   /** Names of the methods to compare. Default: all. The result has those of earlier calls too. */
   methods?: readonly string[];
 }
@@ -53,8 +66,8 @@ export interface ExperimentRun {
   validation: Score;
   test: Score;
   forwards: number;
-  /** Mean of f(θ + ρv) − f(θ) on validation examples, ρ = 5e-3. */
-  sharpness: number;
+  /** Mean of f(θ + ρv) − f(θ) on validation examples, ρ = 5e-3; of the built-in model alone. */
+  sharpness?: number;
 }
 
 export interface MethodResult extends ChosenRate {
@@ -69,9 +82,12 @@ export interface ExperimentResult {
   name: string;
   forwards: number;
   /** The model as it came. */
-  before: { test: Score; sharpness: number };
+  before: { test: Score; sharpness?: number };
   methods: MethodResult[];
   version: string;
+  /** Seeds that were tested, and examples of the test, of an experiment of the decoder. */
+  seeds?: number;
+  examples?: number;
 }
 
 export type ExperimentEvent =
@@ -87,26 +103,37 @@ export type ExperimentEvent =
     }
   | { kind: 'done'; output: string; result: ExperimentResult };
 
-/** Where runs are written, and the forward passes of each. */
+/** Where runs are written, and how much is computed. */
 interface Budget {
   output: string;
   forwards: number;
+  seeds: number;
+  examples: number | undefined;
+  rungs: number;
 }
 
 const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, { output, forwards }: Budget) => {
+  const { model, trainable, task, data, batchSize, maxLength } = dataset;
   const config = resolveConfig({
-    model: MODEL,
-    task: dataset.task,
-    data: { ...dataset.data, seed },
+    model,
+    trainable,
+    task,
+    objective: method.learnsMetric ? { metric: firstMetric(task) } : undefined,
+    data: { ...data, seed },
     optimizer: method.optimizer(rate),
     // As many evaluations as checkpoints: one, at the end.
-    training: { steps: 1, evaluateEvery: 1, checkpointEvery: 1, batchSize: BATCH_SIZE, keepBest: false, seed },
+    training: { steps: 1, evaluateEvery: 1, checkpointEvery: 1, batchSize, maxLength, keepBest: false, seed },
     output: join(output, method.name, String(rate), String(seed)),
   });
   return withBudget(config, forwards);
 };
 
-const lossOf = (summary: Summary | undefined): number => summary?.validation?.loss ?? Number.POSITIVE_INFINITY;
+/** What the choice of a learning rate makes small: the loss, or what of the metric is missing if that is learned. */
+const shortfall = (summary: Summary | undefined, metric: Metric | undefined): number => {
+  const { validation } = summary ?? {};
+  if (!validation) return Number.POSITIVE_INFINITY;
+  return metric === undefined ? validation.loss : 1 - (validation[metric] ?? Number.NaN);
+};
 
 /** Uses a model of its own, on one thread. */
 const withModel = async <T>(folder: string, options: CallOptions, use: (model: Model) => Promise<T>): Promise<T> => {
@@ -136,17 +163,21 @@ const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
 };
 
 /** What earlier calls, with other methods, found. */
-const earlierMethods = async (name: string, { output, forwards }: Budget): Promise<MethodResult[]> => {
+const earlierMethods = async (name: string, { output, forwards, seeds, examples }: Budget): Promise<MethodResult[]> => {
   const earlier = (await readJson(join(output, RESULT))) as ExperimentResult | undefined;
   if (!earlier) return [];
-  if (earlier.name === name && earlier.forwards === forwards) return earlier.methods;
-  const found = `${earlier.name} with ${earlier.forwards} forwards a run, not ${name} with ${forwards}`;
-  throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}; give another output`);
+  const same = earlier.name === name && earlier.forwards === forwards;
+  const { seeds: tested = TEST_SEEDS, examples: scored } = earlier;
+  if (same && tested === seeds && scored === examples) return earlier.methods;
+  const sized = (of: number, on: number | undefined) => (same ? `, ${of} seeds and ${on ?? 'the usual'} examples` : '');
+  const found = `${earlier.name} with ${earlier.forwards} forwards a run${sized(tested, scored)}`;
+  const asked = `${name} with ${forwards}${sized(seeds, examples)}`;
+  throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}, not ${asked}; give another output`);
 };
 
-const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, options: CallOptions) => ({
+const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, isSharp: boolean, options: CallOptions) => ({
   test: await withModel(model, options, (before) => scoreSplit(loaded, before, 'test', options)),
-  sharpness: await sharpnessOf(model, loaded, options),
+  ...(isSharp && { sharpness: await sharpnessOf(model, loaded, options) }),
 });
 
 /** An experiment whose folder is ours. */
@@ -157,9 +188,11 @@ async function* compareInFolder(
   budget: Budget,
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void> {
-  const { output, forwards } = budget;
+  const { output, forwards, seeds } = budget;
   const { signal } = options;
-  const dataset = await experimentData(name, files, join(output, 'data'));
+  const hasSharpness = !isOfDecoder(name);
+  const dataset = await experimentData(name, files, join(output, 'data'), options);
+  const metric = experimentMetric(name);
   const earlier = await earlierMethods(name, budget);
   // All of them, so that too few forwards for one method are told before the first run of another.
   const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget)) as [
@@ -189,30 +222,43 @@ async function* compareInFolder(
       const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {
         const summary = await runOnce(method, learningRate, seed);
         if (!summary?.validation || !summary.test) return null;
+        const { validation, test, forwards } = summary;
+        const tested = { seed, validation, test, forwards };
+        if (!hasSharpness) return tested;
         const run = runFolder(configOf(dataset, method, learningRate, seed, budget).output);
         const weights = join(run.checkpoints, 'last');
         const sharpness = await slot(() =>
           kept(run.sharpness, () => sharpnessOf(weights, loaded, { signal: stopped })),
         );
-        const { validation, test, forwards } = summary;
-        return { seed, validation, test, forwards, sharpness };
+        return { ...tested, sharpness };
       };
       const compare = async (method: Method): Promise<MethodResult> => {
-        const chosen = method.measuresRate
-          ? { learningRate: method.learningRate, tried: {} }
-          : await chooseRate(method, async (rate) => lossOf(await runOnce(method, rate, CHOOSING_SEED)));
-        const runs = await Promise.all(TEST_SEEDS.map((seed) => testRun(method, chosen.learningRate, seed)));
+        const { rungs } = budget;
+        const chosen =
+          method.measuresRate || rungs === 0
+            ? { learningRate: method.learningRate, tried: {} }
+            : await chooseRate(
+                method,
+                async (rate) =>
+                  shortfall(await runOnce(method, rate, CHOOSING_SEED), method.learnsMetric ? metric : undefined),
+                rungs,
+              );
+        const tested = Array.from({ length: seeds }, (_, i) => CHOOSING_SEED + 1 + i);
+        const runs = await Promise.all(tested.map((seed) => testRun(method, chosen.learningRate, seed)));
         return { name: method.name, title: method.title, ...chosen, runs };
       };
 
       return Promise.all([
-        slot(() => kept(join(output, 'before.json'), () => scoreBefore(base, loaded, { signal: stopped }))),
+        slot(() =>
+          kept(join(output, 'before.json'), () => scoreBefore(base, loaded, hasSharpness, { signal: stopped })),
+        ),
         Promise.all(methods.map(compare)),
       ]);
     },
   );
   const results = METHODS.flatMap(({ name }) => [...compared, ...earlier].find((one) => one.name === name) ?? []);
-  const result: ExperimentResult = { name, forwards, before, methods: results, version };
+  const sized = hasSharpness ? {} : { seeds, examples: budget.examples };
+  const result: ExperimentResult = { name, forwards, ...sized, before, methods: results, version };
   await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
   yield { kind: 'done', output, result };
 }
@@ -227,7 +273,7 @@ async function* compareInFolder(
  * another experiment, or another experiment writes to it, and where a method's runs fail whatever the learning rate
  */
 export async function* compareMethods(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
-  const { output, signal, forwards = experimentForwards(name) } = options;
+  const { output, signal, forwards = experimentForwards(name), seeds = TEST_SEEDS, examples, rungs = RUNGS } = options;
   throwIfAborted(signal);
   const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
   if (unknown !== undefined) {
@@ -236,8 +282,18 @@ export async function* compareMethods(name: string, options: ExperimentOptions):
   }
   assertPositive(options.jobs, 'jobs');
   assertPositive(options.forwards, 'forwards');
-  const methods = METHODS.filter((method) => options.methods?.includes(method.name) ?? true);
+  assertPositive(options.seeds, 'seeds');
+  assertPositive(options.examples, 'examples');
+  const factor = rateFactor(name);
+  const chosen = options.methods
+    ? METHODS.filter((method) => options.methods?.includes(method.name))
+    : defaultMethods(isOfDecoder(name));
+  const methods = chosen.map((method) =>
+    method.measuresRate ? method : { ...method, learningRate: method.learningRate * factor },
+  );
   // Before a folder is made.
   const files = await experimentFiles(name, options.data);
-  yield* lockingFolder(output, () => compareInFolder(name, methods, files, { output, forwards }, options));
+  yield* lockingFolder(output, () =>
+    compareInFolder(name, methods, files, { output, forwards, seeds, examples, rungs }, options),
+  );
 }

@@ -10,8 +10,13 @@ import type { Config } from '../training/schema.ts';
 /** The files of a data set. */
 type Files = Record<'train' | 'validation' | 'test', string>;
 
-/** What an experiment trains and tests on. */
-export type Dataset = Pick<Config, 'task'> & { data: Omit<Config['data'], keyof Files> & Files };
+/** What an experiment trains, and on what it trains and tests. */
+export type Dataset = Pick<Config, 'task' | 'model' | 'trainable'> & {
+  data: Omit<Config['data'], keyof Files> & Files;
+  /** Examples of a step. */
+  batchSize: number;
+  maxLength?: number;
+};
 
 /** Every fifth training example takes part in the choice of the learning rate instead, where a source has no split for it. */
 const VALIDATION_EVERY = 5;
@@ -45,10 +50,41 @@ const threeSplits = {
   files: async ([train, validation, test]: readonly string[]): Promise<Files> => ({ train, validation, test }) as Files,
 };
 
+const readLines = async (file: string): Promise<object[]> => {
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line));
+};
+
+/** So many rows at equal distances, all if there are fewer. */
+const spaced = (rows: readonly object[], count: number): object[] =>
+  count >= rows.length
+    ? [...rows]
+    : Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)] as object);
+
+/** A tenth as many to choose by as to train on would be scored before and after each run: it is these instead. */
+const DECODER_EXAMPLES = { train: 1000, validation: 64 };
+
+/** A file to train and one to test on; of one alone the last fifth, so that a text is on one side. */
+const decoderFiles = async (there: readonly string[], scratch: string, examples: number): Promise<Files> => {
+  const [first = [], second] = await Promise.all(there.map(readLines));
+  const cut = Math.floor((first.length * (VALIDATION_EVERY - 1)) / VALIDATION_EVERY);
+  const [known, unseen] = second === undefined ? [first.slice(0, cut), first.slice(cut)] : [first, second];
+  const { train, validation } = DECODER_EXAMPLES;
+  const used = spaced(known, train + validation);
+  const held = new Set(spaced(used, validation));
+  await makeFolder(scratch);
+  return {
+    train: await writeRows(
+      join(scratch, 'train.jsonl'),
+      used.filter((row) => !held.has(row)),
+    ),
+    validation: await writeRows(join(scratch, 'validation.jsonl'), [...held]),
+    test: await writeRows(join(scratch, 'test.jsonl'), spaced(unseen, examples)),
+  };
+};
+
 const trecFiles = async ([all, test]: readonly string[], scratch: string): Promise<Files> => {
-  const lines = (await readFile(all as string, 'utf8')).split('\n').filter((line) => line !== '');
-  const rows = lines.map((line) => JSON.parse(line));
-  return { ...(await withValidation(scratch, rows)), test: test as string };
+  return { ...(await withValidation(scratch, await readLines(all as string))), test: test as string };
 };
 
 /** Single tokens of the built-in model's vocabulary, for DESC, ENTY, ABBR, HUM, NUM, LOC. */
@@ -58,8 +94,10 @@ interface Source {
   task: Dataset['task'];
   /** Files that have to be there: NAME/SPLIT.jsonl. */
   splits: readonly string[];
-  /** The files of a run, of those that are there; `scratch` is the folder for those that are made. */
-  files(there: readonly string[], scratch: string): Promise<Files>;
+  /** The files of a run, of those that are there; `scratch` is the folder for those that are made, `examples` how many to test on. */
+  files(there: readonly string[], scratch: string, examples: number): Promise<Files>;
+  /** Tokens of a sequence at most, of a task of the decoder. */
+  maxLength?: number;
   /** Training examples a class; `undefined`: all. */
   shots: readonly (number | undefined)[];
   /** Shares of the labels drawn at random, with the larger of the two numbers of examples. */
@@ -90,23 +128,51 @@ const SOURCES: Readonly<Record<string, Source>> = {
   },
 };
 
+/** Tasks of the decoder. */
+const DECODER_SOURCES: Readonly<Record<string, Source>> = Object.fromEntries(
+  Object.entries({ sst2: 96, rte: 256, boolq: 384, copa: 96, squad: 512 }).map(
+    ([task, maxLength]): [string, Source] => [
+      task,
+      {
+        task,
+        splits: task === 'squad' ? ['validation'] : ['train', 'validation'],
+        files: decoderFiles,
+        shots: [undefined],
+        forwards: 2000,
+        maxLength,
+      },
+    ],
+  ),
+);
+
 interface Setting {
   dataset: string;
   source: Source;
   shots: number | undefined;
   labelNoise: number;
+  /** What is trained of the decoder; `undefined`: the built-in model. */
+  decoder?: 'full' | 'lora';
 }
 
-const settingName = ({ dataset, shots, labelNoise }: Setting): string =>
-  [dataset, ...(shots === undefined ? [] : [shots]), ...(labelNoise === 0 ? [] : [`noise-${labelNoise}`])].join('-');
+const settingName = ({ dataset, shots, labelNoise, decoder }: Setting): string =>
+  decoder
+    ? `smollm2-${dataset}-${decoder}`
+    : [dataset, ...(shots === undefined ? [] : [shots]), ...(labelNoise === 0 ? [] : [`noise-${labelNoise}`])].join(
+        '-',
+      );
 
 const SETTINGS: ReadonlyMap<string, Setting> = new Map(
-  Object.entries(SOURCES)
-    .flatMap(([dataset, source]): Setting[] => [
+  [
+    ...Object.entries(SOURCES).flatMap(([dataset, source]): Setting[] => [
       ...source.shots.map((shots) => ({ dataset, source, shots, labelNoise: 0 })),
       ...(source.labelNoise ?? []).map((labelNoise) => ({ dataset, source, shots: source.shots.at(-1), labelNoise })),
-    ])
-    .map((setting) => [settingName(setting), setting]),
+    ]),
+    ...Object.entries(DECODER_SOURCES).flatMap(([dataset, source]) =>
+      (['full', 'lora'] as const).map(
+        (decoder): Setting => ({ dataset, source, shots: undefined, labelNoise: 0, decoder }),
+      ),
+    ),
+  ].map((setting) => [settingName(setting), setting]),
 );
 
 /** Names of experiments: a data set, training examples a class, share of training labels drawn at random. */
@@ -152,8 +218,34 @@ export const experimentFiles = async (name: string, folder: string | undefined):
   return files;
 };
 
+const ENCODER = { model: 'film-roberta-mini', batchSize: 16 };
+const LORA = { lora: { rank: 8, alpha: 16 } };
+
+/** Whether an experiment is of the decoder. */
+export const isOfDecoder = (name: string): boolean => settingOf(name).decoder !== undefined;
+
+/** How a learning rate is scaled against that of the built-in model's parameters, where a search for one begins. */
+export const rateFactor = (name: string): number =>
+  ({ full: 0.1, lora: 100, none: 1 })[settingOf(name).decoder ?? 'none'];
+
+/** What is asked of the decoder. */
+export interface DecoderOptions {
+  /** A folder or a name. Default HuggingFaceTB/SmolLM2-135M-Instruct. */
+  model?: string;
+  /** Examples to test on. Default 256. */
+  examples?: number;
+}
+
 /** The data of an experiment, of the files that {@link experimentFiles} found; what is made is written to `scratch`. */
-export const experimentData = async (name: string, files: readonly string[], scratch: string): Promise<Dataset> => {
-  const { source, shots, labelNoise } = settingOf(name);
-  return { task: source.task, data: { ...(await source.files(files, scratch)), shots, labelNoise } };
+export const experimentData = async (
+  name: string,
+  files: readonly string[],
+  scratch: string,
+  { model = 'HuggingFaceTB/SmolLM2-135M-Instruct', examples = 256 }: DecoderOptions = {},
+): Promise<Dataset> => {
+  const { source, shots, labelNoise, decoder } = settingOf(name);
+  const { task, maxLength } = source;
+  const data = { ...(await source.files(files, scratch, examples)), shots, labelNoise };
+  if (decoder === undefined) return { task, data, ...ENCODER };
+  return { task, data, model, batchSize: 8, maxLength, ...(decoder === 'lora' && { trainable: LORA }) };
 };

@@ -9,6 +9,8 @@ export interface Method {
   learningRate: number;
   /** Whether it measures its learning rate, so that none is searched for. */
   measuresRate?: boolean;
+  /** Whether it learns the first metric of the task, in the place of its loss. */
+  learnsMetric?: boolean;
   optimizer(learningRate: number): Config['optimizer'];
 }
 
@@ -23,6 +25,8 @@ const zest = (name: string, title: string, options: Zest, learningRate = 1e-4): 
 
 const TWO_SIDED: Zest = { directions: 5, sides: 'two' };
 const ONE_SIDED: Zest = { directions: 10, sides: 'one' };
+
+const FZOO: Zest = { ...ONE_SIDED, tilt: 0, law: 'rademacher', normalize: 'sigma' };
 
 /** What an experiment compares. A step takes ten forwards, MeZO's two. */
 export const METHODS: readonly Method[] = [
@@ -43,7 +47,7 @@ export const METHODS: readonly Method[] = [
   }),
   zest('one-sided-t1', 'ZEST, one-sided, t = 1', { ...ONE_SIDED, tilt: 1 }),
   zest('one-sided-tau1', 'ZEST, one-sided, tau = 1', { ...ONE_SIDED, tilt: { tau: 1 } }),
-  zest('fzoo', 'FZOO-normalised', { ...ONE_SIDED, tilt: 0, law: 'rademacher', normalize: 'sigma' }, 1e-3),
+  zest('fzoo', 'FZOO-normalised', FZOO, 1e-3),
   {
     name: 'auto',
     title: 'auto, no search',
@@ -51,4 +55,12 @@ export const METHODS: readonly Method[] = [
     measuresRate: true,
     optimizer: (learningRate) => ({ method: 'auto', learningRate }),
   },
+  { ...zest('fzoo-metric', 'FZOO-normalised, of the metric itself', FZOO, 1e-3), learnsMetric: true },
 ];
+
+/** What is compared on a decoder: there naive and bias-corrected ZEST are n-SPSA at t = 1 as they are on the built-in model. */
+const OF_DECODER = ['mezo', 'n-spsa', 'one-sided-t1', 'one-sided-tau1', 'fzoo', 'fzoo-metric', 'auto'];
+
+/** The methods that an experiment compares where it is not said which. */
+export const defaultMethods = (isOfDecoder: boolean): Method[] =>
+  METHODS.filter(({ name, learnsMetric }) => (isOfDecoder ? OF_DECODER.includes(name) : !learnsMetric));

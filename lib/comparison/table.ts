@@ -38,10 +38,28 @@ const against = (metric: Metric, method: MethodResult, reference: MethodResult |
   return above ? `${signed(above.value)} [${signed(above.low)}, ${signed(above.high)}]` : '';
 };
 
-const row = (metric: Metric, method: MethodResult, reference: MethodResult | undefined): string[] => {
+/** How much sharper runs are, where that is measured. */
+const sharpnessCell = (runs: readonly ExperimentRun[]): string[] => {
+  const values = runs.flatMap(({ sharpness }) => sharpness ?? []);
+  return values.length === 0 ? [] : [spread(values, nats)];
+};
+
+const row = (
+  metric: Metric,
+  method: MethodResult,
+  { reference, hasSharpness }: { reference: MethodResult | undefined; hasSharpness: boolean },
+): string[] => {
   const runs = finished(method);
   const rate = method.learningRate.toExponential();
-  if (runs.length < 2) return [method.title, rate, `${method.runs.length - runs.length} runs failed`, '', '', ''];
+  if (runs.length < 2)
+    return [
+      method.title,
+      rate,
+      `${method.runs.length - runs.length} runs failed`,
+      '',
+      '',
+      ...(hasSharpness ? [''] : []),
+    ];
   return [
     method.title,
     rate,
@@ -51,10 +69,7 @@ const row = (metric: Metric, method: MethodResult, reference: MethodResult | und
       runs.map(({ test }) => test.loss),
       nats,
     ),
-    spread(
-      runs.map(({ sharpness }) => sharpness),
-      nats,
-    ),
+    ...sharpnessCell(runs),
   ];
 };
 
@@ -62,17 +77,25 @@ const row = (metric: Metric, method: MethodResult, reference: MethodResult | und
 export const experimentTable = ({ name, before, methods }: ExperimentResult): string[][] => {
   const metric = experimentMetric(name);
   const reference = methods.find(({ name }) => name === REFERENCE);
+  const hasSharpness = before.sharpness !== undefined;
   return [
-    ['method', 'learning rate', definitionOf(metric).title, 'against n-SPSA', 'loss', 'sharpness'],
+    [
+      'method',
+      'learning rate',
+      definitionOf(metric).title,
+      'against n-SPSA',
+      'loss',
+      ...(hasSharpness ? ['sharpness'] : []),
+    ],
     [
       'before',
       '',
       ...tested([before], metric).map((value) => metricDigits(metric, value)),
       '',
       nats(before.test.loss),
-      nats(before.sharpness),
+      ...(before.sharpness === undefined ? [] : [nats(before.sharpness)]),
     ],
-    ...methods.map((method) => row(metric, method, reference)),
+    ...methods.map((method) => row(metric, method, { reference, hasSharpness })),
   ];
 };
 

@@ -1,10 +1,13 @@
 import { ZestError } from '../errors.ts';
-import { assertPath } from '../options/calls.ts';
+import { assertPath, given, optionsOf } from '../options/calls.ts';
 import type { EvaluationEvent, ExaminationEvent, TrainOptions } from '../runs/events.ts';
+import type { TaskSpec } from '../tasks/kinds.ts';
 import type { Examination, Score, ScoreOptions, Scorer, Writer } from '../tasks/task.ts';
+import { resolveConfig } from './config.ts';
 import { cutOfScored } from './data-warnings.ts';
 import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
-import { findRun, type OpenRunOptions, openRunOptions } from './open-run.ts';
+import { findRun, newHeadWarnings, type OpenRunOptions, openRunOptions, type RunSource } from './open-run.ts';
+import { readDemonstrations } from './read-data.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Examines a model on the validation or the test examples. */
@@ -69,8 +72,17 @@ export async function* evaluate(path: string, options?: EvaluateOptions): AsyncG
   }
   for (const warning of warnings) onWarning?.(warning);
   const inputs = await loadInputs(config, kept?.folder, onWarning);
-  const scored = [...inputs.validation, ...inputs.test];
-  const cut = cutOfScored(inputs.task, scored, config.training.maxLength);
+  yield* examineInputs({ config, inputs, kept }, { signal, onProgress, onWarning });
+}
+
+/** What is scored: the weights that a run kept, or the model of a configuration as it came. */
+type Scored = Pick<RunSource, 'config' | 'kept'> & { inputs: RunInputs };
+
+async function* examineInputs(
+  { config, inputs, kept }: Scored,
+  { signal, onProgress, onWarning }: EvaluateOptions,
+): AsyncGenerator<ExaminationEvent, void> {
+  const cut = cutOfScored(inputs.task, [...inputs.validation, ...inputs.test], config.training.maxLength);
   if (cut !== undefined) onWarning?.(cut);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {
@@ -82,4 +94,73 @@ export async function* evaluate(path: string, options?: EvaluateOptions): AsyncG
   } finally {
     model.dispose();
   }
+}
+
+/** Options of {@link evaluateModel}. */
+export interface EvaluateModelOptions extends EvaluateOptions {
+  /** Name of a built-in task, or a task of one's own. */
+  task: string | TaskSpec;
+  /** Examples to score: a file, a folder, a glob or hf://datasets/…, or a list of them. */
+  data: string | string[];
+  /** Number of examples that stand with their answers before every prompt. Default 0, zero-shot. */
+  demonstrations?: number;
+  /** What those are drawn from, by data.seed. Default: `data`, and those that are shown are not scored. */
+  demonstrationsFrom?: string | string[];
+}
+
+const evaluateModelOptions = optionsOf<EvaluateModelOptions>({
+  signal: given,
+  overrides: given,
+  onProgress: given,
+  onWarning: given,
+  task: given,
+  data: given,
+  demonstrations: given,
+  demonstrationsFrom: given,
+});
+
+/** As far as the model goes: demonstrations take room, and nothing is trained here. */
+const MAX_LENGTH = 2 ** 20;
+
+/**
+ * Scores a model as it came on a task, without a configuration: zero-shot, or few-shot with `demonstrations`. Yields one
+ * evaluation, of the split `test`, with the report of {@link evaluate}. Texts are as long as the model takes, and
+ * `overrides` are of the keys of a configuration: `device=cpu`, `training.maxLength=512`, `data.columns.sentence=text`.
+ *
+ * @example
+ * import { evaluateModel } from 'node-zest';
+ * for await (const { accuracy, loss, count } of evaluateModel('film-roberta-mini', { task: 'sst2', data: 'test.jsonl' })) {
+ *   console.log(accuracy, loss, count);
+ * }
+ *
+ * @throws ERR_ZEST_CONFIG for an option at fault, ERR_ZEST_SHOTS if there are too few examples to show,
+ * ERR_ZEST_UNSUPPORTED for demonstrations of a task that shows none; what loading the model, the task and the data throws
+ */
+export async function* evaluateModel(
+  model: string,
+  options: EvaluateModelOptions,
+): AsyncGenerator<ExaminationEvent, void> {
+  assertPath(model, 'model');
+  const { task, data, demonstrations, demonstrationsFrom, ...rest } = evaluateModelOptions(options);
+  const { overrides, ...calls } = openRunOptions(rest);
+  const shown = demonstrations === 0 ? undefined : demonstrations;
+  const config = resolveConfig(
+    {
+      model,
+      task,
+      data: { train: demonstrationsFrom ?? data, test: data, demonstrations: shown },
+      // Nothing is trained, nor written.
+      optimizer: { method: 'mezo', learningRate: 1 },
+      training: { maxLength: MAX_LENGTH },
+      output: '.',
+    },
+    overrides,
+  );
+  for (const warning of await newHeadWarnings(config)) calls.onWarning?.(warning);
+  const inputs = await loadInputs(config, undefined, calls.onWarning);
+  if (shown !== undefined && demonstrationsFrom === undefined) {
+    const known = new Set((await readDemonstrations(config.data, inputs.answers)).map(({ source }) => source));
+    inputs.test = inputs.test.filter(({ source }) => !known.has(source));
+  }
+  yield* examineInputs({ config, inputs }, calls);
 }

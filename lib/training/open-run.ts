@@ -78,14 +78,18 @@ const keptCheckpoint = async (path: string): Promise<Kept> => {
   }
 };
 
-/** What is said of the model of a configuration, as it came, with a head that nothing has trained. */
-const newHead = async (file: string): Promise<Warning> => {
-  const run = dirname(file);
-  const trained = (await isThere(runFolder(run).metrics)) ? `; ${run} has what its run learned` : '';
-  return {
-    code: 'WARN_ZEST_NEW_HEAD',
-    message: `the head of this model is new and not trained, so that its answers are chance${trained}`,
-  };
+/** What is said of the model of a configuration, as it came, if its head is one that nothing has trained. */
+export const newHeadWarnings = async ({ head }: ResolvedConfig, file?: string): Promise<Warning[]> => {
+  if (typeof head !== 'object') return [];
+  const run = file === undefined ? undefined : dirname(file);
+  const isTrained = run !== undefined && (await isThere(runFolder(run).metrics));
+  const trained = isTrained ? `; ${run} has what its run learned` : '';
+  return [
+    {
+      code: 'WARN_ZEST_NEW_HEAD',
+      message: `the head of this model is new and not trained, so that its answers are chance${trained}`,
+    },
+  ];
 };
 
 /** Reads the configuration at `path`, the folder of a run or a configuration file, with overrides key.path=value. */
@@ -99,7 +103,7 @@ export const findRun = async (path: string, overrides: readonly string[] = []): 
   const isRun = found?.isDirectory() ?? false;
   if (isRun) return { ...(await keptCheckpoint(path)), ...(await configured(runFolder(path).config)) };
   const { file, config } = await configured(path);
-  return { file, config, warnings: typeof config.head === 'object' ? [await newHead(file)] : [] };
+  return { file, config, warnings: await newHeadWarnings(config, file) };
 };
 
 /** Options of {@link openRun}. */

@@ -44,7 +44,7 @@ describe('zest', () => {
     [[], 'Usage: zest'],
     [['tain'], "error: unknown command 'tain'\n(Did you mean train?)"],
     [['train'], "error: missing required argument 'config'"],
-    [['evaluate'], "error: missing required argument 'config|run'"],
+    [['evaluate'], "error: missing required argument 'config|run|model'"],
     [['train', 'a.yaml', 'b.yaml'], 'error: too many arguments'],
     [['train', 'a.yaml', '--fast'], "error: unknown option '--fast'"],
     [['train', 'a.yaml', '--set'], "error: option '--set <key.path=value>' argument missing"],

@@ -1,10 +1,14 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cpSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareMethods, type ExperimentEvent } from '../../lib/comparison/compare.ts';
 import { EXPERIMENTS, experimentForwards } from '../../lib/comparison/datasets.ts';
+import { experimentMarkdown } from '../../lib/comparison/table.ts';
 import { limit } from '../../lib/jobs/limit.ts';
+import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -60,7 +64,10 @@ describe('compareMethods', () => {
 
   it('says which experiments and methods there are, and where data are looked for', async () => {
     expect(EXPERIMENTS).toContain('mr-512-noise-0.2');
-    expect(EXPERIMENTS).toHaveLength(16);
+    expect(EXPERIMENTS.filter((name) => !name.startsWith('smollm2-'))).toHaveLength(16);
+    expect(EXPERIMENTS.slice(16)).toEqual(
+      ['sst2', 'rte', 'boolq', 'copa', 'squad'].flatMap((task) => [`smollm2-${task}-full`, `smollm2-${task}-lora`]),
+    );
     expect(EXPERIMENTS.filter((name) => experimentForwards(name) === 4000)).toEqual(
       EXPERIMENTS.filter((name) => /^(afinn|trec)/.test(name)),
     );
@@ -74,6 +81,33 @@ describe('compareMethods', () => {
     // Nothing is left of what could not begin.
     expect(await readdir(folder)).not.toEqual(expect.arrayContaining(['sst2-16', 'trec']));
   });
+
+  it('trains a decoder, its adapter and on its metric, on as many seeds and examples as are asked for', async () => {
+    const model = join(folder, 'decoder');
+    cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), model, { recursive: true });
+    writeByteTokenizer(model, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyzI0123456789.,:\n?' });
+    const rows = Array.from({ length: 80 }, (_, i) => JSON.stringify({ sentence: `row ${i}`, label: i % 2 }));
+    await mkdir(join(folder, 'few', 'sst2'), { recursive: true });
+    for (const split of ['train', 'validation']) {
+      await writeFile(join(folder, 'few', 'sst2', `${split}.jsonl`), rows.join('\n'));
+    }
+    const methods = ['fzoo-metric'];
+    const options = { model, data: join(folder, 'few'), forwards: 10, seeds: 2, examples: 20, rungs: 0, methods };
+    const events = await run('smollm2-sst2-lora', options);
+    expect(events.map(({ kind }) => kind)).toEqual(['run', 'run', 'done']);
+    const last = events.at(-1);
+    if (last?.kind !== 'done') throw new Error('no result');
+    expect(last.result).toMatchObject({ forwards: 10, seeds: 2, examples: 20, before: { test: { count: 20 } } });
+    expect(last.result.methods).toMatchObject([{ name: 'fzoo-metric', learningRate: 0.1, tried: {} }]);
+    expect(last.result.methods[0]!.runs.map((one) => one?.seed)).toEqual([2, 3]);
+    const trained = await readFile(join(last.output, 'fzoo-metric', '0.1', '2', 'config.yaml'), 'utf8');
+    expect(trained).toMatch(/metric: accuracy/);
+    expect(trained).toMatch(/rank: 8/);
+    expect(experimentMarkdown(last.result)).not.toContain('sharpness');
+    await expect(run('smollm2-sst2-lora', { ...options, seeds: 3 })).rejects.toThrow(
+      /a run, 2 seeds and 20 examples, not smollm2-sst2-lora with 10, 3 seeds and 20 examples; give/,
+    );
+  }, 60_000);
 
   it('refuses numbers of runs and forwards that make no sense before the first run', async () => {
     for (const options of [{ jobs: 0 }, { jobs: 1.5 }, { forwards: 0 }, { forwards: Number.NaN }]) {

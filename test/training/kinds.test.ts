@@ -4,7 +4,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { dryRun, evaluate, openRun, predict, report, train } from '../../lib/index.ts';
+import {
+  dryRun,
+  evaluate,
+  evaluateModel,
+  openRun,
+  predict,
+  report,
+  type TaskSpec,
+  train,
+  type Warning,
+} from '../../lib/index.ts';
 import type { GenerationTask } from '../../lib/tasks/generation.ts';
 import { zest } from '../cli/zest.ts';
 import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
@@ -134,5 +144,69 @@ describe('zest evaluate', () => {
       /worst answers\n\s+data.jsonl:\d+, score 0.00, loss .*\n\s+text +row \d+\n\s+expected +\w+\n\s+answered/,
     );
     expect(status).toBe(0);
+  });
+});
+
+describe('evaluateModel', () => {
+  const task = tasks.choice as TaskSpec;
+  const scoreOf = async (options: object) => {
+    const events = await listed(evaluateModel(folder, { task, data, ...options }));
+    expect(events).toMatchObject([{ kind: 'evaluation', split: 'test', step: 0 }]);
+    return events[0]!;
+  };
+
+  it('scores as a configuration that says the same does, zero-shot and few-shot', async () => {
+    const { file } = await configOf(task);
+    const overrides = ['data.demonstrations=2', 'training.maxLength=64'];
+    const [, zeroShot] = await listed(evaluate(file));
+    const [, fewShot] = await listed(evaluate(file, { overrides }));
+    expect(await scoreOf({})).toEqual(zeroShot);
+    expect(await scoreOf({ demonstrations: 0 })).toEqual(zeroShot);
+    const from = { demonstrations: 2, demonstrationsFrom: data, overrides: overrides.slice(1) };
+    expect(await scoreOf(from)).toEqual(fewShot);
+    expect(fewShot!.loss).not.toBe(zeroShot!.loss);
+  });
+
+  it('does not score what it shows', async () => {
+    const { report, count } = await scoreOf({ demonstrations: 9 });
+    expect(count).toBe(3);
+    expect(new Set(report.worst.map(({ source }) => source)).size).toBe(3);
+    await rejects(
+      () => scoreOf({ demonstrations: 12 }),
+      'ERR_ZEST_SHOTS',
+      /demonstrations is 12; expected fewer than the 12/,
+    );
+  });
+
+  it('is a command, which says what is missing', async () => {
+    const { status, stdout } = await zest([
+      'evaluate',
+      folder,
+      '--task',
+      JSON.stringify(task),
+      '--data',
+      data,
+      '--demonstrations',
+      '2',
+      '--json',
+    ]);
+    expect(JSON.parse(stdout)).toEqual(await scoreOf({ demonstrations: 2 }));
+    expect(status).toBe(0);
+    for (const [args, message] of [
+      [['--task', 'sst2'], /--data is missing; expected --task and --data/],
+      [['--data', data], /--task is missing/],
+      [['--task', 'copa', '--data', data, '--from', data], /expected --demonstrations, too/],
+    ] as const) {
+      const { status, stderr } = await zest(['evaluate', folder, ...args]);
+      expect(stderr).toMatch(message);
+      expect(status).toBe(2);
+    }
+  });
+
+  it('warns of a head that nothing has trained', async () => {
+    const warnings: Warning[] = [];
+    const options = { task: tasks.regression as TaskSpec, data, overrides: ['head={classes: 1}'] };
+    await listed(evaluateModel(folder, { ...options, onWarning: (warning) => warnings.push(warning) }));
+    expect(warnings.map(({ code }) => code)).toEqual(['WARN_ZEST_NEW_HEAD']);
   });
 });

@@ -7,7 +7,10 @@ import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { duration, printJson, printLine, printOut } from '../terminal/output.ts';
 
-type ExperimentCommandOptions = Pick<ExperimentOptions, 'data' | 'forwards' | 'jobs'> & {
+type ExperimentCommandOptions = Pick<
+  ExperimentOptions,
+  'data' | 'forwards' | 'jobs' | 'seeds' | 'model' | 'examples'
+> & {
   output?: string;
   methods?: string;
   json?: boolean;
@@ -24,11 +27,18 @@ const runLine = (event: ExperimentEvent & { kind: 'run' }, metric: Metric): stri
 export const command: CommandDefinition = {
   argument: 'none: list the names',
   options: [
-    new Option('--data <folder>', 'has the folders sst2, mr, sst5 and trec; the words of afinn come with node-zest'),
+    new Option('--data <folder>', 'has a folder a data set, sst2 say; the words of afinn come with node-zest'),
     new Option('--output <folder>', 'default: runs/experiments/NAME; finished runs there are not run again'),
     counting(
       '--forwards <n>',
       'forward passes of each run (default: 4000 for words and questions, 2000 for sentences)',
+    ),
+    counting('--seeds <n>', 'seeds that are tested with the chosen learning rate (default: 5)'),
+    new Option('--model <folder or name>', 'of smollm2-… (default: HuggingFaceTB/SmolLM2-135M-Instruct)'),
+    counting('--examples <n>', 'examples that smollm2-… is tested on (default: 256)'),
+    counting(
+      '--rungs <n>',
+      'half decades that the search for a learning rate goes to either side (default: 2; 0: none)',
     ),
     counting('--jobs <n>', 'runs at a time (default: the cores)'),
     new Option('--methods <a,b,c>', 'only these; the table has those of earlier calls too'),
