@@ -53,8 +53,8 @@ class CudaSession : public Session {
         part.starts.assign(static_cast<size_t>(first) + 1, 0);
         int32_t s = first, whole = 0;
         for (; s < sequences; ++s) {
-          const auto room = static_cast<int32_t>(most_packed_tokens) -
-                            static_cast<int32_t>(part.ids.size());
+          const auto room =
+              static_cast<int32_t>(most_packed_tokens) - static_cast<int32_t>(part.ids.size());
           const int32_t end = std::min(starts[s + 1], done[s] + room), count = end - done[s];
           part.ids.insert(part.ids.end(), ids.begin() + done[s], ids.begin() + end);
           part.starts.push_back(static_cast<int32_t>(part.ids.size()));
@@ -106,12 +106,11 @@ class CudaSession : public Session {
 
 }  // namespace
 
-std::unique_ptr<Session> make_session(const Weights& weights, Products& products,
-                                      cudaStream_t main, cudaStream_t noise, Guard guard,
-                                      const Directions& directions, const Point& point,
-                                      std::span<const int32_t> capacities) {
-  return std::make_unique<CudaSession>(weights, products, main, noise, std::move(guard),
-                                       directions, point, capacities);
+std::unique_ptr<Session> make_session(const Weights& weights, Products& products, cudaStream_t main,
+                                      cudaStream_t noise, Guard guard, const Directions& directions,
+                                      const Point& point, std::span<const int32_t> capacities) {
+  return std::make_unique<CudaSession>(weights, products, main, noise, std::move(guard), directions,
+                                       point, capacities);
 }
 
 }  // namespace zest::cuda

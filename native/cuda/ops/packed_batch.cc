@@ -64,8 +64,8 @@ std::vector<int32_t> tiles_of(const std::vector<KeyRows>& keys, const std::vecto
   const int32_t end = narrow(rows);
   for (size_t i = 0; i < keys.size(); ++i) {
     for (int32_t query = starts[i]; query < starts[i + 1]; query += at_once) {
-      tiles.insert(tiles.end(), {query, std::min(at_once, starts[i + 1] - query), keys[i].first,
-                                 keys[i].count});
+      tiles.insert(tiles.end(),
+                   {query, std::min(at_once, starts[i + 1] - query), keys[i].first, keys[i].count});
     }
   }
   for (int32_t query = starts.back(); query < end; query += at_once) {

@@ -172,7 +172,7 @@ TEST("two sessions and evaluations between them do not disturb one another") {
 }
 
 TEST("a prompt longer than a pass, in pieces") {
-  if (sanitized) return;  // slow to watch
+  if (sanitized) return;                     // slow to watch
   DecoderShape shape = decoder_shapes()[2];  // a window
   const auto length = static_cast<int32_t>(cuda::most_packed_tokens) + 3;
   shape.hidden = shape.embedding = 4, shape.heads = shape.key_value_heads = 1;
@@ -187,9 +187,8 @@ TEST("a prompt longer than a pass, in pieces") {
   const auto expected = cpu->session(gaussian, {}, capacities, never),
              grown = cuda->session(gaussian, {}, capacities, never);
   under_some_schedule([&] {
-    CHECK_NEAR(
-        difference(grown->extend(ids, starts, never), expected->extend(ids, starts, never)), 0,
-        2e-5);
+    CHECK_NEAR(difference(grown->extend(ids, starts, never), expected->extend(ids, starts, never)),
+               0, 2e-5);
   });
 }
 
