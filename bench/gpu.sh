@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench/gpu.sh [NAME]: judges the CUDA backend on this machine's GPU with cmake, nvcc and cuBLAS alone, in under eight
+# bench/gpu.sh [NAME]: judges the CUDA backend on this machine's GPU with cmake, nvcc and cuBLAS alone, in under ten
 # minutes: builds zest_gpu_check for this card, runs it under compute-sanitizer on small sizes where that is installed,
 # then in earnest, and writes bench/results/gpu-NAME.json. Where Python has torch, PyTorch runs beside it.
 set -euo pipefail
@@ -27,7 +27,7 @@ fi
 timeout 240 "$check" "$results/gpu-$name.json" || status=1
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit --format=csv > "$results/gpu-$name.csv"
 if python3 -c 'import torch' 2> /dev/null; then
-  timeout 120 python3 bench/peers/gpu.py "$results/gpu-$name-pytorch.json" || status=1
+  timeout 240 python3 bench/peers/gpu.py "$results/gpu-$name-pytorch.json" || status=1
 else
   echo 'torch was not found: PyTorch was not measured'
 fi

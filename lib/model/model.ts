@@ -358,8 +358,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Continues prompts, token by token, with a cache of keys and values; the same bits as of whole sequences. Calls that
-   * come after it wait for its end.
+   * Continues prompts, token by token, with a cache of keys and values; on the CPU the same bits as of whole sequences. Calls
+   * that come after it wait for its end.
    *
    * @example
    * const prompts = [[1, 305, 12]]; // as a tokenizer makes them; this model is an encoder, and continues none
@@ -367,9 +367,8 @@ export class Model implements Objective<Batch> {
    * await call.catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED
    *
    * @returns the continuations, without the prompts and without what stopped them
-   * @throws ERR_ZEST_UNSUPPORTED for a model that is not causal, or is on a device that does not generate;
-   * ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TOKEN or ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and
-   * values cannot be had; what {@link evaluate} throws for the point
+   * @throws ERR_ZEST_UNSUPPORTED for a model that is not causal; ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TOKEN or
+   * ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and values cannot be had; what {@link evaluate} throws for the point
    */
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]> {
     throwIfAborted(options?.signal);

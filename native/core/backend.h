@@ -27,8 +27,8 @@ class Session {
   virtual ~Session() = default;
 
   // Appends ids[starts[s] .. starts[s + 1]) to each sequence s, and gives the logits of all outputs
-  // after the last token, one row a sequence that grew; valid until the next call. The same bits as
-  // of the whole sequence at once. Beyond a sequence's capacity: ERR_ZEST_INTERNAL.
+  // after the last token, one row a sequence that grew; valid until the next call. On the CPU the
+  // same bits as of the whole sequence at once. Beyond a sequence's capacity: ERR_ZEST_INTERNAL.
   virtual std::span<const float> extend(std::span<const int32_t> ids,
                                         std::span<const int32_t> starts,
                                         const AbortFlag& abort) = 0;
@@ -57,11 +57,9 @@ class Backend {
 
   // Empty sequences that may have up to `capacities` tokens, at the weights as they are now: there
   // must be no `apply` or `write` while it is used. The backend must outlive it.
-  virtual std::unique_ptr<Session> session(const Directions&, const Point&,
-                                           std::span<const int32_t> /*capacities*/,
-                                           const AbortFlag&) {
-    throw Error("ERR_ZEST_UNSUPPORTED", "this device does not generate; load the model on the CPU");
-  }
+  virtual std::unique_ptr<Session> session(const Directions& directions, const Point& point,
+                                           std::span<const int32_t> capacities,
+                                           const AbortFlag& abort) = 0;
 
   // One pass over the trainable parameters, by the update's rule. Abort is honoured before the
   // first weight is written, never after.

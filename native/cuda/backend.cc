@@ -19,6 +19,7 @@
 #include "cuda/ops/graphs.h"
 #include "cuda/ops/passes.h"
 #include "cuda/ops/point_set.h"
+#include "cuda/session.h"
 #include "cuda/weights.h"
 
 namespace zest {
@@ -137,6 +138,16 @@ class CudaBackend : public Backend {
                     });
     });
     return rows;
+  }
+
+  std::unique_ptr<Session> session(const Directions& directions, const Point& point,
+                                   std::span<const int32_t> capacities,
+                                   const AbortFlag& abort) override {
+    return guarded([&] {
+      check_abort(abort);
+      const Guard guard = [this](const std::function<void()>& body) { guarded(body); };
+      return make_session(weights_, products_, main_, noise_, guard, directions, point, capacities);
+    });
   }
 
   void apply(const Directions& directions, const Update& update, const AbortFlag& abort) override {

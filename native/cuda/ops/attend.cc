@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cuda/kernels/attention.h"
+#include "cuda/kernels/cache.h"
 #include "cuda/ops/forward.h"
 
 namespace zest::cuda {
@@ -37,6 +38,20 @@ void Forward::place(HeadRows& heads, int32_t count, const NormRoles& roles, Toke
   heads.bias = nullptr;
 }
 
+// Adds keys and values to the cache, where attention then finds them beside those that came before.
+void Forward::keep(const LayerRoles& layer, HeadRows& key, HeadRows& value) {
+  const auto index = static_cast<size_t>(&layer - spec_.roles.layers.data());
+  CacheAppend c;
+  c.key = key, c.value = value;
+  c.count = spec_.key_value_heads, c.width = spec_.head_width;
+  c.rows = batch_->shape.tokens, c.index = in_block(batch_->at.cache_rows);
+  c.keys = cache_->keys(index), c.values = cache_->values(index);
+  c.stride = cache_->stride();
+  append_to_cache(c, main_);
+  key = {c.keys, c.stride, spec_.head_width, nullptr};
+  value = {c.values, c.stride, spec_.head_width, nullptr};
+}
+
 void Forward::attend(const LayerRoles& layer, State from, State to, Tokens tokens) {
   const BatchShape& shape = batch_->shape;
   const PackedBatch::Offsets& at = batch_->at;
@@ -55,6 +70,7 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
   a.value = heads_of(layer.value, fused_value ? key_ : value_);
   place(a.query, spec_.heads, layer.query_norm, fused_query ? Tokens::all : tokens);
   place(a.key, spec_.key_value_heads, layer.key_norm, Tokens::all);
+  if (cache_) keep(layer, a.key, a.value);
   a.prefix_key = vector(layer.prefix.key), a.prefix_value = vector(layer.prefix.value);
   if (layer.prefix.key >= 0) {
     a.prefixes = static_cast<int32_t>(weights_.parameter(layer.prefix.key).rows);

@@ -191,7 +191,7 @@ void Forward::reserve_attention(int64_t tokens) {
   reserve(key_, tokens * widths.key);
   reserve(value_, tokens * widths.value);
   // Enough positions for the longest sequence; there may be no table of their embeddings.
-  reserve_rotary(batch_->shape.table_rows[positions]);
+  reserve_rotary(batch_->places);
 }
 
 void Forward::reserve_rotary(int64_t positions) {
@@ -223,9 +223,10 @@ void Forward::release() {
   means_.reset();
 }
 
-void Forward::run(const PackedBatch& batch, const PointSet& points) {
+void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache) {
   batch_ = &batch;
   points_ = &points;
+  cache_ = cache;
   passes_ = points.points();
   pieces_ = 0;
   perturb_vectors(points.plan(), weights_.type(), points.all_parameters(), vector_offsets_.data(),

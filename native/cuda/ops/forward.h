@@ -14,6 +14,7 @@
 #include "cuda/kernels/loss.h"
 #include "cuda/kernels/perturb.h"
 #include "cuda/kernels/rows.h"
+#include "cuda/ops/key_value_cache.h"
 #include "cuda/ops/packed_batch.h"
 #include "cuda/ops/point_set.h"
 #include "cuda/weights.h"
@@ -35,8 +36,9 @@ class Forward : private Operations {
   // The block of a batch, on the device; reserves all that `run` needs, so that run allocates
   // nothing. Without memory for it all is given back but the weights.
   void upload(const PackedBatch& batch, const PointSet& points);
-  // Enqueues the pass.
-  void run(const PackedBatch& batch, const PointSet& points);
+  // Enqueues the pass. With a cache, for which the batch was packed: one point, and the sequences
+  // go on where the cache has them, which gets their keys and values.
+  void run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache = nullptr);
 
   // After run: float64 losses of the sequences, point p's from p * shape.sequences.
   const double* means() const { return means_.data(); }
@@ -127,6 +129,7 @@ class Forward : private Operations {
   BiasActivation with_bias(const LinearRoles& linear, int64_t rows, const Operand& out) const;
   HeadRows heads_of(const LinearRoles& linear, const DeviceMemory<float>& product) const;
   void place(HeadRows& heads, int32_t count, const NormRoles& norm, Tokens tokens);
+  void keep(const LayerRoles& layer, HeadRows& key, HeadRows& value);
   ScoredLogits scored_logits(const PackedBatch& batch) const;
 
   const Weights& weights_;
@@ -138,6 +141,7 @@ class Forward : private Operations {
   // Of the pass that is enqueued.
   const PackedBatch* batch_ = nullptr;
   const PointSet* points_ = nullptr;
+  const KeyValueCache* cache_ = nullptr;
   int64_t passes_ = 0, pieces_ = 0;
 
   BlockShares vector_shares_;

@@ -51,17 +51,21 @@ int32_t place(const std::vector<int32_t>& sorted, int32_t value) {
   return narrow(std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin());
 }
 
+// The rows of a sequence's keys.
+struct KeyRows {
+  int32_t first, count;
+};
+
 // Queries starts[s] .. starts[s + 1) of each sequence, a tile at a time. What fills a bucket, up to
 // `rows`, has no keys.
-std::vector<int32_t> tiles_of(const Batch& batch, const std::vector<int32_t>& starts, int64_t rows,
-                              int32_t at_once) {
+std::vector<int32_t> tiles_of(const std::vector<KeyRows>& keys, const std::vector<int32_t>& starts,
+                              int64_t rows, int32_t at_once) {
   std::vector<int32_t> tiles;
   const int32_t end = narrow(rows);
-  for (int32_t s = 0; s < batch.sequences(); ++s) {
-    const size_t i = static_cast<size_t>(s);
+  for (size_t i = 0; i < keys.size(); ++i) {
     for (int32_t query = starts[i]; query < starts[i + 1]; query += at_once) {
-      tiles.insert(tiles.end(), {query, std::min(at_once, starts[i + 1] - query), batch.starts[i],
-                                 batch.length(s)});
+      tiles.insert(tiles.end(),
+                   {query, std::min(at_once, starts[i + 1] - query), keys[i].first, keys[i].count});
     }
   }
   for (int32_t query = starts.back(); query < end; query += at_once) {
@@ -83,7 +87,8 @@ int64_t bucket(int64_t n) {
   return (n + step - 1) / step * step;
 }
 
-PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
+PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type,
+                 const KeyValueCache* cache) {
   PackedBatch packed;
   BatchShape& shape = packed.shape;
   std::vector<int32_t>& block = packed.block;
@@ -93,10 +98,21 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   shape.scored = bucket(static_cast<int64_t>(batch.scored.size()));
   shape.loss = batch.loss;
 
-  std::vector<int32_t> places;
+  std::vector<int32_t> places, cache_rows;
+  std::vector<KeyRows> keys;
+  int32_t longest = 0;
   for (int32_t s = 0; s < batch.sequences(); ++s) {
-    for (int32_t i = 0; i < batch.length(s); ++i) places.push_back(i);
+    const int32_t past = cache ? cache->length(s) : 0, length = past + batch.length(s);
+    const int32_t first = cache ? cache->start(s) : batch.starts[static_cast<size_t>(s)];
+    for (int32_t i = past; i < length; ++i) {
+      places.push_back(i);
+      if (cache) cache_rows.push_back(first + i);
+    }
+    keys.push_back({first, length});
+    if (past < length) longest = std::max(longest, length);
   }
+  packed.places = (longest + rows_at_once - 1) / rows_at_once * rows_at_once;
+  packed.at.cache_rows = append(block, cache_rows, cache ? shape.tokens : 0, -1);
   packed.at.places = append(block, places, shape.tokens, 0);
   std::vector<int32_t> ids[tables];
   ids[words] = batch.ids;
@@ -125,9 +141,9 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type) {
   std::vector<int32_t> row_places;
   for (const int32_t token : row_tokens) row_places.push_back(places[static_cast<size_t>(token)]);
   packed.at.row_places = append(block, row_places, shape.rows, 0);
-  packed.at.tiles = append(block, tiles_of(batch, batch.starts, shape.tokens, queries_a_tile(type)),
+  packed.at.tiles = append(block, tiles_of(keys, batch.starts, shape.tokens, queries_a_tile(type)),
                            4 * most_tiles(shape.tokens, shape.sequences, type), 0);
-  packed.at.row_tiles = append(block, tiles_of(batch, row_starts, shape.rows, queries_a_tile(type)),
+  packed.at.row_tiles = append(block, tiles_of(keys, row_starts, shape.rows, queries_a_tile(type)),
                                4 * most_tiles(shape.rows, shape.sequences, type), 0);
 
   const bool all = std::any_of(

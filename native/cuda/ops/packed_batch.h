@@ -9,6 +9,7 @@
 #include "core/batch.h"
 #include "core/transformer/spec.h"
 #include "cuda/kernels/attention.h"
+#include "cuda/ops/key_value_cache.h"
 
 namespace zest::cuda {
 
@@ -36,6 +37,7 @@ struct PackedBatch {
     size_t slots[tables], table_rows[tables];
     size_t tiles, row_tiles;          // AttentionTile; of all tokens, and of the scored ones
     size_t places, row_places;        // in their sequences; of the same
+    size_t cache_rows;                // of all tokens, -1 of what fills a bucket; empty: no cache
     size_t row_tokens;                // token of each distinct scored row
     size_t row, label, first, count;  // of each scored position (loss.h)
     size_t reference;                 // of the same, float32; none of cross-entropy
@@ -45,9 +47,13 @@ struct PackedBatch {
   } at;
   // What is true, not rounded up.
   int64_t sequences = 0, logits = 0;
+  // No token has a later place in its sequence.
+  int64_t places = 0;
 };
 
-PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type);
+// With a cache, tokens come after those that it has of their sequences, and keys are its rows.
+PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type,
+                 const KeyValueCache* cache = nullptr);
 
 // No batch of so many rows and sequences, in buckets, has more attention tiles.
 int64_t most_tiles(int64_t rows, int64_t sequences, StorageType type);

@@ -123,6 +123,10 @@ TEST("out of memory says what was asked and what is free; the model stays usable
   shim::set_memory_limit(shim::allocated_bytes() + 8192);
   CHECK_THROWS("ERR_ZEST_MEMORY", next_tokens(66));
   CHECK(next_tokens(9) == short_losses);
+  // A cache for more tokens than there is memory for says so; one that fits is had.
+  CHECK_THROWS("ERR_ZEST_MEMORY", decoder->session(gaussian, {}, std::vector{100000}, never));
+  shim::set_memory_limit(size_t{1} << 36);
+  CHECK(decoder->session(gaussian, {}, std::vector{100}, never) != nullptr);
   // What a call without memory had taken is free for one that fits.
   shim::set_memory_limit(size_t{1} << 36);
   const auto other = backend();

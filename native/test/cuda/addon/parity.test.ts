@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -27,5 +27,16 @@ describe.each(FOLDERS)('%s', (name) => {
     const [own] = await model.sequenceLosses(batch, [[]]);
     expect(own!.length).toBe(losses.length);
     for (const [i, loss] of own!.entries()) expect(Math.abs(loss - losses[i])).toBeLessThan(1e-4);
+  });
+
+  const greedy = join(folder, 'generated.json');
+  it.runIf(existsSync(greedy))('continues as transformers does, and at a perturbed point as the CPU does', async () => {
+    const generated: { prompt: number[]; ids: number[] }[] = JSON.parse(readFileSync(greedy, 'utf8'));
+    const prompts = generated.map(({ prompt }) => prompt);
+    using cuda = await Model.load(folder, { device: 'cuda' });
+    using cpu = await Model.load(folder, { device: 'cpu' });
+    expect(await cuda.generate(prompts, { maxTokens: 1000, stop: [] })).toEqual(generated.map(({ ids }) => ids));
+    const sampled = { maxTokens: 12, temperature: 0.9, topP: 0.9, seed: 3, at: { stream: 4n, scale: 0.02 } };
+    expect(await cuda.generate(prompts, sampled)).toEqual(await cpu.generate(prompts, sampled));
   });
 });

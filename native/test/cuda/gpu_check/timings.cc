@@ -123,6 +123,44 @@ Timing products_alone(const Measure& measure, const std::string& name, const Wor
   });
 }
 
+// What a token of sequences that have some already reads at least: the weights, keys and values.
+int64_t bytes_a_token(const ModelSpec& spec, StorageType type, int64_t cached_tokens) {
+  const int64_t embeddings = spec.roles.head_output.weight == spec.roles.word_embeddings
+                                 ? 0
+                                 : int64_t{spec.vocabulary} * spec.embedding;
+  return (elements(spec) - embeddings) * static_cast<int64_t>(element_bytes(type)) +
+         2 * static_cast<int64_t>(spec.roles.layers.size()) * cached_tokens * spec.key_width() *
+             static_cast<int64_t>(sizeof(float));
+}
+
+// A token of each of some sequences after prompts, at theta and at a perturbed point.
+void time_generation(const Measure& measure, const std::string& name, Backend& backend,
+                     StorageType type, bool small, double bandwidth, std::vector<Timing>& all) {
+  const ModelSpec& spec = backend.spec();
+  const int32_t prompt = small ? 4 : 128;
+  for (const int32_t sequences : {1, small ? 3 : 64}) {
+    for (const Point& point : {Point{}, Point{{1, 1e-3f}}}) {
+      const auto count = static_cast<size_t>(sequences);
+      const std::vector<int32_t> capacities(count, prompt + measure.repeats + 3);
+      const auto session = backend.session({7, Law::gaussian, 0}, point, capacities, never);
+      const auto extend = [&](int32_t tokens) {
+        std::vector<int32_t> starts = {0};
+        while (starts.size() <= count) starts.push_back(starts.back() + tokens);
+        session->extend(std::vector<int32_t>(count * static_cast<size_t>(tokens), 9), starts,
+                        never);
+      };
+      extend(prompt);
+      all.push_back(measure.of_calls(name + "a token of " + std::to_string(sequences) +
+                                         " after prompts of " + std::to_string(prompt) +
+                                         (point.empty() ? "" : ", at a perturbed point"),
+                                     [&] { extend(1); }));
+      const int64_t bytes = bytes_a_token(spec, type, int64_t{sequences} * prompt);
+      all.back().floor = 1e3 * static_cast<double>(bytes) / bandwidth;
+      all.back().floor_of = "the weights, keys and values, read once";
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Timing> measure(bool small) {
@@ -189,6 +227,7 @@ std::vector<Timing> measure(bool small) {
         next += static_cast<uint64_t>(k);
         step(*backend, directions, batch, options, never);
       };
+      if (w.generates) time_generation(measure, name, *backend, type, small, bandwidth, all);
       all.push_back(products_alone(measure, name + "products of one forward, alone", w, 1, type));
       const double products_1 = all.back().milliseconds;
       all.push_back(products_alone(measure, name + "products of ten forwards, alone", w, 10, type));

@@ -106,7 +106,7 @@ std::vector<Workload> workloads() {
   const Shape base = {768, 12, 12, 3072, 50265, 514}, film = {192, 3, 4, 768, 8192, 258};
   const DecoderSize smollm2 = {576, 9, 3, 64, 30, 1536, 49152, 576, 32};
   Workload causal = decoder("smollm2-135m 16 x 128", "llama", smollm2, 16, 128);
-  causal.in_float32 = true;
+  causal.in_float32 = causal.generates = true;
   return {
       encoder("roberta-base 64 x 128", base, 64, 128),
       encoder("roberta-base 16 x 64", base, 16, 64),
@@ -125,7 +125,7 @@ std::vector<Workload> small_workloads() {
   std::vector<Workload> all = {encoder("tiny 3 x 5", {16, 2, 2, 24, 40, 20}, 3, 5)};
   for (DecoderShape shape : decoder_shapes()) {
     shape.layers = 1;
-    all.push_back({shape.name, random_decoder(shape), next_tokens(shape, 2, 4), shape.gate});
+    all.push_back({shape.name, random_decoder(shape), next_tokens(shape, 2, 4), shape.gate, true});
   }
   return all;
 }

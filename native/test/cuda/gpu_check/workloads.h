@@ -14,6 +14,7 @@ struct Workload {
   RandomModel model;
   Batch batch;
   bool in_float32 = true;  // and in bfloat16
+  bool generates = false;
 };
 
 std::vector<Workload> workloads();

@@ -1,0 +1,32 @@
+#include "cuda/ops/key_value_cache.h"
+
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+#include "cuda/kernels/perturbation_plan.h"
+
+namespace zest::cuda {
+
+KeyValueCache::KeyValueCache(const ModelSpec& spec, std::span<const int32_t> capacities)
+    : stride_(padded8(spec.key_width())), lengths_(capacities.size()) {
+  int64_t tokens = 0;
+  for (const int32_t capacity : capacities) {
+    tokens += capacity;
+    starts_.push_back(static_cast<int32_t>(tokens));
+  }
+  const std::string of = "the keys and values of " + std::to_string(tokens) + " tokens";
+  const std::string cure = "generate for fewer prompts at once, or fewer tokens";
+  if (tokens > std::numeric_limits<int32_t>::max()) {
+    throw Error("ERR_ZEST_MEMORY", of + " are more than a CUDA device keeps; " + cure);
+  }
+  layer_floats_ = static_cast<size_t>(tokens * stride_);
+  try {
+    memory_.reserve(2 * spec.roles.layers.size() * layer_floats_);
+  } catch (const Error& error) {
+    if (std::string(error.code()) != "ERR_ZEST_MEMORY") throw;
+    throw Error("ERR_ZEST_MEMORY", of + " do not fit: " + error.what() + ", or " + cure);
+  }
+}
+
+}  // namespace zest::cuda
