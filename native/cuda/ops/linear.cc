@@ -67,8 +67,9 @@ void Forward::product(const Multiplication& m) {
   Product product;
   product.x = m.x.data;
   product.x_stride = m.x.stride;
-  product.y = m.y;
-  product.y_stride = m.y_stride;
+  product.y = m.y.data;
+  product.y_stride = m.y.stride;
+  product.y_type = m.y.type;
   product.scale = m.scale;
   product.add = m.add;
   product.transposed = m.transposed;
@@ -88,13 +89,14 @@ void Forward::product(const Multiplication& m) {
   product.rows = extended ? passes_ * m.rows : m.rows;
   product.batch = extended ? 1 : passes_;
   product.x_batch = m.rows * m.x.stride;
-  product.y_batch = m.rows * m.y_stride;
+  product.y_batch = m.rows * m.y.stride;
   if (extended) {
     extend_inputs(points_->plan(), points_->terms(), p, passes_, m.rows, m.x, main_);
   }
   const int64_t at_once = outputs_a_piece(
       product.batch * padded8(product.depth) * static_cast<int64_t>(element_bytes(weights_.type())),
       m.transposed);
+  const auto y_element = static_cast<int64_t>(element_bytes(m.y.type));
   for (int64_t first = 0; first < m.outputs.count; first += at_once) {
     const int64_t count = std::min(at_once, m.outputs.count - first);
     RowChoice choice{m.outputs.index, first, count};
@@ -105,7 +107,7 @@ void Forward::product(const Multiplication& m) {
     const int piece = static_cast<int>(pieces_ % 2);
     product.w = scratch_[piece].data();
     product.w_batch = choice.count * product.w_stride;
-    product.y = m.y + first;
+    product.y = static_cast<std::byte*>(m.y.data) + first * y_element;
     product.outputs = count;
     products_.multiply(product, main_);
     check(cudaEventRecord(consumed_[piece], main_), "cudaEventRecord");
@@ -115,21 +117,13 @@ void Forward::product(const Multiplication& m) {
 
 // With the adapter, if there is one: Y = X W^T + adapter_scale (X A^T) B^T (Hu et al. 2021).
 void Forward::multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
-                       DeviceMemory<float>& y) {
-  const int64_t y_stride = padded8(outputs.count);
-  product({linear.weight, linear.transposed, outputs, x, rows, y.data(), y_stride});
+                       const Operand& y) {
+  product({linear.weight, linear.transposed, outputs, x, rows, y});
   if (linear.adapter_a < 0) return;
   const int64_t rank = weights_.parameter(linear.adapter_a).rows;
-  product(
-      {linear.adapter_a, false, {nullptr, rank}, x, rows, adapter_product_.data(), padded8(rank)});
-  BiasActivation convert;
-  convert.product = adapter_product_.data();
-  convert.stride = padded8(rank);
-  convert.points = passes_, convert.rows = rows, convert.columns = rank;
-  convert.out = operand(adapter_, rank);
-  bias_activation(convert, main_);
-  product({linear.adapter_b, false, outputs, convert.out, rows, y.data(), y_stride,
-           spec_.adapter_scale, true});
+  const Operand inner = operand(adapter_, rank);
+  product({linear.adapter_a, false, {nullptr, rank}, x, rows, inner});
+  product({linear.adapter_b, false, outputs, inner, rows, y, spec_.adapter_scale, true});
 }
 
 }  // namespace zest::cuda

@@ -26,10 +26,12 @@ struct RowShape {
   int64_t points, rows, columns;
 };
 const std::vector<RowShape> row_shapes = {{1, 1, 1},  {2, 3, 7},   {3, 5, 32},
-                                          {1, 9, 33}, {2, 17, 36}, {2, 8, 100}};
+                                          {1, 9, 33}, {2, 17, 36}, {2, 8, 300}};
 
 TEST("normalisation with bias and residual is the CPU's to 2e-6") {
-  for (const RowShape& s : row_shapes) {
+  std::vector<RowShape> shapes = row_shapes;
+  shapes.push_back({1, 2, 12300});  // more than a block keeps
+  for (const RowShape& s : shapes) {
     for (const Norming norming : normings) {
       under_some_schedule([&] {
         const bool with_terms = norming != Norming::layer_without_bias;
@@ -117,9 +119,10 @@ TEST("bias and activation are the CPU's to 4e-6") {
     for (int activation = -1; activation <= 5; ++activation) {
       under_some_schedule([&] {
         const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
-        const std::vector<float> product = random_values(size(all), 7, 3.0f);
+        const std::vector<float> product = widened(rounded(random_values(size(all), 7, 3.0f)));
         const std::vector<float> bias = random_values(size(s.points * stride), 8);
         const auto d_product = uploaded(product), d_bias = uploaded(bias);
+        const auto d_halves = uploaded(rounded(product));
         const auto out = filled<float>(size(all));
         const auto halves = filled<uint16_t>(size(all));
         cuda::BiasActivation b;
@@ -131,6 +134,7 @@ TEST("bias and activation are the CPU's to 4e-6") {
         b.points = s.points, b.rows = s.rows, b.columns = s.columns;
         b.out = {out.data(), StorageType::float32, stride};
         cuda::bias_activation(b, stream());
+        b.product = d_halves.data();
         b.out = {halves.data(), StorageType::bfloat16, stride};
         cuda::bias_activation(b, stream());
         std::vector<float> expected = product;
@@ -151,11 +155,12 @@ TEST("gates multiply, each with its bias") {
     for (const bool biased : {true, false}) {
       under_some_schedule([&] {
         const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
-        const std::vector<float> product = random_values(size(all), 10, 3.0f);
-        const std::vector<float> gate = random_values(size(all), 11, 3.0f);
+        const std::vector<float> product = widened(rounded(random_values(size(all), 10, 3.0f)));
+        const std::vector<float> gate = widened(rounded(random_values(size(all), 11, 3.0f)));
         const std::vector<float> biases = random_values(size(s.points * 2 * stride), 12);
         const auto d_product = uploaded(product), d_gate = uploaded(gate),
                    d_biases = uploaded(biases);
+        const auto d_halves = uploaded(rounded(product)), d_gate_halves = uploaded(rounded(gate));
         const auto out = filled<float>(size(all));
         const auto halves = filled<uint16_t>(size(all));
         cuda::BiasActivation b;
@@ -167,6 +172,7 @@ TEST("gates multiply, each with its bias") {
         b.points = s.points, b.rows = s.rows, b.columns = s.columns;
         b.out = {out.data(), StorageType::float32, stride};
         cuda::bias_activation(b, stream());
+        b.product = d_halves.data(), b.gate = d_gate_halves.data();
         b.out = {halves.data(), StorageType::bfloat16, stride};
         cuda::bias_activation(b, stream());
         std::vector<float> expected = gate, factor = product;
@@ -319,14 +325,20 @@ struct ProductShape {
   bool shared, add, transposed = false;
 };
 
-TEST("products are those of float64 to a part in 10^6 of their size") {
+TEST("products are those of float64 to a part in 10^6 of their size, or to bfloat16's rounding") {
   cuda::Products products;
   const std::vector<ProductShape> shapes = {
       {1, 1, 1, 1, false, false},       {5, 3, 7, 2, false, false},
       {17, 33, 40, 3, true, false},     {9, 16, 100, 2, false, true},
       {5, 3, 7, 2, false, false, true}, {17, 40, 33, 3, true, true, true}};
+  struct Types {
+    StorageType of_factors, of_result;
+  };
+  const Types all_types[] = {{StorageType::float32, StorageType::float32},
+                             {StorageType::bfloat16, StorageType::float32},
+                             {StorageType::bfloat16, StorageType::bfloat16}};
   for (const ProductShape& s : shapes) {
-    for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+    for (const auto [type, y_type] : all_types) {
       const int64_t depth = padded8(s.depth), width = padded8(s.outputs);
       const int64_t w_rows = s.transposed ? s.depth : s.outputs;
       const int64_t w_stride = s.transposed ? width : depth;
@@ -342,13 +354,16 @@ TEST("products are those of float64 to a part in 10^6 of their size") {
           w_halves.push_back(cuda::to_bfloat16(v).bits),
               v = cuda::to_float(bfloat16{w_halves.back()});
       }
-      const auto d_x = uploaded(x), d_w = uploaded(w), d_y = uploaded(y);
+      if (y_type == StorageType::bfloat16) y = widened(rounded(y));
+      const auto d_x = uploaded(x), d_w = uploaded(w);
+      const DeviceRows d_y(y, y_type);
       const auto d_x_halves = uploaded(x_halves), d_w_halves = uploaded(w_halves);
       cuda::Product p;
       p.type = type;
       p.x = type == StorageType::float32 ? static_cast<const void*>(d_x.data()) : d_x_halves.data();
       p.w = type == StorageType::float32 ? static_cast<const void*>(d_w.data()) : d_w_halves.data();
-      p.y = d_y.data();
+      p.y = d_y.at(0);
+      p.y_type = y_type;
       p.rows = s.rows, p.outputs = s.outputs, p.depth = s.depth, p.batch = s.batch;
       p.x_stride = depth, p.w_stride = w_stride, p.y_stride = width;
       p.transposed = s.transposed;
@@ -374,7 +389,14 @@ TEST("products are those of float64 to a part in 10^6 of their size") {
           }
         }
       }
-      CHECK_NEAR(difference(downloaded(d_y, y.size()), expected, s.outputs, width), 0, 1e-5);
+      const std::vector<float> got = d_y.values(y.size());
+      if (y_type == StorageType::float32) {
+        CHECK_NEAR(difference(got, expected, s.outputs, width), 0, 1e-5);
+        continue;
+      }
+      for (size_t i = 0; i < got.size(); ++i) {
+        CHECK_NEAR(got[i], expected[i], 1e-5 + std::fabs(expected[i]) / 256);
+      }
     }
   }
 }
