@@ -13,6 +13,10 @@ namespace zest::cuda {
 template <int bytes>
 struct Word;
 template <>
+struct Word<2> {
+  using type = uint16_t;
+};
+template <>
 struct Word<4> {
   using type = uint32_t;
 };
@@ -38,20 +42,26 @@ union Elements {
 // The first `left` of n elements, zeros beyond. `aligned`: from is a multiple of n elements, or of
 // 16 bytes.
 template <int n, class T>
-__device__ __forceinline__ void load_elements(const T* from, int64_t left, bool aligned,
-                                              float (&x)[n]) {
+__device__ __forceinline__ void load_as_stored(const T* from, int64_t left, bool aligned,
+                                               Elements<n, T>& x) {
   if (aligned && left >= n) {
-    Elements<n, T> all;
 #pragma unroll
     for (int w = 0; w < Elements<n, T>::words; ++w) {
-      all.word[w] = reinterpret_cast<const typename Elements<n, T>::Access*>(from)[w];
+      x.word[w] = reinterpret_cast<const typename Elements<n, T>::Access*>(from)[w];
     }
-#pragma unroll
-    for (int i = 0; i < n; ++i) x[i] = to_float(all.element[i]);
   } else {
 #pragma unroll
-    for (int i = 0; i < n; ++i) x[i] = i < left ? to_float(from[i]) : 0.0f;
+    for (int i = 0; i < n; ++i) x.element[i] = i < left ? from[i] : T{};
   }
+}
+
+template <int n, class T>
+__device__ __forceinline__ void load_elements(const T* from, int64_t left, bool aligned,
+                                              float (&x)[n]) {
+  Elements<n, T> all;
+  load_as_stored(from, left, aligned, all);
+#pragma unroll
+  for (int i = 0; i < n; ++i) x[i] = to_float(all.element[i]);
 }
 
 template <int n, class T>
