@@ -171,17 +171,21 @@ void Forward::reserve_all() {
   reserve(logits_, rows * padded8(outputs));
   reserve(losses_, passes_ * shape.scored);
   reserve(means_, passes_ * shape.sequences);
-  int64_t adapter_rank = 0, piece_elements = 0;
+  int64_t adapter_rank = 0, piece_elements = 0, factor_elements = 0;
   for_each<LinearRoles>(spec_.roles, [&](const LinearRoles& linear) {
     if (linear.weight < 0) return;
-    piece_elements = std::max(piece_elements, least_piece(spec_.inputs(linear), linear.transposed));
+    const int64_t inputs = spec_.inputs(linear);
+    piece_elements = std::max(piece_elements, least_piece(inputs, linear.transposed));
+    factor_elements = std::max(factor_elements, extension(inputs) * inputs);
     if (linear.adapter_a < 0) return;
     adapter_rank = std::max(adapter_rank, weights_.parameter(linear.adapter_a).rows);
   });
   if (adapter_rank > 0) {
     reserve_rows(adapter_, tokens, adapter_rank);
     piece_elements = std::max(piece_elements, least_piece(adapter_rank, false));
+    factor_elements = std::max(factor_elements, extension(adapter_rank) * adapter_rank);
   }
+  reserve(scaled_factors_, factor_elements * passes_ * element);
   for (DeviceMemory<std::byte>& piece : scratch_) {
     reserve(piece, std::max(scratch_bytes / 2, piece_elements * passes_ * element));
   }
@@ -217,7 +221,8 @@ void Forward::release() {
   for (Rows& rows : states_) rows = {};
   embedded_ = {}, adapter_ = {};
   for (DeviceMemory<float>* m : {&vectors_, &logits_, &losses_, &cosines_, &sines_}) m->reset();
-  for (DeviceMemory<std::byte>* m : {&query_, &key_, &value_, &product_, &gate_product_}) {
+  for (DeviceMemory<std::byte>* m :
+       {&query_, &key_, &value_, &product_, &gate_product_, &scaled_factors_}) {
     m->reset();
   }
   for (DeviceMemory<float>& table : tables_) table.reset();

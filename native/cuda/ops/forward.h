@@ -127,6 +127,7 @@ class Forward : private Operations {
   }
   void product(const Multiplication& m);
   int64_t least_piece(int64_t depth, bool transposed) const;
+  void extend_inputs(const Parameter& p, const Operand& x, int64_t rows);
   void make_piece(int parameter, const RowChoice& choice, bool extended, int64_t stride);
 
   void add_and_norm(const void* product, const float* bias, const float* residual,
@@ -161,6 +162,7 @@ class Forward : private Operations {
   // weight makes are all in `key_`.
   DeviceMemory<std::byte> query_, key_, value_, product_, gate_product_;
   DeviceMemory<float> logits_;
+  DeviceMemory<std::byte> scaled_factors_;  // of low-rank directions, of the product under way
   RotaryTable rotary_;
   DeviceMemory<float> cosines_, sines_;
   DeviceMemory<float> losses_;

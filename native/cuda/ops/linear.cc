@@ -23,12 +23,32 @@ int64_t outputs_a_piece(int64_t bytes_an_output, bool transposed) {
 }  // namespace
 
 // Columns that low-rank directions append to the rows that a product reads; 0 where there are so
-// many that the perturbed weights are made instead.
+// many that the perturbed weights are made instead, or where they would not begin at a multiple of
+// 16 bytes.
 int64_t Forward::extension(int64_t columns) const {
   const Plan& plan = points_->plan();
-  if (plan.law != Law::low_rank) return 0;
-  const int64_t appended = static_cast<int64_t>(points_->terms()) * plan.rank;
+  if (plan.law != Law::low_rank || columns % 8 != 0) return 0;
+  const int64_t appended = appended_columns(points_->terms(), plan.rank);
   return appended <= columns / 2 ? appended : 0;
+}
+
+// Writes the appended columns of the rows of every point: one product of X with each point's B.
+void Forward::extend_inputs(const Parameter& p, const Operand& x, int64_t rows) {
+  const int64_t appended = extension(p.columns);
+  scale_factors(points_->plan(), points_->terms(), weights_.type(), p, passes_,
+                scaled_factors_.data(), main_);
+  const auto element = static_cast<int64_t>(element_bytes(weights_.type()));
+  Product product;
+  product.x = x.data;
+  product.w = scaled_factors_.data();
+  product.y = static_cast<std::byte*>(x.data) + p.columns * element;  // beside what is read
+  product.rows = rows, product.outputs = appended, product.depth = p.columns;
+  product.batch = passes_;
+  product.x_stride = product.y_stride = x.stride;
+  product.x_batch = product.y_batch = rows * x.stride;
+  product.w_stride = p.columns, product.w_batch = appended * p.columns;
+  product.type = product.y_type = weights_.type();
+  products_.multiply(product, main_);
 }
 
 bool Forward::shares_memory(int64_t columns) const {
@@ -90,9 +110,7 @@ void Forward::product(const Multiplication& m) {
   product.batch = extended ? 1 : passes_;
   product.x_batch = m.rows * m.x.stride;
   product.y_batch = m.rows * m.y.stride;
-  if (extended) {
-    extend_inputs(points_->plan(), points_->terms(), p, passes_, m.rows, m.x, main_);
-  }
+  if (extended) extend_inputs(p, m.x, m.rows);
   const int64_t at_once = outputs_a_piece(
       product.batch * padded8(product.depth) * static_cast<int64_t>(element_bytes(weights_.type())),
       m.transposed);

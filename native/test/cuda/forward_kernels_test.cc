@@ -401,9 +401,11 @@ TEST("products are those of float64 to a part in 10^6 of their size, or to bfloa
   }
 }
 
-TEST("appended low-rank columns are the product with the factors") {
-  const int64_t rows = 3, points = 4, columns = 20, outputs = 5;
+TEST("factors of low-rank directions: each point's own, scaled; beside the weights all of them") {
+  const int64_t points = 4, columns = 24, outputs = 5;
   const int32_t rank = 2, terms = 3;
+  const int64_t appended = cuda::appended_columns(terms, rank);
+  CHECK(appended == 8);
   for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
     for_each_schedule([&] {
       // Points 0, 1: +- of term 0; point 2: none; point 3: terms 1 and 2.
@@ -420,65 +422,55 @@ TEST("appended low-rank columns are the product with the factors") {
       const int64_t padded = cuda::padded_columns(columns);
       const std::vector<float> a = random_values(size(terms * outputs * rank), 60),
                                b = random_values(size(terms * rank * padded), 61),
-                               w = random_values(size(outputs * columns), 62);
+                               w = widened(rounded(random_values(size(outputs * columns), 62)));
       const auto d_a = uploaded(a), d_b = uploaded(b);
-      std::vector<uint16_t> w_halves;
-      for (const float v : w) w_halves.push_back(cuda::to_bfloat16(v).bits);
-      const auto d_w = uploaded(w);
-      const auto d_w_halves = uploaded(w_halves);
-      const bool wide = type == StorageType::float32;
+      const DeviceRows d_w(w, type);
       cuda::Parameter p{};
-      p.data = wide ? static_cast<void*>(d_w.data()) : d_w_halves.data();
+      p.data = d_w.at(0);
       p.rows = outputs, p.columns = columns;
       p.factor_a = d_a.data(), p.factor_b = d_b.data();
-      const int64_t stride = padded8(columns + terms * rank);
-      const std::vector<float> x = random_values(size(points * rows * stride), 63);
-      std::vector<uint16_t> x_halves;
-      for (const float v : x) x_halves.push_back(cuda::to_bfloat16(v).bits);
-      const auto d_x = uploaded(x);
-      const auto d_x_halves = uploaded(x_halves);
-      cuda::extend_inputs(plan, terms, p, points, rows,
-                          {wide ? static_cast<void*>(d_x.data()) : d_x_halves.data(), type, stride},
-                          stream());
-      const std::vector<float> got_x = downloaded(d_x, x.size());
-      const std::vector<uint16_t> got_halves = downloaded(d_x_halves, x.size());
-      const float scales[4][3] = {{0.5f, 0, 0}, {-0.5f, 0, 0}, {0, 0, 0}, {0, 2.0f, -1.0f}};
-      for (int64_t i = 0; i < points * rows; ++i) {
-        for (int32_t z = 0; z < terms * rank; ++z) {
-          double sum = 0;
+      const auto same = [&](float got, float expected) {
+        return got == (type == StorageType::float32 ? expected
+                                                    : cuda::to_float(cuda::to_bfloat16(expected)));
+      };
+      const DeviceRows scaled(std::vector<float>(size(points * appended * columns), NAN), type);
+      cuda::scale_factors(plan, terms, type, p, points, scaled.at(0), stream());
+      const std::vector<float> got = scaled.values(size(points * appended * columns));
+      const float scales[4][4] = {{0.5f}, {-0.5f}, {}, {0, 2.0f, -1.0f}};  // the last is no term
+      bool right = true;
+      for (int64_t point = 0; point < points; ++point) {
+        for (int64_t z = 0; z < appended; ++z) {
+          const float scale = scales[point][z / rank] * 0.75f;
           for (int64_t c = 0; c < columns; ++c) {
-            const size_t at = size(i * stride + c);
-            const float own = wide ? x[at] : cuda::to_float(bfloat16{x_halves[at]});
-            sum += static_cast<double>(own) * b[size(z * padded + c)];
+            const float expected = scale == 0.0f ? 0.0f : scale * b[size(z * padded + c)];
+            right = right && same(got[size((point * appended + z) * columns + c)], expected);
           }
-          const double expected = sum * scales[i / rows][z / rank] * 0.75;
-          const size_t at = size(i * stride + columns + z);
-          const float got = wide ? got_x[at] : cuda::to_float(bfloat16{got_halves[at]});
-          CHECK_NEAR(got, expected, wide ? 2e-6 : 0.01 * std::fabs(expected));
         }
       }
+      CHECK(right);
+
       const std::vector<int32_t> index = {4, 0};
       const auto d_index = uploaded(index);
-      const auto out = filled<float>(size(2 * stride));  // of either type: room for both
-      cuda::extend_weights(plan, terms, type, p, {d_index.data(), 0, 2}, out.data(), stride,
+      const int64_t stride = columns + appended;
+      const DeviceRows out(std::vector<float>(size(2 * stride), NAN), type);
+      cuda::extend_weights(plan, terms, type, p, {d_index.data(), 0, 2}, out.at(0), stride,
                            stream());
-      const std::vector<float> extended = downloaded(out, size(2 * stride));
-      const auto* halves = reinterpret_cast<const uint16_t*>(extended.data());
+      const std::vector<float> extended = out.values(size(2 * stride));
+      right = true;
       for (int64_t i = 0; i < 2; ++i) {
         const int64_t row = index[size(i)];
-        for (int64_t c = 0; c < columns + terms * rank; ++c) {
+        for (int64_t c = 0; c < stride; ++c) {
           const int64_t z = c - columns;
-          const float expected = c < columns
-                                     ? w[size(row * columns + c)]
-                                     : a[size((z / rank * outputs + row) * rank + z % rank)];
-          const size_t at = size(i * stride + c);
-          if (wide) {
-            CHECK(extended[at] == expected);
-          } else {
-            CHECK(halves[at] == cuda::to_bfloat16(expected).bits);
+          float expected = 0.0f;
+          if (c < columns) {
+            expected = w[size(row * columns + c)];
+          } else if (z < terms * rank) {
+            expected = a[size((z / rank * outputs + row) * rank + z % rank)];
           }
+          right = right && same(extended[size(i * stride + c)], expected);
         }
       }
+      CHECK(right);
     });
   }
 }
