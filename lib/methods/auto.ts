@@ -1,42 +1,50 @@
 import { z } from 'zod';
+import { rangeError } from '../errors.ts';
 import { mean } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, probe } from './options.ts';
 import { commonDiagnostics, lengthOf } from './shaping.ts';
 
-/** Share of the sums that a step keeps: they are means over some ten steps. */
-const KEPT = 0.9;
-/** Steps over which the learning rate grows to what is measured, since few steps measure badly. */
-const TRUSTED_STEPS = 10;
+/** What the noise of the directions may cost over a run, as a share of the loss. */
+const NOISE_SHARE = 0.2;
+/** Share of its sum that the mean of the loss keeps at a step: it is over some ten steps. */
+const LOSS_KEPT = 0.9;
+/** Share of their sums that the means of the curvature keep: they are over some fifty steps, since one pair says little. */
+const CURVATURE_KEPT = 0.98;
 /** How far a step may move each weight, in ρ, where the loss has next to no curvature. */
 const MOST_MOVE = 100;
-/** Power of the signal: with a falling rate, noise counts for less than in a step alone. */
-const SIGNAL_POWER = 1 / 3;
-/** What the signal counts as at least: below it lies what the noise of its own estimate may be. */
-const LEAST_SIGNAL = 0.01;
+
+/** Mean of the square of the schedule's factor over a run. */
+const MEAN_SQUARE = { linear: 1 / 3, cosine: 3 / 8 };
 
 const shape = {
-  directions: directions(8, 'directions that a step draws, k ≥ 2; one forward each, and two more'),
+  directions: directions(16, 'directions that a step draws, k ≥ 2; one forward each, and two more'),
   ...probe({ rho: 1e-3, law: 'gaussian' }),
   learningRate: z.number().default(1).describe('factor of the measured learning rate'),
   schedule: z
-    .enum(['constant', 'linear', 'cosine'])
+    .enum(['linear', 'cosine'])
     .default('linear')
     .describe('how the learning rate falls from its value to 0 over the run'),
+  lowestLoss: z
+    .number()
+    .default(0)
+    .describe('the least that the loss can be; steps are as long as what lies above it allows'),
 };
 
 /** Options of {@link auto}. */
 export type AutoOptions = MethodInput<typeof shape>;
 
-/** Sums over the steps so far; those of the curvature have each step weigh {@link KEPT} times the next one. */
+/** Sums over the steps so far, in which each step weighs a share of the next one. */
 type State = {
   steps: number;
+  /** Of f(θ). */
+  loss: number;
   /** Of (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ², whose mean is tr H. */
   curvature: number;
   /** Of its square. */
   squaredCurvature: number;
-  /** Of Σ DᵢᴬDᵢᴮ, the product of what the halves of a batch say. */
+  /** Of Σ DᵢᴬDᵢᴮ, the product of what the halves of a batch say; every step weighs the same. */
   agreement: number;
   /** Of Σ ((Dᵢᴬ + Dᵢᴮ)/2)². */
   power: number;
@@ -50,6 +58,9 @@ const centred = (losses: readonly number[]): number[] => {
 const product = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
 
+/** What all steps weigh in a sum that keeps a share of itself at each. */
+const weightOf = (kept: number, steps: number): number => (1 - kept ** steps) / (1 - kept);
+
 /** One-sided directions at a measured learning rate. */
 export const autoMethod = defineMethod({
   name: 'auto',
@@ -59,8 +70,8 @@ export const autoMethod = defineMethod({
     directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2: a loss is held against the others' }],
   streams: ({ directions }) => directions,
   forwards: ({ directions }) => directions + 2,
-  initialState: (): State => ({ steps: 0, curvature: 0, squaredCurvature: 0, agreement: 0, power: 0 }),
-  *estimate({ rho, directions: k }, { streams, dimension, state }) {
+  initialState: (): State => ({ steps: 0, loss: 0, curvature: 0, squaredCurvature: 0, agreement: 0, power: 0 }),
+  *estimate({ rho, directions: k, schedule, lowestLoss, totalSteps = 1 }, { streams, dimension, state }) {
     const points = streams.map((stream) => ({ stream, scale: rho }));
     const behind = { stream: streams[0] as bigint, scale: -rho };
     const losses: Float64Array = yield { points: [[], behind, ...points], of: 'halves' };
@@ -69,38 +80,46 @@ export const autoMethod = defineMethod({
     const [centre, back, ahead] = both as [number, number, number];
     const differences = centred(both.slice(2));
     const [a, b] = halves.map((half) => centred([...half.subarray(2)])) as [number[], number[]];
+    const power = product(differences, differences);
 
-    const kept = (sum: number, value: number): number => KEPT * sum + value;
     const second = (ahead + back - 2 * centre) / rho ** 2;
     const next: State = {
       steps: state.steps + 1,
-      curvature: kept(state.curvature, second),
-      squaredCurvature: kept(state.squaredCurvature, second ** 2),
+      loss: LOSS_KEPT * state.loss + centre,
+      curvature: CURVATURE_KEPT * state.curvature + second,
+      squaredCurvature: CURVATURE_KEPT * state.squaredCurvature + second ** 2,
       agreement: state.agreement + product(a, b),
-      power: state.power + product(differences, differences),
+      power: state.power + power,
     };
-    const weight = (1 - KEPT ** next.steps) / (1 - KEPT);
+    const weight = weightOf(CURVATURE_KEPT, next.steps);
     const trace = next.curvature / weight;
     const square = next.squaredCurvature / weight;
-    // Var vᵀHv = 2‖H‖²; as if all of the square were variance, where a step alone has none.
-    const norm = Math.sqrt((Math.max(0, square - trace ** 2) + square / next.steps) / 2);
-    const signal = next.power > 0 ? Math.min(1, Math.max(LEAST_SIGNAL, next.agreement / next.power)) : 0;
+    const norm = Math.sqrt(Math.max(0, square - trace ** 2) / 2); // Var vᵀHv = 2‖H‖²
+    const height = next.loss / weightOf(LOSS_KEPT, next.steps) - lowestLoss;
+    if (height < 0) {
+      throw rangeError(
+        'ERR_ZEST_OPTION',
+        `lowestLoss is ${lowestLoss}, and the loss is ${centre}; expected the least that this loss can be: auto steps by what lies above it`,
+      );
+    }
 
-    const gradient = differences.map((difference) => difference / (rho * (k - 1)));
-    const length = Math.hypot(...gradient);
-    const most = length > 0 ? (MOST_MOVE * rho) / length : 0;
-    const curvature = Math.max(0, trace) / k + norm;
-    const trust = Math.min(1, next.steps / TRUSTED_STEPS);
-    const rate = trust * (curvature > 0 ? Math.min(most, signal ** SIGNAL_POWER / curvature) : most);
+    // The trace and its standard error, since the first pairs know little.
+    const most = Math.max(0, trace) + Math.sqrt(square / weight);
+    const bound = MOST_MOVE * rho * Math.sqrt(k);
+    const affordable = Math.sqrt((2 * NOISE_SHARE * height * k) / (MEAN_SQUARE[schedule] * totalSteps * most));
+    const rate = Math.min(bound, most > 0 ? affordable : bound);
+    const lossSpread = Math.sqrt(power / (k - 1));
+    const gradient = differences.map((difference) => (lossSpread > 0 ? difference / (k * lossSpread) : 0));
     return {
       terms: streams.map((stream, i) => ({ stream, coefficient: rate * (gradient[i] as number) })),
       meanLoss: centre,
       diagnostics: {
         trace,
         curvatureNorm: norm,
-        signal,
+        ...(next.power > 0 && { signal: next.agreement / next.power }),
+        ...(lossSpread > 0 && { curvatureShare: (rho ** 2 * norm) / (Math.SQRT2 * lossSpread) }),
         measuredRate: rate,
-        lossSpread: Math.sqrt(product(differences, differences) / (k - 1)),
+        lossSpread,
         gradientNorm: lengthOf(gradient, dimension),
       },
       state: next,
@@ -109,7 +128,7 @@ export const autoMethod = defineMethod({
   diagnostics: {
     trace: {
       title: 'Trace of the Hessian',
-      words: 'tr H, the sum of its eigenvalues, from second differences; a mean over some ten steps.',
+      words: 'tr H, the sum of its eigenvalues, from second differences; a mean over some fifty steps.',
       brief: 'tr H',
     },
     curvatureNorm: {
@@ -122,36 +141,46 @@ export const autoMethod = defineMethod({
         'Share of a batch’s gradient that its halves agree on, over the run so far. Near 0, a step learns the noise of its batch.',
       brief: 'signal',
     },
-    measuredRate: { title: 'Measured learning rate', words: '∛s/(tr H/k + ‖H‖), before the factor and the schedule.' },
+    curvatureShare: {
+      title: 'Curvature share',
+      words: 'ρ‖H‖/(√2‖∇f‖). Where it is small the loss is linear that far, and a tilt would only shorten the step.',
+    },
+    measuredRate: {
+      title: 'Measured learning rate',
+      words:
+        'How far a step moves each weight, times √k: as far as the noise of all steps may cost a fifth of the loss. Before the factor and the schedule.',
+    },
     ...commonDiagnostics,
   },
 });
 
 /**
- * The method for who does not want to choose: one-sided directions whose losses are centred, c = η(fᵢ − f̄)/(ρ(k − 1)),
- * with a learning rate that is measured along the way and falls linearly.
+ * The method for who does not want to choose: one-sided directions whose losses are centred and held in units of their
+ * spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
  *
- * A step −ηG gains η‖g‖² and costs ½η²·(tr H/k + λ)·‖g_B‖² of the loss, with g the gradient, g_B that of the batch and
- * λ the curvature along it, so alone it is best at η = s/(tr H/k + λ), s = ‖g‖²/‖g_B‖² (derived: E[GᵀHG] of
- * G = Σ(fᵢ − f̄)vᵢ/(ρ(k − 1)) for f of second order). λ is at most ‖H‖, Frobenius', which stands for it. Over a run whose
- * rate falls to 0 the noise of batches averages out but for a part that is logarithmic in s·steps, so that s counts by its
- * cube root (chosen on three data sets, docs/methods.md).
+ * A step moves each weight by some η/√k at random, which costs ½η²·tr H/k of the loss, and by what it learns. Over T steps
+ * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be a fifth of the loss f:
+ * η = √(6·0.2·f·k/(T·tr H)). This is the step of Ghadimi and Lan (arXiv 1309.5549, 2.1), √(2Δ/(L·σ²·T)) with Δ ≤ f what
+ * can be gained, the trace in the place of d·L, since most of a model's curvature is in few directions (MeZO, arXiv
+ * 2305.17333, 4), and σ measured at each step, as FZOO's is. The fifth is chosen on data (docs/methods.md), and so are the
+ * units of σ.
  *
  * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of one pair a step has the mean tr H and the variance
- * 2‖H‖². s is what the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses: no
- * forward more. tr H and ‖H‖ are means over some ten steps, s is of the run so far, and the first ten steps are shorter.
- * k + 2 forwards a step. An objective without losses of its sequences is taken to have no noise, s = 1.
+ * 2‖H‖². Means are over some fifty steps, that of f over ten, and the trace counts with its standard error, so that the
+ * first steps, which know little of it, are shorter. k + 2 forwards a step. For nothing, it says how much of the gradient
+ * the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
  *
- * Defaults: directions 8, rho 1e-3, law `gaussian`, schedule `linear`, which needs totalSteps, and learningRate 1, here
- * a factor of the measured rate.
+ * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear` (it needs totalSteps), lowestLoss 0, as of a
+ * cross-entropy, and learningRate 1, here a factor of the measured rate.
  *
  * @example
  * import { auto, vectorObjective } from 'node-zest';
  * const bowl = vectorObjective(([x, y]) => x * x + 10 * y * y, [3, 4]);
  * const optimizer = auto({ totalSteps: 100 });
  * for (let step = 0; step < 100; step++) await optimizer.step(bowl);
- * console.log(Math.hypot(...bowl.x) < 0.5); // true
+ * console.log(Math.hypot(...bowl.x) < 0.1); // true
  *
- * @throws TypeError or RangeError with ERR_ZEST_OPTION, ERR_ZEST_DIRECTIONS (fewer than 2 among them) or ERR_ZEST_RHO
+ * @throws TypeError or RangeError with ERR_ZEST_OPTION, ERR_ZEST_DIRECTIONS (fewer than 2 among them) or ERR_ZEST_RHO;
+ * `step` rejects with ERR_ZEST_OPTION where the loss is below lowestLoss
  */
 export const auto = (options: AutoOptions): Optimizer => createOptimizer(autoMethod, options);

@@ -109,7 +109,10 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
 type WithStepLength<Shape extends z.ZodRawShape> = Shape & Omit<typeof stepLength, keyof Shape>;
 
 /** Options of a method with every default filled in, those of the step's length among them. */
-export type MethodOptions<Shape extends z.ZodRawShape> = z.output<z.ZodObject<WithStepLength<Shape>>>;
+export type MethodOptions<Shape extends z.ZodRawShape> = z.output<z.ZodObject<WithStepLength<Shape>>> & {
+  /** Steps of the run, where they are known. */
+  totalSteps?: number;
+};
 
 /** Options as a program gives them: those with a default may be absent. */
 export type MethodInput<Shape extends z.ZodRawShape> = z.input<z.ZodObject<WithStepLength<Shape> & typeof inPrograms>>;

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { auto, Model, ZestError } from '../../lib/index.ts';
 import { autoMethod } from '../../lib/methods/auto.ts';
+import type { MethodState } from '../../lib/methods/method.ts';
 import { estimateStep, streamsFrom } from '../../lib/methods/run-step.ts';
 import { curvatureShare } from '../../lib/methods/zest.ts';
 import type { Point } from '../../lib/objective.ts';
 import { mean } from '../../lib/statistics.ts';
-import { add, dot, filled, type Vector } from './drive.ts';
+import { add, combine, dot, drive, filled, type Vector } from './drive.ts';
 
 /** Standard normal numbers of a seed: mulberry32 and Box-Muller. */
 const gaussian = (seed: number) => {
@@ -25,18 +26,27 @@ const TRACE = EIGENVALUES.reduce((a, b) => a + b, 0);
 const NORM = Math.hypot(...EIGENVALUES);
 const STEPS = 400;
 
-/** What the method says at one place of ½Σλx² + gᵀx, each half of a batch with a gradient noise of its own. */
+const HEIGHT = 5;
+
+/** Σ qⁿ⁻ⁱxᵢ / Σ qⁿ⁻ⁱ. */
+const recentMean = (values: readonly number[], q: number) => {
+  const weights = values.map((_, i) => q ** (values.length - 1 - i));
+  return dot(weights, values) / weights.reduce((a, b) => a + b, 0);
+};
+
+/** What the method says at one place of 5 + ½Σλx² + gᵀx, each half of a batch with a gradient noise of its own. */
 const measured = (noise: number) => {
   const draw = gaussian(11);
   const g: Vector = Array.from({ length: DIMENSION }, () => draw() * 3);
   const options = filled(autoMethod, { rho: 1e-2, directions: 8, totalSteps: STEPS });
   let state = autoMethod.initialState!(options as never);
   const seen: Record<string, number>[] = [];
+  const seconds: number[] = [];
   for (let step = 0; step < STEPS; step++) {
     const v = Array.from({ length: 8 }, () => g.map(draw));
     const gradients = [0, 1].map(() => g.map((value) => value + noise * draw()));
     const f = (x: Vector, gradient: Vector) =>
-      x.reduce((sum, value, j) => sum + 0.5 * EIGENVALUES[j]! * value ** 2, 0) + dot(gradient, x);
+      x.reduce((sum, value, j) => sum + 0.5 * EIGENVALUES[j]! * value ** 2, HEIGHT) + dot(gradient, x);
     const at = (point: Point): Vector =>
       [point].flat().reduce((x: Vector, term) => {
         if (!('stream' in term)) throw new Error('no stream');
@@ -53,10 +63,13 @@ const measured = (noise: number) => {
     const result = rounds.next(Float64Array.from(answer));
     if (!result.done) throw new Error('another round');
     state = result.value.state!;
-    if (step % 20 === 19) seen.push(result.value.diagnostics);
+    seconds.push(v[0]!.reduce((sum, z, j) => sum + EIGENVALUES[j]! * z ** 2, 0));
+    const coefficients = result.value.terms.map(({ coefficient }) => coefficient);
+    const length = Math.hypot(...coefficients);
+    if (step % 20 === 19) seen.push({ ...result.value.diagnostics, seconds: seconds.length, length });
   }
   const of = (name: string) => mean(seen.map((one) => one[name]!));
-  return { of, seen, signal: dot(g, g) / (dot(g, g) + (DIMENSION * noise ** 2) / 2) };
+  return { of, seen, seconds, signal: dot(g, g) / (dot(g, g) + (DIMENSION * noise ** 2) / 2) };
 };
 
 describe('the curvature share of pairs', () => {
@@ -77,7 +90,7 @@ describe('the curvature share of pairs', () => {
 describe('auto', () => {
   it('measures the trace and the norm of the Hessian', () => {
     const { of } = measured(0);
-    // A mean over some 19 pairs, 20 of them: the standard error is √2‖H‖/√400 = 2.2.
+    // Means over some hundred pairs of 400: the standard error is √2‖H‖/√400 = 2.2.
     expect(Math.abs(of('trace') - TRACE)).toBeLessThan(5 * 2.2);
     expect(of('curvatureNorm') / NORM).toBeGreaterThan(0.75);
     expect(of('curvatureNorm') / NORM).toBeLessThan(1.25);
@@ -88,11 +101,73 @@ describe('auto', () => {
     expect(Math.abs(of('signal') - signal)).toBeLessThan(0.08);
   });
 
-  it('steps by ∛s/(tr H/k + ‖H‖) of what it measured', () => {
-    for (const one of measured(2).seen) {
-      const expected = Math.cbrt(one.signal!) / (Math.max(0, one.trace!) / 8 + one.curvatureNorm!);
-      expect(one.measuredRate! / expected).toBeCloseTo(1, 12);
+  it('steps as far as the noise of all steps costs a fifth of the loss', () => {
+    const { seen, seconds } = measured(2);
+    for (const one of seen) {
+      const pairs = seconds.slice(0, one.seconds);
+      const weights = pairs.map((_, i) => 0.98 ** (pairs.length - 1 - i));
+      const error = Math.sqrt(
+        recentMean(
+          pairs.map((value) => value ** 2),
+          0.98,
+        ) / weights.reduce((a, b) => a + b, 0),
+      );
+      const rate = Math.sqrt((6 * 0.2 * HEIGHT * 8) / (STEPS * (recentMean(pairs, 0.98) + error)));
+      expect(one.measuredRate! / rate).toBeCloseTo(1, 9);
+      // Coefficients (fᵢ − f̄)/(kσ), σ² over k − 1.
+      expect((one.length! / rate) * 8).toBeCloseTo(Math.sqrt(8 - 1), 9);
     }
+  });
+
+  it('loses no more than that fifth where there is nothing but noise to learn', () => {
+    const draw = gaussian(5);
+    const curve = (x: Vector) => x.reduce((sum, value, j) => sum + 0.5 * EIGENVALUES[j]! * value ** 2, 0);
+    const steps = 60;
+    const costs = Array.from({ length: 60 }, () => {
+      let x: Vector = EIGENVALUES.map(() => 0);
+      let state: MethodState | undefined;
+      for (let step = 0; step < steps; step++) {
+        const v = Array.from({ length: 8 }, () => x.map(draw));
+        const noise = x.map(() => 1e4 * draw());
+        const from = x;
+        const { terms, ...result } = drive(
+          autoMethod,
+          { directions: 8, totalSteps: steps, learningRate: 1 },
+          {
+            f: (at) => HEIGHT + curve(at) + dot(noise, add(at, -1, from)),
+            x,
+            v: (stream) => v[Number(stream) % 8]!,
+          },
+          { step, state },
+        );
+        state = result.state;
+        const rate = 1 - step / steps;
+        x = add(
+          x,
+          -rate,
+          combine(
+            terms.map(({ coefficient }) => coefficient),
+            v,
+          ),
+        );
+      }
+      return curve(x) / (0.2 * HEIGHT);
+    });
+    // The first steps are shorter, by the standard error of the trace.
+    expect(mean(costs)).toBeGreaterThan(0.4);
+    expect(mean(costs)).toBeLessThan(1);
+  });
+
+  it('refuses a loss below the lowest there can be, and takes one that is said', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    const below = () => vectorObjective(([x = 0]) => x * x - 10, [1]);
+    await expect(auto({ totalSteps: 5 }).step(below())).rejects.toThrow(
+      /lowestLoss is 0, and the loss is -9; expected/,
+    );
+    const objective = below();
+    const optimizer = auto({ totalSteps: 200, lowestLoss: -10 });
+    for (let step = 0; step < 200; step++) await optimizer.step(objective);
+    expect(Math.abs(objective.x[0]!)).toBeLessThan(0.05);
   });
 
   it('goes on from its state with the same steps', async () => {

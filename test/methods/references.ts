@@ -109,19 +109,21 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
       );
     },
   },
-  // Its first step: a tenth of the rate, no noise, and all of the square of the second difference taken for variance.
+  // Its first step, where the trace is one pair's, and its standard error as large.
   auto: {
-    options: { rho: 0.1, directions: 3, totalSteps: 10 },
+    options: { rho: 0.1, directions: 3, totalSteps: 50, lowestLoss: -10 },
     reference: ({ rho = 0 }, { f, x }, v) => {
       const l = v.map((vi) => f(add(x, rho, vi)));
       const curvature = (l[0]! + f(add(x, -rho, v[0]!)) - 2 * f(x)) / rho ** 2;
-      const rate = 0.1 / (Math.max(0, curvature) / 3 + Math.abs(curvature) / Math.SQRT2);
+      const trace = Math.max(0, curvature) + Math.abs(curvature);
+      const rate = Math.sqrt((6 * 0.2 * (f(x) + 10) * 3) / (50 * trace));
+      const sigma = Math.hypot(...l.map((li) => li - mean(l))) / Math.sqrt(2);
       return scaled(
         combine(
           l.map((li) => li - mean(l)),
           v,
         ),
-        rate / (rho * 2),
+        rate / (3 * sigma),
       );
     },
   },
