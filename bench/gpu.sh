@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # bench/gpu.sh [NAME]: judges the CUDA backend on this machine's GPU with cmake, nvcc and cuBLAS alone, in under ten
 # minutes: builds zest_gpu_check for this card, runs it under compute-sanitizer on small sizes where that is installed,
-# then in earnest, and writes bench/results/gpu-NAME.json. Where Python has torch, PyTorch runs beside it.
+# then in earnest, and writes bench/results/gpu-NAME.json. Where Python has torch, PyTorch runs beside it; where ncu is,
+# it times the kernels of a forward and of an update. AGAINST=FOLDER, another checkout, has its timings taken in the
+# same call.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=${1:-$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1 | tr -cs '[:alnum:]\n' '-' | sed 's/-$//')}
@@ -10,8 +12,12 @@ build=build/gpu
 results=bench/results
 mkdir -p "$results"
 
-cmake -S . -B "$build" -DZEST_CUDA=ON -DZEST_TESTS=ON -DZEST_NODE=NOTFOUND "-DZEST_CUDA_ARCHITECTURES=$capability-real"
-cmake --build "$build" --parallel --target zest_gpu_check
+# made SOURCES BUILD
+made() {
+  cmake -S "$1" -B "$2" -DZEST_CUDA=ON -DZEST_TESTS=ON -DZEST_NODE=NOTFOUND "-DZEST_CUDA_ARCHITECTURES=$capability-real"
+  cmake --build "$2" --parallel --target zest_gpu_check
+}
+made . "$build"
 check=$build/native/test/cuda/zest_gpu_check
 
 status=0
@@ -25,6 +31,23 @@ else
 fi
 
 timeout 240 "$check" "$results/gpu-$name.json" || status=1
+if [[ -n ${AGAINST:-} ]]; then
+  made "$AGAINST" "$build-against"
+  timeout 120 "$build-against/native/test/cuda/zest_gpu_check" --no-tests "$results/gpu-$name-against.json" || status=1
+fi
+if command -v ncu > /dev/null; then
+  # of KERNELS COUNT: the first so many of them, on the largest shape.
+  of() {
+    timeout 90 ncu --kernel-name "regex:$1" --launch-count "$2" --kill yes --metrics "$metrics" "$check" --no-tests \
+      "$build/ncu.json"
+  }
+  metrics=gpu__time_duration.sum,dram__throughput.avg.pct_of_peak_sustained_elapsed
+  metrics+=,sm__warps_active.avg.pct_of_peak_sustained_active,launch__registers_per_thread
+  metrics+=,sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_active
+  # With --kill the status is that of a program that was ended.
+  { of 'attention|normalize|bias_activation|embed' 60 || true; of 'update|perturb_rows|extend' 12 || true; } \
+    > "$results/gpu-$name-kernels.txt"
+fi
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit --format=csv > "$results/gpu-$name.csv"
 if python3 -c 'import torch' 2> /dev/null; then
   timeout 240 python3 bench/peers/gpu.py "$results/gpu-$name-pytorch.json" || status=1

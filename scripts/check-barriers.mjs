@@ -1,12 +1,12 @@
-// node scripts/check-barriers.mjs BUILD [--kernels]: takes the barriers of the CUDA kernels, and the events that one stream waits
-// for, away one by one and fails if the tests on the host (BUILD is a CMake build with them) do not notice.
-// --kernels: the barriers alone, in seconds.
+// node scripts/check-barriers.mjs BUILD [--kernels]: takes the barriers of the CUDA kernels and their waits for copies,
+// and the events that one stream waits for, away one by one and fails if the tests on the host (BUILD is a CMake build
+// with them) do not notice. --kernels: those of kernels alone, in seconds.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const [, , build, only] = process.argv;
 const KERNEL_TESTS = ['cuda_forward_kernels_test', 'cuda_attention_kernels_test', 'cuda_noise_kernels_test'];
-const BARRIER = /__sync(?:threads|warp)\([^)]*\);|check\(cudaStreamWaitEvent\([^;]*;/g;
+const BARRIER = /__sync(?:threads|warp)\([^)]*\);|__pipeline_wait_prior\([^)]*\);|check\(cudaStreamWaitEvent\([^;]*;/g;
 
 const run = (command, args) => spawnSync(command, args, { encoding: 'utf8' });
 const tested = (file) => (only === '--kernels' ? /\.(cu|h)$/ : /\.(cu|cc|h)$/).test(file);

@@ -27,7 +27,7 @@ class CudaSession : public Session {
         points_(weights, main),
         forward_(weights, products, main, noise),
         graphs_(main),
-        cache_(spec_, capacities) {
+        cache_(spec_, type_, capacities) {
     points_.set(directions, {&point, 1});
     points_.prepare();
   }

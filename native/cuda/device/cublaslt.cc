@@ -173,12 +173,15 @@ Products::~Products() {
 Products::Planned& Products::planned(const Product& p) {
   const Shape shape{{p.rows, p.outputs, p.depth, p.batch, p.x_stride, p.w_stride, p.y_stride,
                      p.x_batch, p.w_batch, p.y_batch, p.add, p.transposed,
-                     static_cast<int64_t>(p.type)}};
+                     static_cast<int64_t>(p.type), static_cast<int64_t>(p.y_type)}};
   std::unique_ptr<Planned>& found = planned_[shape];
   if (found) return *found;
   const Library& l = library_;
   auto made = std::make_unique<Planned>(l);
-  const int type = p.type == StorageType::float32 ? CUDA_R_32F : CUDA_R_16BF;
+  const auto element_of = [](StorageType t) {
+    return t == StorageType::float32 ? CUDA_R_32F : CUDA_R_16BF;
+  };
+  const int type = element_of(p.type);
   l.check(l.desc_create(&made->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
   const int32_t operation = p.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
   l.check(l.desc_set(made->desc, CUBLASLT_MATMUL_DESC_TRANSA, &operation, sizeof operation),
@@ -198,7 +201,7 @@ Products::Planned& Products::planned(const Product& p) {
   layout(made->w, type, p.transposed ? p.outputs : p.depth, p.transposed ? p.depth : p.outputs,
          p.w_stride, p.w_batch);
   layout(made->x, type, p.depth, p.rows, p.x_stride, p.x_batch);
-  layout(made->y, CUDA_R_32F, p.outputs, p.rows, p.y_stride, p.y_batch);
+  layout(made->y, element_of(p.y_type), p.outputs, p.rows, p.y_stride, p.y_batch);
 
   void* preference = nullptr;
   l.check(l.preference_create(&preference), "cublasLtMatmulPreferenceCreate");

@@ -15,19 +15,20 @@
 namespace zest::cuda {
 
 // y[b] = scale x[b] w[b]^T + (add ? y[b] : 0) for b < batch: x is rows x depth, w outputs x depth,
-// y rows x outputs in float32. Strides are in elements, multiples of 8; a batch stride of 0 shares
-// w.
+// y rows x outputs in float32, or rounded once to the type of x and w. Strides are in elements,
+// multiples of 8; a batch stride of 0 shares w.
 struct Product {
   const void* x = nullptr;
   const void* w = nullptr;
-  float* y = nullptr;
+  void* y = nullptr;
   int64_t rows = 0, outputs = 0, depth = 0, batch = 1;
   int64_t x_stride = 0, w_stride = 0, y_stride = 0;
   int64_t x_batch = 0, w_batch = 0, y_batch = 0;
   float scale = 1;
   bool add = false;
-  bool transposed = false;                  // w is depth x outputs
-  StorageType type = StorageType::float32;  // of x and w
+  bool transposed = false;                    // w is depth x outputs
+  StorageType type = StorageType::float32;    // of x and w
+  StorageType y_type = StorageType::float32;  // float32, or that of x and w
 };
 
 class Products {
@@ -48,7 +49,7 @@ class Products {
   struct Library;
   struct Planned;
   struct Shape {
-    int64_t values[13];
+    int64_t values[14];
     auto operator<=>(const Shape&) const = default;
   };
   Planned& planned(const Product& product);

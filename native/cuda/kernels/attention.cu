@@ -4,6 +4,8 @@
 // A block takes a tile of queries of one head and goes through the keys, 32 at a time, with the
 // running maximum and sum of online softmax (Milakov and Gimelshein 2018). A warp has four queries:
 // for the scores a lane is a key, for the sums over values a lane is a column.
+#include <cmath>
+
 #include "cuda/kernels/attention.inl.h"
 #include "cuda/kernels/launch.h"
 
@@ -15,6 +17,12 @@ constexpr int queries_a_warp = tile_queries / warps;
 constexpr int keys_at_once = warp_lanes;
 constexpr int key_stride = keys_at_once + 1;  // so that the lanes of a store fall in other banks
 constexpr int most_columns_a_lane = most_head_width / warp_lanes;
+
+// What sums of exponentials less the old maximum are multiplied with; both are -inf while a query
+// has seen no key.
+__device__ __forceinline__ float corrected(float maximum, float highest) {
+  return maximum == highest ? 1.0f : expf(maximum - highest);
+}
 
 __device__ __forceinline__ float warp_maximum(float x) {
   for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
@@ -54,7 +62,7 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
     const int q = i / width, c = i % width;
     float x = 0.0f;
     if (q < tile.queries) {
-      x = query_row(a, tile, point, head, q)[c];
+      x = query_row<float>(a, tile, point, head, q)[c];
       if (query_bias) x += query_bias[c];
     }
     queries[i] = x;
@@ -77,12 +85,14 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
       const int j = i / width, c = i % width;
       const int key = first + j;
       float k = 0.0f, v = 0.0f;
-      if (key < seen_keys.count) {
-        const bool own = key >= a.prefixes;
-        k = key_row(a, a.key, a.prefix_key, seen_keys, point, head / a.group, key)[c];
-        v = key_row(a, a.value, a.prefix_value, seen_keys, point, head / a.group, key)[c];
-        if (own && key_bias) k += key_bias[c];
-        if (own && value_bias) v += value_bias[c];
+      if (key < a.prefixes) {
+        k = prefix_row(a, a.prefix_key, point, head / a.group, key)[c];
+        v = prefix_row(a, a.prefix_value, point, head / a.group, key)[c];
+      } else if (key < seen_keys.count) {
+        k = own_row<float>(a, a.key, seen_keys, point, head / a.group, key)[c];
+        v = own_row<float>(a, a.value, seen_keys, point, head / a.group, key)[c];
+        if (key_bias) k += key_bias[c];
+        if (value_bias) v += value_bias[c];
       }
       keys[c * key_stride + j] = k;
       values[j * width + c] = v;

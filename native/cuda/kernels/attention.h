@@ -41,7 +41,7 @@ struct Attention {
   int32_t window = 0;  // causal: 0, or how many of the sequence's own keys a query sees
   const AttentionTile* tiles = nullptr;
   int64_t tile_count = 0;
-  Operand out;  // query_rows a point; its type says which of the two
+  Operand out;  // query_rows a point; of the type of queries, keys and values
 };
 void attend(const Attention& a, cudaStream_t stream);
 // attention_bf16.cu: on tensor cores.

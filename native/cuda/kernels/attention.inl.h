@@ -1,8 +1,6 @@
 // What attention.cu and attention_bf16.cu share: which keys a query sees, and where they lie.
 #pragma once
 
-#include <cmath>
-
 #include "cuda/kernels/attention.h"
 #include "cuda/kernels/launch.h"
 
@@ -42,34 +40,34 @@ __device__ __forceinline__ Seen seen_by(const Attention& a, const AttentionTile&
   return {a.window > 0 ? end - a.window : 0, end < keys.count ? end : keys.count};
 }
 
-__device__ __forceinline__ const float* query_row(const Attention& a, const AttentionTile& tile,
-                                                  int64_t point, int head, int query) {
+template <class T>
+__device__ __forceinline__ const T* query_row(const Attention& a, const AttentionTile& tile,
+                                              int64_t point, int head, int query) {
   const int64_t own = tile.first_query + query;
   const int64_t row =
       a.query_tokens ? point * a.key_rows + a.query_tokens[own] : point * a.query_rows + own;
-  return a.query.rows + head * a.query.step + row * a.query.stride;
+  return static_cast<const T*>(a.query.rows.data) + head * a.query.step + row * a.query.rows.stride;
 }
 
-__device__ __forceinline__ const float* key_row(const Attention& a, const HeadRows& heads,
-                                                const float* prefix, const KeysOfTile& keys,
-                                                int64_t point, int head, int key) {
-  if (key < a.prefixes) {
-    return prefix + point * a.vector_stride + key * a.prefix_stride +
-           static_cast<int64_t>(head) * a.width;
-  }
-  return heads.rows + head * heads.step +
-         (point * a.key_rows + keys.first_row + key - a.prefixes) * heads.stride;
+// Keys before a.prefixes.
+__device__ __forceinline__ const float* prefix_row(const Attention& a, const float* prefix,
+                                                   int64_t point, int head, int key) {
+  return prefix + point * a.vector_stride + key * a.prefix_stride +
+         static_cast<int64_t>(head) * a.width;
+}
+
+// Keys from a.prefixes on.
+template <class T>
+__device__ __forceinline__ const T* own_row(const Attention& a, const HeadRows& heads,
+                                            const KeysOfTile& keys, int64_t point, int head,
+                                            int key) {
+  return static_cast<const T*>(heads.rows.data) + head * heads.step +
+         (point * a.key_rows + keys.first_row + key - a.prefixes) * heads.rows.stride;
 }
 
 __device__ __forceinline__ const float* bias_of(const HeadRows& heads, const Attention& a,
                                                 int64_t point, int head) {
   return heads.bias ? heads.bias + point * a.vector_stride + head * heads.step : nullptr;
-}
-
-// What sums of exponentials less the old maximum are multiplied with; both are -inf while a query
-// has seen no key.
-__device__ __forceinline__ float corrected(float maximum, float highest) {
-  return maximum == highest ? 1.0f : expf(maximum - highest);
 }
 
 }  // namespace zest::cuda

@@ -16,9 +16,7 @@ struct CacheAppend {
   int32_t count = 0, width = 0;  // of the heads
   int64_t rows = 0;
   const int32_t* index = nullptr;
-  float* keys = nullptr;
-  float* values = nullptr;
-  int64_t stride = 0;  // of the cache's rows
+  Operand keys, values;  // the cache's, of the type of the products
 };
 void append_to_cache(const CacheAppend& c, cudaStream_t stream);
 

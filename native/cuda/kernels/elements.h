@@ -1,4 +1,4 @@
-// A thread's share of a row: n consecutive elements, moved in one access of up to 16 bytes where
+// A thread's share of a row: n consecutive elements, moved in accesses of up to 16 bytes where
 // their addresses allow it.
 #pragma once
 
@@ -13,6 +13,14 @@ namespace zest::cuda {
 template <int bytes>
 struct Word;
 template <>
+struct Word<2> {
+  using type = uint16_t;
+};
+template <>
+struct Word<4> {
+  using type = uint32_t;
+};
+template <>
 struct Word<8> {
   using type = uint2;
 };
@@ -21,34 +29,51 @@ struct Word<16> {
   using type = uint4;
 };
 
-// The first `left` of n elements, zeros beyond. `aligned`: from is a multiple of n elements.
+// The n elements as the accesses that move them.
+template <int n, class T>
+union Elements {
+  static constexpr int bytes = n * static_cast<int>(sizeof(T)), a_word = bytes < 16 ? bytes : 16;
+  static constexpr int words = bytes / a_word;
+  using Access = typename Word<a_word>::type;
+  Access word[words];
+  T element[n];
+};
+
+// The first `left` of n elements, zeros beyond. `aligned`: from is a multiple of n elements, or of
+// 16 bytes.
+template <int n, class T>
+__device__ __forceinline__ void load_as_stored(const T* from, int64_t left, bool aligned,
+                                               Elements<n, T>& x) {
+  if (aligned && left >= n) {
+#pragma unroll
+    for (int w = 0; w < Elements<n, T>::words; ++w) {
+      x.word[w] = reinterpret_cast<const typename Elements<n, T>::Access*>(from)[w];
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < n; ++i) x.element[i] = i < left ? from[i] : T{};
+  }
+}
+
 template <int n, class T>
 __device__ __forceinline__ void load_elements(const T* from, int64_t left, bool aligned,
                                               float (&x)[n]) {
-  if (aligned && left >= n) {
-    union {
-      typename Word<n * sizeof(T)>::type word;
-      T element[n];
-    } all;
-    all.word = *reinterpret_cast<const typename Word<n * sizeof(T)>::type*>(from);
+  Elements<n, T> all;
+  load_as_stored(from, left, aligned, all);
 #pragma unroll
-    for (int i = 0; i < n; ++i) x[i] = to_float(all.element[i]);
-  } else {
-#pragma unroll
-    for (int i = 0; i < n; ++i) x[i] = i < left ? to_float(from[i]) : 0.0f;
-  }
+  for (int i = 0; i < n; ++i) x[i] = to_float(all.element[i]);
 }
 
 template <int n, class T>
 __device__ __forceinline__ void store_elements(T* to, int64_t left, bool aligned, const T (&x)[n]) {
   if (aligned && left >= n) {
-    union {
-      typename Word<n * sizeof(T)>::type word;
-      T element[n];
-    } all;
+    Elements<n, T> all;
 #pragma unroll
     for (int i = 0; i < n; ++i) all.element[i] = x[i];
-    *reinterpret_cast<typename Word<n * sizeof(T)>::type*>(to) = all.word;
+#pragma unroll
+    for (int w = 0; w < Elements<n, T>::words; ++w) {
+      reinterpret_cast<typename Elements<n, T>::Access*>(to)[w] = all.word[w];
+    }
   } else {
 #pragma unroll
     for (int i = 0; i < n; ++i) {

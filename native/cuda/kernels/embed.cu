@@ -6,38 +6,43 @@ namespace zest::cuda {
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e) {
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * rows_a_block + threadIdx.x / warp_lanes;
-  if (row >= e.points * e.tokens) return;  // a whole warp
-  const int64_t point = row / e.tokens, token = row % e.tokens;
-  const float* product = e.product ? e.product + row * e.stride : nullptr;
-  const float* bias = e.product_bias ? e.product_bias + point * e.norm.vector_stride : nullptr;
-  const float* terms[3];
+__global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e, bool kept) {
+  const int64_t point = point_of_block(), token = row_of_warp();
+  if (token >= e.tokens) return;  // a whole warp
+  const int64_t row = point * e.tokens + token;
+  const float* terms[5] = {};
+  if (e.product) terms[0] = e.product + row * e.stride;
+  if (e.product_bias) terms[1] = e.product_bias + point * e.norm.vector_stride;
+#pragma unroll
   for (int t = 0; t < 3; ++t) {
     const EmbeddingTable& table = e.tables[t];
     const int32_t slot = table.rows ? table.slots[token] : -1;
-    terms[t] = slot < 0 ? nullptr : table.rows + point * table.point_stride + slot * e.stride;
+    if (slot >= 0) terms[2 + t] = table.rows + point * table.point_stride + slot * e.stride;
   }
-  T* operand = static_cast<T*>(e.operand.data);
+  float* hidden = e.hidden + row * e.stride;
+  T* operand = e.operand.data ? static_cast<T*>(e.operand.data) + row * e.operand.stride : nullptr;
   normalize_row(
-      [&](int64_t c) {
-        float x = product ? product[c] : 0.0f;
-        if (bias) x += bias[c];
+      [&](int64_t c, int64_t left, float(&x)[lane_elements]) {
 #pragma unroll
-        for (int t = 0; t < 3; ++t) {
-          if (terms[t]) x += terms[t][c];
+        for (int i = 0; i < lane_elements; ++i) x[i] = 0.0f;
+#pragma unroll
+        for (int t = 0; t < 5; ++t) {
+          if (terms[t]) add_elements(terms[t] + c, left, true, x);
         }
-        return x;
       },
-      e.norm, point, e.columns, e.hidden + row * e.stride,
-      operand ? operand + row * e.operand.stride : nullptr);
+      e.norm, point, e.columns, kept ? kept_row(e.columns) : hidden,
+      [&](int64_t c, int64_t left, const float(&y)[lane_elements]) {
+        store_elements(hidden + c, left, true, y);
+        if (operand) store_rounded(operand + c, left, y);
+      });
 }
 
 }  // namespace
 
 void embed(const Embedding& e, cudaStream_t stream) {
+  const RowsOfWarps rows(e.columns);
   launch(e.operand.type == StorageType::float32 ? embed_kernel<float> : embed_kernel<bfloat16>,
-         dim3(blocks_for(e.points * e.tokens, rows_a_block)), row_threads, 0, stream, e);
+         rows.blocks(e.tokens, e.points), rows.threads(), rows.shared(), stream, e, rows.kept);
 }
 
 }  // namespace zest::cuda

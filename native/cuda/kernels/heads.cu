@@ -6,28 +6,35 @@
 namespace zest::cuda {
 namespace {
 
-__global__ void __launch_bounds__(row_threads) place_heads_kernel(HeadPlacement p) {
-  const int warp = static_cast<int>(threadIdx.x / warp_lanes);
+template <class T>
+__global__ void __launch_bounds__(row_threads) place_heads_kernel(HeadPlacement p, bool aligned) {
   const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  const int64_t index = static_cast<int64_t>(blockIdx.x) * rows_a_block + warp;
-  const int64_t row = index / p.count, first = index % p.count * p.heads.step;
-  if (row >= p.points * p.rows) return;  // a whole warp
-  const int64_t point = row / p.rows;
-  float* head = p.heads.rows + row * p.heads.stride + first;
+  const int64_t point = point_of_block(), own = row_of_warp();
+  if (own >= p.rows) return;  // a whole warp
+  const int64_t first = blockIdx.y * p.heads.step;
+  T* head =
+      static_cast<T*>(p.heads.rows.data) + (point * p.rows + own) * p.heads.rows.stride + first;
   const float* bias = p.heads.bias ? p.heads.bias + point * p.vector_stride + first : nullptr;
-  float* x = shared_memory<float>() + warp * p.width;
-  normalize_row<float>([&](int64_t c) { return head[c] + (bias ? bias[c] : 0.0f); }, p.norm, point,
-                       p.width, x, nullptr);
+  float* x = kept_row(p.width);
+  normalize_row(
+      [&](int64_t c, int64_t left, float(&v)[lane_elements]) {
+        load_elements(head + c, left, aligned, v);
+        if (bias) add_elements(bias + c, left, aligned, v);
+      },
+      p.norm, point, p.width, x,
+      [&](int64_t c, int64_t left, const float(&y)[lane_elements]) {
+        store_elements(x + c, left, true, y);
+      });
   __syncwarp();  // a lane reads what another has normed
-  const int64_t turn = p.half > 0 ? int64_t{p.places[row % p.rows]} * p.half : 0;
+  const int64_t turn = p.half > 0 ? int64_t{p.places[own]} * p.half : 0;
   for (int c = lane; c < p.width; c += warp_lanes) {
     if (c >= 2 * p.half) {
-      head[c] = x[c];
+      head[c] = from_float<T>(x[c]);
     } else if (c < p.half) {
       const float cosine = p.cosines[turn + c], sine = p.sines[turn + c];
       const float a = x[c], b = x[c + p.half];
-      head[c] = fmaf(a, cosine, -(b * sine));
-      head[c + p.half] = fmaf(b, cosine, a * sine);
+      head[c] = from_float<T>(fmaf(a, cosine, -(b * sine)));
+      head[c + p.half] = from_float<T>(fmaf(b, cosine, a * sine));
     }
   }
 }
@@ -35,9 +42,12 @@ __global__ void __launch_bounds__(row_threads) place_heads_kernel(HeadPlacement 
 }  // namespace
 
 void place_heads(const HeadPlacement& p, cudaStream_t stream) {
-  launch(
-      place_heads_kernel, dim3(blocks_for(p.points * p.rows * p.count, rows_a_block)), row_threads,
-      sizeof(float) * static_cast<size_t>(rows_a_block) * static_cast<size_t>(p.width), stream, p);
+  const RowsOfWarps rows(p.width);
+  dim3 blocks = rows.blocks(p.rows, p.points);
+  blocks.y = static_cast<unsigned>(p.count);
+  launch(p.heads.rows.type == StorageType::float32 ? place_heads_kernel<float>
+                                                   : place_heads_kernel<bfloat16>,
+         blocks, rows.threads(), rows.shared(), stream, p, is_aligned(p.heads, p.width));
 }
 
 }  // namespace zest::cuda

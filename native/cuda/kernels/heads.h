@@ -11,11 +11,16 @@ namespace zest::cuda {
 
 // Heads in rows of a product: head h of a row begins h * step further, and so does its bias.
 struct HeadRows {
-  float* rows = nullptr;
-  int64_t stride = 0;  // of the rows
+  Operand rows;  // of the type of the attention
   int64_t step = 0;
   const float* bias = nullptr;  // perturbed, or null: there is none, or it is added already
 };
+
+// Whether every head of every row begins, and ends, at a multiple of 8 elements and of 16 bytes.
+inline bool is_aligned(const HeadRows& heads, int32_t width) {
+  return reinterpret_cast<uintptr_t>(heads.rows.data) % 16 == 0 && heads.rows.stride % 8 == 0 &&
+         heads.step % 8 == 0 && width % 8 == 0;
+}
 
 // Adds the bias, norms each head and turns it by its token's place (Su et al. 2021), in place.
 struct HeadPlacement {

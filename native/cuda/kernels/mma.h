@@ -1,7 +1,8 @@
-// Products of tensor cores, by the fragments of PTX's mma.m16n8k16 (PTX ISA, "Matrix Fragments for
-// mma.m16n8k16 with floating point type"). With g = lane / 4 and t = lane % 4, register r of a
-// holds row g + 8 (r % 2), columns 2t + 8 (r / 2) and the next; register r of b rows 2t + 8 r and
-// the next of column g; element e of d row g + 8 (e / 2), column 2t + e % 2.
+// Products of tensor cores in bfloat16, from compute capability 8.0 on, by the fragments of PTX's
+// mma.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type"). With g =
+// lane / 4 and t = lane % 4, register r of a holds row g + 8 (r % 2), columns 2t + 8 (r / 2) and
+// the next; register r of b rows 2t + 8 r and the next of column g; element e of d row g + 8 (e /
+// 2), column 2t + e % 2.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,6 +13,40 @@
 #include "cuda/kernels/launch.h"
 
 namespace zest::cuda {
+
+// The four registers of fragments whose 8 x 8 matrices lie in shared memory (PTX ISA, ldmatrix):
+// the lane l gives where row l % 8 of matrix l / 8 begins, a multiple of 16 bytes, and gets in
+// register m of matrix m the elements 2t and 2t + 1 of row g; transposed, of column g the rows 2t
+// and 2t + 1. All lanes of a warp call it.
+template <bool transposed = false>
+__device__ __forceinline__ void load_matrices(const bfloat16* row, uint32_t (&r)[4]) {
+#if defined(__CUDA_ARCH__)
+  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+  if constexpr (transposed) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address)
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address)
+                 : "memory");
+  }
+#else
+  const int lane = static_cast<int>(threadIdx.x % warp_lanes), g = lane / 4, t = lane % 4;
+  const auto bits = [&](int matrix, int from_row, int column) -> uint32_t {
+    const auto address = reinterpret_cast<unsigned long long>(row);
+    const auto from = __shfl_sync(all_lanes, address, 8 * matrix + from_row);
+    return reinterpret_cast<const bfloat16*>(from)[column].bits;
+  };
+  for (int m = 0; m < 4; ++m) {
+    const uint32_t first = transposed ? bits(m, 2 * t, g) : bits(m, g, 2 * t);
+    const uint32_t second = transposed ? bits(m, 2 * t + 1, g) : bits(m, g, 2 * t + 1);
+    r[m] = first | second << 16;
+  }
+#endif
+}
 
 // The lower half is the first.
 __device__ __forceinline__ uint32_t pair_of(float first, float second) {

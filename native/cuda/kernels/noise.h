@@ -2,7 +2,8 @@
 //
 // Philox makes one word of each of the four quarters of a 64-element chunk at once. A thread takes
 // `counters` consecutive counters: so it holds `counters` consecutive elements of every quarter,
-// which move in one access. That share of a row is a unit; units count through a row, row by row.
+// which move in one access, of one chunk or of `chunks` that follow each other. That share of a row
+// is a unit; units count through a row, row by row.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -17,23 +18,24 @@ namespace zest::cuda {
 
 constexpr int quarters = 4, quarter_elements = 16;
 
-template <int counters>
+template <int counters, int chunks = 1>
 __host__ __device__ __forceinline__ int64_t units_of_row(int64_t columns) {
-  return padded_columns(columns) / (quarters * counters);
+  constexpr int64_t elements = chunks * chunk_elements;
+  return (columns + elements - 1) / elements * (quarter_elements / counters);
 }
 
 struct Unit {
   int64_t row;
-  int64_t chunk;  // first column of the chunk
+  int64_t chunk;  // first column of the chunk, or of the first of them
   int lane;       // of the first counter, 0 .. 15
 };
 
-template <int counters>
+template <int counters, int chunks = 1>
 __device__ __forceinline__ Unit unit_at(int64_t index, int64_t columns) {
   constexpr int units_of_chunk = quarter_elements / counters;
-  const int64_t a_row = units_of_row<counters>(columns);
+  const int64_t a_row = units_of_row<counters, chunks>(columns);
   const int64_t in_row = index % a_row;
-  return {index / a_row, in_row / units_of_chunk * chunk_elements,
+  return {index / a_row, in_row / units_of_chunk * chunks * chunk_elements,
           static_cast<int>(in_row % units_of_chunk) * counters};
 }
 

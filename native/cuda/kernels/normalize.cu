@@ -6,31 +6,35 @@ namespace zest::cuda {
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(row_threads) normalize_kernel(Normalization n) {
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * rows_a_block + threadIdx.x / warp_lanes;
-  if (row >= n.points * n.rows) return;  // a whole warp
-  const int64_t point = row / n.rows;
+__global__ void __launch_bounds__(row_threads) normalize_kernel(Normalization n, bool kept) {
+  const int64_t point = point_of_block(), own = row_of_warp();
+  if (own >= n.rows) return;  // a whole warp
+  const int64_t row = point * n.rows + own;
   const float* product = n.product + row * n.stride;
   const float* bias = n.product_bias ? n.product_bias + point * n.norm.vector_stride : nullptr;
   const float* residual = n.residual ? n.residual + row * n.stride : nullptr;
-  T* operand = static_cast<T*>(n.operand.data);
+  float* hidden = n.hidden + row * n.stride;
+  T* operand = n.operand.data ? static_cast<T*>(n.operand.data) + row * n.operand.stride : nullptr;
   normalize_row(
-      [&](int64_t c) {
-        float x = product[c];
-        if (bias) x += bias[c];
-        if (residual) x += residual[c];
-        return x;
+      [&](int64_t c, int64_t left, float(&x)[lane_elements]) {
+        load_elements(product + c, left, true, x);
+        if (bias) add_elements(bias + c, left, true, x);
+        if (residual) add_elements(residual + c, left, true, x);
       },
-      n.norm, point, n.columns, n.hidden + row * n.stride,
-      operand ? operand + row * n.operand.stride : nullptr);
+      n.norm, point, n.columns, kept ? kept_row(n.columns) : hidden,
+      [&](int64_t c, int64_t left, const float(&y)[lane_elements]) {
+        store_elements(hidden + c, left, true, y);
+        if (operand) store_rounded(operand + c, left, y);
+      });
 }
 
 }  // namespace
 
 void normalize(const Normalization& n, cudaStream_t stream) {
+  const RowsOfWarps rows(n.columns);
   launch(
       n.operand.type == StorageType::float32 ? normalize_kernel<float> : normalize_kernel<bfloat16>,
-      dim3(blocks_for(n.points * n.rows, rows_a_block)), row_threads, 0, stream, n);
+      rows.blocks(n.rows, n.points), rows.threads(), rows.shared(), stream, n, rows.kept);
 }
 
 }  // namespace zest::cuda

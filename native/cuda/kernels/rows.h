@@ -63,10 +63,11 @@ struct Normalization {
 void normalize(const Normalization& n, cudaStream_t stream);
 
 // out = activation(product + bias), or activation(gate + gate_bias) * (product + bias) where there
-// is a gate; biases may be null.
+// is a gate; biases may be null. Product and gate are of the type of `out`, which may be the
+// product.
 struct BiasActivation {
-  const float* product = nullptr;
-  const float* gate = nullptr;
+  const void* product = nullptr;
+  const void* gate = nullptr;
   int64_t stride = 0;  // of product and gate
   const float* bias = nullptr;
   const float* gate_bias = nullptr;

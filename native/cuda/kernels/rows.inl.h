@@ -1,14 +1,54 @@
-// One warp a row: what embed.cu, heads.cu and normalize.cu share.
+// How rows are shared out to threads, with the point as the last dimension of the grid: a thread
+// divides nothing. activate.cu and gather.cu give a row, or a part of a wide one, to a block;
+// embed.cu, heads.cu and normalize.cu a row to a warp.
 #pragma once
 
+#include <algorithm>
+
 #include "cuda/kernels/bfloat16.h"
+#include "cuda/kernels/elements.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/rows.h"
 
 namespace zest::cuda {
 
 constexpr int row_threads = 256;
-constexpr int rows_a_block = row_threads / warp_lanes;
+constexpr int64_t most_points = 65535;  // of the grid's last dimension
+
+inline unsigned blocks_of_points(int64_t points) {
+  if (points > most_points) check(cudaErrorInvalidValue, "a grid beyond 65535 points");
+  return static_cast<unsigned>(points);
+}
+
+__device__ __forceinline__ int64_t point_of_block() { return blockIdx.z; }
+
+// --- a block a row -------------------------------------------------------------------------------
+
+// Threads that move `at_once` elements each: as many to each part of a row, whole warps.
+struct RowParts {
+  dim3 blocks;
+  unsigned threads;
+  RowParts(int64_t points, int64_t rows, int64_t columns, int at_once) {
+    const int64_t shares = ceil_divide(columns, at_once), parts = ceil_divide(shares, row_threads);
+    blocks = dim3(blocks_for(rows, 1), static_cast<unsigned>(parts), blocks_of_points(points));
+    threads =
+        static_cast<unsigned>(ceil_divide(ceil_divide(shares, parts), warp_lanes) * warp_lanes);
+  }
+};
+
+// Of all points' rows.
+__device__ __forceinline__ int64_t row_of_block(int64_t rows) {
+  return point_of_block() * rows + blockIdx.x;
+}
+template <int at_once>
+__device__ __forceinline__ int64_t column_of_thread() {
+  return int64_t{blockIdx.y * blockDim.x + threadIdx.x} * at_once;
+}
+
+// --- a warp a row --------------------------------------------------------------------------------
+
+constexpr int lane_elements = 4;  // of a lane's access, 16 bytes of float32
+constexpr int64_t warp_elements = lane_elements * warp_lanes;
 
 __device__ __forceinline__ float warp_sum(float x) {
   for (int lanes = warp_lanes / 2; lanes > 0; lanes /= 2) {
@@ -17,41 +57,93 @@ __device__ __forceinline__ float warp_sum(float x) {
   return x;
 }
 
-// The result goes to `hidden` and, in the operand's type, to `operand` where that is not null.
-// value(column) is what is normalised, or the result where there is no norm; it is kept in hidden
-// between the passes, each lane its own.
-template <class T, class Value>
+// Warps that have a row each, kept in the memory that a block shares; where not one row fits there,
+// `kept` is false.
+struct RowsOfWarps {
+  static constexpr size_t most_shared = 48 * 1024;
+  size_t row_bytes, warps;
+  bool kept;
+  explicit RowsOfWarps(int64_t columns)
+      : row_bytes(sizeof(float) * static_cast<size_t>((columns + 3) / 4 * 4)),
+        warps(std::clamp<size_t>(most_shared / std::max<size_t>(row_bytes, 1), 1,
+                                 row_threads / warp_lanes)),
+        kept(row_bytes <= most_shared) {}
+  unsigned threads() const { return static_cast<unsigned>(warps) * warp_lanes; }
+  size_t shared() const { return kept ? warps * row_bytes : 0; }
+  dim3 blocks(int64_t rows, int64_t points) const {
+    return dim3(blocks_for(rows, static_cast<int64_t>(warps)), 1, blocks_of_points(points));
+  }
+};
+
+// Of a point's rows.
+__device__ __forceinline__ int64_t row_of_warp() {
+  return int64_t{blockIdx.x} * (blockDim.x / warp_lanes) + threadIdx.x / warp_lanes;
+}
+__device__ __forceinline__ float* kept_row(int64_t columns) {
+  return shared_memory<float>() + threadIdx.x / warp_lanes * ((columns + 3) / 4 * 4);
+}
+
+__device__ __forceinline__ void add_elements(const float* from, int64_t left, bool aligned,
+                                             float (&x)[lane_elements]) {
+  float y[lane_elements];
+  load_elements(from, left, aligned, y);
+#pragma unroll
+  for (int i = 0; i < lane_elements; ++i) x[i] += y[i];
+}
+
+template <class T>
+__device__ __forceinline__ void store_rounded(T* to, int64_t left,
+                                              const float (&x)[lane_elements]) {
+  T y[lane_elements];
+#pragma unroll
+  for (int i = 0; i < lane_elements; ++i) y[i] = from_float<T>(x[i]);
+  store_elements(to, left, true, y);
+}
+
+// value(column, left, v) gives lane_elements of what is normalised, zeros from `left` on, and
+// store(column, left, y) takes the result, or the value where there is no norm. Between the passes
+// the row lies in `kept`, a multiple of 16 bytes, each lane its own elements.
+template <class Value, class Store>
 __device__ __forceinline__ void normalize_row(Value value, const NormVectors& norm, int64_t point,
-                                              int64_t columns, float* hidden, T* operand) {
-  const int64_t lane = threadIdx.x % warp_lanes;
+                                              int64_t columns, float* kept, Store store) {
+  const int64_t begin = threadIdx.x % warp_lanes * int64_t{lane_elements};
+  float x[lane_elements];
   if (!norm.weight) {
-    for (int64_t c = lane; c < columns; c += warp_lanes) {
-      const float x = value(c);
-      hidden[c] = x;
-      if (operand) operand[c] = from_float<T>(x);
+    for (int64_t c = begin; c < columns; c += warp_elements) {
+      value(c, columns - c, x);
+      store(c, columns - c, x);
     }
     return;
   }
-  const float* weight = norm.weight + point * norm.vector_stride;
-  const float* bias = norm.bias ? norm.bias + point * norm.vector_stride : nullptr;
   const float scale = 1.0f / static_cast<float>(columns);
   float total = 0.0f;
-  for (int64_t c = lane; c < columns; c += warp_lanes) {
-    const float x = value(c);
-    hidden[c] = x;
-    total += x;
+  for (int64_t c = begin; c < columns; c += warp_elements) {
+    value(c, columns - c, x);
+    store_elements(kept + c, columns - c, true, x);
+#pragma unroll
+    for (int i = 0; i < lane_elements; ++i) total += x[i];
   }
   const float mean = norm.kind == Norm::layer ? warp_sum(total) * scale : 0.0f;
   float squares = 0.0f;
-  for (int64_t c = lane; c < columns; c += warp_lanes) {
-    const float x = hidden[c] - mean;
-    squares += x * x;
+  for (int64_t c = begin; c < columns; c += warp_elements) {
+    load_elements(kept + c, columns - c, true, x);
+#pragma unroll
+    for (int i = 0; i < lane_elements; ++i) {
+      const float difference = i < columns - c ? x[i] - mean : 0.0f;
+      squares += difference * difference;
+    }
   }
   const float inverse = 1.0f / sqrtf(warp_sum(squares) * scale + norm.epsilon);
-  for (int64_t c = lane; c < columns; c += warp_lanes) {
-    const float y = (hidden[c] - mean) * inverse * weight[c] + (bias ? bias[c] : 0.0f);
-    hidden[c] = y;
-    if (operand) operand[c] = from_float<T>(y);
+  const float* weight = norm.weight + point * norm.vector_stride;
+  const float* bias = norm.bias ? norm.bias + point * norm.vector_stride : nullptr;
+  for (int64_t c = begin; c < columns; c += warp_elements) {
+    float w[lane_elements], b[lane_elements] = {};
+    load_elements(kept + c, columns - c, true, x);
+    load_elements(weight + c, columns - c, true, w);
+    if (bias) load_elements(bias + c, columns - c, true, b);
+#pragma unroll
+    for (int i = 0; i < lane_elements; ++i) x[i] = (x[i] - mean) * inverse * w[i] + b[i];
+    store(c, columns - c, x);
   }
 }
 

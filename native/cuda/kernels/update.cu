@@ -1,7 +1,9 @@
 // Reference, for each element, in float32 with one rounding an operation:
 //   g = decay * theta, or 0 if the rule is not plain; for each term in order: g = fma(factor, v,
 //   g); theta = theta - what core/rule.h makes of g
-// A thread moves its elements in accesses of 16 bytes: four float32, eight bfloat16.
+// A thread has sixteen elements: in float32 four of every quarter of a chunk. In bfloat16 two of
+// every quarter of two chunks, since one counter of the rounding's noise is for both: it costs half
+// of what it would with each alone, and weights wait for their update as they are stored.
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/noise.h"
@@ -11,7 +13,10 @@ namespace zest::cuda {
 namespace {
 
 template <class Stored>
-constexpr int counters_of = 16 / sizeof(Stored);
+constexpr int chunks_of = sizeof(Stored) == 2 ? 2 : 1;
+template <class Stored>
+constexpr int counters_of = 2 / chunks_of<Stored>;
+static_assert(noise::row_alignment == 2 * chunk_elements, "rounding's counters begin with a row");
 
 // The upper half of bits + 16 random bits: up with the probability of the part that is cut off.
 __device__ __forceinline__ bfloat16 round_stochastically(float x, uint32_t random) {
@@ -20,97 +25,118 @@ __device__ __forceinline__ bfloat16 round_stochastically(float x, uint32_t rando
 
 // `simple`: a plain update without an anchor, which has no state.
 template <Law law, class Stored, bool simple>
-__global__ void __launch_bounds__(update_threads, 1)
+__global__ void __launch_bounds__(update_threads, simple&& law != Law::low_rank ? 7 : 1)
     update_kernel(Plan plan, const Parameter* parameters, const BlockShare* shares, Step step,
                   StateTensors state, uint64_t rounding_stream) {
   using A = noise::ScalarArithmetic;
-  constexpr int counters = counters_of<Stored>;
+  constexpr int chunks = chunks_of<Stored>, counters = counters_of<Stored>;
   const BlockShare share = shares[blockIdx.x];
   const Parameter p = parameters[share.parameter];
-  const Unit unit = unit_at<counters>(share.first_unit + threadIdx.x, p.columns);
+  const Unit unit = unit_at<counters, chunks>(share.first_unit + threadIdx.x, p.columns);
   if (unit.row >= p.rows) return;
-  const int64_t column = unit.chunk + unit.lane;
   const bool aligned = p.columns % counters == 0;
-  Stored* weights = static_cast<Stored*>(p.data) + unit.row * p.columns + column;
+  Stored* row = static_cast<Stored*>(p.data) + unit.row * p.columns;
   const float own_decay = p.decays ? step.decay : 0.0f;
-  const int64_t state_at = p.state + unit.row * p.columns + column;
-  float theta[quarters][counters], g[quarters][counters];
+  const int64_t state_row = p.state + unit.row * p.columns;
+  // The first column of a quarter; beyond the row's where it has an odd number of chunks.
+  const auto column_of = [&](int chunk, int quarter) {
+    return unit.chunk + chunk * chunk_elements + quarter * quarter_elements + unit.lane;
+  };
+  Elements<counters, Stored> theta[chunks][quarters];
+  float g[chunks][quarters][counters];
 #pragma unroll
-  for (int quarter = 0; quarter < quarters; ++quarter) {
-    const int first = quarter * quarter_elements;
-    load_elements(weights + first, p.columns - column - first, aligned, theta[quarter]);
+  for (int chunk = 0; chunk < chunks; ++chunk) {
 #pragma unroll
-    for (int i = 0; i < counters; ++i) {
-      g[quarter][i] = simple ? A::mul(own_decay, theta[quarter][i]) : 0.0f;
-      const bool there = i < p.columns - column - first;
-      if (!simple && step.rule == Rule::plain && there) {
-        const float anchor = state.anchor[state_at + first + i];
-        g[quarter][i] = pull_of<A>(step, own_decay, theta[quarter][i], anchor);
+    for (int quarter = 0; quarter < quarters; ++quarter) {
+      const int64_t column = column_of(chunk, quarter), left = p.columns - column;
+      load_as_stored(row + column, left, aligned, theta[chunk][quarter]);
+#pragma unroll
+      for (int i = 0; i < counters; ++i) {
+        const float value = to_float(theta[chunk][quarter].element[i]);
+        g[chunk][quarter][i] = simple ? A::mul(own_decay, value) : 0.0f;
+        if (!simple && step.rule == Rule::plain && i < left) {
+          const float anchor = state.anchor[state_row + column + i];
+          g[chunk][quarter][i] = pull_of<A>(step, own_decay, value, anchor);
+        }
       }
     }
   }
   const int terms = plan.groups[0].terms;
   for (int t = 0; t < terms; ++t) {
     const float factor = plan.terms[t].scale[0];
-    for_each_value<law, counters>(plan, t, p, unit, [&](int quarter, int i, float v) {
-      g[quarter][i] = A::mul_add(factor, v, g[quarter][i]);
-    });
+#pragma unroll
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const Unit own = {unit.row, unit.chunk + chunk * chunk_elements, unit.lane};
+      if (own.chunk >= p.columns) continue;
+      for_each_value<law, counters>(plan, t, p, own, [&](int quarter, int i, float v) {
+        g[chunk][quarter][i] = A::mul_add(factor, v, g[chunk][quarter][i]);
+      });
+    }
   }
   if (!simple && step.rule != Rule::plain) {
 #pragma unroll
-    for (int quarter = 0; quarter < quarters; ++quarter) {
-      const int64_t left = p.columns - column - quarter * quarter_elements;
-      const int64_t at = state_at + quarter * quarter_elements;
-#pragma unroll
-      for (int i = 0; i < counters; ++i) {
-        if (i >= left) continue;
-        const float anchor = step.anchored ? state.anchor[at + i] : 0.0f;
-        const float pull = pull_of<A>(step, own_decay, theta[quarter][i], anchor);
-        float first = state.first ? state.first[at + i] : 0.0f;
-        float second = state.second ? state.second[at + i] : 0.0f;
-        g[quarter][i] = ruled<A>(step, pull, g[quarter][i], first, second);
-        if (state.first) state.first[at + i] = first;
-        if (state.second) state.second[at + i] = second;
-      }
-    }
-  }
-  Stored values[quarters][counters];
-  if constexpr (sizeof(Stored) == 4) {
-#pragma unroll
-    for (int quarter = 0; quarter < quarters; ++quarter) {
-#pragma unroll
-      for (int i = 0; i < counters; ++i) {
-        values[quarter][i] = A::sub(theta[quarter][i], g[quarter][i]);
-      }
-    }
-  } else {
-    const uint64_t offset = chunk_offset(p, unit);
-    const bool upper = offset % 128 >= 64;
-#pragma unroll
-    for (int i = 0; i < counters; ++i) {
-      const uint64_t counter = offset / 128 * 16 + static_cast<uint64_t>(unit.lane + i);
-      const philox::Block block = philox::block(plan.seed, rounding_stream, counter);
-      const uint32_t words[2] = {upper ? block.word[2] : block.word[0],
-                                 upper ? block.word[3] : block.word[1]};
+    for (int chunk = 0; chunk < chunks; ++chunk) {
 #pragma unroll
       for (int quarter = 0; quarter < quarters; ++quarter) {
-        const uint32_t random = words[quarter / 2] >> (quarter % 2 * 16) & 0xffffu;
-        values[quarter][i] = round_stochastically(A::sub(theta[quarter][i], g[quarter][i]), random);
+        const int64_t column = column_of(chunk, quarter), left = p.columns - column;
+        const int64_t at = state_row + column;
+#pragma unroll
+        for (int i = 0; i < counters; ++i) {
+          if (i >= left) continue;
+          const float value = to_float(theta[chunk][quarter].element[i]);
+          const float anchor = step.anchored ? state.anchor[at + i] : 0.0f;
+          const float pull = pull_of<A>(step, own_decay, value, anchor);
+          float first = state.first ? state.first[at + i] : 0.0f;
+          float second = state.second ? state.second[at + i] : 0.0f;
+          g[chunk][quarter][i] = ruled<A>(step, pull, g[chunk][quarter][i], first, second);
+          if (state.first) state.first[at + i] = first;
+          if (state.second) state.second[at + i] = second;
+        }
       }
     }
   }
+  uint32_t random[counters][4] =
+      {};  // rounding_address: a chunk has two words, a quarter half of one
+  if constexpr (sizeof(Stored) == 2) {
+    const uint64_t counter = chunk_offset(p, unit) / noise::row_alignment * quarter_elements;
 #pragma unroll
-  for (int quarter = 0; quarter < quarters; ++quarter) {
-    const int first = quarter * quarter_elements;
-    store_elements(weights + first, p.columns - column - first, aligned, values[quarter]);
+    for (int i = 0; i < counters; ++i) {
+      const philox::Block block =
+          philox::block(plan.seed, rounding_stream, counter + static_cast<uint64_t>(unit.lane + i));
+#pragma unroll
+      for (int word = 0; word < 4; ++word) random[i][word] = block.word[word];
+    }
+  }
+#pragma unroll
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+#pragma unroll
+    for (int quarter = 0; quarter < quarters; ++quarter) {
+      Stored values[counters];
+#pragma unroll
+      for (int i = 0; i < counters; ++i) {
+        const float value =
+            A::sub(to_float(theta[chunk][quarter].element[i]), g[chunk][quarter][i]);
+        if constexpr (sizeof(Stored) == 2) {
+          const uint32_t word = random[i][2 * chunk + quarter / 2];
+          values[i] = round_stochastically(value, word >> (quarter % 2 * 16) & 0xffffu);
+        } else {
+          values[i] = value;
+        }
+      }
+      const int64_t column = column_of(chunk, quarter);
+      store_elements(row + column, p.columns - column, aligned, values);
+    }
   }
 }
 
 }  // namespace
 
 int64_t update_units(StorageType stored, int64_t rows, int64_t columns) {
-  return rows * (stored == StorageType::float32 ? units_of_row<counters_of<float>>(columns)
-                                                : units_of_row<counters_of<bfloat16>>(columns));
+  const auto units = [&]<class Stored>() {
+    return units_of_row<counters_of<Stored>, chunks_of<Stored>>(columns);
+  };
+  return rows * (stored == StorageType::float32 ? units.template operator()<float>()
+                                                : units.template operator()<bfloat16>());
 }
 
 void update(const Plan& plan, StorageType stored, const Parameter* parameters,

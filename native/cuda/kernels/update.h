@@ -12,7 +12,7 @@
 
 namespace zest::cuda {
 
-constexpr int update_threads = 256;
+constexpr int update_threads = 128;
 
 // Units of a parameter: what BlockShare::first_unit counts, update_threads of them a block.
 int64_t update_units(StorageType stored, int64_t rows, int64_t columns);

@@ -12,11 +12,13 @@ AttentionTile const* Forward::tiles_at(size_t offset) const {
 }
 
 // A layer's heads in its product, where they may lie between those of others.
-HeadRows Forward::heads_of(const LinearRoles& linear, const DeviceMemory<float>& product) const {
+HeadRows Forward::heads_of(const LinearRoles& linear,
+                           const DeviceMemory<std::byte>& product) const {
   const OutputSlice& slice = linear.outputs;
   HeadRows heads;
-  heads.rows = product.data() + slice.first;
-  heads.stride = padded8(all_outputs(linear).count);
+  heads.rows = rounded(linear, product);
+  heads.rows.data =
+      product.data() + static_cast<size_t>(slice.first) * element_bytes(weights_.type());
   heads.step = slice.block == slice.count ? spec_.head_width : slice.step;
   if (linear.bias >= 0) heads.bias = vector(linear.bias) + slice.first;
   return heads;
@@ -46,10 +48,9 @@ void Forward::keep(const LayerRoles& layer, HeadRows& key, HeadRows& value) {
   c.count = spec_.key_value_heads, c.width = spec_.head_width;
   c.rows = batch_->shape.tokens, c.index = in_block(batch_->at.cache_rows);
   c.keys = cache_->keys(index), c.values = cache_->values(index);
-  c.stride = cache_->stride();
   append_to_cache(c, main_);
-  key = {c.keys, c.stride, spec_.head_width, nullptr};
-  value = {c.values, c.stride, spec_.head_width, nullptr};
+  key = {c.keys, spec_.head_width, nullptr};
+  value = {c.values, spec_.head_width, nullptr};
 }
 
 void Forward::attend(const LayerRoles& layer, State from, State to, Tokens tokens) {
@@ -60,9 +61,11 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
   // One weight may make two or three of them: then it is multiplied once, for all tokens.
   const bool fused_query = layer.query.weight == layer.key.weight;
   const bool fused_value = layer.value.weight == layer.key.weight;
-  if (!fused_query) multiply(layer.query, operand(from), rows, query_);
-  multiply(layer.key, operand(to), shape.tokens, key_);
-  if (!fused_value) multiply(layer.value, operand(to), shape.tokens, value_);
+  if (!fused_query) multiply(layer.query, operand(from), rows, rounded(layer.query, query_));
+  multiply(layer.key, operand(to), shape.tokens, rounded(layer.key, key_));
+  if (!fused_value) {
+    multiply(layer.value, operand(to), shape.tokens, rounded(layer.value, value_));
+  }
 
   Attention a;
   a.query = heads_of(layer.query, fused_query ? key_ : query_);

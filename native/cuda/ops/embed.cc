@@ -26,7 +26,7 @@ void Forward::embed() {
                        const Operand& second_to) {
     Embedding e;
     if (projection.weight >= 0) {
-      e.product = product_.data();
+      e.product = static_cast<const float*>(summed(projection, product_).data);
       e.product_bias = vector(projection.bias);
     }
     e.stride = padded8(columns);
@@ -46,7 +46,7 @@ void Forward::embed() {
   const int64_t narrow = spec_.embedding;
   const Rows& hidden = state(State::hidden);
   const auto project_words = [&] {
-    multiply(projection, operand(embedded_, narrow), shape.tokens, product_);
+    multiply(projection, operand(embedded_, narrow), shape.tokens, summed(projection, product_));
   };
   if (projection.weight < 0) {
     sum({words, segments, positions}, {}, roles.embedding_norm, spec_.hidden, hidden,

@@ -10,7 +10,7 @@
 namespace zest::cuda {
 namespace {
 
-// Floats of a row of each product before attention; 0 where another one has it too.
+// Elements of a row of each product before attention; 0 where another one has it too.
 struct AttentionWidths {
   int64_t query = 0, key = 0, value = 0;
 };
@@ -34,8 +34,11 @@ AttentionWidths attention_widths(const ModelSpec& spec) {
   return widths;
 }
 
-int64_t product_width(const ModelSpec& spec) {
-  return padded8(std::max({spec.hidden, spec.intermediate, spec.embedding}));
+// Bytes of a row of the products that are summed in float32 and of those that are rounded to the
+// type of the weights, which take turns in one memory.
+int64_t product_bytes(const ModelSpec& spec, StorageType type) {
+  return std::max(padded8(std::max(spec.hidden, spec.embedding)) * int64_t{sizeof(float)},
+                  padded8(spec.intermediate) * static_cast<int64_t>(element_bytes(type)));
 }
 
 bool has_gates(const ModelSpec& spec) {
@@ -47,10 +50,10 @@ bool has_gates(const ModelSpec& spec) {
 
 int64_t activation_bytes(const ModelSpec& spec) {
   const AttentionWidths attention = attention_widths(spec);
-  int64_t floats = attention.query + attention.key + attention.value +
-                   product_width(spec) * (has_gates(spec) ? 2 : 1);
+  int64_t floats = attention.query + attention.key + attention.value;
+  if (has_gates(spec)) floats += padded8(spec.intermediate);
   for (int s = 0; s < states; ++s) floats += padded8(width(static_cast<State>(s), spec));
-  return floats * static_cast<int64_t>(sizeof(float));
+  return floats * static_cast<int64_t>(sizeof(float)) + product_bytes(spec, StorageType::float32);
 }
 
 Forward::Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise)
@@ -161,25 +164,28 @@ void Forward::reserve_all() {
     reserve_rows(embedded_, tokens, spec_.embedding);
   }
   reserve_attention(tokens);
-  reserve(product_, tokens * product_width(spec_));
-  if (has_gates(spec_)) reserve(gate_product_, tokens * product_width(spec_));
+  const int64_t element = static_cast<int64_t>(element_bytes(weights_.type()));
+  reserve(product_, tokens * product_bytes(spec_, weights_.type()));
+  if (has_gates(spec_)) reserve(gate_product_, tokens * padded8(spec_.intermediate) * element);
   const int64_t outputs = shape.outputs ? shape.outputs : spec_.outputs;
   reserve(logits_, rows * padded8(outputs));
   reserve(losses_, passes_ * shape.scored);
   reserve(means_, passes_ * shape.sequences);
-  int64_t adapter_rank = 0, piece_elements = 0;
+  int64_t adapter_rank = 0, piece_elements = 0, factor_elements = 0;
   for_each<LinearRoles>(spec_.roles, [&](const LinearRoles& linear) {
     if (linear.weight < 0) return;
-    piece_elements = std::max(piece_elements, least_piece(spec_.inputs(linear), linear.transposed));
+    const int64_t inputs = spec_.inputs(linear);
+    piece_elements = std::max(piece_elements, least_piece(inputs, linear.transposed));
+    factor_elements = std::max(factor_elements, extension(inputs) * inputs);
     if (linear.adapter_a < 0) return;
     adapter_rank = std::max(adapter_rank, weights_.parameter(linear.adapter_a).rows);
   });
   if (adapter_rank > 0) {
     reserve_rows(adapter_, tokens, adapter_rank);
-    reserve(adapter_product_, tokens * padded8(adapter_rank));
     piece_elements = std::max(piece_elements, least_piece(adapter_rank, false));
+    factor_elements = std::max(factor_elements, extension(adapter_rank) * adapter_rank);
   }
-  const int64_t element = static_cast<int64_t>(element_bytes(weights_.type()));
+  reserve(scaled_factors_, factor_elements * passes_ * element);
   for (DeviceMemory<std::byte>& piece : scratch_) {
     reserve(piece, std::max(scratch_bytes / 2, piece_elements * passes_ * element));
   }
@@ -187,9 +193,10 @@ void Forward::reserve_all() {
 
 void Forward::reserve_attention(int64_t tokens) {
   const AttentionWidths widths = attention_widths(spec_);
-  reserve(query_, tokens * widths.query);
-  reserve(key_, tokens * widths.key);
-  reserve(value_, tokens * widths.value);
+  const int64_t element = static_cast<int64_t>(element_bytes(weights_.type()));
+  reserve(query_, tokens * widths.query * element);
+  reserve(key_, tokens * widths.key * element);
+  reserve(value_, tokens * widths.value * element);
   // Enough positions for the longest sequence; there may be no table of their embeddings.
   reserve_rotary(batch_->places);
 }
@@ -213,8 +220,9 @@ void Forward::reserve_rotary(int64_t positions) {
 void Forward::release() {
   for (Rows& rows : states_) rows = {};
   embedded_ = {}, adapter_ = {};
-  for (DeviceMemory<float>* m : {&vectors_, &query_, &key_, &value_, &product_, &gate_product_,
-                                 &adapter_product_, &logits_, &losses_, &cosines_, &sines_}) {
+  for (DeviceMemory<float>* m : {&vectors_, &logits_, &losses_, &cosines_, &sines_}) m->reset();
+  for (DeviceMemory<std::byte>* m :
+       {&query_, &key_, &value_, &product_, &gate_product_, &scaled_factors_}) {
     m->reset();
   }
   for (DeviceMemory<float>& table : tables_) table.reset();

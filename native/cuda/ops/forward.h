@@ -65,8 +65,7 @@ class Forward : private Operations {
     Outputs outputs;
     Operand x;
     int64_t rows;
-    float* y;
-    int64_t y_stride;
+    Operand y;
     float scale = 1;
     bool add = false;
   };
@@ -115,19 +114,29 @@ class Forward : private Operations {
 
   // The outputs of a layer's whole weight, of which it may have a slice.
   Outputs all_outputs(const LinearRoles& linear) const;
-  void multiply(const LinearRoles& linear, const Operand& x, int64_t rows, DeviceMemory<float>& y) {
+  void multiply(const LinearRoles& linear, const Operand& x, int64_t rows, const Operand& y) {
     multiply(linear, all_outputs(linear), x, rows, y);
   }
   void multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
-                DeviceMemory<float>& y);
+                const Operand& y);
+  // The whole product of a linear layer in some memory: in float32 where it is summed, in the type
+  // of the weights where what reads it rounds in any case.
+  Operand summed(const LinearRoles& linear, const DeviceMemory<std::byte>& product) const {
+    return {product.data(), StorageType::float32, padded8(all_outputs(linear).count)};
+  }
+  Operand rounded(const LinearRoles& linear, const DeviceMemory<std::byte>& product) const {
+    return {product.data(), weights_.type(), padded8(all_outputs(linear).count)};
+  }
   void product(const Multiplication& m);
   int64_t least_piece(int64_t depth, bool transposed) const;
+  void extend_inputs(const Parameter& p, const Operand& x, int64_t rows);
   void make_piece(int parameter, const RowChoice& choice, bool extended, int64_t stride);
 
-  void add_and_norm(const float* product, const float* bias, const float* residual,
+  void add_and_norm(const void* product, const float* bias, const float* residual,
                     const NormRoles& norm, State to, Tokens tokens);
-  BiasActivation with_bias(const LinearRoles& linear, int64_t rows, const Operand& out) const;
-  HeadRows heads_of(const LinearRoles& linear, const DeviceMemory<float>& product) const;
+  BiasActivation with_bias(const LinearRoles& linear, const Operand& product, int64_t rows,
+                           const Operand& out) const;
+  HeadRows heads_of(const LinearRoles& linear, const DeviceMemory<std::byte>& product) const;
   void place(HeadRows& heads, int32_t count, const NormRoles& norm, Tokens tokens);
   void keep(const LayerRoles& layer, HeadRows& key, HeadRows& value);
   ScoredLogits scored_logits(const PackedBatch& batch) const;
@@ -155,7 +164,9 @@ class Forward : private Operations {
   Rows states_[states], embedded_, adapter_;
   // `product_` is of the linear layer under way, before its bias. Queries, keys and values that one
   // weight makes are all in `key_`.
-  DeviceMemory<float> query_, key_, value_, product_, gate_product_, adapter_product_, logits_;
+  DeviceMemory<std::byte> query_, key_, value_, product_, gate_product_;
+  DeviceMemory<float> logits_;
+  DeviceMemory<std::byte> scaled_factors_;  // of low-rank directions, of the product under way
   RotaryTable rotary_;
   DeviceMemory<float> cosines_, sines_;
   DeviceMemory<float> losses_;

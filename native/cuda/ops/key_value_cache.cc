@@ -4,12 +4,14 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/parameters.h"
 #include "cuda/kernels/perturbation_plan.h"
 
 namespace zest::cuda {
 
-KeyValueCache::KeyValueCache(const ModelSpec& spec, std::span<const int32_t> capacities)
-    : stride_(padded8(spec.key_width())), lengths_(capacities.size()) {
+KeyValueCache::KeyValueCache(const ModelSpec& spec, StorageType type,
+                             std::span<const int32_t> capacities)
+    : type_(type), stride_(padded8(spec.key_width())), lengths_(capacities.size()) {
   int64_t tokens = 0;
   for (const int32_t capacity : capacities) {
     tokens += capacity;
@@ -20,9 +22,9 @@ KeyValueCache::KeyValueCache(const ModelSpec& spec, std::span<const int32_t> cap
   if (tokens > std::numeric_limits<int32_t>::max()) {
     throw Error("ERR_ZEST_MEMORY", of + " are more than a CUDA device keeps; " + cure);
   }
-  layer_floats_ = static_cast<size_t>(tokens * stride_);
+  half_bytes_ = static_cast<size_t>(tokens * stride_) * element_bytes(type);
   try {
-    memory_.reserve(2 * spec.roles.layers.size() * layer_floats_);
+    memory_.reserve(2 * spec.roles.layers.size() * half_bytes_);
   } catch (const Error& error) {
     if (std::string(error.code()) != "ERR_ZEST_MEMORY") throw;
     throw Error("ERR_ZEST_MEMORY", of + " do not fit: " + error.what() + ", or " + cure);

@@ -23,12 +23,32 @@ int64_t outputs_a_piece(int64_t bytes_an_output, bool transposed) {
 }  // namespace
 
 // Columns that low-rank directions append to the rows that a product reads; 0 where there are so
-// many that the perturbed weights are made instead.
+// many that the perturbed weights are made instead, or where they would not begin at a multiple of
+// 16 bytes.
 int64_t Forward::extension(int64_t columns) const {
   const Plan& plan = points_->plan();
-  if (plan.law != Law::low_rank) return 0;
-  const int64_t appended = static_cast<int64_t>(points_->terms()) * plan.rank;
+  if (plan.law != Law::low_rank || columns % 8 != 0) return 0;
+  const int64_t appended = appended_columns(points_->terms(), plan.rank);
   return appended <= columns / 2 ? appended : 0;
+}
+
+// Writes the appended columns of the rows of every point: one product of X with each point's B.
+void Forward::extend_inputs(const Parameter& p, const Operand& x, int64_t rows) {
+  const int64_t appended = extension(p.columns);
+  scale_factors(points_->plan(), points_->terms(), weights_.type(), p, passes_,
+                scaled_factors_.data(), main_);
+  const auto element = static_cast<int64_t>(element_bytes(weights_.type()));
+  Product product;
+  product.x = x.data;
+  product.w = scaled_factors_.data();
+  product.y = static_cast<std::byte*>(x.data) + p.columns * element;  // beside what is read
+  product.rows = rows, product.outputs = appended, product.depth = p.columns;
+  product.batch = passes_;
+  product.x_stride = product.y_stride = x.stride;
+  product.x_batch = product.y_batch = rows * x.stride;
+  product.w_stride = p.columns, product.w_batch = appended * p.columns;
+  product.type = product.y_type = weights_.type();
+  products_.multiply(product, main_);
 }
 
 bool Forward::shares_memory(int64_t columns) const {
@@ -67,8 +87,9 @@ void Forward::product(const Multiplication& m) {
   Product product;
   product.x = m.x.data;
   product.x_stride = m.x.stride;
-  product.y = m.y;
-  product.y_stride = m.y_stride;
+  product.y = m.y.data;
+  product.y_stride = m.y.stride;
+  product.y_type = m.y.type;
   product.scale = m.scale;
   product.add = m.add;
   product.transposed = m.transposed;
@@ -88,13 +109,12 @@ void Forward::product(const Multiplication& m) {
   product.rows = extended ? passes_ * m.rows : m.rows;
   product.batch = extended ? 1 : passes_;
   product.x_batch = m.rows * m.x.stride;
-  product.y_batch = m.rows * m.y_stride;
-  if (extended) {
-    extend_inputs(points_->plan(), points_->terms(), p, passes_, m.rows, m.x, main_);
-  }
+  product.y_batch = m.rows * m.y.stride;
+  if (extended) extend_inputs(p, m.x, m.rows);
   const int64_t at_once = outputs_a_piece(
       product.batch * padded8(product.depth) * static_cast<int64_t>(element_bytes(weights_.type())),
       m.transposed);
+  const auto y_element = static_cast<int64_t>(element_bytes(m.y.type));
   for (int64_t first = 0; first < m.outputs.count; first += at_once) {
     const int64_t count = std::min(at_once, m.outputs.count - first);
     RowChoice choice{m.outputs.index, first, count};
@@ -105,7 +125,7 @@ void Forward::product(const Multiplication& m) {
     const int piece = static_cast<int>(pieces_ % 2);
     product.w = scratch_[piece].data();
     product.w_batch = choice.count * product.w_stride;
-    product.y = m.y + first;
+    product.y = static_cast<std::byte*>(m.y.data) + first * y_element;
     product.outputs = count;
     products_.multiply(product, main_);
     check(cudaEventRecord(consumed_[piece], main_), "cudaEventRecord");
@@ -115,21 +135,13 @@ void Forward::product(const Multiplication& m) {
 
 // With the adapter, if there is one: Y = X W^T + adapter_scale (X A^T) B^T (Hu et al. 2021).
 void Forward::multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
-                       DeviceMemory<float>& y) {
-  const int64_t y_stride = padded8(outputs.count);
-  product({linear.weight, linear.transposed, outputs, x, rows, y.data(), y_stride});
+                       const Operand& y) {
+  product({linear.weight, linear.transposed, outputs, x, rows, y});
   if (linear.adapter_a < 0) return;
   const int64_t rank = weights_.parameter(linear.adapter_a).rows;
-  product(
-      {linear.adapter_a, false, {nullptr, rank}, x, rows, adapter_product_.data(), padded8(rank)});
-  BiasActivation convert;
-  convert.product = adapter_product_.data();
-  convert.stride = padded8(rank);
-  convert.points = passes_, convert.rows = rows, convert.columns = rank;
-  convert.out = operand(adapter_, rank);
-  bias_activation(convert, main_);
-  product({linear.adapter_b, false, outputs, convert.out, rows, y.data(), y_stride,
-           spec_.adapter_scale, true});
+  const Operand inner = operand(adapter_, rank);
+  product({linear.adapter_a, false, {nullptr, rank}, x, rows, inner});
+  product({linear.adapter_b, false, outputs, inner, rows, y, spec_.adapter_scale, true});
 }
 
 }  // namespace zest::cuda

@@ -27,7 +27,8 @@ void Forward::score(const LinearRoles& output, State from, Tokens) {
   const BatchShape& shape = batch_->shape;
   const Outputs outputs{shape.outputs ? in_block(batch_->at.outputs) : nullptr,
                         shape.outputs ? shape.outputs : spec_.outputs};
-  multiply(output, outputs, operand(from), shape.rows, logits_);
+  multiply(output, outputs, operand(from), shape.rows,
+           {logits_.data(), StorageType::float32, padded8(outputs.count)});
   scored_losses(scored_logits(*batch_), losses_.data(), main_);
   sequence_means(losses_.data(), passes_, shape.scored, in_block(batch_->at.sequence_starts),
                  shape.sequences, means_.data(), main_);

@@ -97,6 +97,20 @@ TEST("losses are the CPU's to 2e-5 under every law") {
   }
 }
 
+TEST("low-rank directions beside the rows of products, and too many for that") {
+  const Shape even = {48, 3, 2, 64, 101, 66};  // rows whose appended columns are aligned
+  const Batch batch = label_word_batch(lengths, even.vocabulary);
+  const Pair pair = backends(random_encoder(even)),
+             rounding = backends(random_encoder(even), StorageType::bfloat16);
+  for (const int32_t rank : {1, 4}) {
+    const Directions directions = {7, Law::low_rank, rank};
+    for (const int k : {1, 3, 7}) check_losses(pair, directions, batch, pairs_of(k));
+    check_losses(pair, directions, batch,
+                 {{{1, 0.05f}, {uint64_t{1} << 40, -0.025f}}, {}, {{3, 0.01f}}, {{4, 0.01f}}});
+    check_losses(rounding, directions, batch, pairs_of(2), 0.05);
+  }
+}
+
 TEST("a batch and points of other sizes reuse what is there") {
   const Pair pair = backends(random_encoder(odd));
   for (int round = 0; round < 2; ++round) {

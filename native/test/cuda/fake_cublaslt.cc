@@ -1,9 +1,11 @@
 // A stand-in for libcublasLt.so.13: the functions that cuda/cublaslt.cc opens, with a plain product
-// in float32, depth ascending. It is strict about what it is asked: a call that the real library
-// would answer with other bits or not at all is a status here.
+// in float32, depth ascending, rounded once where the result is bfloat16. It is strict about what
+// it is asked: a call that the real library would answer with other bits or not at all is a status
+// here.
 #include <cstdint>
 #include <cstring>
 
+#include "cuda/kernels/bfloat16.h"
 #include "cuda/kernels/launch.h"
 
 namespace {
@@ -50,10 +52,18 @@ float element(const void* data, int type, int64_t at) {
   return __builtin_bit_cast(float, bits);
 }
 
+void set_element(void* data, int type, int64_t at, float value) {
+  if (type == CUDA_R_32F) {
+    static_cast<float*>(data)[at] = value;
+  } else {
+    static_cast<uint16_t*>(data)[at] = zest::cuda::to_bfloat16(value).bits;
+  }
+}
+
 struct Call {
   const void* a;
   const void* b;
-  float* d;
+  void* d;
   Layout la, lb, ld;
   bool transpose_a;
   float alpha, beta;
@@ -71,9 +81,11 @@ void product_kernel(Call c) {
         sum = __builtin_fmaf(element(c.a, c.la.type, a + k * depth_step),
                              element(c.b, c.lb.type, b + k), sum);
       }
-      float& out = c.d[batch * c.ld.batch_stride + static_cast<int64_t>(column) * c.ld.ld +
-                       static_cast<int64_t>(row)];
-      out = c.beta == 0 ? c.alpha * sum : c.alpha * sum + c.beta * out;
+      const int64_t d = batch * c.ld.batch_stride + static_cast<int64_t>(column) * c.ld.ld +
+                        static_cast<int64_t>(row);
+      const float scaled = c.alpha * sum;
+      set_element(c.d, c.ld.type, d,
+                  c.beta == 0 ? scaled : scaled + c.beta * element(c.d, c.ld.type, d));
     }
   }
 }
@@ -162,7 +174,7 @@ __attribute__((visibility("default"))) Status cublasLtMatmulAlgoGetHeuristic(
                     (transposed ? la->columns : la->rows) == ld->rows &&
                     ld->columns == lb->columns && la->batch == lb->batch &&
                     lb->batch == ld->batch && lc->ld == ld->ld && la->type == lb->type &&
-                    ld->type == CUDA_R_32F;
+                    (ld->type == CUDA_R_32F || ld->type == la->type) && lc->type == ld->type;
   if (!asked || !fits) return invalid;
   results[0] = {{{mark}}, 0, success, 1.0f, {}};
   *found = 1;
@@ -181,7 +193,7 @@ __attribute__((visibility("default"))) Status cublasLtMatmul(void*, void* desc, 
   }
   const Call call{a,
                   b,
-                  static_cast<float*>(d),
+                  d,
                   *static_cast<Layout*>(la),
                   *static_cast<Layout*>(lb),
                   *static_cast<Layout*>(ld),

@@ -26,10 +26,12 @@ struct RowShape {
   int64_t points, rows, columns;
 };
 const std::vector<RowShape> row_shapes = {{1, 1, 1},  {2, 3, 7},   {3, 5, 32},
-                                          {1, 9, 33}, {2, 17, 36}, {2, 8, 100}};
+                                          {1, 9, 33}, {2, 17, 36}, {2, 8, 300}};
 
 TEST("normalisation with bias and residual is the CPU's to 2e-6") {
-  for (const RowShape& s : row_shapes) {
+  std::vector<RowShape> shapes = row_shapes;
+  shapes.push_back({1, 2, 12300});  // more than a block keeps
+  for (const RowShape& s : shapes) {
     for (const Norming norming : normings) {
       under_some_schedule([&] {
         const bool with_terms = norming != Norming::layer_without_bias;
@@ -117,9 +119,10 @@ TEST("bias and activation are the CPU's to 4e-6") {
     for (int activation = -1; activation <= 5; ++activation) {
       under_some_schedule([&] {
         const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
-        const std::vector<float> product = random_values(size(all), 7, 3.0f);
+        const std::vector<float> product = widened(rounded(random_values(size(all), 7, 3.0f)));
         const std::vector<float> bias = random_values(size(s.points * stride), 8);
         const auto d_product = uploaded(product), d_bias = uploaded(bias);
+        const auto d_halves = uploaded(rounded(product));
         const auto out = filled<float>(size(all));
         const auto halves = filled<uint16_t>(size(all));
         cuda::BiasActivation b;
@@ -131,6 +134,7 @@ TEST("bias and activation are the CPU's to 4e-6") {
         b.points = s.points, b.rows = s.rows, b.columns = s.columns;
         b.out = {out.data(), StorageType::float32, stride};
         cuda::bias_activation(b, stream());
+        b.product = d_halves.data();
         b.out = {halves.data(), StorageType::bfloat16, stride};
         cuda::bias_activation(b, stream());
         std::vector<float> expected = product;
@@ -151,11 +155,12 @@ TEST("gates multiply, each with its bias") {
     for (const bool biased : {true, false}) {
       under_some_schedule([&] {
         const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
-        const std::vector<float> product = random_values(size(all), 10, 3.0f);
-        const std::vector<float> gate = random_values(size(all), 11, 3.0f);
+        const std::vector<float> product = widened(rounded(random_values(size(all), 10, 3.0f)));
+        const std::vector<float> gate = widened(rounded(random_values(size(all), 11, 3.0f)));
         const std::vector<float> biases = random_values(size(s.points * 2 * stride), 12);
         const auto d_product = uploaded(product), d_gate = uploaded(gate),
                    d_biases = uploaded(biases);
+        const auto d_halves = uploaded(rounded(product)), d_gate_halves = uploaded(rounded(gate));
         const auto out = filled<float>(size(all));
         const auto halves = filled<uint16_t>(size(all));
         cuda::BiasActivation b;
@@ -167,6 +172,7 @@ TEST("gates multiply, each with its bias") {
         b.points = s.points, b.rows = s.rows, b.columns = s.columns;
         b.out = {out.data(), StorageType::float32, stride};
         cuda::bias_activation(b, stream());
+        b.product = d_halves.data(), b.gate = d_gate_halves.data();
         b.out = {halves.data(), StorageType::bfloat16, stride};
         cuda::bias_activation(b, stream());
         std::vector<float> expected = gate, factor = product;
@@ -319,14 +325,20 @@ struct ProductShape {
   bool shared, add, transposed = false;
 };
 
-TEST("products are those of float64 to a part in 10^6 of their size") {
+TEST("products are those of float64 to a part in 10^6 of their size, or to bfloat16's rounding") {
   cuda::Products products;
   const std::vector<ProductShape> shapes = {
       {1, 1, 1, 1, false, false},       {5, 3, 7, 2, false, false},
       {17, 33, 40, 3, true, false},     {9, 16, 100, 2, false, true},
       {5, 3, 7, 2, false, false, true}, {17, 40, 33, 3, true, true, true}};
+  struct Types {
+    StorageType of_factors, of_result;
+  };
+  const Types all_types[] = {{StorageType::float32, StorageType::float32},
+                             {StorageType::bfloat16, StorageType::float32},
+                             {StorageType::bfloat16, StorageType::bfloat16}};
   for (const ProductShape& s : shapes) {
-    for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+    for (const auto [type, y_type] : all_types) {
       const int64_t depth = padded8(s.depth), width = padded8(s.outputs);
       const int64_t w_rows = s.transposed ? s.depth : s.outputs;
       const int64_t w_stride = s.transposed ? width : depth;
@@ -342,13 +354,16 @@ TEST("products are those of float64 to a part in 10^6 of their size") {
           w_halves.push_back(cuda::to_bfloat16(v).bits),
               v = cuda::to_float(bfloat16{w_halves.back()});
       }
-      const auto d_x = uploaded(x), d_w = uploaded(w), d_y = uploaded(y);
+      if (y_type == StorageType::bfloat16) y = widened(rounded(y));
+      const auto d_x = uploaded(x), d_w = uploaded(w);
+      const DeviceRows d_y(y, y_type);
       const auto d_x_halves = uploaded(x_halves), d_w_halves = uploaded(w_halves);
       cuda::Product p;
       p.type = type;
       p.x = type == StorageType::float32 ? static_cast<const void*>(d_x.data()) : d_x_halves.data();
       p.w = type == StorageType::float32 ? static_cast<const void*>(d_w.data()) : d_w_halves.data();
-      p.y = d_y.data();
+      p.y = d_y.at(0);
+      p.y_type = y_type;
       p.rows = s.rows, p.outputs = s.outputs, p.depth = s.depth, p.batch = s.batch;
       p.x_stride = depth, p.w_stride = w_stride, p.y_stride = width;
       p.transposed = s.transposed;
@@ -374,14 +389,23 @@ TEST("products are those of float64 to a part in 10^6 of their size") {
           }
         }
       }
-      CHECK_NEAR(difference(downloaded(d_y, y.size()), expected, s.outputs, width), 0, 1e-5);
+      const std::vector<float> got = d_y.values(y.size());
+      if (y_type == StorageType::float32) {
+        CHECK_NEAR(difference(got, expected, s.outputs, width), 0, 1e-5);
+        continue;
+      }
+      for (size_t i = 0; i < got.size(); ++i) {
+        CHECK_NEAR(got[i], expected[i], 1e-5 + std::fabs(expected[i]) / 256);
+      }
     }
   }
 }
 
-TEST("appended low-rank columns are the product with the factors") {
-  const int64_t rows = 3, points = 4, columns = 20, outputs = 5;
+TEST("factors of low-rank directions: each point's own, scaled; beside the weights all of them") {
+  const int64_t points = 4, columns = 24, outputs = 5;
   const int32_t rank = 2, terms = 3;
+  const int64_t appended = cuda::appended_columns(terms, rank);
+  CHECK(appended == 8);
   for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
     for_each_schedule([&] {
       // Points 0, 1: +- of term 0; point 2: none; point 3: terms 1 and 2.
@@ -398,65 +422,55 @@ TEST("appended low-rank columns are the product with the factors") {
       const int64_t padded = cuda::padded_columns(columns);
       const std::vector<float> a = random_values(size(terms * outputs * rank), 60),
                                b = random_values(size(terms * rank * padded), 61),
-                               w = random_values(size(outputs * columns), 62);
+                               w = widened(rounded(random_values(size(outputs * columns), 62)));
       const auto d_a = uploaded(a), d_b = uploaded(b);
-      std::vector<uint16_t> w_halves;
-      for (const float v : w) w_halves.push_back(cuda::to_bfloat16(v).bits);
-      const auto d_w = uploaded(w);
-      const auto d_w_halves = uploaded(w_halves);
-      const bool wide = type == StorageType::float32;
+      const DeviceRows d_w(w, type);
       cuda::Parameter p{};
-      p.data = wide ? static_cast<void*>(d_w.data()) : d_w_halves.data();
+      p.data = d_w.at(0);
       p.rows = outputs, p.columns = columns;
       p.factor_a = d_a.data(), p.factor_b = d_b.data();
-      const int64_t stride = padded8(columns + terms * rank);
-      const std::vector<float> x = random_values(size(points * rows * stride), 63);
-      std::vector<uint16_t> x_halves;
-      for (const float v : x) x_halves.push_back(cuda::to_bfloat16(v).bits);
-      const auto d_x = uploaded(x);
-      const auto d_x_halves = uploaded(x_halves);
-      cuda::extend_inputs(plan, terms, p, points, rows,
-                          {wide ? static_cast<void*>(d_x.data()) : d_x_halves.data(), type, stride},
-                          stream());
-      const std::vector<float> got_x = downloaded(d_x, x.size());
-      const std::vector<uint16_t> got_halves = downloaded(d_x_halves, x.size());
-      const float scales[4][3] = {{0.5f, 0, 0}, {-0.5f, 0, 0}, {0, 0, 0}, {0, 2.0f, -1.0f}};
-      for (int64_t i = 0; i < points * rows; ++i) {
-        for (int32_t z = 0; z < terms * rank; ++z) {
-          double sum = 0;
+      const auto same = [&](float got, float expected) {
+        return got == (type == StorageType::float32 ? expected
+                                                    : cuda::to_float(cuda::to_bfloat16(expected)));
+      };
+      const DeviceRows scaled(std::vector<float>(size(points * appended * columns), NAN), type);
+      cuda::scale_factors(plan, terms, type, p, points, scaled.at(0), stream());
+      const std::vector<float> got = scaled.values(size(points * appended * columns));
+      const float scales[4][4] = {{0.5f}, {-0.5f}, {}, {0, 2.0f, -1.0f}};  // the last is no term
+      bool right = true;
+      for (int64_t point = 0; point < points; ++point) {
+        for (int64_t z = 0; z < appended; ++z) {
+          const float scale = scales[point][z / rank] * 0.75f;
           for (int64_t c = 0; c < columns; ++c) {
-            const size_t at = size(i * stride + c);
-            const float own = wide ? x[at] : cuda::to_float(bfloat16{x_halves[at]});
-            sum += static_cast<double>(own) * b[size(z * padded + c)];
+            const float expected = scale == 0.0f ? 0.0f : scale * b[size(z * padded + c)];
+            right = right && same(got[size((point * appended + z) * columns + c)], expected);
           }
-          const double expected = sum * scales[i / rows][z / rank] * 0.75;
-          const size_t at = size(i * stride + columns + z);
-          const float got = wide ? got_x[at] : cuda::to_float(bfloat16{got_halves[at]});
-          CHECK_NEAR(got, expected, wide ? 2e-6 : 0.01 * std::fabs(expected));
         }
       }
+      CHECK(right);
+
       const std::vector<int32_t> index = {4, 0};
       const auto d_index = uploaded(index);
-      const auto out = filled<float>(size(2 * stride));  // of either type: room for both
-      cuda::extend_weights(plan, terms, type, p, {d_index.data(), 0, 2}, out.data(), stride,
+      const int64_t stride = columns + appended;
+      const DeviceRows out(std::vector<float>(size(2 * stride), NAN), type);
+      cuda::extend_weights(plan, terms, type, p, {d_index.data(), 0, 2}, out.at(0), stride,
                            stream());
-      const std::vector<float> extended = downloaded(out, size(2 * stride));
-      const auto* halves = reinterpret_cast<const uint16_t*>(extended.data());
+      const std::vector<float> extended = out.values(size(2 * stride));
+      right = true;
       for (int64_t i = 0; i < 2; ++i) {
         const int64_t row = index[size(i)];
-        for (int64_t c = 0; c < columns + terms * rank; ++c) {
+        for (int64_t c = 0; c < stride; ++c) {
           const int64_t z = c - columns;
-          const float expected = c < columns
-                                     ? w[size(row * columns + c)]
-                                     : a[size((z / rank * outputs + row) * rank + z % rank)];
-          const size_t at = size(i * stride + c);
-          if (wide) {
-            CHECK(extended[at] == expected);
-          } else {
-            CHECK(halves[at] == cuda::to_bfloat16(expected).bits);
+          float expected = 0.0f;
+          if (c < columns) {
+            expected = w[size(row * columns + c)];
+          } else if (z < terms * rank) {
+            expected = a[size((z / rank * outputs + row) * rank + z % rank)];
           }
+          right = right && same(extended[size(i * stride + c)], expected);
         }
       }
+      CHECK(right);
     });
   }
 }

@@ -28,6 +28,39 @@ inline double difference(const std::vector<float>& a, const std::vector<float>& 
   return most;
 }
 
+inline std::vector<uint16_t> rounded(const std::vector<float>& values) {
+  std::vector<uint16_t> halves;
+  for (const float v : values) halves.push_back(cuda::to_bfloat16(v).bits);
+  return halves;
+}
+inline std::vector<float> widened(const std::vector<uint16_t>& halves) {
+  std::vector<float> values;
+  for (const uint16_t h : halves) values.push_back(cuda::to_float(cuda::bfloat16{h}));
+  return values;
+}
+
+// Rows of floats on the device, in either type; those of bfloat16 hold each once rounded.
+struct DeviceRows {
+  StorageType type;
+  DeviceMemory<float> floats;
+  DeviceMemory<uint16_t> halves;
+  DeviceRows(const std::vector<float>& values, StorageType t) : type(t) {
+    if (t == StorageType::float32) {
+      floats = uploaded(values);
+    } else {
+      halves = uploaded(rounded(values));
+    }
+  }
+  void* at(int64_t element) const {
+    return type == StorageType::float32 ? static_cast<void*>(floats.data() + element)
+                                        : halves.data() + element;
+  }
+  std::vector<float> values(size_t count) const {
+    return type == StorageType::float32 ? downloaded(floats, count)
+                                        : widened(downloaded(halves, count));
+  }
+};
+
 // What the operand holds of rows that are also there in float32.
 inline void check_operand(const DeviceMemory<uint16_t>& operand, const std::vector<float>& values,
                           int64_t columns, int64_t stride) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/cpu.h"
 #include "core/digest.h"
 #include "cuda/backend.h"
 #include "cuda/device/cublaslt.h"
@@ -206,6 +207,20 @@ TEST("all memory is given back") {
     CHECK(shim::allocated_bytes() > before);
   }
   CHECK(shim::allocated_bytes() == before);
+}
+
+TEST("an update of a thousand terms is one launch, and the CPU's digest") {
+  const RandomModel model = random_encoder(small);
+  const auto cpu = make_cpu_backend(model.spec, StorageType::bfloat16, {}, 1);
+  cpu->load(model.sources, {}, never);
+  const auto cuda = backend(StorageType::bfloat16, model);
+  Update update{1e-3f, {}};
+  for (uint64_t t = 0; t < 1000; ++t) update.terms.push_back({t, t % 2 ? 1e-3f : -2e-3f});
+  const int64_t before = shim::launches();
+  cuda->apply(gaussian, update, never);
+  cpu->apply(gaussian, update, never);
+  CHECK(digest(*cuda) == digest(*cpu));
+  CHECK(shim::launches() == before + 1);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // The stand-in itself: that it sees what it is there to see.
 #include "shim.h"
 
+#include <cuda_pipeline_primitives.h>
+
 #include <stdexcept>
 #include <string>
 
@@ -88,6 +90,38 @@ TEST("a barrier or a shuffle that not all threads reach is an error") {
     CHECK(stops(divergent_kernel));
     CHECK(stops(divergent_shuffle_kernel));
   });
+}
+
+// Two groups of copies of four bytes; `left` of them need not have come.
+void pipeline_kernel(int* to, const int* from, int left) {
+  int* shared = cuda::shared_memory<int>();
+  for (int i = 0; i < 2; ++i) {
+    __pipeline_memcpy_async(shared + i, from + i, sizeof(int));
+    __pipeline_commit();
+  }
+  __pipeline_wait_prior(static_cast<size_t>(left));
+  for (int i = 0; i < 2; ++i) to[i] = shared[i];
+}
+void misaligned_copy_kernel(int* out) {
+  __pipeline_memcpy_async(cuda::shared_memory<char>() + 4, out, 8);
+}
+
+TEST("copies to shared memory come where they are begun, or as late as they are waited for") {
+  const auto from = uploaded<int>({1, 2}), to = filled<int>(2);
+  for (int left = 0; left <= 2; ++left) {
+    int missing = 0;
+    for_each_schedule([&] {
+      launch(pipeline_kernel, dim3(1), 1, 2 * sizeof(int), stream(), to.data(),
+             static_cast<const int*>(from.data()), left);
+      const std::vector<int> got = downloaded(to, 2);
+      for (int i = 0; i < 2; ++i) {
+        if (i < 2 - left) CHECK(got[static_cast<size_t>(i)] == 1 + i);
+        missing += got[static_cast<size_t>(i)] != 1 + i;
+      }
+    });
+    CHECK((missing > 0) == (left > 0));
+  }
+  CHECK(stops(misaligned_copy_kernel));
 }
 
 void copy_kernel(int* to, const int* from) { *to = *from; }

@@ -161,6 +161,31 @@ void time_generation(const Measure& measure, const std::string& name, Backend& b
   }
 }
 
+// A product of all points' rows as low rank has them: by which depths is cuBLASLt at its best, and
+// what does the product with their factors cost?
+void append_depths(std::vector<Timing>& all, const Measure& measure, int64_t rows) {
+  cuda::Products products;
+  const int64_t widest = 832, outputs = 768;
+  const auto x = filled<uint16_t>(static_cast<size_t>(rows * widest));
+  const auto w = filled<uint16_t>(static_cast<size_t>(outputs * widest));
+  const auto y = filled<float>(static_cast<size_t>(rows * outputs));
+  cuda::check(cudaMemsetAsync(x.data(), 0, 2 * x.size(), stream()), "cudaMemset");
+  cuda::check(cudaMemsetAsync(w.data(), 0, 2 * w.size(), stream()), "cudaMemset");
+  const auto add = [&](int64_t wide, int64_t depth) {
+    cuda::Product p;
+    p.x = x.data(), p.w = w.data(), p.y = y.data();
+    p.rows = rows, p.outputs = wide, p.depth = depth;
+    p.x_stride = p.w_stride = cuda::padded8(depth), p.y_stride = wide;
+    p.type = StorageType::bfloat16;
+    all.push_back(measure.on_device("product " + std::to_string(rows) + " x " +
+                                        std::to_string(wide) + " x " + std::to_string(depth) +
+                                        ", bfloat16",
+                                    [&] { products.multiply(p, stream()); }));
+  };
+  for (const int64_t depth : {768, 788, 792, 832}) add(outputs, depth);
+  add(24, 768);
+}
+
 }  // namespace
 
 std::vector<Timing> measure(bool small) {
@@ -188,6 +213,8 @@ std::vector<Timing> measure(bool small) {
         [&] { cuda::fill_noise(1, 2, 0, drawn, law, noise.data(), stream()); }));
     rate[gaussian ? 0 : 1] = 1e3 * static_cast<double>(drawn) / all.back().milliseconds;
   }
+
+  append_depths(all, measure, small ? 16 : 81920);
 
   for (const Workload& w : small ? small_workloads() : workloads()) {
     const RandomModel& model = w.model;

@@ -4,6 +4,8 @@
 
 #include <stdexcept>
 
+#include "cuda_pipeline_primitives.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -144,6 +146,7 @@ void Block::run(dim3 threads, const std::function<void()>& thread) {
     go_on(ready_.take());
   }
   running_block = nullptr;
+  drop_copies();
   if (failure_) {
     // The stacks of the threads that are left are not used again.
     free_.clear();
@@ -247,6 +250,7 @@ unsigned Block::ballot(unsigned mask, bool predicate) {
   return result;
 }
 
+void fail(const char* what) { running_block->fail(what); }
 void block_barrier() { running_block->barrier(); }
 uint64_t exchange(unsigned mask, uint64_t value, int source) {
   return running_block->exchange(mask, value, source);

@@ -48,6 +48,7 @@ class Block {
   void barrier();
   uint64_t exchange(unsigned mask, uint64_t value, int source);
   unsigned ballot(unsigned mask, bool predicate);
+  void fail(const char* what);
 
  private:
   enum class Wait { nothing, block, warp };
@@ -70,7 +71,6 @@ class Block {
   void go_on(size_t thread);
   void leave();
   void arrive(unsigned mask);
-  void fail(const char* what);
 
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> free_;
@@ -83,5 +83,8 @@ class Block {
   std::unique_ptr<Fiber> main_;
   const char* failure_ = nullptr;
 };
+
+// Ends the block that runs, with an error.
+void fail(const char* what);
 
 }  // namespace zest::shim

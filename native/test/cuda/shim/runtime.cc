@@ -155,11 +155,11 @@ void run_grid(const cudaLaunchConfig_t& config, const std::function<void()>& thr
   static Block block;
   const size_t count =
       size_t{config.gridDim.x} * config.gridDim.y * static_cast<size_t>(config.gridDim.z);
+  ++state().launches;
   Ready order;
   for (size_t i = 0; i < count; ++i) order.add(i);
   while (!order.empty()) {
     const size_t at = order.take();
-    ++state().launches;
     gridDim = config.gridDim;
     blockDim = config.blockDim;
     blockIdx = dim3(static_cast<unsigned>(at % gridDim.x),
