@@ -61,7 +61,7 @@ const spaced = (rows: readonly object[], count: number): object[] =>
     ? [...rows]
     : Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)] as object);
 
-/** A tenth as many to choose by as to train on would be scored before and after each run: it is these instead. */
+/** Examples of a decoder's splits: few to choose by, since each run scores them before and after. */
 const DECODER_EXAMPLES = { train: 1000, validation: 64 };
 
 /** A file to train and one to test on; of one alone the last fifth, so that a text is on one side. */
