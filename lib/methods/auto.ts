@@ -6,10 +6,13 @@ import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, probe } from './options.ts';
 import { commonDiagnostics, lengthOf } from './shaping.ts';
 
-/** What the noise of the directions may cost over a run, as a share of the loss. */
-const NOISE_SHARE = 0.2;
-/** Share of its sum that the mean of the loss keeps at a step: it is over some ten steps. */
-const LOSS_KEPT = 0.9;
+/** What the noise of the directions may cost over a run, as a share of the loss, and of what was gained of it so far. */
+const SHARE_OF_LOSS = 0.05;
+const SHARE_OF_GAIN = 0.7;
+/** Steps over which the loss at the start is measured. */
+const START_STEPS = 10;
+/** Share of its sum that the mean of the loss keeps at a step: it is over some twenty steps. */
+const LOSS_KEPT = 0.95;
 /** Share of their sums that the means of the curvature keep: they are over some fifty steps, since one pair says little. */
 const CURVATURE_KEPT = 0.98;
 /** How far a step may move each weight, in ρ, where the loss has next to no curvature. */
@@ -40,6 +43,12 @@ type State = {
   steps: number;
   /** Of f(θ). */
   loss: number;
+  /** Of the squares of what f(θ) differs from the mean of the steps before by. */
+  squaredChange: number;
+  /** Mean of f(θ) over the first steps. */
+  start: number;
+  /** The most that the mean has been below that, but for its standard error. */
+  gain: number;
   /** Of (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ², whose mean is tr H. */
   curvature: number;
   /** Of its square. */
@@ -58,6 +67,9 @@ const centred = (losses: readonly number[]): number[] => {
 const product = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
 
+/** Of the difference of the means at the start and of late, in deviations of one loss. */
+const MEANS_ERROR = Math.sqrt(1 / START_STEPS + (1 - LOSS_KEPT));
+
 /** What all steps weigh in a sum that keeps a share of itself at each. */
 const weightOf = (kept: number, steps: number): number => (1 - kept ** steps) / (1 - kept);
 
@@ -70,7 +82,17 @@ export const autoMethod = defineMethod({
     directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2: a loss is held against the others' }],
   streams: ({ directions }) => directions,
   forwards: ({ directions }) => directions + 2,
-  initialState: (): State => ({ steps: 0, loss: 0, curvature: 0, squaredCurvature: 0, agreement: 0, power: 0 }),
+  initialState: (): State => ({
+    steps: 0,
+    loss: 0,
+    squaredChange: 0,
+    start: 0,
+    gain: 0,
+    curvature: 0,
+    squaredCurvature: 0,
+    agreement: 0,
+    power: 0,
+  }),
   *estimate({ rho, directions: k, schedule, lowestLoss, totalSteps = 1 }, { streams, dimension, state }) {
     const points = streams.map((stream) => ({ stream, scale: rho }));
     const behind = { stream: streams[0] as bigint, scale: -rho };
@@ -82,20 +104,30 @@ export const autoMethod = defineMethod({
     const [a, b] = halves.map((half) => centred([...half.subarray(2)])) as [number[], number[]];
     const power = product(differences, differences);
 
+    const steps = state.steps + 1;
+    const loss = LOSS_KEPT * state.loss + centre;
+    const change = steps > 1 ? centre - state.loss / weightOf(LOSS_KEPT, state.steps) : 0;
+    const squaredChange = LOSS_KEPT * state.squaredChange + change ** 2;
+    const level = loss / weightOf(LOSS_KEPT, steps);
+    const start = steps <= START_STEPS ? level : state.start;
+    const error = MEANS_ERROR * Math.sqrt(squaredChange / weightOf(LOSS_KEPT, steps));
     const second = (ahead + back - 2 * centre) / rho ** 2;
     const next: State = {
-      steps: state.steps + 1,
-      loss: LOSS_KEPT * state.loss + centre,
+      steps,
+      loss,
+      squaredChange,
+      start,
+      gain: Math.max(state.gain, start - level - error),
       curvature: CURVATURE_KEPT * state.curvature + second,
       squaredCurvature: CURVATURE_KEPT * state.squaredCurvature + second ** 2,
       agreement: state.agreement + product(a, b),
       power: state.power + power,
     };
-    const weight = weightOf(CURVATURE_KEPT, next.steps);
+    const weight = weightOf(CURVATURE_KEPT, steps);
     const trace = next.curvature / weight;
     const square = next.squaredCurvature / weight;
     const norm = Math.sqrt(Math.max(0, square - trace ** 2) / 2); // Var vᵀHv = 2‖H‖²
-    const height = next.loss / weightOf(LOSS_KEPT, next.steps) - lowestLoss;
+    const height = level - lowestLoss;
     if (height < 0) {
       throw rangeError(
         'ERR_ZEST_OPTION',
@@ -106,7 +138,8 @@ export const autoMethod = defineMethod({
     // The trace and its standard error, since the first pairs know little.
     const most = Math.max(0, trace) + Math.sqrt(square / weight);
     const bound = MOST_MOVE * rho * Math.sqrt(k);
-    const affordable = Math.sqrt((2 * NOISE_SHARE * height * k) / (MEAN_SQUARE[schedule] * totalSteps * most));
+    const budget = SHARE_OF_LOSS * height + SHARE_OF_GAIN * Math.min(next.gain, height);
+    const affordable = Math.sqrt((2 * budget * k) / (MEAN_SQUARE[schedule] * totalSteps * most));
     const rate = Math.min(bound, most > 0 ? affordable : bound);
     const lossSpread = Math.sqrt(power / (k - 1));
     const gradient = differences.map((difference) => (lossSpread > 0 ? difference / (k * lossSpread) : 0));
@@ -148,7 +181,7 @@ export const autoMethod = defineMethod({
     measuredRate: {
       title: 'Measured learning rate',
       words:
-        'How far a step moves each weight, times √k: as far as the noise of all steps may cost a fifth of the loss. Before the factor and the schedule.',
+        'How far a step moves each weight, times √k, before the factor and the schedule: as far as the noise of all steps may cost 0.05 of the loss and 0.7 of what was gained.',
     },
     ...commonDiagnostics,
   },
@@ -159,15 +192,15 @@ export const autoMethod = defineMethod({
  * spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
  *
  * A step moves each weight by some η/√k at random, which costs ½η²·tr H/k of the loss, and by what it learns. Over T steps
- * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be a fifth of the loss f:
- * η = √(6·0.2·f·k/(T·tr H)). This is the step of Ghadimi and Lan (arXiv 1309.5549, 2.1), √(2Δ/(L·σ²·T)) with Δ ≤ f what
- * can be gained, the trace in the place of d·L, since most of a model's curvature is in few directions (MeZO, arXiv
- * 2305.17333, 4), and σ measured at each step, as FZOO's is. The fifth is chosen on data (docs/methods.md), and so are the
- * units of σ.
+ * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be Δ, a share of the loss f
+ * and of what was gained so far: η = √(6Δk/(T·tr H)), Δ = 0.05·f + 0.7·min(gain, f). This is the step of Ghadimi and Lan
+ * (arXiv 1309.5549, 2.1), √(2Δ/(L·σ²·T)), in which Δ is what can be gained and not known, so that it grows with what is;
+ * the trace stands for d·L, since most of a model's curvature is in few directions (MeZO, arXiv 2305.17333, 4), and σ is
+ * measured at each step, as FZOO's is. The shares are chosen on data (docs/methods.md), and so are the units of σ.
  *
  * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of one pair a step has the mean tr H and the variance
- * 2‖H‖². Means are over some fifty steps, that of f over ten, and the trace counts with its standard error, so that the
- * first steps, which know little of it, are shorter. k + 2 forwards a step. For nothing, it says how much of the gradient
+ * 2‖H‖². Means are over some fifty steps, that of f over twenty; the trace counts with its standard error, so that the
+ * first steps, which know little of it, are shorter, and the gain, held against the mean of the first ten, less its own. k + 2 forwards a step. For nothing, it says how much of the gradient
  * the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
  *
  * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear` (it needs totalSteps), lowestLoss 0, as of a

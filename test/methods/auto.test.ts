@@ -34,8 +34,8 @@ const recentMean = (values: readonly number[], q: number) => {
   return dot(weights, values) / weights.reduce((a, b) => a + b, 0);
 };
 
-/** What the method says at one place of 5 + ½Σλx² + gᵀx, each half of a batch with a gradient noise of its own. */
-const measured = (noise: number) => {
+/** What the method says at one place of height + ½Σλx² + gᵀx, each half of a batch with a gradient noise of its own. */
+const measured = (noise: number, height: (step: number) => number = () => HEIGHT) => {
   const draw = gaussian(11);
   const g: Vector = Array.from({ length: DIMENSION }, () => draw() * 3);
   const options = filled(autoMethod, { rho: 1e-2, directions: 8, totalSteps: STEPS });
@@ -46,7 +46,7 @@ const measured = (noise: number) => {
     const v = Array.from({ length: 8 }, () => g.map(draw));
     const gradients = [0, 1].map(() => g.map((value) => value + noise * draw()));
     const f = (x: Vector, gradient: Vector) =>
-      x.reduce((sum, value, j) => sum + 0.5 * EIGENVALUES[j]! * value ** 2, HEIGHT) + dot(gradient, x);
+      x.reduce((sum, value, j) => sum + 0.5 * EIGENVALUES[j]! * value ** 2, height(step)) + dot(gradient, x);
     const at = (point: Point): Vector =>
       [point].flat().reduce((x: Vector, term) => {
         if (!('stream' in term)) throw new Error('no stream');
@@ -101,7 +101,7 @@ describe('auto', () => {
     expect(Math.abs(of('signal') - signal)).toBeLessThan(0.08);
   });
 
-  it('steps as far as the noise of all steps costs a fifth of the loss', () => {
+  it('steps as far as the noise of all steps costs a twentieth of the loss, where nothing is gained', () => {
     const { seen, seconds } = measured(2);
     for (const one of seen) {
       const pairs = seconds.slice(0, one.seconds);
@@ -112,14 +112,24 @@ describe('auto', () => {
           0.98,
         ) / weights.reduce((a, b) => a + b, 0),
       );
-      const rate = Math.sqrt((6 * 0.2 * HEIGHT * 8) / (STEPS * (recentMean(pairs, 0.98) + error)));
+      const rate = Math.sqrt((6 * 0.05 * HEIGHT * 8) / (STEPS * (recentMean(pairs, 0.98) + error)));
       expect(one.measuredRate! / rate).toBeCloseTo(1, 9);
       // Coefficients (fᵢ − f̄)/(kσ), σ² over k − 1.
       expect((one.length! / rate) * 8).toBeCloseTo(Math.sqrt(8 - 1), 9);
     }
   });
 
-  it('loses no more than that fifth where there is nothing but noise to learn', () => {
+  it('spends more of what was gained, of which a fall within the noise is none', () => {
+    const rateOf = (loss: (step: number) => number) => measured(2, loss).seen.at(-1)!.measuredRate!;
+    const constant = rateOf(() => 3) ** 2;
+    // From 5, over the first ten steps, to 3; the jump itself is forgotten by then.
+    expect(rateOf((step) => (step < 10 ? 5 : 3)) ** 2 / constant).toBeCloseTo((0.05 * 3 + 0.7 * 2) / (0.05 * 3), 2);
+    // What was gained counts up to the loss that is left.
+    expect(rateOf((step) => (step < 10 ? 50 : 3)) ** 2 / constant).toBeCloseTo((0.05 * 3 + 0.7 * 3) / (0.05 * 3), 2);
+    expect(rateOf((step) => (step < 10 ? 2 : 3)) ** 2 / constant).toBeCloseTo(1, 2);
+  });
+
+  it('loses no more than that where there is nothing but noise to learn', () => {
     const draw = gaussian(5);
     const curve = (x: Vector) => x.reduce((sum, value, j) => sum + 0.5 * EIGENVALUES[j]! * value ** 2, 0);
     const steps = 60;
@@ -151,7 +161,7 @@ describe('auto', () => {
           ),
         );
       }
-      return curve(x) / (0.2 * HEIGHT);
+      return curve(x) / (0.05 * HEIGHT);
     });
     // The first steps are shorter, by the standard error of the trace.
     expect(mean(costs)).toBeGreaterThan(0.4);

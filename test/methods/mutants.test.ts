@@ -30,7 +30,7 @@ const MUTANTS: [fault: string, method: string, file: string, from: string, to: s
   ['k for k − 1', 'auto', 'auto.ts', 'power / (k - 1)', 'power / k'],
   ['ρ for ρ²', 'auto', 'auto.ts', '/ rho ** 2', '/ rho'],
   ['no centre', 'auto', 'auto.ts', '- 2 * centre', ''],
-  ['no directions', 'auto', 'auto.ts', 'height * k) /', 'height) /'],
+  ['no directions', 'auto', 'auto.ts', 'budget * k) /', 'budget) /'],
   ['no steps', 'auto', 'auto.ts', 'totalSteps * most', 'most'],
   ['no standard error', 'auto', 'auto.ts', '+ Math.sqrt(square / weight)', ''],
   ['ascent', 'conservative', 'conservative.ts', 'along(-1), along(1)', 'along(1), along(-1)'],
