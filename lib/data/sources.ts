@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { hubFiles, isHubPath } from '../hub/dataset-files.ts';
+import { show } from '../show.ts';
 import { somethingElse } from '../what-is.ts';
 import type { RowInput } from './content.ts';
 import { hasRows } from './formats.ts';
@@ -81,6 +82,7 @@ export const inputOf = ({ path }: SourceFile): RowInput => {
 export const filesOf = async (path: string, signal: AbortSignal | undefined): Promise<SourceFile[]> => {
   if (path === STDIN) return [{ path, name: 'stdin' }];
   if (isHubPath(path)) return hubFiles(path, signal);
+  if (path.includes('\0')) throw dataError(show(path), 'is no path; expected one without NUL characters');
   const found = statSync(path, { throwIfNoEntry: false });
   const paths = found?.isDirectory()
     ? await inFolder(path)

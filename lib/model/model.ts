@@ -396,7 +396,7 @@ export class Model implements Objective<Batch> {
    * @throws what {@link generate} throws, and ERR_ZEST_VERSION
    */
   async *stream(prompts: readonly (readonly number[])[], options: GenerateOptions): AsyncGenerator<GeneratedToken> {
-    throwIfAborted(options?.signal);
+    throwIfAborted(reading('options', () => options?.signal));
     const generation = this.#generation(prompts, options);
     this.#assertThere();
     await this.#turn;

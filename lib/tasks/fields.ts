@@ -67,8 +67,9 @@ export const checkColumns = (
 ) => {
   const [first] = rows;
   if (first?.fields === undefined) return;
-  const has = (field: string) => rows.some((row) => fieldValue(Object(row?.fields), field) !== undefined);
-  const columns = Object.keys(first.fields).join(', ');
+  const has = (field: string) =>
+    reading('rows', () => rows.some((row) => fieldValue(Object(row?.fields), field) !== undefined));
+  const columns = reading('rows', () => Object.keys(first.fields).join(', '));
   const absent = names.find((field) => !has(field));
   if (absent !== undefined) {
     throw new ZestError(

@@ -128,6 +128,7 @@ export const rightCalls = async (scratch: string) => {
     defineMethod: [method],
     dryRun: [refused, { overrides: [] }],
     evaluate: [config.output, { overrides: [] }],
+    evaluateModel: [bert, { task: config.task, data, overrides: ['device=cpu', 'training.maxLength=8'] }],
     exampleTilt: [box, 1],
     exportLog: [config.output, written('exported.zest'), { toStep: 1 }],
     findLearningRate: [{ ...refused, optimizer: {} }, { overrides: [] }],
