@@ -267,7 +267,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     const options = scoreOptions(given);
     assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
     const examples = inputs.map((input, i) => {
-      if (input instanceof LabelledExample) return input;
+      if (isMade(input, LabelledExample)) return input;
       const place = `text ${i}`;
       const [only, ...others] = this.fields;
       if (typeof input === 'string' && others.length > 0) {
