@@ -29,6 +29,15 @@ const fail = (message: string, cause?: unknown): never => {
   throw new ZestError('ERR_ZEST_CONFIG', message, { cause });
 };
 
+/** A value as JSON; undefined for what JSON does not have: a function, a BigInt, a circle, a getter that throws. */
+const jsonOf = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+};
+
 /** Characters of a value, and of a whole name, beyond which a hash stands for the rest. */
 const LONGEST_VALUE = 60;
 const LONGEST_NAME = 200;
@@ -126,9 +135,7 @@ export const gridRuns = (axes: readonly Axis[]): GridRun[] => {
   for (const { key, values } of axes) {
     if (keys.indexOf(key) !== keys.lastIndexOf(key)) fail(`the grid has ${key} twice`);
     if (values.length === 0) fail(`the grid has no value for ${key}`);
-    const texts = values.map(
-      (value) => JSON.stringify(value) ?? fail(`the grid has a value for ${key} that is not JSON`),
-    );
+    const texts = values.map((value) => jsonOf(value) ?? fail(`the grid has a value for ${key} that is not JSON`));
     const twice = texts.find((text, i) => texts.indexOf(text) !== i);
     if (twice !== undefined) fail(`the grid has ${key}=${twice} twice`);
     const short = keys.filter((other) => lastPart(other) === lastPart(key)).length === 1 ? lastPart(key) : key;

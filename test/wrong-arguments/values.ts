@@ -102,6 +102,7 @@ interface Change {
 const put = (value: unknown, path: readonly string[], change: Change): unknown => {
   const [key, ...rest] = path;
   if (key === undefined) return change.value();
+  if (key === 'length' && Array.isArray(value)) return value; // no array has another value there
   // What the change before has put there.
   if (!isPlain(value) || Object.getOwnPropertyDescriptor(value, key)?.value === undefined) return value;
   const copy = Object.create(Object.getPrototypeOf(value), Object.getOwnPropertyDescriptors(value));
