@@ -49,6 +49,10 @@ class MemoryBackend : public Backend {
                                          const AbortFlag&) override {
     return {};
   }
+  std::unique_ptr<Session> session(const Directions&, const Point&, std::span<const int32_t>,
+                                   const AbortFlag&) override {
+    return nullptr;
+  }
   void apply(const Directions&, const Update&, const AbortFlag&) override {}
   bool has_state(RuleState) const override { return false; }
   void read_state(RuleState, int, float*) override {}
