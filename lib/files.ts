@@ -29,6 +29,25 @@ const isFolder = (path: string): Promise<boolean> =>
   );
 
 /**
+ * Refuses what is neither absent nor a file, or a link to one: a file that took the name of a device or a pipe would be
+ * the end of it.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+const assertReplaceable = async (file: string): Promise<void> => {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined || found.isFile()) return;
+  const what = found.isDirectory()
+    ? 'a folder'
+    : found.isFIFO()
+      ? 'a pipe'
+      : found.isSocket()
+        ? 'a socket'
+        : 'a device';
+  throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: it is ${what}; expected the path of a file`);
+};
+
+/**
  * Opens a file to read parts of it. What is no file is asked for before: opening a pipe would wait for its other end.
  *
  * @throws Error
@@ -66,9 +85,7 @@ export const makeFolder = async (folder: string): Promise<void> => {
  * @throws ERR_ZEST_FILE
  */
 export const assertWritableFile = async (file: string): Promise<void> => {
-  if (await isFolder(file)) {
-    throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: it is a folder; expected the path of a file`);
-  }
+  await assertReplaceable(file);
   const folder = dirname(file);
   if (!(await isThere(folder))) {
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${notThere(folder)}; make that folder first`);
@@ -142,9 +159,12 @@ export const removeLeftovers = async (folder: string, of = ''): Promise<void> =>
 /**
  * Replaces a file so that a reader sees the old content or the new, never a part, whoever else replaces it: `write` makes
  * a temporary file beside it, which then takes its name, or is removed if anything fails. One that a killed process left
- * is removed by the next that replaces the file.
+ * is removed by the next that replaces the file. A link is replaced, not what it leads to.
+ *
+ * @throws ERR_ZEST_FILE for a folder, a device or a pipe; what `write` throws
  */
 export const replaceFile = async (file: string, write: (temporary: string) => Promise<void>): Promise<void> => {
+  await assertReplaceable(file);
   await removeLeftovers(dirname(file), basename(file));
   const temporary = temporaryName(file);
   try {

@@ -1,13 +1,31 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { assertWritable, makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
+import { assertWritable, assertWritableFile, makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
 import { rejects } from './fixtures/rejects.ts';
 import { scratchFolder } from './fixtures/scratch.ts';
 
 const scratch = scratchFolder();
+
+describe('what is no file', () => {
+  it.skipIf(process.platform === 'win32')('is not replaced by one', async () => {
+    const pipe = join(scratch, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const [path, what] of [
+      [pipe, 'a pipe'],
+      ['/dev/null', 'a device'],
+      [scratch, 'a folder'],
+    ] as const) {
+      const message = new RegExp(`^cannot write ${path}: it is ${what}; expected the path of a file$`);
+      await rejects(() => assertWritableFile(path), 'ERR_ZEST_FILE', message);
+      // A fault here must not cost the machine its device.
+      if (path !== '/dev/null') await rejects(() => writeAtomic(path, 'x'), 'ERR_ZEST_FILE', message);
+    }
+    expect(statSync(pipe).isFIFO()).toBe(true);
+  });
+});
 
 describe('a file that is replaced', () => {
   const leftovers = (): string[] => readdirSync(scratch).filter((name) => name.endsWith('.partial'));
