@@ -31,6 +31,7 @@ void begin_copy(void* to, const void* from, size_t bytes) {
   const auto aligned = [&](const void* p) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; };
   if ((bytes != 4 && bytes != 8 && bytes != 16) || !aligned(to) || !aligned(from)) {
     fail("a copy to shared memory of another size, or not aligned");
+    return;
   }
   if (chooser().choose(2) == 0) {
     std::memcpy(to, from, bytes);

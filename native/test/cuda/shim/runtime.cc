@@ -165,15 +165,16 @@ void run_grid(const cudaLaunchConfig_t& config, const std::function<void()>& thr
     blockIdx = dim3(static_cast<unsigned>(at % gridDim.x),
                     static_cast<unsigned>(at / gridDim.x % gridDim.y),
                     static_cast<unsigned>(at / gridDim.x / gridDim.y));
+#if defined(__SANITIZE_ADDRESS__)
+    // A block that failed has left them poisoned.
+    ASAN_UNPOISON_MEMORY_REGION(cuda::shared_bytes, cuda::most_shared_bytes);
+#endif
     std::memset(cuda::shared_bytes, 0xff, config.dynamicSmemBytes);
 #if defined(__SANITIZE_ADDRESS__)
     ASAN_POISON_MEMORY_REGION(cuda::shared_bytes + config.dynamicSmemBytes,
                               cuda::most_shared_bytes - config.dynamicSmemBytes);
 #endif
     block.run(config.blockDim, thread);
-#if defined(__SANITIZE_ADDRESS__)
-    ASAN_UNPOISON_MEMORY_REGION(cuda::shared_bytes, cuda::most_shared_bytes);
-#endif
   }
 }
 
