@@ -32,7 +32,7 @@ const isFolder = (path: string): Promise<boolean> =>
  * Refuses what is neither absent nor a file, or a link to one: a file that took the name of a device or a pipe would be
  * the end of it.
  *
- * @throws ERR_ZEST_FILE
+ * @throws Error
  */
 const assertReplaceable = async (file: string): Promise<void> => {
   const found = await stat(file).catch(() => undefined);
@@ -44,7 +44,7 @@ const assertReplaceable = async (file: string): Promise<void> => {
       : found.isSocket()
         ? 'a socket'
         : 'a device';
-  throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: it is ${what}; expected the path of a file`);
+  throw new Error(`it is ${what}; expected the path of a file`);
 };
 
 /**
@@ -85,7 +85,7 @@ export const makeFolder = async (folder: string): Promise<void> => {
  * @throws ERR_ZEST_FILE
  */
 export const assertWritableFile = async (file: string): Promise<void> => {
-  await assertReplaceable(file);
+  await writing(file, assertReplaceable(file));
   const folder = dirname(file);
   if (!(await isThere(folder))) {
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${notThere(folder)}; make that folder first`);
@@ -161,7 +161,7 @@ export const removeLeftovers = async (folder: string, of = ''): Promise<void> =>
  * a temporary file beside it, which then takes its name, or is removed if anything fails. One that a killed process left
  * is removed by the next that replaces the file. A link is replaced, not what it leads to.
  *
- * @throws ERR_ZEST_FILE for a folder, a device or a pipe; what `write` throws
+ * @throws Error for a folder, a device or a pipe; what `write` throws
  */
 export const replaceFile = async (file: string, write: (temporary: string) => Promise<void>): Promise<void> => {
   await assertReplaceable(file);

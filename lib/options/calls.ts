@@ -61,7 +61,7 @@ export const optionsOf = <O extends object>(shape: { readonly [option in keyof R
  * @throws ERR_ZEST_ARGUMENT
  */
 export const assertPath = (value: unknown, name: string): void => {
-  if (typeof value === 'string' && !value.includes('\0')) return;
+  if (typeof value === 'string') return;
   throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(value)}; expected a path`);
 };
 
