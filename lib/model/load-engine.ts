@@ -5,7 +5,6 @@ import { native } from '../native/load.ts';
 import type { Directions } from '../objective.ts';
 import { assertPath } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
-import { reading } from '../options/reading.ts';
 import { withoutBadTensor } from './bad-values.ts';
 import { callEngine } from './call.ts';
 import { type Description, describe } from './description.ts';
@@ -32,8 +31,8 @@ const isTooMuch = (error: unknown): boolean =>
 /** Loads a model's weights into an engine, as `Model.load` says, and throws what it throws. */
 export const loadEngine = async (name: string, options: LoadOptions): Promise<LoadedEngine> => {
   assertPath(name, 'folder');
-  throwIfAborted(reading('options', () => options?.signal));
   const checked = checkOptions(loadSchema, options);
+  throwIfAborted(checked.signal);
   const { dtype, trainable, head, shortcuts, dequantize, signal, onProgress } = checked;
   const isAutomatic = checked.device === 'auto';
   const isWhole = !Object.values(shortcuts).includes(false);

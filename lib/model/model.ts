@@ -371,7 +371,6 @@ export class Model implements Objective<Batch> {
    * ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and values cannot be had; what {@link evaluate} throws for the point
    */
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]> {
-    throwIfAborted(options?.signal);
     const generation = this.#generation(prompts, options);
     const made: number[][] = generation.prompts.map(() => []);
     this.#assertThere();
@@ -396,7 +395,6 @@ export class Model implements Objective<Batch> {
    * @throws what {@link generate} throws, and ERR_ZEST_VERSION
    */
   async *stream(prompts: readonly (readonly number[])[], options: GenerateOptions): AsyncGenerator<GeneratedToken> {
-    throwIfAborted(reading('options', () => options?.signal));
     const generation = this.#generation(prompts, options);
     this.#assertThere();
     await this.#turn;
@@ -591,6 +589,7 @@ export class Model implements Objective<Batch> {
       throw notCausal(this.family, description.spec);
     const checked = checkOptions(generateSchema, options);
     const { maxTokens, at, signal, temperature, topK = 0, topP } = checked;
+    throwIfAborted(signal);
     const { vocabulary } = description.spec;
     const longest = this.maxLength;
     return {
