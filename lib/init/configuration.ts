@@ -171,7 +171,7 @@ export const configurationText = (start: StartingPoint): string => {
         ? 'Found for these data and steps by --find-learning-rate. Around it, factors of 3 are worth a try.'
         : start.whyNotFound !== undefined
           ? `A careful start for a model of this size, for none was found: ${start.whyNotFound.replace(/\s+/g, ' ')}`
-          : `Decides most. This is a careful start for ${start.isQuantized ? 'LoRA' : 'a model of this size'}; zest train THIS --find-learning-rate finds one for these data in 200 to 300 forwards.`,
+          : `Decides most. This is a careful start for ${start.isQuantized ? 'LoRA' : 'a model of this size'}; zest train THIS --find-learning-rate finds one for these data in some 500 to 900 forwards.`,
       '  ',
     ),
     `  learningRate: ${rate(start.learningRate)}`,

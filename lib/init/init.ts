@@ -31,7 +31,7 @@ export interface InitOptions extends CallOptions {
   text?: readonly string[];
   /** Name of the column of the label. */
   label?: string;
-  /** Whether to find a learning rate, which takes 200 to 300 forwards. */
+  /** Whether to find a learning rate, which takes some 500 to 900 forwards. */
   findLearningRate?: boolean;
 }
 

@@ -46,7 +46,7 @@ export const command: CommandDefinition = {
       value.split(','),
     ),
     new Option('--label <column>', 'the column of the label'),
-    new Option('--find-learning-rate', 'find one for these data, in 200 to 300 forwards'),
+    new Option('--find-learning-rate', 'find one for these data, in some 500 to 900 forwards'),
     jsonLines,
   ],
   async action(file: string, { json, ...options }: InitCommandOptions) {
