@@ -20,8 +20,9 @@ import { show } from '../show.ts';
 import type { CheckedCall } from './call-queue.ts';
 import { checkedPrompts, type GenerateOptions, type Generation, notCausal } from './generate.ts';
 import { generateSchema, saveSchema } from './option-schema.ts';
-import { type BatchLimits, packBatch } from './pack-batch.ts';
+import { packBatch } from './pack-batch.ts';
 import { type Origin, type SaveOptions, saveModel } from './save.ts';
+import type { BatchLimits } from './scored-positions.ts';
 
 const logitOptions = optionsOf<DirectionOptions & { at?: Point }>({ signal, directions: given, at: given });
 
