@@ -99,7 +99,8 @@ const checkedNumbers = (values: ArrayLike<number>, name: string): Float64Array =
  * vector; it has no directions of low rank.
  *
  * `f` gets a vector of its own at each call, and so does `gradient`, which methods with gradients ask. The rules of
- * updates are those of {@link UpdateRule} in float64, element by element. Calls take effect in call order, one evaluation at a time.
+ * updates are those of {@link UpdateRule} in float64, element by element. Calls take effect in call order, one
+ * evaluation at a time.
  *
  * @example
  * import { nspsa, vectorObjective } from 'node-zest';
