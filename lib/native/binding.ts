@@ -254,7 +254,7 @@ export interface NativeEngine {
   restoreState(name: NameOf<'state'>, index: number, values: Float32Array): Promise<void>;
   /** Names of the state that there is. */
   states(): NameOf<'state'>[];
-  /** 'sha256:…' over the trainable parameters, as api.md says. */
+  /** 'sha256:…' over the trainable parameters, as docs/trajectory.md says. */
   digest(): Promise<string>;
   /**
    * Writes `header`, then the stored bytes of the parameters in the order of `indexes`, flushed to disk. The weight of a
