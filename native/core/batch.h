@@ -46,20 +46,24 @@ struct Example {
 };
 
 struct Batch {
-  std::vector<int32_t> ids;  // all sequences end to end, unpadded
-  std::vector<int32_t>
-      starts;  // sequence s is ids[starts[s] .. starts[s + 1]); sequences() + 1 entries
-  std::vector<int32_t> segments;  // one an id, or empty for all 0
-  std::vector<ScoredPosition>
-      scored;  // ordered by sequence; at least one a sequence, none of a parent
+  // All sequences end to end, unpadded.
+  std::vector<int32_t> ids;
+  // Sequence s is ids[starts[s] .. starts[s + 1]); sequences() + 1 entries.
+  std::vector<int32_t> starts;
+  // One an id, or empty for all 0.
+  std::vector<int32_t> segments;
+  // Ordered by sequence; at least one a sequence, none of a parent.
+  std::vector<ScoredPosition> scored;
+  // Ids of outputs of the head, for the scored positions that name some.
   std::vector<int32_t> candidates;
   // Of each sequence the earlier one whose tokens come before its own (causal models), or -1;
   // empty: all -1. Children follow their parent, and have none themselves.
   std::vector<int32_t> parents;
-  std::vector<Example> examples;  // in order; empty: each sequence is one
+  // In order; empty: each sequence is one.
+  std::vector<Example> examples;
   Loss loss = Loss::cross_entropy;
-  std::vector<float> references;  // one a scored position, 0 or 1 of a yes or no; of other losses
-                                  // than cross-entropy
+  // One a scored position, 0 or 1 of a yes or no; of other losses than cross-entropy.
+  std::vector<float> references;
 
   int32_t sequences() const { return static_cast<int32_t>(starts.size()) - 1; }
   int32_t length(int32_t s) const { return starts[s + 1] - starts[s]; }

@@ -1,4 +1,4 @@
-// The operations of a forward at all points of a pass ("CUDA backend" in the design);
+// The operations of a forward at all points of a pass (docs/cuda.md, "How a step runs");
 // core/transformer/layers.h says which are called.
 #pragma once
 
