@@ -96,10 +96,9 @@ class CudaBackend : public Backend {
     guarded([&] { weights_.load(sources, progress, abort); });
   }
 
-  void sequence_losses(const Directions& directions, const Batch& given,
+  void sequence_losses(const Directions& directions, const Batch& batch,
                        std::span<const Point> points, double* losses,
                        const AbortFlag& abort) override {
-    const Batch batch = without_parents(given);
     const size_t sequences = static_cast<size_t>(batch.sequences());
     guarded([&] {
       for_each_pass(

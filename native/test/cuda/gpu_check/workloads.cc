@@ -73,6 +73,25 @@ Batch next_tokens(const DecoderShape& shape, int32_t sequences, int32_t tokens) 
                           shape.vocabulary);
 }
 
+// Questions with options of so many tokens each, which share their prompt.
+Batch options(int32_t vocabulary, int32_t questions, int32_t prompt, int32_t count,
+              int32_t tokens) {
+  std::vector<int32_t> lengths, parents;
+  std::vector<Example> examples;
+  for (int32_t question = 0; question < questions; ++question) {
+    const auto parent = static_cast<int32_t>(lengths.size());
+    examples.push_back({parent, 0, true});
+    lengths.push_back(prompt), parents.push_back(-1);
+    lengths.insert(lengths.end(), static_cast<size_t>(count), tokens);
+    parents.insert(parents.end(), static_cast<size_t>(count), parent);
+  }
+  Batch batch = next_token_batch(lengths, vocabulary);
+  batch.parents = parents, batch.examples = examples;
+  std::erase_if(batch.scored,
+                [&](const ScoredPosition& at) { return batch.parent(at.sequence) < 0; });
+  return batch;
+}
+
 Workload encoder(const char* name, const Shape& shape, int32_t sequences, int32_t tokens) {
   return {name, random_encoder(shape), label_words(shape, sequences, tokens)};
 }
@@ -107,11 +126,15 @@ std::vector<Workload> workloads() {
   const DecoderSize smollm2 = {576, 9, 3, 64, 30, 1536, 49152, 576, 32};
   Workload causal = decoder("smollm2-135m 16 x 128", "llama", smollm2, 16, 128);
   causal.in_float32 = causal.generates = true;
+  Workload asked =
+      decoder("smollm2-135m, 16 prompts of 128 with 4 options of 8", "llama", smollm2, 0, 0);
+  asked.batch = options(smollm2.vocabulary, 16, 128, 4, 8);
   return {
       encoder("roberta-base 64 x 128", base, 64, 128),
       encoder("roberta-base 16 x 64", base, 16, 64),
       encoder("film-roberta-mini 16 x 32", film, 16, 32),
       causal,
+      asked,
       decoder("smollm2-135m with a window of 256, 2 x 2048", "mistral", smollm2, 2, 2048, 256),
       decoder("gpt2 16 x 128", "gpt2", {768, 12, 12, 64, 12, 3072, 50257, 768, 0}, 16, 128),
       decoder("pythia-160m 16 x 128", "neox", {768, 12, 12, 64, 12, 3072, 50304, 768, 8}, 16, 128),
@@ -127,6 +150,8 @@ std::vector<Workload> small_workloads() {
     shape.layers = 1;
     all.push_back({shape.name, random_decoder(shape), next_tokens(shape, 2, 4), shape.gate, true});
   }
+  const DecoderShape llama = decoder_shapes().front();
+  all.push_back({"options", random_decoder(llama), options(llama.vocabulary, 2, 5, 2, 3)});
   return all;
 }
 
