@@ -1,7 +1,9 @@
 #include "cuda/weights.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "core/blocks.h"
 #include "core/error.h"
 #include "core/parameter_reader.h"
 #include "core/transformer/visit.h"
@@ -21,6 +23,9 @@ size_t aligned(size_t bytes) {
 
 Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
     : spec_(spec), type_(type), addresses_(zest::addresses(spec)), stream_(stream) {
+  // Kernels that go through many vectors read them all as one type.
+  for (const int vector : vector_parameters(spec_.roles))
+    spec_.parameters[static_cast<size_t>(vector)].as_stored = false;
   size_t bytes = 0;
   std::vector<size_t> offsets;
   int64_t state = 0;
@@ -38,8 +43,9 @@ Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
     bytes += aligned(byte_count(static_cast<int>(i)));
   }
   storage_.reserve(bytes);
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    parameters_[i].data = storage_.data() + offsets[i];
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (!spec_.parameters[i].as_stored) parameters_[i].data = storage_.data() + offsets[i];
+  }
   find_vectors();
 }
 
@@ -54,7 +60,31 @@ void Weights::find_vectors() {
 
 size_t Weights::byte_count(int index) const {
   const ParameterSpec& p = spec_.parameters[static_cast<size_t>(index)];
-  return static_cast<size_t>(p.rows * p.columns) * element_bytes(type_);
+  const int64_t count = p.rows * p.columns;
+  if (!p.as_stored) return static_cast<size_t>(count) * element_bytes(type_);
+  const FileType blocks = parameter(index).blocks;
+  return is_quantized(blocks) ? static_cast<size_t>(file_bytes(blocks, count)) : 0;  // not loaded
+}
+
+// Their types are known here, and with them the memory that they take.
+void Weights::load_blocks(std::span<const ParameterSource> sources, const AbortFlag& abort) {
+  size_t bytes = 0;
+  std::vector<size_t> offsets;
+  const size_t count = std::min(sources.size(), parameters_.size());
+  for (size_t i = 0; i < count; ++i) {
+    offsets.push_back(bytes);
+    if (!spec_.parameters[i].as_stored) continue;
+    parameters_[i].blocks = sources[i].type;
+    bytes += aligned(byte_count(static_cast<int>(i)));
+  }
+  if (bytes == 0) return;
+  blocks_.reserve(bytes);
+  for (size_t i = 0; i < count; ++i) {
+    if (!spec_.parameters[i].as_stored) continue;
+    if (abort.load()) throw Error("ERR_ZEST_ABORTED", "loading was aborted");
+    parameters_[i].data = blocks_.data() + offsets[i];
+    write(static_cast<int>(i), read_stored(spec_.parameters[i], sources[i]));
+  }
 }
 
 void Weights::load(std::span<const ParameterSource> sources,
@@ -74,7 +104,8 @@ void Weights::load(std::span<const ParameterSource> sources,
     check(cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, stream_), "loading weights");
     check(cudaStreamSynchronize(stream_), "loading weights");
   };
-  read_parameters(spec_, sources, store, progress, abort);
+  load_blocks(sources, abort);
+  read_parameters(spec_, sources, store, progress, abort, Stored::left_out);
 }
 
 void Weights::download(int index, std::byte* out) const {

@@ -130,7 +130,11 @@ class Forward : private Operations {
   void product(const Multiplication& m);
   int64_t least_piece(int64_t depth, bool transposed) const;
   void extend_inputs(const Parameter& p, const Operand& x, int64_t rows);
-  void make_piece(int parameter, const RowChoice& choice, bool extended, int64_t stride);
+  void make_piece(int parameter, const RowChoice& choice, bool extended, int64_t points,
+                  int64_t stride);
+  // What is chosen of a parameter, at the points of the pass or, unperturbed, for `points` of them.
+  void make_rows(const Parameter& p, const RowChoice& choice, int64_t points,
+                 const PerturbedRows& out, cudaStream_t stream);
 
   void add_and_norm(const void* product, const float* bias, const float* residual,
                     const NormRoles& norm, State to, Tokens tokens);

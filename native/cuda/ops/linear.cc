@@ -2,7 +2,9 @@
 // directions appended to both factors of the product.
 #include <algorithm>
 
+#include "core/blocks.h"
 #include "cuda/device/check.h"
+#include "cuda/kernels/dequantize.h"
 #include "cuda/kernels/low_rank.h"
 #include "cuda/ops/forward.h"
 
@@ -60,9 +62,19 @@ int64_t Forward::least_piece(int64_t depth, bool transposed) const {
   return least_outputs(transposed) * padded8(depth + extension(depth));
 }
 
+void Forward::make_rows(const Parameter& p, const RowChoice& choice, int64_t points,
+                        const PerturbedRows& out, cudaStream_t stream) {
+  if (is_quantized(p.blocks)) {
+    dequantize_rows(p, choice, points, out, stream);
+  } else {
+    perturb_rows(points_->plan(), weights_.type(), p, choice, out, stream);
+  }
+}
+
 // Makes what is chosen of the perturbed (or extended) weight in the next piece, on the second
 // stream.
-void Forward::make_piece(int parameter, const RowChoice& choice, bool extended, int64_t stride) {
+void Forward::make_piece(int parameter, const RowChoice& choice, bool extended, int64_t points,
+                         int64_t stride) {
   const int piece = static_cast<int>(pieces_ % 2);
   if (pieces_ == 0) {
     check(cudaEventRecord(forked_, main_), "cudaEventRecord");
@@ -74,8 +86,8 @@ void Forward::make_piece(int parameter, const RowChoice& choice, bool extended, 
     extend_weights(points_->plan(), points_->terms(), weights_.type(), p, choice,
                    scratch_[piece].data(), stride, noise_);
   } else {
-    perturb_rows(points_->plan(), weights_.type(), p, choice,
-                 {scratch_[piece].data(), weights_.type(), stride, choice.count * stride}, noise_);
+    make_rows(p, choice, points,
+              {scratch_[piece].data(), weights_.type(), stride, choice.count * stride}, noise_);
   }
   check(cudaEventRecord(ready_[piece], noise_), "cudaEventRecord");
   check(cudaStreamWaitEvent(main_, ready_[piece], 0), "cudaStreamWaitEvent");
@@ -94,8 +106,8 @@ void Forward::product(const Multiplication& m) {
   product.add = m.add;
   product.transposed = m.transposed;
   product.type = weights_.type();
-  const bool perturbed = p.trainable && points_->terms() > 0;
-  if (!perturbed && !m.outputs.index && p.columns % 8 == 0) {
+  const bool perturbed = p.trainable && points_->terms() > 0, quantized = is_quantized(p.blocks);
+  if (!perturbed && !quantized && !m.outputs.index && p.columns % 8 == 0) {
     product.w = p.data;
     product.w_stride = p.columns;
     product.rows = passes_ * m.rows;
@@ -105,9 +117,10 @@ void Forward::product(const Multiplication& m) {
     return;
   }
   const bool extended = p.factor_a && !m.transposed && extension(depth) > 0;
+  const bool shared = extended || quantized;  // by all points
   product.depth = extended ? depth + extension(depth) : depth;
-  product.rows = extended ? passes_ * m.rows : m.rows;
-  product.batch = extended ? 1 : passes_;
+  product.rows = shared ? passes_ * m.rows : m.rows;
+  product.batch = shared ? 1 : passes_;
   product.x_batch = m.rows * m.x.stride;
   product.y_batch = m.rows * m.y.stride;
   if (extended) extend_inputs(p, m.x, m.rows);
@@ -121,7 +134,7 @@ void Forward::product(const Multiplication& m) {
     if (m.outputs.index) choice.index += first;
     if (m.transposed) choice = {nullptr, 0, depth, first, count};
     product.w_stride = padded8(m.transposed ? count : product.depth);
-    make_piece(m.parameter, choice, extended, product.w_stride);
+    make_piece(m.parameter, choice, extended, product.batch, product.w_stride);
     const int piece = static_cast<int>(pieces_ % 2);
     product.w = scratch_[piece].data();
     product.w_batch = choice.count * product.w_stride;

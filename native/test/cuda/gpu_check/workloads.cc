@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/transformer/layers.h"
+#include "test/random_blocks.h"
 #include "test/random_decoder.h"
 #include "test/random_encoder.h"
 
@@ -103,8 +104,7 @@ struct DecoderSize {
       rotary;
 };
 
-Workload decoder(const char* name, const char* family, const DecoderSize& size, int32_t sequences,
-                 int32_t tokens, int32_t window = 0) {
+DecoderShape shape_of(const char* family, const DecoderSize& size, int32_t window = 0) {
   DecoderShape shape;
   for (const DecoderShape& known : decoder_shapes()) {
     if (std::string(known.name) == family) shape = known;
@@ -116,7 +116,21 @@ Workload decoder(const char* name, const char* family, const DecoderSize& size, 
   shape.rotary = size.rotary, shape.window = window;
   shape.positions = 2048 + 2;
   shape.scale = 0.02f;
+  return shape;
+}
+
+Workload decoder(const char* name, const char* family, const DecoderSize& size, int32_t sequences,
+                 int32_t tokens, int32_t window = 0) {
+  const DecoderShape shape = shape_of(family, size, window);
   return {name, random_decoder(shape), next_tokens(shape, sequences, tokens), false};
+}
+
+// LoRA of rank 8 on weights that stay quantised.
+Workload quantized(const char* name, FileType type, DecoderShape shape, int32_t sequences,
+                   int32_t tokens) {
+  shape.adapter_rank = 8;
+  const auto model = std::make_shared<QuantizedDecoder>(shape, true, std::span(&type, 1));
+  return {name, *model, next_tokens(shape, sequences, tokens), false, true, model};
 }
 
 }  // namespace
@@ -135,6 +149,8 @@ std::vector<Workload> workloads() {
       encoder("film-roberta-mini 16 x 32", film, 16, 32),
       causal,
       asked,
+      quantized("smollm2-135m of Q8_0 under LoRA, 16 x 128", FileType::q8_0,
+                shape_of("llama", smollm2), 16, 128),
       decoder("smollm2-135m with a window of 256, 2 x 2048", "mistral", smollm2, 2, 2048, 256),
       decoder("gpt2 16 x 128", "gpt2", {768, 12, 12, 64, 12, 3072, 50257, 768, 0}, 16, 128),
       decoder("pythia-160m 16 x 128", "neox", {768, 12, 12, 64, 12, 3072, 50304, 768, 8}, 16, 128),
@@ -151,6 +167,10 @@ std::vector<Workload> small_workloads() {
     all.push_back({shape.name, random_decoder(shape), next_tokens(shape, 2, 4), shape.gate, true});
   }
   const DecoderShape llama = decoder_shapes().front();
+  DecoderShape blocks = llama;
+  blocks.hidden = blocks.embedding = blocks.intermediate = 32;
+  blocks.heads = blocks.key_value_heads = 4, blocks.head_width = 8, blocks.layers = 1;
+  all.push_back(quantized("quantised", FileType::q4_0, blocks, 2, 4));
   all.push_back({"options", random_decoder(llama), options(llama.vocabulary, 2, 5, 2, 3)});
   return all;
 }
