@@ -26,8 +26,6 @@ Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
   // Kernels that go through many vectors read them all as one type.
   for (const int vector : vector_parameters(spec_.roles))
     spec_.parameters[static_cast<size_t>(vector)].as_stored = false;
-  size_t bytes = 0;
-  std::vector<size_t> offsets;
   int64_t state = 0;
   for (size_t i = 0; i < spec_.parameters.size(); ++i) {
     const ParameterSpec& p = spec_.parameters[i];
@@ -39,14 +37,40 @@ Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
     parameter.state = state;
     if (p.trainable) state += p.rows * p.columns;
     parameters_.push_back(parameter);
-    offsets.push_back(bytes);
-    bytes += aligned(byte_count(static_cast<int>(i)));
+  }
+  find_vectors();
+  place_weights();
+}
+
+// Weights that multiply the same rows lie one after the other, so that one product may have them
+// all.
+void Weights::place_weights() {
+  std::vector<size_t> offsets(parameters_.size());
+  std::vector<bool> placed(parameters_.size());
+  size_t bytes = 0;
+  const auto place = [&](int parameter) {
+    const auto i = static_cast<size_t>(parameter);
+    if (parameter < 0 || placed[i] || spec_.parameters[i].as_stored) return;
+    if (bytes % 16 != 0) bytes = aligned(bytes);  // what products ask for
+    placed[i] = true;
+    offsets[i] = bytes;
+    bytes += byte_count(parameter);
+  };
+  for (const LayerRoles& layer : spec_.roles.layers) {
+    for (const LinearRoles* linear : {&layer.query, &layer.key, &layer.value})
+      place(linear->weight);
+    bytes = aligned(bytes);
+    for (const LinearRoles* linear : {&layer.gate, &layer.intermediate}) place(linear->weight);
+    bytes = aligned(bytes);
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    place(static_cast<int>(i));
+    bytes = aligned(bytes);
   }
   storage_.reserve(bytes);
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    if (!spec_.parameters[i].as_stored) parameters_[i].data = storage_.data() + offsets[i];
+    if (placed[i]) parameters_[i].data = storage_.data() + offsets[i];
   }
-  find_vectors();
 }
 
 void Weights::find_vectors() {

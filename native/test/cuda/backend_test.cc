@@ -8,6 +8,7 @@
 
 #include "core/cpu.h"
 #include "core/digest.h"
+#include "cuda/weights.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"
 #include "test/cuda/schedules.h"
@@ -303,6 +304,41 @@ TEST("weights that take several pieces, by their rows or by their columns") {
     shape.scale = 0.1f;
     const Pair pair = backends(random_decoder(shape));
     check_losses(pair, laws[0], label_word_batch({3}, shape.vocabulary), pairs_of(32));
+  }
+}
+
+TEST("queries, keys and values in one product: in place, or in pieces across weights") {
+  DecoderShape shape = decoder_shapes().front();
+  // At 64 points a piece of 10 MiB has 256 outputs of 128 inputs: 192 queries and 64 keys.
+  shape.hidden = shape.embedding = 128, shape.heads = 6, shape.key_value_heads = 3;
+  shape.head_width = 32, shape.rotary = 16, shape.intermediate = 136, shape.layers = 2;
+  shape.adapter_rank = 3, shape.scale = 0.1f;
+  RandomModel model = random_decoder(shape);
+  const Batch batch = label_word_batch({3, 2}, shape.vocabulary);
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    const cuda::Weights weights(model.spec, storage, stream());
+    const LayerRoles& layer = model.spec.roles.layers[1];
+    const auto follows = [&](const LinearRoles& first, const LinearRoles& second) {
+      return static_cast<std::byte*>(weights.parameter(first.weight).data) +
+                 weights.byte_count(first.weight) ==
+             weights.parameter(second.weight).data;
+    };
+    CHECK(follows(layer.query, layer.key) && follows(layer.key, layer.value));
+    CHECK(follows(layer.gate, layer.intermediate));
+  }
+  if (!sanitized) check_losses(backends(model), laws[0], batch, pairs_of(32));
+  // Frozen, but for adapters and one of three.
+  for (const char* trained : {"lora", "layers.0.key"}) {
+    for (ParameterSpec& p : model.spec.parameters) {
+      p.trainable =
+          p.name.find(trained) != std::string::npos || p.name.find("lora") != std::string::npos;
+    }
+    const Pair pair = backends(model);
+    for (const Directions& directions : {laws[0], laws[3]})
+      check_losses(pair, directions, batch, pairs_of(2));
+    check_losses(pair, laws[0], batch, {{}});
+    const Pair rounding = backends(model, StorageType::bfloat16);
+    check_losses(rounding, laws[0], batch, {{}, {{3, 0.01f}}}, 0.05);
   }
 }
 

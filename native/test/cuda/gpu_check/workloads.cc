@@ -32,12 +32,17 @@ class ProductList : private Operations {
                       linear.transposed ? w.columns : w.rows, spec_.inputs(linear),
                       linear.transposed});
   }
+  // In the product that was listed last.
+  void list_beside(const LinearRoles& linear) {
+    shapes.back().outputs += spec_.parameters[static_cast<size_t>(linear.weight)].rows;
+  }
   void embed() override { list(spec_.roles.embedding_projection, Tokens::all); }
   void gather() override {}
-  void attend(const LayerRoles& layer, State, State, Tokens tokens) override {
+  void attend(const LayerRoles& layer, State from, State to, Tokens tokens) override {
     list(layer.key, Tokens::all);
-    if (layer.query.weight != layer.key.weight) list(layer.query, tokens);
-    if (layer.value.weight != layer.key.weight) list(layer.value, Tokens::all);
+    if (layer.value.weight != layer.key.weight) list_beside(layer.value);
+    if (layer.query.weight == layer.key.weight) return;
+    from == to ? list_beside(layer.query) : list(layer.query, tokens);
   }
   void add(const LinearRoles& linear, State, State, const NormRoles&, State,
            Tokens tokens) override {
@@ -50,7 +55,7 @@ class ProductList : private Operations {
   }
   void gate(const LinearRoles& gate, const LinearRoles& linear, State, Activation, State,
             Tokens tokens) override {
-    list(gate, tokens), list(linear, tokens);
+    list(gate, tokens), list_beside(linear);
   }
   void project(const LinearRoles& linear, State, State, Tokens tokens) override {
     list(linear, tokens);
