@@ -6,12 +6,14 @@ import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, probe } from './options.ts';
 import { commonDiagnostics, lengthOf } from './shaping.ts';
 
-/** What the noise of the directions may cost over a run, by the loss and by what was gained of it so far. */
+/** What the noise of the directions may cost over a run: so much of the loss, and so many times what was gained. */
 const SHARE_OF_LOSS = 0.05;
-const SHARE_OF_GAIN = 4;
+const TIMES_THE_GAIN = 10;
+/** The most that it may cost, in losses. */
+const MOST_COST = 2;
 /** Steps from one pair, which measures the curvature in two forwards more, to the next. */
 const PAIR_EVERY = 4;
-/** Steps over which the loss at the start is measured. */
+/** Steps over which the loss is measured that gains are held against. */
 const START_STEPS = 10;
 /** Share of its sum that the mean of the loss keeps at a step: it is over some twenty steps. */
 const LOSS_KEPT = 0.95;
@@ -37,7 +39,7 @@ const shape = {
     .describe('the least that the loss can be; steps are as long as what lies above it allows'),
 };
 
-/** Options of {@link auto}. */
+/** Options of {@link auto}; docs/configuration.md says what each is. */
 export type AutoOptions = MethodInput<typeof shape>;
 
 /** Sums over the steps so far, in which each step, or pair, weighs a share of the next one. */
@@ -47,7 +49,9 @@ type State = {
   loss: number;
   /** Of the squares of what f̄ differs from the mean of the steps before by. */
   squaredChange: number;
-  /** Mean of f̄ over the first steps. */
+  /** Steps since the trace has been above its standard error. */
+  convex: number;
+  /** Mean of f̄ after the first of them. */
   start: number;
   /** The most that the mean has been below that, but for its standard error. */
   gain: number;
@@ -88,6 +92,7 @@ export const autoMethod = defineMethod({
     steps: 0,
     loss: 0,
     squaredChange: 0,
+    convex: 0,
     start: 0,
     gain: 0,
     curvature: 0,
@@ -116,27 +121,36 @@ export const autoMethod = defineMethod({
     const change = steps > 1 ? meanLoss - state.loss / weightOf(LOSS_KEPT, state.steps) : 0;
     const squaredChange = LOSS_KEPT * state.squaredChange + change ** 2;
     const level = loss / weightOf(LOSS_KEPT, steps);
-    const start = steps <= START_STEPS ? level : state.start;
-    const error = MEANS_ERROR * Math.sqrt(squaredChange / weightOf(LOSS_KEPT, steps));
-    const next: State = {
-      ...state,
-      steps,
-      loss,
-      squaredChange,
-      start,
-      gain: Math.max(state.gain, start - level - error),
-      agreement: state.agreement + product(a, b),
-      power: state.power + power,
-    };
+    let { curvature, squaredCurvature } = state;
     if (isPaired) {
       const [centre, behind] = both.slice(k) as [number, number];
       const second = ((both[0] as number) + behind - 2 * centre) / rho ** 2;
-      next.curvature = CURVATURE_KEPT * state.curvature + second;
-      next.squaredCurvature = CURVATURE_KEPT * state.squaredCurvature + second ** 2;
+      curvature = CURVATURE_KEPT * curvature + second;
+      squaredCurvature = CURVATURE_KEPT * squaredCurvature + second ** 2;
     }
     const weight = weightOf(CURVATURE_KEPT, pairs);
-    const trace = next.curvature / weight;
-    const square = next.squaredCurvature / weight;
+    const trace = curvature / weight;
+    const square = squaredCurvature / weight;
+    const traceError = Math.sqrt(square / weight);
+
+    // Where the loss is not convex yet, what it falls by says nothing of what can be gained.
+    const convex = trace > traceError ? state.convex + 1 : 0;
+    const begins = convex <= START_STEPS;
+    const start = begins ? level : state.start;
+    const error = MEANS_ERROR * Math.sqrt(squaredChange / weightOf(LOSS_KEPT, steps));
+    const gain = begins ? 0 : Math.max(state.gain, start - level - error);
+    const next: State = {
+      steps,
+      loss,
+      squaredChange,
+      convex,
+      start,
+      gain,
+      curvature,
+      squaredCurvature,
+      agreement: state.agreement + product(a, b),
+      power: state.power + power,
+    };
     const norm = Math.sqrt(Math.max(0, square - trace ** 2) / 2); // Var vᵀHv = 2‖H‖²
     const height = level - lowestLoss;
     if (height < 0) {
@@ -147,9 +161,9 @@ export const autoMethod = defineMethod({
     }
 
     // The trace and its standard error, since the first pairs know little.
-    const most = Math.max(0, trace) + Math.sqrt(square / weight);
+    const most = Math.max(0, trace) + traceError;
     const bound = MOST_MOVE * rho * Math.sqrt(k);
-    const budget = SHARE_OF_LOSS * height + SHARE_OF_GAIN * Math.min(next.gain, height);
+    const budget = Math.min(SHARE_OF_LOSS * height + TIMES_THE_GAIN * gain, MOST_COST * height);
     const affordable = Math.sqrt((2 * budget * k) / (MEAN_SQUARE[schedule] * totalSteps * most));
     const rate = Math.min(bound, most > 0 ? affordable : bound);
     const lossSpread = Math.sqrt(power / (k - 1));
@@ -193,19 +207,19 @@ export const autoMethod = defineMethod({
     measuredRate: {
       title: 'Measured learning rate',
       words:
-        'How far a step moves each weight, times √k, before the factor and the schedule: as far as the noise of all steps may cost 0.05 of the loss and 4 times what was gained.',
+        'How far a step moves each weight, times √k, before the factor and the schedule: as far as the noise of all steps may cost 0.05 of the loss and ten times what was gained, twice the loss at most.',
     },
     ...commonDiagnostics,
   },
 });
 
 /**
- * The method for who does not want to choose: one-sided directions whose losses are centred and held in units of their
- * spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
+ * Makes the optimizer for who does not want to choose: one-sided directions whose losses are centred and held in units
+ * of their spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
  *
  * A step moves each weight by some η/√k at random, which costs ½η²·tr H/k of the loss, and by what it learns. Over T steps
  * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be Δ, by the loss f and by
- * what was gained so far: η = √(6Δk/(T·tr H)), Δ = 0.05·f + 4·min(gain, f). This is the step of Ghadimi and Lan
+ * what was gained so far: η = √(6Δk/(T·tr H)), Δ = min(0.05·f + 10·gain, 2f). This is the step of Ghadimi and Lan
  * (arXiv 1309.5549, 2.1), √(2Δ/(L·σ²·T)), in which Δ is what can be gained and not known, so that it grows with what is;
  * the trace stands for d·L, since most of a model's curvature is in few directions (MeZO, arXiv 2305.17333, 4), and σ is
  * measured at each step, as FZOO's is. More than was gained may be spent, since along steep directions, which have most
@@ -214,8 +228,8 @@ export const autoMethod = defineMethod({
  *
  * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of a pair, one every fourth step, has the mean tr H and
  * the variance 2‖H‖². Means are over some fifty pairs, that of f over twenty steps, of which f̄ is taken; the trace counts
- * with its standard error, so that the first steps, which know little of it, are shorter, and the gain, held against the
- * mean of the first ten, less its own. A step takes k forwards, and two more every fourth. For nothing, it says how much of
+ * with its standard error, so that the first steps, which know little of it, are shorter. The gain counts less its own,
+ * and from where the trace is above its own: before, a loss of two units falls to one by what says nothing of the rest. A step takes k forwards, and two more every fourth. For nothing, it says how much of
  * the gradient the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
  *
  * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear` (it needs totalSteps), lowestLoss 0, as of a

@@ -14,28 +14,21 @@ import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Point, Update } from '../objective.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { directionOptions, evaluationOptions, sequenceOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import type { CheckedCall } from './call-queue.ts';
 import { checkedPrompts, type GenerateOptions, type Generation, notCausal } from './generate.ts';
-import { nativeMicroBatch } from './micro-batch.ts';
 import { generateSchema, saveSchema } from './option-schema.ts';
-import { type BatchLimits, packBatch } from './pack-batch.ts';
+import { packBatch } from './pack-batch.ts';
 import { type Origin, type SaveOptions, saveModel } from './save.ts';
+import type { BatchLimits } from './scored-positions.ts';
 
-const evaluationOptions = optionsOf<EvaluationOptions>({
-  signal,
-  directions: given,
-  atVersion: given,
-  microBatch: given,
-});
-const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
-  signal,
-  directions: given,
-  microBatch: given,
-});
-const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
 const logitOptions = optionsOf<DirectionOptions & { at?: Point }>({ signal, directions: given, at: given });
+
+/** Of the engine: any version, and all sequences at a time. */
+const ANY_VERSION = -1n;
+const ALL = 0;
 
 /**
  * What the calls of a model check before any work: each function takes a call's arguments and gives what the engine is
@@ -62,15 +55,11 @@ export class CheckedCalls {
 
   evaluate(batch: Batch, points: readonly Point[], given?: EvaluationOptions): CheckedCall<Float64Array> {
     const options = evaluationOptions(given);
-    const { atVersion = -1n } = options;
-    if (typeof atVersion !== 'bigint' || (options.atVersion !== undefined && atVersion < 0n)) {
-      throw rangeError('ERR_ZEST_ARGUMENT', `atVersion is ${String(atVersion)}; expected a bigint ≥ 0`);
-    }
-    const microBatch = nativeMicroBatch(options.microBatch);
+    const { signal, atVersion = ANY_VERSION, microBatch = ALL } = options;
     const { directions, packed } = this.#packed(batch, options);
     const terms = nativePoints(checkedPoints(points));
     return {
-      signal: options.signal,
+      signal,
       run: (abort) => this.#engine.evaluate(directions, packed, terms, microBatch, atVersion, abort),
     };
   }
@@ -81,12 +70,12 @@ export class CheckedCalls {
     given?: Omit<EvaluationOptions, 'atVersion'>,
   ): CheckedCall<Float64Array[]> {
     const options = sequenceOptions(given);
-    const microBatch = nativeMicroBatch(options.microBatch);
+    const { signal, microBatch = ALL } = options;
     const { directions, packed } = this.#packed(batch, options);
     const terms = checkedPoints(points);
     const sequences = batch.sequences.length;
     return {
-      signal: options.signal,
+      signal,
       run: async (abort) => {
         const losses = await this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort);
         const bad = losses.findIndex((loss) => !Number.isFinite(loss));

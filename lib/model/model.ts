@@ -279,8 +279,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Continues prompts, token by token, with a cache of keys and values; on the CPU the same bits as of whole sequences. Calls
-   * that come after it wait for its end.
+   * Continues prompts, token by token, with a cache of keys and values; on the CPU the same bits as of whole sequences.
+   * Calls that come after it wait for its end.
    *
    * @example
    * const prompts = [[1, 305, 12]]; // as a tokenizer makes them; this model is an encoder, and continues none
@@ -289,7 +289,8 @@ export class Model implements Objective<Batch> {
    *
    * @returns the continuations, without the prompts and without what stopped them
    * @throws ERR_ZEST_UNSUPPORTED for a model that is not causal; ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TOKEN or
-   * ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and values cannot be had; what {@link evaluate} throws for the point
+   * ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and values cannot be had; what {@link evaluate}
+   * throws for the point
    */
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]> {
     const generation = this.#calls.generate(prompts, options);
@@ -395,10 +396,14 @@ export class Model implements Objective<Batch> {
   /**
    * Saves the model as a Hugging Face folder, which may be the one it was loaded from.
    *
-   * `weights` (default `merged`) says what is saved of LoRA. `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
-   * adapter. `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the
-   * folder loads as a model while its base is where it was. `both`: merged, and PEFT's files in its folder `adapter`. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
-   * folder, warns of them, and computes without. `metadata` (default none) are texts for the header of the weights' file.
+   * `weights` (default `merged`) says what is saved of LoRA:
+   * - `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no adapter
+   * - `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the folder
+   *   loads as a model while its base is where it was
+   * - `both`: merged, and PEFT's files in its folder `adapter`
+   *
+   * A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the folder, warns
+   * of them, and computes without. `metadata` (default none) are texts for the header of the weights' file.
    *
    * @example
    * await model.save('tuned');
