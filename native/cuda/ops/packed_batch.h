@@ -25,6 +25,10 @@ struct BatchShape {
   int64_t outputs = 0;  // of the head that are scored; 0: all
   int64_t table_rows[tables] = {};
   int64_t candidates = 0;
+  // Of attention to a cache, where no sequence gets more than a token and one may have more keys
+  // than a part; by the sequences' capacities, so that a session has the same bits throughout. 0:
+  // whole.
+  int64_t key_parts = 0;
   Loss loss = Loss::cross_entropy;
   auto operator<=>(const BatchShape&) const = default;
 };
