@@ -26,8 +26,7 @@ struct BatchShape {
   int64_t table_rows[tables] = {};
   int64_t candidates = 0;
   // Of attention to a cache, where no sequence gets more than a token and one may have more keys
-  // than a part; by the sequences' capacities, so that a session has the same bits throughout. 0:
-  // whole.
+  // than a part: by the sequences' capacities, not by what they have so far. 0: whole.
   int64_t key_parts = 0;
   Loss loss = Loss::cross_entropy;
   auto operator<=>(const BatchShape&) const = default;
