@@ -19,6 +19,7 @@ import { checkOptions } from '../options/check.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { callEngine, type EngineCall } from './call.ts';
+import { checkedEmbedding, type EmbedOptions, packSequences } from './embed.ts';
 import {
   checkedPrompts,
   continuations,
@@ -355,6 +356,27 @@ export class Model implements Objective<Batch> {
     }
     const point = nativePoints([checkedTerms(at, 'at')]);
     return this.#call(signal, (abort) => this.#engine.logits(directions, packed, point, abort));
+  }
+
+  /**
+   * Computes an embedding of each sequence: the hidden states that the head would read, transformers' last_hidden_state,
+   * pooled over its tokens. No head is read; a bare checkpoint is loaded with a new one, `head: { classes: 1 }`.
+   *
+   * @example
+   * const tokenizer = await Tokenizer.load('film-roberta-mini');
+   * const [funny, dull] = await model.embed(['a charming film', 'it drags'].map((text) => tokenizer.encode(text)));
+   * console.log(funny.length, dull.length); // 192 192
+   *
+   * @throws ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN or ERR_ZEST_SEQUENCE_LENGTH for the sequences;
+   * ERR_ZEST_OPTION, ERR_ZEST_POINT, ERR_ZEST_STREAM or ERR_ZEST_DIRECTIONS for the options
+   */
+  async embed(sequences: Batch['sequences'], options: EmbedOptions = {}): Promise<Float32Array[]> {
+    const checked = checkedEmbedding(options, this.#limits);
+    throwIfAborted(checked.signal);
+    const directions = this.#directionsOf(checked);
+    const packed = packSequences(sequences, checked, this.#limits);
+    const point = nativePoints([checkedTerms(checked.at, 'at')]);
+    return this.#call(checked.signal, (abort) => this.#engine.embeddings(directions, packed, point, abort));
   }
 
   /**
