@@ -35,7 +35,7 @@ const shape = {
     .describe('the least that the loss can be; steps are as long as what lies above it allows'),
 };
 
-/** Options of {@link auto}. */
+/** Options of {@link auto}; docs/configuration.md says what each is. */
 export type AutoOptions = MethodInput<typeof shape>;
 
 /** Sums over the steps so far, in which each step weighs a share of the next one. */
@@ -188,8 +188,8 @@ export const autoMethod = defineMethod({
 });
 
 /**
- * The method for who does not want to choose: one-sided directions whose losses are centred and held in units of their
- * spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
+ * Makes the optimizer for who does not want to choose: one-sided directions whose losses are centred and held in units
+ * of their spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
  *
  * A step moves each weight by some η/√k at random, which costs ½η²·tr H/k of the loss, and by what it learns. Over T steps
  * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be Δ, a share of the loss f
@@ -200,8 +200,9 @@ export const autoMethod = defineMethod({
  *
  * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of one pair a step has the mean tr H and the variance
  * 2‖H‖². Means are over some fifty steps, that of f over twenty; the trace counts with its standard error, so that the
- * first steps, which know little of it, are shorter, and the gain, held against the mean of the first ten, less its own. k + 2 forwards a step. For nothing, it says how much of the gradient
- * the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
+ * first steps, which know little of it, are shorter, and the gain, held against the mean of the first ten, less its own.
+ * k + 2 forwards a step. For nothing, it says how much of the gradient the halves A and B of a batch agree on,
+ * Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
  *
  * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear` (it needs totalSteps), lowestLoss 0, as of a
  * cross-entropy, and learningRate 1, here a factor of the measured rate.

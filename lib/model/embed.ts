@@ -6,7 +6,8 @@ import { checkOptions } from '../options/check.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { embedSchema } from './option-schema.ts';
-import { type BatchLimits, checkedSegments, checkedSequence, endToEnd } from './pack-batch.ts';
+import { checkedSegments, checkedSequence, endToEnd } from './pack-batch.ts';
+import type { BatchLimits } from './scored-positions.ts';
 
 /** How {@link Model.embed} makes one vector of a text. */
 export interface EmbedOptions extends DirectionOptions {
@@ -22,7 +23,7 @@ export interface EmbedOptions extends DirectionOptions {
 }
 
 /** Options, checked, with their defaults. */
-export const checkedEmbedding = (options: EmbedOptions, { causal }: BatchLimits) => {
+export const checkedEmbedding = (options: EmbedOptions = {}, { causal }: BatchLimits) => {
   const { pooling = causal ? 'last' : 'mean', ...checked } = checkOptions(embedSchema, options);
   return { ...checked, pooling };
 };

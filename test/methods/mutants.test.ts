@@ -46,6 +46,17 @@ const MUTANTS: [fault: string, method: string, file: string, from: string, to: s
   ['radius of a coordinate', 'tsam', 'tsam.ts', 'radius / Math.sqrt(dimension)', 'radius'],
   ['descent for ascent', 'adazo-sam', 'adazo-sam.ts', 'options.radius / length', '-options.radius / length'],
   ['no factor d', 'adazo-sam', 'adazo-sam.ts', 'context.dimension', '1'],
+  ['sides exchanged', 'zest', 'zest.ts', '[rho, -rho] : [rho]', '[-rho, rho] : [rho]'],
+  ['the other side', 'zest, one-sided', 'zest.ts', '[rho, -rho] : [rho]', '[rho, -rho] : [-rho]'],
+  ['ρ twice', 'zest, beale', 'zest.ts', '[rho, -rho] : [rho]', '[2 * rho, -2 * rho] : [rho]'],
+  [
+    'no estimator',
+    'zest, jackknife',
+    'zest.ts',
+    'estimator, sides, normalize, dimension',
+    "estimator: 'naive', sides, normalize, dimension",
+  ],
+  ['tilt on the wrong side', 'zest', 'zest.ts', 'coefficients(losses,', 'coefficients(losses.map((f) => -f),'],
   ['one side for two', 'nspsa', 'mezo.ts', "sides: 'two'", "sides: 'one'"],
   ['a tilt', 'nspsa', 'mezo.ts', 'tilt: 0', 'tilt: 2'],
 ];

@@ -58,8 +58,7 @@ class Operations {
   virtual void end(State from, Tokens tokens) = 0;
 };
 
-// Calls the operations of a forward, as far as its end reads them ("Forward evaluation" in the
-// design).
+// Calls the operations of a forward, as far as its end reads them.
 void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts,
                 Ending ending = Ending::scores);
 
