@@ -23,7 +23,7 @@ const MOST_HALVINGS = 40;
 export const minimize = (
   size: number,
   valueAndGradient: (x: Float64Array) => { value: number; gradient: Float64Array },
-  tolerance = 1e-7,
+  tolerance: number,
 ): Float64Array => {
   let x: Float64Array = new Float64Array(size);
   let { value, gradient } = valueAndGradient(x);
@@ -71,12 +71,12 @@ const softmax = (logits: Float64Array): number => {
 
 /**
  * Fits logistic regression to rows of features, as scikit-learn's LogisticRegression defines it: the weights and intercepts
- * that minimise `strength`·Σ cross-entropy + ‖weights‖²/2. Two classes have one vector of weights, more have one each.
+ * that minimise `strength`·Σ cross-entropy + ‖weights‖²/2, to a slope of `tolerance` an example. Two classes have one vector of weights, more have one each.
  */
 export const fitLogistic = (
   rows: readonly ArrayLike<number>[],
   labels: readonly number[],
-  { classes, strength }: { classes: number; strength: number },
+  { classes, strength, tolerance = 1e-5 }: { classes: number; strength: number; tolerance?: number },
 ): Classifier => {
   const features = rows[0]?.length ?? 0;
   const stride = features + 1; // the intercept after the weights
@@ -92,31 +92,35 @@ export const fitLogistic = (
     return logits;
   };
   const penalty = 1 / (strength * rows.length);
-  const x = minimize(vectors * stride, (x) => {
-    let value = 0;
-    const gradient = new Float64Array(x.length);
-    for (const [i, row] of rows.entries()) {
-      const logits = logitsOf(row, x);
-      const label = labels[i] as number;
-      const ofLabel = logits[label] as number;
-      value += (softmax(logits) - ofLabel) / rows.length;
-      for (let v = 0; v < vectors; v++) {
-        const c = classes - vectors + v;
-        const error = ((logits[c] as number) - (c === label ? 1 : 0)) / rows.length;
-        for (let f = 0; f < features; f++) {
-          gradient[v * stride + f] = (gradient[v * stride + f] as number) + error * (row[f] as number);
+  const x = minimize(
+    vectors * stride,
+    (x) => {
+      let value = 0;
+      const gradient = new Float64Array(x.length);
+      for (const [i, row] of rows.entries()) {
+        const logits = logitsOf(row, x);
+        const label = labels[i] as number;
+        const ofLabel = logits[label] as number;
+        value += (softmax(logits) - ofLabel) / rows.length;
+        for (let v = 0; v < vectors; v++) {
+          const c = classes - vectors + v;
+          const error = ((logits[c] as number) - (c === label ? 1 : 0)) / rows.length;
+          for (let f = 0; f < features; f++) {
+            gradient[v * stride + f] = (gradient[v * stride + f] as number) + error * (row[f] as number);
+          }
+          gradient[v * stride + features] = (gradient[v * stride + features] as number) + error;
         }
-        gradient[v * stride + features] = (gradient[v * stride + features] as number) + error;
       }
-    }
-    for (let i = 0; i < x.length; i++) {
-      if (i % stride === features) continue;
-      const weight = x[i] as number;
-      value += (penalty / 2) * weight * weight;
-      gradient[i] = (gradient[i] as number) + penalty * weight;
-    }
-    return { value, gradient };
-  });
+      for (let i = 0; i < x.length; i++) {
+        if (i % stride === features) continue;
+        const weight = x[i] as number;
+        value += (penalty / 2) * weight * weight;
+        gradient[i] = (gradient[i] as number) + penalty * weight;
+      }
+      return { value, gradient };
+    },
+    tolerance,
+  );
   return (row) => {
     const logits = logitsOf(row, x);
     softmax(logits);
