@@ -233,7 +233,8 @@ void Forward::release() {
   means_.reset();
 }
 
-void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache) {
+void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache,
+                  Ending ending) {
   batch_ = &batch;
   points_ = &points;
   cache_ = cache;
@@ -242,7 +243,7 @@ void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyVal
   perturb_vectors(points.plan(), weights_.type(), points.all_parameters(), vector_offsets_.data(),
                   vector_shares_.shares.data(), vector_shares_.count, vectors_.data(),
                   weights_.vector_floats(), main_);
-  run_layers(*this, spec_, Shortcuts{});
+  run_layers(*this, spec_, Shortcuts{}, ending);
 }
 
 }  // namespace zest::cuda
