@@ -17,6 +17,7 @@ import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point,
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { reading } from '../options/reading.ts';
+import { checkedPart, type Part } from '../part.ts';
 import { show } from '../show.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import {
@@ -483,16 +484,20 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Hashes the trainable parameters: `sha256:…` over name, dtype, shape and little-endian stored bytes of each, in
-   * canonical order. Equal digests are equal weights, bit for bit.
+   * Hashes the trainable parameters, or the frozen ones: `sha256:…` over name, dtype, shape and little-endian stored bytes
+   * of each, in canonical order. Equal digests are equal weights, bit for bit.
    *
    * @example
    * const before = await model.digest();
    * await model.apply({ decay: 0.1, terms: [] });
    * console.log((await model.digest()) === before); // false
+   *
+   * @param part default `trainable`
+   * @throws ERR_ZEST_OPTION
    */
-  async digest(): Promise<string> {
-    return this.#call(undefined, () => this.#engine.digest());
+  async digest(part: Part = 'trainable'): Promise<string> {
+    const isFrozen = checkedPart(part) === 'frozen';
+    return this.#call(undefined, () => this.#engine.digest(isFrozen));
   }
 
   /**

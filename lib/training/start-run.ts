@@ -59,6 +59,7 @@ export const trajectoryHeader = async (config: ResolvedConfig, model: Model): Pr
   noiseVersion: NOISE_VERSION,
   base: await baseDigest(config.model),
   trainable: await model.digest(),
+  frozen: await model.digest('frozen'),
   dimension: model.dimension,
   dtype: model.dtype,
   tensors: model.parameters,
