@@ -14,7 +14,10 @@ export interface NativeDirections {
   core?: boolean;
 }
 
-/** core/batch.h, flattened. `scored` holds 5 numbers a position: sequence, position, label, candidatesBegin, candidatesEnd. */
+/**
+ * core/batch.h, flattened. `scored` holds 5 numbers a position: sequence, position, label, candidatesBegin,
+ * candidatesEnd.
+ */
 export interface NativeBatch {
   ids: Int32Array;
   starts: Int32Array;
@@ -264,7 +267,10 @@ export interface NativeEngine {
   forwards(): bigint;
   /** Frees the weights; calls after it throw ERR_ZEST_DISPOSED, calls under way are aborted. */
   dispose(): void;
-  /** As dispose, and returns once the thread has ended; promises that are pending never settle. For the end of the process. */
+  /**
+   * As dispose, and returns once the thread has ended; promises that are pending never settle. For the end of the
+   * process.
+   */
   stop(): void;
 }
 
