@@ -94,7 +94,10 @@ interface Source {
   task: Dataset['task'];
   /** Files that have to be there: NAME/SPLIT.jsonl. */
   splits: readonly string[];
-  /** The files of a run, of those that are there; `scratch` is the folder for those that are made, `examples` how many to test on. */
+  /**
+   * The files of a run, of those that are there; `scratch` is the folder for those that are made, `examples` how many
+   * to test on.
+   */
   files(there: readonly string[], scratch: string, examples: number): Promise<Files>;
   /** Tokens of a sequence at most, of a task of the decoder. */
   maxLength?: number;

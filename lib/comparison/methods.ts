@@ -67,7 +67,10 @@ export const METHODS: readonly Method[] = [
   { ...zest('fzoo-metric', 'FZOO-normalised, of the metric itself', FZOO, 1e-3), learnsMetric: true },
 ];
 
-/** What is compared on a decoder: there naive and bias-corrected ZEST are n-SPSA at t = 1 as they are on the built-in model. */
+/**
+ * What is compared on a decoder: there naive and bias-corrected ZEST are n-SPSA at t = 1 as they are on the built-in
+ * model.
+ */
 const OF_DECODER = ['mezo', 'n-spsa', 'one-sided-t1', 'one-sided-tau1', 'fzoo', 'fzoo-metric', 'auto'];
 
 /** The methods that an experiment compares where it is not said which. */

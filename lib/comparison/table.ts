@@ -74,7 +74,7 @@ const row = (
 };
 
 /** The result as rows of cells, titles first. */
-export const experimentTable = ({ name, before, methods }: ExperimentResult): string[][] => {
+const experimentTable = ({ name, before, methods }: ExperimentResult): string[][] => {
   const metric = experimentMetric(name);
   const reference = methods.find(({ name }) => name === REFERENCE);
   const hasSharpness = before.sharpness !== undefined;

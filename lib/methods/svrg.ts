@@ -16,7 +16,7 @@ const shape = {
   ...probe({ rho: 1e-3, law: 'gaussian' }),
 };
 
-/** Options of {@link svrg}. */
+/** Options of {@link svrg}; docs/configuration.md says what each is. */
 export type SvrgOptions = MethodInput<typeof shape>;
 
 /** Streams, in decimal, with their factors: JSON. */
@@ -107,13 +107,13 @@ export const svrgMethod = defineMethod({
 });
 
 /**
- * MeZO-SVRG (Gautam et al. 2024, arXiv 2404.08080): every q steps the weights are an anchor θ̃, whose estimate ĝ(θ̃) is
- * over all training data and is the step; the others go along ĝ_B(θ) − ĝ_B(θ̃) + ĝ(θ̃), the first two of the step's
- * batch B and of the same directions. The anchor is no copy: it is the point that the steps since lead back to, and
- * ĝ(θ̃) is its streams and coefficients, so that no memory of θ's size is taken; points have up to kq terms.
- * 4k forwards a step, 2·anchorDirections over all data at an anchor; what `forwards` says counts these as batches.
- * Only with the plain rule and without decay. Defaults: directions 1, interval 10, anchorDirections 5, rho 1e-3, law
- * `gaussian`.
+ * Makes the optimizer of MeZO-SVRG (Gautam et al. 2024, arXiv 2404.08080): every q steps the weights are an anchor θ̃,
+ * whose estimate ĝ(θ̃) is over all training data and is the step; the others go along ĝ_B(θ) − ĝ_B(θ̃) + ĝ(θ̃), the
+ * first two of the step's batch B and of the same directions. The anchor is no copy: it is the point that the steps
+ * since lead back to, and ĝ(θ̃) is its streams and coefficients, so that no memory of θ's size is taken; points have
+ * up to kq terms. 4k forwards a step, 2·anchorDirections over all data at an anchor; what `forwards` says counts these
+ * as batches. Only with the plain rule and without decay. Defaults: directions 1, interval 10, anchorDirections 5, rho
+ * 1e-3, law `gaussian`.
  *
  * @example
  * import { svrg, vectorObjective } from 'node-zest';

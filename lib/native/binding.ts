@@ -14,7 +14,10 @@ export interface NativeDirections {
   core?: boolean;
 }
 
-/** core/batch.h, flattened. `scored` holds 5 numbers a position: sequence, position, label, candidatesBegin, candidatesEnd. */
+/**
+ * core/batch.h, flattened. `scored` holds 5 numbers a position: sequence, position, label, candidatesBegin,
+ * candidatesEnd.
+ */
 export interface NativeBatch {
   ids: Int32Array;
   starts: Int32Array;
@@ -251,7 +254,7 @@ export interface NativeEngine {
   restoreState(name: NameOf<'state'>, index: number, values: Float32Array): Promise<void>;
   /** Names of the state that there is. */
   states(): NameOf<'state'>[];
-  /** 'sha256:…' over the trainable parameters, as api.md says. */
+  /** 'sha256:…' over the trainable parameters, as docs/trajectory.md says. */
   digest(): Promise<string>;
   /**
    * Writes `header`, then the stored bytes of the parameters in the order of `indexes`, flushed to disk. The weight of a
@@ -264,7 +267,10 @@ export interface NativeEngine {
   forwards(): bigint;
   /** Frees the weights; calls after it throw ERR_ZEST_DISPOSED, calls under way are aborted. */
   dispose(): void;
-  /** As dispose, and returns once the thread has ended; promises that are pending never settle. For the end of the process. */
+  /**
+   * As dispose, and returns once the thread has ended; promises that are pending never settle. For the end of the
+   * process.
+   */
   stop(): void;
 }
 

@@ -11,7 +11,8 @@ import type {
   Objective,
   Perturbation,
 } from '../objective.ts';
-import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
+import { assertPath, given, optionsOf } from '../options/calls.ts';
+import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
@@ -85,13 +86,6 @@ export interface BlackBox<B> extends Objective<B> {
 }
 
 const boxOptions = optionsOf<BlackBoxOptions<unknown>>({ parameters: given, evaluate: given, directions: given });
-const evaluationOptions = optionsOf<EvaluationOptions>({
-  signal,
-  directions: given,
-  atVersion: given,
-  microBatch: given,
-});
-const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
 
 const nameOfPoint = ([term]: readonly Perturbation[]): string =>
   term ? `the point of stream ${term.stream}` : 'the parameters themselves';

@@ -11,7 +11,10 @@ import { assertModel, assertTask, checkedExamples, type Examples } from './examp
 import { type Decoding, modelAt, pointName } from './model-at.ts';
 import { decoding, onError } from './options.ts';
 
-/** What a model answers to an example, as `zest predict` prints it: `{ answer }` of a text, `{ label, probabilities }` of a label. */
+/**
+ * What a model answers to an example, as `zest predict` prints it: `{ answer }` of a text, `{ label, probabilities }`
+ * of a label.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: each kind of task has answers of its own.
 export type Answer = any;
 

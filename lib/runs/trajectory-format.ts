@@ -16,7 +16,7 @@ const PREFIX_BYTES = 16;
 const CHECKSUM_BYTES = 4;
 
 /** What a log may ask of whoever replays it, by bit: who does not know a bit that is set cannot. */
-export const FEATURES = {
+const FEATURES = {
   /** Updates are of another rule than the plain one, such as momentum, or decay towards the weights of the start. */
   rule: 1,
   /** Updates hold gradients, which the log does not. */

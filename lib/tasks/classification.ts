@@ -75,7 +75,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   readonly #labels: LabelReader;
   #prompts = new WeakMap<LabelledExample, Prompt>();
 
-  /** Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an error before any data is read. */
+  /**
+   * Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an
+   * error before any data is read.
+   */
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
     this.spec = spec;
     this.maxLength = maxLength;

@@ -107,7 +107,10 @@ export interface Sampling {
 /** Default number of sequences a call of the model. */
 export const evaluationBatchSize = 32;
 
-/** What every task does: it turns rows into examples and those into batches, and a model's scores into metrics and answers. */
+/**
+ * What every task does: it turns rows into examples and those into batches, and a model's scores into metrics and
+ * answers.
+ */
 export interface Task<E extends Example = Example> {
   /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];

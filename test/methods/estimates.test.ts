@@ -14,7 +14,7 @@ import { zestMethod } from '../../lib/methods/zest.ts';
 import { zosaMethod } from '../../lib/methods/zosa.ts';
 import { noise } from '../../lib/noise.ts';
 import { blackBox } from '../../lib/objectives/black-box.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { add, dot, drive, type Problem, type Vector } from './drive.ts';
 
 // What defines each method: the expectation of its estimate, and how it behaves where the answer is known.

@@ -32,7 +32,7 @@ const MUTANTS: [fault: string, method: string, file: string, from: string, to: s
   ['no centre', 'auto', 'auto.ts', '- 2 * centre', ''],
   ['no directions', 'auto', 'auto.ts', 'budget * k) /', 'budget) /'],
   ['no steps', 'auto', 'auto.ts', 'totalSteps * most', 'most'],
-  ['no standard error', 'auto', 'auto.ts', '+ Math.sqrt(square / weight)', ''],
+  ['no standard error', 'auto', 'auto.ts', '+ traceError', ''],
   ['ascent', 'conservative', 'conservative.ts', 'along(-1), along(1)', 'along(1), along(-1)'],
   ['the worst of three', 'conservative', 'conservative.ts', 'ahead <= Math.min', 'ahead >= Math.min'],
   ['no factor d', 'sabo', 'sabo.ts', 'lengthOf(near.weights, dimension)', 'lengthOf(near.weights, 1)'],

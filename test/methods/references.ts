@@ -196,7 +196,7 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
       const l = v.map((vi) => f(add(x, rho, vi)));
       const curvature = (l[0]! + f(add(x, -rho, v[0]!)) - 2 * f(x)) / rho ** 2;
       const trace = Math.max(0, curvature) + Math.abs(curvature);
-      const rate = Math.sqrt((6 * 0.05 * (f(x) + 10) * 3) / (50 * trace));
+      const rate = Math.sqrt((6 * 0.05 * (mean(l) + 10) * 3) / (50 * trace));
       const sigma = Math.hypot(...l.map((li) => li - mean(l))) / Math.sqrt(2);
       return scaled(
         combine(

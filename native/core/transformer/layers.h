@@ -53,8 +53,7 @@ class Operations {
   virtual void score(const LinearRoles& output, State from, Tokens tokens) = 0;
 };
 
-// Calls the operations of a forward, as far as the loss reads it ("Forward evaluation" in the
-// design).
+// Calls the operations of a forward, as far as the loss reads it.
 void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts);
 
 }  // namespace zest
