@@ -143,8 +143,8 @@ void time_generation(const Measure& measure, const std::string& name, const Rand
   struct Prompts {
     int32_t sequences, tokens;
   };
-  const Prompts some[] = {
-      {1, small ? 4 : 128}, {small ? 3 : 64, small ? 4 : 128}, {1, small ? 5 : 2000}};
+  const std::vector<Prompts> some = small ? std::vector<Prompts>{{1, 4}, {3, 4}}
+                                          : std::vector<Prompts>{{1, 128}, {64, 128}, {1, 2000}};
   for (const auto& [sequences, prompt] : some) {
     for (const Point& point : {Point{}, Point{{1, 1e-3f}}}) {
       const auto count = static_cast<size_t>(sequences);
