@@ -9,6 +9,7 @@ import { checkedPart, type Part } from '../part.ts';
 import { show } from '../show.ts';
 import { CallQueue } from './call-queue.ts';
 import { CheckedCalls } from './checked-calls.ts';
+import type { EmbedOptions } from './embed.ts';
 import { continuations, type GeneratedToken, type GenerateOptions } from './generate.ts';
 import { loadEngine } from './load-engine.ts';
 import type { Device, LoadOptions } from './load-options.ts';
@@ -277,6 +278,22 @@ export class Model implements Objective<Batch> {
    */
   async logits(batch: Batch, options?: DirectionOptions & { at?: Point }): Promise<Float32Array[]> {
     return this.#queue.add(this.#calls.logits(batch, options));
+  }
+
+  /**
+   * Computes an embedding of each sequence: the hidden states that the head would read, transformers' last_hidden_state,
+   * pooled over its tokens. No head is read; a bare checkpoint is loaded with a new one, `head: { classes: 1 }`.
+   *
+   * @example
+   * const tokenizer = await Tokenizer.load('film-roberta-mini');
+   * const [funny, dull] = await model.embed(['a charming film', 'it drags'].map((text) => tokenizer.encode(text)));
+   * console.log(funny.length, dull.length); // 192 192
+   *
+   * @throws ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN or ERR_ZEST_SEQUENCE_LENGTH for the sequences;
+   * ERR_ZEST_OPTION, ERR_ZEST_POINT, ERR_ZEST_STREAM or ERR_ZEST_DIRECTIONS for the options
+   */
+  async embed(sequences: Batch['sequences'], options?: EmbedOptions): Promise<Float32Array[]> {
+    return this.#queue.add(this.#calls.embed(sequences, options));
   }
 
   /**

@@ -228,6 +228,13 @@ export interface NativeEngine {
     point: NativePoints,
     abort: NativeAbort,
   ): Promise<Float32Array[]>;
+  /** The mean of what the head would read, over the scored positions of each sequence; their candidates are not read. */
+  embeddings(
+    directions: NativeDirections,
+    batch: NativeBatch,
+    point: NativePoints,
+    abort: NativeAbort,
+  ): Promise<Float32Array[]>;
   /** Begins empty sequences of up to `capacities` tokens at a point; returns the number of the session. */
   openSession(
     directions: NativeDirections,

@@ -43,6 +43,7 @@ Napi::Function Engine::define(Napi::Env env) {
                       InstanceMethod<&Engine::example_losses>("sequenceLosses"),
                       InstanceMethod<&Engine::evaluate>("evaluate"),
                       InstanceMethod<&Engine::logits>("logits"),
+                      InstanceMethod<&Engine::embeddings>("embeddings"),
                       InstanceMethod<&Engine::open_session>("openSession"),
                       InstanceMethod<&Engine::extend_session>("extendSession"),
                       InstanceMethod<&Engine::close_session>("closeSession"),
@@ -217,6 +218,18 @@ Napi::Value Engine::logits(const Napi::CallbackInfo& info) {
             points = to_points(info[2])](const AbortFlag& abort) -> Settle {
       auto rows =
           zest::logits(backend(), directions, batch, points.empty() ? Point{} : points[0], abort);
+      count_forwards(batch, 1);
+      return [rows = std::move(rows)](Napi::Env env) { return from_rows(env, rows); };
+    };
+  });
+}
+
+Napi::Value Engine::embeddings(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[3]), [&]() -> Work {
+    return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
+            points = to_points(info[2])](const AbortFlag& abort) -> Settle {
+      auto rows =
+          backend().embeddings(directions, batch, points.empty() ? Point{} : points[0], abort);
       count_forwards(batch, 1);
       return [rows = std::move(rows)](Napi::Env env) { return from_rows(env, rows); };
     };
