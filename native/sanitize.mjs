@@ -13,5 +13,5 @@ for (const [name, sanitizers] of Object.entries(BUILDS)) {
   const folder = `build/sanitize-${name}`;
   run('cmake', '-S', '.', '-B', folder, `-DZEST_SANITIZE=${sanitizers}`, '-DZEST_TESTS=ON');
   run('cmake', '--build', folder, '--parallel', '2');
-  run('ctest', '--test-dir', folder, '--output-on-failure', '--timeout', '3600');
+  run('ctest', '--test-dir', folder, '--verbose', '--timeout', '3600');
 }

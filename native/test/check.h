@@ -3,8 +3,11 @@
 //
 //   TEST("sqrt inverts squaring") { CHECK_NEAR(std::sqrt(4.0), 2.0, 1e-15); }
 //
+// A test that cannot run where it is says so by skip().
+//
 // A failed check is printed and the test goes on; a test fails if a check in it failed or an
-// exception left it. Closes with a line `N passed, N failed`; the exit status is 0 if none failed.
+// exception left it. Closes with a line `N passed, N failed`, and `, N skipped` where some were;
+// the exit status is 0 if none failed.
 #pragma once
 
 #include <cmath>
@@ -34,10 +37,17 @@ struct Registration {
 inline const char* running = "";
 inline int failures = 0;  // of the running test
 inline int failed = 0;    // tests
+inline int skipped = 0;   // tests
 
 inline void fail(const char* file, int line, const std::string& what) {
   ++failures;
   std::fprintf(stderr, "%s:%d: [%s] %s\n", file, line, running, what.c_str());
+}
+
+// For the first line of a test, as `if (…) return check::skip("why");`.
+inline void skip(const char* why) {
+  ++skipped;
+  std::printf("skipped: [%s] %s\n", running, why);
 }
 
 // NaN is near nothing; an infinity is near itself.
@@ -63,7 +73,7 @@ void throws(const char* code, Body body, const char* expression, const char* fil
 
 // Runs all tests and says how many passed; 0 if none failed.
 inline int run() {
-  failed = 0;
+  failed = skipped = 0;
   for (const Test& test : tests()) {
     running = test.name;
     failures = 0;
@@ -74,7 +84,9 @@ inline int run() {
     }
     failed += failures > 0;
   }
-  std::printf("%d passed, %d failed\n", static_cast<int>(tests().size()) - failed, failed);
+  std::printf("%d passed, %d failed", static_cast<int>(tests().size()) - failed - skipped, failed);
+  if (skipped > 0) std::printf(", %d skipped", skipped);
+  std::printf("\n");
   return failed == 0 ? 0 : 1;
 }
 

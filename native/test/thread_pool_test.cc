@@ -95,6 +95,9 @@ TEST("the caller's rounding and flush-to-zero are set aside, and come back") {
 
 #if !defined(_WIN32)  // which has no limit to set, and no fork
 TEST("too many threads are an error, not the end of the process") {
+#if defined(ZEST_SANITIZED)
+  return check::skip("a sanitizer needs the memory that this takes from the process");
+#endif
   const pid_t child = fork();
   if (child == 0) {
     const rlimit memory{rlim_t{1} << 30,
