@@ -5,6 +5,7 @@ import { rangeError, typeError } from '../errors.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
+import { checkedPart, type Part } from '../part.ts';
 import { show } from '../show.ts';
 import { CallQueue } from './call-queue.ts';
 import { CheckedCalls } from './checked-calls.ts';
@@ -398,16 +399,20 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Hashes the trainable parameters: `sha256:…` over name, dtype, shape and little-endian stored bytes of each, in
-   * canonical order. Equal digests are equal weights, bit for bit.
+   * Hashes the trainable parameters, or the frozen ones: `sha256:…` over name, dtype, shape and little-endian stored bytes
+   * of each, in canonical order. Equal digests are equal weights, bit for bit.
    *
    * @example
    * const before = await model.digest();
    * await model.apply({ decay: 0.1, terms: [] });
    * console.log((await model.digest()) === before); // false
+   *
+   * @param part default `trainable`
+   * @throws ERR_ZEST_OPTION
    */
-  async digest(): Promise<string> {
-    return this.#queue.add({ run: () => this.#engine.digest() });
+  async digest(part: Part = 'trainable'): Promise<string> {
+    const isFrozen = checkedPart(part) === 'frozen';
+    return this.#queue.add({ run: () => this.#engine.digest(isFrozen) });
   }
 
   /**

@@ -368,9 +368,10 @@ Napi::Value Engine::states(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Engine::digest(const Napi::CallbackInfo& info) {
+  const Part part = info[0].ToBoolean() ? Part::frozen : Part::trainable;
   return submit(info, no_abort(), [&]() -> Work {
-    return [this](const AbortFlag&) -> Settle {
-      return [digest = zest::digest(backend())](Napi::Env env) {
+    return [this, part](const AbortFlag&) -> Settle {
+      return [digest = zest::digest(backend(), part)](Napi::Env env) {
         return Napi::String::New(env, digest);
       };
     };

@@ -191,6 +191,7 @@ class Forward : private Operations {
   // `product_` is of the linear layers under way, before their bias. Queries, keys and values lie
   // side by side in `heads_`, but for queries of other rows.
   DeviceMemory<std::byte> heads_, query_, product_;
+  DeviceMemory<float> parts_;  // of attention
   DeviceMemory<float> logits_;
   DeviceMemory<std::byte> scaled_factors_;  // of low-rank directions, of the product under way
   RotaryTable rotary_;
