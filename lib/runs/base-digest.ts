@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { modelFolder } from '../model/built-in.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf } from '../model/gguf/format.ts';
 
 const unreadable = (path: string) => (cause: Error) => {
@@ -12,12 +12,12 @@ const unreadable = (path: string) => (cause: Error) => {
 
 /**
  * 'sha256:…' of the contents of a model's .safetensors files, one after another in the order of their names, or of a
- * GGUF file.
+ * GGUF file. A model of the hub is downloaded first.
  *
- * @throws ERR_ZEST_FILE
+ * @throws ERR_ZEST_FILE, what {@link fetchedFolder} throws
  */
-export const baseDigest = async (model: string): Promise<string> => {
-  const path = modelFolder(model);
+export const baseDigest = async (model: string, signal?: AbortSignal): Promise<string> => {
+  const path = await fetchedFolder(model, 'weights', signal);
   const files = isGguf(path)
     ? [path]
     : (await readdir(path).catch(unreadable(path)))
