@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf } from '../model/gguf/format.ts';
+import { byUtf8 } from '../utf8-order.ts';
 
 const unreadable = (path: string) => (cause: Error) => {
   throw new ZestError('ERR_ZEST_FILE', `cannot read ${path}: ${cause.message}`, { cause });
@@ -22,7 +23,7 @@ export const baseDigest = async (model: string, signal?: AbortSignal): Promise<s
     ? [path]
     : (await readdir(path).catch(unreadable(path)))
         .filter((name) => name.endsWith('.safetensors'))
-        .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+        .sort(byUtf8)
         .map((name) => join(path, name));
   const hash = createHash('sha256');
   for (const file of files) {
