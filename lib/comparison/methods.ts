@@ -9,6 +9,8 @@ export interface Method {
   learningRate: number;
   /** Whether it measures its learning rate, so that none is searched for. */
   measuresRate?: boolean;
+  /** Whether it is compared only where it is asked for. */
+  isAblation?: boolean;
   /** Whether it learns the first metric of the task, in the place of its loss. */
   learnsMetric?: boolean;
   optimizer(learningRate: number): Config['optimizer'];
@@ -25,6 +27,9 @@ const zest = (name: string, title: string, options: Zest, learningRate = 1e-4): 
 
 const TWO_SIDED: Zest = { directions: 5, sides: 'two' };
 const ONE_SIDED: Zest = { directions: 10, sides: 'one' };
+
+/** Besides 0, which is n-SPSA, and 1. */
+const TILTS = [0.1, 5, 10];
 
 const FZOO: Zest = { ...ONE_SIDED, tilt: 0, law: 'rademacher', normalize: 'sigma' };
 
@@ -55,6 +60,10 @@ export const METHODS: readonly Method[] = [
     measuresRate: true,
     optimizer: (learningRate) => ({ method: 'auto', learningRate }),
   },
+  ...TILTS.map((tilt) => ({
+    ...zest(`naive-t${tilt}`, `ZEST, naive, t = ${tilt}`, { ...TWO_SIDED, tilt }),
+    isAblation: true,
+  })),
   { ...zest('fzoo-metric', 'FZOO-normalised, of the metric itself', FZOO, 1e-3), learnsMetric: true },
 ];
 
@@ -66,4 +75,6 @@ const OF_DECODER = ['mezo', 'n-spsa', 'one-sided-t1', 'one-sided-tau1', 'fzoo', 
 
 /** The methods that an experiment compares where it is not said which. */
 export const defaultMethods = (isOfDecoder: boolean): Method[] =>
-  METHODS.filter(({ name, learnsMetric }) => (isOfDecoder ? OF_DECODER.includes(name) : !learnsMetric));
+  METHODS.filter(({ name, learnsMetric, isAblation }) =>
+    isOfDecoder ? OF_DECODER.includes(name) : !learnsMetric && !isAblation,
+  );

@@ -27,7 +27,7 @@ export interface LoadOptions extends CallOptions {
   trainable?: Trainable;
   /**
    * Whether quantised weights of a GGUF file are widened to `dtype` when they are loaded: more memory, and faster.
-   * Default: only those that are trained; on CUDA all.
+   * Default: only those that are trained.
    */
   dequantize?: boolean;
   /**

@@ -68,6 +68,12 @@ struct Batch {
   int32_t sequences() const { return static_cast<int32_t>(starts.size()) - 1; }
   int32_t length(int32_t s) const { return starts[s + 1] - starts[s]; }
   int32_t parent(int32_t s) const { return parents.empty() ? -1 : parents[s]; }
+  // The end of sequence s, which has no parent, and of its children: they are computed together.
+  int32_t family_end(int32_t s) const {
+    do ++s;
+    while (s < sequences() && parent(s) >= 0);
+    return s;
+  }
 };
 
 // Throws ERR_ZEST_INTERNAL where the batch would make a backend read outside its buffers.
@@ -77,7 +83,7 @@ void check_batch(const Batch& batch, const ModelSpec& spec);
 Batch slice(const Batch& batch, int32_t first, int32_t last);
 
 // The same sequences with their parents' tokens before their own; those of parents are cut to one.
-// For devices that share no prompts.
+// For those that are to be computed alone.
 Batch without_parents(const Batch& batch);
 
 }  // namespace zest

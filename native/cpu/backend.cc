@@ -299,14 +299,9 @@ class CpuBackend : public Backend {
   // The end of the sequences from `first` on that are packed together; children go with their
   // parent.
   int32_t last_packed(const Batch& batch, int32_t first) const {
-    const auto family_end = [&](int32_t s) {
-      do ++s;
-      while (s < batch.sequences() && batch.parent(s) >= 0);
-      return s;
-    };
-    int32_t last = family_end(first);
+    int32_t last = batch.family_end(first);
     while (shortcuts_.pack_sequences && last < batch.sequences()) {
-      const int32_t next = family_end(last);
+      const int32_t next = batch.family_end(last);
       if (batch.starts[static_cast<size_t>(next)] - batch.starts[static_cast<size_t>(first)] >
           most_packed_tokens) {
         break;

@@ -4,6 +4,7 @@
 #include <string>
 #include <type_traits>
 
+#include "core/blocks.h"
 #include "core/error.h"
 #include "core/noise/address.h"
 #include "core/parameters.h"
@@ -96,10 +97,9 @@ class CudaBackend : public Backend {
     guarded([&] { weights_.load(sources, progress, abort); });
   }
 
-  void sequence_losses(const Directions& directions, const Batch& given,
+  void sequence_losses(const Directions& directions, const Batch& batch,
                        std::span<const Point> points, double* losses,
                        const AbortFlag& abort) override {
-    const Batch batch = without_parents(given);
     const size_t sequences = static_cast<size_t>(batch.sequences());
     guarded([&] {
       for_each_pass(
@@ -189,6 +189,9 @@ class CudaBackend : public Backend {
 
   void read(int parameter, float* out) override {
     const std::span<const std::byte> stored = bytes(parameter);
+    if (const Parameter& p = weights_.parameter(parameter); is_quantized(p.blocks)) {
+      return dequantize(p.blocks, stored.data(), 0, p.rows * p.columns, out);
+    }
     const auto read_as = [&]<class T>(const T* from) {
       for (size_t i = 0; i < stored.size() / sizeof(T); ++i) out[i] = to_float(from[i]);
     };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "core/growth.h"
 #include "core/transformer/layers.h"
 #include "core/transformer/rotary.h"
 #include "cpu/buffer.h"
@@ -31,25 +32,18 @@ inline int64_t parts(int64_t count, int64_t at_once) { return (count + at_once -
 
 // Keys and values of the tokens that sequences had before, one row a token: of every layer, of the
 // first point.
-class KeyValueCache {
+class KeyValueCache : public Growth {
  public:
   // Throws ERR_ZEST_MEMORY.
   KeyValueCache(const ModelSpec& spec, std::span<const int32_t> capacities);
 
-  int32_t sequences() const { return static_cast<int32_t>(lengths_.size()); }
-  int32_t length(int32_t s) const { return lengths_[static_cast<size_t>(s)]; }
-  int32_t capacity(int32_t s) const {
-    return starts_[static_cast<size_t>(s) + 1] - starts_[static_cast<size_t>(s)];
-  }
   // Those of all heads.
   KeySpan span(size_t layer, int32_t s) const;
   // Puts rows behind a sequence's own, which `grow` makes part of it.
-  void put(size_t layer, int32_t s, const float* keys, const float* values, int32_t rows);
-  void grow(int32_t s, int32_t rows) { lengths_[static_cast<size_t>(s)] += rows; }
+  void put(size_t layer, int32_t s, const float* keys, const float* values, int32_t tokens);
 
  private:
   int64_t stride_;
-  std::vector<int32_t> starts_ = {0}, lengths_;
   std::vector<Buffer<float>> keys_, values_;  // by layer
 };
 

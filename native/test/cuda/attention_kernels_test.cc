@@ -93,6 +93,8 @@ struct AttentionCase {
   // Queries, keys and values of each head lie one after the other in one product, of which every
   // third row has queries.
   bool fused = false;
+  // The first sequence's tokens come before those of the others.
+  bool shared = false;
 };
 
 // A product's rows with their bias, those of one point.
@@ -114,23 +116,24 @@ void check_attention(const AttentionCase& c, float size_of_values, double tolera
                               padded8(key_heads * step)};
   const int64_t prefix_stride = padded8(key_heads * c.width);
   std::vector<cuda::AttentionTile> tiles;
-  std::vector<int32_t> places, query_tokens;  // of queries
+  std::vector<int32_t> places, own_places, query_tokens;  // of queries
   std::vector<int32_t> query_starts = {0}, starts = {0};
   const int32_t at_once = cuda::queries_a_tile(type);
   for (const int32_t length : c.lengths) {
+    const int32_t shared = c.shared && starts.size() > 1 ? c.lengths[0] : 0;
     for (int32_t i = 0; i < length; i += c.fused ? 3 : 1) {
-      places.push_back(i);
+      places.push_back(shared + i), own_places.push_back(i);
       query_tokens.push_back(starts.back() + i);
     }
     query_starts.push_back(static_cast<int32_t>(places.size()));
     const int32_t begin = query_starts[query_starts.size() - 2], end = query_starts.back();
     for (int32_t q = begin; q < end; q += at_once)
-      tiles.push_back({q, std::min(at_once, end - q), starts.back(), length});
+      tiles.push_back({q, std::min(at_once, end - q), starts.back(), shared + length, 0, shared});
     starts.push_back(starts.back() + length);
   }
-  tiles.push_back({0, 0, 0, 0});
+  tiles.push_back({});
   if (c.prefixes == 0) {  // what fills a bucket attends to nothing: zeros
-    tiles.push_back({query_starts.back(), 3, 0, 0});
+    tiles.push_back({query_starts.back(), 3, 0, 0, 0, 0});
     places.insert(places.end(), 3, 0), query_tokens.insert(query_tokens.end(), 3, 0);
   }
   const int64_t queries = static_cast<int64_t>(places.size()), keys = starts.back();
@@ -199,9 +202,13 @@ void check_attention(const AttentionCase& c, float size_of_values, double tolera
         const float* prefix = own + prefix_at + key_head * c.width;
         if (c.prefixes > 0)
           b.spans[0] = {prefix, prefix + c.prefixes * prefix_stride, prefix_stride, c.prefixes};
+        if (c.shared && s > 0) {
+          b.spans[1] = {sums[1].data() + first[1] + key_head * step,
+                        sums[2].data() + first[2] + key_head * step, strides[1], c.lengths[0]};
+        }
         b.spans[2] = {sums[1].data() + key_at, sums[2].data() + value_at, strides[1], c.lengths[s]};
         b.width = c.width, b.scale = a.scale;
-        b.places = c.causal ? places.data() + first_query : nullptr;
+        b.places = c.causal ? own_places.data() + first_query : nullptr;
         b.window = c.window;
         b.out = expected.data() + (p * queries + first_query) * out_stride + head * c.width;
         b.out_stride = out_stride;
@@ -236,6 +243,10 @@ const std::vector<AttentionCase> causal_cases = {
     {{40, 1, 200}, 3, 12, 0, 2, 0, true, 0, true},
     {{70, 9}, 3, 8, 2, 2, 0, true, 20, true},
     {{70, 9}, 6, 8, 0, 1, 3},
+    {{100, 1, 40, 7}, 4, 12, 0, 2, 2, true, 0, false, true},
+    {{33, 5, 70}, 2, 8, 3, 1, 1, true, 0, false, true},
+    {{150, 3, 20}, 2, 16, 0, 2, 1, true, 90, false, true},
+    {{40, 9, 2}, 3, 12, 0, 1, 0, true, 8, true, true},
 };
 
 TEST("causal attention is the CPU's to 1e-5: groups of heads, windows, fused products") {
