@@ -35,6 +35,7 @@ export const saboMethod = defineMethod({
   streams: ({ directions }) => 2 * directions,
   forwards: ({ directions }) => 2 * directions + 2,
   initialState: ({ rho }) => ({ scale: rho }),
+  stateShape: { scale: positive() },
   *estimate({ radius, directions }, { streams, dimension, state: { scale }, learningRate }) {
     const [first, second] = [streams.slice(0, directions), streams.slice(directions)];
     const near = yield* gradients([], first, scale);

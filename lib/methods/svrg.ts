@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Perturbation, Point } from '../objective.ts';
 import { mean } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
@@ -20,6 +21,8 @@ export type SvrgOptions = MethodInput<typeof shape>;
 
 /** Streams, in decimal, with their factors: JSON. */
 export type Terms = [stream: string, factor: number][];
+
+const termsSchema = z.array(z.tuple([z.string().regex(/^\d{1,19}$/), z.number()]));
 
 /** The anchor, as what has been added to the weights since: they are the anchor − Σ factor·v. */
 export interface SvrgState extends Record<string, unknown> {
@@ -63,6 +66,7 @@ export const svrgMethod = defineMethod({
   forwards: ({ directions, anchorDirections, interval }) =>
     Math.ceil((2 * anchorDirections + (interval - 1) * 4 * directions) / interval),
   initialState: (): SvrgState => ({ age: 0, estimate: [], moved: [] }),
+  stateShape: { age: z.int().min(0), estimate: termsSchema, moved: termsSchema },
   *estimate({ rho, directions, anchorDirections, interval }, { streams, dimension, state, learningRate }) {
     const isAnchor = state.age === 0;
     const drawn = streams.slice(0, isAnchor ? anchorDirections : directions);

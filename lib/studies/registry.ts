@@ -6,6 +6,7 @@ import { version } from '../version.ts';
 import { adaptiveTilt } from './adaptive-tilt.ts';
 import { estimators } from './estimators.ts';
 import { estimatorsModel } from './estimators-model.ts';
+import { flatness } from './flatness.ts';
 import type { Study, StudyOptions, StudyResult } from './study.ts';
 import { synthetic } from './synthetic.ts';
 import { toy2d } from './toy-2d.ts';
@@ -18,6 +19,7 @@ const studies: Readonly<Record<string, Study>> = {
   'toy-2d': toy2d,
   synthetic,
   'adaptive-tilt': adaptiveTilt,
+  flatness,
 };
 
 /** Names of the studies. */

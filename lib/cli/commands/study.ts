@@ -14,7 +14,7 @@ export const command: CommandDefinition = {
   options: [
     counting('--seed <n>', 'of all that is drawn', 0),
     new Option('--quick', 'fewer repeats: seconds instead of minutes'),
-    counting('--size <n>', 'directions of estimators-model (default: 100000)'),
+    counting('--size <n>', 'directions of estimators-model (default: 100000), seeds of flatness (3)'),
     new Option('--output <folder>', 'for study.json and study.html; default: runs/studies/NAME'),
     jsonLines,
   ],
