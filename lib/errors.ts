@@ -96,6 +96,7 @@ export const printable = (message: string): string =>
  * both hold then.
  */
 export class ZestError extends Error {
+  /** What went wrong: a code of docs/errors.md. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

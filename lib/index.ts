@@ -164,20 +164,14 @@ export type {
   WorstExample,
 } from './tasks/classification-report.ts';
 export { generateText, streamText, type TextOptions } from './tasks/generate-text.ts';
-export type { GenerateSpec } from './tasks/generation.ts';
-export type {
-  LabelsTask as MultiLabelTask,
-  LoadedTask as Task,
-  NumberTask as RegressionTask,
-  TaskSpec,
-  TextTask as GenerationTask,
-} from './tasks/kinds.ts';
+export type { GenerateSpec, GenerationTask } from './tasks/generation.ts';
+export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
 export { type LoadTaskOptions, loadTask } from './tasks/load.ts';
 export { type Measures, type Metric, type MetricDefinition, registerMetric } from './tasks/metrics.ts';
-export type { MultiLabelSpec } from './tasks/multi-label.ts';
+export type { MultiLabelSpec, MultiLabelTask } from './tasks/multi-label.ts';
 export type { LabelledExample as Example } from './tasks/prompt.ts';
-export type { RegressionSpec } from './tasks/regression.ts';
+export type { RegressionSpec, RegressionTask } from './tasks/regression.ts';
 export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';

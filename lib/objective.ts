@@ -76,7 +76,9 @@ export type StateName = NameOf<'state'> | 'curvature';
  * A change of the weights, θ ← θ − (decay·θ + Σ coefficient·v(stream)): float32 values, and the log's record of a step.
  */
 export interface Update {
+  /** Share of the weights that is subtracted: learning rate times weight decay, of those that decay. */
   decay: number;
+  /** Directions that are subtracted, each times its coefficient. */
   terms: readonly { stream: bigint; coefficient: number }[];
   /** What is done with the sum of the terms. Default: it is subtracted. */
   rule?: UpdateRule;

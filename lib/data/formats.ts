@@ -6,6 +6,7 @@ import { dataError } from './rows.ts';
 
 /** Formats of text with rows: `jsonl` may be one array of objects, too, and `txt` has a text a line. */
 export const ROW_FORMATS = ['jsonl', 'csv', 'tsv', 'txt'] as const;
+/** Format of text with rows: JSON lines, or one array of objects; commas; tabs; or a text a line. */
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
 const EXTENSIONS: Readonly<Record<string, RowFormat>> = {

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { hubFiles, isHubPath } from '../hub/dataset-files.ts';
 import { show } from '../show.ts';
+import { byUtf8 } from '../utf8-order.ts';
 import { somethingElse } from '../what-is.ts';
 import type { RowInput } from './content.ts';
 import { hasRows } from './formats.ts';
@@ -14,9 +15,6 @@ const STDIN = '-';
 
 const slashed = (path: string): string => path.replaceAll(sep, '/');
 
-/** Paths by their bytes: the same order everywhere. */
-const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-
 /** Files below a folder; hidden ones are none, nor are those in hidden folders. */
 const filesBelow = async (folder: string): Promise<string[]> => {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -24,7 +22,7 @@ const filesBelow = async (folder: string): Promise<string[]> => {
     .filter((entry) => !entry.isDirectory())
     .map((entry) => slashed(join(entry.parentPath, entry.name)))
     .filter((path) => !/(^|\/)\.[^./]/.test(path.slice(folder.length)))
-    .sort(byBytes);
+    .sort(byUtf8);
 };
 
 /** The folder that a glob looks in: what stands before its first wild part. */

@@ -37,6 +37,7 @@ export interface OptimizerState {
   [own: string]: unknown;
 }
 
+/** Options of {@link Optimizer.step}. */
 export interface StepCallOptions extends CallOptions {
   /** Number of sequences evaluated at a time; the bits do not depend on it. Default: the whole batch. */
   microBatch?: number;

@@ -4,12 +4,13 @@ import { show } from '../show.ts';
 /** Course of the learning rate over a run. */
 export type ScheduleName = 'constant' | 'linear' | 'cosine';
 
+/** How the learning rate changes over a run. */
 export interface ScheduleOptions {
   /** Course of the factor of the learning rate: `linear` and `cosine` fall from 1 to 0. Default `constant`. */
   schedule?: ScheduleName;
   /** Number of steps of linear growth before that: step s of w has the factor (s + 1)/w. Default 0. */
   warmupSteps?: number;
-  /** Step at which `linear` and `cosine` reach 0; they need it. */
+  /** Step at which `linear` and `cosine` reach 0; they need it. Default: none. */
   totalSteps?: number;
 }
 

@@ -1,10 +1,11 @@
 import { dirname } from 'node:path';
+import { byUtf8 } from '../utf8-order.ts';
 import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
 import type { StoredAdapter } from './peft.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { bareName, checkpointName, unwrapped } from './tensor-names.ts';
-import { byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
+import { isFloat, type NewTensor, newTensor } from './tensors.ts';
 
 // Which tensors of a checkpoint are parameters, and in which order.
 
@@ -90,7 +91,7 @@ export const baseTensors = (
   const skipped = new Set([...aliases(config, checkpoint), ...prefix]);
   return [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
     .filter((tensor) => isFloat(tensor) && !skipped.has(tensor.name))
-    .sort(byUtf8);
+    .sort((a, b) => byUtf8(a.name, b.name));
 };
 
 /** Warns of layers of the checkpoint beyond those that its configuration counts. */

@@ -38,12 +38,12 @@ const ALL = 0;
 export class CheckedCalls {
   readonly #engine: NativeEngine;
   readonly #origin: Origin;
-  readonly #directions: Directions;
+  readonly #directions: () => Directions;
   readonly #limits: BatchLimits;
   readonly #indexes: ReadonlyMap<string, number>;
 
-  /** @param directions those of calls that do not say otherwise */
-  constructor(engine: NativeEngine, origin: Origin, directions: Directions) {
+  /** @param directions gives those of calls that do not say otherwise */
+  constructor(engine: NativeEngine, origin: Origin, directions: () => Directions) {
     const { config, description } = origin;
     const { spec, head, stored, problemType } = description;
     const classToken = config.family.classifier.token;
@@ -197,7 +197,7 @@ export class CheckedCalls {
     return { directions: this.#directionsOf(options), packed: packBatch(batch, this.#limits) };
   }
 
-  #directionsOf({ directions = this.#directions }: DirectionOptions): NativeDirections {
+  #directionsOf({ directions = this.#directions() }: DirectionOptions): NativeDirections {
     return nativeDirections(directions);
   }
 

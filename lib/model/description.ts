@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
+import { byUtf8 } from '../utf8-order.ts';
 import { adapterOptions } from './adapter-options.ts';
 import { baseTensors, type Checkpoint, classifierWeight, namedTensors, warnOfExtraLayers } from './canonical-order.ts';
 import type { ModelConfig } from './config-json.ts';
@@ -14,7 +15,7 @@ import { assignRoles, type Role, type Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { readSource } from './source.ts';
 import { checkpointName } from './tensor-names.ts';
-import { assertFits, byUtf8, type NewTensor } from './tensors.ts';
+import { assertFits, type NewTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
 
 /** A model as the engine takes it, and what the engine need not know. */
@@ -97,7 +98,7 @@ const placeAdapters = (
   folder: string,
 ): { tensor: TensorEntry; index: number; role: Role }[] => {
   const taken = new Set(base.map(({ name }) => name));
-  const sorted = [...adapters].sort((a, b) => byUtf8(a.tensor, b.tensor));
+  const sorted = [...adapters].sort((a, b) => byUtf8(a.tensor.name, b.tensor.name));
   return sorted.map(({ adapter, tensor, place }, i) => {
     if (taken.has(tensor.name)) {
       const message = `${folder}: there is a tensor '${tensor.name}' already; merge that adapter first`;

@@ -31,6 +31,7 @@ export interface GenerateOptions extends DirectionOptions {
 export interface GeneratedToken {
   /** Index of the prompt. */
   sequence: number;
+  /** Id of the token. */
   token: number;
 }
 

@@ -78,7 +78,7 @@ export class Model implements Objective<Batch> {
     this.directions = directions;
     this.#engine = engine;
     this.#origin = origin;
-    this.#calls = new CheckedCalls(engine, origin, directions);
+    this.#calls = new CheckedCalls(engine, origin, () => this.directions);
     this.#queue = new CallQueue(device.binding);
   }
 

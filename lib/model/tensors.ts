@@ -15,10 +15,6 @@ export const newTensor = (name: string, shape: number[], initialScale: number, s
 /** Whether a tensor can be a parameter. */
 export const isFloat = ({ dtype, shape }: TensorEntry): boolean => isNameOf('fileType', dtype) && !shape.includes(0);
 
-/** Orders tensors by the UTF-8 bytes of their names. */
-export const byUtf8 = (a: TensorEntry, b: TensorEntry): number =>
-  Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
-
 /**
  * Checks that a tensor can be a parameter of the shape that `by` asks for.
  *

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { rangeError, typeError } from '../errors.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
+import { byUtf8 } from '../utf8-order.ts';
 
 /** A named tensor of a {@link blackBox}. */
 export interface TensorSpec {
@@ -107,8 +108,7 @@ const checkedTensor = (name: string, given: unknown): Omit<Tensor, 'base' | 'fac
   };
 };
 
-const byUtf8 = (a: { name: string }, b: { name: string }): number =>
-  Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
+const byName = (a: { name: string }, b: { name: string }): number => byUtf8(a.name, b.name);
 
 /**
  * Checks named tensors, and gives them in canonical order with their addresses (docs/noise.md).
@@ -132,14 +132,14 @@ export const placedTensors = (parameters: Readonly<Record<string, Parameter>>): 
     end += rows * span(columns);
     return base;
   };
-  const placed = tensors.sort(byUtf8).map((tensor) => ({ ...tensor, base: place(tensor) }));
+  const placed = tensors.sort(byName).map((tensor) => ({ ...tensor, base: place(tensor) }));
   const factors = placed
     .filter(({ isMatrix }) => isMatrix)
     .flatMap(({ name, rows, columns }) => [
       { name: `${name}#A`, rows, columns: 1 },
       { name: `${name}#B`, rows: columns, columns: 1 },
     ])
-    .sort(byUtf8);
+    .sort(byName);
   const factorAt = new Map(factors.map((factor) => [factor.name, place(factor)]));
   return placed.map((tensor) =>
     tensor.isMatrix

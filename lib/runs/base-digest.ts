@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { modelFolder } from '../model/built-in.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf } from '../model/gguf/format.ts';
+import { byUtf8 } from '../utf8-order.ts';
 
 const unreadable = (path: string) => (cause: Error) => {
   throw new ZestError('ERR_ZEST_FILE', `cannot read ${path}: ${cause.message}`, { cause });
@@ -12,17 +13,17 @@ const unreadable = (path: string) => (cause: Error) => {
 
 /**
  * 'sha256:…' of the contents of a model's .safetensors files, one after another in the order of their names, or of a
- * GGUF file.
+ * GGUF file. A model of the hub is downloaded first.
  *
- * @throws ERR_ZEST_FILE
+ * @throws ERR_ZEST_FILE, what {@link fetchedFolder} throws
  */
-export const baseDigest = async (model: string): Promise<string> => {
-  const path = modelFolder(model);
+export const baseDigest = async (model: string, signal?: AbortSignal): Promise<string> => {
+  const path = await fetchedFolder(model, 'weights', signal);
   const files = isGguf(path)
     ? [path]
     : (await readdir(path).catch(unreadable(path)))
         .filter((name) => name.endsWith('.safetensors'))
-        .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+        .sort(byUtf8)
         .map((name) => join(path, name));
   const hash = createHash('sha256');
   for (const file of files) {

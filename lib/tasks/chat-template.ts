@@ -15,6 +15,7 @@ import { withinTime } from '../time-limit.ts';
 export interface ChatMessage {
   /** Who says it: `system`, `user` or `assistant`, as the template knows them. */
   role: string;
+  /** What is said. */
   content: string;
 }
 

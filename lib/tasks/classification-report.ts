@@ -14,8 +14,9 @@ export interface ClassMeasures {
 
 /** Answers that were given with about the same confidence, which is the probability of the answer. */
 export interface CalibrationBin {
-  /** Bounds of the confidence: above `from`, up to `to`. */
+  /** Lower bound of the confidence, itself not in the bin but for 0. */
   from: number;
+  /** Upper bound of the confidence, itself in the bin. */
   to: number;
   /** Number of answers. */
   count: number;

@@ -2,40 +2,32 @@ import { z } from 'zod';
 import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
-import { rangeError, typeError, ZestError } from '../errors.ts';
-import { assertHas, assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
+import { typeError, ZestError } from '../errors.ts';
+import { assertHas, assertList, given, optionsOf } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
-import { assertExamples, assertMade, assertRows, isMade } from './checked.ts';
+import { batchOf, responses } from './asked.ts';
+import { answerOptions, assertExamples, assertMade, assertRows, exampleOptions, isMade } from './checked.ts';
 import { type ClassificationReport, Outcomes } from './classification-report.ts';
 import { absentField, assertRow, checkColumns, placeOf, textsOf } from './fields.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
 import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
-import {
-  type AnswerOptions,
-  type Examination,
-  type ExampleFields,
-  evaluationBatchSize,
-  type Preview,
-  type Sampling,
-  type Score,
-  type ScoreOptions,
-  type Scorer,
-  type Task,
+import type {
+  AnswerOptions,
+  Examination,
+  ExampleFields,
+  Preview,
+  Sampling,
+  Score,
+  ScoreOptions,
+  Scorer,
+  Task,
 } from './task.ts';
 
-const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
 const holdOutOptions = optionsOf<{ share: number; seed: number }>({ share: z.number().min(0).max(1), seed: given });
 const samplingOptions = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
-const scoreOptions = optionsOf<AnswerOptions<Outcomes>>({
-  signal,
-  batchSize: count,
-  onProgress: callback,
-  onExample: callback,
-  outcomes: given,
-});
 
 /** Score of a classifier on examples, and what it is made of. */
 export interface ClassExamination extends Examination {
@@ -236,7 +228,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     examples: readonly (LabelledExample | ExampleFields)[],
     given?: ScoreOptions,
   ): Promise<ClassExamination> {
-    const options = scoreOptions(given);
+    const options = answerOptions<Outcomes>(given as AnswerOptions<Outcomes> | undefined);
     assertList(examples, 'examples', 'examples of this task');
     const outcomes = new Outcomes(this.names);
     const checked = examples.map((example, i) => this.#example(example, i));
@@ -267,7 +259,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     inputs: readonly (string | LabelledExample | ExampleFields)[],
     given?: AnswerOptions<Outcomes>,
   ): Promise<Classification[]> {
-    const options = scoreOptions(given);
+    const options = answerOptions<Outcomes>(given as AnswerOptions<Outcomes> | undefined);
     assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
     const examples = inputs.map((input, i) => {
       if (isMade(input, LabelledExample)) return input;
@@ -340,9 +332,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       const asked = { ...prompt, target: target(example.label) };
       return forTraining && training ? { ...asked, ...training(example.label) } : asked;
     });
-    const batch: Batch = { sequences: prompts.map(({ ids }) => ids), targets: prompts.map(({ target }) => target) };
-    if (prompts.every(({ segments }) => segments === undefined)) return batch;
-    return { ...batch, segments: prompts.map(({ ids, segments }) => segments ?? new Int32Array(ids.length)) };
+    return batchOf(prompts);
   }
 
   async *#scores(
@@ -350,27 +340,19 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     examples: readonly LabelledExample[],
     options: ScoreOptions,
   ): AsyncGenerator<{ example: LabelledExample; scores: Float32Array }> {
-    const { batchSize = evaluationBatchSize, signal, onProgress } = options;
     assertHas(model, 'model', ['logits'], 'a Model');
-    if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no examples to score');
-    for (let start = 0; start < examples.length; start += batchSize) {
-      signal?.throwIfAborted();
-      const part = examples.slice(start, start + batchSize);
-      const rows = await model.logits(this.#batch(part), { signal });
-      for (const [i, example] of part.entries()) {
-        const scores = rows[i]!;
-        if (scores.length !== this.names.length) {
-          throw new ZestError(
-            'ERR_ZEST_TARGET',
-            `the model gives ${scores.length} scores where the task has ${this.names.length} labels; put a new head on with head: { classes: ${this.names.length} }`,
-          );
-        }
-        if (!scores.every(Number.isFinite)) {
-          throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `${example.source}: the model's scores are not finite`);
-        }
-        yield { example, scores };
+    const respond = (part: readonly LabelledExample[]) => model.logits(this.#batch(part), { signal: options.signal });
+    for await (const [example, scores] of responses(examples, options, respond)) {
+      if (scores.length !== this.names.length) {
+        throw new ZestError(
+          'ERR_ZEST_TARGET',
+          `the model gives ${scores.length} scores where the task has ${this.names.length} labels; put a new head on with head: { classes: ${this.names.length} }`,
+        );
       }
-      onProgress?.(start + part.length, examples.length);
+      if (!scores.every(Number.isFinite)) {
+        throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `${example.source}: the model's scores are not finite`);
+      }
+      yield { example, scores };
     }
   }
 }

@@ -4,13 +4,14 @@ import { rangeError } from '../errors.ts';
 import { exactMatch } from '../metrics/texts.ts';
 import { assertHas } from '../options/calls.ts';
 import { show } from '../show.ts';
+import type { AskedSequence } from './asked.ts';
 import { continuationTokens } from './continuation.ts';
 import { fieldValue } from './fields.ts';
 import type { Derive, TaskKind } from './kind.ts';
 import { metricList } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
 import { type Prefaced, type PrefaceReader, prefaceReader } from './preface.ts';
-import { type Answer, type AskedSequence, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import { type Answer, type ReferencedExample, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer, Writer } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 

@@ -1,8 +1,9 @@
 import type { Target } from '../batch.ts';
 import { ZestError } from '../errors.ts';
 import { assertHas } from '../options/calls.ts';
+import { type AskedSequence, batchOf } from './asked.ts';
 import type { Metric } from './metrics.ts';
-import { type Answer, type AskedSequence, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import { type Answer, type ReferencedExample, ReferenceTask } from './reference-task.ts';
 import type { Preview, ScoreOptions, Scorer } from './task.ts';
 import { type EncodedTexts, encodeTexts } from './texts.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -62,7 +63,7 @@ export abstract class HeadTask<R, A> extends ReferenceTask<R, A> {
     { signal }: ScoreOptions,
   ): Promise<Answer<A>[]> {
     assertHas(model, 'model', ['logits'], 'a Model');
-    const rows = await model.logits(this.batchOf(examples.map((example) => this.asked(example))), { signal });
+    const rows = await model.logits(batchOf(examples.map((example) => this.asked(example))), { signal });
     const given = rows.length / examples.length;
     if (given !== this.outputs) {
       throw new ZestError('ERR_ZEST_TARGET', `the model gives ${given} outputs, and the task has ${this.outputs}`);

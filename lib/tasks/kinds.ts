@@ -46,8 +46,3 @@ export type TaskOf<S extends string | TaskSpec> = S extends GenerateSpec
       : S extends MultiLabelSpec
         ? MultiLabelTask
         : LoadedTask;
-
-/** A task of kind `generate`, `regression` or `multiLabel`, as the package exports its type. */
-export type TextTask = GenerationTask;
-export type NumberTask = RegressionTask;
-export type LabelsTask = MultiLabelTask;

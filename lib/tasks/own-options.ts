@@ -3,6 +3,7 @@ import { ZestError } from '../errors.ts';
 import { assertHas } from '../options/calls.ts';
 import { show } from '../show.ts';
 import { largestAt, probabilitiesOf } from './answer.ts';
+import type { AskedSequence } from './asked.ts';
 import type { ChoiceSpec } from './choice.ts';
 import { cutToFit } from './choice-prompt.ts';
 import { fieldValue } from './fields.ts';
@@ -10,7 +11,7 @@ import type { Derive } from './kind.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import type { PrefaceReader } from './preface.ts';
 import type { Prompt } from './prompt.ts';
-import { type Answer, type AskedSequence, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import { type Answer, type ReferencedExample, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer } from './task.ts';
 
 /** What is right of an example's options, by number. */

@@ -1,37 +1,28 @@
-import type { Batch, Target } from '../batch.ts';
+import type { Batch } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { drawRows } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
-import { assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
+import { assertList } from '../options/calls.ts';
 import { Answers } from './answer-report.ts';
-import { assertMade, assertRows } from './checked.ts';
+import { type AskedSequence, batchOf, responses } from './asked.ts';
+import { answerOptions, assertMade, assertRows, exampleOptions } from './checked.ts';
 import { absentField, assertRow, checkColumns, fieldValue, placeOf, textsOf } from './fields.ts';
 import type { Derive } from './kind.ts';
 import { definitionOf, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
-import {
-  type AnswerOptions,
-  type Examination,
-  type Example,
-  type ExampleFields,
-  evaluationBatchSize,
-  type Preview,
-  type Sampling,
-  type Score,
-  type ScoreOptions,
-  type Scorer,
-  type Task,
-  type Writer,
+import type {
+  AnswerOptions,
+  Examination,
+  Example,
+  ExampleFields,
+  Preview,
+  Sampling,
+  Score,
+  ScoreOptions,
+  Scorer,
+  Task,
+  Writer,
 } from './task.ts';
-
-const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
-const scoreOptions = optionsOf<AnswerOptions<Answers<never, never>>>({
-  signal,
-  batchSize: count,
-  onProgress: callback,
-  onExample: callback,
-  outcomes: given,
-});
 
 /** An example, its fields and right answer checked. */
 export class ReferencedExample<R> implements Example {
@@ -48,14 +39,6 @@ export class ReferencedExample<R> implements Example {
     this.source = source;
     Object.freeze(this);
   }
-}
-
-/** A sequence as the model sees it, and what is asked of it. */
-export interface AskedSequence {
-  ids: readonly number[] | Int32Array;
-  /** Absent where all are 0. */
-  segments?: Int32Array;
-  target: Target;
 }
 
 /** What a model answers to an example. */
@@ -220,14 +203,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
       if (example.reference !== undefined) return this.asked(example);
       throw dataError(example.source, 'has no right answer to train on');
     });
-    return this.batchOf(asked);
-  }
-
-  /** Puts sequences into a batch. */
-  protected batchOf(asked: readonly AskedSequence[]): Batch {
-    const batch: Batch = { sequences: asked.map(({ ids }) => ids), targets: asked.map(({ target }) => target) };
-    if (asked.every(({ segments }) => segments === undefined)) return batch;
-    return { ...batch, segments: asked.map(({ ids, segments }) => segments ?? new Int32Array(ids.length)) };
+    return batchOf(asked);
   }
 
   /** Checks examples that may be plain objects. */
@@ -255,7 +231,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     examples: readonly (ReferencedExample<R> | ExampleFields)[],
     given?: ScoreOptions,
   ): Promise<Examination> {
-    const options = scoreOptions(given as AnswerOptions<Answers<never, never>>);
+    const options = answerOptions(given);
     assertList(examples, 'examples', 'examples of this task');
     const outcomes = this.outcomes();
     for await (const { example, answer, loss = 0 } of this.#responses(model, this.checked(examples), options)) {
@@ -290,7 +266,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     examples: readonly (ReferencedExample<R> | ExampleFields)[],
     given?: AnswerOptions<Answers<R, A>>,
   ): Promise<Record<string, unknown>[]> {
-    const options = scoreOptions(given as AnswerOptions<Answers<never, never>> | undefined);
+    const options = answerOptions(given);
     assertList(examples, 'examples', 'examples of this task');
     const checked = this.checked(examples, { unlabelled: true });
     const told: Record<string, unknown>[] = [];
@@ -323,20 +299,12 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     examples: readonly ReferencedExample<R>[],
     options: ScoreOptions,
   ): AsyncGenerator<Answer<A> & { example: ReferencedExample<R> }> {
-    const { batchSize = evaluationBatchSize, signal, onProgress } = options;
-    if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no examples to score');
-    for (let start = 0; start < examples.length; start += batchSize) {
-      signal?.throwIfAborted();
-      const part = examples.slice(start, start + batchSize);
-      const answers = await this.respond(model, part, options);
-      for (const [i, example] of part.entries()) {
-        const { answer, loss } = answers[i]!;
-        if (loss !== undefined && !Number.isFinite(loss)) {
-          throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `${example.source}: the model's loss is ${loss}`);
-        }
-        yield { example, answer, loss };
+    const respond = (part: readonly ReferencedExample<R>[]) => this.respond(model, part, options);
+    for await (const [example, { answer, loss }] of responses(examples, options, respond)) {
+      if (loss !== undefined && !Number.isFinite(loss)) {
+        throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `${example.source}: the model's loss is ${loss}`);
       }
-      onProgress?.(start + part.length, examples.length);
+      yield { example, answer, loss };
     }
   }
 }

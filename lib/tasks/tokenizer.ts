@@ -13,7 +13,9 @@ import { type Library, type Lookup, libraryTokenizer, lookups } from '../tokeniz
 
 /** Token ids and the segment (token type) of each. */
 export interface Encoding {
+  /** Ids of the tokens, special ones among them. */
   ids: number[];
+  /** Segment (token type) of each token: 0, or 1 in the second text of a pair. */
   segments: number[];
 }
 

@@ -250,7 +250,7 @@ export const applyLog = async (
   assertPath(file, 'file');
   const { toStep, average: _, ...options } = replayRunOptions(given);
   const { header, tornBytes } = await openTrajectory(file);
-  const digest = await baseDigest(base);
+  const digest = await baseDigest(base, options.signal);
   if (digest !== header.base) {
     const { model: name } = Object(header.config) as ResolvedConfig;
     throw new ZestError(

@@ -18,6 +18,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { readRows } from '../../lib/data/read-rows.ts';
 import { type Download, onDownload } from '../../lib/hub/downloads.ts';
 import { Model } from '../../lib/model/model.ts';
+import { baseDigest } from '../../lib/runs/base-digest.ts';
 import { loadChatTemplate } from '../../lib/tasks/chat-template.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { film } from '../fixtures/film.ts';
@@ -110,6 +111,12 @@ describe('a model of the hub', () => {
     );
     expect(server.requests.filter((each) => each.startsWith('/api'))).toHaveLength(1);
     expect(server.leaked).toBe(false);
+  });
+
+  it('has its digest taken, for a log that is put on it, where it was never loaded', async () => {
+    serveFilm();
+    expect(await baseDigest('org/film')).toBe(await baseDigest(film));
+    await rejects(() => baseDigest('org/none'), 'ERR_ZEST_HUB', /org\/none is no folder here/);
   });
 
   it('gives its tokenizer without its weights', async () => {
