@@ -2,6 +2,7 @@ import { type ErrorCode, rangeError, typeError } from '../errors.ts';
 import type { NativeEstimatorOptions } from '../native/binding.ts';
 import { native } from '../native/load.ts';
 import { isNameOf, NAMES } from '../native/names.ts';
+import { given, optionsOf } from '../options/calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 
@@ -135,6 +136,15 @@ export const nativeEstimatorOptions = (options: EstimatorOptions, directions: nu
   return settings;
 };
 
+const knownOptions = optionsOf<EstimatorOptions>({
+  rho: given,
+  tilt: given,
+  estimator: given,
+  sides: given,
+  normalize: given,
+  dimension: given,
+});
+
 /** ‖c‖·√d */
 const gradientNorm = (c: Float64Array, dimension: number): number =>
   c.reduce((norm, x) => Math.hypot(norm, x), 0) * Math.sqrt(dimension);
@@ -179,20 +189,20 @@ const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstim
  * a function's result of the wrong length or not finite) or ERR_ZEST_OPTION (sides, normalize, dimension); ZestError
  * with ERR_ZEST_LOSSES or ERR_ZEST_TILT where the losses lie so far apart that float64 cannot hold the result
  */
-export const coefficients = (losses: ArrayLike<number>, given: EstimatorOptions): Coefficients => {
-  const options = reading('options', () => (typeof given === 'object' && given !== null ? { ...given } : given));
+export const coefficients = (losses: ArrayLike<number>, options: EstimatorOptions): Coefficients => {
+  const known = typeof options === 'object' && options !== null ? knownOptions(options) : options;
   const values = float64(losses, 'losses', 'ERR_ZEST_LOSSES');
-  const directions = options?.sides === 'one' ? values.length : values.length / 2;
-  const settings = nativeEstimatorOptions(options, directions);
+  const directions = known?.sides === 'one' ? values.length : values.length / 2;
+  const settings = nativeEstimatorOptions(known, directions);
   if (directions === 0 || !Number.isInteger(directions)) {
-    const expected = options.sides === 'one' ? 'one a direction' : 'two a direction, f⁺ and f⁻';
+    const expected = known.sides === 'one' ? 'one a direction' : 'two a direction, f⁺ and f⁻';
     throw rangeError('ERR_ZEST_LOSSES', `losses has ${values.length} values; expected ${expected}`);
   }
-  if (typeof options.estimator !== 'function') return { losses: values, ...native().coefficients(values, settings) };
+  if (typeof known.estimator !== 'function') return { losses: values, ...native().coefficients(values, settings) };
 
   const core = native().coefficients(values, { ...settings, normalize: 'none' });
   const name = 'what the estimator returned';
-  const { rho, sides, estimator } = options;
+  const { rho, sides, estimator } = known;
   const returned = float64(estimator(values.slice(), { rho, tilt: core.tilt, sides }), name, 'ERR_ZEST_ESTIMATOR');
   if (returned.length !== directions) {
     const message = `${name} has ${returned.length} values; expected ${directions}, one a direction`;

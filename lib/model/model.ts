@@ -16,6 +16,7 @@ import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { callEngine, type EngineCall } from './call.ts';
@@ -142,8 +143,8 @@ export class Model implements Objective<Batch> {
    * holds; ERR_ZEST_OPTION, ERR_ZEST_TRAINABLE, ERR_ZEST_DIRECTIONS, ERR_ZEST_THREADS, ERR_ZEST_DEVICE or
    * ERR_ZEST_CUBLAS for the options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST
    */
-  static async load(name: string, options: LoadOptions = {}): Promise<Model> {
-    const { device, engine, origin, directions } = await loadEngine(name, options);
+  static async load(name: string, options?: LoadOptions): Promise<Model> {
+    const { device, engine, origin, directions } = await loadEngine(name, options === undefined ? {} : options);
     return new Model(device, engine, origin, directions);
   }
 
@@ -510,9 +511,9 @@ export class Model implements Objective<Batch> {
    *
    * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have
    */
-  async save(folder: string, options: SaveOptions = {}): Promise<void> {
+  async save(folder: string, options?: SaveOptions): Promise<void> {
     assertPath(folder, 'folder');
-    const checked = checkOptions(saveSchema, options);
+    const checked = checkOptions(saveSchema, options === undefined ? {} : options);
     return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin, checked), { alone: true });
   }
 
@@ -643,5 +644,9 @@ export class Model implements Objective<Batch> {
         () => {},
       );
     return result;
+  }
+
+  static {
+    refuseMoreOptions(this);
   }
 }

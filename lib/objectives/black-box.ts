@@ -12,6 +12,7 @@ import type {
   Perturbation,
 } from '../objective.ts';
 import { assertPath, given, optionsOf, signal } from '../options/calls.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
@@ -239,7 +240,7 @@ export const boxOfPoints = <B, Name extends string>({
     });
   };
 
-  return {
+  return withoutMoreOptions({
     dimension: trained.reduce((sum, { values }) => sum + values.length, 0),
     trainableNames: trained.map(({ name }) => name),
     get version() {
@@ -323,5 +324,5 @@ export const boxOfPoints = <B, Name extends string>({
         version++;
       });
     },
-  };
+  });
 };

@@ -2,6 +2,7 @@ import { checkedPoints } from '../directions.ts';
 import { ZestError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { given, optionsOf, signal } from '../options/calls.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { turns } from './turns.ts';
 
 const evaluationOptions = optionsOf<EvaluationOptions>({
@@ -45,7 +46,7 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
       return losses;
     });
   };
-  return {
+  return withoutMoreOptions({
     get dimension() {
       return of.dimension;
     },
@@ -68,5 +69,5 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     ...(of.restoreState && { restoreState: of.restoreState.bind(of) }),
     ...(own.prepare && { prepare: own.prepare }),
     ...(of.direction && { direction: of.direction.bind(of) }),
-  };
+  });
 };

@@ -81,7 +81,8 @@ export const describeIssue = (issue: core.$ZodIssue, root: unknown, name: string
       const guess = nearest(key, allowed);
       const path = [...issue.path, key];
       const hint = guess ? ` (did you mean ${guess}?)` : '';
-      return { path, issue, message: `${dotted(path)} is not known${hint}; expected one of ${issue.message}` };
+      const expected = issue.message === '' ? 'no options' : `one of ${issue.message}`;
+      return { path, issue, message: `${dotted(path)} is not known${hint}; expected ${expected}` };
     });
   }
   const value = valueAt(root, issue.path);

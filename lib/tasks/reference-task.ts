@@ -2,8 +2,10 @@ import type { Batch, Target } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { drawRows } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
-import { assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
+import { assertList } from '../options/calls.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { Answers } from './answer-report.ts';
+import { exampleOptions, holdOutOptions, samplingOptions, scoreOptions } from './call-options.ts';
 import { assertMade, assertRows } from './checked.ts';
 import { absentField, assertRow, checkColumns, fieldValue, placeOf, textsOf } from './fields.ts';
 import type { Derive } from './kind.ts';
@@ -23,15 +25,6 @@ import {
   type Task,
   type Writer,
 } from './task.ts';
-
-const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
-const scoreOptions = optionsOf<AnswerOptions<Answers<never, never>>>({
-  signal,
-  batchSize: count,
-  onProgress: callback,
-  onExample: callback,
-  outcomes: given,
-});
 
 /** An example, its fields and right answer checked. */
 export class ReferencedExample<R> implements Example {
@@ -182,8 +175,9 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   /** Holds a share of the examples out; both parts keep the order. */
   holdOut<E extends ReferencedExample<R>>(
     examples: readonly E[],
-    { share, seed }: { share: number; seed: number },
+    options: { share: number; seed: number },
   ): { rest: E[]; heldOut: E[] } {
+    const { share, seed } = holdOutOptions(options);
     const chosen = new Set(
       drawRows(examples.length, { count: Math.round(share * examples.length), seed, use: 'heldOut' }),
     );
@@ -191,7 +185,8 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   }
 
   /** Takes all examples, or `shots` of them. */
-  sample<E extends ReferencedExample<R>>(examples: readonly E[], { shots, labelNoise, seed }: Sampling): E[] {
+  sample<E extends ReferencedExample<R>>(examples: readonly E[], sampling: Sampling): E[] {
+    const { shots, labelNoise, seed } = samplingOptions(sampling);
     if (labelNoise > 0) {
       throw rangeError(
         'ERR_ZEST_OPTION',
@@ -233,8 +228,9 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   /** Checks examples that may be plain objects. */
   protected checked(
     examples: readonly (ReferencedExample<R> | ExampleFields)[],
-    { unlabelled = false }: { unlabelled?: boolean } = {},
+    options?: { unlabelled?: boolean },
   ): ReferencedExample<R>[] {
+    const { unlabelled = false } = options ?? {};
     return examples.map((example, i) =>
       example instanceof ReferencedExample ? example : this.exampleOf(example, `example ${i}`, unlabelled),
     );
@@ -255,7 +251,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     examples: readonly (ReferencedExample<R> | ExampleFields)[],
     given?: ScoreOptions,
   ): Promise<Examination> {
-    const options = scoreOptions(given as AnswerOptions<Answers<never, never>>);
+    const options = scoreOptions(given);
     assertList(examples, 'examples', 'examples of this task');
     const outcomes = this.outcomes();
     for await (const { example, answer, loss = 0 } of this.#responses(model, this.checked(examples), options)) {
@@ -290,7 +286,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     examples: readonly ReferencedExample<R>[],
     given?: AnswerOptions<Answers<R, A>>,
   ): Promise<Record<string, unknown>[]> {
-    const options = scoreOptions(given as AnswerOptions<Answers<never, never>> | undefined);
+    const options = scoreOptions(given);
     const told: Record<string, unknown>[] = [];
     for await (const { example, answer, loss } of this.#responses(model, examples, options)) {
       if (example.reference !== undefined && given?.outcomes) this.#add(given.outcomes, example, answer, loss ?? 0);
@@ -336,5 +332,9 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
       }
       onProgress?.(start + part.length, examples.length);
     }
+  }
+
+  static {
+    refuseMoreOptions(this);
   }
 }

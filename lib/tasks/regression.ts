@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Target } from '../batch.ts';
 import { dataError } from '../data/rows.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
@@ -68,6 +69,10 @@ export class RegressionTask extends HeadTask<number, number> {
 
   protected isRight(answer: number, reference: number): boolean {
     return answer === reference;
+  }
+
+  static {
+    refuseMoreOptions(this);
   }
 }
 
