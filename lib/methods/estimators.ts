@@ -136,13 +136,23 @@ export const nativeEstimatorOptions = (options: EstimatorOptions, directions: nu
   return settings;
 };
 
-const knownOptions = optionsOf<EstimatorOptions>({
+/** The options of a step go in as they are. */
+type StepOptions = EstimatorOptions &
+  Partial<Record<'directions' | 'firstStream' | 'learningRate' | 'weightDecay' | 'microBatch' | 'signal', unknown>>;
+
+const knownOptions = optionsOf<StepOptions>({
   rho: given,
   tilt: given,
   estimator: given,
   sides: given,
   normalize: given,
   dimension: given,
+  directions: given,
+  firstStream: given,
+  learningRate: given,
+  weightDecay: given,
+  microBatch: given,
+  signal: given,
 });
 
 /** ‖c‖·√d */
@@ -183,6 +193,7 @@ const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstim
  * const step = coefficients([0.75, 0.5], { rho: 0.125, tilt: 0, estimator: 'naive', sides: 'two' });
  * console.log(step.coefficients, step.meanLoss); // Float64Array(1) [ 1 ] 0.625
  *
+ * @param options those of the estimator, or all of a step by `Model.step`
  * @param losses two-sided [f⁺₀, f⁻₀, f⁺₁, …], one-sided [f₀, f₁, …]
  * @throws TypeError or RangeError with code ERR_ZEST_LOSSES (no array, not finite, none, or unpaired), ERR_ZEST_RHO,
  * ERR_ZEST_TILT, ERR_ZEST_ESTIMATOR (unknown; one-sided with another than naive or a function, or with one direction;

@@ -167,6 +167,7 @@ export const command: CommandDefinition = {
     const { methodOf } = await import('../../methods/registry.ts');
     const { diagnostics } = methodOf(config.optimizer);
     let begun = false;
+    let stepped = false;
     // Those of the end are the last lines.
     let warnings: Warning[] = [];
     const showWarnings = () => {
@@ -184,7 +185,10 @@ export const command: CommandDefinition = {
         begun = true;
         if (options.json) printJson(event);
         if (event.kind === 'warning') warnings.push(event);
-        if (event.kind === 'step') showWarnings();
+        if (event.kind === 'step') {
+          stepped = true;
+          showWarnings();
+        }
         showEvent(event, config.training.steps, diagnostics, progress);
       }
       showWarnings();
@@ -192,9 +196,9 @@ export const command: CommandDefinition = {
       if (signal.aborted) {
         showWarnings();
         printLine(
-          begun
+          begun && (stepped || !options.overwrite)
             ? `stopped; what was done is in ${config.output}, and zest train ${config.output} --resume goes on`
-            : 'stopped before the run began',
+            : `stopped before the run began${options.overwrite ? '; a run that it was to replace is kept' : ''}`,
         );
       }
       throw error;
