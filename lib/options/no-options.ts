@@ -35,17 +35,20 @@ export const withoutOptions = <F extends AnyFunction>(call: F): F => {
   return Object.defineProperties(checked, { name: { value: name }, length: { value: length } }) as unknown as F;
 };
 
-/** Makes all functions of an object refuse such options, itself unchanged otherwise. */
-export const withoutMoreOptions = <O extends object>(of: O): O => {
+/** Makes the functions of an object refuse such options, all of them or some. */
+export const withoutMoreOptions = <O extends object>(of: O, names?: readonly string[]): O => {
   for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(of))) {
-    if (typeof property.value !== 'function' || key === 'constructor') continue;
+    if (typeof property.value !== 'function' || key === 'constructor' || names?.includes(key) === false) continue;
     Object.defineProperty(of, key, { ...property, value: withoutOptions(property.value) });
   }
   return of;
 };
 
-/** Makes all methods of a class refuse such options, the static ones too. */
-export const refuseMoreOptions = (of: { readonly prototype: object }): void => {
-  withoutMoreOptions(of);
-  withoutMoreOptions(of.prototype);
+/**
+ * Makes the methods of a class refuse such options, the static ones too: all of them, or some where others have fewer
+ * parameters than the class above passes.
+ */
+export const refuseMoreOptions = (of: { readonly prototype: object }, names?: readonly string[]): void => {
+  withoutMoreOptions(of, names);
+  withoutMoreOptions(of.prototype, names);
 };

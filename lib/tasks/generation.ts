@@ -199,7 +199,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
   }
 
   static {
-    refuseMoreOptions(this);
+    refuseMoreOptions(this, ['demonstrate', 'prompt', 'decode', 'generation', 'preview']);
   }
 }
 

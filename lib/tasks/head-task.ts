@@ -75,6 +75,6 @@ export abstract class HeadTask<R, A> extends ReferenceTask<R, A> {
   }
 
   static {
-    refuseMoreOptions(this);
+    refuseMoreOptions(this, ['preview']);
   }
 }

@@ -143,7 +143,7 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
   }
 
   static {
-    refuseMoreOptions(this);
+    refuseMoreOptions(this, ['examination']);
   }
 }
 

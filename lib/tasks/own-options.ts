@@ -162,6 +162,6 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
   }
 
   static {
-    refuseMoreOptions(this);
+    refuseMoreOptions(this, ['optionsOf', 'demonstrate', 'preview']);
   }
 }

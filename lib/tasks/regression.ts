@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Target } from '../batch.ts';
 import { dataError } from '../data/rows.ts';
-import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
@@ -69,10 +68,6 @@ export class RegressionTask extends HeadTask<number, number> {
 
   protected isRight(answer: number, reference: number): boolean {
     return answer === reference;
-  }
-
-  static {
-    refuseMoreOptions(this);
   }
 }
 
