@@ -72,6 +72,7 @@ export type { RuleOption } from './methods/rule.ts';
 export type { StepResult } from './methods/run-step.ts';
 export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
+export type { EmbedOptions } from './model/embed.ts';
 export type { GeneratedToken, GenerateOptions } from './model/generate.ts';
 export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
@@ -104,6 +105,7 @@ export type { Decoding } from './objectives/model-at.ts';
 export { type Answer, type Reward, type RewardOptions, rewardObjective } from './objectives/reward.ts';
 export type { Parameter, TensorSpec } from './objectives/tensors.ts';
 export { exampleTilt, groupTilt } from './objectives/tilt.ts';
+export { type VectorObjective, type VectorObjectiveOptions, vectorObjective } from './objectives/vector.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
@@ -201,5 +203,4 @@ export {
 } from './training/replay-run.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
-export { type VectorObjective, type VectorObjectiveOptions, vectorObjective } from './vector-objective.ts';
 export { version } from './version.ts';

@@ -1,11 +1,13 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-/** What a command takes and does; main.ts lists it. Its action imports what it needs, so that its help loads none of it. */
+/**
+ * What a command takes and does; main.ts lists it. Its action imports what it needs, so that its help loads none of it.
+ */
 export interface CommandDefinition {
-  /** Help for its argument, if it has one. */
-  argument?: string;
+  /** Help for its argument, if it has one; of several for each, in order. */
+  argument?: string | readonly string[];
   options: readonly Option[];
-  /** Takes the argument, if there is one, and the options by name. */
+  /** Takes the arguments, if there are some, and the options by name. */
   action(...input: never[]): Promise<void>;
 }
 

@@ -50,7 +50,8 @@ try {
     if (!process.argv.includes(command.name())) continue;
     const module: { command: CommandDefinition } = await import(`./commands/${command.name()}.ts`);
     const { argument, options, action } = module.command;
-    for (const each of command.registeredArguments) each.description = argument ?? '';
+    const helps = [argument ?? ''].flat();
+    for (const [i, each] of command.registeredArguments.entries()) each.description = helps[i] ?? '';
     for (const option of options) command.addOption(option);
     command.action((...input) => action(...(input as never[])));
   }

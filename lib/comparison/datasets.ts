@@ -4,7 +4,7 @@ import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { makeFolder, writeAtomic } from '../files.ts';
 import { firstMetric } from '../tasks/load.ts';
-import type { Metric } from '../tasks/metrics.ts';
+import { definitionOf, type Metric } from '../tasks/metrics.ts';
 import type { Config } from '../training/schema.ts';
 
 /** The files of a data set. */
@@ -94,7 +94,10 @@ interface Source {
   task: Dataset['task'];
   /** Files that have to be there: NAME/SPLIT.jsonl. */
   splits: readonly string[];
-  /** The files of a run, of those that are there; `scratch` is the folder for those that are made, `examples` how many to test on. */
+  /**
+   * The files of a run, of those that are there; `scratch` is the folder for those that are made, `examples` how many
+   * to test on.
+   */
   files(there: readonly string[], scratch: string, examples: number): Promise<Files>;
   /** Tokens of a sequence at most, of a task of the decoder. */
   maxLength?: number;
@@ -217,6 +220,9 @@ export const experimentFiles = async (name: string, folder: string | undefined):
   }
   return files;
 };
+
+/** Whether an experiment's answers are classes or choices, which a classifier of embeddings gives. */
+export const hasClasses = (name: string): boolean => definitionOf(experimentMetric(name)).of === 'classes';
 
 const ENCODER = { model: 'film-roberta-mini', batchSize: 16 };
 const LORA = { lora: { rank: 8, alpha: 16 } };

@@ -1,4 +1,5 @@
 import type { Config } from '../training/schema.ts';
+import { BASELINE } from './embedding-baseline.ts';
 
 /** An optimizer but for its learning rate. */
 export interface Method {
@@ -9,6 +10,8 @@ export interface Method {
   learningRate: number;
   /** Whether it measures its learning rate, so that none is searched for. */
   measuresRate?: boolean;
+  /** Whether it is compared only where it is asked for. */
+  isAblation?: boolean;
   /** Whether it learns the first metric of the task, in the place of its loss. */
   learnsMetric?: boolean;
   optimizer(learningRate: number): Config['optimizer'];
@@ -25,6 +28,9 @@ const zest = (name: string, title: string, options: Zest, learningRate = 1e-4): 
 
 const TWO_SIDED: Zest = { directions: 5, sides: 'two' };
 const ONE_SIDED: Zest = { directions: 10, sides: 'one' };
+
+/** Besides 0, which is n-SPSA, and 1. */
+const TILTS = [0.1, 5, 10];
 
 const FZOO: Zest = { ...ONE_SIDED, tilt: 0, law: 'rademacher', normalize: 'sigma' };
 
@@ -55,12 +61,24 @@ export const METHODS: readonly Method[] = [
     measuresRate: true,
     optimizer: (learningRate) => ({ method: 'auto', learningRate }),
   },
+  ...TILTS.map((tilt) => ({
+    ...zest(`naive-t${tilt}`, `ZEST, naive, t = ${tilt}`, { ...TWO_SIDED, tilt }),
+    isAblation: true,
+  })),
   { ...zest('fzoo-metric', 'FZOO-normalised, of the metric itself', FZOO, 1e-3), learnsMetric: true },
 ];
 
-/** What is compared on a decoder: there naive and bias-corrected ZEST are n-SPSA at t = 1 as they are on the built-in model. */
+/**
+ * What is compared on a decoder: there naive and bias-corrected ZEST are n-SPSA at t = 1 as they are on the built-in
+ * model.
+ */
 const OF_DECODER = ['mezo', 'n-spsa', 'one-sided-t1', 'one-sided-tau1', 'fzoo', 'fzoo-metric', 'auto'];
+
+/** Names of all that an experiment may compare. */
+export const CONTENDERS: readonly string[] = [...METHODS.map(({ name }) => name), BASELINE.name];
 
 /** The methods that an experiment compares where it is not said which. */
 export const defaultMethods = (isOfDecoder: boolean): Method[] =>
-  METHODS.filter(({ name, learnsMetric }) => (isOfDecoder ? OF_DECODER.includes(name) : !learnsMetric));
+  METHODS.filter(({ name, learnsMetric, isAblation }) =>
+    isOfDecoder ? OF_DECODER.includes(name) : !learnsMetric && !isAblation,
+  );

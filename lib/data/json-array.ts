@@ -10,7 +10,10 @@ import { dataError, type Row } from './rows.ts';
 export const jsonArray = (file: string): LineParser => {
   let state: 'before' | 'value' | 'between' | 'after' = 'before';
   let opened = 0;
-  /** Of the object that is open: its line, its text of earlier lines, how deep, whether in a string and behind a backslash. */
+  /**
+   * Of the object that is open: its line, its text of earlier lines, how deep, whether in a string and behind a
+   * backslash.
+   */
   let begun = 0;
   let earlier = '';
   let depth = 0;

@@ -11,7 +11,10 @@ export interface Line {
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** The byte that ends the lines of a text that begins so: CR if the first of them ends in CR alone; undefined: not known yet. */
+/**
+ * The byte that ends the lines of a text that begins so: CR if the first of them ends in CR alone; undefined: not known
+ * yet.
+ */
 const lineEnd = (begin: Uint8Array): number | undefined => {
   const at = begin.findIndex((byte) => byte === LF || byte === CR);
   if (at < 0 || begin[at] === LF) return at < 0 ? undefined : LF;

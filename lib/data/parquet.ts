@@ -20,7 +20,10 @@ const plain = (value: unknown): unknown => {
 const leavesOf = ({ path, children }: SchemaTree): string[] =>
   children.length === 0 ? [path.join('.')] : children.flatMap(leavesOf);
 
-/** Checks that each row group has each column of the schema at most once: the reader waits for no others, also where they fail. */
+/**
+ * Checks that each row group has each column of the schema at most once: the reader waits for no others, also where
+ * they fail.
+ */
 const assertColumns = (metadata: FileMetaData, schema: SchemaTree): void => {
   const leaves = leavesOf(schema);
   for (const { columns } of metadata.row_groups) {

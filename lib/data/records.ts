@@ -81,7 +81,10 @@ const underHeader = (file: string, { columns, extras }: ColumnOptions): ((record
   };
 };
 
-/** Cells between tabs, as in GLUE's files: no quoting, a quote is a character like any other; rows may have too many cells. */
+/**
+ * Cells between tabs, as in GLUE's files: no quoting, a quote is a character like any other; rows may have too many
+ * cells.
+ */
 export const tabbedLines = (file: string, columns?: readonly string[]): LineParser => {
   const row = underHeader(file, { columns, extras: true });
   return simple(({ line, content }) => (content.trim() === '' ? undefined : row({ line, cells: content.split('\t') })));

@@ -12,7 +12,10 @@ const mix = (value: bigint): bigint => {
   return z ^ (z >> 31n);
 };
 
-/** SplitMix64 (Steele, Lea and Flood 2014): 64 random bits a call, from integer arithmetic alone. `seed` is taken modulo 2⁶⁴. */
+/**
+ * SplitMix64 (Steele, Lea and Flood 2014): 64 random bits a call, from integer arithmetic alone. `seed` is taken modulo
+ * 2⁶⁴.
+ */
 export const splitMix64 = (seed: bigint): (() => bigint) => {
   let state = seed & MASK;
   return () => {
@@ -41,7 +44,10 @@ const USES = { shots: SHOTS, heldOut: HELD_OUT, demonstrations: DEMONSTRATIONS }
 
 const randomBits = (seed: bigint, use: bigint): (() => bigint) => splitMix64(splitMix64(seed)() + use);
 
-/** A uniform integer of [0, bound), 1 ≤ bound ≤ 2³²: the upper 32 bits, drawn again where the bounds would not divide them evenly. */
+/**
+ * A uniform integer of [0, bound), 1 ≤ bound ≤ 2³²: the upper 32 bits, drawn again where the bounds would not divide
+ * them evenly.
+ */
 const below = (bound: number, bits: () => bigint): number => {
   const limit = WORD - (WORD % bound);
   for (;;) {

@@ -20,7 +20,7 @@ const NAME = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*?)(?:@(refs\/(?:pr|convert)\/[\w.
  * The model of the hub that a name stands for: `name`, `org/name`, `org/name@revision`, or `org/name/file.gguf`. What is
  * there as a file or a folder is none, nor what leads into a folder that is there.
  */
-export const hubModel = (name: string): HubModel | undefined => {
+const hubModel = (name: string): HubModel | undefined => {
   const [, id, revision = 'main', file] = NAME.exec(name) ?? [];
   if (id === undefined || isAbsolute(name) || existsSync(name)) return undefined;
   const [first, ...others] = id.split('/') as [string, ...string[]];

@@ -10,7 +10,10 @@ export type AnswersOfColumn = 'classes' | 'numbers' | 'texts';
 
 const isNumber = (text: string): boolean => /^[-+]?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(text);
 
-/** Tells what the answers in a column are: numbers that hardly repeat, texts that are too many or too long for classes, or classes. */
+/**
+ * Tells what the answers in a column are: numbers that hardly repeat, texts that are too many or too long for classes,
+ * or classes.
+ */
 export const answersOf = (values: readonly string[]): AnswersOfColumn => {
   const distinct = new Set(values).size;
   const areNumbers = values.every(isNumber);

@@ -105,7 +105,8 @@ const refuseOverwriting = (file: string): never => {
  * Looks at a data file, and writes a configuration to start from, its choices explained.
  *
  * @throws ERR_ZEST_FILE where the configuration is there already; ERR_ZEST_DATA for a file that cannot be read, has no
- * column for a text or a label, or too few rows; ERR_ZEST_OPTION for a column that there is not; what loading the tokenizer throws
+ * column for a text or a label, or too few rows; ERR_ZEST_OPTION for a column that there is not; what loading the
+ * tokenizer throws
  */
 export const init = async (file: string, options: InitOptions = {}): Promise<Initialized> => {
   const { model = MODEL, signal } = options;

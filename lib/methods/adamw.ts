@@ -9,7 +9,7 @@ const shape = {
   weightDecay: z.number().min(0).default(0.01).describe('λ, decoupled; skips biases and norms'),
 };
 
-/** Options of {@link adamw}. */
+/** Options of {@link adamw}; docs/methods.md has its formula. */
 export type AdamwOptions = MethodInput<typeof shape>;
 
 /** AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101). */
@@ -22,8 +22,8 @@ export const adamwMethod = defineMethod({
 });
 
 /**
- * AdamW (Loshchilov and Hutter 2019): Adam's rule on the gradient, and the decay beside it. A gradient and a forward,
- * for the loss, a step; its state is two numbers a parameter.
+ * Makes the optimizer of AdamW (Loshchilov and Hutter 2019): Adam's rule on the gradient, and the decay beside it. A
+ * gradient and a forward, for the loss, a step; its state is two numbers a parameter.
  * Defaults: rule `adam`, which is β₁ 0.9, β₂ 0.999, ε 1e-8, weightDecay 0.01.
  *
  * @example

@@ -13,7 +13,7 @@ const shape = {
   rule: adam,
 };
 
-/** Options of {@link adazoSam}. */
+/** Options of {@link adazoSam}; docs/methods.md has its formula. */
 export type AdazoSamOptions = MethodInput<typeof shape>;
 
 /** AdaZo-SAM (Refael et al. 2025, LORENZA, arXiv 2502.19571). */
@@ -39,10 +39,10 @@ export const adazoSamMethod = defineMethod({
 });
 
 /**
- * AdaZo-SAM, of LORENZA (Refael et al. 2025, arXiv 2502.19571): SAM whose ascent is found by forwards, so that a step has
- * one gradient: with MeZO's estimate ĝ = Σ cᵢvᵢ, G = ∇f(θ + radius·ĝ/‖ĝ‖), under Adam's rule. ‖ĝ‖ is taken as ‖c‖·√d,
- * which it is for one direction of the sphere. The paper's subspace of low rank is one of matrices, and not here.
- * 2k forwards and a gradient a step.
+ * Makes the optimizer of AdaZo-SAM, of LORENZA (Refael et al. 2025, arXiv 2502.19571): SAM whose ascent is found by
+ * forwards, so that a step has one gradient: with MeZO's estimate ĝ = Σ cᵢvᵢ, G = ∇f(θ + radius·ĝ/‖ĝ‖), under Adam's
+ * rule. ‖ĝ‖ is taken as ‖c‖·√d, which it is for one direction of the sphere. The paper's subspace of low rank is one
+ * of matrices, and not here. 2k forwards and a gradient a step.
  * Defaults: directions 1, radius 0.05, rho 1e-3, law `sphere`, rule `adam`, weightDecay 0.
  *
  * @example

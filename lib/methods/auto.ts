@@ -6,14 +6,18 @@ import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, probe } from './options.ts';
 import { commonDiagnostics, lengthOf } from './shaping.ts';
 
-/** What the noise of the directions may cost over a run, as a share of the loss, and of what was gained of it so far. */
+/** What the noise of the directions may cost over a run: so much of the loss, and so many times what was gained. */
 const SHARE_OF_LOSS = 0.05;
-const SHARE_OF_GAIN = 0.7;
-/** Steps over which the loss at the start is measured. */
+const TIMES_THE_GAIN = 10;
+/** The most that it may cost, in losses. */
+const MOST_COST = 2;
+/** Steps from one pair, which measures the curvature in two forwards more, to the next. */
+const PAIR_EVERY = 4;
+/** Steps over which the loss is measured that gains are held against. */
 const START_STEPS = 10;
 /** Share of its sum that the mean of the loss keeps at a step: it is over some twenty steps. */
 const LOSS_KEPT = 0.95;
-/** Share of their sums that the means of the curvature keep: they are over some fifty steps, since one pair says little. */
+/** Share of their sums that the means of the curvature keep at a pair: they are over some fifty, since one says little. */
 const CURVATURE_KEPT = 0.98;
 /** How far a step may move each weight, in ρ, where the loss has next to no curvature. */
 const MOST_MOVE = 100;
@@ -22,7 +26,7 @@ const MOST_MOVE = 100;
 const MEAN_SQUARE = { linear: 1 / 3, cosine: 3 / 8 };
 
 const shape = {
-  directions: directions(16, 'directions that a step draws, k ≥ 2; one forward each, and two more'),
+  directions: directions(16, 'directions that a step draws, k ≥ 2; one forward each, and two more every fourth step'),
   ...probe({ rho: 1e-3, law: 'gaussian' }),
   learningRate: z.number().default(1).describe('factor of the measured learning rate'),
   schedule: z
@@ -35,17 +39,19 @@ const shape = {
     .describe('the least that the loss can be; steps are as long as what lies above it allows'),
 };
 
-/** Options of {@link auto}. */
+/** Options of {@link auto}; docs/configuration.md says what each is. */
 export type AutoOptions = MethodInput<typeof shape>;
 
-/** Sums over the steps so far, in which each step weighs a share of the next one. */
+/** Sums over the steps so far, in which each step, or pair, weighs a share of the next one. */
 type State = {
   steps: number;
-  /** Of f(θ). */
+  /** Of f̄, the mean of a step's losses. */
   loss: number;
-  /** Of the squares of what f(θ) differs from the mean of the steps before by. */
+  /** Of the squares of what f̄ differs from the mean of the steps before by. */
   squaredChange: number;
-  /** Mean of f(θ) over the first steps. */
+  /** Steps since the trace has been above its standard error. */
+  convex: number;
+  /** Mean of f̄ after the first of them. */
   start: number;
   /** The most that the mean has been below that, but for its standard error. */
   gain: number;
@@ -81,11 +87,12 @@ export const autoMethod = defineMethod({
   conflicts: ({ directions }) =>
     directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2: a loss is held against the others' }],
   streams: ({ directions }) => directions,
-  forwards: ({ directions }) => directions + 2,
+  forwards: ({ directions }) => directions + 2 / PAIR_EVERY,
   initialState: (): State => ({
     steps: 0,
     loss: 0,
     squaredChange: 0,
+    convex: 0,
     start: 0,
     gain: 0,
     curvature: 0,
@@ -94,58 +101,76 @@ export const autoMethod = defineMethod({
     power: 0,
   }),
   *estimate({ rho, directions: k, schedule, lowestLoss, totalSteps = 1 }, { streams, dimension, state }) {
-    const points = streams.map((stream) => ({ stream, scale: rho }));
-    const behind = { stream: streams[0] as bigint, scale: -rho };
-    const losses: Float64Array = yield { points: [[], behind, ...points], of: 'halves' };
-    const halves = [losses.subarray(0, k + 2), losses.subarray(k + 2)] as const;
+    const steps = state.steps + 1;
+    const isPaired = state.steps % PAIR_EVERY === 0;
+    const pairs = Math.ceil(steps / PAIR_EVERY);
+    const pair = isPaired ? [[], { stream: streams[0] as bigint, scale: -rho }] : [];
+    const losses: Float64Array = yield {
+      points: [...streams.map((stream) => ({ stream, scale: rho })), ...pair],
+      of: 'halves',
+    };
+    const count = k + pair.length;
+    const halves = [losses.subarray(0, count), losses.subarray(count)] as const;
     const both = Array.from(halves[0], (loss, i) => (loss + (halves[1][i] as number)) / 2);
-    const [centre, back, ahead] = both as [number, number, number];
-    const differences = centred(both.slice(2));
-    const [a, b] = halves.map((half) => centred([...half.subarray(2)])) as [number[], number[]];
+    const meanLoss = mean(both.slice(0, k));
+    const differences = centred(both.slice(0, k));
+    const [a, b] = halves.map((half) => centred([...half.subarray(0, k)])) as [number[], number[]];
     const power = product(differences, differences);
 
-    const steps = state.steps + 1;
-    const loss = LOSS_KEPT * state.loss + centre;
-    const change = steps > 1 ? centre - state.loss / weightOf(LOSS_KEPT, state.steps) : 0;
+    const loss = LOSS_KEPT * state.loss + meanLoss;
+    const change = steps > 1 ? meanLoss - state.loss / weightOf(LOSS_KEPT, state.steps) : 0;
     const squaredChange = LOSS_KEPT * state.squaredChange + change ** 2;
     const level = loss / weightOf(LOSS_KEPT, steps);
-    const start = steps <= START_STEPS ? level : state.start;
+    let { curvature, squaredCurvature } = state;
+    if (isPaired) {
+      const [centre, behind] = both.slice(k) as [number, number];
+      const second = ((both[0] as number) + behind - 2 * centre) / rho ** 2;
+      curvature = CURVATURE_KEPT * curvature + second;
+      squaredCurvature = CURVATURE_KEPT * squaredCurvature + second ** 2;
+    }
+    const weight = weightOf(CURVATURE_KEPT, pairs);
+    const trace = curvature / weight;
+    const square = squaredCurvature / weight;
+    const traceError = Math.sqrt(square / weight);
+
+    // Where the loss is not convex yet, what it falls by says nothing of what can be gained.
+    const convex = trace > traceError ? state.convex + 1 : 0;
+    const begins = convex <= START_STEPS;
+    const start = begins ? level : state.start;
     const error = MEANS_ERROR * Math.sqrt(squaredChange / weightOf(LOSS_KEPT, steps));
-    const second = (ahead + back - 2 * centre) / rho ** 2;
+    const gain = begins ? 0 : Math.max(state.gain, start - level - error);
     const next: State = {
       steps,
       loss,
       squaredChange,
+      convex,
       start,
-      gain: Math.max(state.gain, start - level - error),
-      curvature: CURVATURE_KEPT * state.curvature + second,
-      squaredCurvature: CURVATURE_KEPT * state.squaredCurvature + second ** 2,
+      gain,
+      curvature,
+      squaredCurvature,
       agreement: state.agreement + product(a, b),
       power: state.power + power,
     };
-    const weight = weightOf(CURVATURE_KEPT, steps);
-    const trace = next.curvature / weight;
-    const square = next.squaredCurvature / weight;
     const norm = Math.sqrt(Math.max(0, square - trace ** 2) / 2); // Var vᵀHv = 2‖H‖²
     const height = level - lowestLoss;
     if (height < 0) {
       throw rangeError(
         'ERR_ZEST_OPTION',
-        `lowestLoss is ${lowestLoss}, and the loss is ${centre}; expected the least that this loss can be: auto steps by what lies above it`,
+        `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be: auto steps by what lies above it`,
       );
     }
 
     // The trace and its standard error, since the first pairs know little.
-    const most = Math.max(0, trace) + Math.sqrt(square / weight);
+    const most = Math.max(0, trace) + traceError;
     const bound = MOST_MOVE * rho * Math.sqrt(k);
-    const budget = SHARE_OF_LOSS * height + SHARE_OF_GAIN * Math.min(next.gain, height);
+    const budget = Math.min(SHARE_OF_LOSS * height + TIMES_THE_GAIN * gain, MOST_COST * height);
     const affordable = Math.sqrt((2 * budget * k) / (MEAN_SQUARE[schedule] * totalSteps * most));
     const rate = Math.min(bound, most > 0 ? affordable : bound);
     const lossSpread = Math.sqrt(power / (k - 1));
     const gradient = differences.map((difference) => (lossSpread > 0 ? difference / (k * lossSpread) : 0));
     return {
       terms: streams.map((stream, i) => ({ stream, coefficient: rate * (gradient[i] as number) })),
-      meanLoss: centre,
+      meanLoss,
       diagnostics: {
         trace,
         curvatureNorm: norm,
@@ -161,7 +186,8 @@ export const autoMethod = defineMethod({
   diagnostics: {
     trace: {
       title: 'Trace of the Hessian',
-      words: 'tr H, the sum of its eigenvalues, from second differences; a mean over some fifty steps.',
+      words:
+        'tr H, the sum of its eigenvalues, from second differences; a mean over some fifty, one every fourth step.',
       brief: 'tr H',
     },
     curvatureNorm: {
@@ -181,27 +207,30 @@ export const autoMethod = defineMethod({
     measuredRate: {
       title: 'Measured learning rate',
       words:
-        'How far a step moves each weight, times √k, before the factor and the schedule: as far as the noise of all steps may cost 0.05 of the loss and 0.7 of what was gained.',
+        'How far a step moves each weight, times √k, before the factor and the schedule: as far as the noise of all steps may cost 0.05 of the loss and ten times what was gained, twice the loss at most.',
     },
     ...commonDiagnostics,
   },
 });
 
 /**
- * The method for who does not want to choose: one-sided directions whose losses are centred and held in units of their
- * spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
+ * Makes the optimizer for who does not want to choose: one-sided directions whose losses are centred and held in units
+ * of their spread, c = η(fᵢ − f̄)/(kσ), with a rate η that is measured along the way and falls linearly.
  *
  * A step moves each weight by some η/√k at random, which costs ½η²·tr H/k of the loss, and by what it learns. Over T steps
- * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be Δ, a share of the loss f
- * and of what was gained so far: η = √(6Δk/(T·tr H)), Δ = 0.05·f + 0.7·min(gain, f). This is the step of Ghadimi and Lan
+ * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be Δ, by the loss f and by
+ * what was gained so far: η = √(6Δk/(T·tr H)), Δ = min(0.05·f + 10·gain, 2f). This is the step of Ghadimi and Lan
  * (arXiv 1309.5549, 2.1), √(2Δ/(L·σ²·T)), in which Δ is what can be gained and not known, so that it grows with what is;
  * the trace stands for d·L, since most of a model's curvature is in few directions (MeZO, arXiv 2305.17333, 4), and σ is
- * measured at each step, as FZOO's is. The shares are chosen on data (docs/methods.md), and so are the units of σ.
+ * measured at each step, as FZOO's is. More than was gained may be spent, since along steep directions, which have most
+ * of the trace, a step undoes what the ones before did at random. The factors are chosen on data (docs/methods.md), and
+ * so are the units of σ.
  *
- * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of one pair a step has the mean tr H and the variance
- * 2‖H‖². Means are over some fifty steps, that of f over twenty; the trace counts with its standard error, so that the
- * first steps, which know little of it, are shorter, and the gain, held against the mean of the first ten, less its own. k + 2 forwards a step. For nothing, it says how much of the gradient
- * the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
+ * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of a pair, one every fourth step, has the mean tr H and
+ * the variance 2‖H‖². Means are over some fifty pairs, that of f over twenty steps, of which f̄ is taken; the trace counts
+ * with its standard error, so that the first steps, which know little of it, are shorter. The gain counts less its own,
+ * and from where the trace is above its own: before, a loss of two units falls to one by what says nothing of the rest. A step takes k forwards, and two more every fourth. For nothing, it says how much of
+ * the gradient the halves A and B of a batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
  *
  * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear` (it needs totalSteps), lowestLoss 0, as of a
  * cross-entropy, and learningRate 1, here a factor of the measured rate.

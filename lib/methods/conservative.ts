@@ -6,7 +6,7 @@ import { zestDiagnostics } from './zest.ts';
 
 const shape = mezoMethod.options;
 
-/** Options of {@link conservative}. */
+/** Options of {@link conservative}; docs/configuration.md says what each is. */
 export type ConservativeOptions = MethodInput<typeof shape>;
 
 /** ZO-SGD-Cons (Zhang et al. 2024, arXiv 2402.11592). */
@@ -41,8 +41,8 @@ export const conservativeMethod = defineMethod({
 });
 
 /**
- * ZO-SGD-Cons (Zhang et al. 2024, arXiv 2402.11592): MeZO's estimate G, then the best of θ, θ − ηG and θ + ηG by the
- * same batch. The first of equals is θ − ηG. 2k + 3 forwards a step; only with the plain rule.
+ * Makes the optimizer of ZO-SGD-Cons (Zhang et al. 2024, arXiv 2402.11592): MeZO's estimate G, then the best of θ, θ −
+ * ηG and θ + ηG by the same batch. The first of equals is θ − ηG. 2k + 3 forwards a step; only with the plain rule.
  * Defaults: directions 1, the others as MeZO's.
  *
  * @example

@@ -17,7 +17,7 @@ const shape = {
   ...probe({ rho: 1e-3, law: 'gaussian' }),
 };
 
-/** Options of {@link es}. */
+/** Options of {@link es}; docs/configuration.md says what each is. */
 export type EsOptions = MethodInput<typeof shape>;
 
 const forwards = ({ directions, sides }: { directions: number; sides: 'one' | 'two' }) =>
@@ -57,11 +57,12 @@ export const esMethod = defineMethod({
 });
 
 /**
- * Evolution strategies for rewards (Salimans et al. 2017; at the scale of language models Qiu et al. 2025, arXiv
- * 2509.24372): a population of n losses at θ + ρvᵢ, shaped to scores s, and the step along (1/n)Σ sᵢvᵢ; with sides two
- * along (1/n)Σ (s⁺ᵢ − s⁻ᵢ)vᵢ. There is no division by ρ: η is a length in weights, ρ/2 a good start. A loss is minus the
- * reward. Ranks take no harm from a member whose reward is far off; z-scores keep distances. `decayTowards: 'start'`
- * with a `weightDecay` is the anchored decay of arXiv 2605.30148. N forwards a step, 2N with sides two.
+ * Makes the optimizer of evolution strategies for rewards (Salimans et al. 2017; at the scale of language models Qiu
+ * et al. 2025, arXiv 2509.24372): a population of n losses at θ + ρvᵢ, shaped to scores s, and the step along (1/n)Σ
+ * sᵢvᵢ; with sides two along (1/n)Σ (s⁺ᵢ − s⁻ᵢ)vᵢ. There is no division by ρ: η is a length in weights, ρ/2 a good
+ * start. A loss is minus the reward. Ranks take no harm from a member whose reward is far off; z-scores keep
+ * distances. `decayTowards: 'start'` with a `weightDecay` is the anchored decay of arXiv 2605.30148. N forwards a
+ * step, 2N with sides two.
  * Defaults: directions 30, rho 1e-3, sides `one`, shaping `centredRanks`, law `gaussian`.
  *
  * @example

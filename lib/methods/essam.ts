@@ -14,7 +14,7 @@ const shape = {
   ...probe({ rho: 1e-3, law: 'gaussian' }),
 };
 
-/** Options of {@link essam}. */
+/** Options of {@link essam}; docs/configuration.md says what each is. */
 export type EssamOptions = MethodInput<typeof shape>;
 
 const ascentOf = ({ directions, ascentDirections = directions }: { directions: number; ascentDirections?: number }) =>
@@ -51,9 +51,9 @@ export const essamMethod = defineMethod({
 });
 
 /**
- * ESSAM (arXiv 2602.01003): evolution strategies with SAM's ascent, for rewards. With z-scores z of the losses of a
- * population at θ + ρvᵢ, a second population stands at θ + radius·(1/N)Σ zᵢvᵢ + ρv′ᵢ, and the step is along
- * (1/N)Σ z′ᵢv′ᵢ. A loss is minus the reward, so that the ascent goes to less of it. 2N forwards a step.
+ * Makes the optimizer of ESSAM (arXiv 2602.01003): evolution strategies with SAM's ascent, for rewards. With z-scores
+ * z of the losses of a population at θ + ρvᵢ, a second population stands at θ + radius·(1/N)Σ zᵢvᵢ + ρv′ᵢ, and the
+ * step is along (1/N)Σ z′ᵢv′ᵢ. A loss is minus the reward, so that the ascent goes to less of it. 2N forwards a step.
  * Defaults: directions 30, rho 1e-3, radius 5e-4, law `gaussian` (its authors'); their learning rate is 5e-4.
  *
  * @example

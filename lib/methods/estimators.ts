@@ -26,7 +26,10 @@ export interface EstimatorContext {
   sides: 'one' | 'two';
 }
 
-/** How losses become coefficients: one of the ratio estimators, or a function of the losses that returns one coefficient a direction. */
+/**
+ * How losses become coefficients: one of the ratio estimators, or a function of the losses that returns one coefficient
+ * a direction.
+ */
 export type Estimator =
   | 'naive'
   | 'biasCorrected'

@@ -10,7 +10,7 @@ const shape = {
   ...probe({ rho: 1e-4, law: 'rademacher' }),
 };
 
-/** Options of {@link fzoo}. */
+/** Options of {@link fzoo}; docs/configuration.md says what each is. */
 export type FzooOptions = MethodInput<typeof shape>;
 
 /** FZOO (arXiv 2506.09034). */
@@ -37,10 +37,10 @@ export const fzooMethod = defineMethod({
 });
 
 /**
- * FZOO (arXiv 2506.09034): one-sided differences from the loss at the weights, f₀, over the spread of the losses:
- * c = (fᵢ − f₀)/(kσ), σ² = Σ(fᵢ − f̄)²/(k − 1). As in its code, and as `normalize: 'sigma'` does, ρ cancels: σ is about
- * ρ‖∇f‖, so a step moves each weight by about η/√k whatever the scale of the loss, and η is a length in weights.
- * Losses without a spread give no step. k + 1 forwards a step.
+ * Makes the optimizer of FZOO (arXiv 2506.09034): one-sided differences from the loss at the weights, f₀, over the
+ * spread of the losses: c = (fᵢ − f₀)/(kσ), σ² = Σ(fᵢ − f̄)²/(k − 1). As in its code, and as `normalize: 'sigma'`
+ * does, ρ cancels: σ is about ρ‖∇f‖, so a step moves each weight by about η/√k whatever the scale of the loss, and η
+ * is a length in weights. Losses without a spread give no step. k + 1 forwards a step.
  * Defaults: directions 8, rho 1e-4, law `rademacher` (all its authors'); their learning rate is 5e-5.
  *
  * @example

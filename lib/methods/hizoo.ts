@@ -11,7 +11,7 @@ const shape = {
   ...probe({ rho: 1e-3, law: 'gaussian' }),
 };
 
-/** Options of {@link hizoo}. */
+/** Options of {@link hizoo}; docs/methods.md has its formula. */
 export type HizooOptions = MethodInput<typeof shape>;
 
 /** HiZOO (Zhao et al. 2024, arXiv 2402.15173). */
@@ -55,10 +55,10 @@ export const hizooMethod = defineMethod({
 });
 
 /**
- * HiZOO (Zhao et al. 2024, arXiv 2402.15173): MeZO in the metric of a diagonal curvature H that is learnt beside it.
- * Directions are u = v/√H; G = Σ (f⁺ − f⁻)/(2kρ)·u; then H ← (1 − α)H + α·(1/k)Σ |f⁺ + f⁻ − 2f₀|/(2ρ²)·H v². A step and
- * its points are of the same H, where the authors' code moves with the H that comes after. 2k + 1 forwards a step; its
- * state is the curvature, as large as θ. Models keep none yet: `vectorObjective` does.
+ * Makes the optimizer of HiZOO (Zhao et al. 2024, arXiv 2402.15173): MeZO in the metric of a diagonal curvature H that
+ * is learnt beside it. Directions are u = v/√H; G = Σ (f⁺ − f⁻)/(2kρ)·u; then H ← (1 − α)H + α·(1/k)Σ |f⁺ + f⁻ −
+ * 2f₀|/(2ρ²)·H v². A step and its points are of the same H, where the authors' code moves with the H that comes after.
+ * 2k + 1 forwards a step; its state is the curvature, as large as θ. Models keep none yet: `vectorObjective` does.
  * Defaults: directions 1, alpha 1e-8, rho 1e-3, law `gaussian` (its authors').
  *
  * @example

@@ -12,7 +12,7 @@ const shape = {
   ),
 };
 
-/** Options of {@link lozo}. */
+/** Options of {@link lozo}; docs/configuration.md says what each is. */
 export type LozoOptions = MethodInput<typeof shape>;
 
 /** LOZO (Chen et al. 2024, arXiv 2410.07698). */
@@ -28,9 +28,9 @@ export const lozoMethod = defineMethod({
 });
 
 /**
- * LOZO (Chen et al. 2024, arXiv 2410.07698): MeZO along directions U·Vᵀ of low rank, of which V is kept for ν steps, so
- * that these search one subspace. Here it is the law `{ lowRank: r, keep: k·ν }` under MeZO's estimate: v = A·Bᵀ/√r with
- * E[v vᵀ] = I, where the paper divides by r; nothing is stored. 2k forwards a step.
+ * Makes the optimizer of LOZO (Chen et al. 2024, arXiv 2410.07698): MeZO along directions U·Vᵀ of low rank, of which V
+ * is kept for ν steps, so that these search one subspace. Here it is the law `{ lowRank: r, keep: k·ν }` under MeZO's
+ * estimate: v = A·Bᵀ/√r with E[v vᵀ] = I, where the paper divides by r; nothing is stored. 2k forwards a step.
  * Defaults: law `{ lowRank: 2, keep: 50 }`, the paper's, the others as MeZO's. A vector alone has no rank:
  * `vectorObjective` takes another law.
  *

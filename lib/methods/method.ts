@@ -99,8 +99,11 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
   forwards(options: MethodOptions<Shape>): number;
   /** Makes the state before the first step. Default: none. */
   initialState?(options: MethodOptions<Shape>): S;
+  /** Schemas of the values of a state, which a restored one is held to. Default: the kinds of those of the first. */
+  stateShape?: z.ZodRawShape;
   /**
-   * Takes a step: yields a {@link Round} and is given its losses or gradient; may yield another round, and returns the direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
+   * Takes a step: yields a {@link Round} and is given its losses or gradient; may yield another round, and returns the
+   * direction. Coefficients of a round are those of the losses alone, so that a log of updates is all of a run.
    */
   estimate(options: MethodOptions<Shape>, context: StepContext<S>): Generator<Round, StepEstimate<S>, Float64Array>;
   /** Scalars that a step reports, by name. */

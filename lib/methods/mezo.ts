@@ -5,7 +5,7 @@ import { zestDiagnostics, zestEstimate } from './zest.ts';
 
 const shape = { directions: directions(1), ...perturbation };
 
-/** Options of {@link mezo}. */
+/** Options of {@link mezo}; docs/configuration.md says what each is. */
 export type MezoOptions = MethodInput<typeof shape>;
 
 /** MeZO (Malladi et al. 2023, arXiv 2305.17333, Algorithm 1). */
@@ -20,7 +20,7 @@ export const mezoMethod = defineMethod({
 });
 
 /**
- * MeZO (Malladi et al. 2023, Algorithm 1): ZEST at tilt 0, that is c = (f⁺ − f⁻)/(2kρ).
+ * Makes the optimizer of MeZO (Malladi et al. 2023, Algorithm 1): ZEST at tilt 0, that is c = (f⁺ − f⁻)/(2kρ).
  * Defaults: directions 1, the others as ZEST's.
  *
  * @example

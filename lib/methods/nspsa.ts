@@ -5,15 +5,15 @@ import { directions } from './options.ts';
 
 const shape = { ...mezoMethod.options, directions: directions(5) };
 
-/** Options of {@link nspsa}. */
+/** Options of {@link nspsa}; docs/configuration.md says what each is. */
 export type NspsaOptions = MethodInput<typeof shape>;
 
 /** n-SPSA (Spall 1992; Malladi et al. 2023, Definition 1 and Appendix A). */
 export const nspsaMethod = { ...mezoMethod, name: 'nspsa', title: 'n-SPSA', options: shape };
 
 /**
- * n-SPSA: the mean of k two-sided differences, c = (f⁺ − f⁻)/(2kρ). MeZO with more than one direction, and ZEST in the
- * limit of no tilt.
+ * Makes the optimizer of n-SPSA: the mean of k two-sided differences, c = (f⁺ − f⁻)/(2kρ). MeZO with more than one
+ * direction, and ZEST in the limit of no tilt.
  * Defaults: directions 5, the others as ZEST's.
  *
  * @example

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { checkedLogged } from '../directions.ts';
 import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Law, Objective, Update } from '../objective.ts';
@@ -91,6 +91,23 @@ const KEYS = ['method', 'directions', 'seed', 'law', 'rule'] as const;
 
 /** What a method's state is: its own keys, and of what kind their values are. */
 const kindOf = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value);
+
+/** Refuses a state that is not one of the method's, or of another version of it. */
+const assertState = ({ name, stateShape }: AnyMethod, initial: MethodState, state: MethodState): void => {
+  const fault = (key: string, found: string): never => {
+    throw new ZestError('ERR_ZEST_OPTION', `${key} of the state ${found}`);
+  };
+  const gives = `expected what state() of ${name} gives`;
+  const keys = Object.keys(initial);
+  for (const key of keys) {
+    const kind = kindOf(initial[key]);
+    if (kindOf(state[key]) !== kind) fault(key, `is ${show(state[key])}; ${gives}, of kind ${kind}`);
+  }
+  // A method without a first state may have made one all the same.
+  const unknown = keys.length > 0 ? Object.keys(state).find((key) => !keys.includes(key)) : undefined;
+  if (unknown !== undefined) fault(unknown, `is not known; ${gives}: ${keys.join(', ')}`);
+  if (stateShape) checkOptions(z.object({ state: z.object(stateShape) }), { state });
+};
 
 /**
  * Makes an optimizer of any method; {@link defineMethod} has that of the example.
@@ -218,15 +235,11 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
           throw new ZestError('ERR_ZEST_OPTION', message);
         }
       }
-      for (const [key, value] of Object.entries(initial)) {
-        if (kindOf(given[key]) === kindOf(value)) continue;
-        const message = `${key} of the state is ${show(given[key])}; expected what state() of ${method.name} gives, of kind ${kindOf(value)}`;
-        throw new ZestError('ERR_ZEST_OPTION', message);
-      }
       if (!Number.isSafeInteger(given.step) || given.step < 0) {
         throw new ZestError('ERR_ZEST_OPTION', `step of the state is ${show(given.step)}; expected a whole number ≥ 0`);
       }
       const { method: _m, step, directions: _d, seed: _s, law: _l, rule: _r, ...rest } = given;
+      assertState(any, initial, rest);
       steps = step;
       state = rest;
       trained = undefined;

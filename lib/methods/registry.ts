@@ -66,9 +66,6 @@ const builtIn = {
 
 const methods = new Map<string, AnyMethod>(Object.entries(builtIn));
 
-/** Names that a configuration may give as its method. */
-export const methodNames = (): string[] => [...methods.keys()];
-
 /** The method that a configuration names; undefined if there is none. */
 export const findMethod = (name: unknown): AnyMethod | undefined => methods.get(name as string);
 

@@ -12,7 +12,7 @@ const shape = {
   ...probe({ rho: 1e-3, law: 'gaussian' }),
 };
 
-/** Options of {@link sabo}. */
+/** Options of {@link sabo}; docs/configuration.md says what each is. */
 export type SaboOptions = MethodInput<typeof shape>;
 
 /**
@@ -35,6 +35,7 @@ export const saboMethod = defineMethod({
   streams: ({ directions }) => 2 * directions,
   forwards: ({ directions }) => 2 * directions + 2,
   initialState: ({ rho }) => ({ scale: rho }),
+  stateShape: { scale: positive() },
   *estimate({ radius, directions }, { streams, dimension, state: { scale }, learningRate }) {
     const [first, second] = [streams.slice(0, directions), streams.slice(directions)];
     const near = yield* gradients([], first, scale);
@@ -59,8 +60,8 @@ export const saboMethod = defineMethod({
 });
 
 /**
- * SABO (arXiv 2410.12457): the weights are a distribution, N(θ, s²), whose expected loss J is made small in the worst
- * case of its neighbourhood KL(p′ ‖ p) ≤ radius², and whose mean and scale are both learnt.
+ * Makes the optimizer of SABO (arXiv 2410.12457): the weights are a distribution, N(θ, s²), whose expected loss J is
+ * made small in the worst case of its neighbourhood KL(p′ ‖ p) ≤ radius², and whose mean and scale are both learnt.
  *
  * The paper's equations were not to be had; these are derived, for one scale of all weights. With u = log s′/s, KL is
  * ‖δ‖²/2s² + d·u² to second order, so that the worst case to first order is δ = κs²∇_θJ, u = κ·∂_uJ/2d, with

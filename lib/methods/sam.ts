@@ -5,7 +5,7 @@ import { positive } from './options.ts';
 
 const shape = { radius: positive().default(0.05).describe('length of the ascent') };
 
-/** Options of {@link sam}. */
+/** Options of {@link sam}; docs/methods.md has its formula. */
 export type SamOptions = MethodInput<typeof shape>;
 
 /** SAM (Foret et al. 2021, arXiv 2010.01412). */
@@ -31,7 +31,8 @@ export const samMethod = defineMethod({
 });
 
 /**
- * SAM (Foret et al. 2021): G = ∇f(θ + radius·∇f/‖∇f‖). Two gradients and two forwards, for the losses, a step.
+ * Makes the optimizer of SAM (Foret et al. 2021): G = ∇f(θ + radius·∇f/‖∇f‖). Two gradients and two forwards, for the
+ * losses, a step.
  * Defaults: radius 0.05 (the paper's), rule `plain`.
  *
  * @example

@@ -4,7 +4,7 @@ import { createOptimizer, type Optimizer } from './optimizer.ts';
 
 const shape = {};
 
-/** Options of {@link sgd}. */
+/** Options of {@link sgd}; docs/methods.md has its formula. */
 export type SgdOptions = MethodInput<typeof shape>;
 
 /** Gradient descent. */
@@ -24,8 +24,8 @@ export const sgdMethod = defineMethod({
 });
 
 /**
- * Gradient descent, of an objective that has a gradient: G = ∇f(θ), with `rule: { momentum: β }` Polyak's as PyTorch's
- * SGD has it. A gradient and a forward, for the loss, a step.
+ * Makes the optimizer of gradient descent, of an objective that has a gradient: G = ∇f(θ), with `rule: { momentum: β
+ * }` Polyak's as PyTorch's SGD has it. A gradient and a forward, for the loss, a step.
  * Defaults: rule `plain`, weightDecay 0.
  *
  * @example

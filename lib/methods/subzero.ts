@@ -14,7 +14,7 @@ const shape = {
   ),
 };
 
-/** Options of {@link subzero}. */
+/** Options of {@link subzero}; docs/configuration.md says what each is. */
 export type SubzeroOptions = MethodInput<typeof shape>;
 
 /** SubZero (Yu et al. 2024, arXiv 2410.08989). */
@@ -30,12 +30,12 @@ export const subzeroMethod = defineMethod({
 });
 
 /**
- * SubZero (Yu et al. 2024, arXiv 2410.08989): MeZO along directions U·Z·Vᵀ, of which U and V are kept for ν steps and Z,
- * r × r, is drawn for each. Here it is the law `{ lowRank: r, keep: k·ν, core: true }` under MeZO's estimate: v = U·Z·Vᵀ/r with
- * E[v vᵀ] = I, and nothing is stored. The paper makes the columns of U and V orthonormal; these are Gaussian, and so
- * orthogonal to about √(r/m) of m rows. 2k forwards a step.
- * Defaults: law `{ lowRank: 24, keep: 1000, core: true }`, the paper's, the others as MeZO's. r² is at most 128 times the rows of
- * each trained matrix; a vector alone has no rank.
+ * Makes the optimizer of SubZero (Yu et al. 2024, arXiv 2410.08989): MeZO along directions U·Z·Vᵀ, of which U and V
+ * are kept for ν steps and Z, r × r, is drawn for each. Here it is the law `{ lowRank: r, keep: k·ν, core: true }`
+ * under MeZO's estimate: v = U·Z·Vᵀ/r with E[v vᵀ] = I, and nothing is stored. The paper makes the columns of U and V
+ * orthonormal; these are Gaussian, and so orthogonal to about √(r/m) of m rows. 2k forwards a step.
+ * Defaults: law `{ lowRank: 24, keep: 1000, core: true }`, the paper's, the others as MeZO's. r² is at most 128 times
+ * the rows of each trained matrix; a vector alone has no rank.
  *
  * @example
  * import { loadTask, Model, subzero, Tokenizer } from 'node-zest';

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Perturbation, Point } from '../objective.ts';
 import { mean } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
@@ -15,11 +16,13 @@ const shape = {
   ...probe({ rho: 1e-3, law: 'gaussian' }),
 };
 
-/** Options of {@link svrg}. */
+/** Options of {@link svrg}; docs/configuration.md says what each is. */
 export type SvrgOptions = MethodInput<typeof shape>;
 
 /** Streams, in decimal, with their factors: JSON. */
 export type Terms = [stream: string, factor: number][];
+
+const termsSchema = z.array(z.tuple([z.string().regex(/^\d{1,19}$/), z.number()]));
 
 /** The anchor, as what has been added to the weights since: they are the anchor − Σ factor·v. */
 export interface SvrgState extends Record<string, unknown> {
@@ -63,6 +66,7 @@ export const svrgMethod = defineMethod({
   forwards: ({ directions, anchorDirections, interval }) =>
     Math.ceil((2 * anchorDirections + (interval - 1) * 4 * directions) / interval),
   initialState: (): SvrgState => ({ age: 0, estimate: [], moved: [] }),
+  stateShape: { age: z.int().min(0), estimate: termsSchema, moved: termsSchema },
   *estimate({ rho, directions, anchorDirections, interval }, { streams, dimension, state, learningRate }) {
     const isAnchor = state.age === 0;
     const drawn = streams.slice(0, isAnchor ? anchorDirections : directions);
@@ -103,13 +107,13 @@ export const svrgMethod = defineMethod({
 });
 
 /**
- * MeZO-SVRG (Gautam et al. 2024, arXiv 2404.08080): every q steps the weights are an anchor θ̃, whose estimate ĝ(θ̃) is
- * over all training data and is the step; the others go along ĝ_B(θ) − ĝ_B(θ̃) + ĝ(θ̃), the first two of the step's
- * batch B and of the same directions. The anchor is no copy: it is the point that the steps since lead back to, and
- * ĝ(θ̃) is its streams and coefficients, so that no memory of θ's size is taken; points have up to kq terms.
- * 4k forwards a step, 2·anchorDirections over all data at an anchor; what `forwards` says counts these as batches.
- * Only with the plain rule and without decay. Defaults: directions 1, interval 10, anchorDirections 5, rho 1e-3, law
- * `gaussian`.
+ * Makes the optimizer of MeZO-SVRG (Gautam et al. 2024, arXiv 2404.08080): every q steps the weights are an anchor θ̃,
+ * whose estimate ĝ(θ̃) is over all training data and is the step; the others go along ĝ_B(θ) − ĝ_B(θ̃) + ĝ(θ̃), the
+ * first two of the step's batch B and of the same directions. The anchor is no copy: it is the point that the steps
+ * since lead back to, and ĝ(θ̃) is its streams and coefficients, so that no memory of θ's size is taken; points have
+ * up to kq terms. 4k forwards a step, 2·anchorDirections over all data at an anchor; what `forwards` says counts these
+ * as batches. Only with the plain rule and without decay. Defaults: directions 1, interval 10, anchorDirections 5, rho
+ * 1e-3, law `gaussian`.
  *
  * @example
  * import { svrg, vectorObjective } from 'node-zest';

@@ -12,7 +12,7 @@ const shape = {
   law: law.default('sphere').describe('law of the directions'),
 };
 
-/** Options of {@link tsam}. */
+/** Options of {@link tsam}; docs/methods.md has its formula. */
 export type TsamOptions = MethodInput<typeof shape>;
 
 /** TSAM (Li et al. 2025, arXiv 2410.22656). */
@@ -53,7 +53,7 @@ export const tsamMethod = defineMethod({
 });
 
 /**
- * TSAM (Li et al. 2025, arXiv 2410.22656), which is ZEST's objective with true gradients: of
+ * Makes the optimizer of TSAM (Li et al. 2025, arXiv 2410.22656), which is ZEST's objective with true gradients: of
  * F_t(θ) = (1/t)·log E[exp(t·f(θ + ε))], G = Σ pᵢ∇f(θ + εᵢ), p = softmax(t·f(θ + εᵢ)), with εᵢ on the sphere of that
  * radius. The points are drawn at once, without the paper's steps of sampling towards higher losses. k gradients and k
  * forwards a step.

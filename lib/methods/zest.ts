@@ -161,14 +161,14 @@ export const withEstimator = (estimator: Estimator | undefined) =>
       }
     : zestMethod;
 
-/** Options of {@link zest}. */
+/** Options of {@link zest}; docs/configuration.md says what each is. */
 export interface ZestOptions extends Omit<MethodInput<Shape>, 'estimator'> {
   /** A ratio estimator by its name, or a function of the losses that returns one coefficient a direction. Default `naive`. */
   estimator?: Estimator;
 }
 
 /**
- * ZEST: zeroth-order learning on the tilted objective F_t(θ) = (1/t)·log E[exp(t·f(θ + ρv))].
+ * Makes the optimizer of ZEST: zeroth-order learning on the tilted objective F_t(θ) = (1/t)·log E[exp(t·f(θ + ρv))].
  *
  * A step draws k directions vᵢ, evaluates f at θ ± ρvᵢ, and moves along G = Σ cᵢvᵢ, where c is a ratio estimator of
  * ∇F_t = E[a·v]/E[B], a = (exp(t·f⁺) − exp(t·f⁻))/(2tρ), B = (exp(t·f⁺) + exp(t·f⁻))/2 (arXiv 2510.16157).

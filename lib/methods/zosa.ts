@@ -11,7 +11,7 @@ const shape = {
   ...probe({ rho: 1e-3, law: 'rademacher' }),
 };
 
-/** Options of {@link zosa}. */
+/** Options of {@link zosa}; docs/configuration.md says what each is. */
 export type ZosaOptions = MethodInput<typeof shape>;
 
 /** ZOSA (arXiv 2511.09156). */
@@ -45,10 +45,10 @@ export const zosaMethod = defineMethod({
 });
 
 /**
- * ZOSA (arXiv 2511.09156): SAM with two one-sided estimates and no gradient. With Rademacher directions u,
- * ĝ = (1/m)Σ (fᵢ − f₀)uᵢ and σ² = Σ(fᵢ − f̄)²/(m − 1), the second estimate ĝ′ is made with fresh directions at
- * θ + radius·ĝ/σ, a sum of the first ones, and the step is along ĝ′/σ′. As with FZOO, ρ cancels in ĝ/σ: the ascent
- * moves each weight by about radius/√m, the step by about η/√m. 2m + 2 forwards a step.
+ * Makes the optimizer of ZOSA (arXiv 2511.09156): SAM with two one-sided estimates and no gradient. With Rademacher
+ * directions u, ĝ = (1/m)Σ (fᵢ − f₀)uᵢ and σ² = Σ(fᵢ − f̄)²/(m − 1), the second estimate ĝ′ is made with fresh
+ * directions at θ + radius·ĝ/σ, a sum of the first ones, and the step is along ĝ′/σ′. As with FZOO, ρ cancels in ĝ/σ:
+ * the ascent moves each weight by about radius/√m, the step by about η/√m. 2m + 2 forwards a step.
  * Defaults: directions 8, rho 1e-3, radius 1e-3, law `rademacher`; those of the authors were not to be had.
  *
  * @example

@@ -5,9 +5,12 @@ import type { NativeAbort, NativeBinding } from '../native/binding.ts';
 /** What the engine is to do, once its turn has come. */
 export type EngineCall<T> = (abort: NativeAbort) => Promise<T>;
 
+/** Whether an error comes of the addon, which makes plain ones that have a code. */
+const isOfAddon = (error: unknown): error is ZestError => error instanceof ZestError && error.name === 'Error';
+
 /**
- * Runs a call of an engine of the binding, which a signal may stop: the promise then rejects with `signal.reason`. Errors of the
- * engine become ZestErrors whose stack leads to the caller.
+ * Runs a call of an engine of the binding, which a signal may stop: the promise then rejects with `signal.reason`.
+ * Errors of the engine become ZestErrors whose stack leads to the caller; others come through as they are.
  */
 export const callEngine = async <T>(
   binding: NativeBinding,
@@ -21,7 +24,7 @@ export const callEngine = async <T>(
   try {
     return await call(abort);
   } catch (error) {
-    if (!(error instanceof ZestError)) throw error;
+    if (!isOfAddon(error)) throw error;
     if (signal?.aborted && error.code === 'ERR_ZEST_ABORTED') throw signal.reason;
     throw new ZestError(error.code, error.message);
   } finally {

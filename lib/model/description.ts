@@ -3,18 +3,18 @@ import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { adapterOptions } from './adapter-options.ts';
+import { baseTensors, type Checkpoint, classifierWeight, namedTensors, warnOfExtraLayers } from './canonical-order.ts';
 import type { ModelConfig } from './config-json.ts';
-import { type LinearName, linearOf } from './families/family.ts';
 import { chooseHead, type Head, type HeadOption, type HeadTensors, type ProblemType } from './head.ts';
 import { assertSameOrder, labelsOf } from './labels.ts';
-import { newLora, storedLora } from './lora.ts';
+import { type AdapterTensor, newLora, storedLora } from './lora.ts';
 import { ADAPTER_WEIGHTS, type AdapterParts, fullName, type StoredAdapter } from './peft.ts';
 import { prefixTensors } from './prefix.ts';
-import { assignRoles } from './roles.ts';
+import { assignRoles, type Role, type Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { readSource } from './source.ts';
-import { bareName, checkpointName, unwrapped } from './tensor-names.ts';
-import { assertFits, byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
+import { checkpointName } from './tensor-names.ts';
+import { assertFits, byUtf8, type NewTensor } from './tensors.ts';
 import { selectTrainable, type Trainable } from './trainable.ts';
 
 /** A model as the engine takes it, and what the engine need not know. */
@@ -37,24 +37,15 @@ export interface Description {
   adapter: AdapterParts | undefined;
 }
 
-type Checkpoint = ReadonlyMap<string, TensorEntry>;
-
-const toParameter = ({
-  name,
-  file,
-  dtype,
-  shape,
-  offset,
-  interleavedHeads = 0,
-  ...made
-}: TensorEntry | NewTensor): NativeParameter => ({
+const toParameter = (
+  { name, file, dtype, shape, offset, interleavedHeads = 0, ...made }: TensorEntry | NewTensor,
+  use: Pick<NativeParameter, 'trainable' | 'decays' | 'asStored'>,
+): NativeParameter => ({
   name,
   rows: shape.slice(0, -1).reduce((a, b) => a * b, 1),
   columns: shape.at(-1) ?? 1,
   matrix: shape.length === 2,
-  trainable: false,
-  decays: false,
-  asStored: false,
+  ...use,
   file,
   offset,
   fileType: dtype as NameOf<'fileType'>,
@@ -64,72 +55,80 @@ const toParameter = ({
   interleavedHeads,
 });
 
-/** The tensors of a new classifier: linear layers with weights N(0, initializer_range²) and biases 0. */
-const newClassifier = (
-  config: ModelConfig,
-  checkpoint: Checkpoint,
-  { classes, seed }: { classes: number; seed: number },
-): NewTensor[] => {
-  const { family, hidden, embedding, initializerRange } = config;
-  const inputs = family.outputProjection ? embedding : hidden;
-  const isBare = !checkpoint.has(`${family.prefix}${family.embeddings.words}.weight`);
-  const linear = (named: LinearName, shape: [number, number]): NewTensor[] => {
-    const { name, bias = true } = linearOf(named);
-    const spelled = isBare ? bareName(name, family) : name;
-    const weight = newTensor(`${spelled}.weight`, shape, initializerRange, seed);
-    return config.flag(bias) ? [weight, newTensor(`${spelled}.bias`, [shape[0]], 0, seed)] : [weight];
+/** The heads that a checkpoint has. */
+const storedHeads = (config: ModelConfig, checkpoint: Checkpoint): HeadTensors => {
+  const { dense, decoder } = config.family.languageModel;
+  return {
+    classifier: checkpoint.has(classifierWeight(config)),
+    languageModel: dense ? checkpoint.has(`${dense}.weight`) : config.tied || checkpoint.has(`${decoder}.weight`),
   };
-  const { dense, output } = family.classifier;
-  const hasDense = dense === undefined || checkpointName(`${dense}.weight`, family, checkpoint) !== undefined;
-  return [...(hasDense ? [] : linear(dense, [hidden, hidden])), ...linear(output, [classes, inputs])];
 };
 
 /**
- * The checkpoint with its word embeddings under their own name, where they are there under the name of the decoder that is
- * tied to them alone: with another head they would be saved as what its class does not read.
+ * The names of a classifier's classes: those that are asked for, or else the checkpoint's.
+ *
+ * @throws ERR_ZEST_OPTION for other names than the head has classes, or the checkpoint's in another order
  */
-const withWords = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): Checkpoint => {
-  const words = `${family.prefix}${family.embeddings.words}.weight`;
-  const decoder = `${family.languageModel.decoder}.weight`;
-  const tensor = checkpoint.get(decoder);
-  if (!tied || !tensor || checkpointName(words, family, checkpoint) !== undefined) return checkpoint;
-  const named = new Map(checkpoint).set(words, { ...tensor, name: words });
-  named.delete(decoder);
-  return named;
+const classNames = (
+  { file, json }: ModelConfig,
+  { classes, isNew }: { classes: number; isNew: boolean },
+  asked: readonly string[] | undefined,
+): readonly string[] | undefined => {
+  const known = labelsOf(json);
+  const stored = known?.length === classes && !isNew ? known : undefined;
+  const labels = asked ?? stored;
+  if (labels && labels.length !== classes) {
+    const message = `labels are ${labels.length} names, and the head has ${classes} classes; put a new one on with head: { classes: ${labels.length} }`;
+    throw rangeError('ERR_ZEST_OPTION', message);
+  }
+  if (labels && stored) assertSameOrder(labels, stored, file);
+  return labels;
 };
 
-/** Tensors that are another's second name. */
-const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
-  const { decoder, bias } = family.languageModel;
-  if (!tied) return [];
-  const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
-  return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
-};
-
-/** Warns of layers of the checkpoint beyond those that its configuration counts. */
-const warnOfExtraLayers = (
-  { file, family, layers }: ModelConfig,
-  tensors: readonly TensorEntry[],
-  read: ReadonlyMap<number, unknown>,
-): void => {
-  const layer = `${family.layers}.`;
-  const numbers = tensors.flatMap(({ name }, index) => {
-    const bare = bareName(name, family);
-    const number = Number.parseInt(bare.slice(layer.length), 10);
-    return !read.has(index) && bare.startsWith(layer) && number >= layers ? [number] : [];
+/**
+ * The tensors of adapters in canonical order, which their roles then are: those of parameters after the base's.
+ *
+ * @throws ERR_ZEST_TRAINABLE for one whose name the base has
+ */
+const placeAdapters = (
+  adapters: readonly AdapterTensor[],
+  base: readonly TensorEntry[],
+  roles: Roles,
+  folder: string,
+): { tensor: TensorEntry; index: number; role: Role }[] => {
+  const taken = new Set(base.map(({ name }) => name));
+  const sorted = [...adapters].sort((a, b) => byUtf8(a.tensor, b.tensor));
+  return sorted.map(({ adapter, tensor, place }, i) => {
+    if (taken.has(tensor.name)) {
+      const message = `${folder}: there is a tensor '${tensor.name}' already; merge that adapter first`;
+      throw new ZestError('ERR_ZEST_TRAINABLE', message);
+    }
+    const index = base.length + i;
+    place(roles, index);
+    return { tensor, index, role: { isBias: false, isNorm: false, isHead: false, adapter } };
   });
-  if (numbers.length === 0) return;
-  const stored = Math.max(...numbers) + 1;
-  const message = `${file}: ${family.config.layers[0]} is ${layers}, and the checkpoint has ${stored} layers; the others are not used`;
-  process.emitWarning(message, { code: 'WARN_ZEST_LAYERS' });
+};
+
+/** The engine's names for the numbers of a configuration. */
+const numbersOf = (config: ModelConfig) => {
+  const { family, paddingId, ...numbers } = config;
+  const { hidden, heads, keyValueHeads, headWidth, intermediate, embedding, vocabulary, positions } = numbers;
+  const { segments, positionOffset, normEpsilon, normFirst, parallel, window, rotaryFrequencies, activation } = numbers;
+  return {
+    ...{ hidden, heads, keyValueHeads, headWidth, intermediate, embedding, vocabulary, positions },
+    ...{ segments, positionOffset, normEpsilon, normFirst, parallel, window, rotaryFrequencies, activation },
+    paddingId: paddingId ?? -1,
+    norm: family.norm,
+    causal: family.causal ?? false,
+    rotaryScale: 1,
+  };
 };
 
 /**
  * Puts the tensors of a checkpoint in canonical order and gives them their roles.
  *
- * Canonical order: all floating-point tensors of the checkpoint but aliases, and those of a new head, by the UTF-8 bytes
- * of their names; after them those of adapters, likewise. Tensors that no loss reads keep their place, but are never
- * trained.
+ * Canonical order: the parameters of {@link baseTensors}; after them those of adapters, by the UTF-8 bytes of their names.
+ * Tensors that no loss reads keep their place, but are never trained.
  *
  * @throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a tensor that does not fit its
  * role, ERR_ZEST_OPTION and ERR_ZEST_TRAINABLE for options that do not fit the checkpoint
@@ -146,153 +145,99 @@ export const describe = (
   },
 ): Description => {
   const { family } = config;
-  const { languageModel, classifier } = family;
   const { adapter } = options;
-  const checkpoint = new Map(withWords(config, unwrapped(files, family, dirname(config.file))));
-  for (const [name, tensor] of adapter?.replaced ?? []) {
-    const spelled = checkpointName(name, family, checkpoint) ?? name;
-    checkpoint.set(spelled, { ...tensor, name: spelled });
-  }
-  const outputName = linearOf(classifier.output).name;
-  const output = checkpoint.get(`${outputName}.weight`);
-  const has = {
-    classifier: output !== undefined,
-    languageModel: languageModel.dense
-      ? checkpoint.has(`${languageModel.dense}.weight`)
-      : config.tied || checkpoint.has(`${languageModel.decoder}.weight`),
-  };
-  const brings = adapter?.replaced.has(`${outputName}.weight`) && options.head === undefined;
-  const head: Head = brings ? { kind: 'classifier' } : chooseHead(config, has, options.head);
-  const created = head.kind === 'classifier' ? head.initialize : undefined;
-  if (created) for (const end of ['weight', 'bias']) checkpoint.delete(`${outputName}.${end}`);
+  const folder = dirname(config.file);
+  const checkpoint = namedTensors(config, files, adapter);
+  const stored = storedHeads(config, checkpoint);
+  const weight = classifierWeight(config);
+  const classes = checkpoint.get(weight)?.shape[0] ?? 2;
+  const brings = adapter?.replaced.has(weight) && options.head === undefined;
+  const head: Head = brings ? { kind: 'classifier' } : chooseHead(config, stored, options.head);
+  const isClassifier = head.kind === 'classifier';
+  const created = isClassifier ? head.initialize : undefined;
+  if (created) for (const name of [weight, weight.replace(/weight$/, 'bias')]) checkpoint.delete(name);
   const { lora, prefix } = adapterOptions(options.trainable);
   if (lora && adapter) {
     const message = `trainable.lora asks for a new adapter, and that of ${adapter.folder} is put on; leave trainable out to go on with it`;
     throw new ZestError('ERR_ZEST_TRAINABLE', message);
   }
   const prefixes = prefixTensors(config, checkpoint, prefix);
-  const skipped = new Set([...aliases(config, checkpoint), ...prefixes.map(({ tensor }) => tensor.name)]);
-  const base = [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
-    .filter((tensor) => isFloat(tensor) && !skipped.has(tensor.name))
-    .sort(byUtf8);
+  const base = baseTensors(config, checkpoint, { created, prefix: prefixes.map(({ tensor }) => tensor.name) });
   const indexes = new Map(base.map(({ name }, index) => [name, index]));
 
   const find = (name: string, shape: readonly number[]): number => {
     const index = indexes.get(checkpointName(name, family, indexes) ?? '');
     const tensor = index === undefined ? checkpoint.get(checkpointName(name, family, checkpoint) ?? '') : base[index];
     if (!tensor) {
-      const lacksHead = head.kind === 'languageModel' && !has.languageModel;
+      const lacksHead = head.kind === 'languageModel' && !stored.languageModel;
       const hint = lacksHead ? '; the checkpoint has no language model: choose another head' : '';
-      const message = `${dirname(config.file)}: tensor '${name}' is missing, which the model needs${hint}`;
+      const message = `${folder}: tensor '${name}' is missing, which the model needs${hint}`;
       throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
     }
     assertFits(tensor, shape);
     return index as number;
   };
-  const classes = created?.classes ?? output?.shape[0] ?? 2;
-  const known = labelsOf(config.json);
-  const stored = known?.length === classes && !created ? known : undefined;
-  const labels = options.labels ?? stored;
-  if (head.kind === 'classifier' && labels) {
-    if (labels.length !== classes) {
-      const message = `labels are ${labels.length} names, and the head has ${classes} classes; put a new one on with head: { classes: ${labels.length} }`;
-      throw rangeError('ERR_ZEST_OPTION', message);
-    }
-    if (stored) assertSameOrder(labels, stored, config.file);
-  }
-  const outputs = head.kind === 'classifier' ? classes : config.vocabulary;
-  const hasDecoderBias = indexes.has(`${languageModel.decoder}.bias`);
+  const outputs = isClassifier ? (created?.classes ?? classes) : config.vocabulary;
+  const labels = isClassifier
+    ? classNames(config, { classes: outputs, isNew: created !== undefined }, options.labels)
+    : undefined;
+  const hasDecoderBias = indexes.has(`${family.languageModel.decoder}.bias`);
   const { roles, read } = assignRoles(config, { kind: head.kind, outputs, hasDecoderBias }, find);
 
-  const adapters = [
+  const unplaced = [
     ...(lora ? newLora(lora, family, roles, base) : []),
     ...(adapter ? storedLora(adapter, family, roles, base) : []),
     ...prefixes,
   ];
-  adapters.sort((a, b) => byUtf8(a.tensor, b.tensor));
+  const adapters = placeAdapters(unplaced, base, roles, folder);
+  for (const { index, role } of adapters) read.set(index, role);
   const tensors = [...base, ...adapters.map(({ tensor }) => tensor)];
-  const merged = new Set<number>();
-  for (const [i, { adapter, tensor, place }] of adapters.entries()) {
-    if (indexes.has(tensor.name)) {
-      const message = `${dirname(config.file)}: there is a tensor '${tensor.name}' already; merge that adapter first`;
-      throw new ZestError('ERR_ZEST_TRAINABLE', message);
-    }
-    const index = base.length + i;
-    place(roles, index);
-    read.set(index, { isBias: false, isNorm: false, isHead: false, adapter });
-    if (adapter === 'lora') merged.add(index);
-  }
-
   warnOfExtraLayers(config, tensors, read);
+
   const adapterFile = adapter && join(adapter.folder, ADAPTER_WEIGHTS);
-  const parameters = tensors.map(toParameter);
   const readParameters = [...read].map(([index, role]) => {
     const { name, file } = tensors[index] as TensorEntry;
-    return { ...role, name, isNew: file === '' || file === adapterFile };
+    return { ...role, index, name, isNew: file === '' || file === adapterFile };
   });
   const isWhole = adapter !== undefined && options.trainable === 'all';
   const trained = selectTrainable(isWhole ? { lora: adapter } : options.trainable, readParameters);
-  for (const [index, { isBias, isNorm }] of read) {
-    const parameter = parameters[index] as NativeParameter;
-    parameter.trainable = trained.has(parameter.name);
-    parameter.decays = !isBias && !isNorm;
-  }
-  for (const parameter of parameters) {
-    const quantized = parameter.fileType.startsWith('Q') && parameter.file !== '';
-    parameter.asStored = quantized && !parameter.trainable && !options.dequantize;
-  }
+  const parameters = tensors.map((tensor, index) => {
+    const role = read.get(index);
+    const trainable = role !== undefined && trained.has(tensor.name);
+    return toParameter(tensor, {
+      trainable,
+      decays: role !== undefined && !role.isBias && !role.isNorm,
+      asStored: tensor.dtype.startsWith('Q') && tensor.file !== '' && !trainable && !options.dequantize,
+    });
+  });
   const { activation: headActivation = 'configured' } = family[head.kind];
+  const adapterScale = lora ? lora.alpha / lora.rank : (adapter?.scale ?? 1);
   const spec: NativeModelSpec = {
-    hidden: config.hidden,
-    heads: config.heads,
-    keyValueHeads: config.keyValueHeads,
-    headWidth: config.headWidth,
-    intermediate: config.intermediate,
-    embedding: config.embedding,
-    vocabulary: config.vocabulary,
-    positions: config.positions,
-    segments: config.segments,
-    positionOffset: config.positionOffset,
-    paddingId: config.paddingId ?? -1,
+    ...numbersOf(config),
     outputs,
-    norm: family.norm,
-    normEpsilon: config.normEpsilon,
-    normFirst: config.normFirst,
-    parallel: config.parallel,
-    causal: family.causal ?? false,
-    window: config.window,
-    rotaryFrequencies: config.rotaryFrequencies,
-    rotaryScale: 1,
-    adapterScale: lora ? lora.alpha / lora.rank : (adapter?.scale ?? 1),
-    activation: config.activation,
+    adapterScale,
     headActivation: headActivation === 'configured' ? config.activation : headActivation,
     parameters,
     ...roles,
   };
   const { rank } = lora ?? adapter ?? { rank: 0 };
-  const parts: AdapterParts | undefined = rank
-    ? {
-        ...{ rank, alpha: spec.adapterScale * rank },
-        tensors: [...read].flatMap(([index, role]) => {
-          const { name, file } = tensors[index] as TensorEntry;
-          const isHead = role.isHead && (file === '' || file === adapterFile);
-          return role.adapter === 'lora' || isHead ? [{ index, name: fullName(name, family) }] : [];
-        }),
-      }
-    : undefined;
+  const saved = readParameters.filter((each) => each.adapter === 'lora' || (each.isHead && each.isNew));
+  const parts = {
+    ...{ rank, alpha: adapterScale * rank },
+    tensors: saved.map(({ index, name }) => ({ index, name: fullName(name, family) })),
+  };
   return {
     spec,
     head,
-    stored: has,
-    labels: head.kind === 'classifier' ? labels : undefined,
-    problemType:
-      head.kind === 'classifier'
-        ? (head.problemType ?? (classes === 1 ? 'regression' : 'single_label_classification'))
-        : undefined,
+    stored,
+    labels,
+    problemType: isClassifier
+      ? (head.problemType ?? (outputs === 1 ? 'regression' : 'single_label_classification'))
+      : undefined,
     shapes: tensors.map(({ shape }) => shape),
     read: new Set(read.keys()),
-    merged,
-    adapter: parts,
+    merged: new Set(adapters.flatMap(({ index, role }) => (role.adapter === 'lora' ? [index] : []))),
+    adapter: rank > 0 ? parts : undefined,
   };
 };
 

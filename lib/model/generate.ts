@@ -4,7 +4,7 @@ import type { NativeDirections, NativeEngine, NativePoints } from '../native/bin
 import type { DirectionOptions, Point } from '../objective.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
-import type { EngineCall } from './call.ts';
+import type { CallQueue } from './call-queue.ts';
 
 /** How {@link Model.generate} and {@link Model.stream} continue prompts. */
 export interface GenerateOptions extends DirectionOptions {
@@ -37,7 +37,7 @@ export interface GeneratedToken {
 /** What generation needs of a model, checked. */
 export interface Generation {
   engine: NativeEngine;
-  call: <T>(call: EngineCall<T>) => Promise<T>;
+  signal: AbortSignal | undefined;
   directions: NativeDirections;
   point: NativePoints;
   prompts: readonly (readonly number[])[];
@@ -136,12 +136,15 @@ class Continuation {
   }
 }
 
-/** Continues prompts, a token at a time. */
-export async function* continuations(generation: Generation): AsyncGenerator<GeneratedToken> {
-  const { engine, call, directions, point, prompts, longest, maxTokens, stop, sampling } = generation;
+/** Continues prompts, a token at a time, past the calls that wait. */
+export async function* continuations(generation: Generation, queue: CallQueue): AsyncGenerator<GeneratedToken> {
+  const { engine, signal, directions, point, prompts, longest, maxTokens, stop, sampling } = generation;
   const most = prompts.map(({ length }) => Math.min(maxTokens, longest - length));
   const capacities = Int32Array.from(prompts, ({ length }, s) => length + (most[s] as number) - 1);
-  const session = await call((abort) => engine.openSession(directions, point, capacities, sampling, abort));
+  const session = await queue.now({
+    signal,
+    run: (abort) => engine.openSession(directions, point, capacities, sampling, abort),
+  });
   try {
     const made = most.map((count) => new Continuation(count, stop));
     let tokens: readonly (readonly number[])[] = prompts;
@@ -149,7 +152,7 @@ export async function* continuations(generation: Generation): AsyncGenerator<Gen
       const starts = new Int32Array(tokens.length + 1);
       for (const [s, { length }] of tokens.entries()) starts[s + 1] = (starts[s] as number) + length;
       const ids = Int32Array.from(tokens.flat());
-      const drawn = await call((abort) => engine.extendSession(session, ids, starts, abort));
+      const drawn = await queue.now({ signal, run: (abort) => engine.extendSession(session, ids, starts, abort) });
       const next: number[][] = [];
       let row = 0;
       for (const [s, { length }] of tokens.entries()) {

@@ -9,11 +9,17 @@ import type { Trainable } from './trainable.ts';
 
 /** Options of {@link Model.load}. */
 export interface LoadOptions extends CallOptions {
-  /** Where the weights are and the forwards run. `cuda` is `cuda:0`, and never falls back. Default `auto`: a card that can be used, else the CPU. */
+  /**
+   * Where the weights are and the forwards run. `cuda` is `cuda:0`, and never falls back. Default `auto`: a card that
+   * can be used, else the CPU.
+   */
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   /** Type of the weights in memory and as saved. Default `float32`. */
   dtype?: 'float32' | 'bfloat16';
-  /** Threads of the engine, 1 to 1024. Default: ZEST_THREADS, or else the cores that the process may use, by its affinity and its quota. */
+  /**
+   * Threads of the engine, 1 to 1024. Default: ZEST_THREADS, or else the cores that the process may use, by its
+   * affinity and its quota.
+   */
   threads?: number;
   /** What v(stream) is in calls that do not say otherwise. Default `{ seed: 0, law: 'gaussian' }`. */
   directions?: Partial<Directions>;
@@ -21,7 +27,7 @@ export interface LoadOptions extends CallOptions {
   trainable?: Trainable;
   /**
    * Whether quantised weights of a GGUF file are widened to `dtype` when they are loaded: more memory, and faster.
-   * Default: only those that are trained; on CUDA all.
+   * Default: only those that are trained.
    */
   dequantize?: boolean;
   /**
@@ -39,7 +45,10 @@ export interface LoadOptions extends CallOptions {
    * (`id2label`) must not stand in another order. They are saved in config.json.
    */
   labels?: readonly string[];
-  /** Shortcuts of the forward evaluation on the CPU to switch off, for tests and benchmarks: the bits stay. Default: all on. */
+  /**
+   * Shortcuts of the forward evaluation on the CPU to switch off, for tests and benchmarks: the bits stay. Default: all
+   * on.
+   */
   shortcuts?: Partial<Shortcuts>;
   /** Called while the weights are read: `done` of `total` bytes. An error that it throws ends the loading. */
   onProgress?: (done: number, total: number) => void;

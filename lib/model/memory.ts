@@ -13,8 +13,9 @@ export interface MemoryUse {
 const FLOAT_BYTES = 4;
 
 /**
- * Memory from shapes, on the CPU: the weights, quantised ones that stay so in their blocks, and for both sides of a direction, each token's hidden state, row of the
- * word embeddings, query, key, value, context, projection and norm, and the inner layer, in float32.
+ * Memory from shapes, on the CPU: the weights, quantised ones that stay so in their blocks, and for both sides of a
+ * direction, each token's hidden state, row of the word embeddings, query, key, value, context, projection and norm,
+ * and the inner layer, in float32.
  */
 export const memoryUse = (
   { parameters, hidden, intermediate }: Pick<NativeModelSpec, 'parameters' | 'hidden' | 'intermediate'>,

@@ -1,55 +1,22 @@
 // For `using`, which declarations without @types/node, or for ES2022, do not have.
 /// <reference lib="esnext.disposable" preserve="true" />
-import { throwIfAborted } from '../abort.ts';
 import type { Batch } from '../batch.ts';
-import {
-  checkedPoints,
-  checkedStream,
-  checkedTerms,
-  nativeDirections,
-  nativePoints,
-  nativeUpdate,
-} from '../directions.ts';
-import { rangeError, typeError, ZestError } from '../errors.ts';
-import type { NativeBatch, NativeBinding, NativeDirections, NativeEngine, NativeParameter } from '../native/binding.ts';
-import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
+import { rangeError, typeError } from '../errors.ts';
+import type { NativeEngine } from '../native/binding.ts';
+import type { NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
-import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
-import { checkOptions } from '../options/check.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { reading } from '../options/reading.ts';
+import { checkedPart, type Part } from '../part.ts';
 import { show } from '../show.ts';
-import { callEngine, type EngineCall } from './call.ts';
-import {
-  checkedPrompts,
-  continuations,
-  type GeneratedToken,
-  type GenerateOptions,
-  type Generation,
-  notCausal,
-} from './generate.ts';
+import { CallQueue } from './call-queue.ts';
+import { CheckedCalls } from './checked-calls.ts';
+import type { EmbedOptions } from './embed.ts';
+import { continuations, type GeneratedToken, type GenerateOptions } from './generate.ts';
 import { loadEngine } from './load-engine.ts';
 import type { Device, LoadOptions } from './load-options.ts';
 import { type MemoryUse, memoryUse } from './memory.ts';
-import { nativeMicroBatch } from './micro-batch.ts';
-import { generateSchema, saveSchema } from './option-schema.ts';
-import { type BatchLimits, packBatch } from './pack-batch.ts';
-import { type Origin, type SaveOptions, saveModel } from './save.ts';
+import type { Origin, SaveOptions } from './save.ts';
 import { type ModelStepOptions, type ModelStepResult, stepModel } from './step.ts';
-
-const evaluationOptions = optionsOf<EvaluationOptions>({
-  signal,
-  directions: given,
-  atVersion: given,
-  microBatch: given,
-});
-const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
-  signal,
-  directions: given,
-  microBatch: given,
-});
-const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
-const logitOptions = optionsOf<DirectionOptions & { at?: Point }>({ signal, directions: given, at: given });
 
 /**
  * A transformer in the engine: an {@link Objective} whose parameters are the weights of a Hugging Face checkpoint.
@@ -88,18 +55,14 @@ export class Model implements Objective<Batch> {
   /** What v(stream) is in calls that do not say otherwise: those given at {@link Model.load}. */
   readonly directions: Directions;
 
-  readonly #binding: NativeBinding;
   readonly #engine: NativeEngine;
   readonly #origin: Origin;
-  readonly #limits: BatchLimits;
-  readonly #indexes: ReadonlyMap<string, number>;
-  /** Settled once the next call may be handed to the engine, which has a queue of its own. */
-  #turn: Promise<void> = Promise.resolve();
-  #disposed = false;
+  readonly #calls: CheckedCalls;
+  readonly #queue: CallQueue;
 
   private constructor(device: Device, engine: NativeEngine, origin: Origin, directions: Directions) {
     const { config, description, dtype } = origin;
-    const { spec, head } = description;
+    const { spec } = description;
     const count = (parameters: typeof spec.parameters) =>
       parameters.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
     this.family = config.modelType;
@@ -114,17 +77,10 @@ export class Model implements Objective<Batch> {
     this.maxLength = spec.positions - spec.positionOffset;
     this.labels = description.labels;
     this.directions = directions;
-    this.#binding = device.binding;
     this.#engine = engine;
     this.#origin = origin;
-    this.#limits = {
-      ...spec,
-      head: head.kind,
-      stored: description.stored,
-      problemType: description.problemType,
-      classToken: config.family.classifier.token,
-    };
-    this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
+    this.#calls = new CheckedCalls(engine, origin, directions);
+    this.#queue = new CallQueue(device.binding);
   }
 
   /**
@@ -199,7 +155,7 @@ export class Model implements Objective<Batch> {
 
   /** Names of all parameters, in canonical order. */
   get parameterNames(): string[] {
-    return [...this.#indexes.keys()];
+    return this.#origin.description.spec.parameters.map(({ name }) => name);
   }
 
   /**
@@ -215,8 +171,7 @@ export class Model implements Objective<Batch> {
    * ERR_ZEST_TARGET for the batch; ERR_ZEST_POINT or ERR_ZEST_STREAM for the points
    */
   async evaluate(batch: Batch, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array> {
-    const checked = evaluationOptions(options);
-    return this.#call(checked.signal, this.#evaluation(batch, points, checked));
+    return this.#queue.add(this.#calls.evaluate(batch, points, options));
   }
 
   /**
@@ -231,11 +186,9 @@ export class Model implements Objective<Batch> {
   async sequenceLosses(
     batch: Batch,
     points: readonly Point[],
-    given?: Omit<EvaluationOptions, 'atVersion'>,
+    options?: Omit<EvaluationOptions, 'atVersion'>,
   ): Promise<Float64Array[]> {
-    const options = sequenceOptions(given);
-    const { call, split } = this.#lossesOfSequences(batch, points, options);
-    return split(await this.#call(options.signal, call));
+    return this.#queue.add(this.#calls.sequenceLosses(batch, points, options));
   }
 
   /**
@@ -248,8 +201,7 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM for the update
    */
   async apply(update: Update, options?: DirectionOptions): Promise<void> {
-    const checked = directionOptions(options);
-    return this.#call(checked.signal, this.#application(update, checked));
+    return this.#queue.add(this.#calls.apply(update, options));
   }
 
   /**
@@ -264,12 +216,7 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM for an update; none is applied then
    */
   async applyAll(updates: readonly Update[], options?: DirectionOptions): Promise<void> {
-    const checked = directionOptions(options);
-    throwIfAborted(checked.signal);
-    assertList(updates, 'updates', 'updates');
-    const directions = this.#directionsOf(checked);
-    const all = updates.map((update) => nativeUpdate(update));
-    return this.#call(checked.signal, (abort) => this.#engine.applyAll(directions, all, abort));
+    return this.#queue.add(this.#calls.applyAll(updates, options));
   }
 
   /**
@@ -279,7 +226,7 @@ export class Model implements Objective<Batch> {
    * console.log(await model.notFinite()); // undefined
    */
   async notFinite(): Promise<string | undefined> {
-    const index = await this.#call(undefined, () => this.#engine.notFinite());
+    const index = await this.#queue.add({ run: () => this.#engine.notFinite() });
     return this.parameterNames[index];
   }
 
@@ -316,22 +263,7 @@ export class Model implements Objective<Batch> {
   async exclusively<T>(work: (alone: Objective<Batch>) => Promise<T>): Promise<T> {
     if (typeof work !== 'function')
       throw typeError('ERR_ZEST_ARGUMENT', `work is ${show(work)}; expected a function of the model`);
-    this.#assertThere();
-    const now = <R>(signal: AbortSignal | undefined, call: EngineCall<R>) => callEngine(this.#binding, signal, call);
-    const version = () => this.version;
-    const alone: Objective<Batch> = {
-      dimension: this.dimension,
-      get version() {
-        return version();
-      },
-      evaluate: async (batch, points, options = {}) => now(options.signal, this.#evaluation(batch, points, options)),
-      apply: async (update, options = {}) => now(options.signal, this.#application(update, options)),
-      sequenceLosses: async (batch, points, options = {}) => {
-        const { call, split } = this.#lossesOfSequences(batch, points, options);
-        return split(await now(options.signal, call));
-      },
-    };
-    return this.#enqueue(() => work(alone), { alone: true });
+    return this.#queue.alone(() => work(this.#alone()));
   }
 
   /**
@@ -345,22 +277,29 @@ export class Model implements Objective<Batch> {
    *
    * @throws what {@link evaluate} throws for the batch and the point
    */
-  async logits(batch: Batch, given?: DirectionOptions & { at?: Point }): Promise<Float32Array[]> {
-    const options = logitOptions(given);
-    const { signal, at = [] } = options;
-    const { directions, packed } = this.#checked(batch, options);
-    const other = batch.targets.findIndex(({ kind }) => kind !== 'options');
-    if (packed.examples.length > 0 && other >= 0) {
-      const message = `targets[${other}] is of kind '${batch.targets[other]?.kind}', but others are 'options'; ask for their logits apart`;
-      throw new ZestError('ERR_ZEST_TARGET', message);
-    }
-    const point = nativePoints([checkedTerms(at, 'at')]);
-    return this.#call(signal, (abort) => this.#engine.logits(directions, packed, point, abort));
+  async logits(batch: Batch, options?: DirectionOptions & { at?: Point }): Promise<Float32Array[]> {
+    return this.#queue.add(this.#calls.logits(batch, options));
   }
 
   /**
-   * Continues prompts, token by token, with a cache of keys and values; on the CPU the same bits as of whole sequences. Calls
-   * that come after it wait for its end.
+   * Computes an embedding of each sequence: the hidden states that the head would read, transformers' last_hidden_state,
+   * pooled over its tokens. No head is read; a bare checkpoint is loaded with a new one, `head: { classes: 1 }`.
+   *
+   * @example
+   * const tokenizer = await Tokenizer.load('film-roberta-mini');
+   * const [funny, dull] = await model.embed(['a charming film', 'it drags'].map((text) => tokenizer.encode(text)));
+   * console.log(funny.length, dull.length); // 192 192
+   *
+   * @throws ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN or ERR_ZEST_SEQUENCE_LENGTH for the sequences;
+   * ERR_ZEST_OPTION, ERR_ZEST_POINT, ERR_ZEST_STREAM or ERR_ZEST_DIRECTIONS for the options
+   */
+  async embed(sequences: Batch['sequences'], options?: EmbedOptions): Promise<Float32Array[]> {
+    return this.#queue.add(this.#calls.embed(sequences, options));
+  }
+
+  /**
+   * Continues prompts, token by token, with a cache of keys and values; on the CPU the same bits as of whole sequences.
+   * Calls that come after it wait for its end.
    *
    * @example
    * const prompts = [[1, 305, 12]]; // as a tokenizer makes them; this model is an encoder, and continues none
@@ -369,19 +308,16 @@ export class Model implements Objective<Batch> {
    *
    * @returns the continuations, without the prompts and without what stopped them
    * @throws ERR_ZEST_UNSUPPORTED for a model that is not causal; ERR_ZEST_SEQUENCE_LENGTH, ERR_ZEST_TOKEN or
-   * ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and values cannot be had; what {@link evaluate} throws for the point
+   * ERR_ZEST_OPTION for prompts and options; ERR_ZEST_MEMORY if the keys and values cannot be had; what {@link evaluate}
+   * throws for the point
    */
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]> {
-    const generation = this.#generation(prompts, options);
+    const generation = this.#calls.generate(prompts, options);
     const made: number[][] = generation.prompts.map(() => []);
-    this.#assertThere();
-    return this.#enqueue(
-      async () => {
-        for await (const { sequence, token } of continuations(generation)) (made[sequence] as number[]).push(token);
-        return made;
-      },
-      { alone: true },
-    );
+    return this.#queue.alone(async () => {
+      for await (const { sequence, token } of continuations(generation, this.#queue)) made[sequence]?.push(token);
+      return made;
+    });
   }
 
   /**
@@ -396,10 +332,9 @@ export class Model implements Objective<Batch> {
    * @throws what {@link generate} throws, and ERR_ZEST_VERSION
    */
   async *stream(prompts: readonly (readonly number[])[], options: GenerateOptions): AsyncGenerator<GeneratedToken> {
-    const generation = this.#generation(prompts, options);
-    this.#assertThere();
-    await this.#turn;
-    yield* continuations(generation);
+    const generation = this.#calls.generate(prompts, options);
+    await this.#queue.turn();
+    yield* continuations(generation, this.#queue);
   }
 
   /**
@@ -412,8 +347,7 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_PARAMETER for a name that there is not
    */
   async parameter(name: string): Promise<Float32Array> {
-    const index = this.#index(name);
-    return this.#call(undefined, () => this.#engine.parameter(index));
+    return this.#queue.add(this.#calls.parameter(name));
   }
 
   /**
@@ -426,10 +360,7 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_PARAMETER for a name that there is not, ERR_ZEST_STREAM
    */
   async direction(stream: bigint, name: string, options?: DirectionOptions): Promise<Float32Array> {
-    const index = this.#index(name);
-    const directions = this.#directionsOf(directionOptions(options));
-    checkedStream(stream, 'stream');
-    return this.#call(undefined, () => this.#engine.direction(directions, stream, index));
+    return this.#queue.add(this.#calls.direction(stream, name, options));
   }
 
   /** Names of the state, of each trainable parameter, that updates by a rule have made: `momentum`, say. */
@@ -450,8 +381,7 @@ export class Model implements Objective<Batch> {
    * that no update has made
    */
   async state(name: NameOf<'state'>, parameter: string): Promise<Float32Array> {
-    const index = this.#stateIndex(name, parameter);
-    return this.#call(undefined, () => this.#engine.state(name, index));
+    return this.#queue.add(this.#calls.state(name, parameter));
   }
 
   /**
@@ -466,43 +396,37 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_PARAMETER as {@link state} does; ERR_ZEST_ARGUMENT for values of another number, or not finite
    */
   async restoreState(name: NameOf<'state'>, parameter: string, values: ArrayLike<number>): Promise<void> {
-    const index = this.#stateIndex(name, parameter);
-    const { rows, columns } = this.#origin.description.spec.parameters[index] as NativeParameter;
-    const count = reading('values', () => Object(values).length);
-    if (count !== rows * columns) {
-      const message = `values has ${show(count)} numbers; expected ${rows * columns}, one an element of ${parameter}`;
-      throw rangeError('ERR_ZEST_ARGUMENT', message);
-    }
-    const copy = reading('values', () => Float32Array.from(values));
-    const bad = copy.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0)
-      throw rangeError(
-        'ERR_ZEST_ARGUMENT',
-        `values[${bad}] is ${show(values[bad])}; expected a number that float32 can hold`,
-      );
-    return this.#call(undefined, () => this.#engine.restoreState(name, index, copy));
+    return this.#queue.add(this.#calls.restoreState(name, parameter, values));
   }
 
   /**
-   * Hashes the trainable parameters: `sha256:…` over name, dtype, shape and little-endian stored bytes of each, in
-   * canonical order. Equal digests are equal weights, bit for bit.
+   * Hashes the trainable parameters, or the frozen ones: `sha256:…` over name, dtype, shape and little-endian stored bytes
+   * of each, in canonical order. Equal digests are equal weights, bit for bit.
    *
    * @example
    * const before = await model.digest();
    * await model.apply({ decay: 0.1, terms: [] });
    * console.log((await model.digest()) === before); // false
+   *
+   * @param part default `trainable`
+   * @throws ERR_ZEST_OPTION
    */
-  async digest(): Promise<string> {
-    return this.#call(undefined, () => this.#engine.digest());
+  async digest(part?: Part): Promise<string> {
+    const isFrozen = checkedPart(part) === 'frozen';
+    return this.#queue.add({ run: () => this.#engine.digest(isFrozen) });
   }
 
   /**
    * Saves the model as a Hugging Face folder, which may be the one it was loaded from.
    *
-   * `weights` (default `merged`) says what is saved of LoRA. `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no
-   * adapter. `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the
-   * folder loads as a model while its base is where it was. `both`: merged, and PEFT's files in its folder `adapter`. A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the
-   * folder, warns of them, and computes without. `metadata` (default none) are texts for the header of the weights' file.
+   * `weights` (default `merged`) says what is saved of LoRA:
+   * - `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no adapter
+   * - `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the folder
+   *   loads as a model while its base is where it was
+   * - `both`: merged, and PEFT's files in its folder `adapter`
+   *
+   * A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the folder, warns
+   * of them, and computes without. `metadata` (default none) are texts for the header of the weights' file.
    *
    * @example
    * await model.save('tuned');
@@ -512,9 +436,8 @@ export class Model implements Objective<Batch> {
    * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have
    */
   async save(folder: string, options?: SaveOptions): Promise<void> {
-    assertPath(folder, 'folder');
-    const checked = checkOptions(saveSchema, options === undefined ? {} : options);
-    return this.#call(undefined, () => saveModel(folder, this.#engine, this.#origin, checked), { alone: true });
+    const call = this.#calls.save(folder, options);
+    return this.#queue.alone(() => this.#queue.now(call));
   }
 
   /**
@@ -525,7 +448,7 @@ export class Model implements Objective<Batch> {
    * await model.digest().catch(({ code }) => console.log(code)); // ERR_ZEST_DISPOSED
    */
   dispose(): void {
-    this.#disposed = true;
+    this.#queue.close();
     this.#engine.dispose();
   }
 
@@ -533,117 +456,20 @@ export class Model implements Objective<Batch> {
     this.dispose();
   }
 
-  #checked(batch: Batch, options: DirectionOptions): { directions: NativeDirections; packed: NativeBatch } {
-    throwIfAborted(options.signal);
-    return { directions: this.#directionsOf(options), packed: packBatch(batch, this.#limits) };
-  }
-
-  #directionsOf({ directions = this.directions }: DirectionOptions): NativeDirections {
-    return nativeDirections(directions);
-  }
-
-  /** An evaluation, checked: what the engine is to do. */
-  #evaluation(batch: Batch, points: readonly Point[], options: EvaluationOptions): EngineCall<Float64Array> {
-    const { atVersion = -1n } = options;
-    if (typeof atVersion !== 'bigint' || (options.atVersion !== undefined && atVersion < 0n)) {
-      throw rangeError('ERR_ZEST_ARGUMENT', `atVersion is ${String(atVersion)}; expected a bigint ≥ 0`);
-    }
-    const microBatch = nativeMicroBatch(options.microBatch);
-    const { directions, packed } = this.#checked(batch, options);
-    const terms = nativePoints(checkedPoints(points));
-    return (abort) => this.#engine.evaluate(directions, packed, terms, microBatch, atVersion, abort);
-  }
-
-  /** An evaluation whose losses are not averaged, checked; and what makes an array a point of its answer. */
-  #lossesOfSequences(batch: Batch, points: readonly Point[], options: EvaluationOptions) {
-    const microBatch = nativeMicroBatch(options.microBatch);
-    const { directions, packed } = this.#checked(batch, options);
-    const terms = checkedPoints(points);
-    const sequences = batch.sequences.length;
-    const call: EngineCall<Float64Array> = (abort) =>
-      this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort);
-    const split = (losses: Float64Array): Float64Array[] => {
-      const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-      if (bad >= 0) {
-        const stream = terms[Math.floor(bad / sequences)]?.[0]?.stream;
-        const point = stream === undefined ? 'the unperturbed weights' : `the point of stream ${stream}`;
-        const message = `the loss of sequences[${bad % sequences}] at ${point} is ${losses[bad]}`;
-        throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', message);
-      }
-      return terms.map((_, p) => losses.slice(p * sequences, (p + 1) * sequences));
-    };
-    return { call, split };
-  }
-
-  /** An update, checked: what the engine is to do. */
-  #application(update: Update, options: DirectionOptions): EngineCall<void> {
-    throwIfAborted(options.signal);
-    const directions = this.#directionsOf(options);
-    const terms = nativeUpdate(update);
-    return (abort) => this.#engine.apply(directions, terms, abort);
-  }
-
-  /** A generation, checked. */
-  #generation(prompts: readonly (readonly number[])[], options: GenerateOptions): Generation {
-    const { description } = this.#origin;
-    if (!description.spec.causal || description.head.kind !== 'languageModel')
-      throw notCausal(this.family, description.spec);
-    const checked = checkOptions(generateSchema, options);
-    const { maxTokens, at, signal, temperature, topK = 0, topP } = checked;
-    throwIfAborted(signal);
-    const { vocabulary } = description.spec;
-    const longest = this.maxLength;
+  /** The model for work that has it alone: its calls wait for none. */
+  #alone(): Objective<Batch> {
+    const version = () => this.version;
+    const queue = this.#queue;
+    const calls = this.#calls;
     return {
-      engine: this.#engine,
-      call: (call) => callEngine(this.#binding, signal, call),
-      directions: this.#directionsOf(checked),
-      point: nativePoints([checkedTerms(at, 'at')]),
-      prompts: checkedPrompts(prompts, { vocabulary, longest }),
-      longest,
-      maxTokens,
-      stop: checked.stop ?? this.endTokens.map((token) => [token]),
-      sampling: { temperature, topK, topP, seed: BigInt(checked.seed) },
+      dimension: this.dimension,
+      get version() {
+        return version();
+      },
+      evaluate: async (batch, points, options) => queue.now(calls.evaluate(batch, points, options)),
+      apply: async (update, options) => queue.now(calls.apply(update, options)),
+      sequenceLosses: async (batch, points, options) => queue.now(calls.sequenceLosses(batch, points, options)),
     };
-  }
-
-  #assertThere(): void {
-    if (this.#disposed) throw new ZestError('ERR_ZEST_DISPOSED', 'the model has been disposed');
-  }
-
-  #index(name: string): number {
-    const index = this.#indexes.get(name);
-    if (index !== undefined) return index;
-    throw rangeError(
-      'ERR_ZEST_PARAMETER',
-      `there is no parameter ${show(name)}; one is '${[...this.#indexes.keys()][0]}'`,
-    );
-  }
-
-  #stateIndex(name: string, parameter: string): number {
-    const index = this.#index(parameter);
-    if (!isNameOf('state', name))
-      throw rangeError(
-        'ERR_ZEST_PARAMETER',
-        `there is no state ${show(name)}; expected one of ${NAMES.state.join(', ')}`,
-      );
-    if (this.trainableNames.includes(parameter)) return index;
-    throw rangeError('ERR_ZEST_PARAMETER', `${parameter} is not trained, so no update keeps state of it`);
-  }
-
-  #call<T>(signal: AbortSignal | undefined, call: EngineCall<T>, options?: { alone: boolean }): Promise<T> {
-    this.#assertThere();
-    return this.#enqueue(() => callEngine(this.#binding, signal, call), options);
-  }
-
-  /** Hands a call to the engine after those before it. One that is `alone` is over before the next is handed over. */
-  #enqueue<T>(call: () => Promise<T>, { alone } = { alone: false }): Promise<T> {
-    const result = this.#turn.then(call);
-    if (alone)
-      this.#turn = result.then(
-        () => {},
-        () => {},
-      );
-    return result;
   }
 
   static {

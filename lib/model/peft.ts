@@ -55,7 +55,7 @@ export const isAdapterFolder = (folder: string): boolean =>
  * @throws ERR_ZEST_FILE, ERR_ZEST_CONFIG_JSON or ERR_ZEST_SAFETENSORS for files that are missing or broken,
  * ERR_ZEST_UNSUPPORTED for an adapter that is no plain LoRA
  */
-export const readAdapter = async (folder: string): Promise<StoredAdapter> => {
+const readAdapter = async (folder: string): Promise<StoredAdapter> => {
   const file = join(folder, ADAPTER_CONFIG);
   const bad = (what: string, cause?: unknown) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`, { cause });
   const text = await readFile(file, 'utf8').catch((cause) => {

@@ -157,7 +157,10 @@ export const readMetadata = async (file: string): Promise<Record<string, unknown
   return isObject(__metadata__) ? __metadata__ : {};
 };
 
-/** Length and header of a safetensors file whose tensors follow in the order given, padded so that data begin at a multiple of 8. */
+/**
+ * Length and header of a safetensors file whose tensors follow in the order given, padded so that data begin at a
+ * multiple of 8.
+ */
 export const safetensorsHeader = (
   tensors: readonly { name: string; dtype: 'F32' | 'BF16'; shape: readonly number[] }[],
   metadata: Readonly<Record<string, string>> = {},

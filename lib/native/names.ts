@@ -1,6 +1,6 @@
 /**
- * The names that the addon knows of each of its enums, in its order (beside the enum in native/core). They stand here for types and
- * messages; a test holds them against `binding.names`.
+ * The names that the addon knows of each of its enums, in its order (beside the enum in native/core). They stand here
+ * for types and messages; a test holds them against `binding.names`.
  */
 export const NAMES = {
   law: ['gaussian', 'sphere', 'rademacher', 'lowRank'],

@@ -1,16 +1,9 @@
 import { checkedPoints } from '../directions.ts';
 import { ZestError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
-import { given, optionsOf, signal } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
+import { evaluationOptions } from '../options/objective-calls.ts';
 import { turns } from './turns.ts';
-
-const evaluationOptions = optionsOf<EvaluationOptions>({
-  signal,
-  directions: given,
-  atVersion: given,
-  microBatch: given,
-});
 
 /** What an objective computes of its own, at weights that stand still. */
 export interface OwnLosses<B> {

@@ -22,7 +22,7 @@ export const DIMENSION = { value: 1, parameter: 2 } as const;
 export const ENTRY = { key: 1, value: 2 } as const;
 
 /** Types of elements by number, under the names of onnxruntime's tensors. */
-export const ELEMENT_TYPES = [
+const ELEMENT_TYPES = [
   ...['undefined', 'float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool', 'float16'],
   ...['float64', 'uint32', 'uint64', 'complex64', 'complex128', 'bfloat16', 'float8e4m3fn', 'float8e4m3fnuz'],
   ...['float8e5m2', 'float8e5m2fnuz', 'uint4', 'int4', 'float4e2m1', 'float8e8m0', 'uint2', 'int2'],

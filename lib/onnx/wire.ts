@@ -37,7 +37,7 @@ export const opened = ({ content }: Field): Message => (content instanceof Uint8
 const lengthOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
 /** The bytes of a message in pieces, which are those of the file where they can be: weights are not copied. */
-export const piecesOf = (message: Message): Uint8Array[] => {
+const piecesOf = (message: Message): Uint8Array[] => {
   const pieces: Uint8Array[] = [];
   for (const { number, type, content } of message) {
     const inner = content instanceof Uint8Array ? [content] : piecesOf(content);

@@ -142,7 +142,10 @@ const partsOf = (id: string, report: TaskReport): string => {
   return `<div>${inside}</div>${calibrationFigure(id, report)}<div>${worstTable(report)}</div>`;
 };
 
-/** What the scores of each run's weights are made of, on the validation and the test data; nothing without any. `colors` has that of each run. */
+/**
+ * What the scores of each run's weights are made of, on the validation and the test data; nothing without any. `colors`
+ * has that of each run.
+ */
 export const classificationSection = (runs: readonly RunRecord[], colors: readonly number[]): string => {
   const parts = runs.flatMap(({ name, reports }, run) => {
     const splits = (['validation', 'test'] as const).flatMap((split) => {

@@ -102,7 +102,7 @@ export const heatMap = ({ id, title, description, x, y, z, paths = [] }: HeatMap
   return [
     `<svg id="${id}" class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="${id}-title ${id}-desc">`,
     `<title id="${id}-title">${escaped(title)}</title><desc id="${id}-desc">${escaped(description)}</desc>`,
-    ...cells,
+    `<g shape-rendering="crispEdges">${cells.join('')}</g>`,
     ...(lines.length
       ? [
           `<clipPath id="${id}-plot"><rect x="${left}" y="${PLOT.top}" width="${width}" height="${height}"/></clipPath>`,

@@ -92,10 +92,10 @@ const environment = (runs: readonly RunRecord[]) =>
   );
 
 /**
- * Makes a page that shows and compares runs, by their folders: metrics.jsonl, config.yaml, summary.json and classification.json are read,
- * from runs that finished, were interrupted, failed or are going on, of this version of node-zest or another. It is one
- * HTML document that loads nothing. A folder that is named twice is shown once; that of a sweep or an experiment stands
- * for the runs under it; files among folders are left out.
+ * Makes a page that shows and compares runs, by their folders: metrics.jsonl, config.yaml, summary.json and
+ * classification.json are read, from runs that finished, were interrupted, failed or are going on, of this version of
+ * node-zest or another. It is one HTML document that loads nothing. A folder that is named twice is shown once; that of
+ * a sweep or an experiment stands for the runs under it; files among folders are left out.
  *
  * @example
  * import { writeFile } from 'node:fs/promises';

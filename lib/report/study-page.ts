@@ -37,11 +37,11 @@ const surfaceOf = ({ words, ...surface }: StudySurface): string => {
 
 /** One HTML document that shows a study and loads nothing. */
 export const studyPage = (result: StudyResult): Promise<string> => {
-  const { name, title, question, settings, findings, tables, surfaces = [], seed, quick, version } = result;
+  const { name, title, question, settings, findings, tables, surfaces = [], seed, quick, size, version } = result;
   const charts = result.charts.map(chartOf);
   const figures = [...surfaces.map(surfaceOf), ...charts.map(({ html }) => html)];
   const body = [
-    `<header><h1>${escaped(title)}</h1><p>${escaped(question)}</p><p class="quiet">zest study ${escaped(name)}, seed ${seed}${quick ? ', quick: fewer repeats than the study takes' : ''}; node-zest ${escaped(version)}</p></header>`,
+    `<header><h1>${escaped(title)}</h1><p>${escaped(question)}</p><p class="quiet">zest study ${escaped(name)}, seed ${seed}${size === undefined ? '' : `, size ${size}`}${quick ? ', quick: fewer repeats than the study takes' : ''}; node-zest ${escaped(version)}</p></header>`,
     `<section><h2>Findings</h2><ul>${findings.map((finding) => `<li>${escaped(finding)}</li>`).join('')}</ul>${tables.map(tableOf).join('')}</section>`,
     `<section><h2>Charts</h2><div class="charts">${figures.join('')}</div></section>`,
     `<section><h2>Settings</h2>${table({ caption: 'What the numbers depend on', columns: ['setting', 'value'], numbersFrom: 2, rows: Object.entries(settings).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]) })}</section>`,

@@ -7,7 +7,10 @@ import type { RunMetrics } from './read-metrics.ts';
  */
 export type RunStatus = 'finished' | 'interrupted' | 'failed' | 'running';
 
-/** A run of another machine, whose lock may not be seen here, is taken to go on until it has been silent for so many times its longest pause so far … */
+/**
+ * A run of another machine, whose lock may not be seen here, is taken to go on until it has been silent for so many
+ * times its longest pause so far …
+ */
 const PATIENCE = 5;
 /** … and for at least so long, in seconds. */
 const SILENCE = 120;

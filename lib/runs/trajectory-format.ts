@@ -16,7 +16,7 @@ const PREFIX_BYTES = 16;
 const CHECKSUM_BYTES = 4;
 
 /** What a log may ask of whoever replays it, by bit: who does not know a bit that is set cannot. */
-export const FEATURES = {
+const FEATURES = {
   /** Updates are of another rule than the plain one, such as momentum, or decay towards the weights of the start. */
   rule: 1,
   /** Updates hold gradients, which the log does not. */
@@ -55,6 +55,8 @@ export interface TrajectoryHeader {
   base: string;
   /** Digest of the trainable parameters before the first update, as `Model.digest` gives it. */
   trainable: string;
+  /** Digest of the other parameters, likewise. Logs of early versions do not have it. */
+  frozen?: string;
   /** Number of trainable parameters, d. */
   dimension: number;
   /** Type that the weights are stored in. */
@@ -84,6 +86,7 @@ const headerSchema = z.looseObject({
   noiseVersion: z.number(),
   base: z.string(),
   trainable: z.string(),
+  frozen: z.string().optional(),
   tensors: z.array(z.looseObject({ name: z.string(), shape: z.array(z.number()) })),
   directions: z.looseObject({ seed: z.string().regex(/^\d{1,20}$/, { error: 'a whole number in decimal' }) }),
   method: z.string(),

@@ -1,7 +1,7 @@
 import type { Tilt } from '../methods/estimators.ts';
 import { zest } from '../methods/registry.ts';
+import { vectorObjective } from '../objectives/vector.ts';
 import { estimateMean, mean } from '../statistics.ts';
-import { vectorObjective } from '../vector-objective.ts';
 import { brief, dot, normals } from './sampling.ts';
 import type { Study } from './study.ts';
 

@@ -1,18 +1,10 @@
-import { coefficients, type EstimatorOptions } from '../methods/estimators.ts';
+import { coefficients } from '../methods/estimators.ts';
+import { ESTIMATORS, gatherEstimates, type Quality } from './quality.ts';
 import { brief, combine, dot, normals } from './sampling.ts';
 import type { Study, StudyContext, StudyLine } from './study.ts';
 
 // A quadratic f(x) = gᵀx + ½Σλᵢxᵢ² at 0 and Gaussian directions, where ∇F_t is gᵢ/(1 − tρ²λᵢ) exactly.
 
-type Settings = Pick<EstimatorOptions, 'estimator' | 'sides'>;
-
-const ESTIMATORS: Readonly<Record<string, Settings>> = {
-  naive: { estimator: 'naive', sides: 'two' },
-  biasCorrected: { estimator: 'biasCorrected', sides: 'two' },
-  beale: { estimator: 'beale', sides: 'two' },
-  jackknife: { estimator: 'jackknife', sides: 'two' },
-  'one-sided': { estimator: 'naive', sides: 'one' },
-};
 const NAMES = Object.keys(ESTIMATORS);
 const TAUS = [0, 0.3, 0.5, 1, 1.5, 2];
 const RHO = 0.05;
@@ -65,63 +57,24 @@ const losses = ({ g, lambda }: Quadratic, v: Float32Array, count: number, rho: n
   return found;
 };
 
-/** What an estimator comes to, relative to ∇F_t. */
-export interface Quality {
-  /** E[G]·∇F_t/‖∇F_t‖²: below 1 the step is too short. */
-  scale: number;
-  /** E‖G − EG‖²/‖EG‖². */
-  noise: number;
-  /** E‖G − ∇F_t‖²/‖∇F_t‖². */
-  error: number;
-  /** The same of aG, with the best a: what is left when the learning rate is chosen. */
-  tunedError: number;
-  /** Mean cosine of G with ∇F_t. */
-  cosine: number;
-  /** E‖G‖/‖∇F_t‖. */
-  length: number;
-}
-
 /** Of every estimator for every τ, at so many forwards. */
 const qualities = (quadratic: Quadratic, forwards: number, repeats: number, seed: number) => {
   const sigma = lossSpread(quadratic, RHO);
   const cells = TAUS.flatMap((tau) => {
     const tilt = tau / sigma;
     const target = tiltedGradient(quadratic, tilt, RHO);
-    const sums = { along: 0, squared: 0, length: 0, cosine: 0 };
-    return NAMES.map((name) => ({ tau, name, tilt, target, sums, ...ESTIMATORS[name]! })).map((cell) => ({
-      ...cell,
-      sums: { ...sums, mean: new Float64Array(DIMENSION) },
-    }));
+    return NAMES.map((name) => ({ tau, name, tilt, gathered: gatherEstimates(target), ...ESTIMATORS[name]! }));
   });
   for (let r = 0; r < repeats; r++) {
     const v = normals(seed, forwards * 2 ** 32 + r, forwards * DIMENSION);
     const pairs = losses(quadratic, v, forwards, RHO);
     const values = { two: pairs.subarray(0, forwards), one: pairs.filter((_, i) => i % 2 === 0) };
-    for (const { estimator, sides, tilt, target, sums } of cells) {
+    for (const { estimator, sides, tilt, gathered } of cells) {
       const { coefficients: c } = coefficients(values[sides], { rho: RHO, tilt, estimator, sides });
-      const G = combine(c, v, DIMENSION);
-      const [along, squared] = [dot(G, target), dot(G, G)];
-      sums.along += along;
-      sums.squared += squared;
-      sums.length += Math.sqrt(squared);
-      sums.cosine += along / Math.sqrt(squared);
-      for (const [j, value] of G.entries()) sums.mean[j] = (sums.mean[j] as number) + value;
+      gathered.add(combine(c, v, DIMENSION));
     }
   }
-  return cells.map(({ tau, name, target, sums }) => {
-    const size = dot(target, target);
-    const [along, squared] = [sums.along / repeats, sums.squared / repeats];
-    const mean = sums.mean.map((value) => value / repeats);
-    const quality: Quality = {
-      scale: along / size,
-      noise: squared / dot(mean, mean) - 1,
-      error: (squared - 2 * along + size) / size,
-      tunedError: 1 - along ** 2 / (size * squared),
-      cosine: sums.cosine / repeats / Math.sqrt(size),
-      length: sums.length / repeats / Math.sqrt(size),
-    };
-    return { forwards, tau, name, ...quality };
-  });
+  return cells.map(({ tau, name, gathered }) => ({ forwards, tau, name, ...gathered.quality() }));
 };
 
 const SMALL: Quadratic = { g: [0.8, -0.5, 0.3], lambda: [1, 0.5, -0.5] };

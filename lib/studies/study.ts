@@ -59,6 +59,8 @@ export interface StudyResult extends StudyFindings {
   question: string;
   seed: number;
   quick: boolean;
+  /** How many, of a study that has a size. */
+  size?: number;
   version: string;
 }
 
@@ -67,6 +69,8 @@ export interface StudyContext {
   seed: number;
   /** Whether fewer repeats are to do: seconds, for a test. */
   quick: boolean;
+  /** How many, of what the study says; 0 of one that has no size. */
+  size: number;
   /**
    * Says how far the study has come, and lets the process do something else.
    *
@@ -80,6 +84,8 @@ export interface Study {
   title: string;
   /** What it asks. */
   question: string;
+  /** What there may be more or fewer of, where its time is mostly that: so many usually, so many when it is quick. */
+  size?: { of: string; usual: number; quick: number; least: number; most: number };
   run(context: StudyContext): Promise<StudyFindings>;
 }
 
@@ -89,5 +95,7 @@ export interface StudyOptions extends CallOptions {
   seed?: number;
   /** Fewer repeats: seconds. Default false. */
   quick?: boolean;
+  /** How many, of what the study says; of one that has a size. Default: as many as the study says. */
+  size?: number;
   onProgress?: (done: number, total: number) => void;
 }

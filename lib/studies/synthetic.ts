@@ -13,8 +13,8 @@ import {
   zest,
   zosa,
 } from '../methods/registry.ts';
+import { vectorObjective } from '../objectives/vector.ts';
 import { mean } from '../statistics.ts';
-import { vectorObjective } from '../vector-objective.ts';
 import { brief, normals } from './sampling.ts';
 import type { Study } from './study.ts';
 

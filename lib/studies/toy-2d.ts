@@ -1,7 +1,7 @@
 import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, nspsa, sam, tsam, zest, zosa } from '../methods/registry.ts';
+import { vectorObjective } from '../objectives/vector.ts';
 import { mean } from '../statistics.ts';
-import { vectorObjective } from '../vector-objective.ts';
 import { brief } from './sampling.ts';
 import type { Study, StudyContext } from './study.ts';
 
@@ -105,6 +105,9 @@ const METHODS: Readonly<Record<string, Make>> = {
   'TSAM, t = 20': (shared) => tsam({ ...shared, radius, tilt: 20, directions: DIRECTIONS }),
 };
 
+/** Those that are drawn: of one kind the first that leaves. */
+const DRAWN = ['n-SPSA, t = 0', 'ZEST, t = 5', 'ZEST, τ = 1', 'ZOSA', 'SAM', 'TSAM, t = 20'];
+
 const trajectory = async (make: Make, start: Place, steps: number, seed: number): Promise<Place[]> => {
   const at = ([x = 0, y = 0]: ArrayLike<number> & Iterable<number>): Place => [x, y];
   const objective = vectorObjective((x) => loss(at(x)), [...start], { gradient: (x) => gradient(at(x)) });
@@ -180,7 +183,6 @@ export const toy2d: Study = {
       y: { label: 'y', values: surface.y },
       z: { label: 'loss', values: z },
     };
-    const drawn = Object.keys(METHODS).filter((name) => !/t = [15]$|τ = 1$|MeZO/.test(name));
 
     return {
       settings: {
@@ -230,7 +232,7 @@ export const toy2d: Study = {
           title: `Trajectories, start ${start}`,
           words: `Of one seed, ${steps} steps.`,
           ...axes,
-          paths: drawn.map((method) => ({
+          paths: DRAWN.map((method) => ({
             name: method,
             ...thinned(ran.find((one) => one.start === start && one.method === method)!.paths[0]!),
           })),
@@ -258,7 +260,7 @@ export const toy2d: Study = {
           words: 'From the sharp minimum, mean over the seeds.',
           x: { label: 'step' },
           y: { label: 'tr H' },
-          lines: drawn.map((method) => {
+          lines: DRAWN.map((method) => {
             const { paths } = ran.find((one) => one.start === 'stationary' && one.method === method)!;
             const x = Array.from({ length: 51 }, (_, i) => Math.round((i * steps) / 50));
             return { name: method, x, y: x.map((step) => mean(paths.map((path) => trace(path[step]!)))) };

@@ -15,7 +15,10 @@ export interface SweepEstimate {
   memory?: number;
 }
 
-/** Scales the estimate of `first` to all runs. A forward's time goes with the batch size; its length is taken to be the same. */
+/**
+ * Scales the estimate of `first` to all runs. A forward's time goes with the batch size; its length is taken to be the
+ * same.
+ */
 export const estimateSweep = (
   estimate: EstimateEvent,
   first: PlannedRun,

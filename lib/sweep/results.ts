@@ -108,7 +108,10 @@ const entriesOf = (value: Record<string, unknown>): string =>
     .map(([key, inner]) => `${key}: ${written(inner)}`)
     .join(', ');
 
-/** The values of a key as a table shows them, one a point: of objects, such as whole optimizers, what differs between them. */
+/**
+ * The values of a key as a table shows them, one a point: of objects, such as whole optimizers, what differs between
+ * them.
+ */
 export const shownValues = (points: readonly Pick<SweepPoint, 'values'>[], key: string): string[] => {
   const values = points.map((point) => point.values[key]);
   const shown = differences(values);

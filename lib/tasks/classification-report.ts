@@ -47,7 +47,10 @@ export interface ClassificationReport {
   classes: ClassMeasures[];
   /** Means over these classes, each counted alike. */
   macro: { precision: number; recall: number; f1: number };
-  /** How often an answer was given to a label: `confusion.good.bad` good examples were called bad. Pairs that did not occur are left out. */
+  /**
+   * How often an answer was given to a label: `confusion.good.bad` good examples were called bad. Pairs that did not
+   * occur are left out.
+   */
   confusion: Record<string, Record<string, number>>;
   /**
    * Whether answers are as often right as they are confident: `error` is the expected calibration error (Guo et al. 2017),

@@ -65,7 +65,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   readonly #labels: LabelReader;
   #prompts = new WeakMap<LabelledExample, Prompt>();
 
-  /** Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an error before any data is read. */
+  /**
+   * Asks for a prompt of empty fields at once, so that a template that never fits, or a tokenizer without a mask, is an
+   * error before any data is read.
+   */
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
     this.spec = spec;
     this.maxLength = maxLength;
@@ -292,7 +295,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Answers examples with the name of the most probable label, and the probability of each by its name. */
   async answers(
     model: Scorer,
-    examples: readonly LabelledExample[],
+    examples: readonly (LabelledExample | ExampleFields)[],
     options?: AnswerOptions<Outcomes>,
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
     const classifications = await this.classify(model, examples, options);

@@ -39,9 +39,8 @@ const findStop = (text: string, stops: readonly string[]): { at: number; held: n
  * const folder = 'film-roberta-mini'; // in its place a causal model's, which this one is not
  * const [model, tokenizer] = [await Model.load(folder), await Tokenizer.load(folder)];
  * const write = async () => {
- *   for await (const piece of streamText(model, tokenizer, 'Once upon a time', { maxTokens: 20 })) process.stdout.write(piece);
- * };
- * await write().catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED
+ *   for await (const piece of streamText(model, tokenizer, 'Once upon a time', { maxTokens: 20 }))
+ *   process.stdout.write(piece); }; await write().catch(({ code }) => console.log(code)); // ERR_ZEST_UNSUPPORTED
  *
  * @throws what {@link Model.stream} throws; ERR_ZEST_ARGUMENT for what is no string
  */

@@ -20,9 +20,15 @@ export interface GenerateSpec {
   kind: 'generate';
   /** Text with fields that the answer follows: `"{context}\nQuestion: {question}\nAnswer:"`, say. */
   prompt: string;
-  /** Name of the field that holds the answer, a text or a list of texts that are right; the first is trained on. Default `answer`. */
+  /**
+   * Name of the field that holds the answer, a text or a list of texts that are right; the first is trained on. Default
+   * `answer`.
+   */
   answer?: string;
-  /** Name of the field of the prompt in which one of the right answers must occur, where they are taken from it. Default: none. */
+  /**
+   * Name of the field of the prompt in which one of the right answers must occur, where they are taken from it.
+   * Default: none.
+   */
   within?: string;
   /** Number of tokens of an answer, at most. Default 50. */
   maxTokens?: number;

@@ -33,7 +33,10 @@ export type TaskSpec = LabelWordSpec | ClassSpec | ChoiceSpec | GenerateSpec | R
 /** A classification of any kind. */
 export type LoadedTask = ClassificationTask<ClassificationSpec>;
 
-/** The task that a spec or a name makes, as far as its type says; a name that is not known to be another is a classification's. */
+/**
+ * The task that a spec or a name makes, as far as its type says; a name that is not known to be another is a
+ * classification's.
+ */
 export type TaskOf<S extends string | TaskSpec> = S extends GenerateSpec
   ? GenerationTask
   : S extends OwnOptionsSpec

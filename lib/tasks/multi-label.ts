@@ -42,7 +42,10 @@ interface LabelAnswer {
 /** log(1 + eˣ), for all x. */
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
-/** A task whose answer is a set of labels, those of a probability above one half; its loss is the mean cross-entropy of each label's yes or no. */
+/**
+ * A task whose answer is a set of labels, those of a probability above one half; its loss is the mean cross-entropy of
+ * each label's yes or no.
+ */
 export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
   /** Spec that the task was made of. */
   readonly spec: MultiLabelSpec;

@@ -107,7 +107,10 @@ export interface Sampling {
 /** Default number of sequences a call of the model. */
 export const evaluationBatchSize = 32;
 
-/** What every task does: it turns rows into examples and those into batches, and a model's scores into metrics and answers. */
+/**
+ * What every task does: it turns rows into examples and those into batches, and a model's scores into metrics and
+ * answers.
+ */
 export interface Task<E extends Example = Example> {
   /** Names of the fields that are read, each a string. */
   readonly fields: readonly string[];
@@ -157,6 +160,10 @@ export interface Task<E extends Example = Example> {
   outcomes(): Outcomes;
   /** Makes the score and the report of answers. */
   examination(outcomes: Outcomes): Examination;
-  /** Answers examples, as `predict` gives it: an object of JSON each. */
-  answers(model: Scorer & Writer, examples: readonly E[], options?: AnswerOptions): Promise<Record<string, unknown>[]>;
+  /** Answers examples, or plain objects with their fields, as `predict` gives it: an object of JSON each. */
+  answers(
+    model: Scorer & Writer,
+    examples: readonly (E | ExampleFields)[],
+    options?: AnswerOptions,
+  ): Promise<Record<string, unknown>[]>;
 }

@@ -155,9 +155,9 @@ const missing = (folder: string): never => {
 };
 
 /**
- * Reads what describes a tokenizer in a GGUF file, or in a folder: tokenizer.json (or vocab.txt, or vocab.json and merges.txt),
- * tokenizer_config.json, special_tokens_map.json, added_tokens.json, and the type of the model, by which transformers
- * chooses a class with defaults of its own where none is named.
+ * Reads what describes a tokenizer in a GGUF file, or in a folder: tokenizer.json (or vocab.txt, or vocab.json and
+ * merges.txt), tokenizer_config.json, special_tokens_map.json, added_tokens.json, and the type of the model, by which
+ * transformers chooses a class with defaults of its own where none is named.
  *
  * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken, or the token that tokenizer.json does not have
  */

@@ -92,7 +92,7 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
     forwardSeconds,
     updateSeconds,
     evaluationSeconds,
-    forwards: steps * stepForwards,
+    forwards: Math.ceil(steps * stepForwards),
     evaluations,
     memory: memory && {
       ...memory,

@@ -15,7 +15,10 @@ import { loadInputs, loadModel, loadTrainingExamples } from './inputs.ts';
 import { configuredObjective } from './objective.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
-/** What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen by. */
+/**
+ * What all steps of a run may cost together, as a share of the loss at its start; docs/train.md has what it was chosen
+ * by.
+ */
 const COST_OF_RUN = 0.1;
 /** The cost of a step that is looked for, as a share of that loss: well above what float32 and chance make of it. */
 const COST_OF_STEP = 0.05;
@@ -163,7 +166,10 @@ const measure = async (
   return { learningRate, gain: mean(gains), cost: mean(costs), costError };
 };
 
-/** The rate at which the cost is `target`, between two of which the first costs less; a parabola where no line through both, in logarithms, can be. */
+/**
+ * The rate at which the cost is `target`, between two of which the first costs less; a parabola where no line through
+ * both, in logarithms, can be.
+ */
 const rateBetween = (low: RateMeasurement, high: RateMeasurement, target: number): number => {
   const parabola = ({ learningRate, cost }: RateMeasurement) => learningRate * Math.sqrt(target / cost);
   if (high.cost === Number.POSITIVE_INFINITY) return low.cost > 0 ? parabola(low) : low.learningRate;

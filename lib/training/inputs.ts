@@ -111,7 +111,10 @@ export const loadInputs = async (
   return inputs;
 };
 
-/** Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`; `groups` takes the group of each, by its source. */
+/**
+ * Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`; `groups` takes the group of
+ * each, by its source.
+ */
 export const loadTrainingExamples = (
   { data }: ResolvedConfig,
   task: Task,

@@ -22,7 +22,10 @@ export interface RunSource {
   /** File that the configuration is from. */
   file: string;
   config: ResolvedConfig;
-  /** Checkpoint that the run kept, or has saved so far, with the steps that its weights have seen; absent: the model as it came. */
+  /**
+   * Checkpoint that the run kept, or has saved so far, with the steps that its weights have seen; absent: the model as
+   * it came.
+   */
   kept?: { folder: string; step: number };
   /**
    * What the run was warned of at its end; that nothing was learned, of weights of step 0; that it has not ended; that
@@ -150,8 +153,9 @@ export interface OpenRun<T extends Task = LoadedTask> {
 }
 
 /**
- * Opens the folder of a run, with the weights that it kept, or has saved so far if it did not get to its end, or a configuration file, with the model as it
- * came. A run's checkpoint is all that is needed: neither its base model nor its data are read.
+ * Opens the folder of a run, with the weights that it kept, or has saved so far if it did not get to its end, or a
+ * configuration file, with the model as it came. A run's checkpoint is all that is needed: neither its base model nor
+ * its data are read.
  *
  * The type of the task is a classification's, unless the call says another: `openRun<GenerationTask>(path)`.
  *

@@ -76,7 +76,8 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
  * Labels the rows of a file, or of bytes as they come: `.jsonl`, `.csv` or `.tsv` with the task's fields among others, or
  * `.txt`, a text a line, for a task with one field. Yields an answer a row, in order, before the rest is read. Rows need
  * no label; those that have one of the
- * task's are scored, and of those with another `onWarning` hears. Empty lines are skipped, and numbers of JSON are read as JavaScript does.
+ * task's are scored, and of those with another `onWarning` hears. Empty lines are skipped, and numbers of JSON are read
+ * as JavaScript does.
  *
  * @param run what `openRun` gives, or any model with its task
  * @example

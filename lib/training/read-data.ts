@@ -31,14 +31,14 @@ const pathsOf = (source: string | readonly string[], { hub, subset, revision }: 
     .map((each) => (hub !== undefined && SPLIT.test(each) ? splitPath(hub, { split: each, subset, revision }) : each));
 
 /** What is made of rows, of a configuration. */
-export const selectionSpec = ({ columns, labels, filter }: Data): SelectionSpec => ({
+const selectionSpec = ({ columns, labels, filter }: Data): SelectionSpec => ({
   columns: Array.isArray(columns) ? undefined : (columns as Record<string, string> | undefined),
   labels,
   filter,
 });
 
 /** The names of columns without a header, of a configuration. */
-export const columnNames = ({ columns }: Pick<Data, 'columns'>): string[] | undefined =>
+const columnNames = ({ columns }: Pick<Data, 'columns'>): string[] | undefined =>
   Array.isArray(columns) ? columns : undefined;
 
 /**

@@ -55,10 +55,11 @@ const ruleName = ({ rule, decayTowards, weightDecay }: ResolvedConfig['optimizer
 };
 
 /** What the log of a run begins with; a run that goes on has to have the same. */
-export const trajectoryHeader = async (config: ResolvedConfig, model: Model): Promise<TrajectoryHeader> => ({
+const trajectoryHeader = async (config: ResolvedConfig, model: Model): Promise<TrajectoryHeader> => ({
   noiseVersion: NOISE_VERSION,
   base: await baseDigest(config.model),
   trainable: await model.digest(),
+  frozen: await model.digest('frozen'),
   dimension: model.dimension,
   dtype: model.dtype,
   tensors: model.parameters,

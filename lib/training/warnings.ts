@@ -7,7 +7,10 @@ import type { ResolvedConfig } from './schema.ts';
 /** Medians over so many first steps are judged. */
 export const WATCHED_STEPS = 5;
 
-/** Of the trainable weights, so many tensors are read, none of more elements unless all have more, and so many values of each. */
+/**
+ * Of the trainable weights, so many tensors are read, none of more elements unless all have more, and so many values of
+ * each.
+ */
 const SAMPLED_TENSORS = 8;
 const LARGEST_TENSOR = 2 ** 22; // elements
 const SAMPLED_VALUES = 4096;

@@ -46,24 +46,34 @@ struct Example {
 };
 
 struct Batch {
-  std::vector<int32_t> ids;  // all sequences end to end, unpadded
-  std::vector<int32_t>
-      starts;  // sequence s is ids[starts[s] .. starts[s + 1]); sequences() + 1 entries
-  std::vector<int32_t> segments;  // one an id, or empty for all 0
-  std::vector<ScoredPosition>
-      scored;  // ordered by sequence; at least one a sequence, none of a parent
+  // All sequences end to end, unpadded.
+  std::vector<int32_t> ids;
+  // Sequence s is ids[starts[s] .. starts[s + 1]); sequences() + 1 entries.
+  std::vector<int32_t> starts;
+  // One an id, or empty for all 0.
+  std::vector<int32_t> segments;
+  // Ordered by sequence; at least one a sequence, none of a parent.
+  std::vector<ScoredPosition> scored;
+  // Ids of outputs of the head, for the scored positions that name some.
   std::vector<int32_t> candidates;
   // Of each sequence the earlier one whose tokens come before its own (causal models), or -1;
   // empty: all -1. Children follow their parent, and have none themselves.
   std::vector<int32_t> parents;
-  std::vector<Example> examples;  // in order; empty: each sequence is one
+  // In order; empty: each sequence is one.
+  std::vector<Example> examples;
   Loss loss = Loss::cross_entropy;
-  std::vector<float> references;  // one a scored position, 0 or 1 of a yes or no; of other losses
-                                  // than cross-entropy
+  // One a scored position, 0 or 1 of a yes or no; of other losses than cross-entropy.
+  std::vector<float> references;
 
   int32_t sequences() const { return static_cast<int32_t>(starts.size()) - 1; }
   int32_t length(int32_t s) const { return starts[s + 1] - starts[s]; }
   int32_t parent(int32_t s) const { return parents.empty() ? -1 : parents[s]; }
+  // The end of sequence s, which has no parent, and of its children: they are computed together.
+  int32_t family_end(int32_t s) const {
+    do ++s;
+    while (s < sequences() && parent(s) >= 0);
+    return s;
+  }
 };
 
 // Throws ERR_ZEST_INTERNAL where the batch would make a backend read outside its buffers.
@@ -73,7 +83,7 @@ void check_batch(const Batch& batch, const ModelSpec& spec);
 Batch slice(const Batch& batch, int32_t first, int32_t last);
 
 // The same sequences with their parents' tokens before their own; those of parents are cut to one.
-// For devices that share no prompts.
+// For those that are to be computed alone.
 Batch without_parents(const Batch& batch);
 
 }  // namespace zest

@@ -14,9 +14,10 @@ namespace zest {
 constexpr int most_rank = 64;
 
 struct Addresses {
-  std::vector<uint64_t> base;  // of each parameter
-  std::vector<uint64_t>
-      factor_a;  // of NAME#A (rows x rank) and NAME#B (columns x rank); 0 where not a matrix
+  // Of each parameter.
+  std::vector<uint64_t> base;
+  // Of NAME#A (rows x rank) and NAME#B (columns x rank); 0 where not a matrix.
+  std::vector<uint64_t> factor_a;
   std::vector<uint64_t> factor_b;
 };
 

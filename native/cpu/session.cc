@@ -1,6 +1,5 @@
 #include "cpu/session.h"
 
-#include <algorithm>
 #include <cstring>
 #include <new>
 #include <string>
@@ -8,13 +7,13 @@
 #include "core/cpu.h"
 #include "core/error.h"
 #include "core/floating_point.h"
+#include "core/growth.h"
 
 namespace zest::cpu {
 
 KeyValueCache::KeyValueCache(const ModelSpec& spec, std::span<const int32_t> capacities)
-    : stride_(row_stride(spec.key_width())), lengths_(capacities.size()) {
-  for (const int32_t capacity : capacities) starts_.push_back(starts_.back() + capacity);
-  const auto floats = static_cast<size_t>(starts_.back() * stride_);
+    : Growth(capacities), stride_(row_stride(spec.key_width())) {
+  const auto floats = static_cast<size_t>(rows() * stride_);
   const size_t layers = spec.roles.layers.size();
   try {
     for (size_t layer = 0; layer < layers; ++layer) {
@@ -23,7 +22,7 @@ KeyValueCache::KeyValueCache(const ModelSpec& spec, std::span<const int32_t> cap
     }
   } catch (const std::bad_alloc&) {
     const size_t bytes = 2 * layers * floats * sizeof(float);
-    throw Error("ERR_ZEST_MEMORY", "the keys and values of " + std::to_string(starts_.back()) +
+    throw Error("ERR_ZEST_MEMORY", "the keys and values of " + std::to_string(rows()) +
                                        " tokens take " + std::to_string(bytes >> 20) +
                                        " MiB, which cannot be had; generate for fewer prompts at "
                                        "once, or fewer tokens");
@@ -31,14 +30,14 @@ KeyValueCache::KeyValueCache(const ModelSpec& spec, std::span<const int32_t> cap
 }
 
 KeySpan KeyValueCache::span(size_t layer, int32_t s) const {
-  const int64_t at = starts_[static_cast<size_t>(s)] * stride_;
+  const int64_t at = start(s) * stride_;
   return {keys_[layer].data() + at, values_[layer].data() + at, stride_, length(s)};
 }
 
 void KeyValueCache::put(size_t layer, int32_t s, const float* keys, const float* values,
-                        int32_t rows) {
-  const int64_t at = (starts_[static_cast<size_t>(s)] + length(s)) * stride_;
-  const size_t bytes = static_cast<size_t>(rows * stride_) * sizeof(float);
+                        int32_t tokens) {
+  const int64_t at = (start(s) + length(s)) * stride_;
+  const size_t bytes = static_cast<size_t>(tokens * stride_) * sizeof(float);
   std::memcpy(keys_[layer].data() + at, keys, bytes);
   std::memcpy(values_[layer].data() + at, values, bytes);
 }
@@ -65,37 +64,16 @@ class CpuSession : public Session {
     const DefaultFloatingPoint environment;
     const CoreShare share;
     logits_.clear();
-    const auto sequences = static_cast<int32_t>(starts.size()) - 1;
-    for (int32_t s = 0; s < sequences; ++s) {
-      if (s >= cache_.sequences() ||
-          cache_.length(s) + starts[s + 1] - starts[s] > cache_.capacity(s))
-        throw Error("ERR_ZEST_INTERNAL", "a sequence grows beyond its capacity");
-    }
-    // As many tokens at a time as activations are kept of; a longer sequence in pieces.
-    std::vector<int32_t> done(starts.begin(), starts.end() - 1);
-    for (int32_t first = 0; first < sequences;) {
-      Batch part;
-      part.starts.assign(static_cast<size_t>(first) + 1, 0);
-      int32_t s = first;
-      for (; s < sequences; ++s) {
-        const int32_t room = most_packed_tokens - static_cast<int32_t>(part.ids.size());
-        const int32_t end = std::min(starts[s + 1], done[s] + room);
-        part.ids.insert(part.ids.end(), ids.begin() + done[s], ids.begin() + end);
-        part.starts.push_back(static_cast<int32_t>(part.ids.size()));
-        const int32_t count = end - done[s];
-        done[s] = end;
-        if (end < starts[s + 1]) break;
-        if (count > 0) part.scored.push_back({s, count - 1, 0, 0, 0});
-      }
-      first = s;
-      if (part.ids.empty()) continue;
+    cache_.check_room(starts);
+    // As many tokens at a time as activations are kept of.
+    for_each_part(ids, starts, most_packed_tokens, [&](const Batch& part, int32_t whole) {
       forward_.resume(abort);
       forward_.run(part, &cache_);
-      for (size_t i = 0; i < part.scored.size(); ++i) {
+      for (int32_t i = 0; i < whole; ++i) {
         for (int64_t output = 0; output < spec_.outputs; ++output)
-          logits_.push_back(forward_.logit(0, i, output));
+          logits_.push_back(forward_.logit(0, static_cast<size_t>(i), output));
       }
-    }
+    });
     return logits_;
   }
 

@@ -1,9 +1,9 @@
 #include "cuda/session.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
+#include "core/growth.h"
 #include "cuda/device/check.h"
 #include "cuda/ops/forward.h"
 #include "cuda/ops/graphs.h"
@@ -39,34 +39,10 @@ class CudaSession : public Session {
   std::span<const float> extend(std::span<const int32_t> ids, std::span<const int32_t> starts,
                                 const AbortFlag& abort) override {
     logits_.clear();
-    const auto sequences = static_cast<int32_t>(starts.size()) - 1;
-    for (int32_t s = 0; s < sequences; ++s) {
-      if (s >= cache_.sequences() ||
-          cache_.length(s) + starts[s + 1] - starts[s] > cache_.capacity(s))
-        throw Error("ERR_ZEST_INTERNAL", "a sequence grows beyond its capacity");
-    }
+    cache_.check_room(starts);
     guard_([&] {
-      // As many tokens at a time as a pass takes; a longer sequence in pieces.
-      std::vector<int32_t> done(starts.begin(), starts.end() - 1);
-      for (int32_t first = 0; first < sequences;) {
-        Batch part;
-        part.starts.assign(static_cast<size_t>(first) + 1, 0);
-        int32_t s = first, whole = 0;
-        for (; s < sequences; ++s) {
-          const auto room =
-              static_cast<int32_t>(most_packed_tokens) - static_cast<int32_t>(part.ids.size());
-          const int32_t end = std::min(starts[s + 1], done[s] + room), count = end - done[s];
-          part.ids.insert(part.ids.end(), ids.begin() + done[s], ids.begin() + end);
-          part.starts.push_back(static_cast<int32_t>(part.ids.size()));
-          // The last token of a piece is scored and read by nothing, so that something is.
-          if (count > 0) part.scored.push_back({s, count - 1, 0, 0, 0});
-          done[s] = end;
-          if (end < starts[s + 1]) break;
-          if (count > 0) ++whole;
-        }
-        first = s;
-        if (!part.ids.empty()) run(part, whole, abort);
-      }
+      for_each_part(ids, starts, most_packed_tokens,
+                    [&](const Batch& part, int32_t whole) { run(part, whole, abort); });
     });
     return logits_;
   }

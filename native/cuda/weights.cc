@@ -1,7 +1,9 @@
 #include "cuda/weights.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "core/blocks.h"
 #include "core/error.h"
 #include "core/parameter_reader.h"
 #include "core/transformer/visit.h"
@@ -21,8 +23,9 @@ size_t aligned(size_t bytes) {
 
 Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
     : spec_(spec), type_(type), addresses_(zest::addresses(spec)), stream_(stream) {
-  size_t bytes = 0;
-  std::vector<size_t> offsets;
+  // Kernels that go through many vectors read them all as one type.
+  for (const int vector : vector_parameters(spec_.roles))
+    spec_.parameters[static_cast<size_t>(vector)].as_stored = false;
   int64_t state = 0;
   for (size_t i = 0; i < spec_.parameters.size(); ++i) {
     const ParameterSpec& p = spec_.parameters[i];
@@ -34,13 +37,40 @@ Weights::Weights(const ModelSpec& spec, StorageType type, cudaStream_t stream)
     parameter.state = state;
     if (p.trainable) state += p.rows * p.columns;
     parameters_.push_back(parameter);
-    offsets.push_back(bytes);
-    bytes += aligned(byte_count(static_cast<int>(i)));
+  }
+  find_vectors();
+  place_weights();
+}
+
+// Weights that multiply the same rows lie one after the other, so that one product may have them
+// all.
+void Weights::place_weights() {
+  std::vector<size_t> offsets(parameters_.size());
+  std::vector<bool> placed(parameters_.size());
+  size_t bytes = 0;
+  const auto place = [&](int parameter) {
+    const auto i = static_cast<size_t>(parameter);
+    if (parameter < 0 || placed[i] || spec_.parameters[i].as_stored) return;
+    if (bytes % 16 != 0) bytes = aligned(bytes);  // what products ask for
+    placed[i] = true;
+    offsets[i] = bytes;
+    bytes += byte_count(parameter);
+  };
+  for (const LayerRoles& layer : spec_.roles.layers) {
+    for (const LinearRoles* linear : {&layer.query, &layer.key, &layer.value})
+      place(linear->weight);
+    bytes = aligned(bytes);
+    for (const LinearRoles* linear : {&layer.gate, &layer.intermediate}) place(linear->weight);
+    bytes = aligned(bytes);
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    place(static_cast<int>(i));
+    bytes = aligned(bytes);
   }
   storage_.reserve(bytes);
-  for (size_t i = 0; i < parameters_.size(); ++i)
-    parameters_[i].data = storage_.data() + offsets[i];
-  find_vectors();
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (placed[i]) parameters_[i].data = storage_.data() + offsets[i];
+  }
 }
 
 void Weights::find_vectors() {
@@ -54,7 +84,31 @@ void Weights::find_vectors() {
 
 size_t Weights::byte_count(int index) const {
   const ParameterSpec& p = spec_.parameters[static_cast<size_t>(index)];
-  return static_cast<size_t>(p.rows * p.columns) * element_bytes(type_);
+  const int64_t count = p.rows * p.columns;
+  if (!p.as_stored) return static_cast<size_t>(count) * element_bytes(type_);
+  const FileType blocks = parameter(index).blocks;
+  return is_quantized(blocks) ? static_cast<size_t>(file_bytes(blocks, count)) : 0;  // not loaded
+}
+
+// Their types are known here, and with them the memory that they take.
+void Weights::load_blocks(std::span<const ParameterSource> sources, const AbortFlag& abort) {
+  size_t bytes = 0;
+  std::vector<size_t> offsets;
+  const size_t count = std::min(sources.size(), parameters_.size());
+  for (size_t i = 0; i < count; ++i) {
+    offsets.push_back(bytes);
+    if (!spec_.parameters[i].as_stored) continue;
+    parameters_[i].blocks = sources[i].type;
+    bytes += aligned(byte_count(static_cast<int>(i)));
+  }
+  if (bytes == 0) return;
+  blocks_.reserve(bytes);
+  for (size_t i = 0; i < count; ++i) {
+    if (!spec_.parameters[i].as_stored) continue;
+    if (abort.load()) throw Error("ERR_ZEST_ABORTED", "loading was aborted");
+    parameters_[i].data = blocks_.data() + offsets[i];
+    write(static_cast<int>(i), read_stored(spec_.parameters[i], sources[i]));
+  }
 }
 
 void Weights::load(std::span<const ParameterSource> sources,
@@ -74,7 +128,8 @@ void Weights::load(std::span<const ParameterSource> sources,
     check(cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, stream_), "loading weights");
     check(cudaStreamSynchronize(stream_), "loading weights");
   };
-  read_parameters(spec_, sources, store, progress, abort);
+  load_blocks(sources, abort);
+  read_parameters(spec_, sources, store, progress, abort, Stored::left_out);
 }
 
 void Weights::download(int index, std::byte* out) const {

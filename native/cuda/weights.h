@@ -30,7 +30,8 @@ class Weights {
   const ModelSpec& spec() const { return spec_; }
   StorageType type() const { return type_; }
   const Addresses& addresses() const { return addresses_; }
-  // As kernels take it, without low-rank factors.
+  // As kernels take it, without low-rank factors. Where it stays as stored its memory is there
+  // after `load`.
   const Parameter& parameter(int index) const { return parameters_[static_cast<size_t>(index)]; }
   size_t byte_count(int index) const;
   void download(int index, std::byte* out) const;
@@ -58,13 +59,15 @@ class Weights {
 
  private:
   void find_vectors();
+  void place_weights();
+  void load_blocks(std::span<const ParameterSource> sources, const AbortFlag& abort);
   void upload_shares(BlockShares& to, const std::vector<BlockShare>& shares) const;
 
   ModelSpec spec_;
   StorageType type_;
   Addresses addresses_;
   cudaStream_t stream_;
-  DeviceMemory<std::byte> storage_;
+  DeviceMemory<std::byte> storage_, blocks_;  // blocks_: of those that stay as stored
   std::vector<Parameter> parameters_;
   std::vector<int64_t> vector_offsets_;
   int64_t vector_floats_ = 0;

@@ -38,6 +38,9 @@ describe('zest', () => {
     // A default is as it is typed.
     expect(options).not.toContain('default: [');
     expect((await zest(['sharpness', '--help'])).stdout).toContain('(default: 0.001,0.002,0.005)');
+    expect((await zest(['export-log', '--help'])).stdout).toMatch(
+      /run +the folder of a run\n +file +the file to write\n/,
+    );
   });
 
   it.each([

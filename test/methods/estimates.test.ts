@@ -4,7 +4,8 @@ import { adazoSamMethod } from '../../lib/methods/adazo-sam.ts';
 import { esMethod } from '../../lib/methods/es.ts';
 import { coefficients } from '../../lib/methods/estimators.ts';
 import { fzooMethod } from '../../lib/methods/fzoo.ts';
-import { nspsaMethod } from '../../lib/methods/nspsa.ts';
+import { lozo } from '../../lib/methods/lozo.ts';
+import { nspsa, nspsaMethod } from '../../lib/methods/nspsa.ts';
 import { saboMethod } from '../../lib/methods/sabo.ts';
 import { samMethod } from '../../lib/methods/sam.ts';
 import { centredRanks, zScores } from '../../lib/methods/shaping.ts';
@@ -12,6 +13,8 @@ import { tsamMethod } from '../../lib/methods/tsam.ts';
 import { zestMethod } from '../../lib/methods/zest.ts';
 import { zosaMethod } from '../../lib/methods/zosa.ts';
 import { noise } from '../../lib/noise.ts';
+import { blackBox } from '../../lib/objectives/black-box.ts';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { add, dot, drive, type Problem, type Vector } from './drive.ts';
 
 // What defines each method: the expectation of its estimate, and how it behaves where the answer is known.
@@ -113,6 +116,55 @@ describe('on a quadratic, an estimate of many directions is on average', () => {
     const expected = rho * Math.exp((-0.05 * rho ** 2 * trace) / (2 * 3 * rho ** 2));
     expect(Math.abs(scales.mean[0]! - expected)).toBeLessThan(5 * scales.error[0]! + 1e-5);
     expect(expected).toBeLessThan(0.99 * rho);
+  });
+});
+
+describe('along the directions of the engine', () => {
+  it.each([2, 3, 10])('on the sphere of %i dimensions all are of length √d, and n-SPSA is ∇f', async (d) => {
+    const g = Array.from({ length: d }, (_, j) => 1 - 0.3 * j);
+    const objective = vectorObjective(
+      (x) => dot([...x], g) + dot([...x], [...x]) / 2,
+      g.map(() => 0),
+      { directions: { seed: 3, law: 'sphere' } },
+    );
+    for (const stream of [0n, 7n]) {
+      const v = [...(await objective.direction(stream))];
+      expect(dot(v, v)).toBeCloseTo(d, 4);
+    }
+    const optimizer = nspsa({ learningRate: 1, rho: 0.3, directions: 16, law: 'sphere', seed: 3 });
+    const steps: Vector[] = [];
+    for (let step = 0; step < 300; step++) {
+      objective.x.fill(0);
+      await optimizer.step(objective);
+      steps.push([...objective.x].map((value) => -value));
+    }
+    isWithin(
+      moments(300, (step) => steps[step]!),
+      g,
+    );
+  });
+
+  it('LOZO, of low rank, is ∇f of a matrix', async () => {
+    const [rows, columns] = [4, 3];
+    const g = Array.from({ length: rows * columns }, (_, j) => Math.cos(1.3 * j));
+    const box = blackBox({
+      parameters: { w: [rows, columns] },
+      evaluate: ({ w }: { w: Float32Array }) => dot([...w], g),
+    });
+    const optimizer = lozo({ learningRate: 1, rho: 0.1, directions: 16, law: { lowRank: 2 }, seed: 3 });
+    const steps: Vector[] = [];
+    let before = [...(await box.parameter('w'))];
+    for (let step = 0; step < 300; step++) {
+      await optimizer.step(box, undefined);
+      const after = [...(await box.parameter('w'))];
+      steps.push(before.map((value, j) => value - after[j]!));
+      before = after;
+    }
+    const found = moments(300, (step) => steps[step]!);
+    for (const [j, value] of g.entries()) {
+      expect(Math.abs(found.mean[j]! - value)).toBeLessThan(5 * found.error[j]! + 1e-3);
+      expect(found.error[j]!).toBeLessThan(0.15);
+    }
   });
 });
 

@@ -214,6 +214,13 @@ describe('a method that is asked for what it cannot do says so', () => {
     );
     const { scale: _, ...rest } = state;
     await rejects(() => sabo.restore(rest as never), 'ERR_ZEST_OPTION', /scale of the state is undefined/);
+    await rejects(() => sabo.restore({ ...state, scale: -1 }), 'ERR_ZEST_OPTION', /state.scale is -1; expected .* > 0/);
+    await rejects(
+      () => sabo.restore({ ...state, scales: [1] }),
+      'ERR_ZEST_OPTION',
+      /scales of the state is not known; expected what state\(\) of sabo gives: scale/,
+    );
+    expect(sabo.state()).toEqual(state);
   });
 
   it.each([

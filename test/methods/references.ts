@@ -27,6 +27,37 @@ const oneSided = (f: Loss, x: Vector, u: readonly Vector[], epsilon: number) => 
   return { g, sigma: sampleStd(l) };
 };
 
+/** Aᵢ and Bᵢ of a pair, whose means have ∇F_t as the ratio of their expectations. */
+const tiltedPairs = (f: Loss, x: Vector, v: readonly Vector[], rho: number, tilt: number) =>
+  v.map((z) => {
+    const [plus, minus] = [1, -1].map((sign) => Math.exp(tilt * f(add(x, sign * rho, z)))) as [number, number];
+    return { A: scaled(z, (plus - minus) / (2 * tilt * rho)), B: (plus + minus) / 2 };
+  });
+
+/** Ā, B̄, and the covariances s_AB and s_BB with k − 1, of which the ratio estimators are made. */
+const moments = (pairs: readonly { A: Vector; B: number }[]) => {
+  const k = pairs.length;
+  const [sum, Bs] = [
+    (c: Vector) =>
+      combine(
+        c,
+        pairs.map(({ A }) => A),
+      ),
+    pairs.map(({ B }) => B),
+  ];
+  const A = sum(Bs.map(() => 1 / k));
+  const B = mean(Bs);
+  return { k, A, B, sAB: sum(Bs.map((one) => (one - B) / (k - 1))), sBB: sampleStd(Bs) ** 2 };
+};
+
+const ratio = (
+  estimator: string,
+  of: (pairs: { A: Vector; B: number }[]) => number[],
+): (typeof REFERENCES)[string] => ({
+  options: { rho: 0.3, directions: 4, tilt: 2, estimator } as never,
+  reference: ({ rho = 0, tilt = 0 }, { f, x }, v) => of(tiltedPairs(f, x, v, rho, tilt)),
+});
+
 export const REFERENCES: Record<string, { options: Options & { [text: string]: unknown }; reference: Reference }> = {
   mezo: {
     options: { rho: 0.1 },
@@ -52,6 +83,55 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
         v,
       );
       return scaled(numerator, 1 / v.reduce((sum, z) => sum + (e(z, 1) + e(z, -1)) / 2, 0));
+    },
+  },
+  // Tin's, Beale's and Quenouille's, from sums of vectors.
+  'zest, biasCorrected': ratio('biasCorrected', (pairs) => {
+    const { k, A, B, sAB, sBB } = moments(pairs);
+    return add(add(scaled(A, 1 / B), -sBB / (k * B ** 3), A), 1 / (k * B ** 2), sAB);
+  }),
+  'zest, beale': ratio('beale', (pairs) => {
+    const { k, A, B, sAB, sBB } = moments(pairs);
+    return scaled(add(A, 1 / (k * B), sAB), 1 / (B + sBB / (k * B)));
+  }),
+  'zest, jackknife': ratio('jackknife', (pairs) => {
+    const of = (some: typeof pairs) => {
+      const { A, B } = moments(some);
+      return scaled(A, 1 / B);
+    };
+    const without = pairs.map((_, i) => of(pairs.filter((_, j) => j !== i)));
+    const share = (pairs.length - 1) / pairs.length;
+    return add(
+      scaled(of(pairs), pairs.length),
+      -share,
+      combine(
+        without.map(() => 1),
+        without,
+      ),
+    );
+  }),
+  'zest, one-sided': {
+    options: { rho: 0.3, directions: 4, tilt: 2, sides: 'one' } as never,
+    reference: ({ rho = 0, tilt = 0 }, { f, x }, v) => {
+      const weights = v.map((z) => Math.exp(tilt * f(add(x, rho, z))));
+      const k = v.length;
+      const p = weights.map((weight) => weight / (k * mean(weights)));
+      return scaled(
+        combine(
+          p.map((share) => share - 1 / k),
+          v,
+        ),
+        k / (k - 1) / (tilt * rho),
+      );
+    },
+  },
+  'zest, tau, in units of the spread': {
+    options: { rho: 0.3, directions: 3, tilt: { tau: 1.5 }, normalize: 'sigma' } as never,
+    reference: ({ rho = 0 }, { f, x }, v) => {
+      const l = v.flatMap((z) => [f(add(x, rho, z)), f(add(x, -rho, z))]);
+      const sigma = populationStd(l);
+      const { A, B } = moments(tiltedPairs(f, x, v, rho, 1.5 / sigma));
+      return scaled(A, rho / (sigma * B));
     },
   },
   fzoo: {
@@ -116,7 +196,7 @@ export const REFERENCES: Record<string, { options: Options & { [text: string]: u
       const l = v.map((vi) => f(add(x, rho, vi)));
       const curvature = (l[0]! + f(add(x, -rho, v[0]!)) - 2 * f(x)) / rho ** 2;
       const trace = Math.max(0, curvature) + Math.abs(curvature);
-      const rate = Math.sqrt((6 * 0.05 * (f(x) + 10) * 3) / (50 * trace));
+      const rate = Math.sqrt((6 * 0.05 * (mean(l) + 10) * 3) / (50 * trace));
       const sigma = Math.hypot(...l.map((li) => li - mean(l))) / Math.sqrt(2);
       return scaled(
         combine(

@@ -6,7 +6,7 @@ import { nspsa } from '../../lib/methods/nspsa.ts';
 import type { Optimizer } from '../../lib/methods/optimizer.ts';
 import { type SgdOptions, sgd } from '../../lib/methods/sgd.ts';
 import { blackBox } from '../../lib/objectives/black-box.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { rejects } from '../fixtures/rejects.ts';
 
 const PYTORCH = JSON.parse(readFileSync(new URL('../fixtures/methods/pytorch.json', import.meta.url), 'utf8'));

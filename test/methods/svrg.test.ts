@@ -81,5 +81,16 @@ describe('svrg', () => {
       'ERR_ZEST_OPTION',
       /moved of the state is 'far'; expected .* of kind array/,
     );
+    const base = optimizer.state();
+    for (const [change, message] of [
+      [{ age: -1 }, /state.age is -1; expected/],
+      [{ age: 0.5 }, /state.age is 0.5; expected/],
+      [{ estimate: [['x', 1]] }, /state.estimate.0.0 is 'x'; expected/],
+      [{ moved: [['-4', 1]] }, /state.moved.0.0 is '-4'; expected/],
+      [{ moved: [['4', 'far']] }, /state.moved.0.1 is 'far'; expected a number/],
+      [{ moved: [[4, 1]] }, /state.moved.0.0 is 4; expected/],
+    ] as const)
+      await rejects(() => optimizer.restore({ ...base, ...change } as never), 'ERR_ZEST_OPTION', message);
+    expect(optimizer.state()).toEqual(base);
   });
 });

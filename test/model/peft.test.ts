@@ -88,6 +88,7 @@ describe("LoRA in PEFT's files", () => {
     await rejects(() => load(folder, { trainable: { lora } }), 'ERR_ZEST_TRAINABLE', /leave trainable out to go on/);
     const plain = await load(base);
     await rejects(() => plain.save(fresh(), { weights: 'adapter' }), 'ERR_ZEST_OPTION', /'merged' for a model without/);
+    await expect(plain.save(fresh(), { weights: 'adapter' })).rejects.toBeInstanceOf(RangeError);
   });
 
   it('brings a head that was new, with the names of its classes', async () => {

@@ -161,6 +161,7 @@ describe('save', () => {
     mkdirSync(join(folder, 'config.json', 'in the way'), { recursive: true });
     await model.apply(update);
     await rejects(() => model.save(folder), 'ERR_ZEST_FILE', /cannot be saved/);
+    await expect(model.save(folder)).rejects.toMatchObject({ cause: { message: expect.stringMatching(/a folder/) } });
     expect(readdirSync(folder).sort()).toEqual(['config.json', 'model.safetensors']);
     expect(readFileSync(join(folder, 'model.safetensors'))).toEqual(before);
     const file = join(fresh(), 'file');

@@ -5,8 +5,8 @@ import { zest } from '../../lib/methods/zest.ts';
 import { Model } from '../../lib/model/model.ts';
 import { blackBox } from '../../lib/objectives/black-box.ts';
 import { exampleTilt, groupTilt } from '../../lib/objectives/tilt.ts';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { tiltedMean } from '../../lib/statistics.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
 import { film, filmBatch } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 

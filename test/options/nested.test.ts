@@ -3,7 +3,7 @@ import { zest } from '../../lib/methods/registry.ts';
 import { Model } from '../../lib/model/model.ts';
 import { loadConfig } from '../../lib/training/config.ts';
 import type { Config } from '../../lib/training/schema.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { film } from '../fixtures/film.ts';
 
 const config = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { hessianTrace, quadraticForm } from '../../lib/sharpness/curvature.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';
 

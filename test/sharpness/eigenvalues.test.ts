@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { topEigenvalues } from '../../lib/sharpness/eigenvalues.ts';
 import { symmetricEigen } from '../../lib/sharpness/symmetric.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
 import { LAWS, nameOf } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';

@@ -1,5 +1,5 @@
 import type { Law } from '../../lib/objective.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 
 /** ½xᵀAx + b·x + c around x0, in float64. */
 export const quadratic = (

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { sharpnessChange } from '../../lib/sharpness/findings.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness } from '../../lib/sharpness/sharpness.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';
 

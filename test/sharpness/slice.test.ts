@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { lossSlice } from '../../lib/sharpness/slice.ts';
-import { vectorObjective } from '../../lib/vector-objective.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';
 

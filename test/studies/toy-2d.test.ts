@@ -1,7 +1,14 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { noise } from '../../lib/noise.ts';
+import { studyPage } from '../../lib/report/study-page.ts';
 import { tiltedMean } from '../../lib/statistics.ts';
 import { descend, loss, RHO, tilted, trace } from '../../lib/studies/toy-2d.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
 import { expectPage, quick, tableOf } from './quick.ts';
 
 describe('zest study toy-2d', () => {
@@ -52,4 +59,30 @@ describe('zest study toy-2d', () => {
   });
 
   it('has a page with its numbers, which loads nothing', async () => expectPage(await quick('toy-2d')));
+
+  describe('its picture', () => {
+    const folder = scratchFolder();
+    const script = fileURLToPath(new URL('../../scripts/picture-charts.mjs', import.meta.url));
+    const take = (...args: string[]) => promisify(execFile)(process.execPath, [script, ...args]);
+
+    it('has the charts that were named, their titles and keys, and loads nothing', async () => {
+      const [page, picture] = [join(folder, 'study.html'), join(folder, 'toy-2d.svg')];
+      await writeFile(page, await studyPage(await quick('toy-2d')));
+      await take(page, picture, 'flows', 'curvature');
+      const svg = await readFile(picture, 'utf8');
+      for (const id of ['flows', 'curvature']) expect(svg).toContain(` id="${id}" class="chart"`);
+      for (const text of ['Descent of the exact F_t', 'tr H on the way', 't = 5', 'ZEST, τ = 1'])
+        expect(svg).toContain(`>${text}</text>`);
+      expect(svg).not.toMatch(/(src|href)=|url\((?!#)|@import|<script/);
+      await expect(take(page, picture, 'flow')).rejects.toThrow(/has no chart flow; expected one of flows, /);
+    });
+
+    it('is in the docs with the charts that its command names', async () => {
+      const [svg, page] = await Promise.all(
+        ['toy-2d.svg', 'studies.md'].map((name) => readFile(new URL(`../../docs/${name}`, import.meta.url), 'utf8')),
+      );
+      const named = page!.match(/picture-charts\.mjs \S+ docs\/toy-2d\.svg (.*)/)![1]!.split(' ');
+      expect([...svg!.matchAll(/<svg x="\d+" .*?id="([^"]+)"/g)].map(([, id]) => id)).toEqual(named);
+    });
+  });
 });

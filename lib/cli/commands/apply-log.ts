@@ -10,7 +10,7 @@ interface ApplyLogCommandOptions extends ConfigOptions {
 }
 
 export const command: CommandDefinition = {
-  argument: 'the model that the log is of, a folder or a GGUF file, and the log',
+  argument: ['the model that the log is of: a folder, a GGUF file, or a name', 'what export-log wrote'],
   options: [
     ...configOptions,
     new Option('--output <folder>', 'write the weights there, as a model folder').makeOptionMandatory(),

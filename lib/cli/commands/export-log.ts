@@ -2,7 +2,7 @@ import { type CommandDefinition, counting, jsonLines } from '../command.ts';
 import { count, printJson, printLine } from '../terminal/output.ts';
 
 export const command: CommandDefinition = {
-  argument: 'the folder of a run, and the file to write',
+  argument: ['the folder of a run', 'the file to write'],
   options: [counting('--to-step <n>', 'the last step of it (default: that of the run)'), jsonLines],
   async action(path: string, file: string, { toStep, json }: { toStep?: number; json?: boolean }) {
     const { exportLog } = await import('../../training/replay-run.ts');

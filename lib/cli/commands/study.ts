@@ -7,17 +7,18 @@ import { stopSignal } from '../terminal/interrupt.ts';
 import { printJson, printLine, printOut, table } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
-type StudyCommandOptions = Pick<StudyOptions, 'seed' | 'quick'> & { output?: string; json?: boolean };
+type StudyCommandOptions = Pick<StudyOptions, 'seed' | 'quick' | 'size'> & { output?: string; json?: boolean };
 
 export const command: CommandDefinition = {
   argument: 'none: list the names',
   options: [
     counting('--seed <n>', 'of all that is drawn', 0),
     new Option('--quick', 'fewer repeats: seconds instead of minutes'),
+    counting('--size <n>', 'directions of estimators-model (default: 100000), seeds of flatness (3)'),
     new Option('--output <folder>', 'for study.json and study.html; default: runs/studies/NAME'),
     jsonLines,
   ],
-  async action(name: string | undefined, { seed, quick, json, output }: StudyCommandOptions) {
+  async action(name: string | undefined, { seed, quick, size, json, output }: StudyCommandOptions) {
     const { STUDIES, describeStudy, runStudy } = await import('../../studies/registry.ts');
     if (name === undefined) {
       for (const known of STUDIES) printOut(known);
@@ -31,6 +32,7 @@ export const command: CommandDefinition = {
     const result = await runStudy(name, {
       seed,
       quick,
+      size,
       signal: stopSignal(),
       onProgress: (done, total) => progress({ label: name, done, total }),
     });

@@ -28,7 +28,7 @@ export const exitStatus = (error: unknown): number => {
 };
 
 /** A message about an option of a call, under the flag that it was given by: --top-p for topP. */
-export const withFlag = (message: string, options: readonly Option[]): string => {
+const withFlag = (message: string, options: readonly Option[]): string => {
   const [name = ''] = /^\w+(?= is )/.exec(message) ?? [];
   const flag = /[A-Z]/.test(name) ? options.find((option) => option.attributeName() === name)?.long : undefined;
   return flag ? `${flag}${message.slice(name.length)}` : message;

@@ -28,7 +28,10 @@ export const stopSignal = (): AbortSignal => {
   return stop.signal;
 };
 
-/** Ends a process that `zest sweep` started when that has gone: nobody waits for the run, and a resumed sweep begins it anew. */
+/**
+ * Ends a process that `zest sweep` started when that has gone: nobody waits for the run, and a resumed sweep begins it
+ * anew.
+ */
 export const endWithParent = (): void => {
   if (!process.channel) return;
   process.once('disconnect', () => process.exit(EXIT_INTERRUPTED));

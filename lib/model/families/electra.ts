@@ -1,7 +1,10 @@
 import { bert } from './bert.ts';
 import type { Family } from './family.ts';
 
-/** transformers, modeling_electra.py: BERT's encoder behind narrower embeddings, with a generator's and a classifier's head. */
+/**
+ * transformers, modeling_electra.py: BERT's encoder behind narrower embeddings, with a generator's and a classifier's
+ * head.
+ */
 export const electra: Family = {
   ...bert,
   architecture: 'Electra',

@@ -201,7 +201,8 @@ struct ModelSpec {
   }
 };
 
-// Each shortcut of "Forward evaluation" in the design; the bits are the same with any of them off.
+// What a forward leaves out because no loss reads it, or shares; the bits are the same with any of
+// them off.
 struct Shortcuts {
   bool pack_sequences = true;           // off: one sequence at a time
   bool labelled_positions_only = true;  // off: the head at every position

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "core/growth.h"
 #include "core/transformer/layers.h"
 #include "core/transformer/rotary.h"
 #include "cpu/buffer.h"
@@ -31,25 +32,18 @@ inline int64_t parts(int64_t count, int64_t at_once) { return (count + at_once -
 
 // Keys and values of the tokens that sequences had before, one row a token: of every layer, of the
 // first point.
-class KeyValueCache {
+class KeyValueCache : public Growth {
  public:
   // Throws ERR_ZEST_MEMORY.
   KeyValueCache(const ModelSpec& spec, std::span<const int32_t> capacities);
 
-  int32_t sequences() const { return static_cast<int32_t>(lengths_.size()); }
-  int32_t length(int32_t s) const { return lengths_[static_cast<size_t>(s)]; }
-  int32_t capacity(int32_t s) const {
-    return starts_[static_cast<size_t>(s) + 1] - starts_[static_cast<size_t>(s)];
-  }
   // Those of all heads.
   KeySpan span(size_t layer, int32_t s) const;
   // Puts rows behind a sequence's own, which `grow` makes part of it.
-  void put(size_t layer, int32_t s, const float* keys, const float* values, int32_t rows);
-  void grow(int32_t s, int32_t rows) { lengths_[static_cast<size_t>(s)] += rows; }
+  void put(size_t layer, int32_t s, const float* keys, const float* values, int32_t tokens);
 
  private:
   int64_t stride_;
-  std::vector<int32_t> starts_ = {0}, lengths_;
   std::vector<Buffer<float>> keys_, values_;  // by layer
 };
 
@@ -67,12 +61,14 @@ class Forward : private Operations {
   void resume(const AbortFlag& abort) { abort_ = &abort; }
   // Runs the batch at those points; with a cache its tokens come after those that are there, and
   // join them.
-  void run(const Batch& batch, KeyValueCache* cache = nullptr);
+  void run(const Batch& batch, KeyValueCache* cache = nullptr, Ending ending = Ending::scores);
 
   // The logit of candidate `index` of scored position `scored` at point p, after run.
   float logit(int p, size_t scored, int64_t index) const;
   // Their cross-entropy with the position's label.
   float loss(int p, size_t scored);
+  // The hidden state of scored position `scored` at point p, after a run that ends with those.
+  std::span<const float> hidden(int p, size_t scored) const;
 
  private:
   static constexpr int most_points = Noise::max_points;
@@ -103,6 +99,7 @@ class Forward : private Operations {
             State to, Tokens tokens) override;
   void project(const LinearRoles& linear, State from, State to, Tokens tokens) override;
   void score(const LinearRoles& output, State from, Tokens tokens) override;
+  void end(State from, Tokens tokens) override;
 
   void check_abort() const;
   int64_t columns(int parameter) const { return weights_.matrix(parameter).columns; }
@@ -110,6 +107,8 @@ class Forward : private Operations {
   const float* vector(int p, int parameter) const;
   Activations& state(State of) { return states_[static_cast<size_t>(of)]; }
   int64_t rows_of(Tokens tokens) const;
+  // The row of a scored position in what the walk ended with.
+  int64_t row_of(size_t scored) const;
   // All outputs of a linear layer.
   Linear whole(const LinearRoles& roles, const Activations& input, int64_t rows,
                Activations& output, int activation) const;
@@ -188,6 +187,7 @@ class Forward : private Operations {
   std::vector<int32_t> outputs_;
   int64_t output_count_ = 0;
   Tokens scored_at_ = Tokens::scored;
+  State hidden_at_ = State::hidden;
   std::vector<float> candidate_logits_;
 };
 

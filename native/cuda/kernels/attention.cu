@@ -50,6 +50,7 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
   const int64_t point = blockIdx.z;
   const int width = a.width, warp = threadIdx.x / warp_lanes, lane = threadIdx.x % warp_lanes;
   const KeysOfTile seen_keys = keys_of(a, tile);
+  const KeyRows rows = rows_of(a, tile, seen_keys);
   const float* query_bias = bias_of(a.query, a, point, head);
   const float* key_bias = bias_of(a.key, a, point, head / a.group);
   const float* value_bias = bias_of(a.value, a, point, head / a.group);
@@ -89,8 +90,8 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
         k = prefix_row(a, a.prefix_key, point, head / a.group, key)[c];
         v = prefix_row(a, a.prefix_value, point, head / a.group, key)[c];
       } else if (key < seen_keys.count) {
-        k = own_row<float>(a, a.key, seen_keys, point, head / a.group, key)[c];
-        v = own_row<float>(a, a.value, seen_keys, point, head / a.group, key)[c];
+        k = own_row<float>(a, a.key, rows, point, head / a.group, key)[c];
+        v = own_row<float>(a, a.value, rows, point, head / a.group, key)[c];
         if (key_bias) k += key_bias[c];
         if (value_bias) v += value_bias[c];
       }
@@ -110,7 +111,7 @@ __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention 
     }
 #pragma unroll
     for (int q = 0; q < queries_a_warp; ++q) {
-      const bool valid = seen[q].has(first + lane, a.prefixes);
+      const bool valid = seen[q].has(a, first + lane);
       const float score = valid ? scores[q] * a.scale : -INFINITY;
       const float highest = fmaxf(maximum[q], warp_maximum(score));
       const float weight = valid ? expf(score - highest) : 0.0f;

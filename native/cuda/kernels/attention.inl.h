@@ -6,10 +6,13 @@
 
 namespace zest::cuda {
 
+// So many of a sequence's keys are left out at once: whole blocks of either kernel, so that the
+// same keys are added together, and give the same bits, whichever queries share a tile.
+constexpr int skipped_at_once = 64;
+
 // The keys that the queries of a tile see between them, counted from the prefix: after it come the
-// sequence's own from first_row on, `skipped` of which no query of the tile sees.
+// sequence's, `skipped` of which no query of the tile sees.
 struct KeysOfTile {
-  int64_t first_row;
   int skipped, count;
 };
 
@@ -20,24 +23,38 @@ __device__ __forceinline__ KeysOfTile keys_of(const Attention& a, const Attentio
     const int last = places[tile.queries - 1] + 1;
     if (last < end) end = last;
     const int first = places[0] + 1 - a.window;
-    if (a.window > 0 && first > 0) begin = first;
+    if (a.window > 0 && first > 0) begin = first / skipped_at_once * skipped_at_once;
   }
-  return {int64_t{tile.first_key} + begin, begin, a.prefixes + end - begin};
+  return {begin, a.prefixes + end - begin};
+}
+
+// Where they lie: key j in row shared + j before own_from, and in row own + j from there on.
+struct KeyRows {
+  int shared, own, own_from;
+};
+
+__device__ __forceinline__ KeyRows rows_of(const Attention& a, const AttentionTile& tile,
+                                           const KeysOfTile& keys) {
+  const int before = a.prefixes - keys.skipped;
+  return {tile.first_shared - before, tile.first_key - tile.shared - before, before + tile.shared};
 }
 
 // Of the keys of a tile those that one query sees: the prefix, and first .. end.
 struct Seen {
-  int first, end;
-  __device__ __forceinline__ bool has(int key, int prefixes) const {
-    return key < end && (key < prefixes || key >= first);
+  int end;
+  __device__ __forceinline__ int first(const Attention& a) const {
+    return a.window > 0 ? end - a.window : 0;
+  }
+  __device__ __forceinline__ bool has(const Attention& a, int key) const {
+    return key < end && (key < a.prefixes || key >= first(a));
   }
 };
 
 __device__ __forceinline__ Seen seen_by(const Attention& a, const AttentionTile& tile,
                                         const KeysOfTile& keys, int query) {
-  if (!a.places || query >= tile.queries) return {0, keys.count};
+  if (!a.places || query >= tile.queries) return {keys.count};
   const int end = a.prefixes + a.places[tile.first_query + query] + 1 - keys.skipped;
-  return {a.window > 0 ? end - a.window : 0, end < keys.count ? end : keys.count};
+  return {end < keys.count ? end : keys.count};
 }
 
 template <class T>
@@ -59,10 +76,10 @@ __device__ __forceinline__ const float* prefix_row(const Attention& a, const flo
 // Keys from a.prefixes on.
 template <class T>
 __device__ __forceinline__ const T* own_row(const Attention& a, const HeadRows& heads,
-                                            const KeysOfTile& keys, int64_t point, int head,
-                                            int key) {
+                                            const KeyRows& rows, int64_t point, int head, int key) {
+  const int64_t row = key + (key < rows.own_from ? rows.shared : rows.own);
   return static_cast<const T*>(heads.rows.data) + head * heads.step +
-         (point * a.key_rows + keys.first_row + key - a.prefixes) * heads.rows.stride;
+         (point * a.key_rows + row) * heads.rows.stride;
 }
 
 __device__ __forceinline__ const float* bias_of(const HeadRows& heads, const Attention& a,

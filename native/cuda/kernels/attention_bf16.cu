@@ -43,6 +43,8 @@ __device__ __forceinline__ void copy_block(const Attention& a, bool aligned, con
                                            const float* prefix, const KeysOfTile& keys,
                                            int64_t point, int head, int first, bfloat16* to) {
   constexpr int copies_a_row = depth / at_once;
+  // The tile is read where it is needed: registers are few.
+  const KeyRows rows = rows_of(a, a.tiles[blockIdx.x], keys);
 #pragma unroll 1
   for (int i = threadIdx.x; i < block_keys<depth> * copies_a_row; i += threads) {
     const int j = i / copies_a_row, c = i % copies_a_row * at_once, key = first + j;
@@ -57,7 +59,7 @@ __device__ __forceinline__ void copy_block(const Attention& a, bool aligned, con
         if (n < left) x[n] = to_bfloat16(row[n] - (bias ? bias[c + n] : 0.0f));
       }
     } else if (left > 0) {
-      const bfloat16* row = own_row<bfloat16>(a, heads, keys, point, head, key) + c;
+      const bfloat16* row = own_row<bfloat16>(a, heads, rows, point, head, key) + c;
       if (aligned) {
         __pipeline_memcpy_async(at, row, sizeof x);
         continue;
@@ -161,7 +163,7 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 5)
         }
       }
       const auto sees_all = [&](const Seen& s) {
-        return first >= s.first && first + keys_at_once <= s.end;
+        return first >= s.first(a) && first + keys_at_once <= s.end;
       };
       if (!sees_all(seen[0]) || !sees_all(seen[1])) {
 #pragma unroll
@@ -169,7 +171,7 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 5)
 #pragma unroll
           for (int e = 0; e < 4; ++e) {
             const int key = first + 8 * n + 2 * t + e % 2;
-            if (!seen[e / 2].has(key, a.prefixes)) scores[n][e] = -INFINITY;
+            if (!seen[e / 2].has(a, key)) scores[n][e] = -INFINITY;
           }
         }
       }
@@ -226,6 +228,7 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 5)
   __syncthreads();  // all have read the last keys and values
   if (idle) return;
   bfloat16* rows = shared + first_query * stride;  // the warp's own
+  const AttentionTile written = a.tiles[blockIdx.x];
   const float* value_bias = bias_of(a.value, a, point, key_head);
 #pragma unroll
   for (int row = 0; row < 2; ++row) {
@@ -245,12 +248,12 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 5)
   for (int i = lane; i < 16 * depth / at_once; i += warp_lanes) {
     const int j = i / (depth / at_once), c = i % (depth / at_once) * at_once;
     const int q = first_query + j;
-    if (q >= tile.queries || c >= width) continue;
+    if (q >= written.queries || c >= width) continue;
     bfloat16 x[at_once];
 #pragma unroll
     for (int n = 0; n < at_once; ++n) x[n] = rows[j * stride + c + n];
     bfloat16* out = static_cast<bfloat16*>(a.out.data) +
-                    (point * a.query_rows + tile.first_query + q) * a.out.stride +
+                    (point * a.query_rows + written.first_query + q) * a.out.stride +
                     static_cast<int64_t>(head) * width;
     store_elements(out + c, width - c, aligned, x);
   }

@@ -6,6 +6,7 @@
 
 #include "core/direction.h"
 #include "core/noise/philox.h"
+#include "core/transformer/spec.h"
 
 namespace zest::cuda {
 
@@ -48,6 +49,7 @@ struct Plan {
 // rank), B is factor_b + t * rank * padded(columns) (rank x padded columns).
 struct Parameter {
   void* data = nullptr;
+  FileType blocks = FileType::float32;  // quantised: data are such blocks, and it is not trained
   int64_t rows = 0, columns = 0;
   uint64_t base = 0;
   const float* factor_a = nullptr;

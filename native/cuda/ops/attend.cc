@@ -12,13 +12,12 @@ AttentionTile const* Forward::tiles_at(size_t offset) const {
 }
 
 // A layer's heads in its product, where they may lie between those of others.
-HeadRows Forward::heads_of(const LinearRoles& linear,
-                           const DeviceMemory<std::byte>& product) const {
+HeadRows Forward::heads_of(const LinearRoles& linear, const Operand& product) const {
   const OutputSlice& slice = linear.outputs;
   HeadRows heads;
-  heads.rows = rounded(linear, product);
-  heads.rows.data =
-      product.data() + static_cast<size_t>(slice.first) * element_bytes(weights_.type());
+  heads.rows = product;
+  heads.rows.data = static_cast<std::byte*>(product.data) +
+                    static_cast<size_t>(slice.first) * element_bytes(weights_.type());
   heads.step = slice.block == slice.count ? spec_.head_width : slice.step;
   if (linear.bias >= 0) heads.bias = vector(linear.bias) + slice.first;
   return heads;
@@ -58,19 +57,23 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
   const PackedBatch::Offsets& at = batch_->at;
   const bool all = tokens == Tokens::all;
   const int64_t rows = rows_of(tokens);
-  // One weight may make two or three of them: then it is multiplied once, for all tokens.
+  // One weight may make two or three of them: then it is multiplied once, for all tokens. Queries
+  // of some tokens alone are a product of their own.
   const bool fused_query = layer.query.weight == layer.key.weight;
   const bool fused_value = layer.value.weight == layer.key.weight;
-  if (!fused_query) multiply(layer.query, operand(from), rows, rounded(layer.query, query_));
-  multiply(layer.key, operand(to), shape.tokens, rounded(layer.key, key_));
-  if (!fused_value) {
-    multiply(layer.value, operand(to), shape.tokens, rounded(layer.value, value_));
-  }
+  const bool own_query = !fused_query && from != to;
+  std::vector<const LinearRoles*> linears;
+  if (!fused_query && !own_query) linears.push_back(&layer.query);
+  linears.push_back(&layer.key);
+  if (!fused_value) linears.push_back(&layer.value);
+  const std::vector<Operand> products = side_by_side(linears, heads_);
+  multiply(linears, operand(to), shape.tokens, products);
+  if (own_query) multiply(layer.query, operand(from), rows, rounded(layer.query, query_));
 
   Attention a;
-  a.query = heads_of(layer.query, fused_query ? key_ : query_);
-  a.key = heads_of(layer.key, key_);
-  a.value = heads_of(layer.value, fused_value ? key_ : value_);
+  a.query = heads_of(layer.query, own_query ? rounded(layer.query, query_) : products.front());
+  a.key = heads_of(layer.key, products[fused_query || own_query ? 0 : 1]);
+  a.value = heads_of(layer.value, products.back());
   place(a.query, spec_.heads, layer.query_norm, fused_query ? Tokens::all : tokens);
   place(a.key, spec_.key_value_heads, layer.key_norm, Tokens::all);
   if (cache_) keep(layer, a.key, a.value);
@@ -90,7 +93,11 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
   a.tiles = tiles_at(all ? at.tiles : at.row_tiles);
   a.tile_count = most_tiles(rows, shape.sequences, weights_.type());
   a.out = operand(State::context);
-  cuda::attend(a, main_);
+  if (shape.key_parts > 0) {
+    attend_in_parts(a, shape.key_parts, parts_.data(), main_);
+  } else {
+    cuda::attend(a, main_);
+  }
 }
 
 }  // namespace zest::cuda

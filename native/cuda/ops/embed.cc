@@ -15,9 +15,8 @@ void Forward::embed() {
   for (const Table t : {words, segments, positions}) {
     if (parameters[t] < 0) continue;
     const int64_t rows = shape.table_rows[t], stride = padded8(columns_of(t));
-    perturb_rows(points_->plan(), weights_.type(), points_->parameter(parameters[t]),
-                 {in_block(batch_->at.table_rows[t]), 0, rows},
-                 {tables_[t].data(), StorageType::float32, stride, rows * stride}, main_);
+    make_rows(points_->parameter(parameters[t]), {in_block(batch_->at.table_rows[t]), 0, rows},
+              passes_, {tables_[t].data(), StorageType::float32, stride, rows * stride}, main_);
   }
 
   // to = norm(the tokens' rows of some tables), added to product_ where that is of `projection`.

@@ -5,6 +5,7 @@
 
 #include "core/transformer/visit.h"
 #include "cuda/device/check.h"
+#include "cuda/kernels/attention.h"
 #include "cuda/kernels/perturb.h"
 
 namespace zest::cuda {
@@ -34,24 +35,24 @@ AttentionWidths attention_widths(const ModelSpec& spec) {
   return widths;
 }
 
-// Bytes of a row of the products that are summed in float32 and of those that are rounded to the
-// type of the weights, which take turns in one memory.
-int64_t product_bytes(const ModelSpec& spec, StorageType type) {
-  return std::max(padded8(std::max(spec.hidden, spec.embedding)) * int64_t{sizeof(float)},
-                  padded8(spec.intermediate) * static_cast<int64_t>(element_bytes(type)));
-}
-
 bool has_gates(const ModelSpec& spec) {
   return std::any_of(spec.roles.layers.begin(), spec.roles.layers.end(),
                      [](const LayerRoles& layer) { return layer.gate.weight >= 0; });
+}
+
+// Bytes of a row of the products that are summed in float32 and of those that are rounded to the
+// type of the weights, which take turns in one memory.
+int64_t product_bytes(const ModelSpec& spec, StorageType type) {
+  const int64_t inner = padded8(spec.intermediate) * (has_gates(spec) ? 2 : 1);
+  return std::max(padded8(std::max(spec.hidden, spec.embedding)) * int64_t{sizeof(float)},
+                  inner * static_cast<int64_t>(element_bytes(type)));
 }
 
 }  // namespace
 
 int64_t activation_bytes(const ModelSpec& spec) {
   const AttentionWidths attention = attention_widths(spec);
-  int64_t floats = attention.query + attention.key + attention.value;
-  if (has_gates(spec)) floats += padded8(spec.intermediate);
+  int64_t floats = 2 * attention.query + attention.key + attention.value;
   for (int s = 0; s < states; ++s) floats += padded8(width(static_cast<State>(s), spec));
   return floats * static_cast<int64_t>(sizeof(float)) + product_bytes(spec, StorageType::float32);
 }
@@ -163,10 +164,9 @@ void Forward::reserve_all() {
     reserve_state(State::projected, rows);
     reserve_rows(embedded_, tokens, spec_.embedding);
   }
-  reserve_attention(tokens);
+  reserve_attention(tokens, rows);
   const int64_t element = static_cast<int64_t>(element_bytes(weights_.type()));
   reserve(product_, tokens * product_bytes(spec_, weights_.type()));
-  if (has_gates(spec_)) reserve(gate_product_, tokens * padded8(spec_.intermediate) * element);
   const int64_t outputs = shape.outputs ? shape.outputs : spec_.outputs;
   reserve(logits_, rows * padded8(outputs));
   reserve(losses_, passes_ * shape.scored);
@@ -191,12 +191,14 @@ void Forward::reserve_all() {
   }
 }
 
-void Forward::reserve_attention(int64_t tokens) {
+void Forward::reserve_attention(int64_t tokens, int64_t rows) {
   const AttentionWidths widths = attention_widths(spec_);
   const int64_t element = static_cast<int64_t>(element_bytes(weights_.type()));
-  reserve(query_, tokens * widths.query * element);
-  reserve(key_, tokens * widths.key * element);
-  reserve(value_, tokens * widths.value * element);
+  reserve(heads_, tokens * (widths.query + widths.key + widths.value) * element);
+  reserve(query_, rows * widths.query * element);
+  const BatchShape& shape = batch_->shape;
+  const int64_t tiles = most_tiles(shape.tokens, shape.sequences, weights_.type());
+  reserve(parts_, passes_ * floats_of_parts(tiles, spec_.heads, spec_.head_width, shape.key_parts));
   // Enough positions for the longest sequence; there may be no table of their embeddings.
   reserve_rotary(batch_->places);
 }
@@ -220,9 +222,9 @@ void Forward::reserve_rotary(int64_t positions) {
 void Forward::release() {
   for (Rows& rows : states_) rows = {};
   embedded_ = {}, adapter_ = {};
-  for (DeviceMemory<float>* m : {&vectors_, &logits_, &losses_, &cosines_, &sines_}) m->reset();
-  for (DeviceMemory<std::byte>* m :
-       {&query_, &key_, &value_, &product_, &gate_product_, &scaled_factors_}) {
+  for (DeviceMemory<float>* m : {&vectors_, &parts_, &logits_, &losses_, &cosines_, &sines_})
+    m->reset();
+  for (DeviceMemory<std::byte>* m : {&heads_, &query_, &product_, &scaled_factors_}) {
     m->reset();
   }
   for (DeviceMemory<float>& table : tables_) table.reset();
@@ -231,7 +233,8 @@ void Forward::release() {
   means_.reset();
 }
 
-void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache) {
+void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache,
+                  Ending ending) {
   batch_ = &batch;
   points_ = &points;
   cache_ = cache;
@@ -240,7 +243,7 @@ void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyVal
   perturb_vectors(points.plan(), weights_.type(), points.all_parameters(), vector_offsets_.data(),
                   vector_shares_.shares.data(), vector_shares_.count, vectors_.data(),
                   weights_.vector_floats(), main_);
-  run_layers(*this, spec_, Shortcuts{});
+  run_layers(*this, spec_, Shortcuts{}, ending);
 }
 
 }  // namespace zest::cuda

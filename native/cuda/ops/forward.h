@@ -1,8 +1,9 @@
-// The operations of a forward at all points of a pass ("CUDA backend" in the design);
+// The operations of a forward at all points of a pass (docs/cuda.md, "How a step runs");
 // core/transformer/layers.h says which are called.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/backend.h"
@@ -38,11 +39,16 @@ class Forward : private Operations {
   void upload(const PackedBatch& batch, const PointSet& points);
   // Enqueues the pass. With a cache, for which the batch was packed: one point, and the sequences
   // go on where the cache has them, which gets their keys and values.
-  void run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache = nullptr);
+  void run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache = nullptr,
+           Ending ending = Ending::scores);
 
   // After run: float64 losses of the sequences, point p's from p * shape.sequences.
   const double* means() const { return means_.data(); }
   void copy_logits(const PackedBatch& batch, float* out) const;
+  // After a run that ends with hidden states: those of the first point, a row a distinct scored
+  // token, `stride` elements apart.
+  Operand hidden() const;
+  int64_t hidden_columns() const { return columns(hidden_at_); }
   // Counts the times that memory moved.
   int64_t moves() const { return moves_; }
 
@@ -58,11 +64,15 @@ class Forward : private Operations {
     const int32_t* index = nullptr;
     int64_t count = 0;
   };
-  // y = scale X W^T (+ y), W at each point's own weights.
-  struct Multiplication {
+  struct Factor {
     int parameter;
-    bool transposed;  // W is stored in x out
     Outputs outputs;
+  };
+  // y = scale X W^T (+ y), W at each point's own weights; of several the outputs lie side by side,
+  // and all but the last have a multiple of 8.
+  struct Multiplication {
+    std::vector<Factor> weights;
+    bool transposed;  // W is stored in x out
     Operand x;
     int64_t rows;
     Operand y;
@@ -82,11 +92,12 @@ class Forward : private Operations {
             State to, Tokens tokens) override;
   void project(const LinearRoles& linear, State from, State to, Tokens tokens) override;
   void score(const LinearRoles& output, State from, Tokens tokens) override;
+  void end(State from, Tokens) override { hidden_at_ = from; }
 
   template <class T>
   T* reserve(DeviceMemory<T>& memory, int64_t count);
   void reserve_all();
-  void reserve_attention(int64_t tokens);
+  void reserve_attention(int64_t tokens, int64_t rows);
   void reserve_rotary(int64_t positions);
   void release();
   void reserve_rows(Rows& rows, int64_t count, int64_t columns, bool read_by_products = true);
@@ -119,6 +130,13 @@ class Forward : private Operations {
   }
   void multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
                 const Operand& y);
+  // Layers that read the same rows, all their outputs, into products that lie side by side.
+  using Linears = std::span<const LinearRoles* const>;
+  std::vector<Operand> side_by_side(Linears linears, const DeviceMemory<std::byte>& product) const;
+  void multiply(Linears linears, const Operand& x, int64_t rows, std::span<const Operand> products);
+  bool are_one_product(Linears linears) const;
+  void add_adapter(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
+                   const Operand& y);
   // The whole product of a linear layer in some memory: in float32 where it is summed, in the type
   // of the weights where what reads it rounds in any case.
   Operand summed(const LinearRoles& linear, const DeviceMemory<std::byte>& product) const {
@@ -128,15 +146,22 @@ class Forward : private Operations {
     return {product.data(), weights_.type(), padded8(all_outputs(linear).count)};
   }
   void product(const Multiplication& m);
+  bool is_perturbed(const Parameter& p) const { return p.trainable && points_->terms() > 0; }
+  // Whether a product reads the weight where it lies.
+  bool is_read_directly(const Parameter& p) const;
+  bool is_extended(const Parameter& p, bool transposed) const;
   int64_t least_piece(int64_t depth, bool transposed) const;
   void extend_inputs(const Parameter& p, const Operand& x, int64_t rows);
-  void make_piece(int parameter, const RowChoice& choice, bool extended, int64_t stride);
+  void make_piece(const Multiplication& m, int64_t first, int64_t count, const Product& product);
+  // What is chosen of a parameter, at the points of the pass or, unperturbed, for `points` of them.
+  void make_rows(const Parameter& p, const RowChoice& choice, int64_t points,
+                 const PerturbedRows& out, cudaStream_t stream);
 
   void add_and_norm(const void* product, const float* bias, const float* residual,
                     const NormRoles& norm, State to, Tokens tokens);
   BiasActivation with_bias(const LinearRoles& linear, const Operand& product, int64_t rows,
                            const Operand& out) const;
-  HeadRows heads_of(const LinearRoles& linear, const DeviceMemory<std::byte>& product) const;
+  HeadRows heads_of(const LinearRoles& linear, const Operand& product) const;
   void place(HeadRows& heads, int32_t count, const NormRoles& norm, Tokens tokens);
   void keep(const LayerRoles& layer, HeadRows& key, HeadRows& value);
   ScoredLogits scored_logits(const PackedBatch& batch) const;
@@ -152,6 +177,7 @@ class Forward : private Operations {
   const PointSet* points_ = nullptr;
   const KeyValueCache* cache_ = nullptr;
   int64_t passes_ = 0, pieces_ = 0;
+  State hidden_at_ = State::hidden;
 
   BlockShares vector_shares_;
   DeviceMemory<int64_t> vector_offsets_;
@@ -162,9 +188,10 @@ class Forward : private Operations {
   DeviceMemory<float> vectors_;
   DeviceMemory<float> tables_[tables];
   Rows states_[states], embedded_, adapter_;
-  // `product_` is of the linear layer under way, before its bias. Queries, keys and values that one
-  // weight makes are all in `key_`.
-  DeviceMemory<std::byte> query_, key_, value_, product_, gate_product_;
+  // `product_` is of the linear layers under way, before their bias. Queries, keys and values lie
+  // side by side in `heads_`, but for queries of other rows.
+  DeviceMemory<std::byte> heads_, query_, product_;
+  DeviceMemory<float> parts_;  // of attention
   DeviceMemory<float> logits_;
   DeviceMemory<std::byte> scaled_factors_;  // of low-rank directions, of the product under way
   RotaryTable rotary_;

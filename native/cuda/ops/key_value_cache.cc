@@ -11,18 +11,13 @@ namespace zest::cuda {
 
 KeyValueCache::KeyValueCache(const ModelSpec& spec, StorageType type,
                              std::span<const int32_t> capacities)
-    : type_(type), stride_(padded8(spec.key_width())), lengths_(capacities.size()) {
-  int64_t tokens = 0;
-  for (const int32_t capacity : capacities) {
-    tokens += capacity;
-    starts_.push_back(static_cast<int32_t>(tokens));
-  }
-  const std::string of = "the keys and values of " + std::to_string(tokens) + " tokens";
+    : Growth(capacities), type_(type), stride_(padded8(spec.key_width())) {
+  const std::string of = "the keys and values of " + std::to_string(rows()) + " tokens";
   const std::string cure = "generate for fewer prompts at once, or fewer tokens";
-  if (tokens > std::numeric_limits<int32_t>::max()) {
+  if (rows() > std::numeric_limits<int32_t>::max()) {
     throw Error("ERR_ZEST_MEMORY", of + " are more than a CUDA device keeps; " + cure);
   }
-  half_bytes_ = static_cast<size_t>(tokens * stride_) * element_bytes(type);
+  half_bytes_ = static_cast<size_t>(rows() * stride_) * element_bytes(type);
   try {
     memory_.reserve(2 * spec.roles.layers.size() * half_bytes_);
   } catch (const Error& error) {

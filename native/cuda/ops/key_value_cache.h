@@ -4,25 +4,18 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "core/growth.h"
 #include "core/transformer/spec.h"
 #include "cuda/device/memory.h"
 #include "cuda/kernels/rows.h"
 
 namespace zest::cuda {
 
-class KeyValueCache {
+class KeyValueCache : public Growth {
  public:
   // Throws ERR_ZEST_MEMORY.
   KeyValueCache(const ModelSpec& spec, StorageType type, std::span<const int32_t> capacities);
-
-  int32_t sequences() const { return static_cast<int32_t>(lengths_.size()); }
-  int32_t capacity(int32_t s) const { return start(s + 1) - start(s); }
-  // The row of a sequence's first token, and how many tokens it has.
-  int32_t start(int32_t s) const { return starts_[static_cast<size_t>(s)]; }
-  int32_t length(int32_t s) const { return lengths_[static_cast<size_t>(s)]; }
-  void grow(int32_t s, int32_t tokens) { lengths_[static_cast<size_t>(s)] += tokens; }
 
   Operand keys(size_t layer) const { return half(2 * layer); }
   Operand values(size_t layer) const { return half(2 * layer + 1); }
@@ -33,8 +26,7 @@ class KeyValueCache {
   }
 
   StorageType type_;
-  int64_t stride_;  // elements from row to row, a multiple of 8
-  std::vector<int32_t> starts_{0}, lengths_;
+  int64_t stride_;     // elements from row to row, a multiple of 8
   size_t half_bytes_;  // of a layer's keys, or values
   DeviceMemory<std::byte> memory_;
 };

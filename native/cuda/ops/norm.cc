@@ -59,12 +59,12 @@ void Forward::activate(const LinearRoles& linear, State from, Activation activat
 void Forward::gate(const LinearRoles& gate, const LinearRoles& linear, State from,
                    Activation activation, State to, Tokens tokens) {
   const int64_t rows = rows_of(tokens);
-  const Operand gates = rounded(gate, gate_product_), product = rounded(linear, product_);
-  multiply(gate, operand(from), rows, gates);
-  multiply(linear, operand(from), rows, product);
-  BiasActivation b = with_bias(linear, product, rows, operand(to));
+  const LinearRoles* linears[] = {&gate, &linear};
+  const std::vector<Operand> products = side_by_side(linears, product_);
+  multiply(linears, operand(from), rows, products);
+  BiasActivation b = with_bias(linear, products[1], rows, operand(to));
   b.activation = static_cast<int>(activation);
-  b.gate = gates.data;
+  b.gate = products[0].data;
   b.gate_bias = vector(gate.bias);
   bias_activation(b, main_);
 }

@@ -47,14 +47,27 @@ TableRows rows_of(const std::vector<int32_t>& ids) {
   return found;
 }
 
+int64_t key_parts(const Batch& batch, const ModelSpec& spec, const KeyValueCache& cache) {
+  int64_t most = 0;
+  for (int32_t s = 0; s < batch.sequences(); ++s) {
+    if (batch.length(s) > 1) return 0;
+    most = std::max(most, cache.capacity(s));
+  }
+  const int prefix = spec.roles.layers.empty() ? -1 : spec.roles.layers.front().prefix.key;
+  if (prefix >= 0) most += spec.parameters[static_cast<size_t>(prefix)].rows;
+  return most > keys_a_part ? (most + keys_a_part - 1) / keys_a_part : 0;
+}
+
 int32_t place(const std::vector<int32_t>& sorted, int32_t value) {
   return narrow(std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin());
 }
 
-// The rows of a sequence's keys.
+// The rows of a sequence's keys: its own, and before them those of its parent.
 struct KeyRows {
-  int32_t first, count;
+  int32_t first, count, first_shared, shared;
 };
+
+constexpr int64_t integers_a_tile = sizeof(AttentionTile) / sizeof(int32_t);
 
 // Queries starts[s] .. starts[s + 1) of each sequence, a tile at a time. What fills a bucket, up to
 // `rows`, has no keys.
@@ -63,13 +76,14 @@ std::vector<int32_t> tiles_of(const std::vector<KeyRows>& keys, const std::vecto
   std::vector<int32_t> tiles;
   const int32_t end = narrow(rows);
   for (size_t i = 0; i < keys.size(); ++i) {
+    const auto& [first, count, first_shared, shared] = keys[i];
     for (int32_t query = starts[i]; query < starts[i + 1]; query += at_once) {
-      tiles.insert(tiles.end(),
-                   {query, std::min(at_once, starts[i + 1] - query), keys[i].first, keys[i].count});
+      tiles.insert(tiles.end(), {query, std::min(at_once, starts[i + 1] - query), first, count,
+                                 first_shared, shared});
     }
   }
   for (int32_t query = starts.back(); query < end; query += at_once) {
-    tiles.insert(tiles.end(), {query, std::min(at_once, end - query), 0, 0});
+    tiles.insert(tiles.end(), {query, std::min(at_once, end - query), 0, 0, 0, 0});
   }
   return tiles;
 }
@@ -97,18 +111,21 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type,
   shape.sequences = bucket(batch.sequences());
   shape.scored = bucket(static_cast<int64_t>(batch.scored.size()));
   shape.loss = batch.loss;
+  if (cache) shape.key_parts = key_parts(batch, spec, *cache);
 
   std::vector<int32_t> places, cache_rows;
   std::vector<KeyRows> keys;
   int32_t longest = 0;
   for (int32_t s = 0; s < batch.sequences(); ++s) {
-    const int32_t past = cache ? cache->length(s) : 0, length = past + batch.length(s);
-    const int32_t first = cache ? cache->start(s) : batch.starts[static_cast<size_t>(s)];
+    const int32_t parent = batch.parent(s), shared = parent < 0 ? 0 : batch.length(parent);
+    const int32_t past = cache ? cache->length(s) : shared, length = past + batch.length(s);
+    const int32_t first = cache ? narrow(cache->start(s)) : batch.starts[static_cast<size_t>(s)];
     for (int32_t i = past; i < length; ++i) {
       places.push_back(i);
       if (cache) cache_rows.push_back(first + i);
     }
-    keys.push_back({first, length});
+    keys.push_back(
+        {first, length, parent < 0 ? 0 : batch.starts[static_cast<size_t>(parent)], shared});
     if (past < length) longest = std::max(longest, length);
   }
   packed.places = (longest + rows_at_once - 1) / rows_at_once * rows_at_once;
@@ -142,9 +159,9 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type,
   for (const int32_t token : row_tokens) row_places.push_back(places[static_cast<size_t>(token)]);
   packed.at.row_places = append(block, row_places, shape.rows, 0);
   packed.at.tiles = append(block, tiles_of(keys, batch.starts, shape.tokens, queries_a_tile(type)),
-                           4 * most_tiles(shape.tokens, shape.sequences, type), 0);
+                           integers_a_tile * most_tiles(shape.tokens, shape.sequences, type), 0);
   packed.at.row_tiles = append(block, tiles_of(keys, row_starts, shape.rows, queries_a_tile(type)),
-                               4 * most_tiles(shape.rows, shape.sequences, type), 0);
+                               integers_a_tile * most_tiles(shape.rows, shape.sequences, type), 0);
 
   const bool all = std::any_of(
       batch.scored.begin(), batch.scored.end(),

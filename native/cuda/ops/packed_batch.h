@@ -25,6 +25,9 @@ struct BatchShape {
   int64_t outputs = 0;  // of the head that are scored; 0: all
   int64_t table_rows[tables] = {};
   int64_t candidates = 0;
+  // Of attention to a cache, where no sequence gets more than a token and one may have more keys
+  // than a part: by the sequences' capacities, not by what they have so far. 0: whole.
+  int64_t key_parts = 0;
   Loss loss = Loss::cross_entropy;
   auto operator<=>(const BatchShape&) const = default;
 };
@@ -36,7 +39,7 @@ struct PackedBatch {
   struct Offsets {
     size_t slots[tables], table_rows[tables];
     size_t tiles, row_tiles;          // AttentionTile; of all tokens, and of the scored ones
-    size_t places, row_places;        // in their sequences; of the same
+    size_t places, row_places;        // among all keys of their sequences; of the same
     size_t cache_rows;                // of all tokens, -1 of what fills a bucket; empty: no cache
     size_t row_tokens;                // token of each distinct scored row
     size_t row, label, first, count;  // of each scored position (loss.h)
@@ -51,7 +54,8 @@ struct PackedBatch {
   int64_t places = 0;
 };
 
-// With a cache, tokens come after those that it has of their sequences, and keys are its rows.
+// With a cache, which goes without parents, tokens come after those that it has of their sequences,
+// and keys are its rows.
 PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type,
                  const KeyValueCache* cache = nullptr);
 

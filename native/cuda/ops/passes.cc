@@ -55,8 +55,8 @@ std::vector<Pass> passes_of(const ModelSpec& spec, const Batch& batch,
                  most_packed_tokens &&
              most_points_a_group * sizes.bytes(first, last) <= most_pass_bytes;
     };
-    int32_t last = first + 1;
-    while (last < batch.sequences() && fits(last + 1)) ++last;
+    int32_t last = batch.family_end(first);
+    while (last < batch.sequences() && fits(batch.family_end(last))) last = batch.family_end(last);
     const auto most_points = static_cast<size_t>(
         std::min(most_rows / sizes.rows(first, last), most_pass_bytes / sizes.bytes(first, last)));
     for (size_t g = 0; g < groups.size();) {

@@ -58,7 +58,12 @@ T* PointSet::reserve(DeviceMemory<T>& memory, size_t count) {
   return memory.reserve(count);
 }
 
-Parameter PointSet::parameter(int index) const { return parameters_[static_cast<size_t>(index)]; }
+Parameter PointSet::parameter(int index) const {
+  const Parameter& placed = parameters_[static_cast<size_t>(index)];
+  Parameter p = weights_.parameter(index);  // which `load` may have moved
+  p.factor_a = placed.factor_a, p.factor_b = placed.factor_b;
+  return p;
+}
 
 void PointSet::set(const Directions& directions, std::span<const Point> points) {
   check_directions(directions, weights_.spec());

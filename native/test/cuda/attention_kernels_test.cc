@@ -93,6 +93,8 @@ struct AttentionCase {
   // Queries, keys and values of each head lie one after the other in one product, of which every
   // third row has queries.
   bool fused = false;
+  // The first sequence's tokens come before those of the others.
+  bool shared = false;
 };
 
 // A product's rows with their bias, those of one point.
@@ -114,23 +116,24 @@ void check_attention(const AttentionCase& c, float size_of_values, double tolera
                               padded8(key_heads * step)};
   const int64_t prefix_stride = padded8(key_heads * c.width);
   std::vector<cuda::AttentionTile> tiles;
-  std::vector<int32_t> places, query_tokens;  // of queries
+  std::vector<int32_t> places, own_places, query_tokens;  // of queries
   std::vector<int32_t> query_starts = {0}, starts = {0};
   const int32_t at_once = cuda::queries_a_tile(type);
   for (const int32_t length : c.lengths) {
+    const int32_t shared = c.shared && starts.size() > 1 ? c.lengths[0] : 0;
     for (int32_t i = 0; i < length; i += c.fused ? 3 : 1) {
-      places.push_back(i);
+      places.push_back(shared + i), own_places.push_back(i);
       query_tokens.push_back(starts.back() + i);
     }
     query_starts.push_back(static_cast<int32_t>(places.size()));
     const int32_t begin = query_starts[query_starts.size() - 2], end = query_starts.back();
     for (int32_t q = begin; q < end; q += at_once)
-      tiles.push_back({q, std::min(at_once, end - q), starts.back(), length});
+      tiles.push_back({q, std::min(at_once, end - q), starts.back(), shared + length, 0, shared});
     starts.push_back(starts.back() + length);
   }
-  tiles.push_back({0, 0, 0, 0});
+  tiles.push_back({});
   if (c.prefixes == 0) {  // what fills a bucket attends to nothing: zeros
-    tiles.push_back({query_starts.back(), 3, 0, 0});
+    tiles.push_back({query_starts.back(), 3, 0, 0, 0, 0});
     places.insert(places.end(), 3, 0), query_tokens.insert(query_tokens.end(), 3, 0);
   }
   const int64_t queries = static_cast<int64_t>(places.size()), keys = starts.back();
@@ -199,9 +202,13 @@ void check_attention(const AttentionCase& c, float size_of_values, double tolera
         const float* prefix = own + prefix_at + key_head * c.width;
         if (c.prefixes > 0)
           b.spans[0] = {prefix, prefix + c.prefixes * prefix_stride, prefix_stride, c.prefixes};
+        if (c.shared && s > 0) {
+          b.spans[1] = {sums[1].data() + first[1] + key_head * step,
+                        sums[2].data() + first[2] + key_head * step, strides[1], c.lengths[0]};
+        }
         b.spans[2] = {sums[1].data() + key_at, sums[2].data() + value_at, strides[1], c.lengths[s]};
         b.width = c.width, b.scale = a.scale;
-        b.places = c.causal ? places.data() + first_query : nullptr;
+        b.places = c.causal ? own_places.data() + first_query : nullptr;
         b.window = c.window;
         b.out = expected.data() + (p * queries + first_query) * out_stride + head * c.width;
         b.out_stride = out_stride;
@@ -236,11 +243,97 @@ const std::vector<AttentionCase> causal_cases = {
     {{40, 1, 200}, 3, 12, 0, 2, 0, true, 0, true},
     {{70, 9}, 3, 8, 2, 2, 0, true, 20, true},
     {{70, 9}, 6, 8, 0, 1, 3},
+    {{100, 1, 40, 7}, 4, 12, 0, 2, 2, true, 0, false, true},
+    {{33, 5, 70}, 2, 8, 3, 1, 1, true, 0, false, true},
+    {{150, 3, 20}, 2, 16, 0, 2, 1, true, 90, false, true},
+    {{40, 9, 2}, 3, 12, 0, 1, 0, true, 8, true, true},
 };
 
 TEST("causal attention is the CPU's to 1e-5: groups of heads, windows, fused products") {
   for (const AttentionCase& c : causal_cases)
     under_some_schedule([&] { check_attention(c, 2.0f); });
+}
+
+// The last token of each sequence, over keys of unlike number; queries without keys between them.
+struct PartsCase {
+  std::vector<int32_t> keys;
+  int32_t heads, key_heads, width;
+  int32_t prefixes = 0, window = 0;
+  int64_t points = 1;
+};
+
+std::vector<float> in_parts(const PartsCase& c, StorageType type, int64_t parts) {
+  const int64_t stride = padded8(c.heads * c.width), key_stride = padded8(c.key_heads * c.width);
+  std::vector<cuda::AttentionTile> tiles;
+  std::vector<int32_t> places;
+  int32_t keys = 0;
+  for (const int32_t count : c.keys) {
+    const auto query = static_cast<int32_t>(places.size());
+    const int32_t queries = count == 0 ? 3 : 1;
+    tiles.push_back({query, queries, keys, count, 0, 0});
+    places.insert(places.end(), static_cast<size_t>(queries), std::max(count - 1, 0));
+    keys += count;
+  }
+  tiles.push_back({});
+  const auto queries = static_cast<int64_t>(places.size());
+  const int64_t vectors = stride + 2 * c.prefixes * key_stride;
+  const auto rows = [&](int64_t count, int64_t columns, uint32_t seed) {
+    return DeviceRows(random_values(size(c.points * count * columns), seed), type);
+  };
+  const DeviceRows query = rows(queries, stride, 41), key = rows(keys, key_stride, 42),
+                   value = rows(keys, key_stride, 43);
+  const auto d_vector = uploaded(random_values(size(c.points * vectors), 44));
+  const auto d_tiles = uploaded(tiles);
+  const auto d_places = uploaded(places);
+  const DeviceRows out(std::vector<float>(size(c.points * queries * stride), NAN), type);
+  cuda::Attention a;
+  a.query = {{query.at(0), type, stride}, c.width, d_vector.data()};
+  a.key = {{key.at(0), type, key_stride}, c.width, nullptr};
+  a.value = {{value.at(0), type, key_stride}, c.width, nullptr};
+  if (c.prefixes > 0) {
+    a.prefix_key = d_vector.data() + stride;
+    a.prefix_value = a.prefix_key + c.prefixes * key_stride;
+  }
+  a.prefixes = c.prefixes, a.prefix_stride = key_stride, a.vector_stride = vectors;
+  a.points = c.points, a.query_rows = queries, a.key_rows = keys;
+  a.heads = c.heads, a.group = c.heads / c.key_heads, a.width = c.width;
+  a.scale = 1.0f / std::sqrt(static_cast<float>(c.width));
+  a.places = d_places.data(), a.window = c.window;
+  a.tiles = d_tiles.data(), a.tile_count = static_cast<int64_t>(tiles.size());
+  a.out = {out.at(0), type, stride};
+  if (parts == 0) {
+    cuda::attend(a, stream());
+  } else {
+    const auto scratch = filled<float>(
+        size(c.points * cuda::floats_of_parts(a.tile_count, c.heads, c.width, parts)));
+    cuda::attend_in_parts(a, parts, scratch.data(), stream());
+    return out.values(size(c.points * queries * stride));
+  }
+  return out.values(size(c.points * queries * stride));
+}
+
+TEST("attention in parts of the keys is the attention, whatever else is computed") {
+  const std::vector<PartsCase> cases = {
+      {{300, 0, 1, 256, 513}, 4, 2, 12, 0, 0, 2},
+      {{257, 600}, 6, 1, 64},
+      {{520}, 2, 2, 128, 33},
+      {{700, 30}, 3, 3, 7, 5, 300},
+      {{600}, 5, 1, 32, 0, 10},
+  };
+  for (const PartsCase& c : cases) {
+    const int64_t stride = padded8(c.heads * c.width), columns = int64_t{c.heads} * c.width;
+    for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+      std::vector<float> whole, parts;
+      under_some_schedule([&] { whole = in_parts(c, type, 0); });
+      for_each_schedule([&] {
+        parts = in_parts(c, type, 3);
+        const auto more = in_parts(c, type, 7);
+        CHECK_NEAR(difference(parts, more, columns, stride), 0, 0);
+      });
+      CHECK_NEAR(difference(parts, whole, columns, stride), 0,
+                 type == StorageType::float32 ? 1e-5 : 0.02);
+    }
+  }
 }
 
 // Values to 1 and scores to some tens: 2^-8 of the largest value, and half that of the weights.

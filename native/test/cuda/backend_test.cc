@@ -8,6 +8,7 @@
 
 #include "core/cpu.h"
 #include "core/digest.h"
+#include "cuda/weights.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"
 #include "test/cuda/schedules.h"
@@ -185,6 +186,37 @@ TEST("several scored positions a sequence, some twice; logits are the CPU's") {
   }
 }
 
+void check_embeddings(const Pair& pair, const Batch& batch, double tolerance) {
+  for (const Point& point : {Point{}, Point{{3, 0.01f}}}) {
+    const auto expected = pair.cpu->embeddings(laws[0], batch, point, never);
+    CHECK(expected.size() == static_cast<size_t>(batch.sequences()));
+    under_some_schedule([&] {
+      const auto got = pair.cuda->embeddings(laws[0], batch, point, never);
+      CHECK(got.size() == expected.size());
+      for (size_t i = 0; i < got.size() && i < expected.size(); ++i) {
+        CHECK(got[i].size() == expected[i].size());
+        for (size_t j = 0; j < got[i].size() && j < expected[i].size(); ++j)
+          CHECK_NEAR(got[i][j], expected[i][j], tolerance);
+      }
+    });
+  }
+}
+
+TEST("embeddings are the CPU's: of one token and of all") {
+  RandomEncoder model = random_encoder(odd);
+  Batch batch = label_word_batch({5, 9}, odd.vocabulary);
+  batch.candidates = {0};
+  for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+    const double tolerance = type == StorageType::float32 ? 1e-4 : 0.1;
+    batch.scored = {{0, 4, 0, 0, 1}, {1, 8, 0, 0, 1}};
+    check_embeddings(backends(model, type), batch, tolerance);
+    batch.scored.clear();
+    for (int32_t i = 0; i < 14; ++i)
+      batch.scored.push_back({i < 5 ? 0 : 1, i < 5 ? i : i - 5, 0, 0, 1});
+    check_embeddings(backends(model, type), batch, tolerance);
+  }
+}
+
 TEST("a classifier of the first token, BERT's segments") {
   RandomEncoder model = random_encoder(odd);
   model.spec.head_activation = Activation::tanh;
@@ -303,6 +335,41 @@ TEST("weights that take several pieces, by their rows or by their columns") {
     shape.scale = 0.1f;
     const Pair pair = backends(random_decoder(shape));
     check_losses(pair, laws[0], label_word_batch({3}, shape.vocabulary), pairs_of(32));
+  }
+}
+
+TEST("queries, keys and values in one product: in place, or in pieces across weights") {
+  DecoderShape shape = decoder_shapes().front();
+  // At 64 points a piece of 10 MiB has 256 outputs of 128 inputs: 192 queries and 64 keys.
+  shape.hidden = shape.embedding = 128, shape.heads = 6, shape.key_value_heads = 3;
+  shape.head_width = 32, shape.rotary = 16, shape.intermediate = 136, shape.layers = 2;
+  shape.adapter_rank = 3, shape.scale = 0.1f;
+  RandomModel model = random_decoder(shape);
+  const Batch batch = label_word_batch({3, 2}, shape.vocabulary);
+  for (const StorageType storage : {StorageType::float32, StorageType::bfloat16}) {
+    const cuda::Weights weights(model.spec, storage, stream());
+    const LayerRoles& layer = model.spec.roles.layers[1];
+    const auto follows = [&](const LinearRoles& first, const LinearRoles& second) {
+      return static_cast<std::byte*>(weights.parameter(first.weight).data) +
+                 weights.byte_count(first.weight) ==
+             weights.parameter(second.weight).data;
+    };
+    CHECK(follows(layer.query, layer.key) && follows(layer.key, layer.value));
+    CHECK(follows(layer.gate, layer.intermediate));
+  }
+  if (!sanitized) check_losses(backends(model), laws[0], batch, pairs_of(32));
+  // Frozen, but for adapters and one of three.
+  for (const char* trained : {"lora", "layers.0.key"}) {
+    for (ParameterSpec& p : model.spec.parameters) {
+      p.trainable =
+          p.name.find(trained) != std::string::npos || p.name.find("lora") != std::string::npos;
+    }
+    const Pair pair = backends(model);
+    for (const Directions& directions : {laws[0], laws[3]})
+      check_losses(pair, directions, batch, pairs_of(2));
+    check_losses(pair, laws[0], batch, {{}});
+    const Pair rounding = backends(model, StorageType::bfloat16);
+    check_losses(rounding, laws[0], batch, {{}, {{3, 0.01f}}}, 0.05);
   }
 }
 
@@ -437,21 +504,45 @@ TEST("aborts leave the weights; two models share a device") {
   CHECK(digest(*pair.cuda) != digest(*other.cuda));
 }
 
-TEST("options that share a prompt have the CPU's losses") {
-  const DecoderShape shape = decoder_shapes().front();
-  const Pair pair = backends(random_decoder(shape));
-  Batch batch;
-  batch.ids = {5, 9, 30, 7, 30, 8, 12, 30, 40, 4, 17, 60, 3};
-  batch.starts = {0, 3, 5, 7, 10, 13};
-  batch.parents = {-1, 0, 0, -1, -1};
-  batch.scored = {{1, 0, 8, 0, 0}, {2, 0, 12, 0, 0}, {2, 1, 30, 0, 0},
-                  {3, 1, 4, 0, 0}, {4, 0, 60, 0, 0}, {4, 1, 3, 0, 0}};
-  batch.examples = {{0, 1, true}, {3, 0, false}};
-  const std::vector<Point> points = pairs_of(2);
-  const auto of = [&](Backend& backend) {
-    return example_losses(backend, laws[0], batch, points, 0, never);
-  };
-  under_some_schedule([&] { CHECK_NEAR(most_different(of(*pair.cuda), of(*pair.cpu)), 0, 2e-5); });
+// Prompts of 3 and 20 tokens with options, and options without a prompt.
+Batch options_batch() {
+  Batch batch = next_token_batch({3, 2, 2, 20, 3, 9, 3, 3}, 101);
+  batch.parents = {-1, 0, 0, -1, 3, 3, -1, -1};
+  batch.examples = {{0, 1, true}, {3, 1, true}, {6, 0, false}};
+  std::erase_if(batch.scored,
+                [](const ScoredPosition& at) { return at.sequence == 0 || at.sequence == 3; });
+  return batch;
+}
+
+std::vector<double> losses_of_examples(Backend& backend, const Directions& directions,
+                                       const Batch& batch, int micro_batch = 0) {
+  return example_losses(backend, directions, batch, pairs_of(2), micro_batch, never);
+}
+
+TEST("options that share a prompt have the CPU's losses, and the bits of each alone") {
+  const Batch batch = options_batch(), alone = without_parents(batch);
+  for (DecoderShape shape : decoder_shapes()) {
+    const int before = check::failures;
+    shape.layers = 1;
+    if (shape.rotary > 0 && shape.window == 0) shape.adapter_rank = 3, shape.prefixes = 2;
+    const RandomModel model = random_decoder(shape);
+    const Pair pair = backends(model);
+    const auto expected = losses_of_examples(*pair.cpu, laws[0], batch);
+    under_some_schedule([&] {
+      const auto got = losses_of_examples(*pair.cuda, laws[0], batch);
+      CHECK_NEAR(most_different(got, expected), 0, 2e-5);
+      CHECK(got == losses_of_examples(*pair.cuda, laws[0], alone));
+      CHECK(got == losses_of_examples(*pair.cuda, laws[0], batch, 1));
+    });
+    if (!sanitized && shape.gate) {
+      const Pair rounding = backends(model, StorageType::bfloat16);
+      under_some_schedule([&] {
+        CHECK(losses_of_examples(*rounding.cuda, laws[0], batch) ==
+              losses_of_examples(*rounding.cuda, laws[0], alone));
+      });
+    }
+    if (check::failures > before) std::fprintf(stderr, "  %s\n", shape.name);
+  }
 }
 
 TEST("bad input: ranks, heads that are too wide, a device that is not there") {

@@ -60,6 +60,20 @@ TEST("an encoder's passes are bounded by rows: 16 points of 64 x 128, 16,384 tok
   CHECK(passes_of(spec, label_word_batch({3}, 101), one).size() == 1);
 }
 
+TEST("children are computed in the pass of their parent") {
+  DecoderShape shape = decoder_shapes()[0];
+  const ModelSpec spec = random_decoder(shape).spec;
+  Batch batch = next_token_batch(lengths(1000, 20), shape.vocabulary);
+  for (int32_t s = 0; s < 1000; ++s)
+    batch.parents.push_back(s % 10 == 0 || s > 990 ? -1 : s / 10 * 10);
+  const std::vector<Pass> passes = passes_of(spec, batch, pairs_of(1));
+  CHECK(whole(passes, batch, 2) && passes.size() == 2);
+  CHECK(passes[0].last == 810);  // 16,200 tokens; a family more would be 16,400
+  batch.parents.assign(1000, 0);
+  batch.parents[0] = -1;
+  CHECK(passes_of(spec, batch, pairs_of(1)).size() == 1);
+}
+
 TEST("a language model's passes are bounded by the bytes of its logits too") {
   DecoderShape shape = decoder_shapes()[0];
   shape.hidden = shape.embedding = 576, shape.heads = 9, shape.key_value_heads = 3;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/blocks.h"
 #include "core/parameters.h"
 #include "cuda/backend.h"
 #include "cuda/device/cublaslt.h"
@@ -68,20 +69,14 @@ struct Measure {
   }
 };
 
-int64_t elements(const ModelSpec& spec) {
-  int64_t n = 0;
-  for (const ParameterSpec& p : spec.parameters) n += p.rows * p.columns;
-  return n;
-}
-
-// The samples that one direction of a forward takes: all weights but the rows of tables that do not
-// occur.
+// The samples that one direction of a forward takes: all trained weights but the rows of tables
+// that do not occur.
 int64_t samples(const ModelSpec& spec, const Batch& batch) {
   const ModelRoles& r = spec.roles;
   const int64_t tokens = static_cast<int64_t>(batch.ids.size());
-  int64_t n = elements(spec);
+  int64_t n = dimension(spec);
   for (const int table : {r.word_embeddings, r.position_embeddings}) {
-    if (table < 0) continue;
+    if (table < 0 || !spec.parameters[static_cast<size_t>(table)].trainable) continue;
     // Of a tied table the head may read all.
     if (table == r.head_output.weight && batch.candidates.empty()) continue;
     const ParameterSpec& p = spec.parameters[static_cast<size_t>(table)];
@@ -124,21 +119,33 @@ Timing products_alone(const Measure& measure, const std::string& name, const Wor
 }
 
 // What a token of sequences that have some already reads at least: the weights, keys and values.
-int64_t bytes_a_token(const ModelSpec& spec, StorageType type, int64_t cached_tokens) {
-  const int64_t embeddings = spec.roles.head_output.weight == spec.roles.word_embeddings
-                                 ? 0
-                                 : int64_t{spec.vocabulary} * spec.embedding;
-  return (elements(spec) - embeddings) * static_cast<int64_t>(element_bytes(type)) +
-         2 * static_cast<int64_t>(spec.roles.layers.size()) * cached_tokens * spec.key_width() *
-             static_cast<int64_t>(sizeof(float));
+int64_t bytes_a_token(const RandomModel& model, StorageType type, int64_t cached_tokens) {
+  const ModelSpec& spec = model.spec;
+  const ModelRoles& roles = spec.roles;
+  int64_t weights = 0;
+  for (size_t i = 0; i < spec.parameters.size(); ++i) {
+    const ParameterSpec& p = spec.parameters[i];
+    if (static_cast<int>(i) == roles.word_embeddings &&
+        roles.head_output.weight != roles.word_embeddings)
+      continue;
+    const int64_t count = p.rows * p.columns;
+    weights += p.as_stored ? file_bytes(model.sources[i].type, count)
+                           : count * static_cast<int64_t>(element_bytes(type));
+  }
+  return weights + 2 * static_cast<int64_t>(spec.roles.layers.size()) * cached_tokens *
+                       spec.key_width() * static_cast<int64_t>(sizeof(float));
 }
 
 // A token of each of some sequences after prompts, at theta and at a perturbed point.
-void time_generation(const Measure& measure, const std::string& name, Backend& backend,
-                     StorageType type, bool small, double bandwidth, std::vector<Timing>& all) {
-  const ModelSpec& spec = backend.spec();
-  const int32_t prompt = small ? 4 : 128;
-  for (const int32_t sequences : {1, small ? 3 : 64}) {
+void time_generation(const Measure& measure, const std::string& name, const RandomModel& model,
+                     Backend& backend, StorageType type, bool small, double bandwidth,
+                     std::vector<Timing>& all) {
+  struct Prompts {
+    int32_t sequences, tokens;
+  };
+  const Prompts some[] = {
+      {1, small ? 4 : 128}, {small ? 3 : 64, small ? 4 : 128}, {1, small ? 5 : 2000}};
+  for (const auto& [sequences, prompt] : some) {
     for (const Point& point : {Point{}, Point{{1, 1e-3f}}}) {
       const auto count = static_cast<size_t>(sequences);
       const std::vector<int32_t> capacities(count, prompt + measure.repeats + 3);
@@ -154,7 +161,7 @@ void time_generation(const Measure& measure, const std::string& name, Backend& b
                                          " after prompts of " + std::to_string(prompt) +
                                          (point.empty() ? "" : ", at a perturbed point"),
                                      [&] { extend(1); }));
-      const int64_t bytes = bytes_a_token(spec, type, int64_t{sequences} * prompt);
+      const int64_t bytes = bytes_a_token(model, type, int64_t{sequences} * prompt);
       all.back().floor = 1e3 * static_cast<double>(bytes) / bandwidth;
       all.back().floor_of = "the weights, keys and values, read once";
     }
@@ -254,7 +261,7 @@ std::vector<Timing> measure(bool small) {
         next += static_cast<uint64_t>(k);
         step(*backend, directions, batch, options, never);
       };
-      if (w.generates) time_generation(measure, name, *backend, type, small, bandwidth, all);
+      if (w.generates) time_generation(measure, name, model, *backend, type, small, bandwidth, all);
       all.push_back(products_alone(measure, name + "products of one forward, alone", w, 1, type));
       const double products_1 = all.back().milliseconds;
       all.push_back(products_alone(measure, name + "products of ten forwards, alone", w, 10, type));
@@ -273,7 +280,7 @@ std::vector<Timing> measure(bool small) {
           [&] { step_of(low_rank, 5); });
       add("MeZO step", 2 * forward + milliseconds(drawn_once, rate[0]),
           "two forwards and the samples", [&] { step_of(gaussian, 1); });
-      const int64_t weights = elements(model.spec);
+      const int64_t weights = dimension(model.spec);
       const double moved =
           milliseconds(2 * weights * static_cast<int64_t>(element_bytes(type)), bandwidth);
       for (const int terms : {1, 5}) {

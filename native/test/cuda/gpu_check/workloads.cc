@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/transformer/layers.h"
+#include "test/random_blocks.h"
 #include "test/random_decoder.h"
 #include "test/random_encoder.h"
 
@@ -31,12 +32,17 @@ class ProductList : private Operations {
                       linear.transposed ? w.columns : w.rows, spec_.inputs(linear),
                       linear.transposed});
   }
+  // In the product that was listed last.
+  void list_beside(const LinearRoles& linear) {
+    shapes.back().outputs += spec_.parameters[static_cast<size_t>(linear.weight)].rows;
+  }
   void embed() override { list(spec_.roles.embedding_projection, Tokens::all); }
   void gather() override {}
-  void attend(const LayerRoles& layer, State, State, Tokens tokens) override {
+  void attend(const LayerRoles& layer, State from, State to, Tokens tokens) override {
     list(layer.key, Tokens::all);
-    if (layer.query.weight != layer.key.weight) list(layer.query, tokens);
-    if (layer.value.weight != layer.key.weight) list(layer.value, Tokens::all);
+    if (layer.value.weight != layer.key.weight) list_beside(layer.value);
+    if (layer.query.weight == layer.key.weight) return;
+    from == to ? list_beside(layer.query) : list(layer.query, tokens);
   }
   void add(const LinearRoles& linear, State, State, const NormRoles&, State,
            Tokens tokens) override {
@@ -49,7 +55,7 @@ class ProductList : private Operations {
   }
   void gate(const LinearRoles& gate, const LinearRoles& linear, State, Activation, State,
             Tokens tokens) override {
-    list(gate, tokens), list(linear, tokens);
+    list(gate, tokens), list_beside(linear);
   }
   void project(const LinearRoles& linear, State, State, Tokens tokens) override {
     list(linear, tokens);
@@ -58,6 +64,7 @@ class ProductList : private Operations {
     list(output, tokens);
     shapes.back().outputs = outputs_;
   }
+  void end(State, Tokens) override {}
 
   const ModelSpec& spec_;
   int64_t tokens_, scored_, outputs_;
@@ -73,6 +80,25 @@ Batch next_tokens(const DecoderShape& shape, int32_t sequences, int32_t tokens) 
                           shape.vocabulary);
 }
 
+// Questions with options of so many tokens each, which share their prompt.
+Batch options(int32_t vocabulary, int32_t questions, int32_t prompt, int32_t count,
+              int32_t tokens) {
+  std::vector<int32_t> lengths, parents;
+  std::vector<Example> examples;
+  for (int32_t question = 0; question < questions; ++question) {
+    const auto parent = static_cast<int32_t>(lengths.size());
+    examples.push_back({parent, 0, true});
+    lengths.push_back(prompt), parents.push_back(-1);
+    lengths.insert(lengths.end(), static_cast<size_t>(count), tokens);
+    parents.insert(parents.end(), static_cast<size_t>(count), parent);
+  }
+  Batch batch = next_token_batch(lengths, vocabulary);
+  batch.parents = parents, batch.examples = examples;
+  std::erase_if(batch.scored,
+                [&](const ScoredPosition& at) { return batch.parent(at.sequence) < 0; });
+  return batch;
+}
+
 Workload encoder(const char* name, const Shape& shape, int32_t sequences, int32_t tokens) {
   return {name, random_encoder(shape), label_words(shape, sequences, tokens)};
 }
@@ -84,8 +110,7 @@ struct DecoderSize {
       rotary;
 };
 
-Workload decoder(const char* name, const char* family, const DecoderSize& size, int32_t sequences,
-                 int32_t tokens, int32_t window = 0) {
+DecoderShape shape_of(const char* family, const DecoderSize& size, int32_t window = 0) {
   DecoderShape shape;
   for (const DecoderShape& known : decoder_shapes()) {
     if (std::string(known.name) == family) shape = known;
@@ -97,7 +122,21 @@ Workload decoder(const char* name, const char* family, const DecoderSize& size, 
   shape.rotary = size.rotary, shape.window = window;
   shape.positions = 2048 + 2;
   shape.scale = 0.02f;
+  return shape;
+}
+
+Workload decoder(const char* name, const char* family, const DecoderSize& size, int32_t sequences,
+                 int32_t tokens, int32_t window = 0) {
+  const DecoderShape shape = shape_of(family, size, window);
   return {name, random_decoder(shape), next_tokens(shape, sequences, tokens), false};
+}
+
+// LoRA of rank 8 on weights that stay quantised.
+Workload quantized(const char* name, FileType type, DecoderShape shape, int32_t sequences,
+                   int32_t tokens) {
+  shape.adapter_rank = 8;
+  const auto model = std::make_shared<QuantizedDecoder>(shape, true, std::span(&type, 1));
+  return {name, *model, next_tokens(shape, sequences, tokens), false, true, model};
 }
 
 }  // namespace
@@ -107,11 +146,17 @@ std::vector<Workload> workloads() {
   const DecoderSize smollm2 = {576, 9, 3, 64, 30, 1536, 49152, 576, 32};
   Workload causal = decoder("smollm2-135m 16 x 128", "llama", smollm2, 16, 128);
   causal.in_float32 = causal.generates = true;
+  Workload asked =
+      decoder("smollm2-135m, 16 prompts of 128 with 4 options of 8", "llama", smollm2, 0, 0);
+  asked.batch = options(smollm2.vocabulary, 16, 128, 4, 8);
   return {
       encoder("roberta-base 64 x 128", base, 64, 128),
       encoder("roberta-base 16 x 64", base, 16, 64),
       encoder("film-roberta-mini 16 x 32", film, 16, 32),
       causal,
+      asked,
+      quantized("smollm2-135m of Q8_0 under LoRA, 16 x 128", FileType::q8_0,
+                shape_of("llama", smollm2), 16, 128),
       decoder("smollm2-135m with a window of 256, 2 x 2048", "mistral", smollm2, 2, 2048, 256),
       decoder("gpt2 16 x 128", "gpt2", {768, 12, 12, 64, 12, 3072, 50257, 768, 0}, 16, 128),
       decoder("pythia-160m 16 x 128", "neox", {768, 12, 12, 64, 12, 3072, 50304, 768, 8}, 16, 128),
@@ -127,6 +172,12 @@ std::vector<Workload> small_workloads() {
     shape.layers = 1;
     all.push_back({shape.name, random_decoder(shape), next_tokens(shape, 2, 4), shape.gate, true});
   }
+  const DecoderShape llama = decoder_shapes().front();
+  DecoderShape blocks = llama;
+  blocks.hidden = blocks.embedding = blocks.intermediate = 32;
+  blocks.heads = blocks.key_value_heads = 4, blocks.head_width = 8, blocks.layers = 1;
+  all.push_back(quantized("quantised", FileType::q4_0, blocks, 2, 4));
+  all.push_back({"options", random_decoder(llama), options(llama.vocabulary, 2, 5, 2, 3)});
   return all;
 }
 

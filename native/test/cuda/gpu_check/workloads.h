@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/batch.h"
@@ -15,6 +16,7 @@ struct Workload {
   Batch batch;
   bool in_float32 = true;  // and in bfloat16
   bool generates = false;
+  std::shared_ptr<void> file = {};  // that has weights of the model
 };
 
 std::vector<Workload> workloads();

@@ -1,13 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mezo } from '../lib/methods/mezo.ts';
-import { zest } from '../lib/methods/zest.ts';
-import { noise } from '../lib/noise.ts';
-import type { Law, Update } from '../lib/objective.ts';
-import { vectorObjective } from '../lib/vector-objective.ts';
-import { bits, LAWS, nameOf } from './fixtures/film.ts';
-import { rejects } from './fixtures/rejects.ts';
+import { mezo } from '../../lib/methods/mezo.ts';
+import { zest } from '../../lib/methods/zest.ts';
+import { noise } from '../../lib/noise.ts';
+import type { Law, Update } from '../../lib/objective.ts';
+import { vectorObjective } from '../../lib/objectives/vector.ts';
+import { bits, LAWS, nameOf } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
 
 const d = 300;
 const start = Array.from({ length: d }, (_, i) => Math.sin(i) * 3);

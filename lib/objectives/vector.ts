@@ -1,4 +1,4 @@
-import { throwIfAborted, unlessAborted } from './abort.ts';
+import { throwIfAborted, unlessAborted } from '../abort.ts';
 import {
   checkedStream,
   checkedTerms,
@@ -6,25 +6,25 @@ import {
   nativeDirections,
   nativeUpdate,
   vectorUpdate,
-} from './directions.ts';
-import { rangeError, typeError, ZestError } from './errors.ts';
-import { native } from './native/load.ts';
+} from '../directions.ts';
+import { rangeError, typeError, ZestError } from '../errors.ts';
+import { native } from '../native/load.ts';
 import type {
   DirectionOptions,
   Directions,
   Displacement,
-  EvaluationOptions,
-  GradientOptions,
   Objective,
   Perturbation,
   Point,
   StateName,
   Update,
-} from './objective.ts';
-import { given, optionsOf, signal } from './options/calls.ts';
-import { withoutMoreOptions } from './options/no-options.ts';
-import { checkedList, reading } from './options/reading.ts';
-import { show } from './show.ts';
+} from '../objective.ts';
+import { given, optionsOf } from '../options/calls.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
+import { directionOptions, evaluationOptions, gradientOptions } from '../options/objective-calls.ts';
+import { checkedList, reading } from '../options/reading.ts';
+import { show } from '../show.ts';
+import { turns } from './turns.ts';
 import { assertState, VectorState } from './vector-state.ts';
 
 /** A function of a vector as an objective. */
@@ -64,14 +64,6 @@ export interface VectorObjectiveOptions {
 }
 
 const vectorOptions = optionsOf<VectorObjectiveOptions>({ directions: given, gradient: given });
-const evaluationOptions = optionsOf<EvaluationOptions>({
-  signal,
-  directions: given,
-  atVersion: given,
-  microBatch: given,
-});
-const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
-const gradientOptions = optionsOf<GradientOptions>({ signal, directions: given, at: given, atVersion: given });
 
 /** Options in the place of a batch would be ignored. */
 const assertNoBatch = (batch: unknown): void => {
@@ -108,7 +100,8 @@ const checkedNumbers = (values: ArrayLike<number>, name: string): Float64Array =
  * vector; it has no directions of low rank.
  *
  * `f` gets a vector of its own at each call, and so does `gradient`, which methods with gradients ask. The rules of
- * updates are those of {@link UpdateRule} in float64, element by element. Calls take effect in call order, one evaluation at a time.
+ * updates are those of {@link UpdateRule} in float64, element by element. Calls take effect in call order, one
+ * evaluation at a time.
  *
  * @example
  * import { nspsa, vectorObjective } from 'node-zest';
@@ -129,12 +122,7 @@ export const vectorObjective = (
   const x = checkedNumbers(x0, 'x0');
   const state = new VectorState(x);
   let version = 0n;
-  let previous: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
-    const result = previous.then(call);
-    previous = result.catch(() => {});
-    return result;
-  };
+  const inTurn = turns();
 
   const placeOf = ([term]: readonly (Perturbation | Displacement)[]): string => {
     if (!term) return 'x itself';

@@ -1,0 +1,70 @@
+import { ZestError } from '../errors.ts';
+import type { NativeBinding } from '../native/binding.ts';
+import { callEngine, type EngineCall } from './call.ts';
+
+/** A call that was checked: what the engine is to do, and what may stop it. */
+export interface CheckedCall<T> {
+  run: EngineCall<T>;
+  signal?: AbortSignal | undefined;
+}
+
+/** The calls on an engine, in the order in which they were made. The engine has a queue of its own behind this one. */
+export class CallQueue {
+  readonly #binding: NativeBinding;
+  /** Settled once the next call may be handed to the engine. */
+  #turn: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(binding: NativeBinding) {
+    this.#binding = binding;
+  }
+
+  /** Hands a call to the engine, past those that wait: of work that has the engine alone. */
+  now<T>({ run, signal }: CheckedCall<T>): Promise<T> {
+    return callEngine(this.#binding, signal, run);
+  }
+
+  /**
+   * Hands a call to the engine after those before it.
+   *
+   * @throws ERR_ZEST_DISPOSED
+   */
+  add<T>(call: CheckedCall<T>): Promise<T> {
+    this.#assertOpen();
+    return this.#turn.then(() => this.now(call));
+  }
+
+  /**
+   * Does work after the calls before it, and is over before the next is handed to the engine.
+   *
+   * @throws ERR_ZEST_DISPOSED
+   */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+
+  /**
+   * Waits for the work before it that has the engine alone.
+   *
+   * @throws ERR_ZEST_DISPOSED
+   */
+  turn(): Promise<void> {
+    this.#assertOpen();
+    return this.#turn;
+  }
+
+  /** Takes no more calls. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new ZestError('ERR_ZEST_DISPOSED', 'the model has been disposed');
+  }
+}

@@ -1,0 +1,112 @@
+import { dirname } from 'node:path';
+import type { ModelConfig } from './config-json.ts';
+import { type LinearName, linearOf } from './families/family.ts';
+import type { StoredAdapter } from './peft.ts';
+import type { TensorEntry } from './safetensors.ts';
+import { bareName, checkpointName, unwrapped } from './tensor-names.ts';
+import { byUtf8, isFloat, type NewTensor, newTensor } from './tensors.ts';
+
+// Which tensors of a checkpoint are parameters, and in which order.
+
+export type Checkpoint = ReadonlyMap<string, TensorEntry>;
+
+/** Name of the weight of a classifier's last layer. */
+export const classifierWeight = ({ family }: ModelConfig): string =>
+  `${linearOf(family.classifier.output).name}.weight`;
+
+/**
+ * The checkpoint with its word embeddings under their own name, where they are there under the name of the decoder that is
+ * tied to them alone: with another head they would be saved as what its class does not read.
+ */
+const withWords = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): Checkpoint => {
+  const words = `${family.prefix}${family.embeddings.words}.weight`;
+  const decoder = `${family.languageModel.decoder}.weight`;
+  const tensor = checkpoint.get(decoder);
+  if (!tied || !tensor || checkpointName(words, family, checkpoint) !== undefined) return checkpoint;
+  const named = new Map(checkpoint).set(words, { ...tensor, name: words });
+  named.delete(decoder);
+  return named;
+};
+
+/**
+ * The tensors of files under the names that a checkpoint has for them, those of an adapter in the place of those that they
+ * replace.
+ *
+ * @throws ERR_ZEST_UNSUPPORTED for weights that PEFT has split
+ */
+export const namedTensors = (
+  config: ModelConfig,
+  files: Checkpoint,
+  adapter: StoredAdapter | undefined,
+): Map<string, TensorEntry> => {
+  const { file, family } = config;
+  const named = new Map(withWords(config, unwrapped(files, family, dirname(file))));
+  for (const [name, tensor] of adapter?.replaced ?? []) {
+    const spelled = checkpointName(name, family, named) ?? name;
+    named.set(spelled, { ...tensor, name: spelled });
+  }
+  return named;
+};
+
+/** The tensors of a new classifier: linear layers with weights N(0, initializer_range²) and biases 0. */
+const newClassifier = (
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  { classes, seed }: { classes: number; seed: number },
+): NewTensor[] => {
+  const { family, hidden, embedding, initializerRange } = config;
+  const inputs = family.outputProjection ? embedding : hidden;
+  const isBare = !checkpoint.has(`${family.prefix}${family.embeddings.words}.weight`);
+  const linear = (named: LinearName, shape: [number, number]): NewTensor[] => {
+    const { name, bias = true } = linearOf(named);
+    const spelled = isBare ? bareName(name, family) : name;
+    const weight = newTensor(`${spelled}.weight`, shape, initializerRange, seed);
+    return config.flag(bias) ? [weight, newTensor(`${spelled}.bias`, [shape[0]], 0, seed)] : [weight];
+  };
+  const { dense, output } = family.classifier;
+  const hasDense = dense === undefined || checkpointName(`${dense}.weight`, family, checkpoint) !== undefined;
+  return [...(hasDense ? [] : linear(dense, [hidden, hidden])), ...linear(output, [classes, inputs])];
+};
+
+/** Tensors that are another's second name. */
+const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
+  const { decoder, bias } = family.languageModel;
+  if (!tied) return [];
+  const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
+  return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
+};
+
+/**
+ * The parameters of a model but for its adapters, in canonical order: all floating-point tensors of the checkpoint but
+ * aliases, and those of a new head, by the UTF-8 bytes of their names.
+ *
+ * @param prefix names of the tensors of a prefix, which come later
+ */
+export const baseTensors = (
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  { created, prefix }: { created: { classes: number; seed: number } | undefined; prefix: readonly string[] },
+): TensorEntry[] => {
+  const skipped = new Set([...aliases(config, checkpoint), ...prefix]);
+  return [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
+    .filter((tensor) => isFloat(tensor) && !skipped.has(tensor.name))
+    .sort(byUtf8);
+};
+
+/** Warns of layers of the checkpoint beyond those that its configuration counts. */
+export const warnOfExtraLayers = (
+  { file, family, layers }: ModelConfig,
+  tensors: readonly TensorEntry[],
+  read: ReadonlyMap<number, unknown>,
+): void => {
+  const layer = `${family.layers}.`;
+  const numbers = tensors.flatMap(({ name }, index) => {
+    const bare = bareName(name, family);
+    const number = Number.parseInt(bare.slice(layer.length), 10);
+    return !read.has(index) && bare.startsWith(layer) && number >= layers ? [number] : [];
+  });
+  if (numbers.length === 0) return;
+  const stored = Math.max(...numbers) + 1;
+  const message = `${file}: ${family.config.layers[0]} is ${layers}, and the checkpoint has ${stored} layers; the others are not used`;
+  process.emitWarning(message, { code: 'WARN_ZEST_LAYERS' });
+};
