@@ -137,11 +137,19 @@ const PARTS = {
   estimate: 'function',
 };
 
+/** What it may have beside. */
+const MORE: Record<Exclude<keyof Method, keyof typeof PARTS>, true> = {
+  title: true,
+  conflicts: true,
+  metric: true,
+  initialState: true,
+  stateShape: true,
+  warnings: true,
+};
+
 /** All that a method may have. */
 const parts = z.strictObject(
-  Object.fromEntries(
-    [...Object.keys(PARTS), 'title', 'conflicts', 'metric', 'initialState', 'warnings'].map((part) => [part, given]),
-  ),
+  Object.fromEntries([...Object.keys(PARTS), ...Object.keys(MORE)].map((part) => [part, given])),
 );
 
 /**
