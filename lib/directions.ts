@@ -3,6 +3,7 @@ import type { NativeDirections, NativePoints, NativeUpdate } from './native/bind
 import { native } from './native/load.ts';
 import { isNameOf, NAMES } from './native/names.ts';
 import type { Directions, Displacement, Perturbation, Point, Update } from './objective.ts';
+import { assertKnown } from './options/check.ts';
 import { checkedList, reading } from './options/reading.ts';
 import { show } from './show.ts';
 
@@ -42,6 +43,9 @@ export const checkedSeed = (value: unknown): bigint => {
 const unsupportedCurvature = (fault: string) =>
   new ZestError('ERR_ZEST_UNSUPPORTED', `${fault}: this objective keeps no curvature; a vectorObjective does`);
 
+const KEYS = ['seed', 'law', 'metric'];
+const LAW_KEYS = ['lowRank', 'keep', 'core'];
+
 /**
  * Checks directions, and gives them in the shape of the native contract.
  *
@@ -54,11 +58,13 @@ const readDirections = (directions: Directions): NativeDirections => {
   if (typeof directions !== 'object' || directions === null) {
     throw typeError('ERR_ZEST_DIRECTIONS', `directions is ${show(directions)}; expected { seed, law }`);
   }
+  assertKnown(directions, KEYS, 'directions');
   const { law, metric } = directions;
   if (metric !== undefined) throw unsupportedCurvature(`directions.metric is ${show(metric)}; expected none`);
   const seed = checkedSeed(directions.seed);
   const plain = LAWS.find((name) => name === law);
   if (plain) return { seed, law: plain, rank: 0 };
+  if (typeof law === 'object' && law !== null && !Array.isArray(law)) assertKnown(law, LAW_KEYS, 'law');
   if (typeof law !== 'object' || law === null || law.lowRank === undefined) {
     throw typeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected ${LAWS.join(', ')} or { lowRank }`);
   }

@@ -1,7 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  constants,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ZestError } from './errors.ts';
 import { notThere } from './not-there.ts';
 
@@ -27,6 +39,17 @@ const isFolder = (path: string): Promise<boolean> =>
     (found) => found.isDirectory(),
     () => false,
   );
+
+/** Where a path leads: the end of a link, of one that leads to nothing yet, too; itself where it is no link. */
+const followed = async (path: string): Promise<string> => {
+  const link = await readlink(path).catch(() => undefined);
+  if (link === undefined) return path;
+  // Links that lead in a circle have no end; a folder on the way may be a link itself.
+  const end = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  return end ?? followed(resolve(await realpath(dirname(path)), link));
+};
 
 /**
  * Refuses what is neither absent nor a file, or a link to one: a file that took the name of a device or a pipe would be
@@ -63,7 +86,8 @@ export const openFile = async (file: string): Promise<FileHandle> => {
  *
  * @throws the system's error
  */
-export const makeFolder = async (folder: string): Promise<void> => {
+export const makeFolder = async (path: string): Promise<void> => {
+  const folder = await followed(path);
   try {
     await mkdir(folder);
   } catch (error) {
@@ -86,7 +110,7 @@ export const makeFolder = async (folder: string): Promise<void> => {
  */
 export const assertWritableFile = async (file: string): Promise<void> => {
   await writing(file, assertReplaceable(file));
-  const folder = dirname(file);
+  const folder = dirname(await writing(file, followed(file)));
   if (!(await isThere(folder))) {
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${notThere(folder)}; make that folder first`);
   }
@@ -99,10 +123,11 @@ export const assertWritableFile = async (file: string): Promise<void> => {
  * @throws ERR_ZEST_FILE
  */
 export const assertWritable = async (folder: string): Promise<void> => {
-  let there = folder;
+  const end = await writing(folder, followed(folder));
+  let there = end;
   while (!(await isThere(there)) && dirname(there) !== there) there = dirname(there);
   if (!(await isFolder(there))) {
-    const which = there === folder ? 'it' : there;
+    const which = there === end ? 'it' : there;
     throw new ZestError('ERR_ZEST_FILE', `cannot write ${folder}: ${which} is a file; expected the path of a folder`);
   }
   await writing(folder, access(there, constants.W_OK));
@@ -159,12 +184,13 @@ export const removeLeftovers = async (folder: string, of = ''): Promise<void> =>
 /**
  * Replaces a file so that a reader sees the old content or the new, never a part, whoever else replaces it: `write` makes
  * a temporary file beside it, which then takes its name, or is removed if anything fails. One that a killed process left
- * is removed by the next that replaces the file. A link is replaced, not what it leads to.
+ * is removed by the next that replaces the file. What a link leads to is replaced, and the link stays.
  *
  * @throws Error for a folder, a device or a pipe; what `write` throws
  */
-export const replaceFile = async (file: string, write: (temporary: string) => Promise<void>): Promise<void> => {
-  await assertReplaceable(file);
+export const replaceFile = async (path: string, write: (temporary: string) => Promise<void>): Promise<void> => {
+  await assertReplaceable(path);
+  const file = await followed(path);
   await removeLeftovers(dirname(file), basename(file));
   const temporary = temporaryName(file);
   try {
@@ -188,5 +214,5 @@ export const writeAtomic = (file: string, content: string | Uint8Array): Promise
       } finally {
         await handle.close();
       }
-    }).then(() => flushPath(dirname(file))),
+    }).then(async () => flushPath(dirname(await followed(file)))),
   );

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assertWritable, assertWritableFile, makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
@@ -64,6 +73,47 @@ describe('a file that is replaced', () => {
     expect(leftovers()).toHaveLength(1);
     await writeAtomic(file, 'mine');
     expect(leftovers()).toEqual([]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('a link', () => {
+  it('stays, and what it leads to is replaced, made or refused', async () => {
+    const inside = join(scratch, 'inside');
+    mkdirSync(inside);
+    const file = join(inside, 'file');
+    writeFileSync(file, 'old');
+    const link = (name: string, to: string): string => {
+      symlinkSync(to, join(scratch, name));
+      return join(scratch, name);
+    };
+    const folder = link('folder-link', 'inside');
+    // Of a link to a link, of one within a folder that is one, and of one that leads to nothing yet.
+    symlinkSync('../inside/file', join(inside, 'near'));
+    for (const path of [link('one', file), link('two', 'one'), join(folder, 'near')]) {
+      await assertWritableFile(path);
+      await writeAtomic(path, `by ${path}`);
+      expect(lstatSync(path).isSymbolicLink()).toBe(true);
+      expect(readFileSync(file, 'utf8')).toBe(`by ${path}`);
+    }
+    const early = link('early', join('inside', 'later'));
+    await writeAtomic(early, 'new');
+    expect(readFileSync(join(inside, 'later'), 'utf8')).toBe('new');
+    expect(readlinkSync(early)).toBe(join('inside', 'later'));
+    expect(readdirSync(inside).sort()).toEqual(['file', 'later', 'near']);
+    // A folder.
+    await makeFolder(folder);
+    const made = link('made', join('inside', 'made'));
+    await assertWritable(made);
+    await makeFolder(made);
+    expect(statSync(join(inside, 'made')).isDirectory()).toBe(true);
+    // A device, a folder that is not there, and a circle.
+    const device = link('device', '/dev/null');
+    await rejects(() => assertWritableFile(device), 'ERR_ZEST_FILE', /device: it is a device; expected the path of a/);
+    const nowhere = link('nowhere', join('no', 'file'));
+    await rejects(() => assertWritableFile(nowhere), 'ERR_ZEST_FILE', /nowhere: .*no is not there.*make that folder/);
+    const circle = link('circle', 'circle');
+    await rejects(() => writeAtomic(circle, ''), 'ERR_ZEST_FILE', /circle: ELOOP/);
+    expect(lstatSync(circle).isSymbolicLink() && lstatSync(device).isSymbolicLink()).toBe(true);
   });
 });
 

@@ -1,4 +1,5 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { withoutMoreOptions, withoutOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 
 const MASK = (1n << 64n) - 1n;
@@ -201,36 +202,39 @@ export interface ShuffledBatches extends Iterable<number[]> {
  *
  * @throws ERR_ZEST_BATCH_EMPTY without rows, ERR_ZEST_OPTION for the arguments; `batch` ERR_ZEST_ARGUMENT for its step
  */
-export const shuffledBatches = (rows: number, batchSize: number, seed: bigint | number): ShuffledBatches => {
-  if (rows === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no rows to make batches of');
-  positive('rows', rows);
-  if (rows > MOST_ROWS) throw rangeError('ERR_ZEST_OPTION', `rows is ${rows}; expected a whole number from 1 to 2^28`);
-  positive('batchSize', batchSize);
-  const checked = checkedSeed(seed);
-  const size = Math.min(batchSize, rows);
-  let orders = new Map<number, Uint32Array>();
-  const order = (epoch: number): Uint32Array => {
-    const known = orders.get(epoch);
-    if (known) return known;
-    const made = shuffled(rows, randomBits(checked, BATCHES + BigInt(epoch)));
-    orders = new Map([...orders].slice(-1)).set(epoch, made);
-    return made;
-  };
-  const batch = (step: number): number[] => {
-    const first = typeof step === 'number' ? step * size : Number.NaN;
-    if (!Number.isSafeInteger(step) || step < 0 || !Number.isSafeInteger(first + size)) {
-      throw rangeError('ERR_ZEST_ARGUMENT', `step is ${show(step)}; expected a whole number ≥ 0`);
-    }
-    const epoch = Math.floor(first / rows);
-    const from = first - epoch * rows;
-    const chosen = Array.from(order(epoch).subarray(from, from + size));
-    return chosen.length === size ? chosen : chosen.concat(...order(epoch + 1).subarray(0, size - chosen.length));
-  };
-  return {
-    size,
-    batch,
-    *[Symbol.iterator]() {
-      for (let step = 0; ; step++) yield batch(step);
-    },
-  };
-};
+export const shuffledBatches = withoutOptions(
+  (rows: number, batchSize: number, seed: bigint | number): ShuffledBatches => {
+    if (rows === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no rows to make batches of');
+    positive('rows', rows);
+    if (rows > MOST_ROWS)
+      throw rangeError('ERR_ZEST_OPTION', `rows is ${rows}; expected a whole number from 1 to 2^28`);
+    positive('batchSize', batchSize);
+    const checked = checkedSeed(seed);
+    const size = Math.min(batchSize, rows);
+    let orders = new Map<number, Uint32Array>();
+    const order = (epoch: number): Uint32Array => {
+      const known = orders.get(epoch);
+      if (known) return known;
+      const made = shuffled(rows, randomBits(checked, BATCHES + BigInt(epoch)));
+      orders = new Map([...orders].slice(-1)).set(epoch, made);
+      return made;
+    };
+    const batch = (step: number): number[] => {
+      const first = typeof step === 'number' ? step * size : Number.NaN;
+      if (!Number.isSafeInteger(step) || step < 0 || !Number.isSafeInteger(first + size)) {
+        throw rangeError('ERR_ZEST_ARGUMENT', `step is ${show(step)}; expected a whole number ≥ 0`);
+      }
+      const epoch = Math.floor(first / rows);
+      const from = first - epoch * rows;
+      const chosen = Array.from(order(epoch).subarray(from, from + size));
+      return chosen.length === size ? chosen : chosen.concat(...order(epoch + 1).subarray(0, size - chosen.length));
+    };
+    return withoutMoreOptions({
+      size,
+      batch,
+      *[Symbol.iterator]() {
+        for (let step = 0; ; step++) yield batch(step);
+      },
+    });
+  },
+);

@@ -1,4 +1,5 @@
 import { typeError } from '../errors.ts';
+import { withoutOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 
 /** How far a download has come. */
@@ -29,7 +30,7 @@ const listeners = new Set<(download: Download) => void>();
  *
  * @throws ERR_ZEST_ARGUMENT for what is no function
  */
-export const onDownload = (listener: (download: Download) => void): (() => void) => {
+export const onDownload = withoutOptions((listener: (download: Download) => void): (() => void) => {
   if (typeof listener !== 'function') {
     throw typeError('ERR_ZEST_ARGUMENT', `listener is ${show(listener)}; expected a function`);
   }
@@ -37,7 +38,7 @@ export const onDownload = (listener: (download: Download) => void): (() => void)
   return () => {
     listeners.delete(listener);
   };
-};
+});
 
 /** Tells how far a download has come. */
 export const tell = (download: Download): void => {

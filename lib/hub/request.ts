@@ -29,6 +29,10 @@ const isPassing = (status: number): boolean => status === 429 || status >= 500;
 const pageOf = ({ kind, id }: HubName): string =>
   `${hubEnvironment().endpoint}/${kind === 'model' ? '' : 'datasets/'}${id}`;
 
+/** What helps where there is no way to the hub. */
+const cure = ({ kind }: HubName): string =>
+  `; try again, name a local ${kind === 'model' ? 'folder of the model' : 'file'}, set HF_ENDPOINT to a hub that can be reached, or HF_HUB_OFFLINE=1 where the cache has it; Node asks the proxy of HTTPS_PROXY only with NODE_USE_ENV_PROXY=1 (from Node 24)`;
+
 /** The error that an answer of the hub stands for. */
 const refusal = async (name: HubName, response: Response, what: string): Promise<ZestError> => {
   const { token, endpoint } = hubEnvironment();
@@ -101,7 +105,7 @@ export const ask = async (
       if (error instanceof ZestError) throw error;
       failure = new ZestError(
         'ERR_ZEST_DOWNLOAD',
-        `${called(name)}: ${endpoint} cannot be reached for ${what}: ${reason(error)}`,
+        `${called(name)}: ${endpoint} cannot be reached for ${what}: ${reason(error)}${cure(name)}`,
         {
           cause: error,
         },

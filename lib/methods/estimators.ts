@@ -2,6 +2,7 @@ import { type ErrorCode, rangeError, typeError } from '../errors.ts';
 import type { NativeEstimatorOptions } from '../native/binding.ts';
 import { native } from '../native/load.ts';
 import { isNameOf, NAMES } from '../native/names.ts';
+import { given, optionsOf } from '../options/calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 
@@ -138,6 +139,25 @@ export const nativeEstimatorOptions = (options: EstimatorOptions, directions: nu
   return settings;
 };
 
+/** The options of a step go in as they are. */
+type StepOptions = EstimatorOptions &
+  Partial<Record<'directions' | 'firstStream' | 'learningRate' | 'weightDecay' | 'microBatch' | 'signal', unknown>>;
+
+const knownOptions = optionsOf<StepOptions>({
+  rho: given,
+  tilt: given,
+  estimator: given,
+  sides: given,
+  normalize: given,
+  dimension: given,
+  directions: given,
+  firstStream: given,
+  learningRate: given,
+  weightDecay: given,
+  microBatch: given,
+  signal: given,
+});
+
 /** ‖c‖·√d */
 const gradientNorm = (c: Float64Array, dimension: number): number =>
   c.reduce((norm, x) => Math.hypot(norm, x), 0) * Math.sqrt(dimension);
@@ -176,26 +196,27 @@ const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstim
  * const step = coefficients([0.75, 0.5], { rho: 0.125, tilt: 0, estimator: 'naive', sides: 'two' });
  * console.log(step.coefficients, step.meanLoss); // Float64Array(1) [ 1 ] 0.625
  *
+ * @param options those of the estimator, or all of a step by `Model.step`
  * @param losses two-sided [f⁺₀, f⁻₀, f⁺₁, …], one-sided [f₀, f₁, …]
  * @throws TypeError or RangeError with code ERR_ZEST_LOSSES (no array, not finite, none, or unpaired), ERR_ZEST_RHO,
  * ERR_ZEST_TILT, ERR_ZEST_ESTIMATOR (unknown; one-sided with another than naive or a function, or with one direction;
  * a function's result of the wrong length or not finite) or ERR_ZEST_OPTION (sides, normalize, dimension); ZestError
  * with ERR_ZEST_LOSSES or ERR_ZEST_TILT where the losses lie so far apart that float64 cannot hold the result
  */
-export const coefficients = (losses: ArrayLike<number>, given: EstimatorOptions): Coefficients => {
-  const options = reading('options', () => (typeof given === 'object' && given !== null ? { ...given } : given));
+export const coefficients = (losses: ArrayLike<number>, options: EstimatorOptions): Coefficients => {
+  const known = typeof options === 'object' && options !== null ? knownOptions(options) : options;
   const values = float64(losses, 'losses', 'ERR_ZEST_LOSSES');
-  const directions = options?.sides === 'one' ? values.length : values.length / 2;
-  const settings = nativeEstimatorOptions(options, directions);
+  const directions = known?.sides === 'one' ? values.length : values.length / 2;
+  const settings = nativeEstimatorOptions(known, directions);
   if (directions === 0 || !Number.isInteger(directions)) {
-    const expected = options.sides === 'one' ? 'one a direction' : 'two a direction, f⁺ and f⁻';
+    const expected = known.sides === 'one' ? 'one a direction' : 'two a direction, f⁺ and f⁻';
     throw rangeError('ERR_ZEST_LOSSES', `losses has ${values.length} values; expected ${expected}`);
   }
-  if (typeof options.estimator !== 'function') return { losses: values, ...native().coefficients(values, settings) };
+  if (typeof known.estimator !== 'function') return { losses: values, ...native().coefficients(values, settings) };
 
   const core = native().coefficients(values, { ...settings, normalize: 'none' });
   const name = 'what the estimator returned';
-  const { rho, sides, estimator } = options;
+  const { rho, sides, estimator } = known;
   const returned = float64(estimator(values.slice(), { rho, tilt: core.tilt, sides }), name, 'ERR_ZEST_ESTIMATOR');
   if (returned.length !== directions) {
     const message = `${name} has ${returned.length} values; expected ${directions}, one a direction`;

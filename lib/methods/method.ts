@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { type ErrorCode, ZestError } from '../errors.ts';
 import type { Point } from '../objective.ts';
+import { given } from '../options/calls.ts';
+import { checkOptions } from '../options/check.ts';
+import { withoutOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { inPrograms, positive, stepLength } from './options.ts';
@@ -134,6 +137,21 @@ const PARTS = {
   estimate: 'function',
 };
 
+/** What it may have beside. */
+const MORE: Record<Exclude<keyof Method, keyof typeof PARTS>, true> = {
+  title: true,
+  conflicts: true,
+  metric: true,
+  initialState: true,
+  stateShape: true,
+  warnings: true,
+};
+
+/** All that a method may have. */
+const parts = z.strictObject(
+  Object.fromEntries([...Object.keys(PARTS), ...Object.keys(MORE)].map((part) => [part, given])),
+);
+
 /**
  * Checks that a value is a method.
  *
@@ -147,6 +165,7 @@ export const assertMethod = (value: unknown, name: string): void => {
       const found = part in method ? `its ${part} is ${show(method[part])}` : `it has no ${part}`;
       throw new ZestError('ERR_ZEST_OPTION', `${name} is none: ${found}; expected what defineMethod returns`);
     }
+    checkOptions(parts, { ...method }, name);
     for (const [option, schema] of Object.entries(method.options as object)) {
       if (typeof (schema as z.ZodType | undefined)?.safeParse === 'function') continue;
       throw new ZestError('ERR_ZEST_OPTION', `${name}: its option ${option} is ${show(schema)}; expected a zod schema`);
@@ -177,12 +196,12 @@ export const assertMethod = (value: unknown, name: string): void => {
  *
  * @throws ERR_ZEST_OPTION for what is no method
  */
-export const defineMethod = <Shape extends z.ZodRawShape, S extends MethodState>(
-  method: Method<Shape, S>,
-): Method<Shape, S> => {
-  assertMethod(method, 'method');
-  return method;
-};
+export const defineMethod = withoutOptions(
+  <Shape extends z.ZodRawShape, S extends MethodState>(method: Method<Shape, S>): Method<Shape, S> => {
+    assertMethod(method, 'method');
+    return method;
+  },
+);
 
 /** A method whose options are not known here. */
 // biome-ignore lint/suspicious/noExplicitAny: a method's options are its own business.

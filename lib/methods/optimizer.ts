@@ -5,6 +5,7 @@ import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Law, Objective, Update } from '../objective.ts';
 import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import {
@@ -193,7 +194,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     steps++;
   };
 
-  return {
+  return withoutMoreOptions({
     method: method.name,
     get keepsState() {
       return keepsState();
@@ -244,5 +245,5 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       state = rest;
       trained = undefined;
     },
-  };
+  });
 };

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ZestError } from '../errors.ts';
+import { typeError, ZestError } from '../errors.ts';
+import { withoutOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import { autoMethod } from './auto.ts';
 import { conservativeMethod } from './conservative.ts';
@@ -94,12 +95,14 @@ export const allMethods = (): AnyMethod[] => [...methods.values()];
  *
  * @throws ZestError with ERR_ZEST_OPTION for what is no method, or a name that another one has
  */
-export const registerMethod = (method: AnyMethod, name: string = method?.name): void => {
-  assertMethod(method, `method ${show(name)}`);
-  const other = methods.get(name);
-  if (other && other !== method) throw new ZestError('ERR_ZEST_OPTION', `method ${name} is another one already`);
-  methods.set(name, method);
-};
+export const registerMethod = withoutOptions((method: AnyMethod, name?: string): void => {
+  assertMethod(method, name === undefined ? 'method' : `method ${show(name)}`);
+  const own = name ?? method.name;
+  if (typeof own !== 'string') throw typeError('ERR_ZEST_OPTION', `name is ${show(own)}; expected a string`);
+  const other = methods.get(own);
+  if (other && other !== method) throw new ZestError('ERR_ZEST_OPTION', `method ${own} is another one already`);
+  methods.set(own, method);
+});
 
 /** Whether a method's name is the path of a module. */
 const isPath = (name: unknown): name is string => typeof name === 'string' && /[\\/]|\.[cm]?[jt]s$/.test(name);

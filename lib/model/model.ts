@@ -5,6 +5,7 @@ import { rangeError, typeError } from '../errors.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { checkedPart, type Part } from '../part.ts';
 import { show } from '../show.ts';
 import { CallQueue } from './call-queue.ts';
@@ -98,8 +99,8 @@ export class Model implements Objective<Batch> {
    * holds; ERR_ZEST_OPTION, ERR_ZEST_TRAINABLE, ERR_ZEST_DIRECTIONS, ERR_ZEST_THREADS, ERR_ZEST_DEVICE or
    * ERR_ZEST_CUBLAS for the options; with `cuda`, any call may reject with ERR_ZEST_DEVICE_LOST
    */
-  static async load(name: string, options: LoadOptions = {}): Promise<Model> {
-    const { device, engine, origin, directions } = await loadEngine(name, options);
+  static async load(name: string, options?: LoadOptions): Promise<Model> {
+    const { device, engine, origin, directions } = await loadEngine(name, options === undefined ? {} : options);
     return new Model(device, engine, origin, directions);
   }
 
@@ -410,7 +411,7 @@ export class Model implements Objective<Batch> {
    * @param part default `trainable`
    * @throws ERR_ZEST_OPTION
    */
-  async digest(part: Part = 'trainable'): Promise<string> {
+  async digest(part?: Part): Promise<string> {
     const isFrozen = checkedPart(part) === 'frozen';
     return this.#queue.add({ run: () => this.#engine.digest(isFrozen) });
   }
@@ -469,5 +470,9 @@ export class Model implements Objective<Batch> {
       apply: async (update, options) => queue.now(calls.apply(update, options)),
       sequenceLosses: async (batch, points, options) => queue.now(calls.sequenceLosses(batch, points, options)),
     };
+  }
+
+  static {
+    refuseMoreOptions(this);
   }
 }

@@ -12,6 +12,7 @@ import type {
   Perturbation,
 } from '../objective.ts';
 import { assertPath, given, optionsOf } from '../options/calls.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
 import { checkedPart, type Part } from '../part.ts';
@@ -239,7 +240,7 @@ export const boxOfPoints = <B, Name extends string>({
     });
   };
 
-  return {
+  return withoutMoreOptions({
     dimension: trained.reduce((sum, { values }) => sum + values.length, 0),
     trainableNames: trained.map(({ name }) => name),
     get version() {
@@ -300,7 +301,7 @@ export const boxOfPoints = <B, Name extends string>({
       return inTurn(async () => values.slice());
     },
 
-    async digest(part = 'trainable') {
+    async digest(part) {
       const isFrozen = checkedPart(part) === 'frozen';
       return inTurn(async () => {
         const hash = createHash('sha256');
@@ -326,5 +327,5 @@ export const boxOfPoints = <B, Name extends string>({
         version++;
       });
     },
-  };
+  });
 };

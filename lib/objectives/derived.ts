@@ -1,6 +1,7 @@
 import { checkedPoints } from '../directions.ts';
 import { ZestError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { evaluationOptions } from '../options/objective-calls.ts';
 import { turns } from './turns.ts';
 
@@ -38,7 +39,7 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
       return losses;
     });
   };
-  return {
+  return withoutMoreOptions({
     get dimension() {
       return of.dimension;
     },
@@ -61,5 +62,5 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     ...(of.restoreState && { restoreState: of.restoreState.bind(of) }),
     ...(own.prepare && { prepare: own.prepare }),
     ...(of.direction && { direction: of.direction.bind(of) }),
-  };
+  });
 };

@@ -1,6 +1,9 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
+import { given, optionsOf } from '../options/calls.ts';
+import { withoutOptions } from '../options/no-options.ts';
+import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
 import { type AnswerKind, definitionOf, isMetric, type Metric, measure, metricNames } from '../tasks/metrics.ts';
@@ -104,15 +107,19 @@ const ownLoss = (metric: (answers: readonly unknown[], references: readonly unkn
   },
 });
 
-const lossOf = (metric: MetricChoice, task: Task): AnswerLoss => {
-  if (typeof metric === 'function') return ownLoss(metric);
-  if (isMetric(metric)) return namedLoss(metric, task);
-  if (typeof metric === 'object' && metric !== null && 'cost' in metric) return costLoss(metric.cost, task);
-  throw typeError(
-    'ERR_ZEST_OPTION',
-    `metric is ${show(metric)}; expected one of ${metricNames(kindOf(task)).join(', ')}, {cost: [[…]]} or a function`,
-  );
-};
+const costOptions = optionsOf<{ cost: unknown }>({ cost: given });
+
+const lossOf = (metric: MetricChoice, task: Task): AnswerLoss =>
+  reading('metric', () => {
+    if (typeof metric === 'function') return ownLoss(metric);
+    if (isMetric(metric)) return namedLoss(metric, task);
+    if (typeof metric === 'object' && metric !== null && 'cost' in metric)
+      return costLoss(costOptions(metric, 'metric').cost, task);
+    throw typeError(
+      'ERR_ZEST_OPTION',
+      `metric is ${show(metric)}; expected one of ${metricNames(kindOf(task)).join(', ')}, {cost: [[…]]} or a function`,
+    );
+  });
 
 /**
  * Checks that a metric is one of a task's answers.
@@ -142,7 +149,7 @@ export const assertMetric = (metric: MetricChoice, task: Task): void => {
  * @throws ERR_ZEST_OPTION for a metric that is none, or none of the task's answers; its calls reject with
  * ERR_ZEST_LOSS_NOT_FINITE naming the point, ERR_ZEST_VERSION, what a function throws, and what the task says of examples
  */
-export const metricObjective = (model: Model, task: Task, metric: MetricChoice): Objective<Examples> => {
+export const metricObjective = withoutOptions((model: Model, task: Task, metric: MetricChoice): Objective<Examples> => {
   assertModel(model);
   assertTask(task);
   const loss = lossOf(metric, task);
@@ -184,4 +191,4 @@ export const metricObjective = (model: Model, task: Task, metric: MetricChoice):
       },
     }),
   });
-};
+});

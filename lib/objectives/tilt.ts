@@ -1,6 +1,7 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { assertObjective } from '../options/calls.ts';
+import { withoutOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import { mean, tiltedMean } from '../statistics.ts';
 import { derived } from './derived.ts';
@@ -55,10 +56,10 @@ const withExamples = <B>(of: Objective<B>, risk: (losses: Float64Array, batch: B
  *
  * @throws ERR_ZEST_TILT for s, ERR_ZEST_UNSUPPORTED for an objective without losses of examples
  */
-export const exampleTilt = <B>(objective: Objective<B>, s: number): Objective<B> => {
+export const exampleTilt = withoutOptions(<B>(objective: Objective<B>, s: number): Objective<B> => {
   checkedTilt(s, 's');
   return withExamples(objective, (losses) => tiltedMean(known(losses), s));
-};
+});
 
 /**
  * Tilts the mean losses of groups: the risk is (1/s)·log mean_g e^{s·L_g}, with L_g the mean loss of the batch's
@@ -77,25 +78,26 @@ export const exampleTilt = <B>(objective: Objective<B>, s: number): Objective<B>
  * @throws ERR_ZEST_TILT for s, ERR_ZEST_UNSUPPORTED for an objective without losses of examples; its calls reject with
  * ERR_ZEST_ARGUMENT for groups that are not as many as the losses
  */
-export const groupTilt = <B>(
-  objective: Objective<B>,
-  s: number,
-  groupsOf: (batch: B) => readonly (string | number)[],
-): Objective<B> => {
-  checkedTilt(s, 's');
-  if (typeof groupsOf !== 'function')
-    throw typeError('ERR_ZEST_ARGUMENT', `groupsOf is ${show(groupsOf)}; expected a function of a batch`);
-  return withExamples(objective, (losses, batch) => {
-    const groups = groupsOf(batch);
-    if (!Array.isArray(groups) || groups.length !== losses.length) {
-      throw typeError('ERR_ZEST_ARGUMENT', `groupsOf gave ${show(groups)}; expected a list of ${losses.length} groups`);
-    }
-    const members = new Map<string | number, number[]>();
-    for (const [i, loss] of losses.entries()) {
-      if (Number.isNaN(loss)) continue;
-      members.set(groups[i]!, [...(members.get(groups[i]!) ?? []), loss]);
-    }
-    const means = Array.from(members.values(), mean);
-    return tiltedMean(means, s);
-  });
-};
+export const groupTilt = withoutOptions(
+  <B>(objective: Objective<B>, s: number, groupsOf: (batch: B) => readonly (string | number)[]): Objective<B> => {
+    checkedTilt(s, 's');
+    if (typeof groupsOf !== 'function')
+      throw typeError('ERR_ZEST_ARGUMENT', `groupsOf is ${show(groupsOf)}; expected a function of a batch`);
+    return withExamples(objective, (losses, batch) => {
+      const groups = groupsOf(batch);
+      if (!Array.isArray(groups) || groups.length !== losses.length) {
+        throw typeError(
+          'ERR_ZEST_ARGUMENT',
+          `groupsOf gave ${show(groups)}; expected a list of ${losses.length} groups`,
+        );
+      }
+      const members = new Map<string | number, number[]>();
+      for (const [i, loss] of losses.entries()) {
+        if (Number.isNaN(loss)) continue;
+        members.set(groups[i]!, [...(members.get(groups[i]!) ?? []), loss]);
+      }
+      const means = Array.from(members.values(), mean);
+      return tiltedMean(means, s);
+    });
+  },
+);

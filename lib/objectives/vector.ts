@@ -20,6 +20,7 @@ import type {
   Update,
 } from '../objective.ts';
 import { given, optionsOf } from '../options/calls.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions, gradientOptions } from '../options/objective-calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../show.ts';
@@ -203,9 +204,9 @@ export const vectorObjective = (
       });
     },
 
-    async direction(stream, name = 'x', options) {
+    async direction(stream, name, options) {
       const { directions = own } = directionOptions(options);
-      if (name !== 'x')
+      if (name !== undefined && name !== 'x')
         throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(name)}; the only one is 'x'`);
       return Float32Array.from(drawn(directions)(checkedStream(stream, 'stream')));
     },
@@ -245,8 +246,8 @@ export const vectorObjective = (
       return state.names;
     },
 
-    async state(name, parameter = 'x') {
-      assertState(name, parameter);
+    async state(name, parameter) {
+      assertState(name, parameter ?? 'x');
       return inTurn(async () => {
         const values = state.get(name);
         if (values) return values.slice();
@@ -282,7 +283,7 @@ export const vectorObjective = (
       });
     };
   }
-  return objective;
+  return withoutMoreOptions(objective);
 };
 
 /** v(stream) of a vector under checked directions; the last one is kept, since points come in pairs. */

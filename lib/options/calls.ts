@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { typeError } from '../errors.ts';
+import type { CallOptions } from '../objective.ts';
 import { show } from '../show.ts';
 import { checkOptions, coded } from './check.ts';
 import { reading } from './reading.ts';
@@ -54,6 +55,9 @@ export const optionsOf = <O extends object>(shape: { readonly [option in keyof R
   return (options: O | undefined, name = 'options'): O =>
     options === undefined ? ({} as O) : (checkOptions(schema, options, name) as O);
 };
+
+/** The options of a call that can be stopped, and has no others. */
+export const callOptions = optionsOf<CallOptions>({ signal });
 
 /**
  * Checks that an argument is the path of a file or folder.

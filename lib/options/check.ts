@@ -34,6 +34,17 @@ const isWrongKind = ({ issue }: Fault, value: unknown): boolean =>
 export const checkOptions = <S extends z.ZodObject>(schema: S, options: unknown, name = 'options'): z.output<S> =>
   reading(name, () => checked(schema, options, name));
 
+/**
+ * Checks that an object has no key but some, where its values are checked one by one.
+ *
+ * @throws TypeError with ERR_ZEST_OPTION, as {@link checkOptions} does
+ */
+export const assertKnown = (value: object, keys: readonly string[], name: string): void => {
+  if (Object.keys(value).every((key) => keys.includes(key))) return;
+  const known = z.strictObject(Object.fromEntries(keys.map((key) => [key, z.unknown()])));
+  checkOptions(z.strictObject({ [name]: known }), { [name]: value });
+};
+
 const checked = <S extends z.ZodObject>(schema: S, options: unknown, name: string): z.output<S> => {
   const result = schema.safeParse(options, { error: expectation });
   if (result.success) return result.data;

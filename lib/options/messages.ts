@@ -58,6 +58,14 @@ export const expectation = (issue: core.$ZodRawIssue): string => {
 const valueAt = (root: unknown, path: Path): unknown =>
   path.reduce((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], root);
 
+/** Keys of an alternative's value that the alternative does not know, and is not close to. */
+const foreignKeys = (issues: readonly core.$ZodIssue[]): number =>
+  issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.path.length === 0
+      ? issue.keys.filter((key) => nearest(key, issue.message.split(', ')) === undefined)
+      : [],
+  ).length;
+
 /** The issues of the one alternative of a union that the value was meant as, if that is clear. */
 const meant = (issue: core.$ZodIssue): core.$ZodIssue[] | undefined => {
   if (issue.code !== 'invalid_union') return undefined;
@@ -65,7 +73,8 @@ const meant = (issue: core.$ZodIssue): core.$ZodIssue[] | undefined => {
     issues.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
   );
   const close = ofKind.filter((issues) => issues.every(({ path }) => path.length > 0));
-  const chosen = close.length ? close : ofKind;
+  const fewest = Math.min(...ofKind.map(foreignKeys));
+  const chosen = close.length ? close : ofKind.filter((issues) => foreignKeys(issues) === fewest);
   return chosen.length === 1
     ? chosen[0]?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
     : undefined;
@@ -81,7 +90,8 @@ export const describeIssue = (issue: core.$ZodIssue, root: unknown, name: string
       const guess = nearest(key, allowed);
       const path = [...issue.path, key];
       const hint = guess ? ` (did you mean ${guess}?)` : '';
-      return { path, issue, message: `${dotted(path)} is not known${hint}; expected one of ${issue.message}` };
+      const expected = issue.message === '' ? 'no options' : `one of ${issue.message}`;
+      return { path, issue, message: `${dotted(path)} is not known${hint}; expected ${expected}` };
     });
   }
   const value = valueAt(root, issue.path);

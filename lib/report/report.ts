@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { rangeError, typeError } from '../errors.ts';
+import { withoutOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
 import { findRuns } from '../runs/find.ts';
 import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
@@ -106,7 +107,7 @@ const environment = (runs: readonly RunRecord[]) =>
  * @throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
  * without any
  */
-export const report = async (given: readonly string[]): Promise<Report> => {
+export const report = withoutOptions(async (given: readonly string[]): Promise<Report> => {
   const expected = 'an array of the folders of runs';
   const each = (path: unknown): string => {
     if (typeof path === 'string') return path;
@@ -151,4 +152,4 @@ export const report = async (given: readonly string[]): Promise<Report> => {
     runs: overviews,
     files: found.files,
   };
-};
+});

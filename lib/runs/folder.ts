@@ -5,7 +5,7 @@ import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../f
 import { isObject } from '../json.ts';
 import { modelFolder } from '../model/built-in.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
-import { isTrajectory } from './trajectory.ts';
+import { isTrajectory, openTrajectory } from './trajectory.ts';
 
 /** Where the parts of a run are, and what is found out about it later. */
 export interface RunFolder {
@@ -83,7 +83,7 @@ export const assertModelApart = async (run: RunFolder, model: string): Promise<v
   );
 };
 
-/** Where the parts of a run that is being replaced stand, until the new one has begun. */
+/** Where the parts of a run that is being replaced stand, until the new one has a step. */
 const ASIDE = '.replaced';
 
 /** The parts of a run, with its event files; the log, by which a run is known, is the last. */
@@ -102,12 +102,29 @@ const moveParts = async (parts: readonly string[], to: RunFolder): Promise<void>
 
 const removeAll = (path: string): Promise<void> => writing(path, rm(path, { recursive: true, force: true }));
 
-/** Puts a run back whose replacement was killed before it had begun, or removes what is left of one that had. */
+/** Whether a folder holds a run that another one replaces, which has no step yet. */
+export const isReplacing = (path: string): Promise<boolean> => isThere(join(path, ASIDE));
+
+/** Whether a run has something to lose: a step in its log, or an end. */
+const hasStep = async (run: RunFolder): Promise<boolean> =>
+  (await isThere(run.summary)) ||
+  openTrajectory(run.trajectory).then(
+    ({ places }) => places.length > 1,
+    () => false,
+  );
+
+/**
+ * Ends the replacement of a run: one that has a step is what the folder holds from then on. One that has none, whatever
+ * kept it from that, gives its place back to the run that was there.
+ */
 export const settleRun = async (run: RunFolder): Promise<void> => {
   const aside = runFolder(join(run.path, ASIDE));
   if (!(await isThere(aside.path))) return;
-  if (!(await isThere(run.trajectory))) {
-    for (const part of await partsOf(run)) if (await isThere(join(aside.path, basename(part)))) await removeAll(part);
+  const hasBegun = await isThere(run.trajectory);
+  if (!hasBegun || !(await hasStep(run))) {
+    // Without its log, which is moved first, what is here may be of the old run. The log is what is removed last.
+    const isOurs = async (part: string) => hasBegun || (await isThere(join(aside.path, basename(part))));
+    for (const part of await partsOf(run)) if (await isOurs(part)) await removeAll(part);
     await moveParts(await partsOf(aside), run);
   }
   await removeAll(aside.path);
@@ -141,8 +158,8 @@ const assertRun = async (run: RunFolder): Promise<void> => {
 };
 
 /**
- * Begins a run in a folder that is there, in place of what it holds of another, which stays until `begin` has written the
- * new one's log: whatever happens, one of the two is there.
+ * Begins a run in a folder that is there, in place of what it holds of another, which is kept aside until
+ * {@link settleRun} finds a step of the new one: whatever happens, one of the two is there.
  *
  * @throws ERR_ZEST_RUN where the folder holds no run but something else under the names of its parts; ERR_ZEST_FILE
  */
@@ -160,9 +177,7 @@ export const createRun = async <T>(run: RunFolder, config: object, begin: () => 
   try {
     const { stringify } = await import('yaml');
     await writeAtomic(run.config, stringify(config));
-    const begun = await begin();
-    if (isReplaced) await removeAll(aside.path);
-    return begun;
+    return await begin();
   } catch (error) {
     await removeAll(run.trajectory);
     await settleRun(run);

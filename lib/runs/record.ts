@@ -1,10 +1,12 @@
 import { checkedLogged, nativeDirections } from '../directions.ts';
 import type { Directions, Objective } from '../objective.ts';
 import { assertHas, assertPath, given, optionsOf } from '../options/calls.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { version } from '../version.ts';
 import type { Replayable } from './replay.ts';
 import { TrajectoryWriter } from './trajectory.ts';
+import type { LoggedUpdate } from './trajectory-format.ts';
 import { NOISE_VERSION } from './trajectory-format.ts';
 
 /** How {@link recordTrajectory} describes a run of one's own. */
@@ -60,5 +62,8 @@ export const recordTrajectory = async (
     device: '',
     version,
   });
-  return { append: async (update) => writer.append(checkedLogged(update)), close: () => writer.close() };
+  return withoutMoreOptions({
+    append: async (update: LoggedUpdate) => writer.append(checkedLogged(update)),
+    close: async () => writer.close(),
+  });
 };

@@ -2,6 +2,7 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
 import { writeAtomic, writeWhole, writing } from '../files.ts';
 import { assertPath } from '../options/calls.ts';
+import { withoutOptions } from '../options/no-options.ts';
 import {
   decodeHeader,
   decodeRecord,
@@ -151,8 +152,8 @@ export const openTrajectory = async (file: string): Promise<OpenTrajectory> => {
  * @throws ERR_ZEST_TRAJECTORY if the header is not whole, or the log asks for what this version does not replay;
  *   ERR_ZEST_FILE if the file cannot be read
  */
-export const readTrajectory = async (file: string): Promise<Trajectory> => {
+export const readTrajectory = withoutOptions(async (file: string): Promise<Trajectory> => {
   assertPath(file, 'file');
   const { header, places, updates, tornBytes } = await openTrajectory(file);
   return { header, updates: [...updates()], validBytes: (places.at(-1) as Place).at, tornBytes };
-};
+});

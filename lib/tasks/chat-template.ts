@@ -6,7 +6,9 @@ import { isObject } from '../json.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
-import { assertPath } from '../options/calls.ts';
+import type { CallOptions } from '../objective.ts';
+import { assertPath, callOptions } from '../options/calls.ts';
+import { withoutMoreOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { withinTime } from '../time-limit.ts';
@@ -90,9 +92,10 @@ const contentOf = (token: unknown): string | undefined =>
  *
  * @throws ERR_ZEST_TEMPLATE for a template that is broken; what {@link Tokenizer.load} throws for a GGUF file
  */
-export const loadChatTemplate = async (name: string): Promise<ChatTemplate | undefined> => {
+export const loadChatTemplate = async (name: string, options?: CallOptions): Promise<ChatTemplate | undefined> => {
   assertPath(name, 'name');
-  const folder = await fetchedFolder(name, 'tokenizer');
+  const { signal } = callOptions(options);
+  const folder = await fetchedFolder(name, 'tokenizer', signal);
   const read = (file: string) => readFile(join(folder, file), 'utf8').catch(() => undefined);
   const readConfig = async (): Promise<Json> => {
     if (isGguf(folder)) return ggufTokenizer(await readGguf(folder)).config;
@@ -119,8 +122,8 @@ export const loadChatTemplate = async (name: string): Promise<ChatTemplate | und
   const tokens = Object.fromEntries(
     ['bos_token', 'eos_token', 'unk_token', 'pad_token'].map((key) => [key, contentOf(config[key]) ?? '']),
   );
-  return {
-    render(given) {
+  return withoutMoreOptions({
+    render(given: readonly ChatMessage[]) {
       const messages = checkedMessages(given);
       try {
         const values = { messages, add_generation_prompt: true, ...tokens, [OUR_RANGE]: range };
@@ -129,5 +132,5 @@ export const loadChatTemplate = async (name: string): Promise<ChatTemplate | und
         throw failure('refuses these messages', cause);
       }
     },
-  };
+  });
 };

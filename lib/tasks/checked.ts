@@ -1,23 +1,9 @@
 import { typeError } from '../errors.ts';
-import { assertList, callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
+import { assertList } from '../options/calls.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
-import type { AnswerOptions, Outcomes } from './task.ts';
 
-// What the methods of a task are passed: their options, and examples that the task itself has made.
-
-export const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
-
-const ofAnswers = optionsOf<AnswerOptions>({
-  signal,
-  batchSize: count,
-  onProgress: callback,
-  onExample: callback,
-  outcomes: given,
-});
-/** Checks the options of scoring and answering. */
-export const answerOptions = <O extends Outcomes>(options: AnswerOptions<O> | undefined): AnswerOptions<O> =>
-  ofAnswers(options) as AnswerOptions<O>;
+// What the methods of a task are passed that the task itself has made.
 
 type Class = abstract new (...args: never[]) => object;
 

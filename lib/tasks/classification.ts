@@ -1,13 +1,14 @@
-import { z } from 'zod';
 import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { typeError, ZestError } from '../errors.ts';
-import { assertHas, assertList, given, optionsOf } from '../options/calls.ts';
+import { assertHas, assertList } from '../options/calls.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
 import { batchOf, responses } from './asked.ts';
-import { answerOptions, assertExamples, assertMade, assertRows, exampleOptions, isMade } from './checked.ts';
+import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';
+import { assertExamples, assertMade, assertRows, isMade } from './checked.ts';
 import { type ClassificationReport, Outcomes } from './classification-report.ts';
 import { absentField, assertRow, checkColumns, placeOf, textsOf } from './fields.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
@@ -25,9 +26,6 @@ import type {
   Scorer,
   Task,
 } from './task.ts';
-
-const holdOutOptions = optionsOf<{ share: number; seed: number }>({ share: z.number().min(0).max(1), seed: given });
-const samplingOptions = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
 
 /** Score of a classifier on examples, and what it is made of. */
 export interface ClassExamination extends Examination {
@@ -93,6 +91,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   label(fields: ExampleFields, place: string): number {
     if (typeof fields !== 'object' || fields === null)
       throw typeError('ERR_ZEST_ARGUMENT', `fields is ${show(fields)}; expected an object with the fields of the task`);
+    if (typeof place !== 'string')
+      throw typeError('ERR_ZEST_ARGUMENT', `place is ${show(place)}; expected where the fields are from, file:line`);
     return this.#labels.read(fields, place);
   }
 
@@ -146,7 +146,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
   sample(examples: readonly LabelledExample[], sampling: Sampling): LabelledExample[] {
     assertExamples(examples, LabelledExample);
-    const { shots, labelNoise, seed } = samplingOptions(sampling ?? null, 'sampling');
+    const { shots, labelNoise, seed } = samplingOptions(sampling);
     const labelsOf = (some: readonly LabelledExample[]) => some.map(({ label }) => label);
     const chosen =
       shots === undefined
@@ -172,7 +172,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   ): { rest: LabelledExample[]; heldOut: LabelledExample[] } {
     assertExamples(examples, LabelledExample);
     const labels = examples.map(({ label }) => label);
-    const checked = holdOutOptions(options ?? (null as never));
+    const checked = holdOutOptions(options);
     const chosen = new Set(holdOut(labels, { classes: this.names.length, ...checked }));
     return {
       rest: examples.filter((_, i) => !chosen.has(i)),
@@ -354,5 +354,9 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       }
       yield { example, scores };
     }
+  }
+
+  static {
+    refuseMoreOptions(this);
   }
 }

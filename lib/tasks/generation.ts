@@ -3,6 +3,7 @@ import { dataError } from '../data/rows.ts';
 import { rangeError } from '../errors.ts';
 import { exactMatch } from '../metrics/texts.ts';
 import { assertHas } from '../options/calls.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import type { AskedSequence } from './asked.ts';
 import { continuationTokens } from './continuation.ts';
@@ -202,6 +203,10 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
 
   protected isRight(answer: string, reference: readonly string[]): boolean {
     return exactMatch([answer], [reference]) === 1;
+  }
+
+  static {
+    refuseMoreOptions(this, ['demonstrate', 'prompt', 'decode', 'generation', 'preview']);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Target } from '../batch.ts';
 import { ZestError } from '../errors.ts';
 import { assertHas } from '../options/calls.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { type AskedSequence, batchOf } from './asked.ts';
 import type { Metric } from './metrics.ts';
 import { type Answer, type ReferencedExample, ReferenceTask } from './reference-task.ts';
@@ -72,5 +73,9 @@ export abstract class HeadTask<R, A> extends ReferenceTask<R, A> {
       const outputs = rows.slice(i * given, (i + 1) * given).map((row) => row[0]!);
       return this.answerOf(outputs, reference);
     });
+  }
+
+  static {
+    refuseMoreOptions(this, ['preview']);
   }
 }

@@ -4,7 +4,8 @@ import { dropExactMatch, dropF1 } from '../metrics/drop.ts';
 import { microF1, subsetAccuracy } from '../metrics/label-sets.ts';
 import { meanSquaredError, pearson, spearman } from '../metrics/numbers.ts';
 import { exactMatch, rougeL, tokenF1 } from '../metrics/texts.ts';
-import { reading } from '../options/reading.ts';
+import { given, optionsOf } from '../options/calls.ts';
+import { withoutOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
 
@@ -91,6 +92,15 @@ export const isMetric = (value: unknown): value is Metric => definitions.has(val
 
 export const definitionOf = (metric: Metric): MetricDefinition => definitions.get(metric) as MetricDefinition;
 
+const definitionParts = optionsOf<MetricDefinition>({
+  title: given,
+  of: given,
+  largerIsBetter: given,
+  format: given,
+  ofTwoLabels: given,
+  measure: given,
+});
+
 /**
  * Adds a metric of one's own, which the `metrics` of tasks may name from then on.
  *
@@ -108,7 +118,7 @@ export const definitionOf = (metric: Metric): MetricDefinition => definitions.ge
  *
  * @throws ERR_ZEST_OPTION for a name that is taken, or is no word; ERR_ZEST_ARGUMENT for what is no definition
  */
-export const registerMetric = (name: string, definition: MetricDefinition): void => {
+export const registerMetric = withoutOptions((name: string, definition: MetricDefinition): void => {
   if (typeof name !== 'string' || !/^[a-zA-Z]\w*$/.test(name) || ['loss', 'count'].includes(name)) {
     throw rangeError(
       'ERR_ZEST_OPTION',
@@ -118,10 +128,8 @@ export const registerMetric = (name: string, definition: MetricDefinition): void
   if (Object.hasOwn(BUILT_IN, name)) {
     throw rangeError('ERR_ZEST_OPTION', `name is ${show(name)}; expected one that no built-in metric has`);
   }
-  const { title, of, largerIsBetter, format, measure } = reading(
-    'definition',
-    () => ({ ...Object(definition) }) as Partial<MetricDefinition>,
-  );
+  const known = definitionParts((definition ?? null) as MetricDefinition, 'definition');
+  const { title, of, largerIsBetter, format, measure } = known;
   const isWhole =
     typeof title === 'string' &&
     ['classes', 'texts', 'numbers', 'labelSets'].includes(of as string) &&
@@ -134,8 +142,8 @@ export const registerMetric = (name: string, definition: MetricDefinition): void
       `definition is ${show(definition)}; expected { title, of, largerIsBetter, format, measure }`,
     );
   }
-  definitions.set(name, definition);
-};
+  definitions.set(name, known);
+});
 
 /** Values of metrics, of which the documentation of tasks says what they are. */
 export type Measures = { [metric in Metric]?: number };

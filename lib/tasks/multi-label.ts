@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Target } from '../batch.ts';
 import { ZestError } from '../errors.ts';
 import { harmonic } from '../metrics/texts.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import type { Answers } from './answer-report.ts';
 import type { ClassMeasures } from './classification-report.ts';
@@ -142,6 +143,10 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
 
   protected isRight({ labels }: LabelAnswer, reference: readonly number[]): boolean {
     return labels.length === reference.length && labels.every((label) => reference.includes(label));
+  }
+
+  static {
+    refuseMoreOptions(this, ['examination']);
   }
 }
 

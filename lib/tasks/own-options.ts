@@ -1,6 +1,7 @@
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { assertHas } from '../options/calls.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../show.ts';
 import { largestAt, probabilitiesOf } from './answer.ts';
 import type { AskedSequence } from './asked.ts';
@@ -159,5 +160,9 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
 
   protected isRight({ option }: Choice, right: RightOptions): boolean {
     return right.includes(option);
+  }
+
+  static {
+    refuseMoreOptions(this, ['optionsOf', 'demonstrate', 'preview']);
   }
 }

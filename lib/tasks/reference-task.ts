@@ -3,9 +3,11 @@ import { dataError, type Row } from '../data/rows.ts';
 import { drawRows } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { assertList } from '../options/calls.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { Answers } from './answer-report.ts';
 import { type AskedSequence, batchOf, responses } from './asked.ts';
-import { answerOptions, assertMade, assertRows, exampleOptions } from './checked.ts';
+import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';
+import { assertMade, assertRows } from './checked.ts';
 import { absentField, assertRow, checkColumns, fieldValue, placeOf, textsOf } from './fields.ts';
 import type { Derive } from './kind.ts';
 import { definitionOf, type Metric, measure } from './metrics.ts';
@@ -165,8 +167,9 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   /** Holds a share of the examples out; both parts keep the order. */
   holdOut<E extends ReferencedExample<R>>(
     examples: readonly E[],
-    { share, seed }: { share: number; seed: number },
+    options: { share: number; seed: number },
   ): { rest: E[]; heldOut: E[] } {
+    const { share, seed } = holdOutOptions(options);
     const chosen = new Set(
       drawRows(examples.length, { count: Math.round(share * examples.length), seed, use: 'heldOut' }),
     );
@@ -174,7 +177,8 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   }
 
   /** Takes all examples, or `shots` of them. */
-  sample<E extends ReferencedExample<R>>(examples: readonly E[], { shots, labelNoise, seed }: Sampling): E[] {
+  sample<E extends ReferencedExample<R>>(examples: readonly E[], sampling: Sampling): E[] {
+    const { shots, labelNoise, seed } = samplingOptions(sampling);
     if (labelNoise > 0) {
       throw rangeError(
         'ERR_ZEST_OPTION',
@@ -209,8 +213,9 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   /** Checks examples that may be plain objects. */
   protected checked(
     examples: readonly (ReferencedExample<R> | ExampleFields)[],
-    { unlabelled = false }: { unlabelled?: boolean } = {},
+    options?: { unlabelled?: boolean },
   ): ReferencedExample<R>[] {
+    const { unlabelled = false } = options ?? {};
     return examples.map((example, i) =>
       example instanceof ReferencedExample ? example : this.exampleOf(example, `example ${i}`, unlabelled),
     );
@@ -306,5 +311,9 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
       }
       yield { example, answer, loss };
     }
+  }
+
+  static {
+    refuseMoreOptions(this);
   }
 }

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
-import { assertPath, flag, optionsOf } from '../options/calls.ts';
+import type { CallOptions } from '../objective.ts';
+import { assertPath, callOptions, flag, optionsOf } from '../options/calls.ts';
+import { refuseMoreOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
@@ -142,12 +144,13 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken; ERR_ZEST_HUB, ERR_ZEST_DOWNLOAD
    */
-  static async load(name: string): Promise<Tokenizer> {
+  static async load(name: string, options?: CallOptions): Promise<Tokenizer> {
     assertPath(name, 'folder');
-    const given = await fetchedFolder(name, 'tokenizer');
+    const { signal } = callOptions(options);
+    const given = await fetchedFolder(name, 'tokenizer', signal);
     // An adapter that came without a tokenizer is read with its base's.
     const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
-    const folder = hasOwn ? given : (await adaptedSource(name, undefined, 'tokenizer')).base;
+    const folder = hasOwn ? given : (await adaptedSource(name, undefined, 'tokenizer', signal)).base;
     const file = join(folder, 'tokenizer.json');
     try {
       return new Tokenizer(folder, await readTokenizer(folder));
@@ -314,6 +317,10 @@ export class Tokenizer {
       'ERR_ZEST_TOKENIZER',
       `${join(this.folder, 'tokenizer.json')} has no id for ${JSON.stringify(token)} and no unknown token`,
     );
+  }
+
+  static {
+    refuseMoreOptions(this);
   }
 }
 

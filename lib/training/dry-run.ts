@@ -1,3 +1,4 @@
+import type { ZestError } from '../errors.ts';
 import { assertWritable } from '../files.ts';
 import type { CallOptions } from '../objective.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
@@ -61,7 +62,7 @@ export interface DryRun {
   data: DataOverview[];
   /** First training example of each of three answers, and the first that is cut. */
   prompts: PromptOverview[];
-  /** What is odd about the data. */
+  /** What is odd about the data, and that the output folder holds a run. */
   warnings: Warning[];
   /** What the run would take. */
   estimate: EstimateEvent;
@@ -71,7 +72,7 @@ export interface DryRun {
 export interface DryRunOptions extends CallOptions {
   /** Overrides of the configuration, each key.path=value. Default: none. */
   overrides?: readonly string[];
-  /** Whether the run may replace one that the output folder holds. Default false: an error, as of the run itself. */
+  /** Whether the run may replace one that the output folder holds. Default false: a warning, which is an error of the run. */
   overwrite?: boolean;
   /** Called as the weights are read. */
   onProgress?: (progress: Progress) => void;
@@ -97,6 +98,13 @@ const overviewOf = (
   };
 };
 
+/** Says that the output folder holds a run, which another one is told to replace or to leave: a dry run does neither. */
+const heldWarnings = (output: string): Promise<Warning[]> =>
+  assertNoRun(runFolder(output)).then(
+    () => [],
+    (error: ZestError) => [{ code: 'WARN_ZEST_OUTPUT', message: error.message }],
+  );
+
 const promptsOf = ({ inputs: { task, tokenizer }, examples }: PreparedRun): PromptOverview[] => {
   const shown: (Preview & { source: string })[] = [];
   for (const example of examples.slice(0, MOST_TOKENIZED)) {
@@ -117,7 +125,7 @@ const promptsOf = ({ inputs: { task, tokenizer }, examples }: PreparedRun): Prom
 /**
  * Does all that a run does before its first step, and says what it found: how the data are balanced, how long they are in
  * tokens and how many are cut, the first prompts as the model sees them, and what the run would take. Trains nothing and
- * writes nothing; what a run would refuse is an error here.
+ * writes nothing. What a run would refuse is an error here; an output folder that holds a run, a warning.
  *
  * @example
  * import { dryRun } from 'node-zest';
@@ -129,12 +137,11 @@ const promptsOf = ({ inputs: { task, tokenizer }, examples }: PreparedRun): Prom
 export const dryRun = async (config: Config | string, given?: DryRunOptions): Promise<DryRun> => {
   const { overrides, overwrite = false, signal, onProgress } = dryRunOptions(given);
   const resolved = await loadConfig(config, overrides, 'override');
-  const folder = runFolder(resolved.output);
-  if (!overwrite) await assertNoRun(folder);
-  await assertNoSweep(folder);
+  await assertNoSweep(runFolder(resolved.output));
   await assertWritable(resolved.output);
+  const warnings = overwrite ? [] : await heldWarnings(resolved.output);
   const prepared = await prepareRun(resolved, { signal, onProgress });
-  const { inputs, examples, warnings, model } = prepared;
+  const { inputs, examples, model } = prepared;
   try {
     const splits = { train: examples, validation: inputs.validation, test: inputs.test };
     return {
@@ -147,7 +154,7 @@ export const dryRun = async (config: Config | string, given?: DryRunOptions): Pr
         .filter((split) => splits[split].length > 0)
         .map((split) => overviewOf(inputs, split, splits[split])),
       prompts: promptsOf(prepared),
-      warnings: [...warnings],
+      warnings: [...warnings, ...prepared.warnings],
       estimate: await estimateRun(prepared),
     };
   } finally {

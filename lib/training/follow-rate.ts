@@ -67,5 +67,9 @@ export const followRate = async (
 export const holds = ({ change, changeError, allowed }: FollowedRate): boolean =>
   change <= Math.max(allowed, ERRORS * changeError);
 
+/** Whether the loss may as well not have changed. */
+export const isWithinNoise = ({ change, changeError }: FollowedRate): boolean =>
+  Math.abs(change) <= ERRORS * changeError;
+
 /** Whether the loss fell, by more than chance. */
 export const falls = ({ change, changeError }: FollowedRate): boolean => change < -ERRORS * changeError;

@@ -7,7 +7,7 @@ import { notThere } from '../not-there.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Progress, Summary, Warning } from '../runs/events.ts';
-import { type RunFolder, runFolder } from '../runs/folder.ts';
+import { isReplacing, type RunFolder, runFolder } from '../runs/folder.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
@@ -43,6 +43,13 @@ type Kept = Required<Pick<RunSource, 'kept' | 'warnings'>>;
  * @throws ERR_ZEST_RUN if it has saved none
  */
 const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> => {
+  const goesOn = `zest train ${run.path} --resume`;
+  const none = (fault: string) => new ZestError('ERR_ZEST_RUN', `${run.path} ${fault}`, { cause });
+  if (await isReplacing(run.path)) {
+    throw none(
+      `holds a run that another one is to replace, which has no step yet; wait for its first one, or, if it was killed, put the old run back with ${goesOn}`,
+    );
+  }
   const saved: { name: string; step: number; folder: string }[] = [];
   for (const name of ['best', 'last']) {
     const found = await checkpointMetadata(run, name);
@@ -50,15 +57,19 @@ const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> =>
   }
   const kept = saved.find(({ step }) => step > 0) ?? saved[0];
   if (kept === undefined) {
-    const fault = (await isThere(run.trajectory))
-      ? 'is the folder of a run that goes on, was killed, or failed, and has saved no checkpoint'
-      : (somethingElse(run.path, 'run') ?? 'is not the folder of a run that has ended: it has no good summary.json');
-    throw new ZestError('ERR_ZEST_RUN', `${run.path} ${fault}`, { cause });
+    if (await isThere(run.trajectory)) {
+      throw none(
+        `is the folder of a run that goes on, was killed, or failed, and has saved no checkpoint yet; wait for its first one (training.checkpointEvery says when), or go on with it: ${goesOn}`,
+      );
+    }
+    throw none(
+      somethingElse(run.path, 'run') ?? 'is not the folder of a run that has ended: it has no good summary.json',
+    );
   }
   const { step, folder } = kept;
   const unfinished: Warning = {
     code: 'WARN_ZEST_UNFINISHED',
-    message: `the run has not got to its end: it goes on, was killed, or failed; what it has saved is used, the weights of step ${step}${step === 0 ? ', which are those of the model as it came,' : ''} in ${folder}; zest train ${run.path} --resume goes on with it`,
+    message: `the run has not got to its end: it goes on, was killed, or failed; what it has saved is used, the weights of step ${step}${step === 0 ? ', which are those of the model as it came,' : ''} in ${folder}; ${goesOn} goes on with it`,
   };
   return { kept: { folder, step }, warnings: [unfinished] };
 };

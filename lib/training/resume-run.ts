@@ -6,7 +6,7 @@ import type { Model } from '../model/model.ts';
 import { differences } from '../options/differences.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainOptions } from '../runs/events.ts';
-import { reopenRun, runFolder, settleRun } from '../runs/folder.ts';
+import { isReplacing, type RunFolder, reopenRun, runFolder, settleRun } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { isTrajectory, type OpenTrajectory, openTrajectory, TrajectoryWriter } from '../runs/trajectory.ts';
 import type { Place, TrajectoryHeader } from '../runs/trajectory-format.ts';
@@ -94,6 +94,13 @@ const readSteps = async (file: string): Promise<{ event: StepEvent; end: number 
   }
 };
 
+/** Puts a run back that was to be replaced when a process was killed, before its configuration is read. */
+const putBack = async (run: RunFolder): Promise<void> => {
+  if (!(await isReplacing(run.path))) return;
+  const lock = await lockFolder(run.path);
+  await settleRun(run).finally(() => lock.close());
+};
+
 /** The configuration to train with: where a run goes on, its folder stands for the configuration that it began with. */
 export const configToTrain = async (
   config: Config | string,
@@ -103,6 +110,7 @@ export const configToTrain = async (
   const isFolder = typeof config === 'string' && ((await stat(config).catch(() => undefined))?.isDirectory() ?? false);
   if (!isFolder || !resume) return loadConfig(config, overrides, option);
   const run = runFolder(config);
+  await putBack(run);
   const own = [...overrides, `output=${JSON.stringify(run.path)}`];
   if (await isThere(run.config)) return loadConfig(run.config, own, option);
   if (await isTrajectory(run.trajectory)) {

@@ -2,12 +2,13 @@ import { arch, cpus, hostname, platform } from 'node:os';
 import { isError, rangeError } from '../errors.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
+import { isReplacing, settleRun } from '../runs/folder.ts';
 import { version } from '../version.ts';
 import { finishRun } from './finish-run.ts';
 import { catchUp, configToTrain, resumeRun } from './resume-run.ts';
-import { initialState } from './run-state.ts';
+import { initialState, type RunState } from './run-state.ts';
 import type { Config } from './schema.ts';
-import { startRun } from './start-run.ts';
+import { type RunContext, startRun } from './start-run.ts';
 import { trainingLoop, warn } from './training-loop.ts';
 
 const environment = (): Environment => ({
@@ -24,6 +25,10 @@ const failure = (step: number, error: unknown): FailureEvent => ({
   message: isError(error) ? error.message : String(error),
   ...(isError(error) && 'code' in error && { code: String(error.code) }),
 });
+
+/** Whether a run has nothing yet, and would take the place of one that has. */
+const isOnlyReplacing = async ({ run }: RunContext, { losses }: RunState): Promise<boolean> =>
+  losses.length === 0 && (await isReplacing(run.path));
 
 const trainOptions = optionsOf<TrainOptions>({
   signal,
@@ -99,7 +104,7 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
     try {
       yield* trainingLoop(context, state);
     } catch (error) {
-      if (!signal?.aborted) throw error;
+      if (!signal?.aborted || (await isOnlyReplacing(context, state))) throw error;
     }
     yield* finishRun(context, state, started);
   } catch (error) {
@@ -112,6 +117,8 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
   } finally {
     await log.close();
     await metrics.close();
+    // What cannot be put back now is by the next run, or by the first look with resume.
+    await settleRun(run).catch(() => {});
     await lock.close();
     model.dispose();
   }

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
 import type { Update } from '../objective.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent, Warning, WarningEvent } from '../runs/events.ts';
+import { settleRun } from '../runs/folder.ts';
 import { NO_METRICS } from '../runs/metrics-log.ts';
 import type { LoggedUpdate } from '../runs/trajectory-format.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
@@ -163,6 +164,11 @@ const takeStep = async (context: RunContext, state: RunState, began: number): Pr
   };
   await metrics.add(event);
   countStep(state, event, update);
+  if (state.losses.length === 1) {
+    // From here on there is something to lose of this run, and a run that it replaces may go.
+    await log.flush();
+    await settleRun(context.run);
+  }
   if (context.isSyncDue()) await Promise.all([log.flush(), metrics.flush().catch(() => {})]);
   return event;
 };

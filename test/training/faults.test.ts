@@ -1,17 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
+import type { TrainEvent } from '../../lib/runs/events.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
+import { openRun } from '../../lib/training/open-run.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
 import { parseLines } from '../cli/zest.ts';
 import { film } from '../fixtures/film.ts';
 import { digestOf, ofKind, readMetrics, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
+
+const BUILT = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 let folder: string;
 beforeAll(async () => {
@@ -81,6 +86,65 @@ describe('overwriting', () => {
     await mkdir(join(config.output, '.replaced', 'checkpoints'), { recursive: true });
     await run(config, { overwrite: true });
     expect(await readdir(config.output)).not.toContain('.replaced');
+  });
+
+  it('loses nothing before the new run has a step, whatever ends it', async () => {
+    const config = reviewConfig(folder, 'kept');
+    await run(config);
+    const summary = await readSummary(config.output);
+    const before = (await readdir(config.output)).sort();
+    const expectOld = async () => {
+      expect(await readSummary(config.output)).toEqual(summary);
+      expect((await readdir(config.output)).sort()).toEqual(before);
+      expect(await digestOf(join(config.output, 'checkpoints', 'last'))).toBe(summary.digest);
+    };
+    const other: Config = { ...config, optimizer: { ...config.optimizer, learningRate: 3e-5 } };
+    const killed = join(folder, 'killed-before-a-step');
+    // The caller goes, or is killed, which leaves what is there then.
+    for await (const event of train(other, { overwrite: true })) {
+      if (event.kind !== 'evaluation') continue;
+      await cp(config.output, killed, { recursive: true });
+      break;
+    }
+    await expectOld();
+    await expect(openRun(killed)).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/which has no step yet; .*put the old run back with zest train .* --resume$/),
+    });
+    const resumed: TrainEvent[] = [];
+    for await (const event of train(killed, { resume: true })) resumed.push(event);
+    expect(resumed).toEqual([{ kind: 'done', output: killed, summary }]);
+    expect((await readdir(killed)).sort()).toEqual(before);
+    // It is stopped.
+    const stopped = new AbortController();
+    const events = train(other, { overwrite: true, signal: stopped.signal });
+    await expect(
+      (async () => {
+        for await (const event of events) if (event.kind === 'start') stopped.abort(new Error('enough'));
+      })(),
+    ).rejects.toThrow('enough');
+    await expectOld();
+    // With a step it is what the folder holds.
+    for await (const event of train(other, { overwrite: true })) if (event.kind === 'step') break;
+    expect((await readTrajectory(join(config.output, 'trajectory.zest'))).updates).toHaveLength(1);
+    expect(await readdir(config.output)).not.toContain('.replaced');
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('loses nothing where the output cannot be written', async () => {
+    const config = reviewConfig(folder, 'unwritable');
+    await run(config);
+    const summary = await readSummary(config.output);
+    const full = openSync('/dev/full', 'w');
+    const file = join(config.output, 'config.yaml');
+    const args = [BUILT, 'train', file, '--overwrite', '--json'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', full, 'pipe'] });
+    const said: string[] = [];
+    child.stderr!.setEncoding('utf8').on('data', (text) => said.push(text));
+    const [status] = await once(child, 'close');
+    closeSync(full);
+    expect(status).toBe(1);
+    expect(said.join('')).toMatch(/error: .*the output cannot be written: .*no space.* \(ERR_ZEST_FILE\)/);
+    expect(await readSummary(config.output)).toEqual(summary);
   });
 
   it('leaves alone what is not of a run', async () => {
@@ -192,9 +256,8 @@ describe('a disk that takes no more', () => {
       };
       const path = join(folder, 'full.json');
       await writeFile(path, JSON.stringify(own));
-      const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
       // No file may grow beyond 24 KiB: metrics.jsonl does on the way, in the middle of a line, and each checkpoint would.
-      const command = `ulimit -f 24; trap '' XFSZ; exec "${process.execPath}" "${main}" train "${path}" --json`;
+      const command = `ulimit -f 24; trap '' XFSZ; exec "${process.execPath}" "${BUILT}" train "${path}" --json`;
       const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] });
       const [stdout, stderr] = ['', ''];
       const texts = [stdout, stderr];

@@ -116,7 +116,11 @@ describe('openRun', () => {
     expect(told.map(({ code }) => code)).toEqual(['WARN_ZEST_UNFINISHED']);
     expect(told[0]?.message).toContain('the weights of step 0, which are those of the model as it came, in ');
     await rm(checkpoints, { recursive: true });
-    await rejects(() => openRun(killed), 'ERR_ZEST_RUN', /was killed, or failed, and has saved no checkpoint$/);
+    await rejects(
+      () => openRun(killed),
+      'ERR_ZEST_RUN',
+      /was killed, or failed, and has saved no checkpoint yet; wait for .* go on with it: zest train .* --resume$/,
+    );
   });
 
   it('says of a head that is new that nothing has trained it', async () => {

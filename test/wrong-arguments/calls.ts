@@ -94,7 +94,7 @@ export const rightCalls = async (scratch: string) => {
     diagnostics: {},
     *estimate() {},
   };
-  const measures = { samples: 2, directions };
+  const measures = { samples: 2, firstStream: 0n };
 
   const objective = { evaluate: [undefined, [point]], apply: [update], direction: [1n, 'x'] };
   const functions: Record<string, Arguments> = {
@@ -135,18 +135,18 @@ export const rightCalls = async (scratch: string) => {
     generateText: [causal, causalTokenizer, 'a', { maxTokens: 1, stop: ['b'] }],
     groupTilt: [box, 1, () => ['a']],
     hessianTrace: [vector, undefined, measures],
-    loadChatTemplate: [llama],
+    loadChatTemplate: [llama, {}],
     loadTask: [config.task, tokenizer, { maxLength: 8 }],
-    lossSlice: [vector, undefined, { directions }],
-    measureSharpness: [refused, { overrides: [] }],
+    lossSlice: [vector, undefined, { size: 3 }],
+    measureSharpness: [data, { overrides: [] }],
     metricObjective: [model, task, 'accuracy'],
     neighbourhood: [vector, undefined, { ...measures, radii: [1e-3] }],
     noise: [{ seed: 1, stream: 0n, offset: 0, length: 2, law: 'gaussian' }],
     onDownload: [() => {}],
     openRun: [config.output, { overrides: [] }],
     predict: [{ model, task }, data, { batchSize: 2 }],
-    quadraticForm: [vector, undefined, point, { directions }],
-    readRows: [data, { format: 'jsonl' }],
+    quadraticForm: [vector, undefined, point, { epsilon: 1e-3 }],
+    readRows: [data, { columns: ['sentence', 'label'] }],
     readTrajectory: [log],
     recordTrajectory: [box, written('recorded.zest'), { directions, config: { a: 1 } }],
     registerMethod: [method, 'own'],
@@ -220,7 +220,7 @@ export const rightCalls = async (scratch: string) => {
       of: zest.Model,
       calls: { load: [bert, { device: 'cpu', trainable: { lora: { rank: 1, alpha: 1 } }, directions }] },
     },
-    Tokenizer: { of: zest.Tokenizer, calls: { load: [bert] } },
+    Tokenizer: { of: zest.Tokenizer, calls: { load: [bert, {}] } },
     model: { of: model, calls: { ...ofModel(tinyBatch, 'cls.predictions.bias', 11) } },
     causal: { of: causal, calls: { ...ofModel(causalBatch, 'model.norm.weight', 1) } },
     tokenizer: {

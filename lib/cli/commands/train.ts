@@ -2,21 +2,18 @@ import { Option } from 'commander';
 import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
-import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
-import type { FollowedRate } from '../../training/follow-rate.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { dryRunText } from '../terminal/dry-run.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
+import { foundText } from '../terminal/learning-rate.ts';
 import {
   count,
   duration,
   estimateText,
   metricsText,
-  percent,
   printJson,
   printLine,
   printOut,
-  table,
   warningLine,
 } from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
@@ -91,33 +88,6 @@ const showEvent = (
   }
 };
 
-const brief = (value: number): string => value.toExponential(1);
-
-const followedRow = ({ learningRate, steps, change, changeError }: FollowedRate): string[] =>
-  Number.isFinite(change)
-    ? [brief(learningRate), count(steps), brief(change), brief(changeError)]
-    : [brief(learningRate), count(steps), 'not finite', ''];
-
-/** The learning rate that was found, last, and how. */
-const foundLines = (found: FoundLearningRate): string => {
-  const { learningRate, loss, stepRate, stepShare, runShare, scheduledSteps, measuredSteps, measured } = found;
-  const { isQuadratic, followed } = found;
-  const rows = measured.map((at) => [brief(at.learningRate), brief(at.gain), brief(at.cost), percent(at.cost / loss)]);
-  return [
-    `a step from the start, mean of ${measuredSteps} on other batches than made it; the loss there is ${loss.toFixed(4)}:`,
-    table([['learning rate', 'gain', 'cost', 'of the loss'], ...rows], 0),
-    `a step costs ${percent(stepShare)} of the loss at ${brief(stepRate)}, and the cost ${isQuadratic ? 'goes' : 'should go'} with the square of the rate;`,
-    `all steps of the run (${scheduledSteps.toFixed(1)} by the squares of their schedule) may cost ${percent(runShare)} together.`,
-    ...(isQuadratic
-      ? []
-      : ['The two costs around that rate do not go with its square: a rate has to show that the loss falls.']),
-    'first steps of the run:',
-    table([['learning rate', 'steps', 'change of the loss', 'its noise'], ...followed.map(followedRow)], 0),
-    `${count(found.forwards)} forwards`,
-    `learningRate: ${brief(learningRate)}`,
-  ].join('\n');
-};
-
 export const command: CommandDefinition = {
   argument: 'YAML or JSON file; with --resume also the folder of a run',
   options: [
@@ -142,7 +112,7 @@ export const command: CommandDefinition = {
       const { findLearningRate } = await import('../../training/find-learning-rate.ts');
       const found = await findLearningRate(path, { overrides: options.set, signal: stopSignal() });
       if (options.json) printJson({ kind: 'learningRate', ...found });
-      printLine(foundLines(found));
+      printLine(foundText(found));
       return;
     }
     if (options.dryRun) {
@@ -167,6 +137,7 @@ export const command: CommandDefinition = {
     const { methodOf } = await import('../../methods/registry.ts');
     const { diagnostics } = methodOf(config.optimizer);
     let begun = false;
+    let stepped = false;
     // Those of the end are the last lines.
     let warnings: Warning[] = [];
     const showWarnings = () => {
@@ -184,7 +155,10 @@ export const command: CommandDefinition = {
         begun = true;
         if (options.json) printJson(event);
         if (event.kind === 'warning') warnings.push(event);
-        if (event.kind === 'step') showWarnings();
+        if (event.kind === 'step') {
+          stepped = true;
+          showWarnings();
+        }
         showEvent(event, config.training.steps, diagnostics, progress);
       }
       showWarnings();
@@ -192,9 +166,9 @@ export const command: CommandDefinition = {
       if (signal.aborted) {
         showWarnings();
         printLine(
-          begun
+          begun && (stepped || !options.overwrite)
             ? `stopped; what was done is in ${config.output}, and zest train ${config.output} --resume goes on`
-            : 'stopped before the run began',
+            : `stopped before the run began${options.overwrite ? '; a run that it was to replace is kept' : ''}`,
         );
       }
       throw error;

@@ -5,6 +5,9 @@ import { printLine } from './output.ts';
 
 const stop = new AbortController();
 
+/** Whether a command ends in order when it is told to stop. */
+let isHeard = false;
+
 /** What a terminal, an operating system or a container asks a process to end by. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -13,6 +16,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * closes, or when the reader of its output has gone (`zest train --json | head`). A second time ends the process at once.
  */
 export const stopSignal = (): AbortSignal => {
+  isHeard = true;
   for (const name of SIGNALS) {
     const status = 128 + constants.signals[name];
     process.on(name, () => {
@@ -36,18 +40,20 @@ export const endWithParent = (): void => {
 
 /**
  * Keeps a reader that goes away from being an error: of stderr it is ignored, of stdout it is an interruption. Output that
- * cannot be written, to a full disk say, ends the process with a line that says so.
+ * cannot be written, to a full disk say, is one too, with a line that says so and the status of work that failed.
  */
 export const outliveReaders = (): void => {
   const unlessGone = (then: () => void) => (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return then();
+    if (stop.signal.aborted) return;
     const message = `the output cannot be written: ${error.message} (ERR_ZEST_FILE)`;
     try {
       writeSync(2, `error: ${message}\n`);
     } catch {
       // stderr is what cannot be written
     }
-    process.exit(EXIT_FAILED);
+    if (!isHeard) process.exit(EXIT_FAILED);
+    stop.abort(new Interrupted(EXIT_FAILED));
   };
   process.stdout.on(
     'error',

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
+import type { AnswerOptions, Outcomes, Sampling } from './task.ts';
+
+// What the methods of every task take.
+
+export const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
+
+const holdOut = optionsOf<{ share: number; seed: number }>({ share: z.number().min(0).max(1), seed: given });
+
+export const holdOutOptions = (options: { share: number; seed: number }) => holdOut(options ?? (null as never));
+
+const sampling = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
+
+export const samplingOptions = (options: Sampling) => sampling(options ?? (null as never), 'sampling');
+
+const answer = optionsOf<AnswerOptions>({
+  signal,
+  batchSize: count,
+  onProgress: callback,
+  onExample: callback,
+  outcomes: given,
+});
+
+/** The options of scoring and answering; the task's own outcomes are checked where they are used. */
+export const answerOptions = <O extends Outcomes>(options: AnswerOptions<O> | undefined): AnswerOptions<O> =>
+  answer(options) as AnswerOptions<O>;
