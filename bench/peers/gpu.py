@@ -158,17 +158,22 @@ def measure_generation(sequences, prompt=128):
 
 
 def main():
-    results = [measure(*workload) for workload in WORKLOADS]
+    measures = [lambda workload=workload: measure(*workload) for workload in WORKLOADS]
     if importlib.util.find_spec("transformers"):
-        results += [measure_decoder(), measure_generation(1), measure_generation(64)]
+        measures += [measure_decoder, lambda: measure_generation(1), lambda: measure_generation(64)]
     else:
         print("transformers was not found: no decoder was measured")
-    for result in results:
-        print(result)
-    with open(sys.argv[1], "w") as file:
-        json.dump(
-            {"torch": torch.__version__, "device": torch.cuda.get_device_name(), "milliseconds": results}, file, indent=2
-        )
+    results = []
+    for taken in measures:
+        results.append(taken())
+        print(results[-1], flush=True)
+        # After each, since compiling may take longer than there is time for.
+        with open(sys.argv[1], "w") as file:
+            json.dump(
+                {"torch": torch.__version__, "device": torch.cuda.get_device_name(), "milliseconds": results},
+                file,
+                indent=2,
+            )
 
 
 if __name__ == "__main__":
