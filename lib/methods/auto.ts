@@ -8,7 +8,7 @@ import { commonDiagnostics, lengthOf } from './shaping.ts';
 
 /** What the noise of the directions may cost over a run: so much of the loss, and so many times what was gained. */
 const SHARE_OF_LOSS = 0.05;
-const TIMES_THE_GAIN = 10;
+const TIMES_THE_GAIN = 4;
 /** The most that it may cost, in losses. */
 const MOST_COST = 2;
 /** Steps from one pair, which measures the curvature in two forwards more, to the next. */
@@ -207,7 +207,7 @@ export const autoMethod = defineMethod({
     measuredRate: {
       title: 'Measured learning rate',
       words:
-        'How far a step moves each weight, times √k, before the factor and the schedule: as far as the noise of all steps may cost 0.05 of the loss and ten times what was gained, twice the loss at most.',
+        'How far a step moves each weight, times √k, before the factor and the schedule: as far as the noise of all steps may cost 0.05 of the loss and four times what was gained, twice the loss at most.',
     },
     ...commonDiagnostics,
   },
@@ -219,7 +219,7 @@ export const autoMethod = defineMethod({
  *
  * A step moves each weight by some η/√k at random, which costs ½η²·tr H/k of the loss, and by what it learns. Over T steps
  * of a rate that falls to 0 linearly the random part costs η²·T·tr H/(6k), and auto lets that be Δ, by the loss f and by
- * what was gained so far: η = √(6Δk/(T·tr H)), Δ = min(0.05·f + 10·gain, 2f). This is the step of Ghadimi and Lan
+ * what was gained so far: η = √(6Δk/(T·tr H)), Δ = min(0.05·f + 4·gain, 2f). This is the step of Ghadimi and Lan
  * (arXiv 1309.5549, 2.1), √(2Δ/(L·σ²·T)), in which Δ is what can be gained and not known, so that it grows with what is;
  * the trace stands for d·L, since most of a model's curvature is in few directions (MeZO, arXiv 2305.17333, 4), and σ is
  * measured at each step, as FZOO's is. More than was gained may be spent, since along steep directions, which have most

@@ -145,7 +145,7 @@ describe('auto', () => {
     const constant = rateOf(() => 3) ** 2;
     const times = (budget: number) => budget / (0.05 * 3);
     // The fall itself is forgotten by the end.
-    expect(rateOf(fallsFrom(3.4)) ** 2 / constant / times(0.05 * 3 + 10 * 0.4)).toBeCloseTo(1, 1);
+    expect(rateOf(fallsFrom(3.4)) ** 2 / constant / times(0.05 * 3 + 4 * 0.4)).toBeCloseTo(1, 1);
     expect(rateOf(fallsFrom(5)) ** 2 / constant / times(2 * 3)).toBeCloseTo(1, 2);
     expect(rateOf(fallsFrom(2)) ** 2 / constant).toBeCloseTo(1, 2);
     // Nor is a fall where the loss is not convex.

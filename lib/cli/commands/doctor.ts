@@ -42,7 +42,7 @@ export interface DoctorReport {
 
 const VARIABLES = ['ZEST_ISA', 'ZEST_THREADS', 'ZEST_NATIVE', 'ZEST_CUBLASLT'];
 
-const VERIFIED_ON = 'an NVIDIA H200 (encoders; causal models on the host alone)';
+const VERIFIED_ON = 'an NVIDIA H200';
 
 const examineCuda = ({ findAddon, nativeCuda }: typeof import('../../native/load.ts')): BackendReport => {
   const addon = findAddon('zest_cuda');

@@ -64,8 +64,6 @@ int main(int count, char** arguments) {
     try {
       const char* separator = "\n    ";
       for (const zest::test::Timing& t : zest::test::measure(small)) {
-        std::printf("%-60s %10.4f ms (%.4f to %.4f)\n", t.name.c_str(), t.milliseconds, t.lowest,
-                    t.highest);
         json << separator << "{\"name\": " << quoted(t.name)
              << ", \"milliseconds\": " << t.milliseconds << ", \"lowest\": " << t.lowest
              << ", \"highest\": " << t.highest << ", \"repeats\": " << t.repeats;

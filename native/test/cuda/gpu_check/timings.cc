@@ -59,6 +59,10 @@ struct Measure {
 
   static Timing summary(const std::string& name, std::vector<double> times) {
     std::sort(times.begin(), times.end());
+    // At once, so that a limit of time that ends the program leaves what was taken before it.
+    std::printf("%-60s %10.4f ms (%.4f to %.4f)\n", name.c_str(), times[times.size() / 2],
+                times.front(), times.back());
+    std::fflush(stdout);
     return {name,
             times[times.size() / 2],
             times.front(),
