@@ -62,6 +62,7 @@ const documented = (): Documented[] => {
     checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)!)!),
   );
   return exported
+    .filter((symbol) => !symbol.declarations?.some(ts.isTypeOnlyExportDeclaration))
     .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
     .flatMap((symbol): Documented[] => {
       const declaration = symbol.valueDeclaration;

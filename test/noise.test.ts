@@ -134,7 +134,7 @@ describe('noise()', () => {
   });
 
   it('refuses to be called without options', async () => {
-    await rejects(() => noise(undefined as never), 'ERR_ZEST_ARGUMENT', /expected/);
+    await rejects(() => noise(undefined as never), 'ERR_ZEST_OPTION', /^options is .*expected keys/);
   });
 });
 

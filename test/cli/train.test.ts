@@ -148,7 +148,7 @@ describe('zest train', () => {
     closeSync(full);
     const said = text(child.stderr!);
     expect(await once(child, 'close')).toEqual([1, null]);
-    expect(await said).toMatch(/error: the output cannot be written: ENOSPC.* \(ERR_ZEST_FILE\)\n$/);
+    expect(await said).toMatch(/^error: the output cannot be written: ENOSPC.* \(ERR_ZEST_FILE\)$/m);
     expect(await zest([...args, '--resume'])).toMatchObject({ status: 0 });
     expect(await readSummary('full')).toMatchObject({ steps: 3, interrupted: false });
   });
