@@ -42,9 +42,10 @@ let left = GAP;
 const parts = charts.map((chart) => {
   const x = left;
   left += chart.width + GAP;
-  // What tells a value to a mouse is of no use in a picture.
+  // What tells a value to a mouse or to keys is of no use in a picture.
   const svg = chart.svg
     .replaceAll(/(<rect[^>]*)><title>[^<]*<\/title><\/rect>/g, '$1/>')
+    .replaceAll(' tabindex="0"', '')
     .replace('<svg ', `<svg x="${x}" y="${TITLE}" width="${chart.width}" height="${chart.height}" `);
   const keys = chart.keys.map(({ attributes, name }, i) => {
     const at = x + 40 + (i % KEYS) * 130;

@@ -14,7 +14,7 @@ std::string digest(const Backend& backend, Part part) {
     if (p.trainable != (part == Part::trainable)) continue;
     std::string header = p.name;
     header += '\0';
-    header += p.as_stored                                  ? "QUANTIZED"
+    header += p.as_stored                                 ? "QUANTIZED"
               : backend.storage() == StorageType::float32 ? "F32"
                                                           : "BF16";
     header += '\0';
