@@ -120,7 +120,8 @@ describe('a sweep', () => {
   it('stops at Ctrl-C', async () => {
     const file = join(folder, 'stopped.yaml');
     await writeFile(file, stringify({ ...configOf('stopped'), training: { ...training, steps: 300 } }));
-    const args = ['sweep', file, '--grid', 'training.seed=1,2', '--json'];
+    // One at a time: the step that is waited for is the first run's.
+    const args = ['sweep', file, '--grid', 'training.seed=1,2', '--jobs', '1', '--json'];
     const running = start(args);
     await running.printed('"kind":"step","step":2');
     running.child.kill('SIGINT');
