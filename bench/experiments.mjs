@@ -2,6 +2,7 @@
 // docs/results.svg. Reads bench/results/experiment-*.json of the built-in model.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { EXPERIMENTS } from '../dist/comparison/datasets.js';
+import { BASELINE } from '../dist/comparison/embedding-baseline.js';
 import { experimentMarkdown, metricAbove } from '../dist/comparison/table.js';
 import { markdownTable } from '../dist/markdown.js';
 import { estimateMean, mean } from '../dist/statistics.js';
@@ -15,7 +16,9 @@ const files = (await readdir(FOLDER)).filter((name) => name.startsWith('experime
 const read = async (name) => JSON.parse(await readFile(new URL(name, FOLDER), 'utf8'));
 const order = ({ name }) => EXPERIMENTS.indexOf(name);
 const results = (await Promise.all(files.map(read))).sort((a, b) => order(a) - order(b));
-const methods = results[0].methods.map(({ name, title }) => ({ name, title }));
+const contenders = results[0].methods.map(({ name, title }) => ({ name, title }));
+// The baseline takes no steps: it is in the tables and not among the methods that are compared.
+const methods = contenders.filter(({ name }) => name !== BASELINE.name);
 
 const find = (result, name) => result.methods.find((method) => method.name === name);
 const above = (result, name, reference) => metricAbove('accuracy', find(result, name), find(result, reference));
@@ -24,16 +27,17 @@ const percent = (share) => (100 * share).toFixed(1).replace('-', '−');
 const signed = (share) => `${share < 0 ? '' : '+'}${percent(share)}`;
 
 const accuracy = (result, name) => {
+  if (!find(result, name)) return '';
   const reached = percent(mean(find(result, name).runs.map(({ test }) => test.accuracy)));
   const sign = name === 'n-spsa' ? 0 : signOf(above(result, name, 'n-spsa'));
   return reached + ['▼', '', '▲'][sign + 1];
 };
 const overview = markdownTable([
-  ['', 'before', ...methods.map(({ title }) => title)],
+  ['', 'before', ...contenders.map(({ title }) => title)],
   ...results.map((result) => [
     `[${result.name}](#${result.name.replace('.', '')})`,
     percent(result.before.test.accuracy),
-    ...methods.map(({ name }) => accuracy(result, name)),
+    ...contenders.map(({ name }) => accuracy(result, name)),
   ]),
 ]);
 

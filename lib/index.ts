@@ -72,6 +72,7 @@ export type { RuleOption } from './methods/rule.ts';
 export type { StepResult } from './methods/run-step.ts';
 export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
+export type { EmbedOptions } from './model/embed.ts';
 export type { GeneratedToken, GenerateOptions } from './model/generate.ts';
 export type { HeadOption } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';

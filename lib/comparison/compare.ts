@@ -15,12 +15,13 @@ import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
 import { neighbourhood } from '../sharpness/neighbourhood.ts';
+import type { ClassificationTask } from '../tasks/classification.ts';
 import { firstMetric } from '../tasks/load.ts';
 import type { Metric } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
 import { resolveConfig } from '../training/config.ts';
 import { scoreSplit } from '../training/evaluate.ts';
-import { loadInputs, type RunInputs } from '../training/inputs.ts';
+import { loadInputs, loadTrainingExamples, type RunInputs } from '../training/inputs.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { type ChosenRate, chooseRate, RUNGS } from './choose-rate.ts';
@@ -31,10 +32,12 @@ import {
   experimentFiles,
   experimentForwards,
   experimentMetric,
+  hasClasses,
   isOfDecoder,
   rateFactor,
 } from './datasets.ts';
-import { defaultMethods, METHODS, type Method } from './methods.ts';
+import { BASELINE, type BaselineSplits, compareBaseline } from './embedding-baseline.ts';
+import { CONTENDERS, defaultMethods, METHODS, type Method } from './methods.ts';
 
 const RESULT = 'experiment.json';
 const CHOOSING_SEED = 1;
@@ -56,7 +59,10 @@ export interface ExperimentOptions extends CallOptions, DecoderOptions {
   seeds?: number;
   /** How far the search for a learning rate goes to either side, in half decades. Default 2; 0: none is searched for. */
   rungs?: number;
-  /** Names of the methods to compare. Default: all. The result has those of earlier calls too. */
+  /**
+   * Names of the methods to compare; `embeddings` is logistic regression on what the model makes of the texts as it came.
+   * Default: all. The result has those of earlier calls too.
+   */
   methods?: readonly string[];
 }
 
@@ -70,9 +76,15 @@ export interface ExperimentRun {
   sharpness?: number;
 }
 
-export interface MethodResult extends ChosenRate {
+export interface MethodResult {
   name: string;
   title: string;
+  /** The learning rate that was chosen, of a method that trains. */
+  learningRate?: number;
+  /** Of logistic regression the chosen inverse strength of its penalty, scikit-learn's C. */
+  strength?: number;
+  /** Validation loss of the choosing seed by what was tried; null where the run failed. */
+  tried: ChosenRate['tried'];
   /** Of the other seeds; null where a run failed. */
   runs: (ExperimentRun | null)[];
 }
@@ -94,7 +106,9 @@ export type ExperimentEvent =
   | {
       kind: 'run';
       method: string;
-      learningRate: number;
+      /** One of both, as in {@link MethodResult}. */
+      learningRate?: number;
+      strength?: number;
       seed: number;
       /** Null where the run failed: `error` says why. */
       validation: Score | null;
@@ -163,12 +177,15 @@ const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
 };
 
 /** What earlier calls, with other methods, found. */
-const earlierMethods = async (name: string, { output, forwards, seeds, examples }: Budget): Promise<MethodResult[]> => {
+const earlierResult = async (
+  name: string,
+  { output, forwards, seeds, examples }: Budget,
+): Promise<ExperimentResult | undefined> => {
   const earlier = (await readJson(join(output, RESULT))) as ExperimentResult | undefined;
-  if (!earlier) return [];
+  if (!earlier) return undefined;
   const same = earlier.name === name && earlier.forwards === forwards;
   const { seeds: tested = TEST_SEEDS, examples: scored } = earlier;
-  if (same && tested === seeds && scored === examples) return earlier.methods;
+  if (same && tested === seeds && scored === examples) return earlier;
   const sized = (of: number, on: number | undefined) => (same ? `, ${of} seeds and ${on ?? 'the usual'} examples` : '');
   const found = `${earlier.name} with ${earlier.forwards} forwards a run${sized(tested, scored)}`;
   const asked = `${name} with ${forwards}${sized(seeds, examples)}`;
@@ -183,7 +200,7 @@ const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, isSharp
 /** An experiment whose folder is ours. */
 async function* compareInFolder(
   name: string,
-  methods: readonly Method[],
+  { methods, hasBaseline }: { methods: readonly Method[]; hasBaseline: boolean },
   files: readonly string[],
   budget: Budget,
   options: ExperimentOptions,
@@ -193,12 +210,13 @@ async function* compareInFolder(
   const hasSharpness = !isOfDecoder(name);
   const dataset = await experimentData(name, files, join(output, 'data'), options);
   const metric = experimentMetric(name);
-  const earlier = await earlierMethods(name, budget);
+  const earlier = await earlierResult(name, budget);
   // All of them, so that too few forwards for one method are told before the first run of another.
-  const [base] = methods.map((method) => configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget)) as [
-    ResolvedConfig,
-  ];
+  for (const method of methods) configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget);
+  const seeded = (seed: number) => configOf(dataset, METHODS[0] as Method, 1, seed, budget);
+  const base = seeded(CHOOSING_SEED);
   const loaded = await loadInputs(base);
+  const tested = Array.from({ length: seeds }, (_, i) => CHOOSING_SEED + 1 + i);
 
   const [before, compared] = yield* eventsOf<ExperimentEvent, [ExperimentResult['before'], MethodResult[]]>(
     signal,
@@ -243,20 +261,36 @@ async function* compareInFolder(
                   shortfall(await runOnce(method, rate, CHOOSING_SEED), method.learnsMetric ? metric : undefined),
                 rungs,
               );
-        const tested = Array.from({ length: seeds }, (_, i) => CHOOSING_SEED + 1 + i);
         const runs = await Promise.all(tested.map((seed) => testRun(method, chosen.learningRate, seed)));
         return { name: method.name, title: method.title, ...chosen, runs };
       };
 
+      const baseline = (): Promise<MethodResult> =>
+        withModel(base.model, { signal: stopped }, (model) =>
+          compareBaseline(model, loaded.answers as ClassificationTask, {
+            async splits(seed) {
+              const train = await loadTrainingExamples(seeded(seed), loaded.answers);
+              return { train, validation: loaded.validation, test: loaded.test } as unknown as BaselineSplits;
+            },
+            seeds: { choosing: CHOOSING_SEED, tested },
+            batchSize: dataset.batchSize,
+            onRun: (run) => push({ kind: 'run', method: BASELINE.name, ...run }),
+            signal: stopped,
+          }),
+        );
+      const baselines = hasBaseline ? [slot(() => kept(join(output, `${BASELINE.name}.json`), baseline))] : [];
+
       return Promise.all([
-        slot(() =>
-          kept(join(output, 'before.json'), () => scoreBefore(base, loaded, hasSharpness, { signal: stopped })),
-        ),
-        Promise.all(methods.map(compare)),
+        earlier?.before ??
+          slot(() =>
+            kept(join(output, 'before.json'), () => scoreBefore(base, loaded, hasSharpness, { signal: stopped })),
+          ),
+        Promise.all([...methods.map(compare), ...baselines]),
       ]);
     },
   );
-  const results = METHODS.flatMap(({ name }) => [...compared, ...earlier].find((one) => one.name === name) ?? []);
+  const all = [...compared, ...(earlier?.methods ?? [])];
+  const results = CONTENDERS.flatMap((name) => all.find((one) => one.name === name) ?? []);
   const sized = hasSharpness ? {} : { seeds, examples: budget.examples };
   const result: ExperimentResult = { name, forwards, ...sized, before, methods: results, version };
   await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
@@ -275,10 +309,15 @@ async function* compareInFolder(
 export async function* compareMethods(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
   const { output, signal, forwards = experimentForwards(name), seeds = TEST_SEEDS, examples, rungs = RUNGS } = options;
   throwIfAborted(signal);
-  const unknown = options.methods?.find((method) => METHODS.every(({ name }) => name !== method));
+  const unknown = options.methods?.find((method) => !CONTENDERS.includes(method));
   if (unknown !== undefined) {
-    const names = METHODS.map(({ name }) => name).join(', ');
-    throw rangeError('ERR_ZEST_OPTION', `method ${JSON.stringify(unknown)} is none of ${names}`);
+    throw rangeError('ERR_ZEST_OPTION', `method ${JSON.stringify(unknown)} is none of ${CONTENDERS.join(', ')}`);
+  }
+  const isClassified = hasClasses(name);
+  const hasBaseline = options.methods?.includes(BASELINE.name) ?? isClassified;
+  if (hasBaseline && !isClassified) {
+    const message = `method "${BASELINE.name}" is a classifier, and the answers of ${name} are texts; expected others`;
+    throw rangeError('ERR_ZEST_OPTION', message);
   }
   assertPositive(options.jobs, 'jobs');
   assertPositive(options.forwards, 'forwards');
@@ -294,6 +333,6 @@ export async function* compareMethods(name: string, options: ExperimentOptions):
   // Before a folder is made.
   const files = await experimentFiles(name, options.data);
   yield* lockingFolder(output, () =>
-    compareInFolder(name, methods, files, { output, forwards, seeds, examples, rungs }, options),
+    compareInFolder(name, { methods, hasBaseline }, files, { output, forwards, seeds, examples, rungs }, options),
   );
 }

@@ -4,7 +4,7 @@ import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { makeFolder, writeAtomic } from '../files.ts';
 import { firstMetric } from '../tasks/load.ts';
-import type { Metric } from '../tasks/metrics.ts';
+import { definitionOf, type Metric } from '../tasks/metrics.ts';
 import type { Config } from '../training/schema.ts';
 
 /** The files of a data set. */
@@ -220,6 +220,9 @@ export const experimentFiles = async (name: string, folder: string | undefined):
   }
   return files;
 };
+
+/** Whether an experiment's answers are classes or choices, which a classifier of embeddings gives. */
+export const hasClasses = (name: string): boolean => definitionOf(experimentMetric(name)).of === 'classes';
 
 const ENCODER = { model: 'film-roberta-mini', batchSize: 16 };
 const LORA = { lora: { rank: 8, alpha: 16 } };

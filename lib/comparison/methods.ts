@@ -1,4 +1,5 @@
 import type { Config } from '../training/schema.ts';
+import { BASELINE } from './embedding-baseline.ts';
 
 /** An optimizer but for its learning rate. */
 export interface Method {
@@ -72,6 +73,9 @@ export const METHODS: readonly Method[] = [
  * model.
  */
 const OF_DECODER = ['mezo', 'n-spsa', 'one-sided-t1', 'one-sided-tau1', 'fzoo', 'fzoo-metric', 'auto'];
+
+/** Names of all that an experiment may compare. */
+export const CONTENDERS: readonly string[] = [...METHODS.map(({ name }) => name), BASELINE.name];
 
 /** The methods that an experiment compares where it is not said which. */
 export const defaultMethods = (isOfDecoder: boolean): Method[] =>

@@ -39,10 +39,14 @@ const against = (metric: Metric, method: MethodResult, reference: MethodResult |
 };
 
 /** How much sharper runs are, where that is measured. */
-const sharpnessCell = (runs: readonly ExperimentRun[]): string[] => {
+const sharpnessCell = (runs: readonly ExperimentRun[]): string => {
   const values = runs.flatMap(({ sharpness }) => sharpness ?? []);
-  return values.length === 0 ? [] : [spread(values, nats)];
+  return values.length === 0 ? '' : spread(values, nats);
 };
+
+/** What was chosen on the validation data. */
+const chosen = ({ learningRate, strength }: MethodResult): string =>
+  learningRate === undefined ? `C = ${strength}` : learningRate.toExponential();
 
 const row = (
   metric: Metric,
@@ -50,7 +54,7 @@ const row = (
   { reference, hasSharpness }: { reference: MethodResult | undefined; hasSharpness: boolean },
 ): string[] => {
   const runs = finished(method);
-  const rate = method.learningRate.toExponential();
+  const rate = chosen(method);
   if (runs.length < 2)
     return [
       method.title,
@@ -69,7 +73,7 @@ const row = (
       runs.map(({ test }) => test.loss),
       nats,
     ),
-    ...sharpnessCell(runs),
+    ...(hasSharpness ? [sharpnessCell(runs)] : []),
   ];
 };
 

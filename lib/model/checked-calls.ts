@@ -18,6 +18,7 @@ import { directionOptions, evaluationOptions, sequenceOptions } from '../options
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import type { CheckedCall } from './call-queue.ts';
+import { checkedEmbedding, type EmbedOptions, packSequences } from './embed.ts';
 import { checkedPrompts, type GenerateOptions, type Generation, notCausal } from './generate.ts';
 import { generateSchema, saveSchema } from './option-schema.ts';
 import { packBatch } from './pack-batch.ts';
@@ -117,6 +118,15 @@ export class CheckedCalls {
     }
     const point = nativePoints([checkedTerms(options.at ?? [], 'at')]);
     return { signal: options.signal, run: (abort) => this.#engine.logits(directions, packed, point, abort) };
+  }
+
+  embed(sequences: Batch['sequences'], given?: EmbedOptions): CheckedCall<Float32Array[]> {
+    const options = checkedEmbedding(given, this.#limits);
+    throwIfAborted(options.signal);
+    const directions = this.#directionsOf(options);
+    const packed = packSequences(sequences, options, this.#limits);
+    const point = nativePoints([checkedTerms(options.at, 'at')]);
+    return { signal: options.signal, run: (abort) => this.#engine.embeddings(directions, packed, point, abort) };
   }
 
   generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Generation {

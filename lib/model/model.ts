@@ -5,9 +5,11 @@ import { rangeError, typeError } from '../errors.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
+import { checkedPart, type Part } from '../part.ts';
 import { show } from '../show.ts';
 import { CallQueue } from './call-queue.ts';
 import { CheckedCalls } from './checked-calls.ts';
+import type { EmbedOptions } from './embed.ts';
 import { continuations, type GeneratedToken, type GenerateOptions } from './generate.ts';
 import { loadEngine } from './load-engine.ts';
 import type { Device, LoadOptions } from './load-options.ts';
@@ -279,6 +281,22 @@ export class Model implements Objective<Batch> {
   }
 
   /**
+   * Computes an embedding of each sequence: the hidden states that the head would read, transformers' last_hidden_state,
+   * pooled over its tokens. No head is read; a bare checkpoint is loaded with a new one, `head: { classes: 1 }`.
+   *
+   * @example
+   * const tokenizer = await Tokenizer.load('film-roberta-mini');
+   * const [funny, dull] = await model.embed(['a charming film', 'it drags'].map((text) => tokenizer.encode(text)));
+   * console.log(funny.length, dull.length); // 192 192
+   *
+   * @throws ERR_ZEST_BATCH_EMPTY, ERR_ZEST_BATCH, ERR_ZEST_TOKEN or ERR_ZEST_SEQUENCE_LENGTH for the sequences;
+   * ERR_ZEST_OPTION, ERR_ZEST_POINT, ERR_ZEST_STREAM or ERR_ZEST_DIRECTIONS for the options
+   */
+  async embed(sequences: Batch['sequences'], options?: EmbedOptions): Promise<Float32Array[]> {
+    return this.#queue.add(this.#calls.embed(sequences, options));
+  }
+
+  /**
    * Continues prompts, token by token, with a cache of keys and values; on the CPU the same bits as of whole sequences.
    * Calls that come after it wait for its end.
    *
@@ -381,16 +399,20 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Hashes the trainable parameters: `sha256:…` over name, dtype, shape and little-endian stored bytes of each, in
-   * canonical order. Equal digests are equal weights, bit for bit.
+   * Hashes the trainable parameters, or the frozen ones: `sha256:…` over name, dtype, shape and little-endian stored bytes
+   * of each, in canonical order. Equal digests are equal weights, bit for bit.
    *
    * @example
    * const before = await model.digest();
    * await model.apply({ decay: 0.1, terms: [] });
    * console.log((await model.digest()) === before); // false
+   *
+   * @param part default `trainable`
+   * @throws ERR_ZEST_OPTION
    */
-  async digest(): Promise<string> {
-    return this.#queue.add({ run: () => this.#engine.digest() });
+  async digest(part: Part = 'trainable'): Promise<string> {
+    const isFrozen = checkedPart(part) === 'frozen';
+    return this.#queue.add({ run: () => this.#engine.digest(isFrozen) });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Batch } from '../batch.ts';
 import { law, seed } from '../methods/options.ts';
 import { NAMES } from '../native/names.ts';
 import type { Directions, Point } from '../objective.ts';
@@ -129,6 +130,15 @@ export const loadSchema = z.strictObject({
     })
     .prefault({}),
   onProgress: z.custom<(done: number, total: number) => void>().optional(),
+  signal: z.custom<AbortSignal>().optional(),
+});
+
+/** The options of Model.embed. */
+export const embedSchema = z.strictObject({
+  pooling: z.enum(['first', 'last', 'mean']).optional(),
+  segments: z.custom<Batch['segments']>().optional(),
+  at: z.custom<Point>().default([]),
+  directions: z.custom<Directions>().optional(),
   signal: z.custom<AbortSignal>().optional(),
 });
 

@@ -13,7 +13,8 @@ import {
 } from './scored-positions.ts';
 import { checkTargetKeys } from './target-keys.ts';
 
-const checkedSequence = (value: unknown, name: string, limits: BatchLimits): Ids => {
+/** A sequence of token ids that the model takes, or an error that names what is wrong with it. */
+export const checkedSequence = (value: unknown, name: string, limits: BatchLimits): Ids => {
   const ids = checkedIds(value, limits.vocabulary, name, 'ERR_ZEST_TOKEN');
   const longest = limits.positions - limits.positionOffset;
   if (ids.length < 1 || ids.length > longest) {
@@ -29,8 +30,11 @@ const checkedSequence = (value: unknown, name: string, limits: BatchLimits): Ids
   return ids;
 };
 
-const checkedSegments = (batch: Batch, limits: BatchLimits): Ids[] => {
-  const { segments, sequences } = batch;
+/** The segments of sequences, none where there are none. */
+export const checkedSegments = (
+  { segments, sequences }: Pick<Batch, 'segments' | 'sequences'>,
+  limits: BatchLimits,
+): Ids[] => {
   if (segments === undefined) return [];
   if (!Array.isArray(segments) || segments.length !== sequences.length) {
     throw typeError(
@@ -45,6 +49,21 @@ const checkedSegments = (batch: Batch, limits: BatchLimits): Ids[] => {
     if (list.length === length) return list;
     throw rangeError('ERR_ZEST_BATCH', `${name} has ${list.length} values; sequences[${s}] has ${length} tokens`);
   });
+};
+
+/** Sequences, and their segments where there are any, one after another. */
+export const endToEnd = (
+  sequences: readonly Ids[],
+  segments: readonly Ids[],
+): Pick<NativeBatch, 'ids' | 'starts' | 'segments'> => {
+  const starts = new Int32Array(sequences.length + 1);
+  for (const [s, ids] of sequences.entries()) starts[s + 1] = (starts[s] as number) + ids.length;
+  const join = (lists: readonly Ids[]): Int32Array => {
+    const joined = new Int32Array(lists.length > 0 ? (starts[sequences.length] as number) : 0);
+    for (const [s, list] of lists.entries()) joined.set(list, starts[s]);
+    return joined;
+  };
+  return { ids: join(sequences), starts, segments: join(segments) };
 };
 
 /**
@@ -122,18 +141,9 @@ const readBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     }
   }
   const hasQuestions = laid.length > length;
-  const starts = new Int32Array(laid.length + 1);
-  for (const [s, ids] of laid.entries()) starts[s + 1] = (starts[s] as number) + ids.length;
-  const join = (lists: readonly Ids[]): Int32Array => {
-    const joined = new Int32Array(lists.length > 0 ? (starts[laid.length] as number) : 0);
-    for (const [s, list] of lists.entries()) joined.set(list, starts[s]);
-    return joined;
-  };
   return {
-    ids: join(laid),
-    starts,
     // Causal models, whose questions become several sequences, have one segment.
-    segments: join(hasQuestions ? [] : laidSegments),
+    ...endToEnd(laid, hasQuestions ? [] : laidSegments),
     scored: Int32Array.from(scored),
     candidates: Int32Array.from(candidates),
     loss,

@@ -228,6 +228,13 @@ export interface NativeEngine {
     point: NativePoints,
     abort: NativeAbort,
   ): Promise<Float32Array[]>;
+  /** The mean of what the head would read, over the scored positions of each sequence; their candidates are not read. */
+  embeddings(
+    directions: NativeDirections,
+    batch: NativeBatch,
+    point: NativePoints,
+    abort: NativeAbort,
+  ): Promise<Float32Array[]>;
   /** Begins empty sequences of up to `capacities` tokens at a point; returns the number of the session. */
   openSession(
     directions: NativeDirections,
@@ -254,8 +261,8 @@ export interface NativeEngine {
   restoreState(name: NameOf<'state'>, index: number, values: Float32Array): Promise<void>;
   /** Names of the state that there is. */
   states(): NameOf<'state'>[];
-  /** 'sha256:…' over the trainable parameters, as docs/trajectory.md says. */
-  digest(): Promise<string>;
+  /** 'sha256:…' over the parameters that are trained, or over the others, as docs/trajectory.md says. */
+  digest(frozen?: boolean): Promise<string>;
   /**
    * Writes `header`, then the stored bytes of the parameters in the order of `indexes`, flushed to disk. The weight of a
    * layer with LoRA is written as W + adapterScale·B·A, computed in float32 and rounded to nearest.

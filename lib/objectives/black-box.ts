@@ -14,6 +14,7 @@ import type {
 import { assertPath, given, optionsOf } from '../options/calls.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
+import { checkedPart, type Part } from '../part.ts';
 import { show } from '../show.ts';
 import { mean } from '../statistics.ts';
 import { drawDirection } from './draw.ts';
@@ -68,8 +69,13 @@ export interface BlackBox<B> extends Objective<B> {
    * @throws ERR_ZEST_PARAMETER for a name that there is not
    */
   parameter(name: string): Promise<Float32Array>;
-  /** Hashes the trained tensors as `Model.digest` does: equal digests are equal values, bit for bit. */
-  digest(): Promise<string>;
+  /**
+   * Hashes the trained tensors, or the frozen ones, as `Model.digest` does: equal digests are equal values, bit for bit.
+   *
+   * @param part default `trainable`
+   * @throws ERR_ZEST_OPTION
+   */
+  digest(part?: Part): Promise<string>;
   /**
    * Writes all tensors as a safetensors file.
    *
@@ -294,15 +300,18 @@ export const boxOfPoints = <B, Name extends string>({
       return inTurn(async () => values.slice());
     },
 
-    digest: () =>
-      inTurn(async () => {
+    async digest(part = 'trainable') {
+      const isFrozen = checkedPart(part) === 'frozen';
+      return inTurn(async () => {
         const hash = createHash('sha256');
-        for (const { name, isMatrix, rows, columns, values } of trained) {
+        for (const { name, isMatrix, rows, columns, values, frozen } of tensors) {
+          if (frozen !== isFrozen) continue;
           hash.update(`${name}\0F32\0${isMatrix ? `${rows},${columns}` : columns}\0`);
           hash.update(new Uint8Array(values.buffer));
         }
         return `sha256:${hash.digest('hex')}`;
-      }),
+      });
+    },
 
     async save(file) {
       assertPath(file, 'file');

@@ -47,15 +47,21 @@ const deepFrozen = <T>(value: T): T => {
 const rewardError = (example: Example, point: Point, fault: string, cause?: unknown): ZestError =>
   new ZestError('ERR_ZEST_REWARD', `the reward of ${example.source} at ${pointName(point)} ${fault}`, { cause });
 
+interface Rewarded {
+  answer: Answer;
+  example: Example;
+  point: Point;
+}
+
 /** The reward of one answer, or the error that it is. */
-export const rewardOf = async (
+const rewardOf = async (
   reward: Reward,
-  { answer, example, point }: { answer: Answer; example: Example; point: Point },
+  { answer, example, point }: Rewarded,
   signal: AbortSignal | undefined,
 ): Promise<number | ZestError> => {
   let value: unknown;
   try {
-    value = await unlessAborted(reward(answer, example, { signal }), signal);
+    value = await reward(answer, example, { signal });
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     return rewardError(example, point, `threw: ${isError(cause) ? cause.message : show(cause)}`, cause);
@@ -63,6 +69,14 @@ export const rewardOf = async (
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   return rewardError(example, point, `is ${show(value)}; expected a finite number`);
 };
+
+/** The rewards of answers, asked for all at once, as long as the signal is not aborted. */
+export const rewardsOf = (
+  reward: Reward,
+  rewarded: readonly Rewarded[],
+  signal: AbortSignal | undefined,
+): Promise<(number | ZestError)[]> =>
+  unlessAborted(Promise.all(rewarded.map((one) => rewardOf(reward, one, signal))), signal);
 
 /** Examples left out of a step. */
 interface Skipped {
@@ -113,7 +127,11 @@ export const rewardObjective = (
   ): Promise<(number | ZestError)[]> => {
     const at = modelAt(model, point, { directions, ...own });
     const answers = await task.answers(at, examples, { signal, batchSize: microBatch ?? examples.length });
-    return Promise.all(answers.map((answer, i) => rewardOf(reward, { answer, example: shown[i]!, point }, signal)));
+    return rewardsOf(
+      reward,
+      answers.map((answer, i) => ({ answer, example: shown[i]!, point })),
+      signal,
+    );
   };
 
   /** Losses of each example at each point; NaN for those that are left out. */

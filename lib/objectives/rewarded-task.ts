@@ -3,7 +3,7 @@ import { Answers } from '../tasks/answer-report.ts';
 import { type Example, evaluationBatchSize, type Outcomes, type ScoreOptions, type Task } from '../tasks/task.ts';
 import { checkedExamples } from './examples.ts';
 import type { Answering, Decoding } from './model-at.ts';
-import { type Answer, type Reward, rewardOf } from './reward.ts';
+import { type Answer, type Reward, rewardsOf } from './reward.ts';
 
 /** What an answer is worth, and what it was. */
 type Rewarded = Answers<unknown, { text: string; value: number }>;
@@ -41,8 +41,10 @@ export const rewardedTask = (task: Task, reward: Reward, decoding: Decoding): Ta
       throwIfAborted(signal);
       const part = examples.slice(start, start + batchSize);
       const answers = await task.answers(writer, part, { signal, batchSize });
-      const values = await Promise.all(
-        answers.map((answer, i) => rewardOf(reward, { answer, example: part[i] as Example, point: [] }, signal)),
+      const values = await rewardsOf(
+        reward,
+        answers.map((answer, i) => ({ answer, example: part[i] as Example, point: [] })),
+        signal,
       );
       for (const [i, value] of values.entries()) {
         if (typeof value !== 'number') throw value;

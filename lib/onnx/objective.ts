@@ -217,7 +217,8 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
       await box.evaluate({ feeds: feedsOf(batch), use }, [at], call);
       return found;
     },
-    digest: () => box.digest(),
+    // What is not trained stays in the file.
+    digest: async (part) => (part === 'frozen' ? digest : box.digest(part)),
     async save(target) {
       assertPath(target, 'file');
       // Asked for at once, so that no update comes in between.

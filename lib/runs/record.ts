@@ -43,11 +43,12 @@ export const recordTrajectory = async (
   assertPath(file, 'file');
   const { directions, config = null } = recordOptions(options ?? (null as never));
   nativeDirections(directions);
-  const digest = await objective.digest();
+  const [trainable, frozen] = await Promise.all([objective.digest(), objective.digest('frozen')]);
   const writer = await TrajectoryWriter.create(file, {
     noiseVersion: NOISE_VERSION,
-    base: digest,
-    trainable: digest,
+    base: trainable,
+    trainable,
+    frozen,
     dimension: objective.dimension,
     dtype: 'float32',
     tensors: [],

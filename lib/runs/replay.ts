@@ -1,14 +1,15 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, DirectionOptions, Update } from '../objective.ts';
 import { assertHas, given, optionsOf, signal } from '../options/calls.ts';
+import type { Part } from '../part.ts';
 import { show } from '../show.ts';
 import { type OpenTrajectory, readTrajectory, type Trajectory } from './trajectory.ts';
 import { NOISE_VERSION, type TrajectoryHeader } from './trajectory-format.ts';
 
 /** A model as its run loaded it: `Model` is one. */
 export interface Replayable {
-  /** Hashes the trainable parameters, as `Model.digest` does. */
-  digest(): Promise<string>;
+  /** Hashes the trainable parameters, or the frozen ones, as `Model.digest` does. */
+  digest(part?: Part): Promise<string>;
   /** Updates the trainable parameters. */
   apply(update: Update, options?: DirectionOptions): Promise<void>;
   /** Updates them several times, with the same bits. Default: by {@link apply}. */
@@ -26,6 +27,30 @@ export const assertNoise = (file: string, { noiseVersion }: TrajectoryHeader): v
     'ERR_ZEST_TRAJECTORY',
     `${file}: was made with noise version ${noiseVersion}, this node-zest has version ${NOISE_VERSION}`,
   );
+};
+
+/**
+ * Checks that a model has the weights that a log begins with, the frozen ones too: updates of an adapter or a head would
+ * move any base.
+ *
+ * @param name what the model is called in the message
+ * @throws ERR_ZEST_TRAJECTORY
+ */
+export const assertBegins = async (
+  file: string,
+  { config, ...header }: TrajectoryHeader,
+  model: Pick<Replayable, 'digest'>,
+  name: string,
+): Promise<void> => {
+  const { model: base } = Object(config);
+  const whose = typeof base === 'string' ? `, those of ${base}` : '';
+  for (const part of ['trainable', 'frozen'] as const) {
+    const expected = header[part];
+    const found = expected === undefined ? undefined : await model.digest(part);
+    if (found === expected) continue;
+    const message = `${file}: begins with other weights than those of ${name}, whose ${part} part has the digest ${found}; expected ${expected}${whose}`;
+    throw new ZestError('ERR_ZEST_TRAJECTORY', message);
+  }
 };
 
 /** Updates that are handed over at a time, after which a signal is heeded. */
@@ -107,9 +132,7 @@ export const replayTrajectory = async (
     );
   }
   assertNoise(file, header);
-  if ((await model.digest()) !== header.trainable) {
-    throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: begins with other weights than those of the model`);
-  }
+  await assertBegins(file, header, model, 'the model');
   await leadOn(model, header, updates.slice(0, last), { signal });
   return trajectory;
 };

@@ -55,6 +55,8 @@ export interface TrajectoryHeader {
   base: string;
   /** Digest of the trainable parameters before the first update, as `Model.digest` gives it. */
   trainable: string;
+  /** Digest of the other parameters, likewise. Logs of early versions do not have it. */
+  frozen?: string;
   /** Number of trainable parameters, d. */
   dimension: number;
   /** Type that the weights are stored in. */
@@ -84,6 +86,7 @@ const headerSchema = z.looseObject({
   noiseVersion: z.number(),
   base: z.string(),
   trainable: z.string(),
+  frozen: z.string().optional(),
   tensors: z.array(z.looseObject({ name: z.string(), shape: z.array(z.number()) })),
   directions: z.looseObject({ seed: z.string().regex(/^\d{1,20}$/, { error: 'a whole number in decimal' }) }),
   method: z.string(),

@@ -303,7 +303,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Answers examples with the name of the most probable label, and the probability of each by its name. */
   async answers(
     model: Scorer,
-    examples: readonly LabelledExample[],
+    examples: readonly (LabelledExample | ExampleFields)[],
     options?: AnswerOptions<Outcomes>,
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
     const classifications = await this.classify(model, examples, options);

@@ -284,15 +284,17 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     return measure(this.metrics, answers, references);
   }
 
-  /** Answers examples, as `predict` gives it. */
+  /** Answers examples, or plain objects with their fields, as `predict` gives it. */
   async answers(
     model: Scorer & Writer,
-    examples: readonly ReferencedExample<R>[],
+    examples: readonly (ReferencedExample<R> | ExampleFields)[],
     given?: AnswerOptions<Answers<R, A>>,
   ): Promise<Record<string, unknown>[]> {
     const options = scoreOptions(given as AnswerOptions<Answers<never, never>> | undefined);
+    assertList(examples, 'examples', 'examples of this task');
+    const checked = this.checked(examples, { unlabelled: true });
     const told: Record<string, unknown>[] = [];
-    for await (const { example, answer, loss } of this.#responses(model, examples, options)) {
+    for await (const { example, answer, loss } of this.#responses(model, checked, options)) {
       if (example.reference !== undefined && given?.outcomes) this.#add(given.outcomes, example, answer, loss ?? 0);
       told.push(this.told(answer, example));
     }

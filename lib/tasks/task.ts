@@ -160,6 +160,10 @@ export interface Task<E extends Example = Example> {
   outcomes(): Outcomes;
   /** Makes the score and the report of answers. */
   examination(outcomes: Outcomes): Examination;
-  /** Answers examples, as `predict` gives it: an object of JSON each. */
-  answers(model: Scorer & Writer, examples: readonly E[], options?: AnswerOptions): Promise<Record<string, unknown>[]>;
+  /** Answers examples, or plain objects with their fields, as `predict` gives it: an object of JSON each. */
+  answers(
+    model: Scorer & Writer,
+    examples: readonly (E | ExampleFields)[],
+    options?: AnswerOptions,
+  ): Promise<Record<string, unknown>[]>;
 }

@@ -16,7 +16,7 @@ import { show } from '../show.ts';
 import { checkpointMetadata } from './checkpoints.ts';
 import { resolveConfig } from './config.ts';
 import { loadModel, loadTokenizedTask } from './inputs.ts';
-import { isAdapted, loadBase, type RunWeights, weightsAt } from './run-weights.ts';
+import { isAdapted, isOf, loadBase, type RunWeights, weightsAt } from './run-weights.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /** Options of {@link replayRun}. */
@@ -150,7 +150,7 @@ export const verifyRun = async (
     let { digest } = found;
     if (!isAdapted(config)) {
       const model = await loadModel(config, tokenizer, options, join(run.checkpoints, name), { isTrained: true });
-      digest = (await model.digest()) === digest ? digest : 'another';
+      digest = (await isOf(log.header, model, digest)) ? digest : 'another';
       model.dispose();
     }
     claims.push({ name, step: found.step, digest });

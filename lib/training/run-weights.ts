@@ -2,7 +2,7 @@ import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { TrainOptions } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
-import { assertNoise, leadOn } from '../runs/replay.ts';
+import { assertBegins, assertNoise, leadOn } from '../runs/replay.ts';
 import type { OpenTrajectory } from '../runs/trajectory.ts';
 import type { TrajectoryHeader } from '../runs/trajectory-format.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
@@ -26,20 +26,24 @@ export interface RunWeights {
 export const loadBase = async (file: string, { config, tokenizer, log, options }: RunWeights): Promise<Model> => {
   assertNoise(file, log.header);
   const model = await loadModel(config, tokenizer, options);
-  if ((await model.digest()) === log.header.trainable) return model;
-  model.dispose();
-  throw new ZestError(
-    'ERR_ZEST_TRAJECTORY',
-    `${file}: begins with other weights than those of the model ${config.model}`,
-  );
+  try {
+    await assertBegins(file, log.header, model, `the model ${config.model}`);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
 };
 
 /** Whether what is trained is not in the weights of a checkpoint as the run has it: it is merged, or has another place. */
 export const isAdapted = ({ adapter, trainable }: Pick<ResolvedConfig, 'adapter' | 'trainable'>): boolean =>
   adapter !== undefined || (typeof trainable === 'object' && ('lora' in trainable || 'prefix' in trainable));
 
-const hasTensors = ({ tensors }: TrajectoryHeader, model: Model): boolean =>
-  JSON.stringify(tensors) === JSON.stringify(model.parameters);
+/** Whether a checkpoint is of the run of a log, and has the trained weights of a digest. */
+export const isOf = async ({ tensors, frozen }: TrajectoryHeader, model: Model, digest: string): Promise<boolean> =>
+  JSON.stringify(tensors) === JSON.stringify(model.parameters) &&
+  (frozen === undefined || (await model.digest('frozen')) === frozen) &&
+  (await model.digest()) === digest;
 
 /**
  * Loads the model with the weights that a run had after some steps: from the newest checkpoint before them, or from the
@@ -70,7 +74,7 @@ export const weightsAt = async (step: number, weights: RunWeights): Promise<{ mo
       return undefined;
     });
     if (!model) continue;
-    if (hasTensors(log.header, model) && (await model.digest()) === found.digest) return moved(model, found.step);
+    if (await isOf(log.header, model, found.digest)) return moved(model, found.step);
     model.dispose();
   }
   return moved(await loadBase(run.trajectory, weights), 0);

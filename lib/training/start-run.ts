@@ -59,6 +59,7 @@ const trajectoryHeader = async (config: ResolvedConfig, model: Model): Promise<T
   noiseVersion: NOISE_VERSION,
   base: await baseDigest(config.model),
   trainable: await model.digest(),
+  frozen: await model.digest('frozen'),
   dimension: model.dimension,
   dtype: model.dtype,
   tensors: model.parameters,

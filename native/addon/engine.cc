@@ -43,6 +43,7 @@ Napi::Function Engine::define(Napi::Env env) {
                       InstanceMethod<&Engine::example_losses>("sequenceLosses"),
                       InstanceMethod<&Engine::evaluate>("evaluate"),
                       InstanceMethod<&Engine::logits>("logits"),
+                      InstanceMethod<&Engine::embeddings>("embeddings"),
                       InstanceMethod<&Engine::open_session>("openSession"),
                       InstanceMethod<&Engine::extend_session>("extendSession"),
                       InstanceMethod<&Engine::close_session>("closeSession"),
@@ -223,6 +224,18 @@ Napi::Value Engine::logits(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value Engine::embeddings(const Napi::CallbackInfo& info) {
+  return submit(info, Abort::flag(info[3]), [&]() -> Work {
+    return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
+            points = to_points(info[2])](const AbortFlag& abort) -> Settle {
+      auto rows =
+          backend().embeddings(directions, batch, points.empty() ? Point{} : points[0], abort);
+      count_forwards(batch, 1);
+      return [rows = std::move(rows)](Napi::Env env) { return from_rows(env, rows); };
+    };
+  });
+}
+
 Napi::Value Engine::open_session(const Napi::CallbackInfo& info) {
   return submit(info, Abort::flag(info[4]), [&]() -> Work {
     return [this, directions = to_directions(info[0]), points = to_points(info[1]),
@@ -355,9 +368,10 @@ Napi::Value Engine::states(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Engine::digest(const Napi::CallbackInfo& info) {
+  const Part part = info[0].ToBoolean() ? Part::frozen : Part::trainable;
   return submit(info, no_abort(), [&]() -> Work {
-    return [this](const AbortFlag&) -> Settle {
-      return [digest = zest::digest(backend())](Napi::Env env) {
+    return [this, part](const AbortFlag&) -> Settle {
+      return [digest = zest::digest(backend(), part)](Napi::Env env) {
         return Napi::String::New(env, digest);
       };
     };

@@ -26,6 +26,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value example_losses(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value logits(const Napi::CallbackInfo& info);
+  Napi::Value embeddings(const Napi::CallbackInfo& info);
   Napi::Value open_session(const Napi::CallbackInfo& info);
   Napi::Value extend_session(const Napi::CallbackInfo& info);
   Napi::Value close_session(const Napi::CallbackInfo& info);

@@ -55,6 +55,12 @@ class Backend {
   virtual std::vector<std::vector<float>> logits(const Directions& directions, const Batch& batch,
                                                  const Point& point, const AbortFlag& abort) = 0;
 
+  // The hidden states that the head would read at the point, one row a sequence: the mean over its
+  // scored positions, summed in order in float64. Their candidates are not read.
+  virtual std::vector<std::vector<float>> embeddings(const Directions& directions,
+                                                     const Batch& batch, const Point& point,
+                                                     const AbortFlag& abort) = 0;
+
   // Empty sequences that may have up to `capacities` tokens, at the weights as they are now: there
   // must be no `apply` or `write` while it is used. The backend must outlive it.
   virtual std::unique_ptr<Session> session(const Directions& directions, const Point& point,

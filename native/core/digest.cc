@@ -6,15 +6,17 @@
 
 namespace zest {
 
-std::string digest(const Backend& backend) {
+std::string digest(const Backend& backend, Part part) {
   Sha256 hash;
   const ModelSpec& spec = backend.spec();
   for (size_t i = 0; i < spec.parameters.size(); ++i) {
     const ParameterSpec& p = spec.parameters[i];
-    if (!p.trainable) continue;
+    if (p.trainable != (part == Part::trainable)) continue;
     std::string header = p.name;
     header += '\0';
-    header += backend.storage() == StorageType::float32 ? "F32" : "BF16";
+    header += p.as_stored                                  ? "QUANTIZED"
+              : backend.storage() == StorageType::float32 ? "F32"
+                                                          : "BF16";
     header += '\0';
     header += p.matrix ? std::to_string(p.rows) + "," + std::to_string(p.columns)
                        : std::to_string(p.columns);

@@ -13,7 +13,7 @@ Growth::Growth(std::span<const int32_t> capacities) : lengths_(capacities.size()
 void Growth::check_room(std::span<const int32_t> starts) const {
   for (int32_t s = 0; s + 1 < static_cast<int32_t>(starts.size()); ++s) {
     const auto at = static_cast<size_t>(s);
-    if (s >= sequences() || start(s) + length(s) + starts[at + 1] - starts[at] > start(s + 1))
+    if (s >= sequences() || length(s) + starts[at + 1] - starts[at] > capacity(s))
       throw Error("ERR_ZEST_INTERNAL", "a sequence grows beyond its capacity");
   }
 }

@@ -19,6 +19,7 @@ class Growth {
   // The row of a sequence's first token, and how many tokens it has.
   int64_t start(int32_t s) const { return starts_[static_cast<size_t>(s)]; }
   int32_t length(int32_t s) const { return lengths_[static_cast<size_t>(s)]; }
+  int64_t capacity(int32_t s) const { return start(s + 1) - start(s); }
   // Of all sequences.
   int64_t rows() const { return starts_.back(); }
   void grow(int32_t s, int32_t tokens) { lengths_[static_cast<size_t>(s)] += tokens; }

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/floating_point.h"
 #include "core/noise/address.h"
+#include "core/pool.h"
 #include "cpu/kernels/dispatch.h"
 #include "cpu/ops/forward.h"
 #include "cpu/perturbation.h"
@@ -90,6 +91,19 @@ class CpuBackend : public Backend {
                      }
                    });
     return rows;
+  }
+
+  std::vector<std::vector<float>> embeddings(const Directions& directions, const Batch& batch,
+                                             const Point& point, const AbortFlag& abort) override {
+    std::vector<std::vector<float>> means;
+    for_each_group(
+        directions, batch, {&point, 1}, abort,
+        [&](size_t, int p, const Batch& part, int32_t) {
+          append_means(
+              part, [&](size_t i) { return forward_.hidden(p, i); }, means);
+        },
+        Ending::hidden);
+    return means;
   }
 
   std::unique_ptr<Session> session(const Directions& directions, const Point& point,
@@ -272,7 +286,8 @@ class CpuBackend : public Backend {
   // part that starts at sequence `first`.
   template <class Use>
   void for_each_group(const Directions& directions, const Batch& given,
-                      std::span<const Point> points, const AbortFlag& abort, Use use) {
+                      std::span<const Point> points, const AbortFlag& abort, Use use,
+                      Ending ending = Ending::scores) {
     const DefaultFloatingPoint environment;
     const bool flat = !shortcuts_.share_prompts && !given.parents.empty();
     const Batch alone = flat ? without_parents(given) : Batch{};
@@ -288,7 +303,7 @@ class CpuBackend : public Backend {
       for (int32_t first = 0; first < batch.sequences();) {
         const int32_t last = last_packed(batch, first);
         const Batch part = slice(batch, first, last);
-        forward_.run(part);
+        forward_.run(part, nullptr, ending);
         for (size_t p = 0; p < count; ++p) use(point + p, static_cast<int>(p), part, first);
         first = last;
       }

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/noise/address.h"
 #include "core/parameters.h"
+#include "core/pool.h"
 #include "core/rule.h"
 #include "cuda/device/check.h"
 #include "cuda/device/cublaslt.h"
@@ -138,6 +139,36 @@ class CudaBackend : public Backend {
                     });
     });
     return rows;
+  }
+
+  std::vector<std::vector<float>> embeddings(const Directions& directions, const Batch& given,
+                                             const Point& point, const AbortFlag& abort) override {
+    std::vector<std::vector<float>> means;
+    guarded([&] {
+      for_each_pass(given, {&point, 1}, abort,
+                    [&](const Batch& part, int32_t, size_t, std::span<const Point> some) {
+                      const PackedBatch packed = run(directions, part, some, false, Ending::hidden);
+                      const Operand hidden = forward_.hidden();
+                      const auto stride = static_cast<size_t>(hidden.stride);
+                      const auto columns = static_cast<size_t>(forward_.hidden_columns());
+                      const size_t count = static_cast<size_t>(packed.shape.rows) * stride;
+                      std::vector<float> rows(count);
+                      if (hidden.type == StorageType::float32) {
+                        copy_back(rows.data(), static_cast<const float*>(hidden.data), count);
+                      } else {
+                        std::vector<bfloat16> rounded(count);
+                        copy_back(rounded.data(), static_cast<const bfloat16*>(hidden.data), count);
+                        std::transform(rounded.begin(), rounded.end(), rows.begin(),
+                                       [](bfloat16 value) { return to_float(value); });
+                      }
+                      const auto row = [&](size_t i) {
+                        const auto at = static_cast<size_t>(packed.block[packed.at.row + i]);
+                        return std::span<const float>(rows.data() + at * stride, columns);
+                      };
+                      append_means(part, row, means);
+                    });
+    });
+    return means;
   }
 
   std::unique_ptr<Session> session(const Directions& directions, const Point& point,
@@ -294,13 +325,13 @@ class CudaBackend : public Backend {
   }
 
   PackedBatch run(const Directions& directions, const Batch& part, std::span<const Point> points,
-                  bool as_graph) {
+                  bool as_graph, Ending ending = Ending::scores) {
     PackedBatch packed = pack(part, spec(), storage());
     points_.set(directions, points);
     forward_.upload(packed, points_);
     const auto enqueue = [&] {
       points_.prepare();
-      forward_.run(packed, points_);
+      forward_.run(packed, points_, nullptr, ending);
     };
     if (as_graph) {
       const Plan& plan = points_.plan();

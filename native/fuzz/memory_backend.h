@@ -49,6 +49,10 @@ class MemoryBackend : public Backend {
                                          const AbortFlag&) override {
     return {};
   }
+  std::vector<std::vector<float>> embeddings(const Directions&, const Batch&, const Point&,
+                                             const AbortFlag&) override {
+    return {};
+  }
   std::unique_ptr<Session> session(const Directions&, const Point&, std::span<const int32_t>,
                                    const AbortFlag&) override {
     return nullptr;

@@ -265,7 +265,7 @@ TEST("adapters and prefixes count, and keep the bits too") {
 
 TEST("evaluation leaves the weights, apply moves them") {
   const std::unique_ptr<Backend> model = backend(odd, 2);
-  const std::string before = digest(*model);
+  const std::string before = digest(*model), frozen = digest(*model, Part::frozen);
   losses(*model, laws[0]);
   CHECK(digest(*model) == before);
   AbortFlag stopped{true};
@@ -273,6 +273,8 @@ TEST("evaluation leaves the weights, apply moves them") {
   CHECK(digest(*model) == before);
   model->apply(laws[0], {0, {{1, 1.0f}}}, never);
   CHECK(digest(*model) != before);
+  CHECK(digest(*model, Part::frozen) == frozen);
+  CHECK(frozen != before);
 }
 
 TEST("what is read and written elsewhere is the same model") {

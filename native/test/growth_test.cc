@@ -10,7 +10,7 @@ namespace {
 
 TEST("each sequence has its own rows, and no more tokens than rows") {
   Growth growth(std::vector<int32_t>{3, 0, 4});
-  CHECK(growth.sequences() == 3 && growth.rows() == 7);
+  CHECK(growth.sequences() == 3 && growth.rows() == 7 && growth.capacity(2) == 4);
   CHECK(growth.start(0) == 0 && growth.start(1) == 3 && growth.start(2) == 3);
   growth.check_room(std::vector<int32_t>{0, 3, 3, 7});
   growth.grow(0, 2);

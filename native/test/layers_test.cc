@@ -50,11 +50,13 @@ struct Record : Operations {
   void score(const LinearRoles&, State from, Tokens tokens) override {
     note("score " + name(from), tokens);
   }
+  void end(State from, Tokens tokens) override { note("end with " + name(from), tokens); }
 };
 
-std::string calls(const ModelSpec& spec, const Shortcuts& shortcuts = {}) {
+std::string calls(const ModelSpec& spec, const Shortcuts& shortcuts = {},
+                  Ending ending = Ending::scores) {
   Record record;
-  run_layers(record, spec, shortcuts);
+  run_layers(record, spec, shortcuts, ending);
   return record.calls;
 }
 
@@ -107,6 +109,16 @@ TEST("norms may come first, MLPs may have gates, and heads be bare") {
   spec.roles.layers.clear();
   CHECK(calls(spec) ==
         "embed, gather, norm gathered>normed*, project normed>projected*, score projected*");
+}
+
+TEST("a walk may end with what the head would read") {
+  ModelSpec spec = encoder(0);
+  CHECK(calls(spec, {}, Ending::hidden) == "embed, gather, end with gathered*");
+  spec.norm_first = true;
+  spec.roles.final_norm = spec.roles.embedding_norm;
+  spec.roles.output_projection = spec.roles.head_output;
+  CHECK(calls(spec, {}, Ending::hidden) ==
+        "embed, gather, norm gathered>normed*, project normed>projected*, end with projected*");
 }
 
 TEST("attention and MLP may read the same") {

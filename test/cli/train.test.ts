@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { digestOf, replay, reviewConfig, reviewFolder } from '../training/runs.ts';
-import { parseLines, start, zest } from './zest.ts';
+import { MAIN, parseLines, start, zest } from './zest.ts';
 
 let folder: string;
 let file: string;
@@ -135,6 +139,18 @@ describe('zest train', () => {
     expect(status).toBe(130);
     expect(stderr).not.toMatch(/EPIPE|\n {4}at /);
     await expectWhole('unread');
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says so when its output cannot be written, and goes on later', async () => {
+    const full = openSync('/dev/full', 'w');
+    const args = ['train', file, '--json', '--set', 'training.steps=3', '--set', `output=${output('full')}`];
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    const said = text(child.stderr!);
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(await said).toMatch(/error: the output cannot be written: ENOSPC.* \(ERR_ZEST_FILE\)\n$/);
+    expect(await zest([...args, '--resume'])).toMatchObject({ status: 0 });
+    expect(await readSummary('full')).toMatchObject({ steps: 3, interrupted: false });
   });
 
   it('killed without warning leaves a log that can be read, and what it saved', async () => {

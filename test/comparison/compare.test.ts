@@ -109,6 +109,44 @@ describe('compareMethods', () => {
     );
   }, 60_000);
 
+  it('fits logistic regression to embeddings: classes of a prompt, and options of each example', async () => {
+    const output = join(folder, 'embeddings');
+    const events = await run('afinn-16', { output, forwards: 10, methods: ['embeddings'] });
+    const last = events.at(-1);
+    if (last?.kind !== 'done') throw new Error('no result');
+    const [found] = last.result.methods;
+    expect(found).toMatchObject({ name: 'embeddings', title: 'frozen embeddings, logistic regression' });
+    expect(found!.learningRate).toBeUndefined();
+    expect(Object.keys(found!.tried).map(Number)).toContain(found!.strength);
+    expect(found!.tried[found!.strength!]).toBe(Math.min(...(Object.values(found!.tried) as number[])));
+    expect(found!.runs.map((one) => one?.seed)).toEqual([2, 3, 4, 5, 6]);
+    for (const one of found!.runs) expect(one!.test.accuracy).toBeGreaterThan(0.52);
+    expect(new Set(found!.runs.map((one) => one!.test.loss)).size).toBe(5); // each seed has words of its own
+    expect(experimentMarkdown(last.result)).toMatch(/frozen embeddings, logistic regression \| C = [\de.-]+ \| /);
+    expect(await run('afinn-16', { output, forwards: 10, methods: ['embeddings'] })).toEqual([last]);
+
+    const model = join(folder, 'chooser');
+    cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), model, { recursive: true });
+    writeByteTokenizer(model, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyzI0123456789.,:\n?' });
+    // The right option is the one with a 7.
+    const choices = Array.from({ length: 90 }, (_, i) => {
+      const pair = [`it was ${i} x`, `it was ${i} 7`];
+      const [choice1, choice2] = i % 3 === 0 ? pair : pair.reverse();
+      return JSON.stringify({ premise: 'a', question: 'effect', choice1, choice2, label: i % 3 === 0 ? 1 : 0 });
+    });
+    await mkdir(join(folder, 'few', 'copa'), { recursive: true });
+    for (const split of ['train', 'validation'])
+      await writeFile(join(folder, 'few', 'copa', `${split}.jsonl`), choices.join('\n'));
+    const options = { model, data: join(folder, 'few'), seeds: 2, examples: 20, forwards: 10, methods: ['embeddings'] };
+    const chosen = (await run('smollm2-copa-lora', options)).at(-1);
+    if (chosen?.kind !== 'done') throw new Error('no result');
+    for (const one of chosen.result.methods[0]!.runs) expect(one!.test.accuracy).toBeGreaterThan(0.9);
+    await expect(run('smollm2-squad-lora', { ...options, data: folder })).rejects.toMatchObject({
+      code: 'ERR_ZEST_OPTION',
+      message: 'method "embeddings" is a classifier, and the answers of smollm2-squad-lora are texts; expected others',
+    });
+  }, 60_000);
+
   it('refuses numbers of runs and forwards that make no sense before the first run', async () => {
     for (const options of [{ jobs: 0 }, { jobs: 1.5 }, { forwards: 0 }, { forwards: Number.NaN }]) {
       const [key] = Object.keys(options);

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { COLLECTOR } from '../steps/held.ts';
 
 /** How a process ended, and what it left. */
 export interface Ended {
@@ -16,7 +17,7 @@ export const ended = (script: string, args: readonly string[] = [], timeout = 60
   new Promise((resolve) => {
     const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
     let started = performance.now();
-    const child = execFile(process.execPath, ['--expose-gc', path, ...args], { timeout }, (error, output, errors) => {
+    const child = execFile(process.execPath, [...COLLECTOR, path, ...args], { timeout }, (error, output, errors) => {
       const status = error ? (error.signal ?? Number(error.code)) : 0;
       resolve({ status, output, errors, ending: performance.now() - started });
     });

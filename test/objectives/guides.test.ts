@@ -40,7 +40,7 @@ describe.each([
       /^0 -\d\.\d\n-1 1\.0\nFloat64Array\(1\) \[ [\d.]+ \]\n$/,
     ],
   ],
-  ['rewards.md', [undefined, /^(-\d+\.\d+\n){5}$/]],
+  ['rewards.md', [undefined, /^(-\d+\.\d+\n){5}$/, undefined]],
 ] as const)('docs/%s', (name, outputs) => {
   it('has snippets that run', async () => {
     const codes = blocks(await guide(name), 'js');
@@ -64,14 +64,15 @@ describe.each([
   });
 });
 
-describe('examples/one-sentence.yaml', () => {
-  it('is a configuration with a reward that tells sentences from others', async () => {
-    const { objective, data } = await readConfig(join(root, 'examples/one-sentence.yaml'));
+describe('examples/json-reply.yaml', () => {
+  it('is a configuration with a reward of facts as JSON, less for what follows', async () => {
+    const { objective, data } = await readConfig(join(root, 'examples/json-reply.yaml'));
     const { default: reward } = await import(join(root, objective!.reward!));
-    expect(reward({ answer: 'A river flows to the sea.' })).toBe(1);
-    expect(reward({ answer: 'A river flows to the sea. It' })).toBe(0.3);
-    for (const answer of ['', 'A river.', 'The the the the the.', 'a river flows to the sea.', 'A river flows to the'])
-      expect(reward({ answer })).toBe(0);
+    const rewarded = (answer: string) => reward({ answer }, { fields: { text: 'Meet Alice from Bristol, aged 30.' } });
+    expect(rewarded('{\n  "name": "Alice", "age": 30, "city": "Bristol"\n}')).toBe(1);
+    expect(rewarded('{"name": "Alice", "age": 30, "city": "Paris"}')).toBeCloseTo(2 / 3, 12);
+    expect(rewarded('{"name": "Alice", "age": 30, "city": "Bristol"} This is a JSON text.')).toBeCloseTo(20 / 41, 12);
+    for (const answer of ['', '{}', 'Alice', '{"name": "Alice"', '{"name": Alice}']) expect(rewarded(answer)).toBe(0);
     for (const file of [data.train, data.validation]) await readFile(join(root, String(file)));
   });
 });

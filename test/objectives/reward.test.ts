@@ -137,6 +137,17 @@ describe('rewardObjective', () => {
     expect(seen).toEqual(['positive', 'positive']);
   });
 
+  it('listens to the signal once, however many examples there are', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on('warning', warn);
+    const many = Array.from({ length: 24 }, () => examples[0]!);
+    await rewarded(async () => 1).evaluate(many, [[]], { signal: new AbortController().signal });
+    await wait(10);
+    process.off('warning', warn);
+    expect(warnings).toEqual([]);
+  });
+
   it('stops where a reward never settles', async () => {
     const controller = new AbortController();
     let told: AbortSignal | undefined;

@@ -32,6 +32,7 @@ const headerOf = async (model: Model, law: Law): Promise<TrajectoryHeader> => ({
   noiseVersion: 1,
   base: 'sha256:',
   trainable: await model.digest(),
+  frozen: await model.digest('frozen'),
   dimension: model.dimension,
   dtype: model.dtype,
   tensors: model.parameters,

@@ -4,8 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
 import { replayTrajectory } from '../../lib/runs/replay.ts';
 import { readTrajectory, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
+import { replayRun } from '../../lib/training/replay-run.ts';
+import type { Config } from '../../lib/training/schema.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
+import { writeFolder } from '../fixtures/safetensors.ts';
+import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
+import { TINY_WORDS, writeTinyTokenizer } from '../fixtures/tiny-tokenizer.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 
 let folder: string;
@@ -51,5 +56,45 @@ describe('a log', () => {
     await replayTrajectory(model, other, { toStep: 1 });
     await rejects(() => replayTrajectory(model, other), 'ERR_ZEST_TRAJECTORY', /begins with other weights/);
     expect(model.version).toBe(1n);
+  });
+
+  it('of an adapter is refused on another base, whose frozen part it names', async () => {
+    const base = writeTinyTokenizer(writeFolder(join(folder, 'base'), tinyConfig, tinyTensors()));
+    const config: Config = {
+      ...reviewConfig(folder, 'adapted'),
+      model: base,
+      task: { template: '{text} {mask}', labelWords: ['no', 'yes'] },
+      data: { train: join(folder, 'words.jsonl') },
+      trainable: { lora: { rank: 2, alpha: 4 } },
+      training: { steps: 2, batchSize: 4 },
+    };
+    const rows = TINY_WORDS.map((text, i) => `${JSON.stringify({ text, label: i % 2 })}\n`);
+    await writeFile(join(folder, 'words.jsonl'), rows.join(''));
+    await run(config);
+    const file = join(config.output, 'trajectory.zest');
+    const load = () => Model.load(base, { device: 'cpu', trainable: { lora: { rank: 2, alpha: 4 } } });
+    using model = await load();
+    const frozen = await model.digest('frozen');
+    await replayTrajectory(model, file);
+    expect(await model.digest()).toBe((await readSummary(config.output)).digest);
+    expect(await model.digest('frozen')).toBe(frozen);
+
+    const weights = join(base, 'model.safetensors');
+    const bytes = await readFile(weights);
+    bytes[bytes.length - 1]! ^= 0x80;
+    await writeFile(weights, bytes);
+    const another =
+      /begins with other weights than those of .*, whose frozen part has the digest sha256:.*; expected (.*), those of .*base$/;
+    using other = await load();
+    await rejects(() => replayTrajectory(other, file), 'ERR_ZEST_TRAJECTORY', another);
+    expect(other.version).toBe(0n);
+    await rejects(() => replayRun(config.output), 'ERR_ZEST_TRAJECTORY', another);
+    expect((await readTrajectory(file)).header.frozen).toBe(frozen);
+    expect(await other.digest('frozen')).not.toBe(frozen);
+    await rejects(
+      () => other.digest('all' as never),
+      'ERR_ZEST_OPTION',
+      /^part is 'all'; expected 'trainable' or 'frozen'$/,
+    );
   });
 });

@@ -25,6 +25,7 @@ const header: TrajectoryHeader = {
   noiseVersion: 1,
   base: 'sha256:00',
   trainable: 'sha256:11',
+  frozen: 'sha256:22',
   dimension: 3,
   dtype: 'float32',
   tensors: [{ name: 'w', shape: [3], trainable: true, decays: false }],

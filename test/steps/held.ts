@@ -11,10 +11,13 @@ export interface Held {
   threads: number;
 }
 
+/** How a process collects garbage whose memory is measured. */
+export const COLLECTOR = ['--expose-gc', '--single-threaded-gc'];
+
 /** Runs a script of this folder, or beside it, in a process of its own; gives what it prints. */
 export const printed = async (script: string, ...args: (string | number)[]) => {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', path, ...args.map(String)], {
+  const { stdout } = await promisify(execFile)(process.execPath, [...COLLECTOR, path, ...args.map(String)], {
     maxBuffer: 2 ** 28,
   });
   return JSON.parse(stdout);

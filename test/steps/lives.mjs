@@ -1,6 +1,6 @@
 // Loads a model, takes a step and disposes of it, again and again. Prints what the process held meanwhile, as JSON.
-import { readdirSync } from 'node:fs';
 import { load, shortStep } from '../exit/long-call.mjs';
+import { held } from './held.mjs';
 
 const lives = Number(process.argv[2]);
 const samples = [];
@@ -10,9 +10,7 @@ for (let life = 0; life < lives; life++) {
   await shortStep(model);
   if (life % Math.ceil(lives / 20) === 0) {
     digests.add(await model.digest());
-    global.gc();
-    const [files, threads] = ['fd', 'task'].map((each) => readdirSync(`/proc/self/${each}`).length);
-    samples.push({ bytes: process.memoryUsage().rss, files, threads });
+    samples.push(held());
   }
   model.dispose();
 }

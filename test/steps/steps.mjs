@@ -1,8 +1,8 @@
 // Takes many steps of a black box of three numbers, or of a model, with a log of them, and replays the log. Prints JSON:
 // what the process held meanwhile, and whether log and weights agree at the end.
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { blackBox, Model, mezo, recordTrajectory, replayTrajectory } from '../../dist/index.js';
+import { held } from './held.mjs';
 
 const [kind, steps, folder] = [process.argv[2], Number(process.argv[3]), process.argv[4]];
 const seed = 7;
@@ -13,14 +13,6 @@ const batch =
   kind === 'box'
     ? undefined
     : { sequences: [[3, 9, 4]], targets: [{ kind: 'maskedTokens', positions: [1], ids: [6] }] };
-const held = () => {
-  global.gc();
-  return {
-    bytes: process.memoryUsage().rss,
-    files: readdirSync('/proc/self/fd').length,
-    threads: readdirSync('/proc/self/task').length,
-  };
-};
 
 const log = join(folder, `${kind}.zest`);
 const trained = await load();

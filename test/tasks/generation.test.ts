@@ -124,6 +124,9 @@ describe('a task that generates', () => {
     });
     const outcomes = task.outcomes();
     expect(await task.answers(model, [example!], { outcomes })).toHaveLength(1);
+    const fields = { context: 'a', question: 'b' };
+    expect(await task.answers(model, [fields])).toEqual(await task.answers(model, [example!]));
+    await rejects(() => task.answers(model, [{ context: 'a' }]), 'ERR_ZEST_DATA', /question/);
     expect(outcomes.count).toBe(0);
     await rejects(async () => task.batch([example!]), 'ERR_ZEST_DATA', /a:1: has no right answer/);
   });

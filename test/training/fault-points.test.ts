@@ -26,8 +26,9 @@ describe.skipIf(process.platform !== 'linux')('a run whose calls have faults', (
     });
     const worker = async () => {
       for (let point = points.shift(); point; point = points.shift()) {
-        const { outcome } = await run.survive(...point);
-        expect(outcome, point.join(' ')).toEqual(whole);
+        const [fault, call] = point;
+        const [survived] = await run.survive(fault, [call]);
+        expect(survived).toMatchObject({ outcome: whole });
       }
     };
     await Promise.all([worker(), worker()]);

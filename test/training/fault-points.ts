@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +43,17 @@ export interface Ended {
   message: string;
 }
 
+/** What became of a run that had a fault. */
+export interface Survived {
+  /** The fault and the call. */
+  where: string;
+  /** How the process ended. */
+  end: string;
+  /** What the run came to, or why it came to nothing. */
+  outcome?: unknown;
+  failure?: string;
+}
+
 /** A run of a few hundred parameters, each call of which can be counted, or have a fault. */
 export class FaultyRun {
   readonly folder = mkdtempSync(join(tmpdir(), 'zest-faults-'));
@@ -71,26 +82,41 @@ export class FaultyRun {
 
   /** Runs a process to its end, or to a call at which it has a fault. */
   async start(output: string, fault?: Fault, at = 0): Promise<Ended> {
+    const [ended] = await this.#runs([{ output, at }], fault && { ZEST_FAULT_DO: FAULTS[fault] });
+    return ended ?? { status: null, codes: [], message: 'no word' };
+  }
+
+  /** Runs of one process, each with a fault at a call, from which the process goes on. */
+  async #runs(runs: { output: string; at: number }[], env: Record<string, string> = {}): Promise<Ended[]> {
+    const output = runs[0]?.output;
     const file = join(this.folder, `${output}.json`);
-    writeFileSync(file, JSON.stringify(this.#of(output)));
+    writeFileSync(file, JSON.stringify(runs.map(({ output, at }) => ({ config: this.#of(output), at }))));
     const child = spawn(process.execPath, [join(fixtures, 'train.mjs'), file], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'inherit'],
       env: {
         ...process.env,
         LD_PRELOAD: this.#library,
         ZEST_THREADS: '1',
         NODE_COMPILE_CACHE: join(this.folder, 'compiled'),
-        ZEST_FAULT_FOLDER: join(this.folder, output),
         ZEST_FAULT_LOG: join(this.folder, `calls-of-${output}`),
-        ...(fault && { ZEST_FAULT_AT: `${at}`, ZEST_FAULT_DO: FAULTS[fault] }),
+        ...env,
       },
     });
-    let codes = '';
-    let message = '';
-    child.stdout.on('data', (piece) => (codes += piece));
-    child.stderr.on('data', (piece) => (message += piece));
-    const [status] = await once(child, 'close');
-    return { status, codes: codes.split('\n').filter(Boolean), message };
+    let lines = '';
+    child.stdout.on('data', (piece) => (lines += piece));
+    await once(child, 'close');
+    return lines
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+  }
+
+  /** Runs with copies of the folder as it is before and after each call; gives the folder of the copies. */
+  async copied(): Promise<string> {
+    const copies = join(this.folder, 'copies');
+    mkdirSync(copies);
+    await this.#runs([{ output: 'copied', at: 0 }], { ZEST_FAULT_COPIES: copies });
+    return copies;
   }
 
   /** The calls of the processes of a run. */
@@ -127,27 +153,42 @@ export class FaultyRun {
   }
 
   /**
-   * Has a fault at a call of a run, goes on with what is left, and gives what that came to. What is there in between can
-   * be read, and a process that was not killed says what failed, or goes on.
+   * Has a fault at calls of a run, one run for each, goes on with what is left, and gives what that came to. What is there
+   * in between can be read, and a process that was not killed says what failed, or goes on.
    */
-  async survive(fault: Fault, { number, name, path }: Call): Promise<{ ended: Ended; outcome: unknown }> {
-    const output = `run-${number}-${fault.replaceAll(/\W/g, '-')}`;
-    const where = `${fault}, call ${number}: ${name} ${path}`;
-    const ended = await this.start(output, fault, number);
-    const [error] = ended.codes.filter((code) => code.startsWith('ERR_'));
-    const isKilled = fault.startsWith('killed');
-    if (isKilled !== (ended.status === null)) throw new Error(`${where}: ended with ${ended.status}: ${ended.message}`);
-    if (ended.status === 1 && (error !== 'ERR_ZEST_FILE' || !ended.message.includes(join(this.folder, output)))) {
-      throw new Error(`${where}: failed with ${error}: ${ended.message}`);
+  async survive(fault: Fault, calls: readonly Call[]): Promise<Survived[]> {
+    const runs = calls.map(({ number }) => ({ output: `run-${number}-${fault.replaceAll(/\W/g, '-')}`, at: number }));
+    const ends = await this.#runs(runs, { ZEST_FAULT_DO: FAULTS[fault] });
+    const survived: Survived[] = [];
+    for (const [i, { output }] of runs.entries()) {
+      const { number, name, path } = calls[i] as Call;
+      const where = `${fault}, call ${number}: ${name} ${path}`;
+      survived.push({ where, ...(await this.#goOn(output, fault, ends[i])) });
     }
+    return survived;
+  }
+
+  async #goOn(output: string, fault: Fault, ended: Ended | undefined): Promise<Omit<Survived, 'where'>> {
+    const [error] = ended?.codes.filter((code) => code.startsWith('ERR_')) ?? [];
+    const isKilled = fault.startsWith('killed');
+    const end = ended === undefined ? 'killed' : `ended with ${ended.status}`;
+    if (isKilled !== (ended === undefined)) return { end, failure: `${end}: ${ended?.message}` };
+    if (ended?.status === 1 && (error !== 'ERR_ZEST_FILE' || !ended.message.includes(join(this.folder, output)))) {
+      return { end, failure: `failed with ${error}: ${ended.message}` };
+    }
+    return { end, ...(await this.outcomeOf(output)) };
+  }
+
+  /** What a run that was left comes to, once it has gone on; it is removed then. */
+  async outcomeOf(output: string): Promise<{ outcome?: unknown; failure?: string }> {
     try {
       await assertReadable(join(this.folder, output));
       await this.resume(output);
       const outcome = await this.outcome(output);
       await this.remove(output);
-      return { ended, outcome };
-    } catch (cause) {
-      throw new Error(`${where}: ${(cause as Error).message}`, { cause });
+      return { outcome };
+    } catch (error) {
+      return { failure: (error as Error).message };
     }
   }
 

@@ -1,8 +1,8 @@
 // Ends workers in the middle of a step, three at a time, while the main thread goes on with a model of its own: as many
 // rounds as it is told, or three. Prints what the process held meanwhile, as JSON.
-import { readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { load, shortStep } from '../exit/long-call.mjs';
+import { held } from '../steps/held.mjs';
 
 const script = new URL('./step.mjs', import.meta.url);
 const model = await load();
@@ -21,10 +21,7 @@ for (let round = 0; round < rounds; round++) {
   const started = performance.now();
   await Promise.all(workers.map((worker) => worker.terminate()));
   slowest = Math.max(slowest, performance.now() - started);
-  if (round % Math.ceil(rounds / 20) > 0) continue;
-  global.gc();
-  const [files, threads] = ['fd', 'task'].map((each) => readdirSync(`/proc/self/${each}`).length);
-  samples.push({ bytes: process.memoryUsage().rss, files, threads });
+  if (round % Math.ceil(rounds / 20) === 0) samples.push(held());
 }
 const again = await load();
 await shortStep(again);

@@ -204,6 +204,7 @@ export const rightCalls = async (scratch: string) => {
     step: [batch, { ...ratio, directions: 1, firstStream: 0n, learningRate }],
     exclusively: [async () => {}],
     logits: [batch, { at: point }],
+    embed: [[[3, 4]], { pooling: 'mean', at: point }],
     generate: [[[3, 4]], { maxTokens: 1, temperature: 1, seed: 1, at: [point] }],
     stream: [[[3, 4]], { maxTokens: 1, stop: [[5]] }],
     parameter: [name],

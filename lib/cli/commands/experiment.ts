@@ -17,11 +17,12 @@ type ExperimentCommandOptions = Pick<
 };
 
 const runLine = (event: ExperimentEvent & { kind: 'run' }, metric: Metric): string => {
-  const { method, learningRate, seed, validation, error, seconds } = event;
+  const { method, learningRate, strength, seed, validation, error, seconds } = event;
+  const chosen = learningRate === undefined ? `C = ${strength}` : `learning rate ${learningRate.toExponential()}`;
   const outcome = validation
     ? `validation ${shownMetric(metric, validation[metric] ?? Number.NaN)}, loss ${validation.loss.toFixed(4)}`
     : `failed: ${error}`;
-  return `${method}, learning rate ${learningRate.toExponential()}, seed ${seed}: ${outcome}, ${duration(seconds)}`;
+  return `${method}, ${chosen}, seed ${seed}: ${outcome}, ${duration(seconds)}`;
 };
 
 export const command: CommandDefinition = {

@@ -9,7 +9,7 @@ class Walk {
   Walk(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts)
       : operations_(operations), spec_(spec), shortcuts_(shortcuts) {}
 
-  void run() {
+  void run(Ending ending) {
     const ModelRoles& roles = spec_.roles;
     operations_.embed();
     for (const LayerRoles& layer : roles.layers) {
@@ -23,7 +23,12 @@ class Walk {
       x_ = State::hidden;
     }
     keep_scored();
-    head();
+    leave_layers();
+    if (ending == Ending::hidden) {
+      operations_.end(x_, tokens_);
+    } else {
+      head();
+    }
   }
 
  private:
@@ -75,9 +80,8 @@ class Walk {
     }
   }
 
-  void head() {
+  void leave_layers() {
     const ModelRoles& roles = spec_.roles;
-
     if (roles.final_norm.weight >= 0) {
       operations_.normalize(roles.final_norm, x_, State::normed, tokens_);
       x_ = State::normed;
@@ -86,6 +90,10 @@ class Walk {
       operations_.project(roles.output_projection, x_, State::projected, tokens_);
       x_ = State::projected;
     }
+  }
+
+  void head() {
+    const ModelRoles& roles = spec_.roles;
     if (roles.head_dense.weight >= 0) {
       const bool narrow = spec_.outputs_of(roles.head_dense) != spec_.hidden;
       const State to = narrow ? State::projected : State::normed;
@@ -118,8 +126,9 @@ int64_t width(State state, const ModelSpec& spec) {
   }
 }
 
-void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts) {
-  Walk(operations, spec, shortcuts).run();
+void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts,
+                Ending ending) {
+  Walk(operations, spec, shortcuts).run(ending);
 }
 
 }  // namespace zest

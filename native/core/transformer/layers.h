@@ -23,6 +23,9 @@ int64_t width(State state, const ModelSpec& spec);
 // Which rows of a state are computed.
 enum class Tokens { all, scored };
 
+// What a walk ends with: the scores of the head, or the hidden states that it would read.
+enum class Ending { scores, hidden };
+
 // What a backend computes, for one batch at all points of a pass. A norm or a bias that the model
 // lacks (its role is -1) is left out.
 class Operations {
@@ -51,9 +54,12 @@ class Operations {
   virtual void project(const LinearRoles& linear, State from, State to, Tokens tokens) = 0;
   // Logits of the outputs that are scored, and what the caller of the pass wants of them.
   virtual void score(const LinearRoles& output, State from, Tokens tokens) = 0;
+  // The hidden states that the head would read are those of `from`.
+  virtual void end(State from, Tokens tokens) = 0;
 };
 
-// Calls the operations of a forward, as far as the loss reads it.
-void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts);
+// Calls the operations of a forward, as far as its end reads them.
+void run_layers(Operations& operations, const ModelSpec& spec, const Shortcuts& shortcuts,
+                Ending ending = Ending::scores);
 
 }  // namespace zest

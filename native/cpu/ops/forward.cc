@@ -59,14 +59,14 @@ int64_t Forward::rows_of(Tokens tokens) const {
   return tokens == Tokens::all ? tokens_ : static_cast<int64_t>(scored_tokens_.size());
 }
 
-void Forward::run(const Batch& batch, KeyValueCache* cache) {
+void Forward::run(const Batch& batch, KeyValueCache* cache, Ending ending) {
   batch_ = &batch;
   cache_ = cache;
   tokens_ = static_cast<int64_t>(batch.ids.size());
   find_scored_tokens(batch);
   find_places(batch);
   check_abort();
-  run_layers(*this, spec_, shortcuts_);
+  run_layers(*this, spec_, shortcuts_, ending);
   for (int32_t s = 0; cache && s < batch.sequences(); ++s) cache->grow(s, batch.length(s));
 }
 

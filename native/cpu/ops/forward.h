@@ -61,12 +61,14 @@ class Forward : private Operations {
   void resume(const AbortFlag& abort) { abort_ = &abort; }
   // Runs the batch at those points; with a cache its tokens come after those that are there, and
   // join them.
-  void run(const Batch& batch, KeyValueCache* cache = nullptr);
+  void run(const Batch& batch, KeyValueCache* cache = nullptr, Ending ending = Ending::scores);
 
   // The logit of candidate `index` of scored position `scored` at point p, after run.
   float logit(int p, size_t scored, int64_t index) const;
   // Their cross-entropy with the position's label.
   float loss(int p, size_t scored);
+  // The hidden state of scored position `scored` at point p, after a run that ends with those.
+  std::span<const float> hidden(int p, size_t scored) const;
 
  private:
   static constexpr int most_points = Noise::max_points;
@@ -97,6 +99,7 @@ class Forward : private Operations {
             State to, Tokens tokens) override;
   void project(const LinearRoles& linear, State from, State to, Tokens tokens) override;
   void score(const LinearRoles& output, State from, Tokens tokens) override;
+  void end(State from, Tokens tokens) override;
 
   void check_abort() const;
   int64_t columns(int parameter) const { return weights_.matrix(parameter).columns; }
@@ -104,6 +107,8 @@ class Forward : private Operations {
   const float* vector(int p, int parameter) const;
   Activations& state(State of) { return states_[static_cast<size_t>(of)]; }
   int64_t rows_of(Tokens tokens) const;
+  // The row of a scored position in what the walk ended with.
+  int64_t row_of(size_t scored) const;
   // All outputs of a linear layer.
   Linear whole(const LinearRoles& roles, const Activations& input, int64_t rows,
                Activations& output, int activation) const;
@@ -182,6 +187,7 @@ class Forward : private Operations {
   std::vector<int32_t> outputs_;
   int64_t output_count_ = 0;
   Tokens scored_at_ = Tokens::scored;
+  State hidden_at_ = State::hidden;
   std::vector<float> candidate_logits_;
 };
 

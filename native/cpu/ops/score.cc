@@ -1,4 +1,5 @@
-// The head's last product, and from it the logits and losses of the scored positions.
+// What a walk ends with: the head's last product, and from it the logits and losses of the scored
+// positions, or the hidden states there.
 #include <algorithm>
 #include <initializer_list>
 
@@ -31,11 +32,24 @@ void Forward::score(const LinearRoles& output, State from, Tokens tokens) {
                                           -1}});
 }
 
+void Forward::end(State from, Tokens tokens) {
+  hidden_at_ = from;
+  scored_at_ = tokens;
+}
+
+int64_t Forward::row_of(size_t scored) const {
+  const int32_t row = scored_row_[scored];
+  return scored_at_ == Tokens::all ? scored_tokens_[static_cast<size_t>(row)] : row;
+}
+
+std::span<const float> Forward::hidden(int p, size_t scored) const {
+  const int64_t count = columns(hidden_at_);
+  const float* first = states_[static_cast<size_t>(hidden_at_)][p];
+  return {first + row_of(scored) * row_stride(count), static_cast<size_t>(count)};
+}
+
 float Forward::logit(int p, size_t scored, int64_t index) const {
   const ScoredPosition& at = batch_->scored[scored];
-  const int64_t row = scored_at_ == Tokens::all
-                          ? scored_tokens_[static_cast<size_t>(scored_row_[scored])]
-                          : scored_row_[scored];
   int64_t column = index;
   if (at.candidates_begin != at.candidates_end) {
     const int32_t candidate = batch_->candidates[static_cast<size_t>(at.candidates_begin + index)];
@@ -43,7 +57,7 @@ float Forward::logit(int p, size_t scored, int64_t index) const {
                  ? candidate
                  : std::lower_bound(outputs_.begin(), outputs_.end(), candidate) - outputs_.begin();
   }
-  return logits_[p][row * row_stride(output_count_) + column];
+  return logits_[p][row_of(scored) * row_stride(output_count_) + column];
 }
 
 float Forward::loss(int p, size_t scored) {

@@ -49,4 +49,11 @@ void attend(const Attention& a, cudaStream_t stream);
 // attention_bf16.cu: on tensor cores.
 void attend_bf16(const Attention& a, cudaStream_t stream);
 
+// attention_parts.cu: of tiles that have one query each, or none, or no keys. Biases of keys and
+// values are added already. The keys that a tile sees go in parts of keys_a_part, at most `parts`
+// of them; scratch has floats_of_parts for all points' tiles.
+constexpr int keys_a_part = 256;
+int64_t floats_of_parts(int64_t tiles, int32_t heads, int32_t width, int64_t parts);
+void attend_in_parts(const Attention& a, int64_t parts, float* scratch, cudaStream_t stream);
+
 }  // namespace zest::cuda

@@ -93,7 +93,11 @@ void Forward::attend(const LayerRoles& layer, State from, State to, Tokens token
   a.tiles = tiles_at(all ? at.tiles : at.row_tiles);
   a.tile_count = most_tiles(rows, shape.sequences, weights_.type());
   a.out = operand(State::context);
-  cuda::attend(a, main_);
+  if (shape.key_parts > 0) {
+    attend_in_parts(a, shape.key_parts, parts_.data(), main_);
+  } else {
+    cuda::attend(a, main_);
+  }
 }
 
 }  // namespace zest::cuda

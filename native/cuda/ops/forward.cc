@@ -5,6 +5,7 @@
 
 #include "core/transformer/visit.h"
 #include "cuda/device/check.h"
+#include "cuda/kernels/attention.h"
 #include "cuda/kernels/perturb.h"
 
 namespace zest::cuda {
@@ -195,6 +196,9 @@ void Forward::reserve_attention(int64_t tokens, int64_t rows) {
   const int64_t element = static_cast<int64_t>(element_bytes(weights_.type()));
   reserve(heads_, tokens * (widths.query + widths.key + widths.value) * element);
   reserve(query_, rows * widths.query * element);
+  const BatchShape& shape = batch_->shape;
+  const int64_t tiles = most_tiles(shape.tokens, shape.sequences, weights_.type());
+  reserve(parts_, passes_ * floats_of_parts(tiles, spec_.heads, spec_.head_width, shape.key_parts));
   // Enough positions for the longest sequence; there may be no table of their embeddings.
   reserve_rotary(batch_->places);
 }
@@ -218,7 +222,8 @@ void Forward::reserve_rotary(int64_t positions) {
 void Forward::release() {
   for (Rows& rows : states_) rows = {};
   embedded_ = {}, adapter_ = {};
-  for (DeviceMemory<float>* m : {&vectors_, &logits_, &losses_, &cosines_, &sines_}) m->reset();
+  for (DeviceMemory<float>* m : {&vectors_, &parts_, &logits_, &losses_, &cosines_, &sines_})
+    m->reset();
   for (DeviceMemory<std::byte>* m : {&heads_, &query_, &product_, &scaled_factors_}) {
     m->reset();
   }
@@ -228,7 +233,8 @@ void Forward::release() {
   means_.reset();
 }
 
-void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache) {
+void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache,
+                  Ending ending) {
   batch_ = &batch;
   points_ = &points;
   cache_ = cache;
@@ -237,7 +243,7 @@ void Forward::run(const PackedBatch& batch, const PointSet& points, const KeyVal
   perturb_vectors(points.plan(), weights_.type(), points.all_parameters(), vector_offsets_.data(),
                   vector_shares_.shares.data(), vector_shares_.count, vectors_.data(),
                   weights_.vector_floats(), main_);
-  run_layers(*this, spec_, Shortcuts{});
+  run_layers(*this, spec_, Shortcuts{}, ending);
 }
 
 }  // namespace zest::cuda

@@ -39,11 +39,16 @@ class Forward : private Operations {
   void upload(const PackedBatch& batch, const PointSet& points);
   // Enqueues the pass. With a cache, for which the batch was packed: one point, and the sequences
   // go on where the cache has them, which gets their keys and values.
-  void run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache = nullptr);
+  void run(const PackedBatch& batch, const PointSet& points, const KeyValueCache* cache = nullptr,
+           Ending ending = Ending::scores);
 
   // After run: float64 losses of the sequences, point p's from p * shape.sequences.
   const double* means() const { return means_.data(); }
   void copy_logits(const PackedBatch& batch, float* out) const;
+  // After a run that ends with hidden states: those of the first point, a row a distinct scored
+  // token, `stride` elements apart.
+  Operand hidden() const;
+  int64_t hidden_columns() const { return columns(hidden_at_); }
   // Counts the times that memory moved.
   int64_t moves() const { return moves_; }
 
@@ -87,6 +92,7 @@ class Forward : private Operations {
             State to, Tokens tokens) override;
   void project(const LinearRoles& linear, State from, State to, Tokens tokens) override;
   void score(const LinearRoles& output, State from, Tokens tokens) override;
+  void end(State from, Tokens) override { hidden_at_ = from; }
 
   template <class T>
   T* reserve(DeviceMemory<T>& memory, int64_t count);
@@ -171,6 +177,7 @@ class Forward : private Operations {
   const PointSet* points_ = nullptr;
   const KeyValueCache* cache_ = nullptr;
   int64_t passes_ = 0, pieces_ = 0;
+  State hidden_at_ = State::hidden;
 
   BlockShares vector_shares_;
   DeviceMemory<int64_t> vector_offsets_;
@@ -184,6 +191,7 @@ class Forward : private Operations {
   // `product_` is of the linear layers under way, before their bias. Queries, keys and values lie
   // side by side in `heads_`, but for queries of other rows.
   DeviceMemory<std::byte> heads_, query_, product_;
+  DeviceMemory<float> parts_;  // of attention
   DeviceMemory<float> logits_;
   DeviceMemory<std::byte> scaled_factors_;  // of low-rank directions, of the product under way
   RotaryTable rotary_;

@@ -47,6 +47,17 @@ TableRows rows_of(const std::vector<int32_t>& ids) {
   return found;
 }
 
+int64_t key_parts(const Batch& batch, const ModelSpec& spec, const KeyValueCache& cache) {
+  int64_t most = 0;
+  for (int32_t s = 0; s < batch.sequences(); ++s) {
+    if (batch.length(s) > 1) return 0;
+    most = std::max(most, cache.capacity(s));
+  }
+  const int prefix = spec.roles.layers.empty() ? -1 : spec.roles.layers.front().prefix.key;
+  if (prefix >= 0) most += spec.parameters[static_cast<size_t>(prefix)].rows;
+  return most > keys_a_part ? (most + keys_a_part - 1) / keys_a_part : 0;
+}
+
 int32_t place(const std::vector<int32_t>& sorted, int32_t value) {
   return narrow(std::lower_bound(sorted.begin(), sorted.end(), value) - sorted.begin());
 }
@@ -100,6 +111,7 @@ PackedBatch pack(const Batch& batch, const ModelSpec& spec, StorageType type,
   shape.sequences = bucket(batch.sequences());
   shape.scored = bucket(static_cast<int64_t>(batch.scored.size()));
   shape.loss = batch.loss;
+  if (cache) shape.key_parts = key_parts(batch, spec, *cache);
 
   std::vector<int32_t> places, cache_rows;
   std::vector<KeyRows> keys;

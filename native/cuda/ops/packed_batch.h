@@ -25,6 +25,9 @@ struct BatchShape {
   int64_t outputs = 0;  // of the head that are scored; 0: all
   int64_t table_rows[tables] = {};
   int64_t candidates = 0;
+  // Of attention to a cache, where no sequence gets more than a token and one may have more keys
+  // than a part: by the sequences' capacities, not by what they have so far. 0: whole.
+  int64_t key_parts = 0;
   Loss loss = Loss::cross_entropy;
   auto operator<=>(const BatchShape&) const = default;
 };

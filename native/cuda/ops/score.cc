@@ -1,4 +1,5 @@
-// The head's last product, and from it the losses and logits of the scored positions.
+// What a walk ends with: the head's last product, and from it the losses and logits of the scored
+// positions, or the hidden states there.
 #include "cuda/kernels/loss.h"
 #include "cuda/ops/forward.h"
 
@@ -36,6 +37,14 @@ void Forward::score(const LinearRoles& output, State from, Tokens) {
 
 void Forward::copy_logits(const PackedBatch& batch, float* out) const {
   cuda::copy_logits(scored_logits(batch), in_block(batch.at.logit_starts), out, main_);
+}
+
+// What projects writes for products alone; else there are values in float32.
+Operand Forward::hidden() const {
+  const Rows& rows = states_[static_cast<size_t>(hidden_at_)];
+  const int64_t count = columns(hidden_at_);
+  if (hidden_at_ == State::projected) return operand(rows, count);
+  return {rows.values.data(), StorageType::float32, padded8(count)};
 }
 
 }  // namespace zest::cuda

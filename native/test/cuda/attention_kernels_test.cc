@@ -254,6 +254,88 @@ TEST("causal attention is the CPU's to 1e-5: groups of heads, windows, fused pro
     under_some_schedule([&] { check_attention(c, 2.0f); });
 }
 
+// The last token of each sequence, over keys of unlike number; queries without keys between them.
+struct PartsCase {
+  std::vector<int32_t> keys;
+  int32_t heads, key_heads, width;
+  int32_t prefixes = 0, window = 0;
+  int64_t points = 1;
+};
+
+std::vector<float> in_parts(const PartsCase& c, StorageType type, int64_t parts) {
+  const int64_t stride = padded8(c.heads * c.width), key_stride = padded8(c.key_heads * c.width);
+  std::vector<cuda::AttentionTile> tiles;
+  std::vector<int32_t> places;
+  int32_t keys = 0;
+  for (const int32_t count : c.keys) {
+    const auto query = static_cast<int32_t>(places.size());
+    const int32_t queries = count == 0 ? 3 : 1;
+    tiles.push_back({query, queries, keys, count, 0, 0});
+    places.insert(places.end(), static_cast<size_t>(queries), std::max(count - 1, 0));
+    keys += count;
+  }
+  tiles.push_back({});
+  const auto queries = static_cast<int64_t>(places.size());
+  const int64_t vectors = stride + 2 * c.prefixes * key_stride;
+  const auto rows = [&](int64_t count, int64_t columns, uint32_t seed) {
+    return DeviceRows(random_values(size(c.points * count * columns), seed), type);
+  };
+  const DeviceRows query = rows(queries, stride, 41), key = rows(keys, key_stride, 42),
+                   value = rows(keys, key_stride, 43);
+  const auto d_vector = uploaded(random_values(size(c.points * vectors), 44));
+  const auto d_tiles = uploaded(tiles);
+  const auto d_places = uploaded(places);
+  const DeviceRows out(std::vector<float>(size(c.points * queries * stride), NAN), type);
+  cuda::Attention a;
+  a.query = {{query.at(0), type, stride}, c.width, d_vector.data()};
+  a.key = {{key.at(0), type, key_stride}, c.width, nullptr};
+  a.value = {{value.at(0), type, key_stride}, c.width, nullptr};
+  if (c.prefixes > 0) {
+    a.prefix_key = d_vector.data() + stride;
+    a.prefix_value = a.prefix_key + c.prefixes * key_stride;
+  }
+  a.prefixes = c.prefixes, a.prefix_stride = key_stride, a.vector_stride = vectors;
+  a.points = c.points, a.query_rows = queries, a.key_rows = keys;
+  a.heads = c.heads, a.group = c.heads / c.key_heads, a.width = c.width;
+  a.scale = 1.0f / std::sqrt(static_cast<float>(c.width));
+  a.places = d_places.data(), a.window = c.window;
+  a.tiles = d_tiles.data(), a.tile_count = static_cast<int64_t>(tiles.size());
+  a.out = {out.at(0), type, stride};
+  if (parts == 0) {
+    cuda::attend(a, stream());
+  } else {
+    const auto scratch = filled<float>(
+        size(c.points * cuda::floats_of_parts(a.tile_count, c.heads, c.width, parts)));
+    cuda::attend_in_parts(a, parts, scratch.data(), stream());
+    return out.values(size(c.points * queries * stride));
+  }
+  return out.values(size(c.points * queries * stride));
+}
+
+TEST("attention in parts of the keys is the attention, whatever else is computed") {
+  const std::vector<PartsCase> cases = {
+      {{300, 0, 1, 256, 513}, 4, 2, 12, 0, 0, 2},
+      {{257, 600}, 6, 1, 64},
+      {{520}, 2, 2, 128, 33},
+      {{700, 30}, 3, 3, 7, 5, 300},
+      {{600}, 5, 1, 32, 0, 10},
+  };
+  for (const PartsCase& c : cases) {
+    const int64_t stride = padded8(c.heads * c.width), columns = int64_t{c.heads} * c.width;
+    for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+      std::vector<float> whole, parts;
+      under_some_schedule([&] { whole = in_parts(c, type, 0); });
+      for_each_schedule([&] {
+        parts = in_parts(c, type, 3);
+        const auto more = in_parts(c, type, 7);
+        CHECK_NEAR(difference(parts, more, columns, stride), 0, 0);
+      });
+      CHECK_NEAR(difference(parts, whole, columns, stride), 0,
+                 type == StorageType::float32 ? 1e-5 : 0.02);
+    }
+  }
+}
+
 // Values to 1 and scores to some tens: 2^-8 of the largest value, and half that of the weights.
 TEST("attention on tensor cores is the CPU's to bfloat16's rounding") {
   const auto check = [](const AttentionCase& c) {

@@ -186,6 +186,37 @@ TEST("several scored positions a sequence, some twice; logits are the CPU's") {
   }
 }
 
+void check_embeddings(const Pair& pair, const Batch& batch, double tolerance) {
+  for (const Point& point : {Point{}, Point{{3, 0.01f}}}) {
+    const auto expected = pair.cpu->embeddings(laws[0], batch, point, never);
+    CHECK(expected.size() == static_cast<size_t>(batch.sequences()));
+    under_some_schedule([&] {
+      const auto got = pair.cuda->embeddings(laws[0], batch, point, never);
+      CHECK(got.size() == expected.size());
+      for (size_t i = 0; i < got.size() && i < expected.size(); ++i) {
+        CHECK(got[i].size() == expected[i].size());
+        for (size_t j = 0; j < got[i].size() && j < expected[i].size(); ++j)
+          CHECK_NEAR(got[i][j], expected[i][j], tolerance);
+      }
+    });
+  }
+}
+
+TEST("embeddings are the CPU's: of one token and of all") {
+  RandomEncoder model = random_encoder(odd);
+  Batch batch = label_word_batch({5, 9}, odd.vocabulary);
+  batch.candidates = {0};
+  for (const StorageType type : {StorageType::float32, StorageType::bfloat16}) {
+    const double tolerance = type == StorageType::float32 ? 1e-4 : 0.1;
+    batch.scored = {{0, 4, 0, 0, 1}, {1, 8, 0, 0, 1}};
+    check_embeddings(backends(model, type), batch, tolerance);
+    batch.scored.clear();
+    for (int32_t i = 0; i < 14; ++i)
+      batch.scored.push_back({i < 5 ? 0 : 1, i < 5 ? i : i - 5, 0, 0, 1});
+    check_embeddings(backends(model, type), batch, tolerance);
+  }
+}
+
 TEST("a classifier of the first token, BERT's segments") {
   RandomEncoder model = random_encoder(odd);
   model.spec.head_activation = Activation::tanh;

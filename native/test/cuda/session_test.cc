@@ -148,6 +148,35 @@ TEST("in bfloat16 a sequence that grows has the logits of the whole one") {
   }
 }
 
+TEST("attention to many keys goes in parts: logits are the CPU's, and do not hang on the others") {
+  for (DecoderShape shape : decoder_shapes()) {
+    if (shape.rotary == 0 || sanitized) continue;
+    shape.positions = 700, shape.layers = 1;
+    if (shape.window > 0) shape.window = 300;
+    shape.prefixes = shape.head_norms ? 2 : 0;
+    const RandomModel model = random_decoder(shape);
+    const auto cpu = on_cpu(model), cuda = on_cuda(model);
+    const std::vector<int32_t> capacities = {600, 20}, alone = {600};
+    const Point point = {{3, 0.01f}};
+    const auto expected = cpu->session(gaussian, point, capacities, never),
+               grown = cuda->session(gaussian, point, capacities, never),
+               lone = cuda->session(gaussian, point, alone, never);
+    uint32_t state = 7;
+    for (const std::vector<int32_t>& counts :
+         {std::vector<int32_t>{520, 3}, {1, 1}, {1, 0}, {1, 1}}) {
+      const std::vector<int32_t> starts = starts_of(counts), own = {0, counts[0]};
+      const std::vector<int32_t> ids = drawn_ids(starts.back(), shape.vocabulary, state);
+      const std::span<const float> theirs = expected->extend(ids, starts, never);
+      under_some_schedule([&] {
+        const std::span<const float> got = grown->extend(ids, starts, never);
+        CHECK_NEAR(difference(got, theirs), 0, 2e-5);
+        const auto first = got.first(static_cast<size_t>(shape.vocabulary));
+        CHECK_NEAR(difference(lone->extend(ids, own, never), first), 0, 0);
+      });
+    }
+  }
+}
+
 TEST("two sessions and evaluations between them do not disturb one another") {
   const RandomModel model = random_decoder(decoder_shapes().front());
   const auto cpu = on_cpu(model), cuda = on_cuda(model);

@@ -140,8 +140,12 @@ int64_t bytes_a_token(const RandomModel& model, StorageType type, int64_t cached
 void time_generation(const Measure& measure, const std::string& name, const RandomModel& model,
                      Backend& backend, StorageType type, bool small, double bandwidth,
                      std::vector<Timing>& all) {
-  const int32_t prompt = small ? 4 : 128;
-  for (const int32_t sequences : {1, small ? 3 : 64}) {
+  struct Prompts {
+    int32_t sequences, tokens;
+  };
+  const Prompts some[] = {
+      {1, small ? 4 : 128}, {small ? 3 : 64, small ? 4 : 128}, {1, small ? 5 : 2000}};
+  for (const auto& [sequences, prompt] : some) {
     for (const Point& point : {Point{}, Point{{1, 1e-3f}}}) {
       const auto count = static_cast<size_t>(sequences);
       const std::vector<int32_t> capacities(count, prompt + measure.repeats + 3);

@@ -64,6 +64,7 @@ class ProductList : private Operations {
     list(output, tokens);
     shapes.back().outputs = outputs_;
   }
+  void end(State, Tokens) override {}
 
   const ModelSpec& spec_;
   int64_t tokens_, scored_, outputs_;
