@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { checkedSeed, checkedStream } from './directions.ts';
 import { rangeError } from './errors.ts';
 import { native } from './native/load.ts';
-import { given, optionsOf } from './options/calls.ts';
+import { given, neededOptionsOf } from './options/calls.ts';
 import { show } from './show.ts';
 
 /** Options of {@link noise}. */
@@ -21,7 +21,7 @@ export interface NoiseOptions {
   law?: 'gaussian' | 'rademacher';
 }
 
-const noiseOptions = optionsOf<NoiseOptions>({
+const noiseOptions = neededOptionsOf<NoiseOptions>({
   seed: given,
   stream: given,
   offset: given,
@@ -44,14 +44,7 @@ const MOST_VALUES = 2 ** 30;
  * @throws ERR_ZEST_DIRECTIONS (seed, law), ERR_ZEST_STREAM or ERR_ZEST_ARGUMENT (offset, length, into)
  */
 export const noise = (options: NoiseOptions): Float32Array => {
-  const {
-    seed,
-    stream,
-    offset,
-    into,
-    length = Object(into).length,
-    law = 'gaussian',
-  } = noiseOptions(options ?? (null as never));
+  const { seed, stream, offset, into, length = Object(into).length, law = 'gaussian' } = noiseOptions(options);
   if (law !== 'gaussian' && law !== 'rademacher') {
     throw rangeError('ERR_ZEST_DIRECTIONS', `law is ${show(law)}; expected gaussian or rademacher`);
   }

@@ -45,15 +45,23 @@ export const text = z.string().optional();
 /** Overrides of a configuration, each key.path=value. */
 export const overrides = z.array(z.string()).readonly().optional();
 
+type Shape<O extends object> = { readonly [option in keyof Required<O>]: z.ZodType };
+
 /**
- * Makes the check of a call's options, which has a schema for each option of their type, so that none other is taken:
- * gives a copy of them, or `{}` where there are none.
+ * Makes the check of options that a call cannot do without, which has a schema for each option of their type, so that none
+ * other is taken: gives a copy of them.
  */
-export const optionsOf = <O extends object>(shape: { readonly [option in keyof Required<O>]: z.ZodType }) => {
+export const neededOptionsOf = <O extends object>(shape: Shape<O>) => {
   const schema = z.strictObject(shape);
   /** @throws what {@link checkOptions} throws */
-  return (options: O | undefined, name = 'options'): O =>
-    options === undefined ? ({} as O) : (checkOptions(schema, options, name) as O);
+  return (options: O, name = 'options'): O => checkOptions(schema, options, name) as O;
+};
+
+/** Makes such a check of options that may be absent, which are `{}` then. */
+export const optionsOf = <O extends object>(shape: Shape<O>) => {
+  const needed = neededOptionsOf(shape);
+  /** @throws what {@link checkOptions} throws */
+  return (options: O | undefined, name?: string): O => (options === undefined ? ({} as O) : needed(options, name));
 };
 
 /** The options of a call that can be stopped, and has no others. */

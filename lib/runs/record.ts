@@ -1,6 +1,6 @@
 import { checkedLogged, nativeDirections } from '../directions.ts';
 import type { Directions, Objective } from '../objective.ts';
-import { assertHas, assertPath, given, optionsOf } from '../options/calls.ts';
+import { assertHas, assertPath, given, neededOptionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { version } from '../version.ts';
@@ -17,7 +17,7 @@ export interface RecordOptions {
   config?: unknown;
 }
 
-const recordOptions = optionsOf<RecordOptions>({ directions: given, config: given });
+const recordOptions = neededOptionsOf<RecordOptions>({ directions: given, config: given });
 
 /**
  * Begins a log of a run of one's own, whose updates {@link replayTrajectory} applies again. An objective with `digest`
@@ -43,7 +43,7 @@ export const recordTrajectory = async (
 ): Promise<Pick<TrajectoryWriter, 'append' | 'close'>> => {
   assertHas(objective, 'objective', ['digest'], 'a Model, or what blackBox makes');
   assertPath(file, 'file');
-  const { directions, config = null } = recordOptions(options ?? (null as never));
+  const { directions, config = null } = recordOptions(options);
   nativeDirections(directions);
   const [trainable, frozen] = await Promise.all([objective.digest(), objective.digest('frozen')]);
   const writer = await TrajectoryWriter.create(file, {

@@ -1,18 +1,17 @@
 import { z } from 'zod';
-import { callback, count, flag, given, optionsOf, signal } from '../options/calls.ts';
+import { callback, count, flag, given, neededOptionsOf, optionsOf, signal } from '../options/calls.ts';
 import type { AnswerOptions, Outcomes, Sampling } from './task.ts';
 
 // What the methods of every task take.
 
 export const exampleOptions = optionsOf<{ unlabelled?: boolean }>({ unlabelled: flag });
 
-const holdOut = optionsOf<{ share: number; seed: number }>({ share: z.number().min(0).max(1), seed: given });
+export const holdOutOptions = neededOptionsOf<{ share: number; seed: number }>({
+  share: z.number().min(0).max(1),
+  seed: given,
+});
 
-export const holdOutOptions = (options: { share: number; seed: number }) => holdOut(options ?? (null as never));
-
-const sampling = optionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
-
-export const samplingOptions = (options: Sampling) => sampling(options ?? (null as never), 'sampling');
+export const samplingOptions = neededOptionsOf<Sampling>({ shots: given, labelNoise: given, seed: given });
 
 const answer = optionsOf<AnswerOptions>({
   signal,

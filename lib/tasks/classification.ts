@@ -146,7 +146,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
   sample(examples: readonly LabelledExample[], sampling: Sampling): LabelledExample[] {
     assertExamples(examples, LabelledExample);
-    const { shots, labelNoise, seed } = samplingOptions(sampling);
+    const { shots, labelNoise, seed } = samplingOptions(sampling, 'sampling');
     const labelsOf = (some: readonly LabelledExample[]) => some.map(({ label }) => label);
     const chosen =
       shots === undefined

@@ -178,7 +178,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
 
   /** Takes all examples, or `shots` of them. */
   sample<E extends ReferencedExample<R>>(examples: readonly E[], sampling: Sampling): E[] {
-    const { shots, labelNoise, seed } = samplingOptions(sampling);
+    const { shots, labelNoise, seed } = samplingOptions(sampling, 'sampling');
     if (labelNoise > 0) {
       throw rangeError(
         'ERR_ZEST_OPTION',

@@ -60,6 +60,16 @@ inline void near(double actual, double expected, double tolerance, const char* e
   fail(file, line, expression + std::string(text));
 }
 
+// The largest difference of two lists: NaN where one is NaN, or the lists are not as long.
+inline double most_different(const std::vector<double>& a, const std::vector<double>& b) {
+  double most = a.size() == b.size() ? 0 : NAN;
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    const double d = std::fabs(a[i] - b[i]);
+    if (!(d <= most) && most == most) most = d;
+  }
+  return most;
+}
+
 template <typename Body>
 void throws(const char* code, Body body, const char* expression, const char* file, int line) {
   try {

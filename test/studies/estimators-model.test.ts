@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cosineOfWhole } from '../../lib/studies/estimators-model.ts';
 import { runStudy } from '../../lib/studies/registry.ts';
-import { expectPage, quick, tableOf } from './quick.ts';
+import { expectPage, expectRatioEstimators, quick } from './quick.ts';
 
 // Of the loss that the study looks at, in float64, by transformers and PyTorch's autograd:
 //   m = AutoModelForMaskedLM.from_pretrained('models/film-roberta-mini').double().eval()
@@ -26,16 +26,8 @@ describe('zest study estimators-model', () => {
     expect(cosineOfWhole(1)).toBe(1);
   });
 
-  it('finds of a transformer what holds of a quadratic: corrections lengthen the step, one side has more signal', async () => {
-    const { rows } = tableOf(await quick('estimators-model'), 'τ = 1, 10');
-    const of = (name: string) => rows.find(([one]) => one === name)!.slice(1) as number[];
-    const [scale, cosine] = [0, 4];
-    for (const name of ['biasCorrected', 'beale', 'jackknife']) {
-      expect(of(name)[scale]).toBeGreaterThan(of('naive')[scale]!);
-      expect(of(name)[cosine]).toBeLessThan(of('naive')[cosine]!);
-    }
-    expect(of('one-sided')[cosine]).toBeGreaterThan(of('naive')[cosine]!);
-  });
+  it('finds of a transformer what holds of a quadratic: corrections lengthen the step, one side has more signal', async () =>
+    expectRatioEstimators(await quick('estimators-model')));
 
   it('has a page with its numbers, which loads nothing', async () => expectPage(await quick('estimators-model')));
 

@@ -27,6 +27,18 @@ export const tableOf = ({ tables }: StudyResult, caption: string): StudyTable =>
   return found;
 };
 
+/** Corrections of the bias lengthen the step and cost signal, and one-sided has most of it. */
+export const expectRatioEstimators = (result: StudyResult): void => {
+  const { rows } = tableOf(result, 'τ = 1, 10');
+  const of = (name: string) => rows.find(([one]) => one === name)!.slice(1) as number[];
+  const [scale, cosine] = [0, 4];
+  for (const name of ['biasCorrected', 'beale', 'jackknife']) {
+    expect(of(name)[scale]).toBeGreaterThan(of('naive')[scale]!);
+    expect(of(name)[cosine]).toBeLessThan(of('naive')[cosine]!);
+  }
+  expect(of('one-sided')[cosine]).toBeGreaterThan(of('naive')[cosine]!);
+};
+
 /** Its page has its numbers, its words and its charts, and nothing in it is loaded from elsewhere. */
 export const expectPage = async (result: StudyResult): Promise<void> => {
   const html = await studyPage(result);

@@ -62,15 +62,6 @@ std::vector<double> losses(Backend& model, const Directions& directions, const B
   return result;
 }
 
-double most_different(const std::vector<double>& a, const std::vector<double>& b) {
-  double most = a.size() == b.size() ? 0 : NAN;
-  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    const double d = std::fabs(a[i] - b[i]);
-    if (!(d <= most) && most == most) most = d;  // NaN stays
-  }
-  return most;
-}
-
 void check_losses(const Pair& pair, const Directions& directions, const Batch& batch,
                   const std::vector<Point>& points, double tolerance = 2e-5) {
   const std::vector<double> expected = losses(*pair.cpu, directions, batch, points);
@@ -79,7 +70,7 @@ void check_losses(const Pair& pair, const Directions& directions, const Batch& b
   for (int run = 0; run < 3; ++run) {
     under_some_schedule([&] {
       const std::vector<double> got = losses(*pair.cuda, directions, batch, points);
-      CHECK_NEAR(most_different(got, expected), 0, tolerance);
+      CHECK_NEAR(check::most_different(got, expected), 0, tolerance);
       if (run == 0) first = got;
       CHECK(got == first);
     });
@@ -530,7 +521,7 @@ TEST("options that share a prompt have the CPU's losses, and the bits of each al
     const auto expected = losses_of_examples(*pair.cpu, laws[0], batch);
     under_some_schedule([&] {
       const auto got = losses_of_examples(*pair.cuda, laws[0], batch);
-      CHECK_NEAR(most_different(got, expected), 0, 2e-5);
+      CHECK_NEAR(check::most_different(got, expected), 0, 2e-5);
       CHECK(got == losses_of_examples(*pair.cuda, laws[0], alone));
       CHECK(got == losses_of_examples(*pair.cuda, laws[0], batch, 1));
     });

@@ -84,15 +84,6 @@ std::vector<double> losses(Backend& backend, const Directions& directions, const
   return all;
 }
 
-double most_different(const std::vector<double>& a, const std::vector<double>& b) {
-  double most = a.size() == b.size() ? 0 : NAN;
-  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    const double d = std::fabs(a[i] - b[i]);
-    if (!(d <= most) && most == most) most = d;  // NaN stays
-  }
-  return most;
-}
-
 TEST("adapters and a prefix on a quantised base: losses are the CPU's, weights its bytes") {
   const QuantizedDecoder model(small());
   const auto cpu = loaded(make_cpu_backend(model.spec, StorageType::float32, {}, 1), model);
@@ -105,7 +96,7 @@ TEST("adapters and a prefix on a quantised base: losses are the CPU's, weights i
       const std::vector<double> expected = losses(*cpu, directions, batch);
       for (int run = 0; run < 3; ++run) {  // as kernels, captured, as a graph
         under_some_schedule([&] {
-          CHECK_NEAR(most_different(losses(*cuda, directions, batch), expected), 0, 2e-5);
+          CHECK_NEAR(check::most_different(losses(*cuda, directions, batch), expected), 0, 2e-5);
         });
       }
     }
@@ -126,8 +117,9 @@ TEST("in bfloat16 a base that stays quantised is rounded once") {
   const auto cpu = loaded(make_cpu_backend(model.spec, StorageType::float32, {}, 1), model);
   const auto cuda = loaded(make_cuda_backend(model.spec, StorageType::bfloat16, 0), model);
   const std::vector<double> expected = losses(*cpu, gaussian, batch);
-  under_some_schedule(
-      [&] { CHECK_NEAR(most_different(losses(*cuda, gaussian, batch), expected), 0, 0.05); });
+  under_some_schedule([&] {
+    CHECK_NEAR(check::most_different(losses(*cuda, gaussian, batch), expected), 0, 0.05);
+  });
 }
 
 TEST("sequences of a quantised model grow with the CPU's logits") {
