@@ -24,10 +24,17 @@ inline unsigned blocks_for(int64_t items, int64_t items_a_block) {
   return static_cast<unsigned>(blocks);
 }
 
+constexpr size_t shared_unasked_bytes = 48 * 1024;  // what a block has without being asked for
+
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), dim3 blocks, unsigned threads, size_t shared,
             cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  if (shared > shared_unasked_bytes) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(shared)),
+          "cudaFuncSetAttribute");
+  }
   cudaLaunchConfig_t config{};
   config.gridDim = blocks;
   config.blockDim = dim3(threads);

@@ -48,6 +48,7 @@ enum cudaMemcpyKind {
 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 enum cudaDataType { CUDA_R_32F = 0, CUDA_R_16BF = 14 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 struct dim3 {
@@ -134,7 +135,10 @@ alignas(128) extern unsigned char shared_bytes[];
 }  // namespace zest::cuda
 
 namespace zest::shim {
-cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> thread);
+using Kernel = void (*)();
+// The most that a kernel's blocks may share; 48 KB unless it is asked for.
+cudaError_t allow_shared_bytes(Kernel kernel, int bytes);
+cudaError_t launch(const cudaLaunchConfig_t& config, Kernel kernel, std::function<void()> thread);
 void block_barrier();
 // Waits for the lanes of the mask; each then reads the value of lane `source` of its own warp.
 uint64_t exchange(unsigned mask, uint64_t value, int source);
@@ -197,5 +201,10 @@ template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
   std::tuple<std::decay_t<Parameters>...> values(std::forward<Arguments>(arguments)...);
-  return zest::shim::launch(*config, [kernel, values] { std::apply(kernel, values); });
+  return zest::shim::launch(*config, reinterpret_cast<zest::shim::Kernel>(kernel),
+                            [kernel, values] { std::apply(kernel, values); });
+}
+template <class... Parameters>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int value) {
+  return zest::shim::allow_shared_bytes(reinterpret_cast<zest::shim::Kernel>(kernel), value);
 }
