@@ -17,7 +17,7 @@ struct Rows {
 
   __device__ __forceinline__ void load(const void* from, const float* bias, const BiasActivation& b,
                                        int64_t first, int64_t column, int64_t left) {
-    const int64_t point = point_of_block();
+    const int64_t point = point_from_the_end();
     Elements<at_once<T>, T> stored[rows_at_once];
 #pragma unroll
     for (int r = 0; r < rows_at_once; ++r) {
@@ -38,7 +38,8 @@ struct Rows {
 // `whole`: the columns are a multiple of an access.
 template <class T, bool whole>
 __global__ void __launch_bounds__(row_threads) bias_activation_kernel(BiasActivation b) {
-  const int64_t column = column_of_thread<at_once<T>>(), first = blockIdx.x * rows_at_once;
+  after_previous_kernels();
+  const int64_t column = column_of_thread<at_once<T>>(), first = block_from_the_end() * rows_at_once;
   if (column >= b.columns) return;
   const int64_t left = whole ? at_once<T> : b.columns - column;
   Rows<T> product;
@@ -59,11 +60,8 @@ __global__ void __launch_bounds__(row_threads) bias_activation_kernel(BiasActiva
 #pragma unroll
   for (int r = 0; r < rows_at_once; ++r) {
     if (first + r >= b.rows) break;
-    T y[at_once<T>];
-#pragma unroll
-    for (int i = 0; i < at_once<T>; ++i) y[i] = from_float<T>(product.x[r][i]);
-    const int64_t row = point_of_block() * b.rows + first + r;
-    store_elements(static_cast<T*>(b.out.data) + row * b.out.stride + column, left, true, y);
+    const int64_t row = point_from_the_end() * b.rows + first + r;
+    store_rounded(static_cast<T*>(b.out.data) + row * b.out.stride + column, left, product.x[r]);
   }
 }
 

@@ -83,32 +83,41 @@ __device__ __forceinline__ void begin_copy(bfloat16* to, const bfloat16* from, i
   }
 }
 
-// Where a block's keys, or values, come from.
-struct KeySource {
-  const HeadRows& heads;
-  const float* prefix;
-};
-
-// As begin_copy, of the keys (or values) from `first` on.
+// As begin_copy, of a block's keys and values, or of their prefixes less what is theirs of a bias.
 template <int depth, bool plain>
-__device__ __forceinline__ void copy_block(const Attention& a, bool aligned,
-                                           const KeySource& source, const KeyRows& rows, int count,
-                                           int64_t point, int head, int first,
-                                           bfloat16 (*to)[row_stride<depth>]) {
+__device__ __forceinline__ void begin_block(const Attention& a, bool aligned, const KeyRows& rows,
+                                            int count, int64_t point, int head, int first,
+                                            Stage<depth>& stage) {
+  const auto copy_own = [&](int j, int c, int left) {
+    const bfloat16* key = own_row<bfloat16>(a, a.key, rows, point, head, first + j) + c;
+    const bfloat16* value = own_row<bfloat16>(a, a.value, rows, point, head, first + j) + c;
+    if (plain || aligned) {
+      begin_copy<true>(&stage.keys[j][c], key, left);
+      begin_copy<true>(&stage.values[j][c], value, left);
+    } else {
+      begin_copy<false>(&stage.keys[j][c], key, left);
+      begin_copy<false>(&stage.values[j][c], value, left);
+    }
+  };
+  const auto copy_prefix = [&](bfloat16* to, const HeadRows& heads, const float* prefix, int key,
+                               int c, int left) {
+    const float* row = prefix_row(a, prefix, point, head, key) + c;
+    const float* bias = bias_of(heads, a, point, head);
+    copy_singly(to, left,
+                [&](int n) { return to_bfloat16(row[n] - (bias ? bias[c + n] : 0.0f)); });
+  };
+  const bool whole = plain && first + block_keys<depth> <= count && a.width == depth;
+  if (whole) {  // nothing is asked of each copy
+    for_each_copy<depth, block_keys<depth>>([&](int j, int c) { copy_own(j, c, at_once); });
+    return;
+  }
   for_each_copy<depth, block_keys<depth>>([&](int j, int c) {
     const int key = first + j, left = key < count ? a.width - c : 0;
     if (plain || key >= a.prefixes) {
-      const bfloat16* row = own_row<bfloat16>(a, source.heads, rows, point, head, key);
-      if (plain || aligned) {
-        begin_copy<true>(&to[j][c], row + c, left);
-      } else {
-        begin_copy<false>(&to[j][c], row + c, left);
-      }
+      copy_own(j, c, left);
     } else {
-      const float* row = prefix_row(a, source.prefix, point, head, key) + c;
-      const float* bias = bias_of(source.heads, a, point, head);
-      copy_singly(&to[j][c], left,
-                  [&](int n) { return to_bfloat16(row[n] - (bias ? bias[c + n] : 0.0f)); });
+      copy_prefix(&stage.keys[j][c], a.key, a.prefix_key, key, c, left);
+      copy_prefix(&stage.values[j][c], a.value, a.prefix_value, key, c, left);
     }
   });
 }
@@ -125,8 +134,9 @@ __device__ __forceinline__ float row_total(float x) {
 
 // depth: the head's width, rounded up; plain: everything is aligned, and there is no prefix.
 template <int depth, bool plain>
-__global__ void __launch_bounds__(threads, depth > 64 ? 3 : 4)
+__global__ void __launch_bounds__(threads, depth <= 64 ? 4 : plain ? 3 : 2)
     attention_bf16_kernel(Attention a, bool aligned) {
+  after_previous_kernels();
   constexpr int steps = depth / 16, columns = depth / 8, key_tiles = keys_at_once / 8;
   const AttentionTile tile = a.tiles[blockIdx.x];
   if (tile.queries == 0) return;  // the whole block
@@ -140,32 +150,30 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 4)
   const KeyRows key_rows = rows_of(a, tile, seen_keys);
   const int blocks = static_cast<int>(ceil_divide(seen_keys.count, block_keys<depth>));
   Shared<depth>& shared = *shared_memory<Shared<depth>>();
-  const auto begin_block = [&](int b) {
+  const auto begin = [&](int b) {
     if (b < blocks) {
-      Stage<depth>& stage = shared.stage[b % stages];
-      const auto copy = [&](const KeySource& source, bfloat16(*to)[row_stride<depth>]) {
-        copy_block<depth, plain>(a, aligned, source, key_rows, seen_keys.count, point, key_head,
-                                 b * block_keys<depth>, to);
-      };
-      copy({a.key, a.prefix_key}, stage.keys);
-      copy({a.value, a.prefix_value}, stage.values);
+      begin_block<depth, plain>(a, aligned, key_rows, seen_keys.count, point, key_head,
+                                b * block_keys<depth>, shared.stage[b % stages]);
     }
     __pipeline_commit();  // one group a block, also where it is empty
   };
-  for_each_copy<depth, tile_queries>([&](int j, int c) {  // in the first block's group
-    const bool there = j < tile.queries;
-    const bfloat16* row = query_row<bfloat16>(a, tile, point, head, there ? j : 0);
+  // In the first block's group. Rows beyond the last query are computed and not written.
+  for_each_copy<depth, tile_queries>([&](int j, int c) {
+    const int q = j < tile.queries ? j : 0;
+    const bfloat16* row = query_row<bfloat16>(a, tile, point, head, q) + c;
     if (plain || aligned) {
-      begin_copy<true>(&shared.queries[j][c], row + c, there ? width - c : 0);
+      begin_copy<true>(&shared.queries[j][c], row, width - c);
     } else {
-      begin_copy<false>(&shared.queries[j][c], row + c, there ? width - c : 0);
+      begin_copy<false>(&shared.queries[j][c], row, width - c);
     }
   });
   const float* query_bias = bias_of(a.query, a, point, head);
   const float* value_bias = bias_of(a.value, a, point, key_head);
-  for (int c = static_cast<int>(threadIdx.x); c < depth; c += threads) {
+  static_assert(depth <= threads);
+  if (const int c = static_cast<int>(threadIdx.x); c < depth) {
     shared.query_bias[c] = query_bias && c < width ? query_bias[c] : 0.0f;
-    shared.value_bias[c] = value_bias && c < width ? value_bias[c] : 0.0f;
+    // Queries without keys get zeros.
+    shared.value_bias[c] = value_bias && c < width && blocks > 0 ? value_bias[c] : 0.0f;
   }
 
   // Rows g and g + 8 of the warp's queries, with their bias.
@@ -181,7 +189,7 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 4)
   }
   for (int b = -stages; b < blocks; ++b) {
     if (b < 0) {
-      begin_block(b + stages);
+      begin(b + stages);
       continue;
     }
     // Of the groups of blocks 0 .. b + 1 all but the last are complete: this thread's copies of
@@ -276,7 +284,7 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 4)
       }
     }
     if (b + stages < blocks) __syncthreads();  // all have read block b, whose place is taken
-    begin_block(b + stages);
+    begin(b + stages);
   }
 
   // Results by shared memory, so that a row is written in whole lines.
@@ -286,28 +294,29 @@ __global__ void __launch_bounds__(threads, depth > 64 ? 3 : 4)
 #pragma unroll
   for (int row = 0; row < 2; ++row) {
     total[row] = row_total(total[row]);
-    const bool none = total[row] == 0.0f;  // no keys: zeros
-    const float inverse = none ? 0.0f : 1.0f / total[row];
+    const float inverse = total[row] == 0.0f ? 0.0f : reciprocal(total[row]);
 #pragma unroll
     for (int n = 0; n < columns; ++n) {
       const int c = 8 * n + 2 * t;
-      const float first = none ? 0.0f : shared.value_bias[c];
-      const float second = none ? 0.0f : shared.value_bias[c + 1];
+      const float* bias = shared.value_bias + c;
       bfloat16* result = rows[g + 8 * row] + c;
       *reinterpret_cast<uint32_t*>(result) =
-          pair_of(sums[n][2 * row] * inverse + first, sums[n][2 * row + 1] * inverse + second);
+          pair_of(fmaf(sums[n][2 * row], inverse, bias[0]),
+                  fmaf(sums[n][2 * row + 1], inverse, bias[1]));
     }
   }
   __syncwarp();  // a lane writes what others have made
+  constexpr int copies_a_row = depth / at_once, rows_at_once = warp_lanes / copies_a_row;
+  const int c = lane % copies_a_row * at_once;
+  if (c >= width) return;
 #pragma unroll
-  for (int i = lane; i < 16 * depth / at_once; i += warp_lanes) {
-    const int j = i / (depth / at_once), c = i % (depth / at_once) * at_once;
+  for (int j = lane / copies_a_row; j < 16; j += rows_at_once) {
     const int q = first_query + j;
-    if (q >= tile.queries || c >= width) continue;
-    const bfloat16* result = &rows[j][c];
+    if (q >= tile.queries) return;
     bfloat16* out = static_cast<bfloat16*>(a.out.data) +
                     (point * a.query_rows + tile.first_query + q) * a.out.stride +
                     static_cast<int64_t>(head) * width + c;
+    const bfloat16* result = &rows[j][c];
     if (plain || aligned) {
       *reinterpret_cast<uint4*>(out) = *reinterpret_cast<const uint4*>(result);
     } else {

@@ -7,7 +7,8 @@ namespace {
 
 template <class T, int accesses>
 __global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e, bool kept) {
-  const int64_t point = point_of_block(), token = row_of_warp();
+  after_previous_kernels();
+  const int64_t point = point_of_block(), token = row_of_warp(blockIdx.x);
   if (token >= e.tokens) return;  // a whole warp
   const int64_t row = point * e.tokens + token;
   const float* terms[5] = {};

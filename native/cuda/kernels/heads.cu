@@ -8,8 +8,9 @@ namespace {
 
 template <class T>
 __global__ void __launch_bounds__(row_threads) place_heads_kernel(HeadPlacement p, bool aligned) {
+  after_previous_kernels();
   const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  const int64_t point = point_of_block(), own = row_of_warp();
+  const int64_t point = point_of_block(), own = row_of_warp(blockIdx.x);
   if (own >= p.rows) return;  // a whole warp
   const int64_t first = blockIdx.y * p.heads.step;
   T* head =

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "cuda/device/check.h"
+#include "cuda/device/device.h"
 
 namespace zest::cuda {
 
@@ -40,7 +41,19 @@ void launch(void (*kernel)(Parameters...), dim3 blocks, unsigned threads, size_t
   config.blockDim = dim3(threads);
   config.dynamicSmemBytes = shared;
   config.stream = stream;
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  if (launches_overlap()) config.attrs = &overlap, config.numAttrs = 1;
   check(cudaLaunchKernelEx(&config, kernel, arguments...), "a kernel's launch");
+}
+
+// The first statement of every kernel: where launches overlap, its blocks are placed while those of
+// the kernel before it end, whose results are there after this.
+__device__ __forceinline__ void after_previous_kernels() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
 }
 
 // The memory that a block shares, of the size that its launch gave.

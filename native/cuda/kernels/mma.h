@@ -48,24 +48,6 @@ __device__ __forceinline__ void load_matrices(const bfloat16* row, uint32_t (&r)
 #endif
 }
 
-// The lower half is the first.
-__device__ __forceinline__ uint32_t pair_of(float first, float second) {
-#if defined(__CUDA_ARCH__)
-  uint32_t pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
-  return pair;
-#else
-  return static_cast<uint32_t>(to_bfloat16(first).bits) |
-         static_cast<uint32_t>(to_bfloat16(second).bits) << 16;
-#endif
-}
-__device__ __forceinline__ float first_of(uint32_t pair) {
-  return to_float(bfloat16{static_cast<uint16_t>(pair)});
-}
-__device__ __forceinline__ float second_of(uint32_t pair) {
-  return to_float(bfloat16{static_cast<uint16_t>(pair >> 16)});
-}
-
 // d += a b: 16 x 16 by 16 x 8 in bfloat16, sums in float32. All lanes of a warp call it.
 __device__ __forceinline__ void multiply_add(float (&d)[4], const uint32_t (&a)[4],
                                              const uint32_t (&b)[2]) {

@@ -7,7 +7,8 @@ namespace {
 
 template <class T, int accesses>
 __global__ void __launch_bounds__(row_threads) normalize_kernel(Normalization n, bool kept) {
-  const int64_t point = point_of_block(), own = row_of_warp();
+  after_previous_kernels();
+  const int64_t point = point_from_the_end(), own = row_of_warp(block_from_the_end());
   if (own >= n.rows) return;  // a whole warp
   const int64_t row = point * n.rows + own;
   const float* product = n.product + row * n.stride;

@@ -40,6 +40,9 @@ struct RowParts {
 __device__ __forceinline__ int64_t row_of_block(int64_t rows) {
   return point_of_block() * rows + blockIdx.x;
 }
+// Blocks that read what a product wrote begin at its end, which is in the cache still.
+__device__ __forceinline__ int64_t block_from_the_end() { return gridDim.x - 1 - blockIdx.x; }
+__device__ __forceinline__ int64_t point_from_the_end() { return gridDim.z - 1 - blockIdx.z; }
 template <int at_once>
 __device__ __forceinline__ int64_t column_of_thread() {
   return int64_t{blockIdx.y * blockDim.x + threadIdx.x} * at_once;
@@ -101,8 +104,8 @@ void with_accesses(int accesses, Launch run) {
 }
 
 // Of a point's rows.
-__device__ __forceinline__ int64_t row_of_warp() {
-  return int64_t{blockIdx.x} * (blockDim.x / warp_lanes) + threadIdx.x / warp_lanes;
+__device__ __forceinline__ int64_t row_of_warp(int64_t block) {
+  return block * (blockDim.x / warp_lanes) + threadIdx.x / warp_lanes;
 }
 __device__ __forceinline__ float* kept_row(int64_t columns) {
   return shared_memory<float>() + threadIdx.x / warp_lanes * ((columns + 3) / 4 * 4);
@@ -115,15 +118,6 @@ __device__ __forceinline__ void add_elements(const float* from, int64_t left, bo
   if (from) load_elements(from, left, aligned, y);
 #pragma unroll
   for (int i = 0; i < lane_elements; ++i) x[i] += y[i];
-}
-
-template <class T>
-__device__ __forceinline__ void store_rounded(T* to, int64_t left,
-                                              const float (&x)[lane_elements]) {
-  T y[lane_elements];
-#pragma unroll
-  for (int i = 0; i < lane_elements; ++i) y[i] = from_float<T>(x[i]);
-  store_elements(to, left, true, y);
 }
 
 __device__ __forceinline__ void scale_and_shift(float mean, float inverse,

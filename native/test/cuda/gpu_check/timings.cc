@@ -237,14 +237,14 @@ std::vector<Timing> measure(bool small, const std::string& only) {
   append_depths(all, measure, small ? 16 : 81920);
 
   for (const auto& [workload, make] : small ? small_workloads() : workloads()) {
-    if (workload.find(only) == std::string::npos) continue;
-    const Workload w = make();
-    const RandomModel& model = w.model;
-    const Batch& batch = w.batch;
     for (const StorageType type : {StorageType::bfloat16, StorageType::float32}) {
-      if (type == StorageType::float32 && !w.in_float32) continue;
       const std::string name =
           workload + (type == StorageType::bfloat16 ? " bfloat16 " : " float32 ");
+      if (name.find(only) == std::string::npos) continue;
+      const Workload w = make();
+      const RandomModel& model = w.model;
+      const Batch& batch = w.batch;
+      if (type == StorageType::float32 && !w.in_float32) continue;
       const auto backend = make_cuda_backend(model.spec, type, 0);
       backend->load(model.sources, {}, never);
       const auto add = [&](const std::string& what, double floor, const std::string& floor_of,

@@ -254,6 +254,10 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {"fibers on the host", state().limit, 9, 0, 4};
   return result(cudaSuccess);
 }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = 9;
+  return cudaSuccess;
+}
 cudaError_t cudaSetDevice(int device) {
   const Lock lock;
   if (state().driver < 13000) return result(cudaErrorInsufficientDriver);
