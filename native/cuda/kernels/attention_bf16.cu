@@ -103,8 +103,7 @@ __device__ __forceinline__ void begin_block(const Attention& a, bool aligned, co
                                int c, int left) {
     const float* row = prefix_row(a, prefix, point, head, key) + c;
     const float* bias = bias_of(heads, a, point, head);
-    copy_singly(to, left,
-                [&](int n) { return to_bfloat16(row[n] - (bias ? bias[c + n] : 0.0f)); });
+    copy_singly(to, left, [&](int n) { return to_bfloat16(row[n] - (bias ? bias[c + n] : 0.0f)); });
   };
   const bool whole = plain && first + block_keys<depth> <= count && a.width == depth;
   if (whole) {  // nothing is asked of each copy
@@ -134,7 +133,9 @@ __device__ __forceinline__ float row_total(float x) {
 
 // depth: the head's width, rounded up; plain: everything is aligned, and there is no prefix.
 template <int depth, bool plain>
-__global__ void __launch_bounds__(threads, depth <= 64 ? 4 : plain ? 3 : 2)
+__global__ void __launch_bounds__(threads, depth <= 64 ? 4
+                                           : plain     ? 3
+                                                       : 2)
     attention_bf16_kernel(Attention a, bool aligned) {
   after_previous_kernels();
   constexpr int steps = depth / 16, columns = depth / 8, key_tiles = keys_at_once / 8;
@@ -300,9 +301,8 @@ __global__ void __launch_bounds__(threads, depth <= 64 ? 4 : plain ? 3 : 2)
       const int c = 8 * n + 2 * t;
       const float* bias = shared.value_bias + c;
       bfloat16* result = rows[g + 8 * row] + c;
-      *reinterpret_cast<uint32_t*>(result) =
-          pair_of(fmaf(sums[n][2 * row], inverse, bias[0]),
-                  fmaf(sums[n][2 * row + 1], inverse, bias[1]));
+      *reinterpret_cast<uint32_t*>(result) = pair_of(fmaf(sums[n][2 * row], inverse, bias[0]),
+                                                     fmaf(sums[n][2 * row + 1], inverse, bias[1]));
     }
   }
   __syncwarp();  // a lane writes what others have made
