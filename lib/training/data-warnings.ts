@@ -3,7 +3,7 @@ import type { Warning } from '../runs/events.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import type { ResolvedConfig } from './schema.ts';
 
-/** Fewer validation examples than these leave a standard error of 11 points or more. */
+/** Fewer examples than these to be judged by leave a standard error of 11 points or more. */
 const FEW = 20;
 
 /** Training examples whose length is looked at, spread over all. */
@@ -103,8 +103,9 @@ export const dataWarnings = (
   {
     train,
     validation,
+    test,
     modelLength,
-  }: { train: readonly Example[]; validation: readonly Example[]; modelLength?: number },
+  }: { train: readonly Example[]; validation: readonly Example[]; test: readonly Example[]; modelLength?: number },
 ): Warning[] => {
   const warnings: Warning[] = [];
   const counts = task.balance(train);
@@ -143,20 +144,22 @@ export const dataWarnings = (
     );
   }
   warnings.push(...cutWarning(task, train, training.maxLength, modelLength));
-  if (validation.length > 0) {
-    const alike = task.balance(validation).find(({ count }) => count === validation.length);
+  // What a run is judged by.
+  const [split, scored] = validation.length > 0 ? ['validation', validation] : ['test', test];
+  if (scored.length > 0) {
+    const alike = task.balance(scored).find(({ count }) => count === scored.length);
     if (alike) {
       warnings.push(
         warning(
           'WARN_ZEST_VALIDATION',
-          `all ${validation.length} validation examples have the label ${JSON.stringify(alike.name)}: a model that always gives it scores 100 %`,
+          `all ${scored.length} ${split} examples have the label ${JSON.stringify(alike.name)}: a model that always gives it scores 100 %`,
         ),
       );
-    } else if (task.names.length > 0 && validation.length < FEW) {
+    } else if (task.names.length > 0 && scored.length < FEW) {
       warnings.push(
         warning(
           'WARN_ZEST_VALIDATION',
-          `there are ${validation.length} validation examples, so that an accuracy has a standard error of some ${standardError(validation.length)} points: differences below twice that are chance`,
+          `there are ${scored.length} ${split} examples, so that an accuracy has a standard error of some ${standardError(scored.length)} points: differences below twice that are chance`,
         ),
       );
     }

@@ -31,9 +31,9 @@ const load = async (config: Config) => {
   const resolved = resolveConfig(config);
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
-  const { task, validation, tokenizer } = await loadInputs(resolved, undefined, warn);
+  const { task, validation, test, tokenizer } = await loadInputs(resolved, undefined, warn);
   const train = await loadTrainingExamples(resolved, task, warn);
-  warnings.push(...dataWarnings(resolved, task, { train, validation, modelLength: tokenizer.maxLength }));
+  warnings.push(...dataWarnings(resolved, task, { train, validation, test, modelLength: tokenizer.maxLength }));
   return { train, validation, warnings, task };
 };
 
@@ -135,6 +135,14 @@ describe('the data of a run', () => {
     const alike = await load(await configWith({ validation: 'alike.csv' }));
     expect(alike.warnings[0]?.message).toMatch(/^all 2 validation examples have the label "great"/);
     expect((await load(await configWith({}))).warnings).toEqual([]);
+    const two = { 'two.csv': 'sentence,label\nfine,0\ngood,1\n' };
+    // Without validation data the test is what a run is judged by.
+    const tested = await load(await configWith({ validation: undefined, test: 'two.csv' }, two));
+    expect(tested.warnings[0]?.message).toMatch(/^there are 2 test examples, so that an accuracy has a standard error/);
+    const testedAlike = await load(await configWith({ validation: undefined, test: 'alike.csv' }));
+    expect(testedAlike.warnings[0]?.message).toMatch(/^all 2 test examples have the label "great"/);
+    const both = await load(await configWith({ test: 'two.csv' }));
+    expect(both.warnings).toEqual([]);
   });
 
   it('is told of where labels differ in case or spaces alone', async () => {
