@@ -129,7 +129,7 @@ describe('a path to another thing than is wanted', () => {
     for (const path of [run, sweep, csv, yaml]) await rejects(() => Model.load(path), 'ERR_ZEST_FILE', begin(path));
     const loading = { adapter: run };
     await rejects(() => Model.load('film-roberta-mini', loading), 'ERR_ZEST_FILE', begin(run));
-    for (const path of [run, yaml]) await rejects(() => Tokenizer.load(path), 'ERR_ZEST_TOKENIZER', begin(path));
+    for (const path of [run, yaml]) await rejects(() => Tokenizer.load(path), 'ERR_ZEST_FILE', begin(path));
     for (const path of [sweep, csv, yaml]) await rejects(() => modelOf(path), 'ERR_ZEST_FILE', begin(path));
     for (const path of [run, sweep, model, yaml, gguf]) {
       await rejects(() => readRows(path), 'ERR_ZEST_DATA', begin(path));
