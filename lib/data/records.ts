@@ -103,6 +103,12 @@ const separatorOf = (header: string): { separator: string; said: boolean } => {
   return { separator: most === 0 ? ',' : (SEPARATORS[counts.indexOf(most)] as string), said: false };
 };
 
+/** Whether a line is the header of a table that has the columns asked for, with others beside them. */
+export const isHeaderOf = (columns: readonly string[], line: string): boolean => {
+  const cells = line.split(separatorOf(line).separator).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+  return cells.length > 1 && columns.every((name) => cells.includes(name));
+};
+
 /**
  * RFC 4180: a quoted cell may hold separators, line ends and doubled quotes; a quote inside an unquoted cell is itself.
  * The header decides on the separator, a comma, semicolon, tab or bar, and whether spaces after it are part of it.
