@@ -108,6 +108,19 @@ const FOREIGN: readonly Foreign[] = [
   { begins: 'version https://git-lfs', is: 'is a pointer of Git LFS', cure: 'fetch the file: git lfs pull' },
 ];
 
+const BINARY = { is: 'is no text but binary', cure: PICTURE };
+
+/** Whether bytes have NUL among them and are no UTF-8, which may be cut within a character. */
+const isBinary = (head: Uint8Array): boolean => {
+  if (!head.includes(0)) return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    return false;
+  } catch {
+    return true;
+  }
+};
+
 /**
  * Checks that a content does not begin as something else than text in UTF-8.
  *
@@ -118,5 +131,6 @@ export const refuseForeign = ({ name, head }: Content): void => {
   const found = FOREIGN.find(({ begins }) =>
     typeof begins === 'string' ? text.startsWith(begins) : begins.test(text),
   );
-  if (found) throw dataError(name, `${found.is}; expected rows (.jsonl, .csv, .tsv, .parquet): ${found.cure}`);
+  const { is, cure } = found ?? (isBinary(head) ? BINARY : {});
+  if (is) throw dataError(name, `${is}; expected rows (.jsonl, .csv, .tsv, .parquet): ${cure}`);
 };

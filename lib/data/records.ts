@@ -23,7 +23,11 @@ export const jsonLines = (file: string): LineParser =>
     try {
       fields = JSON.parse(content);
     } catch (cause) {
-      throw dataError(`${file}:${line}`, `is not JSON: ${(cause as Error).message}; expected one object a line`, cause);
+      throw dataError(
+        `${file}:${line}`,
+        `is not JSON: ${(cause as Error).message}; expected one object a line, or one array of objects`,
+        cause,
+      );
     }
     if (!isObject(fields)) {
       throw dataError(`${file}:${line}`, `is ${show(fields)}; expected a JSON object with a value for each field`);

@@ -18,7 +18,7 @@ export const leftOutWarning = (
 ): Warning =>
   warning(
     'WARN_ZEST_ROWS',
-    `${leftOut} of ${of} rows of ${file} ${leftOut === 1 ? 'is' : 'are'} left out, for they lack what the task reads: ${first}${leftOut > 1 ? ', and others' : ''}`,
+    `${leftOut} of ${of} rows of ${file} ${leftOut === 1 ? 'is left out, for it lacks' : 'are left out, for they lack'} what the task reads: ${first}${leftOut > 1 ? ', and others' : ''}`,
   );
 
 /** Labels that a warning names. */
