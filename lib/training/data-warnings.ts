@@ -6,7 +6,7 @@ import type { ResolvedConfig } from './schema.ts';
 /** Fewer examples than these to be judged by leave a standard error of 11 points or more. */
 const FEW = 20;
 
-/** Training examples whose length is looked at, spread over all. */
+/** Examples of a split whose length is looked at, spread over all. */
 const MEASURED = 1000;
 
 const warning = (code: string, message: string): Warning => ({ code, message });
@@ -53,6 +53,25 @@ const folded = (label: string): string => label.trim().replace(/\s+/g, ' ').toLo
 /** The standard error of an accuracy of a half, in points. */
 const standardError = (count: number): string => (50 / Math.sqrt(count)).toFixed(0);
 
+/** Some of the examples of a split, spread over it, or all where they are few. */
+const measured = (examples: readonly Example[]): readonly Example[] => {
+  const stride = Math.ceil(examples.length / MEASURED);
+  return examples.filter((_, i) => i % stride === 0);
+};
+
+/** Says how many of the examples that are scored do not fit and are cut; undefined where none is. */
+export const cutOfScored = (task: Task, examples: readonly Example[], maxLength: number): Warning | undefined => {
+  const looked = measured(examples);
+  const cut = looked.map((example) => task.preview(example).cut).filter((tokens) => tokens > 0);
+  if (cut.length === 0) return undefined;
+  const tokens = cut.reduce((sum, each) => sum + each, 0);
+  const which = looked.length < examples.length ? ' that were measured' : '';
+  return warning(
+    'WARN_ZEST_CUT',
+    `${cut.length} of ${looked.length} prompts${which} ${cut.length === 1 ? 'does' : 'do'} not fit into ${maxLength} tokens, and ${tokens} tokens of them are cut; use a larger training.maxLength, as far as the model goes, or fewer data.demonstrations`,
+  );
+};
+
 /** Says that most texts do not fit and are cut. */
 const cutWarning = (
   task: Task,
@@ -60,8 +79,7 @@ const cutWarning = (
   maxLength: number,
   modelLength = Number.POSITIVE_INFINITY,
 ): Warning[] => {
-  const stride = Math.ceil(train.length / MEASURED);
-  const previews = train.filter((_, i) => i % stride === 0).map((example) => task.preview(example));
+  const previews = measured(train).map((example) => task.preview(example));
   const cut = previews.filter((preview) => preview.cut > 0);
   if (cut.length <= previews.length / 2) return [];
   const limit = Math.max(...cut.map(({ ids }) => ids.length));
@@ -76,20 +94,9 @@ const cutWarning = (
   return [
     warning(
       'WARN_ZEST_CUT',
-      `${cut.length} of ${previews.length} training texts${stride > 1 ? ' that were measured' : ''} are cut to ${limit} tokens, ${of}: with their prompt half of them have ${median} tokens or more, the longest ${longest}, and what is cut is not learned from; ${cure}`,
+      `${cut.length} of ${previews.length} training texts${previews.length < train.length ? ' that were measured' : ''} are cut to ${limit} tokens, ${of}: with their prompt half of them have ${median} tokens or more, the longest ${longest}, and what is cut is not learned from; ${cure}`,
     ),
   ];
-};
-
-/** Says how many of the examples that are scored do not fit and are cut; undefined where none is. */
-export const cutOfScored = (task: Task, examples: readonly Example[], maxLength: number): Warning | undefined => {
-  const cut = examples.map((example) => task.preview(example).cut).filter((tokens) => tokens > 0);
-  if (cut.length === 0) return undefined;
-  const tokens = cut.reduce((sum, each) => sum + each, 0);
-  return warning(
-    'WARN_ZEST_CUT',
-    `${cut.length} of ${examples.length} prompts ${cut.length === 1 ? 'does' : 'do'} not fit into ${maxLength} tokens, and ${tokens} tokens of them are cut; use a larger training.maxLength, as far as the model goes, or fewer data.demonstrations`,
-  );
 };
 
 /**

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Warning } from '../../lib/runs/events.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
-import { dataWarnings } from '../../lib/training/data-warnings.ts';
+import { cutOfScored, dataWarnings } from '../../lib/training/data-warnings.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
 import { loadInputs, loadTrainingExamples } from '../../lib/training/inputs.ts';
 import type { Config } from '../../lib/training/schema.ts';
@@ -188,6 +188,12 @@ describe('the data of a run', () => {
         )
       )[0],
     ).toMatch(/^WARN_ZEST_CUT: 750 of 750 training texts that were measured are cut/);
+    const base = await configWith({ train: 'long.jsonl', validation: undefined });
+    const few = await load({ ...base, training: { ...base.training, maxLength: 16 } });
+    const cut = (count: number) => cutOfScored(few.task, few.train.slice(0, count), 16)?.message;
+    expect(few.train).toHaveLength(1500);
+    expect(cut(1000)).toMatch(/^1000 of 1000 prompts do not fit into 16 tokens, and 11000 tokens of them are cut/);
+    expect(cut(1500)).toMatch(/^750 of 750 prompts that were measured do not fit into 16 tokens, and 8250 tokens/);
   });
 
   it('is told of in a run and in an evaluation', async () => {
