@@ -6,12 +6,10 @@ import { expect, it } from 'vitest';
 import type { TrainEvent } from '../../lib/runs/events.ts';
 import { readRun } from '../../lib/runs/read.ts';
 import { zest } from '../cli/zest.ts';
-import { writeFolder } from '../fixtures/safetensors.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
-import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
-import { TINY_WORDS, writeTinyTokenizer } from '../fixtures/tiny-tokenizer.ts';
 import { outcome } from '../training/kills.ts';
 import { readMetrics, run } from '../training/runs.ts';
+import { writeTinyRun } from '../training/tiny-run.ts';
 import { eventFiles, readRecords, recordOf } from './event-files.ts';
 
 const scratch = scratchFolder();
@@ -20,18 +18,11 @@ const SOURCE = fileURLToPath(new URL('../fixtures/faults/clock.c', import.meta.u
 it.skipIf(process.platform !== 'linux')('a run whose clock goes back comes to the same, in order', async () => {
   const library = join(scratch, 'clock.so');
   execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, SOURCE, '-ldl']);
-  const model = writeTinyTokenizer(writeFolder(join(scratch, 'model'), tinyConfig, tinyTensors()));
-  const rows = join(scratch, 'rows.jsonl');
-  await writeFile(rows, TINY_WORDS.map((text, i) => `${JSON.stringify({ text, label: i % 2 })}\n`).join(''));
-  const config = {
-    model,
-    device: 'cpu' as const,
-    task: { template: '{text} {mask}', labelWords: ['no', 'yes'] },
-    data: { train: rows, validation: rows },
-    optimizer: { method: 'zest' as const, directions: 2, learningRate: 1e-2 },
-    training: { steps: 12, batchSize: 4, evaluateEvery: 3, checkpointEvery: 4, sync: 'seconds', tensorboard: true },
-    output: join(scratch, 'whole'),
-  } as const;
+  const tiny = writeTinyRun(scratch, {
+    ...{ steps: 12, batchSize: 4, evaluateEvery: 3, checkpointEvery: 4 },
+    ...{ sync: 'seconds', tensorboard: true },
+  });
+  const config = { ...tiny, output: join(scratch, 'whole') };
   await run(config);
 
   const output = join(scratch, 'back');

@@ -9,12 +9,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { StepEvent } from '../../lib/runs/events.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
-import { writeFolder } from '../fixtures/safetensors.ts';
-import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
-import { TINY_WORDS, writeTinyTokenizer } from '../fixtures/tiny-tokenizer.ts';
 import { eventFiles, readRecords, recordOf } from '../runs/event-files.ts';
 import { assertReadable, timeless } from './kills.ts';
 import { readMetrics, readSummary } from './runs.ts';
+import { writeTinyRun } from './tiny-run.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/faults/', import.meta.url));
 const { EIO, ENOSPC } = constants.errno;
@@ -77,21 +75,11 @@ export class FaultyRun {
   private constructor(beginning: Beginning) {
     this.#beginning = beginning;
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', this.#library, join(fixtures, 'calls.c'), '-ldl']);
-    const model = writeTinyTokenizer(writeFolder(join(this.folder, 'model'), tinyConfig, tinyTensors()));
-    const rows = TINY_WORDS.map((text, i) => `${JSON.stringify({ text, label: i % 2 })}\n`).join('');
-    for (const name of ['train', 'validation']) writeFileSync(join(this.folder, `${name}.jsonl`), rows);
-    this.#config = {
-      model,
-      device: 'cpu',
-      task: { template: '{text} {mask}', labelWords: ['no', 'yes'] },
-      data: { train: join(this.folder, 'train.jsonl'), validation: join(this.folder, 'validation.jsonl') },
-      optimizer: { method: 'zest', directions: 2, learningRate: 1e-2, weightDecay: 0.1 },
-      training: {
-        ...{ steps: 4, batchSize: 4, evaluateEvery: 4, checkpointEvery: 2, keepCheckpoints: 1 },
-        ...{ sync: 'step', tensorboard: true },
-      },
-      output: '',
-    };
+    const run = writeTinyRun(this.folder, {
+      ...{ steps: 4, batchSize: 4, evaluateEvery: 4, checkpointEvery: 2, keepCheckpoints: 1 },
+      ...{ sync: 'step', tensorboard: true },
+    });
+    this.#config = { ...run, output: '' };
   }
 
   /** Runs once without a fault. */

@@ -32,21 +32,41 @@ export const assertReadable = async (output: string): Promise<void> => {
   }
 };
 
+/** When a process has begun to work, and when it has half of it done, in ms. */
+export interface Instants {
+  from: number;
+  to: number;
+}
+
+const trainArguments = (file: string, output: string): string[] => [
+  ...['train', file, '--resume', '--json', '--set', `output=${output}`],
+];
+
+/** Trains with the command line to the end. */
+export const trainWhole = async (file: string, output: string): Promise<Instants> => {
+  const began = performance.now();
+  const { finished, printed } = start(trainArguments(file, output), { ZEST_THREADS: '1' });
+  await printed('"start"');
+  const from = performance.now() - began;
+  const { status, stderr } = await finished;
+  if (status !== 0) throw new Error(`zest ended with ${status}: ${stderr}`);
+  return { from, to: (from + performance.now() - began) / 2 };
+};
+
 /**
- * Trains with the command line, which is killed at random instants again and again, each time within so many milliseconds,
- * and goes on from what is left; at last it may end. Resolves to how often it was killed.
+ * Trains with the command line, which is killed at random instants again and again, and goes on from what is left; at last
+ * it may end. Resolves to how often it was killed.
  */
 export const trainKilled = async (
   file: string,
   output: string,
-  { kills, within, seed }: { kills: number; within: number; seed: number },
+  { kills, instants: { from, to }, seed }: { kills: number; instants: Instants; seed: number },
 ): Promise<number> => {
   const bits = splitMix64(BigInt(seed));
-  const args = ['train', file, '--resume', '--json', '--set', `output=${output}`];
   let killed = 0;
   for (let i = 0; i < kills; i++) {
-    const { child, finished } = start(args, { ZEST_THREADS: '1' });
-    await Promise.race([delay(Number(bits() % BigInt(Math.ceil(within)))), finished]);
+    const { child, finished } = start(trainArguments(file, output), { ZEST_THREADS: '1' });
+    await Promise.race([delay(from + Number(bits() % BigInt(Math.ceil(to - from)))), finished]);
     child.kill('SIGKILL');
     const { status, stderr } = await finished;
     if (status !== null && status !== 0) throw new Error(`zest ended with ${status}: ${stderr}`);
@@ -54,7 +74,6 @@ export const trainKilled = async (
     killed++;
     await assertReadable(output);
   }
-  const { status, stderr } = await start(args, { ZEST_THREADS: '1' }).finished;
-  if (status !== 0) throw new Error(`zest ended with ${status}: ${stderr}`);
+  await trainWhole(file, output);
   return killed;
 };
