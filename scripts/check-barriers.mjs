@@ -16,6 +16,14 @@ const passes = (tests) => {
   return run('ctest', ['--test-dir', build, '-R', `^(${tests.join('|')})$`]).status === 0;
 };
 
+// What no test on the host can notice: launches that overlap.
+for (const name of readdirSync('native/cuda/kernels').filter((file) => file.endsWith('.cu'))) {
+  const source = readFileSync(`native/cuda/kernels/${name}`, 'utf8');
+  const kernels = source.match(/__global__/g)?.length ?? 0;
+  const waiting = source.match(/__global__[^{;]*\{\s*after_previous_kernels\(\);/g)?.length ?? 0;
+  if (kernels !== waiting) throw new Error(`${name}: a kernel does not begin with after_previous_kernels()`);
+}
+
 let missed = 0;
 let removed = 0;
 if (!passes(only ? KERNEL_TESTS : [...KERNEL_TESTS, 'cuda_backend_test'])) throw new Error('the tests fail as it is');

@@ -1,5 +1,6 @@
 #include "addon/worker.h"
 
+#include <chrono>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -8,6 +9,14 @@
 #include "core/floating_point.h"
 
 namespace zest::addon {
+namespace {
+
+// How long the thread looks for more work before it sleeps: as long as JavaScript takes to hear of
+// a result and to ask for what follows from it, such as a step's update. To wake a thread takes as
+// long as a small model's forward on a card.
+constexpr std::chrono::microseconds look_for{200};
+
+}  // namespace
 
 // Made and destroyed on the JavaScript thread: what the work captured may hold JavaScript
 // references.
@@ -39,6 +48,7 @@ Napi::Promise Worker::submit(Napi::Env env, std::shared_ptr<AbortFlag> abort, Wo
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(task));
+    waiting_.store(true, std::memory_order_relaxed);
   }
   changed_.notify_one();
   return promise;
@@ -48,6 +58,7 @@ void Worker::close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    waiting_.store(true, std::memory_order_relaxed);
     if (running_) running_->abort->store(true);
     for (const std::shared_ptr<Task>& task : queue_) task->abort->store(true);
   }
@@ -80,6 +91,7 @@ void Worker::run() {
     if (queue_.empty()) return;
     running_ = std::move(queue_.front());
     queue_.pop_front();
+    waiting_.store(closed_ || !queue_.empty(), std::memory_order_relaxed);
     lock.unlock();
     execute(*running_);
     lock.lock();
@@ -87,6 +99,16 @@ void Worker::run() {
       running_->failure = {"ERR_ZEST_DISPOSED", "the model was disposed before this call was done"};
     }
     post([this, task = std::exchange(running_, nullptr)](Napi::Env env) { settle(env, *task); });
+    lock.unlock();
+    look_for_work();
+    lock.lock();
+  }
+}
+
+void Worker::look_for_work() const {
+  const auto end = std::chrono::steady_clock::now() + look_for;
+  while (!waiting_.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() < end) {
+    std::this_thread::yield();
   }
 }
 

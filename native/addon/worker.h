@@ -2,6 +2,7 @@
 // errors settle promises on the JavaScript thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -50,6 +51,7 @@ class Worker {
   using Poster = Napi::TypedThreadSafeFunction<std::nullptr_t, Call, &Worker::run_posted>;
 
   void run();
+  void look_for_work() const;
   void execute(Task& task);
   void settle(Napi::Env env, Task& task);
 
@@ -59,6 +61,7 @@ class Worker {
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::atomic<bool> waiting_ = false;  // work, or the end; what is looked at before the mutex is
   // Guarded by the mutex.
   std::deque<std::shared_ptr<Task>> queue_;
   std::shared_ptr<Task> running_;

@@ -38,13 +38,15 @@ class CudaSession : public Session {
 
   std::span<const float> extend(std::span<const int32_t> ids, std::span<const int32_t> starts,
                                 const AbortFlag& abort) override {
-    logits_.clear();
     cache_.check_room(starts);
+    given_ = 0;
     guard_([&] {
+      // A part may end with logits of a sequence that the next goes on with.
+      logits_.reserve(starts.size() * static_cast<size_t>(spec_.outputs));
       for_each_part(ids, starts, most_packed_tokens,
                     [&](const Batch& part, int32_t whole) { run(part, whole, abort); });
     });
-    return logits_;
+    return {logits_.data(), given_};
   }
 
  private:
@@ -59,12 +61,12 @@ class CudaSession : public Session {
     const auto count = static_cast<size_t>(packed.logits);
     float* on_device = values_.reserve(count);
     forward_.copy_logits(packed, on_device);
-    float* here = copied_.reserve(count);
-    check(cudaMemcpyAsync(here, on_device, count * sizeof(float), cudaMemcpyDeviceToHost, main_),
+    check(cudaMemcpyAsync(logits_.data() + given_, on_device, count * sizeof(float),
+                          cudaMemcpyDeviceToHost, main_),
           "reading logits");
     check(cudaStreamSynchronize(main_), "reading logits");
     for (int32_t s = 0; s < part.sequences(); ++s) cache_.grow(s, part.length(s));
-    logits_.insert(logits_.end(), here, here + int64_t{whole} * spec_.outputs);
+    given_ += static_cast<size_t>(whole) * static_cast<size_t>(spec_.outputs);
   }
 
   const ModelSpec& spec_;
@@ -76,8 +78,8 @@ class CudaSession : public Session {
   Graphs graphs_;
   KeyValueCache cache_;
   DeviceMemory<float> values_;
-  PinnedMemory<float> copied_;
-  std::vector<float> logits_;
+  PinnedMemory<float> logits_;
+  size_t given_ = 0;  // of the logits
 };
 
 }  // namespace

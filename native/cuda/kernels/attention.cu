@@ -44,6 +44,7 @@ __host__ __device__ constexpr size_t shared_floats(int width) {
 }
 
 __global__ void __launch_bounds__(warps* warp_lanes) attention_kernel(Attention a) {
+  after_previous_kernels();
   const AttentionTile tile = a.tiles[blockIdx.x];
   if (tile.queries == 0) return;  // the whole block
   const int head = static_cast<int>(blockIdx.y);

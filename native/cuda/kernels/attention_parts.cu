@@ -56,6 +56,7 @@ __device__ __forceinline__ void for_each_row(const Attention& a, bool aligned,
 template <class T, int chunks>
 __global__ void __launch_bounds__(threads)
     parts_kernel(Attention a, bool aligned, int64_t count, float* parts) {
+  after_previous_kernels();
   const AttentionTile tile = a.tiles[blockIdx.x];
   if (tile.queries == 0 || tile.keys == 0) return;  // the whole block
   const int64_t part = blockIdx.y % count, point = blockIdx.z;
@@ -188,6 +189,7 @@ __global__ void __launch_bounds__(threads)
 template <class T>
 __global__ void __launch_bounds__(threads)
     add_parts_kernel(Attention a, int64_t count, float* parts) {
+  after_previous_kernels();
   const AttentionTile tile = a.tiles[blockIdx.x];
   if (tile.queries == 0) return;
   const int head = static_cast<int>(blockIdx.y);

@@ -29,6 +29,24 @@ ZEST_HOST_DEVICE bfloat16 to_bfloat16(float x) {
 #endif
 }
 
+// Two in one register, the first in its lower half.
+ZEST_HOST_DEVICE uint32_t pair_of(float first, float second) {
+#if defined(__CUDA_ARCH__)
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  return pair;
+#else
+  return static_cast<uint32_t>(to_bfloat16(first).bits) |
+         static_cast<uint32_t>(to_bfloat16(second).bits) << 16;
+#endif
+}
+ZEST_HOST_DEVICE float first_of(uint32_t pair) {
+  return to_float(bfloat16{static_cast<uint16_t>(pair)});
+}
+ZEST_HOST_DEVICE float second_of(uint32_t pair) {
+  return to_float(bfloat16{static_cast<uint16_t>(pair >> 16)});
+}
+
 template <class T>
 ZEST_HOST_DEVICE T from_float(float x) {
   if constexpr (sizeof(T) == 2) {

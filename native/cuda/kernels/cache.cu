@@ -16,6 +16,7 @@ __device__ __forceinline__ T with_bias(const HeadRows& heads, int64_t row, int64
 
 template <class T>
 __global__ void __launch_bounds__(threads) append_kernel(CacheAppend c) {
+  after_previous_kernels();
   const int64_t columns = int64_t{c.count} * c.width;
   const int64_t item = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   const int64_t row = item / columns, column = item % columns;

@@ -13,6 +13,7 @@ template <class Format, class Out>
 __global__ void __launch_bounds__(row_threads)
     dequantize_kernel(Parameter p, RowChoice rows, int64_t points, Out* out, int64_t row_stride,
                       int64_t point_stride) {
+  after_previous_kernels();
   using A = noise::ScalarArithmetic;
   const int64_t column = column_of_thread<at_once>(), i = blockIdx.x;
   const int64_t row = rows.index ? rows.index[i] : rows.first + i;

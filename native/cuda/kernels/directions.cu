@@ -15,6 +15,7 @@ constexpr int threads = 256;
 
 template <Law law>
 __global__ void __launch_bounds__(threads) direction_kernel(Plan plan, Parameter p, float* out) {
+  after_previous_kernels();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   const Unit unit = unit_at<counters>(index, p.columns);
   if (unit.row >= p.rows) return;
@@ -29,6 +30,7 @@ __global__ void __launch_bounds__(threads) direction_kernel(Plan plan, Parameter
 template <Law law>
 __global__ void __launch_bounds__(threads)
     fill_kernel(uint64_t seed, uint64_t stream, uint64_t offset, int64_t length, float* out) {
+  after_previous_kernels();
   // A parameter of one row.
   const Term term{stream, {1.0f, 0.0f}};
   Plan plan{};
@@ -64,6 +66,7 @@ __device__ __forceinline__ int64_t fixed_square(float z) {
 __global__ void __launch_bounds__(sphere_threads)
     sphere_sums_kernel(Plan plan, int32_t terms, const Parameter* parameters,
                        const BlockShare* shares, unsigned long long* sums) {
+  after_previous_kernels();
   const BlockShare share = shares[blockIdx.x];
   const Parameter p = parameters[share.parameter];
   const Unit unit = unit_at<counters>(share.first_unit + threadIdx.x, p.columns);
@@ -91,6 +94,7 @@ __global__ void __launch_bounds__(sphere_threads)
 
 __global__ void sphere_radius_kernel(const unsigned long long* sums, int32_t terms,
                                      int64_t dimension, float* radius) {
+  after_previous_kernels();
   const int term = static_cast<int>(threadIdx.x + blockIdx.x * blockDim.x);
   if (term >= terms) return;
   const unsigned long long sum = sums[term] > 0 ? sums[term] : 1;
@@ -102,6 +106,7 @@ __global__ void sphere_radius_kernel(const unsigned long long* sums, int32_t ter
 __global__ void __launch_bounds__(4 * factor_rows_a_block)
     make_factors_kernel(Plan plan, int32_t terms, const FactorSource* sources,
                         const BlockShare* shares) {
+  after_previous_kernels();
   const BlockShare share = shares[blockIdx.x];
   const FactorSource source = sources[share.parameter];
   const int64_t all = share.first_unit + threadIdx.x / 4;  // rows of A, then rows of B
@@ -138,6 +143,7 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
 __global__ void __launch_bounds__(factor_rows_a_block)
     multiply_cores_kernel(Plan plan, int32_t terms, const FactorSource* sources,
                           const BlockShare* shares) {
+  after_previous_kernels();
   using A = noise::ScalarArithmetic;
   const BlockShare share = shares[blockIdx.x];
   const FactorSource source = sources[share.parameter];

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "cuda/kernels/bfloat16.h"
 
@@ -80,6 +81,22 @@ __device__ __forceinline__ void store_elements(T* to, int64_t left, bool aligned
       if (i < left) to[i] = x[i];
     }
   }
+}
+
+// As store_elements, rounded to T.
+template <class T, int n>
+__device__ __forceinline__ void store_rounded(T* to, int64_t left, const float (&x)[n]) {
+  Elements<n, T> all;
+  if constexpr (sizeof(T) == 2) {
+    uint32_t pairs[n / 2];
+#pragma unroll
+    for (int i = 0; i < n / 2; ++i) pairs[i] = pair_of(x[2 * i], x[2 * i + 1]);
+    memcpy(&all, pairs, sizeof all);
+  } else {
+#pragma unroll
+    for (int i = 0; i < n; ++i) all.element[i] = x[i];
+  }
+  store_elements(to, left, true, all.element);
 }
 
 }  // namespace zest::cuda

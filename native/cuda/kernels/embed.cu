@@ -5,9 +5,10 @@
 namespace zest::cuda {
 namespace {
 
-template <class T>
+template <class T, int accesses>
 __global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e, bool kept) {
-  const int64_t point = point_of_block(), token = row_of_warp();
+  after_previous_kernels();
+  const int64_t point = point_of_block(), token = row_of_warp(blockIdx.x);
   if (token >= e.tokens) return;  // a whole warp
   const int64_t row = point * e.tokens + token;
   const float* terms[5] = {};
@@ -21,13 +22,13 @@ __global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e, bool ke
   }
   float* hidden = e.hidden + row * e.stride;
   T* operand = e.operand.data ? static_cast<T*>(e.operand.data) + row * e.operand.stride : nullptr;
-  normalize_row(
+  normalize_row<accesses>(
       [&](int64_t c, int64_t left, float(&x)[lane_elements]) {
 #pragma unroll
         for (int i = 0; i < lane_elements; ++i) x[i] = 0.0f;
 #pragma unroll
         for (int t = 0; t < 5; ++t) {
-          if (terms[t]) add_elements(terms[t] + c, left, true, x);
+          add_elements(terms[t] ? terms[t] + c : nullptr, left, true, x);
         }
       },
       e.norm, point, e.columns, kept ? kept_row(e.columns) : hidden,
@@ -41,8 +42,11 @@ __global__ void __launch_bounds__(row_threads) embed_kernel(Embedding e, bool ke
 
 void embed(const Embedding& e, cudaStream_t stream) {
   const RowsOfWarps rows(e.columns);
-  launch(e.operand.type == StorageType::float32 ? embed_kernel<float> : embed_kernel<bfloat16>,
-         rows.blocks(e.tokens, e.points), rows.threads(), rows.shared(), stream, e, rows.kept);
+  with_accesses(rows.accesses, [&]<int accesses>() {
+    launch(e.operand.type == StorageType::float32 ? embed_kernel<float, accesses>
+                                                  : embed_kernel<bfloat16, accesses>,
+           rows.blocks(e.tokens, e.points), rows.threads(), rows.shared(), stream, e, rows.kept);
+  });
 }
 
 }  // namespace zest::cuda

@@ -8,6 +8,7 @@ constexpr int at_once = 4;  // elements a thread, 16 bytes of float32
 
 template <class T>
 __global__ void __launch_bounds__(row_threads) gather_kernel(RowGather g) {
+  after_previous_kernels();
   const int64_t column = column_of_thread<at_once>(), left = g.columns - column;
   if (left <= 0) return;
   const int64_t row = row_of_block(g.rows);

@@ -8,18 +8,19 @@ namespace {
 
 template <class T>
 __global__ void __launch_bounds__(row_threads) place_heads_kernel(HeadPlacement p, bool aligned) {
+  after_previous_kernels();
   const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  const int64_t point = point_of_block(), own = row_of_warp();
+  const int64_t point = point_of_block(), own = row_of_warp(blockIdx.x);
   if (own >= p.rows) return;  // a whole warp
   const int64_t first = blockIdx.y * p.heads.step;
   T* head =
       static_cast<T*>(p.heads.rows.data) + (point * p.rows + own) * p.heads.rows.stride + first;
   const float* bias = p.heads.bias ? p.heads.bias + point * p.vector_stride + first : nullptr;
   float* x = kept_row(p.width);
-  normalize_row(
+  normalize_row<0>(
       [&](int64_t c, int64_t left, float(&v)[lane_elements]) {
         load_elements(head + c, left, aligned, v);
-        if (bias) add_elements(bias + c, left, aligned, v);
+        add_elements(bias ? bias + c : nullptr, left, aligned, v);
       },
       p.norm, point, p.width, x,
       [&](int64_t c, int64_t left, const float(&y)[lane_elements]) {
@@ -42,7 +43,7 @@ __global__ void __launch_bounds__(row_threads) place_heads_kernel(HeadPlacement 
 }  // namespace
 
 void place_heads(const HeadPlacement& p, cudaStream_t stream) {
-  const RowsOfWarps rows(p.width);
+  const RowsOfWarps rows(p.width, false);
   dim3 blocks = rows.blocks(p.rows, p.points);
   blocks.y = static_cast<unsigned>(p.count);
   launch(p.heads.rows.type == StorageType::float32 ? place_heads_kernel<float>

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "cuda/device/check.h"
+#include "cuda/device/device.h"
 
 namespace zest::cuda {
 
@@ -24,16 +25,35 @@ inline unsigned blocks_for(int64_t items, int64_t items_a_block) {
   return static_cast<unsigned>(blocks);
 }
 
+constexpr size_t shared_unasked_bytes = 48 * 1024;  // what a block has without being asked for
+
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), dim3 blocks, unsigned threads, size_t shared,
             cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  if (shared > shared_unasked_bytes) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(shared)),
+          "cudaFuncSetAttribute");
+  }
   cudaLaunchConfig_t config{};
   config.gridDim = blocks;
   config.blockDim = dim3(threads);
   config.dynamicSmemBytes = shared;
   config.stream = stream;
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  if (launches_overlap()) config.attrs = &overlap, config.numAttrs = 1;
   check(cudaLaunchKernelEx(&config, kernel, arguments...), "a kernel's launch");
+}
+
+// The first statement of every kernel: where launches overlap, its blocks are placed while those of
+// the kernel before it end, whose results are there after this.
+__device__ __forceinline__ void after_previous_kernels() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
 }
 
 // The memory that a block shares, of the size that its launch gave.

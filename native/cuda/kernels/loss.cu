@@ -30,6 +30,7 @@ __device__ __forceinline__ float logit(const ScoredLogits& l, const Position& p,
 
 // Those that one candidate has, compared with a reference.
 __global__ void __launch_bounds__(threads) reference_losses_kernel(ScoredLogits l, float* losses) {
+  after_previous_kernels();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (index >= l.points * l.scored) return;
   const int64_t i = index % l.scored;
@@ -48,6 +49,7 @@ __global__ void __launch_bounds__(threads) reference_losses_kernel(ScoredLogits 
 }
 
 __global__ void __launch_bounds__(threads) cross_entropy_kernel(ScoredLogits l, float* losses) {
+  after_previous_kernels();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * warps + threadIdx.x / warp_lanes;
   if (index >= l.points * l.scored) return;  // a whole warp
   const int lane = static_cast<int>(threadIdx.x % warp_lanes);
@@ -72,6 +74,7 @@ __global__ void __launch_bounds__(threads) cross_entropy_kernel(ScoredLogits l, 
 
 __global__ void __launch_bounds__(threads)
     copy_logits_kernel(ScoredLogits l, const int32_t* starts, float* out) {
+  after_previous_kernels();
   const int64_t i = static_cast<int64_t>(blockIdx.x) * warps + threadIdx.x / warp_lanes;
   if (i >= l.scored) return;
   const Position p = position_of(l, 0, i);
@@ -83,6 +86,7 @@ __global__ void __launch_bounds__(threads)
 __global__ void __launch_bounds__(threads)
     sequence_means_kernel(const float* losses, int64_t points, int64_t scored,
                           const int32_t* starts, int64_t sequences, double* means) {
+  after_previous_kernels();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (index >= points * sequences) return;
   const int64_t s = index % sequences;

@@ -12,6 +12,7 @@ constexpr int at_once = 16 / sizeof(T);  // elements a thread, 16 bytes
 template <class T>
 __global__ void __launch_bounds__(row_threads)
     scale_factors_kernel(Plan plan, Parameter p, int64_t appended, T* out) {
+  after_previous_kernels();
   const int64_t column = column_of_thread<at_once<T>>(), left = p.columns - column;
   if (left <= 0) return;
   const auto row = static_cast<int32_t>(blockIdx.x);  // t * rank + q
@@ -35,6 +36,7 @@ template <class T>
 __global__ void __launch_bounds__(row_threads)
     extend_weights_kernel(Plan plan, int32_t terms, Parameter p, RowChoice rows, T* out,
                           int64_t row_stride, int64_t depth) {
+  after_previous_kernels();
   const int64_t column = column_of_thread<at_once<T>>(), i = blockIdx.x;
   const int64_t row = rows.index ? rows.index[i] : rows.first + i;
   if (column >= depth || row < 0) return;

@@ -48,27 +48,18 @@ __device__ __forceinline__ void load_matrices(const bfloat16* row, uint32_t (&r)
 #endif
 }
 
-// The lower half is the first.
-__device__ __forceinline__ uint32_t pair_of(float first, float second) {
-  return static_cast<uint32_t>(to_bfloat16(first).bits) |
-         static_cast<uint32_t>(to_bfloat16(second).bits) << 16;
-}
-
 // d += a b: 16 x 16 by 16 x 8 in bfloat16, sums in float32. All lanes of a warp call it.
 __device__ __forceinline__ void multiply_add(float (&d)[4], const uint32_t (&a)[4],
                                              const uint32_t (&b)[2]) {
 #if defined(__CUDA_ARCH__)
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
   // The tests' stand-in: the same from the other lanes' registers.
   const int lane = static_cast<int>(threadIdx.x % warp_lanes), g = lane / 4, t = lane % 4;
-  const auto half = [](uint32_t pair, int i) {
-    return to_float(bfloat16{static_cast<uint16_t>(pair >> (16 * i))});
-  };
+  const auto half = [](uint32_t pair, int i) { return i == 0 ? first_of(pair) : second_of(pair); };
   for (int upper = 0; upper < 2; ++upper) {  // of the 16 columns of a
     for (int source = 0; source < 4; ++source) {
       const uint32_t rows[2] = {__shfl_sync(all_lanes, a[2 * upper], 4 * g + source),

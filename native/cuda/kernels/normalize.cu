@@ -5,9 +5,10 @@
 namespace zest::cuda {
 namespace {
 
-template <class T>
+template <class T, int accesses>
 __global__ void __launch_bounds__(row_threads) normalize_kernel(Normalization n, bool kept) {
-  const int64_t point = point_of_block(), own = row_of_warp();
+  after_previous_kernels();
+  const int64_t point = point_from_the_end(), own = row_of_warp(block_from_the_end());
   if (own >= n.rows) return;  // a whole warp
   const int64_t row = point * n.rows + own;
   const float* product = n.product + row * n.stride;
@@ -15,11 +16,11 @@ __global__ void __launch_bounds__(row_threads) normalize_kernel(Normalization n,
   const float* residual = n.residual ? n.residual + row * n.stride : nullptr;
   float* hidden = n.hidden + row * n.stride;
   T* operand = n.operand.data ? static_cast<T*>(n.operand.data) + row * n.operand.stride : nullptr;
-  normalize_row(
+  normalize_row<accesses>(
       [&](int64_t c, int64_t left, float(&x)[lane_elements]) {
         load_elements(product + c, left, true, x);
-        if (bias) add_elements(bias + c, left, true, x);
-        if (residual) add_elements(residual + c, left, true, x);
+        add_elements(bias ? bias + c : nullptr, left, true, x);
+        add_elements(residual ? residual + c : nullptr, left, true, x);
       },
       n.norm, point, n.columns, kept ? kept_row(n.columns) : hidden,
       [&](int64_t c, int64_t left, const float(&y)[lane_elements]) {
@@ -32,9 +33,11 @@ __global__ void __launch_bounds__(row_threads) normalize_kernel(Normalization n,
 
 void normalize(const Normalization& n, cudaStream_t stream) {
   const RowsOfWarps rows(n.columns);
-  launch(
-      n.operand.type == StorageType::float32 ? normalize_kernel<float> : normalize_kernel<bfloat16>,
-      rows.blocks(n.rows, n.points), rows.threads(), rows.shared(), stream, n, rows.kept);
+  with_accesses(rows.accesses, [&]<int accesses>() {
+    launch(n.operand.type == StorageType::float32 ? normalize_kernel<float, accesses>
+                                                  : normalize_kernel<bfloat16, accesses>,
+           rows.blocks(n.rows, n.points), rows.threads(), rows.shared(), stream, n, rows.kept);
+  });
 }
 
 }  // namespace zest::cuda

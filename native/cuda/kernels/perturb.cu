@@ -76,6 +76,7 @@ template <Law law, class Stored, class Out>
 __global__ void __launch_bounds__(perturb_threads)
     perturb_rows_kernel(Plan plan, Parameter p, RowChoice rows, Out* out, int64_t row_stride,
                         int64_t point_stride) {
+  after_previous_kernels();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * perturb_threads + threadIdx.x;
   Unit unit = unit_at<counters>(index, rows.columns);
   if (unit.row >= rows.count) return;
@@ -91,6 +92,7 @@ template <Law law, class Stored>
 __global__ void __launch_bounds__(perturb_threads)
     perturb_vectors_kernel(Plan plan, const Parameter* parameters, const int64_t* offsets,
                            const BlockShare* shares, float* out, int64_t point_stride) {
+  after_previous_kernels();
   const BlockShare share = shares[blockIdx.x];
   const Parameter p = parameters[share.parameter];
   const Unit unit = unit_at<counters>(share.first_unit + threadIdx.x, p.columns);

@@ -28,6 +28,7 @@ template <Law law, class Stored, bool simple>
 __global__ void __launch_bounds__(update_threads, simple&& law != Law::low_rank ? 7 : 1)
     update_kernel(Plan plan, const Parameter* parameters, const BlockShare* shares, Step step,
                   StateTensors state, uint64_t rounding_stream) {
+  after_previous_kernels();
   using A = noise::ScalarArithmetic;
   constexpr int chunks = chunks_of<Stored>, counters = counters_of<Stored>;
   const BlockShare share = shares[blockIdx.x];

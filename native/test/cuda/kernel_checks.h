@@ -73,6 +73,24 @@ inline void check_operand(const DeviceMemory<uint16_t>& operand, const std::vect
   CHECK(same);
 }
 
+// As check_operand, of values that are some approximation's: the operand is what a value no further
+// than 1e-6 from them is rounded to.
+inline void check_approximate_operand(const DeviceMemory<uint16_t>& operand,
+                                      const std::vector<float>& values, int64_t columns,
+                                      int64_t stride) {
+  const std::vector<uint16_t> got = downloaded(operand, values.size());
+  bool between = true;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (static_cast<int64_t>(i) % stride >= columns) continue;
+    const float x = cuda::to_float(cuda::bfloat16{got[i]});
+    const auto rounded = [&](float distance) {
+      return cuda::to_float(cuda::to_bfloat16(values[i] + distance));
+    };
+    between = between && x >= rounded(-1e-6f) && x <= rounded(1e-6f);
+  }
+  CHECK(between);
+}
+
 // Layer norm with its bias and without, RMS norm, and no norm.
 enum class Norming { layer, layer_without_bias, rms, none };
 constexpr Norming normings[] = {Norming::layer, Norming::layer_without_bias, Norming::rms,

@@ -160,7 +160,12 @@ TEST("launches outside the limits of a device are refused") {
   };
   refused(dim3(1), 1025, 0);
   refused(dim3(1, 65536), 1, 0);
-  refused(dim3(1), 1, 49 * 1024);
+  refused(dim3(1), 1, 228 * 1024);
+  cudaLaunchConfig_t unasked{};
+  unasked.dynamicSmemBytes = 49 * 1024;
+  unasked.stream = stream();
+  int* const none = nullptr;
+  CHECK(cudaLaunchKernelEx(&unasked, neighbour_kernel, none, 0) == cudaErrorInvalidValue);
 }
 
 }  // namespace

@@ -21,8 +21,15 @@ namespace {
 
 const AbortFlag never{false};
 
+// The most repeats, and after how many milliseconds no more than the fewest are made.
 struct Measure {
   int repeats;
+  int fewest = 5;
+  double enough_milliseconds = 500;
+
+  bool goes_on(int i, double spent) const {
+    return i < repeats && (i < fewest || spent < enough_milliseconds);
+  }
 
   // The times of what `enqueue` gives to the stream, between two events.
   Timing on_device(const std::string& name, const std::function<void()>& enqueue) const {
@@ -30,14 +37,15 @@ struct Measure {
     cuda::check(cudaEventCreate(&begin), "cudaEventCreate");
     cuda::check(cudaEventCreate(&end), "cudaEventCreate");
     std::vector<double> times;
-    for (int i = -2; i < repeats; ++i) {  // two to warm up
+    double spent = 0;
+    for (int i = -2; goes_on(i, spent); ++i) {  // two to warm up
       cuda::check(cudaEventRecord(begin, stream()), "cudaEventRecord");
       enqueue();
       cuda::check(cudaEventRecord(end, stream()), "cudaEventRecord");
       cuda::check(cudaEventSynchronize(end), "cudaEventSynchronize");
       float milliseconds = 0;
       cuda::check(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
-      if (i >= 0) times.push_back(milliseconds);
+      if (i >= 0) times.push_back(milliseconds), spent += milliseconds;
     }
     cudaEventDestroy(begin);
     cudaEventDestroy(end);
@@ -47,12 +55,13 @@ struct Measure {
   // The times of a call that returns when the device is done: what a user waits.
   Timing of_calls(const std::string& name, const std::function<void()>& call) const {
     std::vector<double> times;
-    for (int i = -3; i < repeats; ++i) {  // eagerly, captured, as a graph
+    double spent = 0;
+    for (int i = -3; goes_on(i, spent); ++i) {  // eagerly, captured, as a graph
       const auto begin = std::chrono::steady_clock::now();
       call();
       const std::chrono::duration<double, std::milli> took =
           std::chrono::steady_clock::now() - begin;
-      if (i >= 0) times.push_back(took.count());
+      if (i >= 0) times.push_back(took.count()), spent += took.count();
     }
     return summary(name, times);
   }
@@ -199,7 +208,7 @@ void append_depths(std::vector<Timing>& all, const Measure& measure, int64_t row
 
 }  // namespace
 
-std::vector<Timing> measure(bool small) {
+std::vector<Timing> measure(bool small, const std::string& only) {
   const Measure measure{small ? 1 : 20};
   std::vector<Timing> all;
   const auto milliseconds = [](int64_t count, double a_second) {
@@ -227,13 +236,15 @@ std::vector<Timing> measure(bool small) {
 
   append_depths(all, measure, small ? 16 : 81920);
 
-  for (const Workload& w : small ? small_workloads() : workloads()) {
-    const RandomModel& model = w.model;
-    const Batch& batch = w.batch;
+  for (const auto& [workload, make] : small ? small_workloads() : workloads()) {
     for (const StorageType type : {StorageType::bfloat16, StorageType::float32}) {
-      if (type == StorageType::float32 && !w.in_float32) continue;
       const std::string name =
-          std::string(w.name) + (type == StorageType::bfloat16 ? " bfloat16 " : " float32 ");
+          workload + (type == StorageType::bfloat16 ? " bfloat16 " : " float32 ");
+      if (name.find(only) == std::string::npos) continue;
+      const Workload w = make();
+      const RandomModel& model = w.model;
+      const Batch& batch = w.batch;
+      if (type == StorageType::float32 && !w.in_float32) continue;
       const auto backend = make_cuda_backend(model.spec, type, 0);
       backend->load(model.sources, {}, never);
       const auto add = [&](const std::string& what, double floor, const std::string& floor_of,

@@ -17,6 +17,6 @@ struct Timing {
 };
 
 // All of the speed list. `small`: tiny shapes and one repeat, to see that everything runs.
-std::vector<Timing> measure(bool small);
+std::vector<Timing> measure(bool small, const std::string& only);
 
 }  // namespace zest::test

@@ -99,8 +99,10 @@ Batch options(int32_t vocabulary, int32_t questions, int32_t prompt, int32_t cou
   return batch;
 }
 
-Workload encoder(const char* name, const Shape& shape, int32_t sequences, int32_t tokens) {
-  return {name, random_encoder(shape), label_words(shape, sequences, tokens)};
+NamedWorkload encoder(const char* name, const Shape& shape, int32_t sequences, int32_t tokens) {
+  return {name, [=] {
+            return Workload{random_encoder(shape), label_words(shape, sequences, tokens)};
+          }};
 }
 
 // A family's layout (test/random_decoder.h) in the size of one of its models; widths are multiples
@@ -125,36 +127,44 @@ DecoderShape shape_of(const char* family, const DecoderSize& size, int32_t windo
   return shape;
 }
 
-Workload decoder(const char* name, const char* family, const DecoderSize& size, int32_t sequences,
-                 int32_t tokens, int32_t window = 0) {
-  const DecoderShape shape = shape_of(family, size, window);
-  return {name, random_decoder(shape), next_tokens(shape, sequences, tokens), false};
+NamedWorkload decoder(const char* name, const char* family, const DecoderSize& size,
+                      int32_t sequences, int32_t tokens, int32_t window = 0) {
+  return {name, [=] {
+            const DecoderShape shape = shape_of(family, size, window);
+            return Workload{random_decoder(shape), next_tokens(shape, sequences, tokens), false};
+          }};
 }
 
 // LoRA of rank 8 on weights that stay quantised.
-Workload quantized(const char* name, FileType type, DecoderShape shape, int32_t sequences,
-                   int32_t tokens) {
+NamedWorkload quantized(const char* name, FileType type, DecoderShape shape, int32_t sequences,
+                        int32_t tokens) {
   shape.adapter_rank = 8;
-  const auto model = std::make_shared<QuantizedDecoder>(shape, true, std::span(&type, 1));
-  return {name, *model, next_tokens(shape, sequences, tokens), false, true, model};
+  return {name, [=] {
+            const auto model = std::make_shared<QuantizedDecoder>(shape, true, std::span(&type, 1));
+            return Workload{*model, next_tokens(shape, sequences, tokens), false, true, model};
+          }};
 }
 
 }  // namespace
 
-std::vector<Workload> workloads() {
+std::vector<NamedWorkload> workloads() {
   const Shape base = {768, 12, 12, 3072, 50265, 514}, film = {192, 3, 4, 768, 8192, 258};
   const DecoderSize smollm2 = {576, 9, 3, 64, 30, 1536, 49152, 576, 32};
-  Workload causal = decoder("smollm2-135m 16 x 128", "llama", smollm2, 16, 128);
-  causal.in_float32 = causal.generates = true;
-  Workload asked =
-      decoder("smollm2-135m, 16 prompts of 128 with 4 options of 8", "llama", smollm2, 0, 0);
-  asked.batch = options(smollm2.vocabulary, 16, 128, 4, 8);
+  const auto causal = [=] {
+    Workload w = decoder("", "llama", smollm2, 16, 128).make();
+    w.in_float32 = w.generates = true;
+    return w;
+  };
+  const auto asked = [=] {
+    const DecoderShape shape = shape_of("llama", smollm2);
+    return Workload{random_decoder(shape), options(smollm2.vocabulary, 16, 128, 4, 8), false};
+  };
   return {
       encoder("roberta-base 64 x 128", base, 64, 128),
       encoder("roberta-base 16 x 64", base, 16, 64),
       encoder("film-roberta-mini 16 x 32", film, 16, 32),
-      causal,
-      asked,
+      {"smollm2-135m 16 x 128", causal},
+      {"smollm2-135m, 16 prompts of 128 with 4 options of 8", asked},
       quantized("smollm2-135m of Q8_0 under LoRA, 16 x 128", FileType::q8_0,
                 shape_of("llama", smollm2), 16, 128),
       decoder("smollm2-135m with a window of 256, 2 x 2048", "mistral", smollm2, 2, 2048, 256),
@@ -166,18 +176,23 @@ std::vector<Workload> workloads() {
               {1024, 16, 16, 64, 6, 4096, 50272, 512, 0}, 4, 128)};
 }
 
-std::vector<Workload> small_workloads() {
-  std::vector<Workload> all = {encoder("tiny 3 x 5", {16, 2, 2, 24, 40, 20}, 3, 5)};
+std::vector<NamedWorkload> small_workloads() {
+  std::vector<NamedWorkload> all = {encoder("tiny 3 x 5", {16, 2, 2, 24, 40, 20}, 3, 5)};
   for (DecoderShape shape : decoder_shapes()) {
     shape.layers = 1;
-    all.push_back({shape.name, random_decoder(shape), next_tokens(shape, 2, 4), shape.gate, true});
+    all.push_back(
+        {shape.name, [=] {
+           return Workload{random_decoder(shape), next_tokens(shape, 2, 4), shape.gate, true};
+         }});
   }
   const DecoderShape llama = decoder_shapes().front();
   DecoderShape blocks = llama;
   blocks.hidden = blocks.embedding = blocks.intermediate = 32;
   blocks.heads = blocks.key_value_heads = 4, blocks.head_width = 8, blocks.layers = 1;
   all.push_back(quantized("quantised", FileType::q4_0, blocks, 2, 4));
-  all.push_back({"options", random_decoder(llama), options(llama.vocabulary, 2, 5, 2, 3)});
+  all.push_back({"options", [=] {
+                   return Workload{random_decoder(llama), options(llama.vocabulary, 2, 5, 2, 3)};
+                 }});
   return all;
 }
 

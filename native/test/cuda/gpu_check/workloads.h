@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/batch.h"
@@ -11,7 +13,6 @@
 namespace zest::test {
 
 struct Workload {
-  const char* name;
   RandomModel model;
   Batch batch;
   bool in_float32 = true;  // and in bfloat16
@@ -19,9 +20,13 @@ struct Workload {
   std::shared_ptr<void> file = {};  // that has weights of the model
 };
 
-std::vector<Workload> workloads();
+struct NamedWorkload {
+  std::string name;
+  std::function<Workload()> make;
+};
+std::vector<NamedWorkload> workloads();
 // The same parts, small.
-std::vector<Workload> small_workloads();
+std::vector<NamedWorkload> small_workloads();
 
 // The products of one forward, in its order.
 struct ProductShape {

@@ -48,6 +48,8 @@ enum cudaMemcpyKind {
 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 enum cudaDataType { CUDA_R_32F = 0, CUDA_R_16BF = 14 };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 struct dim3 {
@@ -74,11 +76,18 @@ using cudaEvent_t = zest::shim::Event*;
 using cudaGraph_t = zest::shim::Graph*;
 using cudaGraphExec_t = zest::shim::Graph*;
 
+enum cudaLaunchAttributeID { cudaLaunchAttributeProgrammaticStreamSerialization = 6 };
+struct cudaLaunchAttribute {
+  cudaLaunchAttributeID id;
+  struct {
+    int programmaticStreamSerializationAllowed;
+  } val;
+};
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
   size_t dynamicSmemBytes = 0;
   cudaStream_t stream = nullptr;
-  void* attrs = nullptr;
+  cudaLaunchAttribute* attrs = nullptr;
   unsigned numAttrs = 0;
 };
 struct cudaDeviceProp {
@@ -92,6 +101,7 @@ cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetLastError();
 const char* cudaGetErrorName(cudaError_t error);
@@ -134,7 +144,10 @@ alignas(128) extern unsigned char shared_bytes[];
 }  // namespace zest::cuda
 
 namespace zest::shim {
-cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> thread);
+using Kernel = void (*)();
+// The most that a kernel's blocks may share; 48 KB unless it is asked for.
+cudaError_t allow_shared_bytes(Kernel kernel, int bytes);
+cudaError_t launch(const cudaLaunchConfig_t& config, Kernel kernel, std::function<void()> thread);
 void block_barrier();
 // Waits for the lanes of the mask; each then reads the value of lane `source` of its own warp.
 uint64_t exchange(unsigned mask, uint64_t value, int source);
@@ -197,5 +210,10 @@ template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
   std::tuple<std::decay_t<Parameters>...> values(std::forward<Arguments>(arguments)...);
-  return zest::shim::launch(*config, [kernel, values] { std::apply(kernel, values); });
+  return zest::shim::launch(*config, reinterpret_cast<zest::shim::Kernel>(kernel),
+                            [kernel, values] { std::apply(kernel, values); });
+}
+template <class... Parameters>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int value) {
+  return zest::shim::allow_shared_bytes(reinterpret_cast<zest::shim::Kernel>(kernel), value);
 }

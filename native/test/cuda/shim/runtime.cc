@@ -57,6 +57,7 @@ struct State {
   int devices = static_cast<int>(variable("ZEST_SHIM_DEVICES", 1));
   int driver = static_cast<int>(variable("ZEST_SHIM_DRIVER", 13000));
   size_t limit = static_cast<size_t>(variable("ZEST_SHIM_MEMORY", 1L << 36));  // bytes
+  std::map<Kernel, size_t> allowed_shared_bytes;
   int64_t fault = variable("ZEST_SHIM_FAULT", -1);  // the launch that breaks the device
   size_t used = 0;
   int64_t allocations = 0, captures = 0, synchronisations = 0, launches = 0;
@@ -195,14 +196,26 @@ void break_device(cudaError_t error) {
   if (error == cudaSuccess) state().last = cudaSuccess;
 }
 
-cudaError_t launch(const cudaLaunchConfig_t& config, std::function<void()> thread) {
+cudaError_t allow_shared_bytes(Kernel kernel, int bytes) {
   const Lock lock;
+  if (bytes < 0 || static_cast<size_t>(bytes) > cuda::most_shared_bytes) {
+    return result(cudaErrorInvalidValue);
+  }
+  state().allowed_shared_bytes[kernel] = static_cast<size_t>(bytes);
+  return result(cudaSuccess);
+}
+
+cudaError_t launch(const cudaLaunchConfig_t& config, Kernel kernel, std::function<void()> thread) {
+  const Lock lock;
+  const auto allowed = state().allowed_shared_bytes.find(kernel);
+  const size_t most_shared =
+      allowed == state().allowed_shared_bytes.end() ? 48 * 1024 : allowed->second;
   const size_t threads =
       size_t{config.blockDim.x} * config.blockDim.y * static_cast<size_t>(config.blockDim.z);
   const bool empty = config.gridDim.x == 0 || config.gridDim.y == 0 || config.gridDim.z == 0;
   if (empty || threads == 0 || threads > 1024 || config.gridDim.y > 65535 ||
       config.gridDim.z > 65535 || config.gridDim.x > 0x7fffffffu ||
-      config.dynamicSmemBytes > 48 * 1024 || !config.stream ||
+      config.dynamicSmemBytes > most_shared || !config.stream ||
       config.stream->device != current_device) {
     return result(cudaErrorInvalidValue);
   }
@@ -240,6 +253,10 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device < 0 || device >= state().devices) return result(cudaErrorInvalidDevice);
   *properties = {"fibers on the host", state().limit, 9, 0, 4};
   return result(cudaSuccess);
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = 9;
+  return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
   const Lock lock;
