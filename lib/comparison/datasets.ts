@@ -131,13 +131,24 @@ const SOURCES: Readonly<Record<string, Source>> = {
   },
 };
 
+/** SQuAD whose rows have no title, and a list of answers, as the subset of these experiments. */
+const SQUAD: Config['task'] = {
+  kind: 'generate',
+  prompt: 'Context: {context}\nQuestion: {question}\nAnswer: ',
+  answer: 'answers',
+  within: 'context',
+  metrics: ['tokenF1', 'exactMatch'],
+  maxTokens: 50,
+  stop: ['\n'],
+};
+
 /** Tasks of the decoder. */
 const DECODER_SOURCES: Readonly<Record<string, Source>> = Object.fromEntries(
   Object.entries({ sst2: 96, rte: 256, boolq: 384, copa: 96, squad: 512 }).map(
     ([task, maxLength]): [string, Source] => [
       task,
       {
-        task,
+        task: task === 'squad' ? SQUAD : task,
         splits: task === 'squad' ? ['validation'] : ['train', 'validation'],
         files: decoderFiles,
         shots: [undefined],
