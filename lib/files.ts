@@ -149,11 +149,15 @@ export const writeWhole = async (handle: FileHandle, bytes: Uint8Array, position
 
 const WINDOWS = process.platform === 'win32';
 
-/** Waits until a file or a folder is on the disk. Windows wants the right to write for that, and flushes no folders. */
+/**
+ * Waits until a file or a folder is on the disk. Windows wants the right to write for that, and flushes no folders.
+ *
+ * @throws ERR_ZEST_FILE
+ */
 export const flushPath = async (path: string): Promise<void> => {
   if (WINDOWS && (await isFolder(path))) return;
-  const handle = await open(path, WINDOWS ? 'r+' : 'r');
-  await handle.sync().finally(() => handle.close());
+  const handle = await writing(path, open(path, WINDOWS ? 'r+' : 'r'));
+  await writing(path, handle.sync()).finally(() => handle.close());
 };
 
 /** This machine, as the names of its temporary files have it. */

@@ -1,5 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { writeWhole, writing } from '../files.ts';
+import { AppendedFile } from './appended-file.ts';
 import type { EvaluationEvent, StepEvent } from './events.ts';
 import type { EventFileWriter } from './tensorboard.ts';
 
@@ -30,57 +29,51 @@ export interface Metrics {
 /** Metrics that are not written: of steps whose lines are there. */
 export const NO_METRICS: Metrics = { add: async () => {}, flush: async () => {}, close: async () => {} };
 
+const isScored = (entry: object): entry is StepEvent | EvaluationEvent =>
+  ['step', 'evaluation'].includes((entry as { kind?: string }).kind ?? '');
+
+/** What kept a write from being done. */
+const failureOf = (write: Promise<void> | undefined): Promise<unknown> | undefined =>
+  write?.then(
+    () => undefined,
+    (error) => error,
+  );
+
 /** An open metrics.jsonl, and the event file where there is one. */
 export class MetricsLog implements Metrics {
-  readonly #file: string;
-  readonly #handle: FileHandle;
+  readonly #lines: AppendedFile;
   readonly #events: EventFileWriter | undefined;
-  #length: number;
-  #pending: Buffer[] = [];
 
-  private constructor(file: string, handle: FileHandle, length: number, events: EventFileWriter | undefined) {
-    this.#file = file;
-    this.#handle = handle;
-    this.#length = length;
+  private constructor(lines: AppendedFile, events: EventFileWriter | undefined) {
+    this.#lines = lines;
     this.#events = events;
   }
 
   /** Opens the file behind its first `length` bytes; what comes after them is dropped. */
   static async open(file: string, length: number, events?: EventFileWriter): Promise<MetricsLog> {
-    const handle = await writing(file, open(file, length > 0 ? 'r+' : 'w'));
-    await writing(file, handle.truncate(length));
-    return new MetricsLog(file, handle, length, events);
+    try {
+      return new MetricsLog(await AppendedFile.open(file, length), events);
+    } catch (error) {
+      await events?.close();
+      throw error;
+    }
   }
 
   failure: unknown;
 
   async add(entry: object): Promise<void> {
-    this.#pending.push(Buffer.from(`${JSON.stringify(entry)}\n`));
-    try {
-      await this.#write();
-      const { kind } = entry as { kind?: unknown };
-      const isScored = kind === 'step' || kind === 'evaluation';
-      if (isScored) await this.#events?.add((entry as StepEvent).step, scalars(entry as StepEvent | EvaluationEvent));
-      this.failure = undefined;
-    } catch (error) {
-      this.failure = error;
-    }
-  }
-
-  async #write(): Promise<void> {
-    const bytes = Buffer.concat(this.#pending);
-    await writing(this.#file, writeWhole(this.#handle, bytes, this.#length));
-    this.#length += bytes.length;
-    this.#pending = [];
+    const line = await failureOf(this.#lines.add(Buffer.from(`${JSON.stringify(entry)}\n`)));
+    const event = isScored(entry) ? await failureOf(this.#events?.add(entry.step, scalars(entry))) : undefined;
+    this.failure = line ?? event;
   }
 
   async flush(): Promise<void> {
-    if (this.#pending.length > 0) await this.#write();
-    await writing(this.#file, this.#handle.datasync());
+    await this.#lines.flush();
+    await this.#events?.flush();
   }
 
   async close(): Promise<void> {
     await this.#events?.close();
-    await this.#handle.close();
+    await this.#lines.close();
   }
 }

@@ -35,6 +35,11 @@ export interface RunMetrics {
 
 type Line = Record<string, unknown>;
 
+/** Names of scalars that are read at most: each takes room for all steps. */
+const MOST_NAMES = 200;
+
+const isStep = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : Number.NaN);
 
 /** A count or a time; NaN for what cannot be one. */
@@ -58,11 +63,26 @@ const parseLines = (text: string, notes: string[]): Line[] => {
   return objects;
 };
 
-/** Drops what comes after a step: a run that was resumed takes those steps again. */
-const rewind = (metrics: RunMetrics, step: number): void => {
-  const kept = metrics.step.findLastIndex((earlier) => earlier < step) + 1;
-  for (const list of [metrics.step, metrics.forwards, metrics.seconds, ...metrics.values.values()]) list.splice(kept);
-  metrics.evaluations = metrics.evaluations.filter((evaluation) => evaluation.step < step);
+/**
+ * The lines without steps and evaluations that were taken again later: a run that goes on from an earlier step has the
+ * same ones once more.
+ */
+const withoutRetaken = (lines: readonly Line[]): Line[] => {
+  let earliest = Number.POSITIVE_INFINITY;
+  const evaluated = new Set<string>();
+  const kept = lines.toReversed().filter(({ kind, split, step }) => {
+    if ((kind !== 'step' && kind !== 'evaluation') || !isStep(step)) return true;
+    if (step >= earliest) return false;
+    if (kind === 'step') {
+      earliest = step;
+      return true;
+    }
+    const place = `${step} ${split}`;
+    if (evaluated.has(place)) return false;
+    evaluated.add(place);
+    return true;
+  });
+  return kept.reverse();
 };
 
 const BOOKKEEPING: ReadonlySet<string> = new Set(['kind', 'split', 'step', 'forwards', 'seconds', 'count']);
@@ -80,40 +100,45 @@ const scalarsOf = (line: Line): [string, number][] =>
  */
 export const readMetrics = (text: string, forwardsOfStep: number, notes: string[]): RunMetrics => {
   const metrics: RunMetrics = { step: [], forwards: [], seconds: [], values: new Map(), evaluations: [], warnings: [] };
+  /** Where a step is in the lists. */
+  const places = new Map<number, number>();
   let resumedAt = 0;
-  for (const line of parseLines(text, notes)) {
-    const step = numberOf(line.step);
+  let isCrowded = false;
+  for (const line of withoutRetaken(parseLines(text, notes))) {
+    const { step } = line;
     if (line.kind === 'start') metrics.start = line;
     if (line.kind === 'warning' && typeof line.code === 'string' && typeof line.message === 'string') {
       metrics.warnings.push({ code: line.code, message: line.message });
     }
     if (line.kind === 'failure')
       metrics.failure = typeof line.message === 'string' ? line.message : 'without a message';
-    if (!Number.isSafeInteger(step) || step < 0) continue;
+    if (!isStep(step)) continue;
     if (line.kind === 'step') {
       metrics.failure = undefined;
-      if (step <= (metrics.step.at(-1) ?? -1)) rewind(metrics, step);
       const previous = metrics.seconds.at(-1) ?? 0;
       const seconds = amountOf(line.seconds);
       // The clock of a run that was resumed begins anew.
       if (seconds + resumedAt < previous) resumedAt = previous;
       const forwards = amountOf(line.forwards);
+      places.set(step, metrics.step.length);
       metrics.step.push(step);
       metrics.forwards.push(Number.isFinite(forwards) ? forwards : step * forwardsOfStep);
       metrics.seconds.push(Number.isFinite(seconds) ? seconds + resumedAt : previous);
       for (const [key, value] of scalarsOf(line)) {
         const list = metrics.values.get(key) ?? [];
+        if (list.length === 0 && metrics.values.size === MOST_NAMES) {
+          isCrowded = true;
+          continue;
+        }
         while (list.length < metrics.step.length - 1) list.push(Number.NaN);
         metrics.values.set(key, list);
         list.push(value);
       }
     } else if (line.kind === 'evaluation' && typeof line.split === 'string') {
-      const at = metrics.step.lastIndexOf(step);
+      const at = places.get(step) ?? -1;
       const forwards = amountOf(line.forwards);
-      const { split } = line;
-      metrics.evaluations = metrics.evaluations.filter((earlier) => earlier.split !== split || earlier.step !== step);
       metrics.evaluations.push({
-        split,
+        split: line.split,
         step,
         forwards: Number.isFinite(forwards) ? forwards : (metrics.forwards[at] ?? step * forwardsOfStep),
         seconds: metrics.seconds[at] ?? (step === 0 ? 0 : (metrics.seconds.at(-1) ?? 0)),
@@ -121,6 +146,7 @@ export const readMetrics = (text: string, forwardsOfStep: number, notes: string[
       });
     }
   }
+  if (isCrowded) notes.push(`Its steps have more than ${MOST_NAMES} scalars; the first ones are shown.`);
   for (const list of metrics.values.values()) {
     while (list.length < metrics.step.length) list.push(Number.NaN);
   }

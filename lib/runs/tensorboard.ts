@@ -1,6 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writing } from '../files.ts';
+import { AppendedFile } from './appended-file.ts';
 import { crc32c } from './crc32c.ts';
 
 // TensorBoard's event files: TFRecords (tensorflow/core/lib/io/record_writer.h) of protobuf Events
@@ -84,36 +84,58 @@ export const encodeScalars = (wallTime: number, step: number, scalars: Readonly<
 
 const now = (): number => Date.now() / 1000;
 
-/** An open event file. Each record is written whole and at once, so that TensorBoard sees it while the run goes on. */
+/** Seconds since 1970 that the newest event file of a folder is named after; 0 where there is none. */
+const newestTime = async (folder: string): Promise<number> => {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
+  const times = names.map((name) => Number.parseInt(name.slice(EVENT_FILE_PREFIX.length), 10));
+  return Math.max(0, ...times.filter(Number.isSafeInteger));
+};
+
+/**
+ * An open event file. Each record is written at once, so that TensorBoard sees it while the run goes on; one that cannot
+ * be is kept, and written with the next.
+ */
 export class EventFileWriter {
-  readonly #file: string;
-  readonly #handle: FileHandle;
+  readonly #file: AppendedFile;
+  /** Of the last record, in seconds since 1970: those of a file do not go back with the clock. */
+  #wallTime: number;
 
-  private constructor(file: string, handle: FileHandle) {
+  private constructor(file: AppendedFile, wallTime: number) {
     this.#file = file;
-    this.#handle = handle;
+    this.#wallTime = wallTime;
   }
 
-  /** Starts an event file, named after the time, in a folder. */
+  /**
+   * Starts an event file, named after the time; a second after the newest one of the folder where the clock has gone back,
+   * for TensorBoard reads them by name.
+   *
+   * @throws ERR_ZEST_FILE
+   */
   static async create(folder: string): Promise<EventFileWriter> {
-    const wallTime = now();
+    const wallTime = Math.max(now(), 1 + (await newestTime(folder)));
     const seconds = String(Math.floor(wallTime)).padStart(10, '0');
-    const file = join(folder, `${EVENT_FILE_PREFIX}${seconds}.zest`);
-    const writer = new EventFileWriter(file, await writing(file, open(file, 'a')));
-    await writer.#append(encodeFileVersion(wallTime));
-    return writer;
+    const file = await AppendedFile.create(join(folder, `${EVENT_FILE_PREFIX}${seconds}.zest`));
+    // Where it cannot be written now, it is with the first record that can.
+    await file.add(encodeFileVersion(wallTime)).catch(() => {});
+    return new EventFileWriter(file, wallTime);
   }
 
-  /** Adds scalars by tag. */
+  /**
+   * Adds scalars by tag.
+   *
+   * @throws ERR_ZEST_FILE
+   */
   add(step: number, scalars: Readonly<Record<string, number>>): Promise<void> {
-    return this.#append(encodeScalars(now(), step, scalars));
+    this.#wallTime = Math.max(now(), this.#wallTime);
+    return this.#file.add(encodeScalars(this.#wallTime, step, scalars));
   }
 
-  #append(bytes: Buffer): Promise<void> {
-    return writing(this.#file, this.#handle.appendFile(bytes));
+  /** @throws ERR_ZEST_FILE */
+  flush(): Promise<void> {
+    return this.#file.flush();
   }
 
   close(): Promise<void> {
-    return this.#handle.close();
+    return this.#file.close();
   }
 }

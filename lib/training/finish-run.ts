@@ -3,6 +3,7 @@ import { writeAtomic } from '../files.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
 import type { Examination, ScoredExample } from '../tasks/task.ts';
 import { version } from '../version.ts';
+import { settleBest } from './best-checkpoint.ts';
 import { saveCheckpoint } from './checkpoints.ts';
 import { examineSplit, testCheckpoint } from './evaluate.ts';
 import { outcomeWarning } from './outcome.ts';
@@ -61,6 +62,8 @@ export async function* finishRun(
   const digest = await model.digest();
   const { device } = model;
   if (options.signal?.aborted) yield* validateLast(context, state);
+  // Whoever told the run to stop did not tell it to lose its best weights.
+  await settleBest({ ...context, options: {} }, state);
   const { best, last } = state;
   const kept = chooseKept(config.training.keepBest, state);
   const validated = [best, last].find((validation) => validation?.step === kept.step);

@@ -8,11 +8,12 @@ import { baseDigest } from '../runs/base-digest.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainOptions } from '../runs/events.ts';
 import { isReplacing, type RunFolder, reopenRun, runFolder, settleRun } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
-import { isTrajectory, type OpenTrajectory, openTrajectory, TrajectoryWriter } from '../runs/trajectory.ts';
+import { isTrajectory, openTrajectory, TrajectoryWriter } from '../runs/trajectory.ts';
 import type { Place, TrajectoryHeader } from '../runs/trajectory-format.ts';
 import { show } from '../show.ts';
 import { version } from '../version.ts';
-import { checkpointMetadata, readResumable, saveCheckpoint } from './checkpoints.ts';
+import { settleBest } from './best-checkpoint.ts';
+import { readResumable } from './checkpoints.ts';
 import { loadConfig } from './config.ts';
 import { prepareRun } from './prepare-run.ts';
 import { initialState, type RunState, resumedState } from './run-state.ts';
@@ -30,7 +31,6 @@ export interface ResumedRun {
   event: ResumeEvent;
   /** Whether the metrics have the start of the run. */
   hasStart: boolean;
-  log: OpenTrajectory;
 }
 
 /** Keys of a configuration that do not change what a run computes. */
@@ -194,7 +194,6 @@ export const resumeRun = async (
       recorded,
       event: { kind: 'resume', step: steps, checkpoint, tornBytes: log.tornBytes },
       hasStart: steps > 0,
-      log,
     };
   } catch (error) {
     model?.dispose();
@@ -205,17 +204,8 @@ export const resumeRun = async (
 };
 
 /** Takes the recorded steps again, and makes the best checkpoint that of the state, if a later one had taken its place. */
-export const catchUp = async ({ context, state, recorded, log }: ResumedRun): Promise<void> => {
-  const { config, run, inputs, options } = context;
+export const catchUp = async ({ context, state, recorded }: ResumedRun): Promise<void> => {
   await replaySteps(context, state, recorded);
-  const step = state.best?.step;
-  if (config.training.keepBest && step !== undefined && (await checkpointMetadata(run, 'best'))?.step !== step) {
-    const { model } = await weightsAt(step, { config, tokenizer: inputs.tokenizer, log, options });
-    try {
-      await saveCheckpoint({ ...context, model }, { losses: state.losses.slice(0, step) }, 'best');
-    } finally {
-      model.dispose();
-    }
-  }
-  await reopenRun(run);
+  await settleBest(context, state);
+  await reopenRun(context.run);
 };

@@ -37,16 +37,14 @@ async function* checkpoint(
   context: RunContext,
   state: RunState,
   name: CheckpointEvent['name'],
-): AsyncGenerator<TrainEvent, boolean> {
+): AsyncGenerator<TrainEvent, void> {
   await context.log.flush();
   try {
     yield await saveCheckpoint(context, state, name);
-    return true;
   } catch (error) {
     if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_FILE') throw error;
     const message = `the checkpoint ${name} of step ${state.losses.length} could not be written: ${error.message}; the run goes on, and its log holds the step`;
     yield await warn(context, { code: 'WARN_ZEST_CHECKPOINT', message });
-    return false;
   }
 }
 
@@ -88,9 +86,10 @@ export async function* validate(
     state.sinceBest++;
     return;
   }
-  if (config.training.keepBest && !(yield* checkpoint(context, state, 'best'))) return;
   state.best = state.last;
   state.sinceBest = 0;
+  // One that cannot be written now is made at the end, or when the run goes on.
+  if (config.training.keepBest) yield* checkpoint(context, state, 'best');
 }
 
 /** Steps in a row that may be skipped: weights at which no loss is finite do not get better by waiting. */

@@ -1,10 +1,10 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { crc32c } from '../../lib/runs/crc32c.ts';
 import { encodeFileVersion, encodeScalars } from '../../lib/runs/tensorboard.ts';
 import { ofKind, reviewConfig, reviewFolder, run } from '../training/runs.ts';
+import { eventFiles, readRecords, recordOf } from './event-files.ts';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/tensorboard/scalars.tfevents', import.meta.url));
 
@@ -38,37 +38,23 @@ it("writes, byte for byte, what TensorBoard's own writer writes", async () => {
 });
 
 describe('a run with training.tensorboard', () => {
-  const eventFiles = async (output: string) =>
-    (await readdir(output)).filter((name) => name.startsWith('events.out.tfevents.'));
-
   it('leaves one event file, with every scalar of its steps and evaluations; one that replaces it leaves its own', async () => {
     const folder = await reviewFolder();
     onTestFinished(() => rm(folder, { recursive: true }));
     const config = reviewConfig(folder, 'run');
     const training = { ...config.training, steps: 2, tensorboard: true };
     const events = await run({ ...config, training });
-    const [name, ...others] = await eventFiles(config.output);
+    const [file, ...others] = await eventFiles(config.output);
     expect(others).toEqual([]);
 
-    const bytes = await readFile(join(config.output, name!));
-    // The wall times, which the records begin with, are the run's own.
-    const records: Buffer[] = [];
-    for (let at = 0; at < bytes.length; ) {
-      const length = Number(bytes.readBigUInt64LE(at));
-      const wallTime = bytes.readDoubleLE(at + 13);
-      expect(Math.abs(Date.now() / 1000 - wallTime)).toBeLessThan(600);
-      records.push(bytes.subarray(at, at + 16 + length));
-      at += 16 + length;
-    }
-    const wallTime = (i: number) => records[i]!.readDoubleLE(13);
-    expect(records[0]).toEqual(encodeFileVersion(wallTime(0)));
+    const [first, ...records] = await readRecords(file!);
+    // The wall times are the run's own.
+    for (const { wallTime } of records) expect(Math.abs(Date.now() / 1000 - wallTime)).toBeLessThan(600);
+    expect(first!.record).toEqual(encodeFileVersion(first!.wallTime));
     const written = events.filter((event) => event.kind === 'step' || event.kind === 'evaluation');
-    expect(records).toHaveLength(1 + written.length);
+    expect(records).toHaveLength(written.length);
     for (const [i, event] of written.entries()) {
-      const group = event.kind === 'step' ? 'training' : event.split;
-      const named = Object.entries(event).filter(([key]) => !['kind', 'split', 'step'].includes(key));
-      const scalars = Object.fromEntries(named.map(([key, value]) => [`${group}/${key}`, value as number]));
-      expect(records[1 + i]).toEqual(encodeScalars(wallTime(1 + i), event.step, scalars));
+      expect(records[i]!.record).toEqual(recordOf(event, records[i]!.wallTime));
     }
     expect(ofKind(events, 'step')).toHaveLength(2);
 

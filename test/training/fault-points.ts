@@ -1,17 +1,18 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import type { StepEvent } from '../../lib/runs/events.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
-import { writeFolder } from '../fixtures/safetensors.ts';
-import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
-import { TINY_WORDS, writeTinyTokenizer } from '../fixtures/tiny-tokenizer.ts';
+import { eventFiles, readRecords, recordOf } from '../runs/event-files.ts';
 import { assertReadable, timeless } from './kills.ts';
 import { readMetrics, readSummary } from './runs.ts';
+import { writeTinyRun } from './tiny-run.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/faults/', import.meta.url));
 const { EIO, ENOSPC } = constants.errno;
@@ -34,6 +35,13 @@ export interface Call {
   path: string;
 }
 
+/**
+ * What a run begins with: an empty place; what a process left that was killed after three of its four steps; another run,
+ * whose place it takes.
+ */
+export const BEGINNINGS = ['anew', 'going on', 'overwriting'] as const;
+export type Beginning = (typeof BEGINNINGS)[number];
+
 /** How a process of a run ended. */
 export interface Ended {
   status: number | null;
@@ -49,8 +57,7 @@ export interface Survived {
   where: string;
   /** How the process ended. */
   end: string;
-  /** What the run came to, or why it came to nothing. */
-  outcome?: unknown;
+  /** What is wrong with what it came to. */
   failure?: string;
 }
 
@@ -59,40 +66,63 @@ export class FaultyRun {
   readonly folder = mkdtempSync(join(tmpdir(), 'zest-faults-'));
   readonly #library = join(this.folder, 'calls.so');
   readonly #config: Config;
+  readonly #beginning: Beginning;
+  /** The calls of a run without a fault. */
+  calls: Call[] = [];
+  /** What it came to; of one that takes another's place, also what that had come to. */
+  #outcomes: unknown[] = [];
 
-  constructor() {
+  private constructor(beginning: Beginning) {
+    this.#beginning = beginning;
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', this.#library, join(fixtures, 'calls.c'), '-ldl']);
-    const model = writeTinyTokenizer(writeFolder(join(this.folder, 'model'), tinyConfig, tinyTensors()));
-    const rows = TINY_WORDS.map((text, i) => `${JSON.stringify({ text, label: i % 2 })}\n`).join('');
-    for (const name of ['train', 'validation']) writeFileSync(join(this.folder, `${name}.jsonl`), rows);
-    this.#config = {
-      model,
-      device: 'cpu',
-      task: { template: '{text} {mask}', labelWords: ['no', 'yes'] },
-      data: { train: join(this.folder, 'train.jsonl'), validation: join(this.folder, 'validation.jsonl') },
-      optimizer: { method: 'zest', directions: 2, learningRate: 1e-2, weightDecay: 0.1 },
-      training: { steps: 4, batchSize: 4, evaluateEvery: 4, checkpointEvery: 2, keepCheckpoints: 1, sync: 'step' },
-      output: '',
-    };
+    const run = writeTinyRun(this.folder, {
+      ...{ steps: 4, batchSize: 4, evaluateEvery: 4, checkpointEvery: 2, keepCheckpoints: 1 },
+      ...{ sync: 'step', tensorboard: true },
+    });
+    this.#config = { ...run, output: '' };
+  }
+
+  /** Runs once without a fault. */
+  static async create(beginning: Beginning): Promise<FaultyRun> {
+    const run = new FaultyRun(beginning);
+    await run.#prepare();
+    const [ended] = (await run.#runs([{ output: 'whole', at: 0 }])).ends;
+    if (ended?.status !== 0) throw new Error(ended?.message);
+    run.calls = await run.#counted('whole');
+    run.#outcomes.push(await run.#outcome('whole'));
+    return run;
   }
 
   #of(output: string): Config {
     return { ...this.#config, output: join(this.folder, output) };
   }
 
-  /** Runs a process to its end, or to a call at which it has a fault. */
-  async start(output: string, fault?: Fault, at = 0): Promise<Ended> {
-    const [ended] = await this.#runs([{ output, at }], fault && { ZEST_FAULT_DO: FAULTS[fault] });
-    return ended ?? { status: null, codes: [], message: 'no word' };
+  /** Makes what a run begins with. */
+  async #prepare(): Promise<void> {
+    if (this.#beginning === 'anew') return;
+    const config = this.#of('before');
+    const isLeft = this.#beginning === 'going on';
+    const optimizer = { ...config.optimizer, ...(!isLeft && { learningRate: 1e-3 }) };
+    for await (const event of train({ ...config, optimizer })) {
+      if (isLeft && event.kind === 'step' && event.step === 3) break;
+    }
+    if (!isLeft) this.#outcomes.push(await this.#outcome('before'));
   }
 
   /** Runs of one process, each with a fault at a call, from which the process goes on. */
-  async #runs(runs: { output: string; at: number }[], env: Record<string, string> = {}): Promise<Ended[]> {
+  async #runs(
+    runs: { output: string; at: number }[],
+    env: Record<string, string> = {},
+  ): Promise<{ ends: Ended[]; stderr: string }> {
     const output = runs[0]?.output;
+    const options = this.#beginning === 'overwriting' ? { overwrite: true } : { resume: true };
     const file = join(this.folder, `${output}.json`);
-    writeFileSync(file, JSON.stringify(runs.map(({ output, at }) => ({ config: this.#of(output), at }))));
-    const child = spawn(process.execPath, [join(fixtures, 'train.mjs'), file], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    writeFileSync(file, JSON.stringify(runs.map(({ output, at }) => ({ config: this.#of(output), at, options }))));
+    for (const { output } of this.#beginning === 'anew' ? [] : runs) {
+      await cp(join(this.folder, 'before'), join(this.folder, output), { recursive: true });
+    }
+    const child = spawn(process.execPath, ['--expose-gc', join(fixtures, 'train.mjs'), file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
         LD_PRELOAD: this.#library,
@@ -102,25 +132,16 @@ export class FaultyRun {
         ...env,
       },
     });
-    let lines = '';
+    let [lines, stderr] = ['', ''];
     child.stdout.on('data', (piece) => (lines += piece));
+    child.stderr.on('data', (piece) => (stderr += piece));
     await once(child, 'close');
-    return lines
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
-  }
-
-  /** Runs with copies of the folder as it is before and after each call; gives the folder of the copies. */
-  async copied(): Promise<string> {
-    const copies = join(this.folder, 'copies');
-    mkdirSync(copies);
-    await this.#runs([{ output: 'copied', at: 0 }], { ZEST_FAULT_COPIES: copies });
-    return copies;
+    const ends = lines.split('\n').filter(Boolean);
+    return { ends: ends.map((line) => JSON.parse(line)), stderr };
   }
 
   /** The calls of the processes of a run. */
-  async calls(output: string): Promise<Call[]> {
+  async #counted(output: string): Promise<Call[]> {
     const text = await readFile(join(this.folder, `calls-of-${output}`), 'utf8');
     return text
       .trimEnd()
@@ -135,13 +156,8 @@ export class FaultyRun {
       });
   }
 
-  /** Goes on with a run in this process. */
-  async resume(output: string): Promise<void> {
-    for await (const _ of train(this.#of(output), { resume: true }));
-  }
-
   /** What a run came to: but for the times, and for what was told of faults. */
-  async outcome(output: string): Promise<unknown> {
+  async #outcome(output: string): Promise<unknown> {
     const path = join(this.folder, output);
     const metrics = (await readMetrics(path)).filter(({ kind }) => kind !== 'failure' && kind !== 'warning');
     const checkpoints: Record<string, string> = {};
@@ -153,47 +169,69 @@ export class FaultyRun {
   }
 
   /**
-   * Has a fault at calls of a run, one run for each, goes on with what is left, and gives what that came to. What is there
-   * in between can be read, and a process that was not killed says what failed, or goes on.
+   * Has a fault at calls of a run, one run for each, goes on with what is left, and gives what came of it. What is there in
+   * between can be read, and a process that was not killed says what failed, or goes on.
    */
   async survive(fault: Fault, calls: readonly Call[]): Promise<Survived[]> {
     const runs = calls.map(({ number }) => ({ output: `run-${number}-${fault.replaceAll(/\W/g, '-')}`, at: number }));
-    const ends = await this.#runs(runs, { ZEST_FAULT_DO: FAULTS[fault] });
+    const { ends, stderr } = await this.#runs(runs, { ZEST_FAULT_DO: FAULTS[fault] });
     const survived: Survived[] = [];
     for (const [i, { output }] of runs.entries()) {
       const { number, name, path } = calls[i] as Call;
-      const where = `${fault}, call ${number}: ${name} ${path}`;
-      survived.push({ where, ...(await this.#goOn(output, fault, ends[i])) });
+      const ended = ends[i];
+      const end = ended === undefined ? 'killed' : `ended with ${ended.status}`;
+      const failure =
+        this.#misfit(output, fault, ended) ??
+        (await this.#goOn(output, ended).catch((error: Error) => error.message)) ??
+        (stderr || undefined);
+      survived.push({ where: `${fault}, call ${number}: ${name} ${path}`, end, ...(failure && { failure }) });
+      if (failure === undefined) await this.#remove(output);
     }
     return survived;
   }
 
-  async #goOn(output: string, fault: Fault, ended: Ended | undefined): Promise<Omit<Survived, 'where'>> {
-    const [error] = ended?.codes.filter((code) => code.startsWith('ERR_')) ?? [];
-    const isKilled = fault.startsWith('killed');
-    const end = ended === undefined ? 'killed' : `ended with ${ended.status}`;
-    if (isKilled !== (ended === undefined)) return { end, failure: `${end}: ${ended?.message}` };
-    if (ended?.status === 1 && (error !== 'ERR_ZEST_FILE' || !ended.message.includes(join(this.folder, output)))) {
-      return { end, failure: `failed with ${error}: ${ended.message}` };
-    }
-    return { end, ...(await this.outcomeOf(output)) };
+  /** What is wrong with how a process ended. */
+  #misfit(output: string, fault: Fault, ended: Ended | undefined): string | undefined {
+    const [error] = ended?.codes.filter((code) => code?.startsWith('ERR_') ?? true) ?? [];
+    if (fault.startsWith('killed') !== (ended === undefined)) return `ended with ${ended?.status}: ${ended?.message}`;
+    const isNamed = error === 'ERR_ZEST_FILE' && ended?.message.includes(join(this.folder, output));
+    return ended?.status === 1 && !isNamed ? `failed with ${error}: ${ended.message}` : undefined;
   }
 
-  /** What a run that was left comes to, once it has gone on; it is removed then. */
-  async outcomeOf(output: string): Promise<{ outcome?: unknown; failure?: string }> {
-    try {
-      await assertReadable(join(this.folder, output));
-      await this.resume(output);
-      const outcome = await this.outcome(output);
-      await this.remove(output);
-      return { outcome };
-    } catch (error) {
-      return { failure: (error as Error).message };
-    }
+  /** Goes on with a run that was left, and gives what is wrong with what it comes to. */
+  async #goOn(output: string, ended: Ended | undefined): Promise<string | undefined> {
+    const isWhole = ended?.status === 0;
+    const folder = join(this.folder, output);
+    await assertReadable(folder);
+    if (isWhole) await this.#assertEvents(folder);
+    // What it was is in the folder, unless that was still empty.
+    const source = this.#beginning === 'anew' ? this.#of(output) : folder;
+    if (!isWhole) for await (const _ of train(source, { resume: true }));
+    const outcome = await this.#outcome(output);
+    const expected = isWhole ? this.#outcomes.slice(-1) : this.#outcomes;
+    return expected.some((each) => isDeepStrictEqual(outcome, each)) ? undefined : 'came to something else';
+  }
+
+  /** Checks that the newest event file has the metrics of its process, whole. */
+  async #assertEvents(folder: string): Promise<void> {
+    const file = (await eventFiles(folder)).at(-1) as string;
+    const records = (await readRecords(file)).slice(1);
+    const scored = (await readMetrics(folder)).filter(({ kind }) => kind === 'step' || kind === 'evaluation');
+    const those = this.#beginning === 'going on' ? scored.slice(-records.length) : scored;
+    const expected = those.map((event, i) => recordOf(event as StepEvent, records[i]?.wallTime ?? 0));
+    if (
+      records.length > 0 &&
+      isDeepStrictEqual(
+        records.map(({ record }) => record),
+        expected,
+      )
+    )
+      return;
+    throw new Error(`${file} has not what metrics.jsonl has`);
   }
 
   /** Removes a run. */
-  async remove(output: string): Promise<void> {
+  async #remove(output: string): Promise<void> {
     for (const name of [output, `${output}.json`, `calls-of-${output}`]) {
       await rm(join(this.folder, name), { recursive: true, force: true });
     }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
@@ -306,4 +306,34 @@ describe('a disk that takes no more', () => {
       expect((await readSummary(config.output)).digest).toBe((await readSummary(alone.output)).digest);
     },
   );
+
+  it('keeps the best weights although their checkpoint could not be written', async () => {
+    // A rate at which the first score is the best.
+    const config = reviewConfig(folder, 'unkept');
+    const { train: file, validation } = config.data;
+    const own = {
+      ...config,
+      data: { train: file, validation },
+      optimizer: { ...config.optimizer, learningRate: 3e-2 },
+      training: { ...config.training, steps: 6, evaluateEvery: 1, checkpointEvery: 2 },
+    };
+    const whole = { ...own, output: join(folder, 'kept') };
+    await run(whole);
+    const { kept } = await readSummary(whole.output);
+    expect(kept).toMatchObject({ name: 'best' });
+    // What is in the way of the folder is gone by the end.
+    const best = join(own.output, 'checkpoints', 'best');
+    const codes: string[] = [];
+    for await (const event of train(own)) {
+      if (event.kind === 'warning') codes.push(event.code);
+      if (event.kind === 'start') {
+        await mkdir(dirname(best));
+        await writeFile(best, '');
+      }
+      if (event.kind === 'step' && event.step === 6) await rm(best);
+    }
+    expect(codes).toContain('WARN_ZEST_CHECKPOINT');
+    expect((await readSummary(own.output)).kept).toEqual(kept);
+    expect(await digestOf(best)).toBe(await digestOf(join(whole.output, 'checkpoints', 'best')));
+  });
 });

@@ -1,9 +1,10 @@
+import type { ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { splitMix64 } from '../../lib/data/sampling.ts';
 import { isThere } from '../../lib/files.ts';
-import { start } from '../cli/zest.ts';
+import { type Running, start } from '../cli/zest.ts';
 import { digestOf, readMetrics, readSummary } from './runs.ts';
 
 /** Without times and places, in which a run that goes on differs from one that was never stopped. */
@@ -32,21 +33,46 @@ export const assertReadable = async (output: string): Promise<void> => {
   }
 };
 
+/** Starts to train with the command line, or goes on. */
+export const trains = (file: string, output: string): Running =>
+  start(['train', file, '--resume', '--json', '--set', `output=${output}`], { ZEST_THREADS: '1' });
+
+/** Trains with the command line to the end. */
+export const trainWhole = async (file: string, output: string): Promise<void> => {
+  const { status, stderr } = await trains(file, output).finished;
+  if (status !== 0) throw new Error(`zest ended with ${status}: ${stderr}`);
+};
+
+/** Resolves once a process has printed so many lines more. */
+export const printedLines = ({ stdout }: ChildProcess, lines: number): Promise<void> =>
+  new Promise((resolve) => {
+    let left = lines;
+    const count = (text: string) => {
+      left -= text.split('\n').length - 1;
+      if (left > 0) return;
+      stdout?.off('data', count);
+      resolve();
+    };
+    stdout?.on('data', count);
+  });
+
 /**
- * Trains with the command line, which is killed at random instants again and again, each time within so many milliseconds,
- * and goes on from what is left; at last it may end. Resolves to how often it was killed.
+ * Trains with the command line, which is killed at random instants again and again, and goes on from what is left; at last
+ * it may end. An instant is some ms after one of the next `lines` lines, so that it is one of work, however long a process
+ * takes to begin. Resolves to how often it was killed.
  */
 export const trainKilled = async (
   file: string,
   output: string,
-  { kills, within, seed }: { kills: number; within: number; seed: number },
+  { kills, lines, seed }: { kills: number; lines: number; seed: number },
 ): Promise<number> => {
   const bits = splitMix64(BigInt(seed));
-  const args = ['train', file, '--resume', '--json', '--set', `output=${output}`];
+  const below = (n: number) => Number(bits() % BigInt(n));
   let killed = 0;
   for (let i = 0; i < kills; i++) {
-    const { child, finished } = start(args, { ZEST_THREADS: '1' });
-    await Promise.race([delay(Number(bits() % BigInt(Math.ceil(within)))), finished]);
+    const { child, finished } = trains(file, output);
+    const instant = printedLines(child, 1 + below(lines)).then(() => delay(below(10)));
+    await Promise.race([instant, finished]);
     child.kill('SIGKILL');
     const { status, stderr } = await finished;
     if (status !== null && status !== 0) throw new Error(`zest ended with ${status}: ${stderr}`);
@@ -54,7 +80,6 @@ export const trainKilled = async (
     killed++;
     await assertReadable(output);
   }
-  const { status, stderr } = await start(args, { ZEST_THREADS: '1' }).finished;
-  if (status !== 0) throw new Error(`zest ended with ${status}: ${stderr}`);
+  await trainWhole(file, output);
   return killed;
 };
