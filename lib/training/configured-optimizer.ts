@@ -7,3 +7,7 @@ export const configuredOptimizer = ({ optimizer, training }: ResolvedConfig): Op
   const { method: _, ...options } = optimizer;
   return createOptimizer(methodOf(optimizer), { ...options, seed: training.seed, totalSteps: training.steps });
 };
+
+/** Whether the method of a configuration does without a learning rate, as one that measures its own. */
+export const needsNoRate = ({ optimizer }: Pick<ResolvedConfig, 'optimizer'>): boolean =>
+  methodOf(optimizer).options.learningRate?.safeParse(undefined).success ?? false;

@@ -10,6 +10,7 @@ import { show } from '../show.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
+import { needsNoRate } from './configured-optimizer.ts';
 import { type FollowedRate, falls, followedSteps, followRate, holds } from './follow-rate.ts';
 import { loadInputs, loadModel, loadTrainingExamples } from './inputs.ts';
 import { configuredObjective } from './objective.ts';
@@ -234,10 +235,6 @@ const refusal = (loss: number, isQuadratic: boolean, followed: readonly Followed
   );
 };
 
-/** Whether a method does without a learning rate, as one that measures its own. */
-const needsNoRate = (optimizer: ResolvedConfig['optimizer']): boolean =>
-  methodOf(optimizer).options.learningRate?.safeParse(undefined).success ?? false;
-
 /**
  * Finds the learning rate of a run from the loss along its first steps. Nothing is written.
  *
@@ -267,7 +264,7 @@ export const findLearningRate = async (
   const resolved = await readRateless(config, changes);
   const { seed, batchSize, steps } = resolved.training;
   const { optimizer } = resolved;
-  if (needsNoRate(optimizer)) {
+  if (needsNoRate(resolved)) {
     throw new ZestError(
       'ERR_ZEST_CONFIG',
       `optimizer.method is ${optimizer.method}, which does without a learning rate that was found; expected a method that is given one, such as zest or mezo: --set optimizer.method=zest`,

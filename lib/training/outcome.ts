@@ -34,6 +34,8 @@ export interface Course {
   warned?: readonly string[];
   /** Names of the answers that there are to choose from. */
   answers?: readonly string[];
+  /** Whether the method needs no learning rate, so that none can be found for it. Default false. */
+  needsNoRate?: boolean;
 }
 
 /** Whether the losses of the steps are judged after so many: at 40, 80, 160 …, so that chance has few tries. */
@@ -90,10 +92,13 @@ const trainingRise = ({ losses }: Course, errors: number): Rise | undefined => {
 };
 
 const LONGER = 'use more training.steps, a larger optimizer.learningRate, or a model that knows such texts';
-const RATE =
-  'use a smaller optimizer.learningRate, a third of it to begin with, or the one that `zest train --find-learning-rate` prints';
+const SHORTER = 'use a smaller optimizer.learningRate, a third of it to begin with';
+const FOUND = ', or the one that `zest train --find-learning-rate` prints';
 
-const diverged = (fact: string): Warning => ({ code: 'WARN_ZEST_DIVERGED', message: `${fact}: ${RATE}` });
+const diverged = ({ needsNoRate }: Course, fact: string): Warning => ({
+  code: 'WARN_ZEST_DIVERGED',
+  message: `${fact}: ${SHORTER}${needsNoRate ? '' : FOUND}`,
+});
 
 /** The loss of probabilities that are all the same. */
 const guessLoss = ({ answers }: Course): number => Math.log(answers?.length ?? 1);
@@ -105,6 +110,7 @@ const rising = (course: Course, errors = ERRORS): Warning | undefined => {
   if (!rise) return undefined;
   const which = validated ? 'the validation loss' : 'the training loss';
   return diverged(
+    course,
     `${which} rose from ${brief(rise.from)} to ${brief(rise.to)}, by more than its noise (${brief(rise.noise)})`,
   );
 };
@@ -116,7 +122,7 @@ const burst = (course: Course): Warning | undefined => {
   if (from === undefined || to === undefined || last?.step === losses.length) return undefined;
   const expected = Math.max(from, guessLoss(course));
   return expected > 0 && to > BURST * expected
-    ? diverged(`the training loss rose from ${brief(from)} to ${brief(to)} by step ${losses.length}`)
+    ? diverged(course, `the training loss rose from ${brief(from)} to ${brief(to)} by step ${losses.length}`)
     : undefined;
 };
 
@@ -127,6 +133,7 @@ const levelled = (course: Course): Warning | undefined => {
   if (level < LEVEL_STEPS || level >= losses.length) return undefined;
   if (loss <= SMALL * Math.max(losses[0] as number, guessLoss(course))) return undefined;
   return diverged(
+    course,
     `the last ${level} steps found the same loss wherever they looked, ${brief(loss)} at last: the weights have grown until no perturbation changes what the model says`,
   );
 };

@@ -2,7 +2,7 @@ import { isObject, parseJson } from '../json.ts';
 import type { Optimizer, OptimizerState } from '../methods/optimizer.ts';
 import type { StepEvent } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
-import { configuredOptimizer } from './configured-optimizer.ts';
+import { configuredOptimizer, needsNoRate } from './configured-optimizer.ts';
 import type { Course } from './outcome.ts';
 import type { PreparedRun } from './prepare-run.ts';
 
@@ -40,7 +40,7 @@ export interface RunState extends Course {
 }
 
 /** What the state of a run is beside its log, its metrics and its weights. */
-type Saved = Omit<RunState, 'optimizer' | 'losses' | 'answers' | 'next' | 'resumable'>;
+type Saved = Omit<RunState, 'optimizer' | 'losses' | 'answers' | 'needsNoRate' | 'next' | 'resumable'>;
 
 /** A point that a run can go on from. */
 export interface Resumable extends Saved {
@@ -70,11 +70,12 @@ export const initialState = ({
   skips: 0,
   unwritten: false,
   answers: inputs.task.names.length > 0 ? inputs.task.names : undefined,
+  needsNoRate: needsNoRate(config),
 });
 
 /** Keeps how a run stands as what it can go on from. */
 export const mark = (state: RunState): void => {
-  const { optimizer, losses, answers: _, next: _n, resumable: _r, ...rest } = state;
+  const { optimizer, losses, answers: _, needsNoRate: _o, next: _n, resumable: _r, ...rest } = state;
   state.resumable = {
     ...rest,
     warned: [...rest.warned],

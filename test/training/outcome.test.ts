@@ -67,6 +67,11 @@ describe('a loss that rose', () => {
     );
     const seen = divergence(course({ losses: [2, 2001] }));
     expect(seen?.message).toMatch(/^the training loss rose from 2 to 2\.0e\+3 by step 2: use a smaller/);
+    // Of a method that measures its rate none is found.
+    expect(seen?.message).toMatch(/ prints$/);
+    expect(divergence(course({ losses: [2, 2001], needsNoRate: true }))?.message).toMatch(
+      /a third of it to begin with$/,
+    );
     // A validation of the same weights knows better.
     const first = validation(0, around(1));
     expect(divergence(course({ losses: [2, 2001], first, last: validation(2, around(1)) }))).toBeUndefined();
