@@ -85,6 +85,11 @@ const workloads = createWorkloads({
     file: await made(`${name}-plain.onnx`, 'make_onnx.py', 'plain', folders[name]),
     session: sessionOptions(threads),
   }),
+  causalOnnx: async (name) => ({
+    onnxruntime,
+    file: await made(`${name}-losses.onnx`, 'make_causal_onnx.py', folders[name]),
+    session: sessionOptions(threads),
+  }),
   threads,
 });
 const run = { machine, repeats, groups: [] };

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readJsonSync } from './json.ts';
+import { builtInModels } from './model/built-in.ts';
 import { isGguf } from './model/gguf/format.ts';
 import { runFolder } from './runs/folder.ts';
 
@@ -148,7 +149,11 @@ export const somethingElse = (path: string, wanted: Wanted): string | undefined 
     known = statSync(path).isDirectory() ? folderKnown(path) : fileKnown(path);
   } catch {
     // Reading it says why it cannot be read.
-    return undefined;
+    if (!builtInModels().includes(path)) return undefined;
+    known = {
+      is: 'is a model that comes with node-zest',
+      instead: { configuration: initWith(path), run: initWith(path) },
+    };
   }
   const cure = known?.instead[wanted];
   if (known === undefined || cure === undefined) return undefined;

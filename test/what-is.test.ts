@@ -6,6 +6,7 @@ import { readRows } from '../lib/data/read-rows.ts';
 import { init } from '../lib/init/init.ts';
 import { Model } from '../lib/model/model.ts';
 import { report } from '../lib/report/report.ts';
+import { readTrajectory } from '../lib/runs/trajectory.ts';
 import { Tokenizer } from '../lib/tasks/tokenizer.ts';
 import { readConfig } from '../lib/training/config.ts';
 import { openRun } from '../lib/training/open-run.ts';
@@ -99,6 +100,7 @@ describe('a path to another thing than is wanted', () => {
     [yaml, 'run', `is a configuration; expected the folder of a run: zest train ${yaml} makes one`],
     [join(run, 'config.yaml'), 'run', `name the run, ${run}`],
     [empty, 'configuration', 'is a folder; expected a configuration, a YAML or JSON file'],
+    ['film-roberta-mini', 'run', 'zest init DATA --model film-roberta-mini writes one that names it'],
   ])('%s, for a %s', (path, wanted, said) => {
     const told = somethingElse(path, wanted);
     expect(told?.slice(-said.length) === said || told?.includes(said), told).toBe(true);
@@ -109,6 +111,7 @@ describe('a path to another thing than is wanted', () => {
     [yaml, 'configuration'],
     [csv, 'data'],
     [model, 'model'],
+    ['film-roberta-mini', 'model'],
     [gguf, 'model'],
     [adapter, 'adapter'],
     [own, 'data'],
@@ -124,12 +127,16 @@ describe('a path to another thing than is wanted', () => {
       await rejects(() => readConfig(path), 'ERR_ZEST_CONFIG', begin(path));
     }
     for (const path of [sweep, model, checkpoint]) await rejects(() => openRun(path), 'ERR_ZEST_RUN', begin(path));
+    await rejects(() => openRun('film-roberta-mini'), 'ERR_ZEST_RUN', /^film-roberta-mini is a model that comes with/);
+    for (const path of [sweep, model]) {
+      await rejects(() => readTrajectory(join(path, 'trajectory.zest')), 'ERR_ZEST_FILE', begin(path));
+    }
     for (const path of [gguf, csv]) await rejects(() => openRun(path), 'ERR_ZEST_CONFIG', begin(path));
     for (const path of [model, checkpoint, yaml]) await rejects(() => report([path]), 'ERR_ZEST_RUN', begin(path));
     for (const path of [run, sweep, csv, yaml]) await rejects(() => Model.load(path), 'ERR_ZEST_FILE', begin(path));
     const loading = { adapter: run };
     await rejects(() => Model.load('film-roberta-mini', loading), 'ERR_ZEST_FILE', begin(run));
-    for (const path of [run, yaml]) await rejects(() => Tokenizer.load(path), 'ERR_ZEST_TOKENIZER', begin(path));
+    for (const path of [run, yaml]) await rejects(() => Tokenizer.load(path), 'ERR_ZEST_FILE', begin(path));
     for (const path of [sweep, csv, yaml]) await rejects(() => modelOf(path), 'ERR_ZEST_FILE', begin(path));
     for (const path of [run, sweep, model, yaml, gguf]) {
       await rejects(() => readRows(path), 'ERR_ZEST_DATA', begin(path));

@@ -3,6 +3,7 @@ import { interleave, ratio, time } from '../measure.mjs';
 const OURS = 'node-zest';
 const OURS_BF16 = 'node-zest, bfloat16';
 const PYTORCH = 'PyTorch';
+const ONNX = 'onnxruntime-node';
 const PYTORCH_BF16 = 'PyTorch, bfloat16';
 const TEN = 'node-zest, ten evaluations';
 const GAUSSIAN = 'node-zest step, Gaussian';
@@ -34,23 +35,47 @@ const batchOf = async (workloads, count, length) => {
   return { name, ours: { sequences, targets: sequences.map(() => ({ kind: 'tokens', from: 1, to: length })) } };
 };
 
+/** The losses of a batch in onnxruntime, whose graph has them; and how long they take. */
+const openCausalOnnx = async (workloads) => {
+  const { onnxruntime, file, session } = await workloads.causalOnnx(SMOL.model);
+  const opened = await onnxruntime.InferenceSession.create(file, session);
+  const feeds = ({ sequences }) => ({
+    input_ids: new onnxruntime.Tensor('int64', BigInt64Array.from(sequences.flat(), BigInt), [
+      sequences.length,
+      sequences[0].length,
+    ]),
+  });
+  return {
+    losses: async (batch) => (await opened.run(feeds(batch))).losses.data,
+    time: (batch) => time(() => opened.run(feeds(batch))),
+    release: () => opened.release(),
+  };
+};
+
 const forward = async (workloads, [count, length], { repeats, onRun }) => {
   const model = await workloads.load(SMOL.model);
   const batch = await batchOf(workloads, count, length);
   const request = () => workloads.peer.request('causal_forward', { model: SMOL.model, batch: batch.name });
   const [losses] = await model.sequenceLosses(batch.ours, [[]]);
-  const lossDifference = Math.max(...(await request()).losses.map((loss, i) => Math.abs(loss - losses[i])));
+  const onnx = await openCausalOnnx(workloads);
+  const theirs = [...(await request()).losses, ...(await onnx.losses(batch.ours))];
+  const lossDifference = Math.max(...theirs.map((loss, i) => Math.abs(loss - losses[i % count])));
   if (!(lossDifference < LOSS_TOLERANCE)) throw new Error(`losses of ${batch.name} differ by ${lossDifference}`);
   const contestants = [
     { name: OURS, work: 'all logits', side: 'ours', run: () => time(() => model.evaluate(batch.ours, [[]])) },
     { name: PYTORCH, work: 'all logits, sdpa', side: 'PyTorch', run: async () => (await request()).ms },
+    { name: ONNX, work: 'all logits, as exported', side: 'onnxruntime', run: () => onnx.time(batch.ours) },
   ];
   const rows = await interleave(contestants, repeats, onRun);
+  await onnx.release();
   return {
     title: `forward, SmolLM2-135M, ${count} × ${length} tokens`,
     lossDifference,
     rows: rows.map((row) => ({ ...row, rates: { 'tokens/s': ((count * length) / row.ms.median) * 1e3 } })),
-    floors: [{ name: 'over PyTorch', value: ratio(rows, OURS, PYTORCH), most: 0.95 }],
+    floors: [
+      { name: 'over PyTorch', value: ratio(rows, OURS, PYTORCH), most: 0.95 },
+      { name: 'over onnxruntime', value: ratio(rows, OURS, ONNX), most: 1 },
+    ],
   };
 };
 

@@ -58,9 +58,10 @@ const sameLosses = (label, ours, theirs) => {
 
 /**
  * Models and batches of all sides, loaded once. `folders` maps a model's name to its folder, `openOnnx(name)` opens it
- * in onnxruntime, `plainOnnx(name)` gives its ONNX file as it was exported, with onnxruntime and options of a session.
+ * in onnxruntime, `plainOnnx(name)` gives its ONNX file as it was exported, with onnxruntime and options of a session, and
+ * `causalOnnx(name)` that of a causal model with its loss.
  */
-export const createWorkloads = ({ peer, folders, openOnnx, plainOnnx, threads }) => {
+export const createWorkloads = ({ peer, folders, openOnnx, plainOnnx, causalOnnx, threads }) => {
   const models = new Map();
   const sessions = new Map();
   const loadedByPeer = new Set();
@@ -110,7 +111,7 @@ export const createWorkloads = ({ peer, folders, openOnnx, plainOnnx, threads })
     for (const model of models.values()) model.dispose();
   };
 
-  return { peer, threads, folders, load, onnx, plainOnnx, loadPeer, batch, rawBatch, sharedBatch, dispose };
+  return { peer, threads, folders, load, onnx, plainOnnx, causalOnnx, loadPeer, batch, rawBatch, sharedBatch, dispose };
 };
 
 export const BASE = { model: 'roberta-base', vocabulary: 50265, hidden: 768, intermediate: 3072 };

@@ -32,15 +32,15 @@ const firstOf = (lines: readonly Line[]): string | undefined =>
 
 /**
  * Finds the format of text by the name of its file, unless how it begins says otherwise: a table that begins with an
- * object of JSON is JSON lines. Without a name that tells, JSON is known by its first character, and all else is text a
- * line, or a table where texts are not wanted. Undefined: not known before more has come.
+ * object of JSON is JSON lines. Without a name that tells, JSON is known by its first character, a table by its header or
+ * by what is wanted of it, and all else is text a line. Undefined: not known before more has come.
  *
  * @throws ERR_ZEST_DATA for a name of another kind
  */
 export const formatOf = (
   name: string | undefined,
   lines: readonly Line[],
-  formats: readonly RowFormat[],
+  { formats, isTable }: { formats: readonly RowFormat[]; isTable: (first: string) => boolean },
 ): RowFormat | undefined => {
   const first = firstOf(lines);
   const extension = name === undefined ? '' : extensionOf(name);
@@ -49,7 +49,10 @@ export const formatOf = (
   if (named === 'txt' && formats.includes('txt')) return 'txt';
   if (isJson && named !== 'txt') return 'jsonl';
   if (named !== undefined && formats.includes(named)) return named;
-  if (extension === '') return first === undefined ? undefined : formats.includes('txt') ? 'txt' : 'csv';
+  if (extension === '') {
+    if (first === undefined) return undefined;
+    return formats.includes('txt') && !isTable(first) ? 'txt' : 'csv';
+  }
   if (extension === PARQUET)
     throw dataError(name as string, 'is called .parquet and does not begin as Parquet does, with PAR1; fetch it anew');
   const other = somethingElse(name as string, 'data');
@@ -105,6 +108,19 @@ const FOREIGN: readonly Foreign[] = [
   { begins: 'version https://git-lfs', is: 'is a pointer of Git LFS', cure: 'fetch the file: git lfs pull' },
 ];
 
+const BINARY = { is: 'is no text but binary', cure: PICTURE };
+
+/** Whether bytes have NUL among them and are no UTF-8, which may be cut within a character. */
+const isBinary = (head: Uint8Array): boolean => {
+  if (!head.includes(0)) return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    return false;
+  } catch {
+    return true;
+  }
+};
+
 /**
  * Checks that a content does not begin as something else than text in UTF-8.
  *
@@ -115,5 +131,6 @@ export const refuseForeign = ({ name, head }: Content): void => {
   const found = FOREIGN.find(({ begins }) =>
     typeof begins === 'string' ? text.startsWith(begins) : begins.test(text),
   );
-  if (found) throw dataError(name, `${found.is}; expected rows (.jsonl, .csv, .tsv, .parquet): ${found.cure}`);
+  const { is, cure } = found ?? (isBinary(head) ? BINARY : {});
+  if (is) throw dataError(name, `${is}; expected rows (.jsonl, .csv, .tsv, .parquet): ${cure}`);
 };

@@ -8,7 +8,7 @@ import { dataError, type Row } from './rows.ts';
  * the line of a row is that which its brace opens on.
  */
 export const jsonArray = (file: string): LineParser => {
-  let state: 'before' | 'value' | 'between' | 'after' = 'before';
+  let state: 'before' | 'first' | 'next' | 'between' | 'after' = 'before';
   let opened = 0;
   /**
    * Of the object that is open: its line, its text of earlier lines, how deep, whether in a string and behind a
@@ -57,15 +57,20 @@ export const jsonArray = (file: string): LineParser => {
         const place = `${file}:${line}:${at + 1}`;
         if (state === 'before') {
           opened = line;
-          state = 'value';
-        } else if (state === 'value' && character === '{') {
+          state = 'first';
+        } else if ((state === 'first' || state === 'next') && character === '{') {
           begun = line;
           from = at;
           depth = 1;
-        } else if (state === 'between' && character === ',') state = 'value';
-        else if (state !== 'after' && character === ']') state = 'after';
+        } else if (state === 'between' && character === ',') state = 'next';
+        else if ((state === 'first' || state === 'between') && character === ']') state = 'after';
         else {
-          const expected = { value: 'an object', between: 'a comma or the end of the array', after: 'nothing more' };
+          const expected = {
+            first: 'an object',
+            next: 'an object after the comma',
+            between: 'a comma or the end of the array',
+            after: 'nothing more',
+          };
           throw dataError(place, `is ${show(character)} in an array of rows; expected ${expected[state]}`);
         }
       }

@@ -23,7 +23,11 @@ export const jsonLines = (file: string): LineParser =>
     try {
       fields = JSON.parse(content);
     } catch (cause) {
-      throw dataError(`${file}:${line}`, `is not JSON: ${(cause as Error).message}; expected one object a line`, cause);
+      throw dataError(
+        `${file}:${line}`,
+        `is not JSON: ${(cause as Error).message}; expected one object a line, or one array of objects`,
+        cause,
+      );
     }
     if (!isObject(fields)) {
       throw dataError(`${file}:${line}`, `is ${show(fields)}; expected a JSON object with a value for each field`);
@@ -101,6 +105,12 @@ const separatorOf = (header: string): { separator: string; said: boolean } => {
   const counts = SEPARATORS.map((separator) => bare.split(separator).length - 1);
   const most = Math.max(...counts);
   return { separator: most === 0 ? ',' : (SEPARATORS[counts.indexOf(most)] as string), said: false };
+};
+
+/** Whether a line is the header of a table that has the columns asked for, with others beside them. */
+export const isHeaderOf = (columns: readonly string[], line: string): boolean => {
+  const cells = line.split(separatorOf(line).separator).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+  return cells.length > 1 && columns.every((name) => cells.includes(name));
 };
 
 /**

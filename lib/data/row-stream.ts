@@ -6,14 +6,15 @@ import { formatOf, isArray, ROW_FORMATS, type RowFormat, refuseForeign } from '.
 import { jsonArray } from './json-array.ts';
 import { type Line, lineStream } from './lines.ts';
 import { isParquet, parquetRows } from './parquet.ts';
-import { jsonLines, type LineParser, separatedLines, tabbedLines, textLines } from './records.ts';
+import { isHeaderOf, jsonLines, type LineParser, separatedLines, tabbedLines, textLines } from './records.ts';
 import type { Row } from './rows.ts';
 import { filesOf, inputOf } from './sources.ts';
 
 export interface RowStreamOptions extends CallOptions {
   /**
    * Format of rows that are text. Default: what the file's extension and its first line say; for bytes, jsonl if that
-   * begins with a brace or a bracket, or else txt.
+   * begins with a brace or a bracket, csv if several fields are wanted or it is a header that has the one that is and
+   * others, or else txt.
    */
   format?: RowFormat;
   /** Formats of text that are taken. Default: all. */
@@ -22,6 +23,8 @@ export interface RowStreamOptions extends CallOptions {
   columns?: readonly string[];
   /** Names of the fields that are wanted. `txt` gives the only one. */
   fields: readonly string[];
+  /** Names of the columns that those are in. Default: their own. */
+  wanted?: readonly string[];
 }
 
 /** Rows that have arrived together. */
@@ -37,7 +40,9 @@ async function* contentRows(
   name: string | undefined,
   options: RowStreamOptions,
 ): AsyncGenerator<Rows> {
-  const { format, formats = ROW_FORMATS, columns, fields, signal } = options;
+  const { format, formats = ROW_FORMATS, columns, fields, wanted = fields, signal } = options;
+  const isTable = (first: string) => fields.length > 1 || isHeaderOf(wanted, first);
+  const known = { formats, isTable };
   const content = await openContent(input, signal, name);
   if (isParquet(content)) {
     const file = typeof input === 'string' && content.packing === undefined ? input : undefined;
@@ -61,14 +66,14 @@ async function* contentRows(
   };
   let parser: LineParser | undefined;
   for await (const lines of lineStream(content)) {
-    const chosen = parser ? undefined : (format ?? formatOf(file, lines, formats));
+    const chosen = parser ? undefined : (format ?? formatOf(file, lines, known));
     parser ??= chosen && parsers[chosen](lines);
     const parse = parser;
     // Lines before the parser is known are blank.
     if (parse) yield { rows: lines.flatMap((line) => parse.add(line) ?? []), bytes: content.taken() };
   }
   // An empty file, too, is of a kind that can be read or is not.
-  if (!parser && format === undefined && file !== undefined) formatOf(file, [], formats);
+  if (!parser && format === undefined && file !== undefined) formatOf(file, [], known);
   parser?.end();
 }
 

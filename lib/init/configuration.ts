@@ -23,13 +23,11 @@ export interface StartingPoint {
   /** Tokens of prompts: half are as long as the median or shorter. */
   tokens: { median: number; most: number };
   maxLength: number;
-  learningRate: number;
-  /** Whether the learning rate was found for these data. */
-  isFound: boolean;
+  /** The learning rate that was found for these data; absent: none was looked for, or none found. */
+  learningRate?: number;
   /** Why none was found, where one was looked for. */
   whyNotFound?: string;
   steps: number;
-  directions: number;
   batchSize: number;
   output: string;
 }
@@ -123,10 +121,41 @@ const taskLines = ({ task, why, balance }: StartingPoint): string[] => {
   ];
 };
 
+/** Directions of a step, and the forwards that it takes. */
+const FOUND = { directions: 10, forwards: 10 };
+const MEASURED = { directions: 16, forwards: 16.5 };
+
+/** A method at the rate that was found, or one that needs none. */
+const optimizerLines = ({ learningRate, whyNotFound }: StartingPoint): string[] => {
+  if (learningRate !== undefined) {
+    return [
+      comment(
+        `The slope along ${FOUND.directions} directions a step, which takes ${FOUND.forwards} forwards. Without a tilt, which is worth a try once this works (docs/tilt.md); docs/methods.md has the other methods.`,
+        '  ',
+      ),
+      '  method: zest',
+      `  directions: ${FOUND.directions}`,
+      '  sides: one',
+      '  tilt: 0',
+      comment('Found for these data and steps by --find-learning-rate. Around it, factors of 3 are worth a try.', '  '),
+      `  learningRate: ${rate(learningRate)}`,
+      '  schedule: linear',
+    ];
+  }
+  const why = whyNotFound === undefined ? '' : ` (None was found: ${whyNotFound.replace(/\s+/g, ' ')})`;
+  return [
+    comment(
+      `Measures its learning rate as it goes, which others have to be told: ${MEASURED.directions} directions a step, which takes ${MEASURED.directions} forwards, and 2 more every fourth step.${why} Another method, such as zest or mezo (docs/methods.md), may do better at a rate of its own, which --find-learning-rate finds in some 500 to 900 forwards.`,
+      '  ',
+    ),
+    '  method: auto',
+  ];
+};
+
 /** Writes a configuration with the reasons for its choices. */
 export const configurationText = (start: StartingPoint): string => {
-  const { file, model, task, tokens, maxLength, steps, directions, batchSize } = start;
-  const forwards = 2 * directions * steps;
+  const { file, model, task, tokens, maxLength, steps, batchSize } = start;
+  const forwards = steps * (start.learningRate === undefined ? MEASURED : FOUND).forwards;
   const cut = tokens.most > maxLength ? 'longer texts are cut at their ends' : 'nothing is cut';
   return [
     comment(
@@ -159,23 +188,7 @@ export const configurationText = (start: StartingPoint): string => {
     '  validation: 0.2',
     '',
     'optimizer:',
-    comment(
-      `ZEST with ${directions} directions a step, which takes ${2 * directions} forwards, tilted towards the worse of them (docs/tilt.md). MeZO (method: mezo, without directions and tilt) takes 2 forwards a step, and shorter steps.`,
-      '  ',
-    ),
-    '  method: zest',
-    `  directions: ${directions}`,
-    '  tilt: { tau: 1 }',
-    comment(
-      start.isFound
-        ? 'Found for these data and steps by --find-learning-rate. Around it, factors of 3 are worth a try.'
-        : start.whyNotFound !== undefined
-          ? `A careful start for a model of this size, for none was found: ${start.whyNotFound.replace(/\s+/g, ' ')}`
-          : `Decides most. This is a careful start for ${start.isQuantized ? 'LoRA' : 'a model of this size'}; zest train THIS --find-learning-rate finds one for these data in some 500 to 900 forwards.`,
-      '  ',
-    ),
-    `  learningRate: ${rate(start.learningRate)}`,
-    '  schedule: linear',
+    ...optimizerLines(start),
     '',
     'training:',
     comment(

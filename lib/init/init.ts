@@ -1,11 +1,10 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { parse } from 'yaml';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { assertWritableFile, isThere, writing } from '../files.ts';
 import { builtInModels, modelFolder } from '../model/built-in.ts';
-import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import type { CallOptions } from '../objective.ts';
 import { quantile } from '../statistics.ts';
@@ -45,7 +44,6 @@ export interface Initialized extends StartingPoint {
 }
 
 const MODEL = 'film-roberta-mini';
-const DIRECTIONS = 5;
 /** Rows whose prompts are measured. */
 const MEASURED = 2000;
 /** The share of the prompts that maxLength leaves whole, where not all fit. */
@@ -61,27 +59,19 @@ const stepsFor = (rows: number): number => Math.min(1000, Math.max(200, 100 * Ma
 const isQuantized = async (model: string): Promise<boolean> =>
   isGguf(model) && (await readGguf(modelFolder(model))).tensors.some(({ dtype }) => dtype.startsWith('Q'));
 
-/** A rate that is rather too small, by the size of the weights' files: smaller for larger models. */
-const carefulRate = async (model: string): Promise<number> => {
-  const folder = modelFolder(model);
-  const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.safetensors'));
-  const sizes = await Promise.all(files.map(async (name) => (await stat(join(folder, name))).size));
-  const parameters = sizes.reduce((sum, size) => sum + size, 0) / 4;
-  if (parameters < 20e6) return 5e-5;
-  return parameters < 200e6 ? 5e-6 : 1e-6;
-};
-
 /** The rate that is found for a configuration, or why none is. */
 const foundRate = async (
   start: StartingPoint,
   signal: AbortSignal | undefined,
-): Promise<Pick<StartingPoint, 'isFound' | 'whyNotFound'> & Partial<StartingPoint>> => {
+): Promise<Pick<StartingPoint, 'learningRate' | 'whyNotFound'>> => {
   try {
-    const { learningRate } = await findLearningRate(resolveConfig(parse(configurationText(start))), { signal });
-    return { learningRate, isFound: true };
+    // The one that is there is not read.
+    const config = resolveConfig(parse(configurationText({ ...start, learningRate: 1 })));
+    const { learningRate } = await findLearningRate(config, { signal });
+    return { learningRate };
   } catch (error) {
     if (!(error instanceof ZestError) || error.code !== 'ERR_ZEST_LEARNING_RATE') throw error;
-    return { isFound: false, whyNotFound: error.message };
+    return { whyNotFound: error.message };
   }
 };
 
@@ -130,9 +120,7 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
       `all ${labelled.length} rows with a text and a label have the label ${JSON.stringify(labels[0] ?? '')}; expected two labels or more`,
     );
   }
-  // The rate to start with depends on the size of the weights.
-  await fetchedFolder(model, 'weights', signal);
-  const tokenizer = await Tokenizer.load(model);
+  const tokenizer = await Tokenizer.load(model, { signal });
   const kind = answersOf(values);
   const { task, names, why } =
     kind === 'classes'
@@ -180,10 +168,7 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
     leftOut: table.rows.length - labelled.length,
     tokens: { median: Math.round(quantile(lengths, 0.5)), most },
     maxLength,
-    learningRate: await carefulRate(model),
-    isFound: false,
     steps: stepsFor(labelled.length),
-    directions: DIRECTIONS,
     batchSize: Math.max(1, Math.min(32, Math.round(0.8 * labelled.length))),
     output: `runs/${name}`,
   };

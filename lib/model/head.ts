@@ -71,7 +71,7 @@ export const chooseHead = (config: ModelConfig, tensors: HeadTensors, option: He
   if (option === 'languageModel') return { kind: 'languageModel' };
   const { classes, seed = 0, problemType } = option;
   if (tensors.classifier && architectureHead(config) === 'classifier') {
-    const message = `${config.file}: head: { classes: ${classes} } puts a new head in place of the checkpoint's; leave head out to use that`;
+    const message = `${config.file}: head: { classes: ${classes} } puts a new head in place of the checkpoint's; leave head out to use that, if it has as many outputs as the task`;
     process.emitWarning(message, { code: 'WARN_ZEST_HEAD' });
   }
   return { kind: 'classifier', initialize: { classes, seed }, problemType };

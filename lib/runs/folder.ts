@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files.ts';
@@ -142,6 +142,22 @@ const isConfig = async (file: string): Promise<boolean> => {
 };
 
 /**
+ * Checks that no part of a run is a link: one that is moved aside leads elsewhere, and what it led to would not be.
+ *
+ * @throws ERR_ZEST_RUN
+ */
+const assertNoLinks = async (run: RunFolder): Promise<void> => {
+  for (const part of await partsOf(run)) {
+    const found = await lstat(part).catch(() => undefined);
+    if (!found?.isSymbolicLink()) continue;
+    throw new ZestError(
+      'ERR_ZEST_RUN',
+      `${part} is a link; expected a part of the run itself, which another run can replace: make the whole output folder a link, or name another output`,
+    );
+  }
+};
+
+/**
  * Checks that what stands where the parts of a run would is that of a run, and not of something else that has such names.
  *
  * @throws ERR_ZEST_RUN
@@ -165,6 +181,7 @@ const assertRun = async (run: RunFolder): Promise<void> => {
  */
 export const createRun = async <T>(run: RunFolder, config: object, begin: () => Promise<T>): Promise<T> => {
   await settleRun(run);
+  await assertNoLinks(run);
   await assertRun(run);
   await removeLeftovers(run.path);
   const aside = runFolder(join(run.path, ASIDE));

@@ -1,8 +1,11 @@
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { writeAtomic, writeWhole, writing } from '../files.ts';
+import { notThere } from '../not-there.ts';
 import { assertPath } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
+import { somethingElse } from '../what-is.ts';
 import {
   decodeHeader,
   decodeRecord,
@@ -119,7 +122,12 @@ export interface OpenTrajectory {
  */
 export const openTrajectory = async (file: string): Promise<OpenTrajectory> => {
   const bytes = await readFile(file).catch((cause) => {
-    throw new ZestError('ERR_ZEST_FILE', `cannot read the trajectory ${file}: ${cause.message}`, { cause });
+    const folder = dirname(file);
+    const other = somethingElse(folder, 'run');
+    const why = cause.code === 'ENOENT' ? notThere(file) : cause.message;
+    throw new ZestError('ERR_ZEST_FILE', other ? `${folder} ${other}` : `cannot read the trajectory ${file}: ${why}`, {
+      cause,
+    });
   });
   const { header, place } = decodeHeader(bytes, file);
   const places = [place];

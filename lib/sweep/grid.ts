@@ -16,7 +16,8 @@ export interface GridRun {
   /**
    * Name of the run's folder, made of its own values: `tilt=0_seed=1`, say; of several objects, such as
    * optimizers, the keys that tell them apart. It stays the same when the grid gets more values, unless two of them read
-   * alike, such as true and "true", or more keys are needed to tell objects apart.
+   * alike, such as true and "true", or more keys are needed to tell objects apart; a sweep that goes on renames folders
+   * then.
    */
   name: string;
   /** Name without the seeds; runs that share it are repetitions of one point. */
@@ -73,30 +74,17 @@ const areObjects = (values: readonly unknown[]): values is readonly Keys[] =>
 const toldApart = (objects: readonly Keys[], keys: readonly string[]): number =>
   new Set(objects.map((object) => JSON.stringify(keys.map((key) => [key in object, object[key]])))).size;
 
-const withKeys = (objects: readonly Keys[], keys: readonly string[]): readonly (Keys | 'default')[] =>
-  objects.map((object) => {
-    const own = keys.filter((key) => key in object);
-    return own.length > 0 ? Object.fromEntries(own.map((key) => [key, object[key]])) : 'default';
-  });
-
-/** Of several objects the keys whose values do not agree; other values as they are. */
-export const differences = (values: readonly unknown[]): readonly unknown[] => {
-  if (!areObjects(values)) return values;
-  const keys = [...new Set(values.flatMap((value) => Object.keys(value)))];
-  return withKeys(
-    values,
-    keys.filter((key) => toldApart(values, [key]) > 1),
-  );
-};
-
 /** Of several objects the first keys that tell them all apart; other values as they are. */
-const distinctions = (values: readonly unknown[]): readonly unknown[] => {
+export const distinctions = (values: readonly unknown[]): readonly unknown[] => {
   if (!areObjects(values)) return values;
   const telling: string[] = [];
   for (const key of new Set(values.flatMap((value) => Object.keys(value)))) {
     if (toldApart(values, [...telling, key]) > toldApart(values, telling)) telling.push(key);
   }
-  return withKeys(values, telling);
+  return values.map((value) => {
+    const own = telling.filter((key) => key in value);
+    return own.length > 0 ? Object.fromEntries(own.map((key) => [key, value[key]])) : 'default';
+  });
 };
 
 /** A value as a part of a file name. */

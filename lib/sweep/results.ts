@@ -3,7 +3,7 @@ import type { Summary } from '../runs/events.ts';
 import { deviation, mean } from '../statistics.ts';
 import { gain, type Metric, metricNames } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
-import { differences, type GridRun, isSeed } from './grid.ts';
+import { distinctions, type GridRun, isSeed } from './grid.ts';
 
 /** Mean and spread of a score over runs. */
 export interface Spread {
@@ -109,12 +109,12 @@ const entriesOf = (value: Record<string, unknown>): string =>
     .join(', ');
 
 /**
- * The values of a key as a table shows them, one a point: of objects, such as whole optimizers, what differs between
- * them.
+ * The values of a key as a table shows them, one a point: of objects, such as whole optimizers, what tells them apart,
+ * as in the names of their folders.
  */
 export const shownValues = (points: readonly Pick<SweepPoint, 'values'>[], key: string): string[] => {
   const values = points.map((point) => point.values[key]);
-  const shown = differences(values);
+  const shown = distinctions(values);
   return shown.map((value) => (shown !== values && isObject(value) ? entriesOf(value) : written(value)));
 };
 

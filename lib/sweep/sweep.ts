@@ -23,6 +23,7 @@ import { estimateSweep } from './estimate.ts';
 import type { SweepEvent, SweepOptions } from './events.ts';
 import type { Axis } from './grid.ts';
 import { type Plan, type PlannedRun, planSweep } from './plan.ts';
+import { renameRuns } from './renamed.ts';
 import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
 
 const axis = z.strictObject({ key: z.string().min(1), values: z.array(z.unknown()) });
@@ -160,6 +161,7 @@ async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptio
   const { signal, resume = false, forwards } = options;
   const table = join(plan.output, 'sweep.json');
   const rows = new Map<string, SweepRun>();
+  if (resume) await renameRuns(plan);
   for (const run of plan.runs) {
     const summary = await finishedSummary(run.config, { resume });
     if (summary) rows.set(run.name, doneRun(run, summary));

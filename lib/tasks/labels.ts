@@ -131,7 +131,7 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
       if (label !== undefined) return label;
       throw new ZestError(
         'ERR_ZEST_LABEL',
-        `${place}: label ${quoted(value)} is none of ${[...known.keys()].join(', ')}`,
+        `${place}: label ${quoted(value)} is none of ${[...known.keys()].join(', ')}${spec.labels ? '' : '; task.labels names those of the data, in order'}`,
       );
     },
   };

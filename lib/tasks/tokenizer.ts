@@ -142,7 +142,8 @@ export class Tokenizer {
    * const tokenizer = await Tokenizer.load('film-roberta-mini');
    * console.log(tokenizer.vocabularySize); // 8192
    *
-   * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken; ERR_ZEST_HUB, ERR_ZEST_DOWNLOAD
+   * @throws ERR_ZEST_FILE for what is no folder; ERR_ZEST_TOKENIZER naming the file that is missing or broken;
+   * ERR_ZEST_HUB, ERR_ZEST_DOWNLOAD
    */
   static async load(name: string, options?: CallOptions): Promise<Tokenizer> {
     assertPath(name, 'folder');

@@ -140,9 +140,8 @@ const segmentsOf = (config: Record<string, unknown>): unknown => {
 };
 
 const missing = (folder: string): never => {
-  const other = somethingElse(folder, 'model');
-  if (other) fail(`${folder} ${other}`);
-  if (!existsSync(folder)) fail(modelFault(folder, 'config'));
+  if (somethingElse(folder, 'model') || !existsSync(folder))
+    throw new ZestError('ERR_ZEST_FILE', modelFault(folder, 'config'));
   const file = join(folder, 'tokenizer.json');
   const others = ['vocab.txt', 'vocab.json', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'];
   const found = others.find((name) => existsSync(join(folder, name)));
@@ -159,7 +158,8 @@ const missing = (folder: string): never => {
  * merges.txt), tokenizer_config.json, special_tokens_map.json, added_tokens.json, and the type of the model, by which
  * transformers chooses a class with defaults of its own where none is named.
  *
- * @throws ERR_ZEST_TOKENIZER naming the file that is missing or broken, or the token that tokenizer.json does not have
+ * @throws ERR_ZEST_FILE for what is no folder; ERR_ZEST_TOKENIZER naming the file that is missing or broken, or the token
+ * that tokenizer.json does not have
  */
 export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => {
   const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;

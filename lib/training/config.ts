@@ -104,7 +104,8 @@ const assign = (document: Document, override: string, option: string): void => {
   const path = override.slice(0, equals).split('.');
   const text = override.slice(equals + 1);
   const cure = text.trimStart().startsWith('{') ? '; a text that begins with a brace stands in quotes of its own' : '';
-  const value = plain(parse(text, name, undefined, cure), name);
+  // Which is stdin, and an empty list to YAML.
+  const value = text.trim() === '-' ? '-' : plain(parse(text, name, undefined, cure), name);
   const blocked = path.findIndex((_, depth) => depth > 0 && isScalar(document.getIn(path.slice(0, depth), true)));
   try {
     if (blocked > 0) document.setIn(path.slice(0, blocked), document.createNode({}));

@@ -3,10 +3,10 @@ import type { Warning } from '../runs/events.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import type { ResolvedConfig } from './schema.ts';
 
-/** Fewer validation examples than these leave a standard error of 11 points or more. */
+/** Fewer examples than these to be judged by leave a standard error of 11 points or more. */
 const FEW = 20;
 
-/** Training examples whose length is looked at, spread over all. */
+/** Examples of a split whose length is looked at, spread over all. */
 const MEASURED = 1000;
 
 const warning = (code: string, message: string): Warning => ({ code, message });
@@ -18,7 +18,7 @@ export const leftOutWarning = (
 ): Warning =>
   warning(
     'WARN_ZEST_ROWS',
-    `${leftOut} of ${of} rows of ${file} ${leftOut === 1 ? 'is' : 'are'} left out, for they lack what the task reads: ${first}${leftOut > 1 ? ', and others' : ''}`,
+    `${leftOut} of ${of} rows of ${file} ${leftOut === 1 ? 'is left out, for it lacks' : 'are left out, for they lack'} what the task reads: ${first}${leftOut > 1 ? ', and others' : ''}`,
   );
 
 /** Labels that a warning names. */
@@ -53,6 +53,25 @@ const folded = (label: string): string => label.trim().replace(/\s+/g, ' ').toLo
 /** The standard error of an accuracy of a half, in points. */
 const standardError = (count: number): string => (50 / Math.sqrt(count)).toFixed(0);
 
+/** Some of the examples of a split, spread over it, or all where they are few. */
+const measured = (examples: readonly Example[]): readonly Example[] => {
+  const stride = Math.ceil(examples.length / MEASURED);
+  return examples.filter((_, i) => i % stride === 0);
+};
+
+/** Says how many of the examples that are scored do not fit and are cut; undefined where none is. */
+export const cutOfScored = (task: Task, examples: readonly Example[], maxLength: number): Warning | undefined => {
+  const looked = measured(examples);
+  const cut = looked.map((example) => task.preview(example).cut).filter((tokens) => tokens > 0);
+  if (cut.length === 0) return undefined;
+  const tokens = cut.reduce((sum, each) => sum + each, 0);
+  const which = looked.length < examples.length ? ' that were measured' : '';
+  return warning(
+    'WARN_ZEST_CUT',
+    `${cut.length} of ${looked.length} prompts${which} ${cut.length === 1 ? 'does' : 'do'} not fit into ${maxLength} tokens, and ${tokens} tokens of them are cut; use a larger training.maxLength, as far as the model goes, or fewer data.demonstrations`,
+  );
+};
+
 /** Says that most texts do not fit and are cut. */
 const cutWarning = (
   task: Task,
@@ -60,8 +79,7 @@ const cutWarning = (
   maxLength: number,
   modelLength = Number.POSITIVE_INFINITY,
 ): Warning[] => {
-  const stride = Math.ceil(train.length / MEASURED);
-  const previews = train.filter((_, i) => i % stride === 0).map((example) => task.preview(example));
+  const previews = measured(train).map((example) => task.preview(example));
   const cut = previews.filter((preview) => preview.cut > 0);
   if (cut.length <= previews.length / 2) return [];
   const limit = Math.max(...cut.map(({ ids }) => ids.length));
@@ -76,20 +94,9 @@ const cutWarning = (
   return [
     warning(
       'WARN_ZEST_CUT',
-      `${cut.length} of ${previews.length} training texts${stride > 1 ? ' that were measured' : ''} are cut to ${limit} tokens, ${of}: with their prompt half of them have ${median} tokens or more, the longest ${longest}, and what is cut is not learned from; ${cure}`,
+      `${cut.length} of ${previews.length} training texts${previews.length < train.length ? ' that were measured' : ''} are cut to ${limit} tokens, ${of}: with their prompt half of them have ${median} tokens or more, the longest ${longest}, and what is cut is not learned from; ${cure}`,
     ),
   ];
-};
-
-/** Says how many of the examples that are scored do not fit and are cut; undefined where none is. */
-export const cutOfScored = (task: Task, examples: readonly Example[], maxLength: number): Warning | undefined => {
-  const cut = examples.map((example) => task.preview(example).cut).filter((tokens) => tokens > 0);
-  if (cut.length === 0) return undefined;
-  const tokens = cut.reduce((sum, each) => sum + each, 0);
-  return warning(
-    'WARN_ZEST_CUT',
-    `${cut.length} of ${examples.length} prompts ${cut.length === 1 ? 'does' : 'do'} not fit into ${maxLength} tokens, and ${tokens} tokens of them are cut; use a larger training.maxLength, as far as the model goes, or fewer data.demonstrations`,
-  );
 };
 
 /**
@@ -103,8 +110,9 @@ export const dataWarnings = (
   {
     train,
     validation,
+    test,
     modelLength,
-  }: { train: readonly Example[]; validation: readonly Example[]; modelLength?: number },
+  }: { train: readonly Example[]; validation: readonly Example[]; test: readonly Example[]; modelLength?: number },
 ): Warning[] => {
   const warnings: Warning[] = [];
   const counts = task.balance(train);
@@ -143,20 +151,22 @@ export const dataWarnings = (
     );
   }
   warnings.push(...cutWarning(task, train, training.maxLength, modelLength));
-  if (validation.length > 0) {
-    const alike = task.balance(validation).find(({ count }) => count === validation.length);
+  // What a run is judged by.
+  const [split, scored] = validation.length > 0 ? ['validation', validation] : ['test', test];
+  if (scored.length > 0) {
+    const alike = task.balance(scored).find(({ count }) => count === scored.length);
     if (alike) {
       warnings.push(
         warning(
           'WARN_ZEST_VALIDATION',
-          `all ${validation.length} validation examples have the label ${JSON.stringify(alike.name)}: a model that always gives it scores 100 %`,
+          `all ${scored.length} ${split} examples have the label ${JSON.stringify(alike.name)}: a model that always gives it scores 100 %`,
         ),
       );
-    } else if (task.names.length > 0 && validation.length < FEW) {
+    } else if (task.names.length > 0 && scored.length < FEW) {
       warnings.push(
         warning(
           'WARN_ZEST_VALIDATION',
-          `there are ${validation.length} validation examples, so that an accuracy has a standard error of some ${standardError(validation.length)} points: differences below twice that are chance`,
+          `there are ${scored.length} ${split} examples, so that an accuracy has a standard error of some ${standardError(scored.length)} points: differences below twice that are chance`,
         ),
       );
     }

@@ -234,6 +234,10 @@ const refusal = (loss: number, isQuadratic: boolean, followed: readonly Followed
   );
 };
 
+/** Whether a method does without a learning rate, as one that measures its own. */
+const needsNoRate = (optimizer: ResolvedConfig['optimizer']): boolean =>
+  methodOf(optimizer).options.learningRate?.safeParse(undefined).success ?? false;
+
 /**
  * Finds the learning rate of a run from the loss along its first steps. Nothing is written.
  *
@@ -252,8 +256,8 @@ const refusal = (loss: number, isQuadratic: boolean, followed: readonly Followed
  * const { learningRate, forwards } = await findLearningRate('run.yaml');
  * console.log(learningRate, forwards);
  *
- * @throws ERR_ZEST_CONFIG; ERR_ZEST_LEARNING_RATE where no rate makes such a cost, or the loss bears none; what loading
- * the model, the task and the data throws
+ * @throws ERR_ZEST_CONFIG, also for a method that needs no rate; ERR_ZEST_LEARNING_RATE where no rate makes such a cost, or
+ * the loss bears none; what loading the model, the task and the data throws
  */
 export const findLearningRate = async (
   config: RatelessConfig | string,
@@ -263,6 +267,12 @@ export const findLearningRate = async (
   const resolved = await readRateless(config, changes);
   const { seed, batchSize, steps } = resolved.training;
   const { optimizer } = resolved;
+  if (needsNoRate(optimizer)) {
+    throw new ZestError(
+      'ERR_ZEST_CONFIG',
+      `optimizer.method is ${optimizer.method}, which does without a learning rate that was found; expected a method that is given one, such as zest or mezo: --set optimizer.method=zest`,
+    );
+  }
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
   const inputs = await loadInputs(resolved, undefined, undefined, []);
   const groups = new Map<string, string>();

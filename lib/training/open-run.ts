@@ -112,7 +112,11 @@ export const findRun = async (path: string, overrides: readonly string[] = []): 
   const configured = async (file: string) => ({ file, config: await readConfig(file, overrides) });
   const found = await stat(path).catch(() => undefined);
   if (found === undefined && !/\.(ya?ml|json)$/i.test(path)) {
-    throw new ZestError('ERR_ZEST_RUN', `${notThere(path)}; expected the folder of a run, or a configuration`);
+    const other = somethingElse(path, 'run');
+    throw new ZestError(
+      'ERR_ZEST_RUN',
+      other ? `${path} ${other}` : `${notThere(path)}; expected the folder of a run, or a configuration`,
+    );
   }
   const isRun = found?.isDirectory() ?? false;
   if (isRun) return { ...(await keptCheckpoint(path)), ...(await configured(runFolder(path).config)) };

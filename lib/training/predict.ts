@@ -15,8 +15,8 @@ import { UnknownLabels } from './data-warnings.ts';
 /** Options of {@link predict}. */
 export interface PredictOptions extends CallOptions {
   /**
-   * Format of the rows. Default: the file's extension; for bytes, jsonl if the first line begins with a brace, or else
-   * txt.
+   * Format of the rows. Default: the file's extension; for bytes, jsonl if the first line begins with a brace, csv if the
+   * task has several fields or it is a header with the task's field and others, or else txt.
    */
   format?: RowFormat;
   /** Number of rows a call of the model. Default 32. */
@@ -111,7 +111,9 @@ export async function* predict(
   const chosen = selection({ columns: mapping, labels }, task.labelField);
   let answered = 0;
   let before = 0;
-  for await (const { rows, bytes } of streamRows(input, { format, columns: names, fields: task.fields, signal })) {
+  const { fields } = task;
+  const wanted = fields.map((field) => mapping?.[field] ?? field);
+  for await (const { rows, bytes } of streamRows(input, { format, columns: names, fields, wanted, signal })) {
     for (let start = 0; start < rows.length; start += batchSize) {
       const given = rows.slice(start, start + batchSize);
       const part = given.map((row) => chosen.select(row) ?? chosen.rename(row));

@@ -38,7 +38,7 @@ export const prepareRun = async (
   const groups = new Map<string, string>();
   const examples = await loadTrainingExamples(config, inputs.task, warn, groups);
   const modelLength = inputs.tokenizer.maxLength;
-  warnings.push(...dataWarnings(config, inputs.task, { train: examples, validation: inputs.validation, modelLength }));
+  warnings.push(...dataWarnings(config, inputs.task, { ...inputs, train: examples, modelLength }));
   const residentBefore = process.memoryUsage.rss();
   const model = await load(inputs);
   try {

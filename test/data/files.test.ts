@@ -113,6 +113,7 @@ describe('what is no table', () => {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   it.each<[string, Uint8Array | string, RegExp]>([
+    ['data.csv', Buffer.from('7f454c460201010000b7fe', 'hex'), /data\.csv: is no text but binary; expected rows/],
     ['data.csv', png, /data\.csv: is a picture \(PNG\); expected rows/],
     ['photo.png', png, /photo\.png: is a picture/],
     [

@@ -188,6 +188,8 @@ describe('one JSON array', () => {
   it.each<[string, RegExp]>([
     ['[{"a":1},\n{"a":2}', /a\.json:1: the array that begins here is never closed/],
     ['[{"a":1}\n{"a":2}]', /a\.json:2:1: is '{' in an array of rows; expected a comma/],
+    ['[{"a":1},]', /a\.json:1:10: is '\]' in an array of rows; expected an object after the comma/],
+    ['[,]', /a\.json:1:2: is ',' in an array of rows; expected an object/],
     ['[{"a":1}, 7]', /a\.json:1:11: is '7' in an array of rows; expected an object/],
     ['[{"a":1}]\n[]', /a\.json:2:1: is '\[' in an array of rows; expected nothing more/],
     ['[{"a":1},\n{"b": oops}]', /a\.json:2: the object that begins here is not JSON/],

@@ -49,6 +49,30 @@ describe('streamRows', () => {
     }
   });
 
+  it('knows a table without a name by its header, or by how many fields are wanted', async () => {
+    for (const [content, fields] of [
+      ['text,label\n"a, b",1\n', { text: 'a, b', label: '1' }],
+      ['id; text \n7;a, b\n', { id: '7', text: 'a, b' }],
+      ['"label"\t"text"\n1\ta, b\n', { label: '1', text: 'a, b' }],
+    ] as const) {
+      expect(await read(inPieces(content, 3))).toEqual([[2, fields]]);
+    }
+    // Prose, a field alone, and a header of other columns are texts.
+    for (const line of ['a text, and a comma', 'text', 'sentence,label']) {
+      expect(await read(inPieces(`${line}\nb\n`, 3))).toEqual([
+        [1, { text: line }],
+        [2, { text: 'b' }],
+      ]);
+    }
+    const rows = [[2, { a: '1', b: '2' }]];
+    expect(await read(inPieces('a,b\n1,2\n', 3), undefined, ['a', 'c'])).toEqual(rows);
+    // The columns that a configuration names for the fields.
+    const found = [];
+    const options = { fields: ['text'], wanted: ['a'] };
+    for await (const { rows } of streamRows(inPieces('a,b\n1,2\n', 3), options)) found.push(...rows);
+    expect(found.map(({ fields }) => fields)).toEqual([{ a: '1', b: '2' }]);
+  });
+
   it('takes a line for a text, without its end, and skips empty ones', async () => {
     const content = '\ufeffa fine film \r\n\n{not JSON}\n\ufeff\n last';
     const rows = [

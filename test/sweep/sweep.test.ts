@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -151,6 +151,33 @@ describe('a sweep', () => {
     });
     const events = await all('whole', { resume: true, grid: { ...GRID, 'training.seed': [1, 3] } });
     expect(named(events).sort()).toEqual(['tilt=0_seed=3', 'tilt=tau-1_seed=3']);
+  });
+
+  it('finds its runs under the names that they had in a smaller grid', async () => {
+    const [mezo, zest, steep] = [{ method: 'mezo' }, { method: 'zest' }, { method: 'zest', tilt: 5 }].map((one) => ({
+      ...one,
+      learningRate: 1e-4,
+    }));
+    const before = await all('renamed', { grid: { optimizer: [mezo, zest] } });
+    expect(named(before).sort()).toEqual(['optimizer=method-mezo', 'optimizer=method-zest']);
+    // A folder on its way, as a kill leaves it.
+    await rename(join(folder, 'renamed/optimizer=method-mezo'), join(folder, 'renamed/optimizer=method-mezo.moving'));
+    const after = await all('renamed', {
+      grid: { optimizer: [steep, zest, { ...steep, tilt: 7 }, mezo] },
+      resume: true,
+    });
+    expect(after[0]).toMatchObject({ kind: 'start', runs: 4, finished: 2 });
+    expect(named(after).sort()).toEqual(['optimizer=method-zest-tilt-5', 'optimizer=method-zest-tilt-7']);
+    expect((await readdir(join(folder, 'renamed'))).sort()).toEqual([
+      ...['optimizer=method-mezo', 'optimizer=method-zest', 'optimizer=method-zest-tilt-5'],
+      ...['optimizer=method-zest-tilt-7', 'sweep.json'],
+    ]);
+    // Fewer keys tell those that are left apart.
+    const fewer = await all('renamed', { grid: { optimizer: [{ ...steep, tilt: 7 }, zest] }, resume: true });
+    expect(fewer[0]).toMatchObject({ runs: 2, finished: 2 });
+    expect(await readdir(join(folder, 'renamed'))).toEqual(
+      expect.arrayContaining(['optimizer=default', 'optimizer=tilt-7']),
+    );
   });
 
   it('does not replace the table of another sweep unless asked', async () => {

@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -162,6 +162,20 @@ describe('zest generate', () => {
     const { status, stdout, stderr } = await zest(['generate', silent, ...args]);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(text);
+  });
+
+  it('says of what is no model that it is none, and not what its tokenizer lacks', async () => {
+    const empty = join(scratch, 'empty');
+    mkdirSync(empty);
+    for (const [path, words] of [
+      [empty, 'empty/config.json cannot be read: there is none; the folder is empty; expected a Hugging Face model'],
+      [join(empty, 'none'), 'empty/none is not there: '],
+    ] as const) {
+      const { status, stderr } = await zest(['generate', path, '--prompt', 'a']);
+      expect(status).toBe(1);
+      expect(stderr).toContain(words);
+      expect(stderr).toMatch(/\(ERR_ZEST_FILE\)\n$/);
+    }
   });
 
   it('refuses an encoder', async () => {

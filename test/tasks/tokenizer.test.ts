@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -111,6 +111,8 @@ describe('Tokenizer', () => {
   });
 
   it('names the file that is missing or broken', async () => {
+    await expect(Tokenizer.load(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'ERR_ZEST_FILE' });
+    await mkdir(join(folder, 'absent'));
     for (let i = 0; i < 200; i++) {
       await expect(Tokenizer.load(join(folder, 'absent'))).rejects.toMatchObject({
         code: 'ERR_ZEST_TOKENIZER',

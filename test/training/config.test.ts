@@ -135,6 +135,8 @@ describe('a configuration file', () => {
       'optimizer.rho=0.02',
     ];
     expect((await read(YAML, overrides)).optimizer).toMatchObject({ learningRate: 1, rho: 0.02, tilt: { tau: 2 } });
+    // Stdin, which YAML takes for an empty list.
+    expect((await read(YAML, ['data.train=-'])).data.train).toBe('-');
   });
 
   it('is refused where it is not UTF-8, naming the line', async () => {

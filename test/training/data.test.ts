@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Warning } from '../../lib/runs/events.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
-import { dataWarnings } from '../../lib/training/data-warnings.ts';
+import { cutOfScored, dataWarnings } from '../../lib/training/data-warnings.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
 import { loadInputs, loadTrainingExamples } from '../../lib/training/inputs.ts';
 import type { Config } from '../../lib/training/schema.ts';
@@ -31,9 +31,9 @@ const load = async (config: Config) => {
   const resolved = resolveConfig(config);
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
-  const { task, validation, tokenizer } = await loadInputs(resolved, undefined, warn);
+  const { task, validation, test, tokenizer } = await loadInputs(resolved, undefined, warn);
   const train = await loadTrainingExamples(resolved, task, warn);
-  warnings.push(...dataWarnings(resolved, task, { train, validation, modelLength: tokenizer.maxLength }));
+  warnings.push(...dataWarnings(resolved, task, { train, validation, test, modelLength: tokenizer.maxLength }));
   return { train, validation, warnings, task };
 };
 
@@ -135,6 +135,14 @@ describe('the data of a run', () => {
     const alike = await load(await configWith({ validation: 'alike.csv' }));
     expect(alike.warnings[0]?.message).toMatch(/^all 2 validation examples have the label "great"/);
     expect((await load(await configWith({}))).warnings).toEqual([]);
+    const two = { 'two.csv': 'sentence,label\nfine,0\ngood,1\n' };
+    // Without validation data the test is what a run is judged by.
+    const tested = await load(await configWith({ validation: undefined, test: 'two.csv' }, two));
+    expect(tested.warnings[0]?.message).toMatch(/^there are 2 test examples, so that an accuracy has a standard error/);
+    const testedAlike = await load(await configWith({ validation: undefined, test: 'alike.csv' }));
+    expect(testedAlike.warnings[0]?.message).toMatch(/^all 2 test examples have the label "great"/);
+    const both = await load(await configWith({ test: 'two.csv' }));
+    expect(both.warnings).toEqual([]);
   });
 
   it('is told of where labels differ in case or spaces alone', async () => {
@@ -180,6 +188,12 @@ describe('the data of a run', () => {
         )
       )[0],
     ).toMatch(/^WARN_ZEST_CUT: 750 of 750 training texts that were measured are cut/);
+    const base = await configWith({ train: 'long.jsonl', validation: undefined });
+    const few = await load({ ...base, training: { ...base.training, maxLength: 16 } });
+    const cut = (count: number) => cutOfScored(few.task, few.train.slice(0, count), 16)?.message;
+    expect(few.train).toHaveLength(1500);
+    expect(cut(1000)).toMatch(/^1000 of 1000 prompts do not fit into 16 tokens, and 11000 tokens of them are cut/);
+    expect(cut(1500)).toMatch(/^750 of 750 prompts that were measured do not fit into 16 tokens, and 8250 tokens/);
   });
 
   it('is told of in a run and in an evaluation', async () => {

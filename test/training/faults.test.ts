@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,6 +86,28 @@ describe('overwriting', () => {
     await mkdir(join(config.output, '.replaced', 'checkpoints'), { recursive: true });
     await run(config, { overwrite: true });
     expect(await readdir(config.output)).not.toContain('.replaced');
+  });
+
+  it('does not replace a part that is a link, whose target it would neither keep nor remove', async () => {
+    const config = reviewConfig(folder, 'linked');
+    await run(config);
+    const summary = await readSummary(config.output);
+    const [part, elsewhere] = [join(config.output, 'checkpoints'), join(folder, 'checkpoints-elsewhere')];
+    await rename(part, elsewhere);
+    await symlink(elsewhere, part);
+    await expect(run(config, { overwrite: true })).rejects.toMatchObject({
+      code: 'ERR_ZEST_RUN',
+      message: expect.stringMatching(/checkpoints is a link; expected a part of the run itself.*make the whole output/),
+    });
+    expect(await readSummary(config.output)).toEqual(summary);
+    expect(await digestOf(join(part, 'last'))).toBe(summary.digest);
+    // The folder of a run may be one.
+    await rm(part);
+    await rename(elsewhere, part);
+    const link = join(folder, 'link');
+    await symlink(config.output, link);
+    await run({ ...config, output: link }, { overwrite: true });
+    expect((await readdir(link)).sort()).toEqual((await readdir(config.output)).sort());
   });
 
   it('loses nothing before the new run has a step, whatever ends it', async () => {

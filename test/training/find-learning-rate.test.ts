@@ -108,6 +108,13 @@ describe('the learning rate finder', () => {
     });
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(findLearningRate(rateless(), { signal })).rejects.toThrow('enough');
+    const measuring = { ...rateless(), optimizer: { method: 'auto' } as const };
+    await expect(findLearningRate(measuring)).rejects.toMatchObject({
+      code: 'ERR_ZEST_CONFIG',
+      message: expect.stringMatching(
+        /^optimizer\.method is auto, which does without .*: --set optimizer\.method=zest$/,
+      ),
+    });
     await expect(findLearningRate(rateless({ directions: 0 }))).rejects.toMatchObject({ code: 'ERR_ZEST_CONFIG' });
   });
 });

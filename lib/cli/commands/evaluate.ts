@@ -63,7 +63,7 @@ export const command: CommandDefinition = {
     for await (const event of events) {
       if (options.json) printJson(event);
       const { split, step, loss, report } = event;
-      const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} examples`;
+      const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} example${event.count === 1 ? '' : 's'}`;
       printLine(step > 0 ? `${scored}, weights of step ${count(step)}` : `${scored}, the model as it came`);
       printLine(`\n${reportText(report, lineWidth())}\n`);
     }

@@ -72,15 +72,22 @@ export const command: CommandDefinition = {
   ],
   async action(path: string, options: GenerateCommandOptions) {
     const { ZestError } = await import('../../errors.ts');
+    const { notCausal } = await import('../../model/generate.ts');
     const { Model } = await import('../../model/model.ts');
+    const { adaptedSource } = await import('../../model/peft.ts');
+    const { readSourceConfig } = await import('../../model/source.ts');
     const { loadChatTemplate } = await import('../../tasks/chat-template.ts');
     const { streamText } = await import('../../tasks/generate-text.ts');
     const { Tokenizer } = await import('../../tasks/tokenizer.ts');
     const { chat = false, system, json, prompt: given, dtype, dequantize, ...sampling } = options;
     const signal = stopSignal();
     const folder = await modelOf(path);
+    // First, so that what is no causal model is told as such, and not by its tokenizer.
+    const { base } = await adaptedSource(folder, undefined, 'tokenizer', signal);
+    const { modelType, family } = await readSourceConfig(base);
+    if (!family.causal) throw notCausal(modelType, { causal: false });
     const prompt = await readPrompt(given);
-    const tokenizer = await Tokenizer.load(folder);
+    const tokenizer = await Tokenizer.load(folder, { signal });
     let text = prompt;
     if (chat) {
       const template = await loadChatTemplate(folder);

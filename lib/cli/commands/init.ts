@@ -28,7 +28,6 @@ const initializedText = (start: Initialized): string => {
     ...(start.whyNotFound === undefined ? [] : [`no learning rate was found: ${start.whyNotFound}`]),
     `written to ${written}; now look at it, and at what the model sees:`,
     `  zest train ${written} --dry-run`,
-    ...(start.isFound ? [] : [`  zest train ${written} --find-learning-rate`]),
     `  zest train ${written}`,
   ].join('\n');
 };

@@ -52,7 +52,7 @@ export const command: CommandDefinition = {
       '.jsonl, .csv, .tsv, .parquet, or .txt with a text a line, a folder, a glob, or hf://datasets/…; - is stdin',
     ).makeOptionMandatory(),
     new Option('--output <file>', 'write the answers there; - is stdout, as without it'),
-    new Option('--format <format>', 'of the input, whatever its name').choices(ROW_FORMATS),
+    new Option('--format <format>', 'of the input, whatever its name and its first line say').choices(ROW_FORMATS),
   ],
   async action(path: string, { input, output: file, format, set, json }: PredictCommandOptions) {
     const output = file === '-' ? undefined : file;

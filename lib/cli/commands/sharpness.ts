@@ -17,19 +17,23 @@ type SharpnessCommandOptions = ConfigOptions &
 const SPLITS = ['train', 'validation', 'test'] as const;
 const DIGITS = 4;
 
+const isSmall = (value: number): boolean => value !== 0 && Math.abs(value) < 1e-3;
+
 /**
- * 2.1e+3 as 2100: digits that are not significant are no more to read than an exponent. Below a thousandth all numbers
- * have one, so that a value and its error are written alike.
+ * 2.1e+3 as 2100: digits that are not significant are no more to read than an exponent, which all numbers below a
+ * thousandth have.
  */
-const number = (value: number, digits = DIGITS): string => {
-  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(digits - 1);
+const number = (value: number, digits = DIGITS, hasExponent = isSmall(value)): string => {
+  if (hasExponent) return value.toExponential(digits - 1);
   const text = value.toPrecision(digits);
   return Math.abs(value) < 1e9 && text.includes('e+') ? String(Number(text)) : text;
 };
 
+/** A value and its error, written as the value is. */
 const withError = (estimate: Estimate | null): string => {
   if (estimate === null) return 'not finite';
-  return `${number(estimate.value)} ± ${number(estimate.high - estimate.value, 2)}`;
+  const { value } = estimate;
+  return `${number(value)} ± ${number(estimate.high - value, 2, isSmall(value))}`;
 };
 
 const lines = ({ loss, radii, trace, eigenvalues }: MeasuredWeights): string => {

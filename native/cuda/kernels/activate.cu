@@ -39,7 +39,8 @@ struct Rows {
 template <class T, bool whole>
 __global__ void __launch_bounds__(row_threads) bias_activation_kernel(BiasActivation b) {
   after_previous_kernels();
-  const int64_t column = column_of_thread<at_once<T>>(), first = block_from_the_end() * rows_at_once;
+  const int64_t column = column_of_thread<at_once<T>>(),
+                first = block_from_the_end() * rows_at_once;
   if (column >= b.columns) return;
   const int64_t left = whole ? at_once<T> : b.columns - column;
   Rows<T> product;

@@ -20,12 +20,13 @@ __device__ __forceinline__ float gelu_tanh_argument(float x) {
 }
 constexpr float gelu_quick_factor = 0x1.b3b646p+0f;  // 1.702
 
-// x Phi(x) = max(x, 0) - |x| Phi(-|x|), with the normal distribution's tail by Abramowitz and Stegun
-// 7.1.26, Phi(-z sqrt 2) = (a1 t + .. + a5 t^5) exp(-z^2) / 2 with t = 1 / (1 + p z): within 1e-7 |x|.
+// x Phi(x) = max(x, 0) - |x| Phi(-|x|), with the normal distribution's tail by Abramowitz and
+// Stegun 7.1.26, Phi(-z sqrt 2) = (a1 t + .. + a5 t^5) exp(-z^2) / 2 with t = 1 / (1 + p z): within
+// 1e-7 |x|.
 __device__ __forceinline__ float rounded_gelu(float x) {
-  const float size = fabsf(x);                                     // z sqrt 2
-  const float t = reciprocal(fmaf(0.23164190f, size, 1.0f));       // p / sqrt 2
-  float sum = fmaf(0.5307027145f, t, -0.7265760135f);              // a5 / 2, a4 / 2
+  const float size = fabsf(x);                                // z sqrt 2
+  const float t = reciprocal(fmaf(0.23164190f, size, 1.0f));  // p / sqrt 2
+  float sum = fmaf(0.5307027145f, t, -0.7265760135f);         // a5 / 2, a4 / 2
   sum = fmaf(sum, t, 0.7107068705f);
   sum = fmaf(sum, t, -0.142248368f);
   sum = fmaf(sum, t, 0.127414796f);

@@ -7,120 +7,15 @@
 // copied while another is multiplied. They are copied as the products wrote them, without their
 // biases: that of the keys adds the same to all scores of a query, which softmax takes out again,
 // that of the values is added to the result; a prefix, which has no bias, is less them.
-#include <cuda_pipeline_primitives.h>
-
 #include <cmath>
 
 #include "cuda/kernels/approximate.h"
-#include "cuda/kernels/attention.inl.h"
-#include "cuda/kernels/elements.h"
+#include "cuda/kernels/attention_stage.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/mma.h"
 
 namespace zest::cuda {
 namespace {
-
-constexpr int tile_queries = queries_a_tile(StorageType::bfloat16);
-constexpr int warps = tile_queries / 16;
-constexpr int threads = warps * warp_lanes;
-constexpr int at_once = 8;  // elements of one copy, 16 bytes
-constexpr int stages = 2;
-
-constexpr int keys_at_once = 32;  // that a warp multiplies: as many scores as registers allow
-template <int depth>
-constexpr int block_keys = depth > 64 ? keys_at_once : 64;
-// Elements; rows begin at multiples of 16 bytes, and eight of them fall in other banks: an odd
-// multiple of 16 bytes apart.
-template <int depth>
-constexpr int row_stride = depth + 8;
-
-template <int depth>
-struct Stage {
-  bfloat16 keys[block_keys<depth>][row_stride<depth>];
-  bfloat16 values[block_keys<depth>][row_stride<depth>];
-};
-
-// What a block shares; at the end, results take the place of keys and values.
-template <int depth>
-struct Shared {
-  bfloat16 queries[tile_queries][row_stride<depth>];
-  union {
-    Stage<depth> stage[stages];
-    bfloat16 results[tile_queries][row_stride<depth>];
-  };
-  float query_bias[depth], value_bias[depth];  // 0 beyond the head's width
-};
-
-// Calls copy(row, column) for the 16 bytes that are this thread's of so many rows.
-template <int depth, int rows, class Copy>
-__device__ __forceinline__ void for_each_copy(Copy copy) {
-  constexpr int copies_a_row = depth / at_once, rows_at_once = threads / copies_a_row;
-  static_assert(threads % copies_a_row == 0 && rows % rows_at_once == 0);
-  const int thread = static_cast<int>(threadIdx.x);
-#pragma unroll
-  for (int first = 0; first < rows; first += rows_at_once) {
-    copy(first + thread / copies_a_row, thread % copies_a_row * at_once);
-  }
-}
-
-// Elements that are moved one by one: seldom, so in little code.
-template <class Element>
-__device__ __forceinline__ void copy_singly(bfloat16* to, int left, Element element) {
-#pragma unroll 1
-  for (int n = 0; n < at_once; ++n) to[n] = n < left ? element(n) : bfloat16{};
-}
-
-// Begins to copy the first `left` of 16 bytes' elements, none if that is 0 or less; zeros after
-// them. Complete when this thread has waited for its copies and all threads have met.
-template <bool aligned>
-__device__ __forceinline__ void begin_copy(bfloat16* to, const bfloat16* from, int left) {
-  if (left <= 0) {
-    *reinterpret_cast<uint4*>(to) = {};
-  } else if (aligned) {  // then it is whole
-    __pipeline_memcpy_async(to, from, at_once * sizeof(bfloat16));
-  } else {
-    copy_singly(to, left, [&](int n) { return from[n]; });
-  }
-}
-
-// As begin_copy, of a block's keys and values, or of their prefixes less what is theirs of a bias.
-template <int depth, bool plain>
-__device__ __forceinline__ void begin_block(const Attention& a, bool aligned, const KeyRows& rows,
-                                            int count, int64_t point, int head, int first,
-                                            Stage<depth>& stage) {
-  const auto copy_own = [&](int j, int c, int left) {
-    const bfloat16* key = own_row<bfloat16>(a, a.key, rows, point, head, first + j) + c;
-    const bfloat16* value = own_row<bfloat16>(a, a.value, rows, point, head, first + j) + c;
-    if (plain || aligned) {
-      begin_copy<true>(&stage.keys[j][c], key, left);
-      begin_copy<true>(&stage.values[j][c], value, left);
-    } else {
-      begin_copy<false>(&stage.keys[j][c], key, left);
-      begin_copy<false>(&stage.values[j][c], value, left);
-    }
-  };
-  const auto copy_prefix = [&](bfloat16* to, const HeadRows& heads, const float* prefix, int key,
-                               int c, int left) {
-    const float* row = prefix_row(a, prefix, point, head, key) + c;
-    const float* bias = bias_of(heads, a, point, head);
-    copy_singly(to, left,
-                [&](int n) { return to_bfloat16(row[n] - (bias ? bias[c + n] : 0.0f)); });
-  };
-  const bool whole = plain && first + block_keys<depth> <= count && a.width == depth;
-  if (whole) {  // nothing is asked of each copy
-    for_each_copy<depth, block_keys<depth>>([&](int j, int c) { copy_own(j, c, at_once); });
-    return;
-  }
-  for_each_copy<depth, block_keys<depth>>([&](int j, int c) {
-    const int key = first + j, left = key < count ? a.width - c : 0;
-    if (plain || key >= a.prefixes) {
-      copy_own(j, c, left);
-    } else {
-      copy_prefix(&stage.keys[j][c], a.key, a.prefix_key, key, c, left);
-      copy_prefix(&stage.values[j][c], a.value, a.prefix_value, key, c, left);
-    }
-  });
-}
 
 // Over the four lanes that share a row of a fragment.
 __device__ __forceinline__ float row_maximum(float x) {
@@ -132,9 +27,13 @@ __device__ __forceinline__ float row_total(float x) {
   return x + __shfl_xor_sync(all_lanes, x, 2);
 }
 
+// Blocks that a multiprocessor is to have room for, as far as registers go.
+template <int depth, bool plain>
+constexpr int blocks_together = (depth <= 64 ? 3 : 2) + (plain ? 1 : 0);
+
 // depth: the head's width, rounded up; plain: everything is aligned, and there is no prefix.
 template <int depth, bool plain>
-__global__ void __launch_bounds__(threads, depth <= 64 ? 4 : plain ? 3 : 2)
+__global__ void __launch_bounds__(attention_threads, blocks_together<depth, plain>)
     attention_bf16_kernel(Attention a, bool aligned) {
   after_previous_kernels();
   constexpr int steps = depth / 16, columns = depth / 8, key_tiles = keys_at_once / 8;
@@ -161,15 +60,11 @@ __global__ void __launch_bounds__(threads, depth <= 64 ? 4 : plain ? 3 : 2)
   for_each_copy<depth, tile_queries>([&](int j, int c) {
     const int q = j < tile.queries ? j : 0;
     const bfloat16* row = query_row<bfloat16>(a, tile, point, head, q) + c;
-    if (plain || aligned) {
-      begin_copy<true>(&shared.queries[j][c], row, width - c);
-    } else {
-      begin_copy<false>(&shared.queries[j][c], row, width - c);
-    }
+    begin_copy(&shared.queries[j][c], row, width - c, plain || aligned);
   });
   const float* query_bias = bias_of(a.query, a, point, head);
   const float* value_bias = bias_of(a.value, a, point, key_head);
-  static_assert(depth <= threads);
+  static_assert(depth <= attention_threads);
   if (const int c = static_cast<int>(threadIdx.x); c < depth) {
     shared.query_bias[c] = query_bias && c < width ? query_bias[c] : 0.0f;
     // Queries without keys get zeros.
@@ -300,14 +195,13 @@ __global__ void __launch_bounds__(threads, depth <= 64 ? 4 : plain ? 3 : 2)
       const int c = 8 * n + 2 * t;
       const float* bias = shared.value_bias + c;
       bfloat16* result = rows[g + 8 * row] + c;
-      *reinterpret_cast<uint32_t*>(result) =
-          pair_of(fmaf(sums[n][2 * row], inverse, bias[0]),
-                  fmaf(sums[n][2 * row + 1], inverse, bias[1]));
+      *reinterpret_cast<uint32_t*>(result) = pair_of(fmaf(sums[n][2 * row], inverse, bias[0]),
+                                                     fmaf(sums[n][2 * row + 1], inverse, bias[1]));
     }
   }
   __syncwarp();  // a lane writes what others have made
-  constexpr int copies_a_row = depth / at_once, rows_at_once = warp_lanes / copies_a_row;
-  const int c = lane % copies_a_row * at_once;
+  constexpr int copies_a_row = depth / copied_at_once, rows_at_once = warp_lanes / copies_a_row;
+  const int c = lane % copies_a_row * copied_at_once;
   if (c >= width) return;
 #pragma unroll
   for (int j = lane / copies_a_row; j < 16; j += rows_at_once) {
@@ -321,7 +215,7 @@ __global__ void __launch_bounds__(threads, depth <= 64 ? 4 : plain ? 3 : 2)
       *reinterpret_cast<uint4*>(out) = *reinterpret_cast<const uint4*>(result);
     } else {
 #pragma unroll 1
-      for (int n = 0; n < at_once && c + n < width; ++n) out[n] = result[n];
+      for (int n = 0; n < copied_at_once && c + n < width; ++n) out[n] = result[n];
     }
   }
 }
@@ -336,7 +230,7 @@ void attend_bf16(const Attention& a, cudaStream_t stream) {
   const auto run = [&]<int depth>() {
     launch(aligned && a.prefixes == 0 ? attention_bf16_kernel<depth, true>
                                       : attention_bf16_kernel<depth, false>,
-           blocks, threads, sizeof(Shared<depth>), stream, a, aligned);
+           blocks, attention_threads, sizeof(Shared<depth>), stream, a, aligned);
   };
   if (a.width <= 32) {
     run.template operator()<32>();

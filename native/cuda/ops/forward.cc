@@ -171,24 +171,33 @@ void Forward::reserve_all() {
   reserve(logits_, rows * padded8(outputs));
   reserve(losses_, passes_ * shape.scored);
   reserve(means_, passes_ * shape.sequences);
-  int64_t adapter_rank = 0, piece_elements = 0, factor_elements = 0;
+  // Up to three weights are one product, of which perhaps one alone is perturbed.
+  int64_t adapter_rank = 0, bytes = 0, factor_elements = 0, outputs_at_once = 0;
+  for_each<LinearRoles>(spec_.roles, [&](const LinearRoles& linear) {
+    if (linear.weight < 0 || &linear == &roles.head_output) return;
+    outputs_at_once = std::max(outputs_at_once, 3 * all_outputs(linear).count);
+  });
   for_each<LinearRoles>(spec_.roles, [&](const LinearRoles& linear) {
     if (linear.weight < 0) return;
     const int64_t inputs = spec_.inputs(linear);
-    piece_elements = std::max(piece_elements, least_piece(inputs, linear.transposed));
+    const bool head = &linear == &roles.head_output;
+    if ((head && shape.outputs > 0) || !is_read_directly(points_->parameter(linear.weight))) {
+      bytes =
+          std::max(bytes, piece_bytes(head ? outputs : outputs_at_once, inputs, linear.transposed));
+    }
     factor_elements = std::max(factor_elements, extension(inputs) * inputs);
     if (linear.adapter_a < 0) return;
-    adapter_rank = std::max(adapter_rank, weights_.parameter(linear.adapter_a).rows);
+    const int64_t rank = weights_.parameter(linear.adapter_a).rows;
+    adapter_rank = std::max(adapter_rank, rank);
+    bytes = std::max({bytes, piece_bytes(rank, inputs, false),
+                      piece_bytes(all_outputs(linear).count, rank, false)});
   });
   if (adapter_rank > 0) {
     reserve_rows(adapter_, tokens, adapter_rank);
-    piece_elements = std::max(piece_elements, least_piece(adapter_rank, false));
     factor_elements = std::max(factor_elements, extension(adapter_rank) * adapter_rank);
   }
   reserve(scaled_factors_, factor_elements * passes_ * element);
-  for (DeviceMemory<std::byte>& piece : scratch_) {
-    reserve(piece, std::max(scratch_bytes / 2, piece_elements * passes_ * element));
-  }
+  for (DeviceMemory<std::byte>& piece : scratch_) reserve(piece, bytes);
 }
 
 void Forward::reserve_attention(int64_t tokens, int64_t rows) {

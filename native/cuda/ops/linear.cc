@@ -57,9 +57,17 @@ bool Forward::shares_memory(int64_t columns) const {
   return weights_.type() == StorageType::float32 && extension(columns) == 0;
 }
 
-// Elements of the smallest piece of a weight, at one point.
-int64_t Forward::least_piece(int64_t depth, bool transposed) const {
-  return least_outputs(transposed) * padded8(depth + extension(depth));
+// Bytes of the largest piece of a product of so many outputs in this pass: at all points, or once
+// for all of them.
+int64_t Forward::piece_bytes(int64_t outputs, int64_t depth, bool transposed) const {
+  const auto element = static_cast<int64_t>(element_bytes(weights_.type()));
+  const auto of = [&](int64_t batch, int64_t deep) {
+    const int64_t an_output = batch * padded8(deep) * element;
+    const int64_t count = std::min(outputs_a_piece(an_output, transposed), outputs);
+    return transposed ? batch * deep * padded8(count) * element : count * an_output;
+  };
+  const int64_t extended = transposed ? depth : depth + extension(depth);
+  return std::max({of(passes_, depth), of(1, depth), of(1, extended)});
 }
 
 void Forward::make_rows(const Parameter& p, const RowChoice& choice, int64_t points,

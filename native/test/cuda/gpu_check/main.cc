@@ -1,7 +1,7 @@
 // zest_gpu_check [--small] [--no-tests] [--no-timings] [--only NAME] [OUTPUT.json]: every CUDA test
 // and the timings on the device of this machine. Writes one JSON; the exit status is 0 if no test
-// failed. --small takes tiny shapes, for compute-sanitizer; --only times the workloads in whose names
-// with their type, as "film-roberta-mini 16 x 32 bfloat16", NAME is.
+// failed. --small takes tiny shapes, for compute-sanitizer; --only times the workloads in whose
+// names with their type, as "film-roberta-mini 16 x 32 bfloat16", NAME is.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
