@@ -317,7 +317,7 @@ describe('a disk that takes no more', () => {
       optimizer: { ...config.optimizer, learningRate: 3e-2 },
       training: { ...config.training, steps: 6, evaluateEvery: 1, checkpointEvery: 2 },
     };
-    const whole = { ...own, output: join(folder, 'kept') };
+    const whole = { ...own, output: join(folder, 'never-unkept') };
     await run(whole);
     const { kept } = await readSummary(whole.output);
     expect(kept).toMatchObject({ name: 'best' });
