@@ -9,7 +9,9 @@ const REFERENCE = 'n-spsa';
 
 const nats = (loss: number): string => loss.toFixed(4);
 
+/** Mean ± deviation of the sample; of one value that value. */
 const spread = (values: readonly number[], shown: (value: number) => string): string => {
+  if (values.length === 1) return shown(values[0] as number);
   const { value, standardError } = estimateMean(values);
   return `${shown(value)} ± ${shown(standardError * Math.sqrt(values.length))}`;
 };
@@ -55,15 +57,9 @@ const row = (
 ): string[] => {
   const runs = finished(method);
   const rate = chosen(method);
-  if (runs.length < 2)
-    return [
-      method.title,
-      rate,
-      `${method.runs.length - runs.length} runs failed`,
-      '',
-      '',
-      ...(hasSharpness ? [''] : []),
-    ];
+  const failed = method.runs.length - runs.length;
+  if (runs.length === 0 || (runs.length === 1 && failed > 0))
+    return [method.title, rate, `${failed} runs failed`, '', '', ...(hasSharpness ? [''] : [])];
   return [
     method.title,
     rate,
