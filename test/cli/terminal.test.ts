@@ -73,7 +73,7 @@ describe('control characters in names and data', () => {
     ['a look at data', 0, ['init', 'IN/rows.jsonl', '--output', 'IN/made.yaml']],
     ['a broken line', 2, ['train', 'IN/config.yaml', '--set', 'data.train=IN/torn.jsonl']],
     ['a key that is not known', 2, ['train', 'IN/config.yaml', '--set', `x${HOSTILE}=1`]],
-    ['a name of a model', 2, ['generate', `model${HOSTILE}`, '--prompt', 'a', '--json']],
+    ['a name of a model', 1, ['generate', `model${HOSTILE}`, '--prompt', 'a', '--json']],
     ['a file that is not there', 2, ['report', `not there${HOSTILE}`]],
     ['an option that is not there', 2, ['train', `--x${HOSTILE}`]],
     ['a command that is not there', 2, [`x${HOSTILE}`]],
