@@ -87,7 +87,15 @@ void read_values(const InputFile& file, const ParameterSource& source, int64_t f
 
 int64_t file_row(const ParameterSpec& p, const ParameterSource& source, int64_t row) {
   if (source.interleaved_heads == 0) return row;
-  const int64_t width = p.rows / source.interleaved_heads, half = width / 2, i = row % width;
+  // A bias is a row, of as many values as its weight has rows.
+  const int64_t rows = p.rows == 1 ? p.columns : p.rows;
+  const int64_t width = rows / source.interleaved_heads, half = width / 2;
+  if (half == 0 || rows % source.interleaved_heads != 0) {
+    throw Error("ERR_ZEST_TENSOR_SHAPE", "tensor '" + p.name + "' has " + std::to_string(rows) +
+                                             " rows, which are no " +
+                                             std::to_string(source.interleaved_heads) + " heads");
+  }
+  const int64_t i = row % width;
   return row - i + i % half * 2 + i / half;
 }
 
@@ -140,15 +148,22 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
       continue;
     }
     const InputFile& file = files.try_emplace(source.file, source.file).first->second;
-    // Pieces of many rows, or row by row where their order is another.
-    const int64_t at_once = source.interleaved_heads ? p.columns : piece_elements;
+    // Pieces of many rows, or row by row where their order is another; a bias in one piece.
+    const bool turned = source.interleaved_heads != 0, bias = turned && p.rows == 1;
+    const int64_t at_once = turned ? p.columns : piece_elements;
     values.resize(static_cast<size_t>(std::min(count, at_once)));
     for (int64_t first = 0; first < count; first += at_once) {
       if (abort.load()) throw Error("ERR_ZEST_ABORTED", "loading was aborted");
       const int64_t n = std::min(count - first, at_once);
       const int64_t from =
-          source.interleaved_heads ? file_row(p, source, first / p.columns) * p.columns : first;
+          turned && !bias ? file_row(p, source, first / p.columns) * p.columns : first;
       read_values(file, source, from, n, p.name, bytes, values.data());
+      if (bias) {
+        const std::vector<float> as_stored(values.begin(), values.begin() + n);
+        for (int64_t i = 0; i < n; ++i) {
+          values[static_cast<size_t>(i)] = as_stored[static_cast<size_t>(file_row(p, source, i))];
+        }
+      }
       const std::span<const float> piece(values.data(), static_cast<size_t>(n));
       check_finite(piece, first, p.name);
       store(static_cast<int>(i), first, piece);

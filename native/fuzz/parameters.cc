@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     source.offset = input.value<uint16_t>();
     p.rows = input.number(0, 8);
     p.columns = input.number(0, 3) * block_format(source.type).elements;
-    if (p.rows % 4 == 0 && p.rows > 0) source.interleaved_heads = input.number(0, 1) * 2;
+    source.interleaved_heads = input.number(0, 3);
     p.as_stored = is_quantized(source.type) && input.number(0, 1) == 1;
     p.trainable = !p.as_stored;
     if (source.file.empty()) {

@@ -13,9 +13,12 @@ export interface Gguf {
   metadata: ReadonlyMap<string, GgufValue>;
   /** Under the names that GGUF gives, shapes as PyTorch has them. */
   tensors: TensorEntry[];
-  /** The largest factor by which Llama 3's scaling divides the frequencies of positions, where there is one. */
-  ropeFactor?: number;
+  /** The factors by which Llama 3's scaling divides the frequencies of positions, where there are some. */
+  ropeFactors?: number[];
 }
+
+/** Of 4096 frequencies: a head of 8192 columns. */
+const MOST_FACTOR_BYTES = 4 * 4096;
 
 /** Types of tensors by number; those without a block have no support. */
 const TYPES: Readonly<Record<number, { name: string; block?: { elements: number; bytes: number } }>> = {
@@ -224,8 +227,10 @@ export const readGguf = async (file: string): Promise<Gguf> => {
         const factors = gguf.tensors.find(({ name, dtype }) => name === 'rope_freqs.weight' && dtype === 'F32');
         if (!factors) return gguf;
         if (factors.bytes === 0) throw bad('rope_freqs.weight has no values');
-        const last = await handle.read(Buffer.alloc(4), 0, 4, factors.offset + factors.bytes - 4);
-        return { ...gguf, ropeFactor: last.buffer.readFloatLE() };
+        if (factors.bytes > MOST_FACTOR_BYTES) throw bad('rope_freqs.weight has more values than a head has columns');
+        const all = await handle.read(Buffer.alloc(factors.bytes), 0, factors.bytes, factors.offset);
+        const ropeFactors = Array.from({ length: factors.bytes / 4 }, (_, i) => all.buffer.readFloatLE(4 * i));
+        return { ...gguf, ropeFactors };
       } catch (error) {
         if (!(error instanceof NeedsMore)) throw error;
         if (bytesRead < bytes || bytes === size) throw bad('it became shorter while it was read');

@@ -1,5 +1,6 @@
 import { ZestError } from '../../errors.ts';
 import { show } from '../../show.ts';
+import { rotaryFrequencies } from '../rotary.ts';
 import type { TensorEntry } from '../safetensors.ts';
 import type { Gguf, GgufValue } from './format.ts';
 
@@ -44,20 +45,66 @@ const digits = (value: number): number => Number(value.toPrecision(7));
 /** Llama 3's scaling as transformers has it, with the factors by which a file divides the frequencies. */
 const LLAMA3 = { rope_type: 'llama3', low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
 
+/** How far a file's factors may be from those of the settings, in float32: a part of them. */
+const FACTOR_TOLERANCE = 1e-4;
+
+/** Llama 3's scaling by a file's factors, which do not say by which settings they came about. */
+const llama3Scaling = ({ file, ropeFactors = [] }: Gguf, theta: number, headWidth: number): Record<string, unknown> => {
+  const rope_scaling = { ...LLAMA3, factor: ropeFactors.at(-1) };
+  const frequencies = (scaling: object) =>
+    rotaryFrequencies(
+      { file, json: { rope_theta: theta, ...scaling } },
+      { share: 1, base: ['rope_theta', 10000] },
+      headWidth,
+    );
+  const [plain, scaled] = [frequencies({}), frequencies({ rope_scaling })];
+  const same =
+    ropeFactors.length === plain.length &&
+    ropeFactors.every((factor, i) => {
+      const expected = (plain[i] as number) / (scaled[i] as number);
+      return Math.abs(factor - expected) <= FACTOR_TOLERANCE * expected;
+    });
+  if (same) return { rope_scaling };
+  const settings = 'low_freq_factor 1, high_freq_factor 4 and original_max_position_embeddings 8192';
+  const message = `${file}: rope_freqs.weight is not what Llama 3's ${settings} give; this version takes no other factors from a GGUF file, but the settings from a folder's config.json`;
+  throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
+};
+
+/** As llama.cpp reads it: where no type is named a factor is linear, and the older key is read where there is no newer. */
 const ropeScaling = (
-  { file, ropeFactor }: Gguf,
+  gguf: Gguf,
   name: string,
   value: (key: string) => GgufValue | undefined,
+  { theta, headWidth }: { theta: number; headWidth: number },
 ): Record<string, unknown> => {
-  const type = value('rope.scaling.type') ?? 'none';
-  const factor = value('rope.scaling.factor');
-  if (ropeFactor !== undefined) return { rope_scaling: { ...LLAMA3, factor: ropeFactor } };
+  if (gguf.ropeFactors) return llama3Scaling(gguf, theta, headWidth);
+  const type = value('rope.scaling.type') ?? 'linear';
+  const factor = value('rope.scaling.factor') ?? value('rope.scale_linear') ?? 0;
+  const at = `${gguf.file}: ${name}.rope`;
   if (type === 'none') return {};
-  if (type === 'linear' && typeof factor === 'number') return { rope_scaling: { rope_type: 'linear', factor } };
-  throw new ZestError(
-    'ERR_ZEST_UNSUPPORTED',
-    `${file}: ${name}.rope.scaling.type is ${show(type)}; this version takes none, linear and Llama 3's`,
-  );
+  if (type !== 'linear') {
+    const message = `${at}.scaling.type is ${show(type)}; this version takes none, linear and Llama 3's`;
+    throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
+  }
+  if (typeof factor !== 'number' || !(factor >= 0)) {
+    throw new ZestError('ERR_ZEST_GGUF', `${at}.scaling.factor is ${show(factor)}; expected a number > 0`);
+  }
+  return factor === 0 || factor === 1 ? {} : { rope_scaling: { rope_type: 'linear', factor } };
+};
+
+/** Models that a file has but for what this version computes. */
+const assertComputed = (file: string, name: string, metadata: ReadonlyMap<string, GgufValue>): void => {
+  const above = (key: string, most: number): GgufValue | undefined => {
+    const given = metadata.get(key);
+    return typeof given === 'number' && given > most ? given : undefined;
+  };
+  const refuse = (what: string) => {
+    throw new ZestError('ERR_ZEST_UNSUPPORTED', `${file}: ${what}`);
+  };
+  const experts = above(`${name}.expert_count`, 0);
+  if (experts) refuse(`${name}.expert_count is ${show(experts)}; a mixture of experts is not computed`);
+  const parts = above('split.count', 1);
+  if (parts) refuse(`split.count is ${show(parts)}; expected a model in one file (llama-gguf-split --merge makes one)`);
 };
 
 /** A model of a GGUF file as a folder of transformers would have it: config.json and tensors by name. */
@@ -70,7 +117,7 @@ export interface GgufModel {
  * Describes the model of a GGUF file in transformers' words.
  *
  * @throws ERR_ZEST_FAMILY for an architecture that is not known, ERR_ZEST_GGUF for keys that are missing or no numbers,
- * ERR_ZEST_UNSUPPORTED for a scaling of positions that is not computed
+ * ERR_ZEST_UNSUPPORTED for a scaling of positions that is not computed, a mixture of experts and a part of a model
  */
 export const ggufModel = (gguf: Gguf): GgufModel => {
   const { file, metadata, tensors } = gguf;
@@ -81,6 +128,7 @@ export const ggufModel = (gguf: Gguf): GgufModel => {
     const known = Object.keys(ARCHITECTURES).join(', ');
     throw new ZestError('ERR_ZEST_FAMILY', `${file}: general.architecture is ${show(name)}; known in GGUF: ${known}`);
   }
+  assertComputed(file, name as string, metadata);
   const value = (key: string): GgufValue | undefined => metadata.get(`${name}.${key}`);
   const number = (key: string, absent?: number): number => {
     const given = value(key) ?? absent;
@@ -99,6 +147,7 @@ export const ggufModel = (gguf: Gguf): GgufModel => {
     const message = `${file}: ${name}.rope.dimension_count or attention.value_length is not the width of a head, ${headWidth}`;
     throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
   }
+  const theta = digits(number('rope.freq_base', 10000));
   const has = (tensor: string) => tensors.some((each) => each.name === tensor);
   const token = (key: string) => metadata.get(`tokenizer.ggml.${key}_token_id`);
   const json = {
@@ -114,13 +163,13 @@ export const ggufModel = (gguf: Gguf): GgufModel => {
     hidden_act: 'silu',
     max_position_embeddings: number('context_length'),
     rms_norm_eps: digits(number('attention.layer_norm_rms_epsilon')),
-    rope_theta: digits(number('rope.freq_base', 10000)),
+    rope_theta: theta,
     tie_word_embeddings: !has('output.weight'),
     attention_bias: has('blk.0.attn_q.bias'),
     ...(architecture.modelType === 'llama' ? { mlp_bias: has('blk.0.ffn_up.bias') } : { use_sliding_window: false }),
     bos_token_id: token('bos'),
     eos_token_id: token('eos'),
-    ...ropeScaling(gguf, name as string, value),
+    ...ropeScaling(gguf, name as string, value, { theta, headWidth }),
   };
   const checkpoint = new Map<string, TensorEntry>();
   for (const tensor of tensors) {

@@ -128,13 +128,13 @@ describe('in the middle of a step', () => {
 });
 
 describe('a device that fails', () => {
-  const MEMORY = `${54 * 2 ** 20}`; // bytes: a model, its scratch and little besides
+  const MEMORY = `${34 * 2 ** 20}`; // bytes: a model, the products' 32 MiB and little besides
 
   it('has no memory for a call: the model stays usable', async () => {
     const { before, large, step, digest } = await outcomes('cuda', { ZEST_SHIM_MEMORY: MEMORY });
     expect(large).toMatchObject({
       code: 'ERR_ZEST_MEMORY',
-      message: expect.stringMatching(/no \d+ MiB more: \d+ of its 54 MiB/),
+      message: expect.stringMatching(/no \d+ MiB more: \d+ of its 34 MiB/),
     });
     expect(step).toEqual({ value: 4 });
     expect(digest?.value).not.toBe(before?.value);
