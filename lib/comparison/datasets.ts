@@ -142,21 +142,20 @@ const SQUAD: Config['task'] = {
   stop: ['\n'],
 };
 
-/** Tasks of the decoder. */
+/** Tasks of the decoder, by their data set: what is told of each, beside what is the same for all. */
+const DECODER_TASKS: Readonly<Record<string, { maxLength: number } & Partial<Source>>> = {
+  sst2: { maxLength: 96 },
+  rte: { maxLength: 256 },
+  boolq: { maxLength: 384 },
+  copa: { maxLength: 96 },
+  squad: { maxLength: 512, task: SQUAD, splits: ['validation'] },
+};
+
 const DECODER_SOURCES: Readonly<Record<string, Source>> = Object.fromEntries(
-  Object.entries({ sst2: 96, rte: 256, boolq: 384, copa: 96, squad: 512 }).map(
-    ([task, maxLength]): [string, Source] => [
-      task,
-      {
-        task: task === 'squad' ? SQUAD : task,
-        splits: task === 'squad' ? ['validation'] : ['train', 'validation'],
-        files: decoderFiles,
-        shots: [undefined],
-        forwards: 2000,
-        maxLength,
-      },
-    ],
-  ),
+  Object.entries(DECODER_TASKS).map(([task, told]): [string, Source] => [
+    task,
+    { task, splits: ['train', 'validation'], files: decoderFiles, shots: [undefined], forwards: 2000, ...told },
+  ]),
 );
 
 interface Setting {
