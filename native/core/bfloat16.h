@@ -13,4 +13,7 @@ inline uint16_t to_bfloat16(float value) {
   return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+// The least value that rounds to infinity: half a step above the largest, which is odd.
+constexpr float bfloat16_overflow = 0x1.ffp127f;
+
 }  // namespace zest

@@ -4,10 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "core/bfloat16.h"
 #include "core/blocks.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -36,18 +38,26 @@ void read(const InputFile& file, void* out, size_t bytes, int64_t offset,
   }
 }
 
-void check_finite(std::span<const float> values, int64_t first, const std::string& name) {
-  const auto bad =
-      std::find_if_not(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
+// Throws for a value that `type` cannot store as a finite one.
+void check_values(std::span<const float> values, StorageType type, int64_t first,
+                  const std::string& name) {
+  const float least_too_large =
+      type == StorageType::bfloat16 ? bfloat16_overflow : std::numeric_limits<float>::infinity();
+  const auto bad = std::find_if_not(values.begin(), values.end(), [least_too_large](float x) {
+    return std::fabs(x) < least_too_large;
+  });
   if (bad == values.end()) return;
-  throw Error("ERR_ZEST_TENSOR_VALUE", "tensor '" + name +
-                                           "' holds a value that is not finite, at element " +
-                                           std::to_string(first + (bad - values.begin())));
+  const std::string at = std::to_string(first + (bad - values.begin()));
+  throw Error("ERR_ZEST_TENSOR_VALUE",
+              std::isfinite(*bad)
+                  ? "tensor '" + name + "' holds a value too large for bfloat16, at element " + at +
+                        "; load it as float32"
+                  : "tensor '" + name + "' holds a value that is not finite, at element " + at);
 }
 
 // initial_scale * Gaussian(initial_seed, stream 0) + initial_offset, at the parameter's addresses.
 void initialise(const ParameterSpec& p, const ParameterSource& source, uint64_t base, int parameter,
-                const StoreElements& store) {
+                StorageType type, const StoreElements& store) {
   std::vector<float> row(static_cast<size_t>(p.columns));
   for (int64_t r = 0; r < p.rows; ++r) {
     const uint64_t offset = base + static_cast<uint64_t>(r) * noise::row_span(p.columns);
@@ -55,7 +65,7 @@ void initialise(const ParameterSpec& p, const ParameterSource& source, uint64_t 
       row[c] = source.initial_scale * noise::gaussian(source.initial_seed, 0, offset + c) +
                source.initial_offset;
     }
-    check_finite(row, r * p.columns, p.name);
+    check_values(row, type, r * p.columns, p.name);
     store(parameter, r * p.columns, row);
   }
 }
@@ -115,13 +125,13 @@ std::vector<std::byte> read_stored(const ParameterSpec& p, const ParameterSource
   std::vector<float> values(static_cast<size_t>(p.columns));
   for (int64_t row = 0; row < p.rows; ++row) {
     dequantize(source.type, bytes.data(), row * p.columns, p.columns, values.data());
-    check_finite(values, row * p.columns, p.name);
+    check_values(values, StorageType::float32, row * p.columns, p.name);
   }
   return bytes;
 }
 
 void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sources,
-                     const StoreElements& store,
+                     StorageType type, const StoreElements& store,
                      const std::function<void(int64_t, int64_t)>& progress, const AbortFlag& abort,
                      Stored stored) {
   if (sources.size() != spec.parameters.size()) {
@@ -143,7 +153,7 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
     const int64_t count = p.rows * p.columns, before = done;
     if (bytes_of(i) == 0) continue;
     if (source.file.empty()) {
-      initialise(p, source, where.base[i], static_cast<int>(i), store);
+      initialise(p, source, where.base[i], static_cast<int>(i), type, store);
       done += bytes_of(i);
       continue;
     }
@@ -165,7 +175,7 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
         }
       }
       const std::span<const float> piece(values.data(), static_cast<size_t>(n));
-      check_finite(piece, first, p.name);
+      check_values(piece, type, first, p.name);
       store(static_cast<int>(i), first, piece);
       done = before + file_bytes(source.type, first + n);
       if (progress) progress(done, total);

@@ -19,11 +19,12 @@ using StoreElements =
 // What becomes of parameters that may stay as stored.
 enum class Stored { read, left_out };
 
-// Reads without mapping into memory: a file that is cut short is an error, not a fault. Throws
-// ERR_ZEST_FILE, ERR_ZEST_SAFETENSORS for one that ends too early, ERR_ZEST_TENSOR_VALUE where a
-// value is not finite, ERR_ZEST_ABORTED. `progress(done, total)` in bytes, or empty.
+// Reads without mapping into memory: a file that is cut short is an error, not a fault. `type` is
+// what values are stored as. Throws ERR_ZEST_FILE, ERR_ZEST_SAFETENSORS for one that ends too
+// early, ERR_ZEST_TENSOR_VALUE where a value is not finite, or would not be once it is stored,
+// ERR_ZEST_ABORTED. `progress(done, total)` in bytes, or empty.
 void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sources,
-                     const StoreElements& store,
+                     StorageType type, const StoreElements& store,
                      const std::function<void(int64_t, int64_t)>& progress, const AbortFlag& abort,
                      Stored stored = Stored::read);
 

@@ -52,7 +52,7 @@ void Weights::load(std::span<const ParameterSource> sources,
     matrices_[i].data = data;
     matrices_[i].blocks = sources[i].type;
   }
-  read_parameters(spec_, sources, store, progress, abort, Stored::left_out);
+  read_parameters(spec_, sources, type_, store, progress, abort, Stored::left_out);
 }
 
 }  // namespace zest::cpu

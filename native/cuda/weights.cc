@@ -129,7 +129,7 @@ void Weights::load(std::span<const ParameterSource> sources,
     check(cudaStreamSynchronize(stream_), "loading weights");
   };
   load_blocks(sources, abort);
-  read_parameters(spec_, sources, store, progress, abort, Stored::left_out);
+  read_parameters(spec_, sources, type_, store, progress, abort, Stored::left_out);
 }
 
 void Weights::download(int index, std::byte* out) const {

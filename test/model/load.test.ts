@@ -188,6 +188,26 @@ it('bfloat16 rounds to nearest, and reads what it stored', async () => {
   expect([...(await model.parameter('cls.predictions.bias'))].slice(0, 4)).toEqual([1, 1, 1 + 2 ** -6, 0.333984375]);
 });
 
+it('what bfloat16 would round to infinity is an error there, and the largest that it holds is not', async () => {
+  const largest = 2 ** 127 * (2 - 2 ** -7);
+  const least = 2 ** 127 * (2 - 2 ** -8); // That rounds to infinity.
+  const below = least - 2 ** 104;
+  const of = (value: number) =>
+    folderOf({ ...tinyTensors(), 'cls.predictions.bias': f32([11], [0, 0, value, ...Array(8).fill(0)]) });
+  for (const value of [largest, -below]) {
+    const model = await load(of(value), { dtype: 'bfloat16' });
+    expect((await model.parameter('cls.predictions.bias'))[2]).toBe(Math.sign(value) * largest);
+  }
+  for (const value of [least, -3.4028e38]) {
+    await rejects(
+      () => load(of(value), { dtype: 'bfloat16' }),
+      'ERR_ZEST_TENSOR_VALUE',
+      /'cls.predictions.bias' holds a value too large for bfloat16, at element 2; load it as float32/,
+    );
+    expect((await (await load(of(value))).parameter('cls.predictions.bias'))[2]).toBe(Math.fround(value));
+  }
+});
+
 it('a truncated file is an error, also when it is cut after its header was read', async () => {
   const folder = folderOf(tinyTensors());
   writeFileSync(
