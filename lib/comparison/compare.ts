@@ -47,7 +47,7 @@ const TEST_SEEDS = 5;
 const SHARPNESS = { radius: 5e-3, samples: 16, examples: 64 };
 
 export interface ExperimentOptions extends CallOptions, DecoderOptions {
-  /** The folder of the data sets sst2/, mr/, sst5/ and trec/; those of words come with node-zest. */
+  /** The folder of the data sets, a folder each: sst2/ say; the words of afinn come with node-zest. */
   data?: string;
   /** Where runs are written; those that are there and finished are not run again. */
   output: string;
@@ -59,6 +59,11 @@ export interface ExperimentOptions extends CallOptions, DecoderOptions {
   seeds?: number;
   /** How far the search for a learning rate goes to either side, in half decades. Default 2; 0: none is searched for. */
   rungs?: number;
+  /**
+   * Evaluations of a run, at equal distances. Of several the weights that are best in validation are kept and tested, as
+   * training does; of one those of the last step. Their forwards come on top. Default 1.
+   */
+  evaluations?: number;
   /**
    * Names of the methods to compare; `embeddings` is logistic regression on what the model makes of the texts as it came.
    * Default: all. The result has those of earlier calls too.
@@ -100,6 +105,8 @@ export interface ExperimentResult {
   /** Seeds that were tested, and examples of the test, of an experiment of the decoder. */
   seeds?: number;
   examples?: number;
+  /** Evaluations of a run, where the best weights of several were kept. */
+  evaluations?: number;
 }
 
 export type ExperimentEvent =
@@ -124,9 +131,11 @@ interface Budget {
   seeds: number;
   examples: number | undefined;
   rungs: number;
+  evaluations: number;
 }
 
-const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, { output, forwards }: Budget) => {
+const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, budget: Budget) => {
+  const { output, forwards, evaluations } = budget;
   const { model, trainable, task, data, batchSize, maxLength } = dataset;
   const config = resolveConfig({
     model,
@@ -135,8 +144,16 @@ const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, 
     objective: method.learnsMetric ? { metric: firstMetric(task) } : undefined,
     data: { ...data, seed },
     optimizer: method.optimizer(rate),
-    // As many evaluations as checkpoints: one, at the end.
-    training: { steps: 1, evaluateEvery: 1, checkpointEvery: 1, batchSize, maxLength, keepBest: false, seed },
+    // Counted in evaluations, and one checkpoint at the end, beside those of the best.
+    training: {
+      steps: evaluations,
+      evaluateEvery: 1,
+      checkpointEvery: evaluations,
+      batchSize,
+      maxLength,
+      keepBest: evaluations > 1,
+      seed,
+    },
     output: join(output, method.name, String(rate), String(seed)),
   });
   return withBudget(config, forwards);
@@ -179,16 +196,17 @@ const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
 /** What earlier calls, with other methods, found. */
 const earlierResult = async (
   name: string,
-  { output, forwards, seeds, examples }: Budget,
+  { output, forwards, seeds, examples, evaluations }: Budget,
 ): Promise<ExperimentResult | undefined> => {
   const earlier = (await readJson(join(output, RESULT))) as ExperimentResult | undefined;
   if (!earlier) return undefined;
   const same = earlier.name === name && earlier.forwards === forwards;
-  const { seeds: tested = TEST_SEEDS, examples: scored } = earlier;
-  if (same && tested === seeds && scored === examples) return earlier;
-  const sized = (of: number, on: number | undefined) => (same ? `, ${of} seeds and ${on ?? 'the usual'} examples` : '');
-  const found = `${earlier.name} with ${earlier.forwards} forwards a run${sized(tested, scored)}`;
-  const asked = `${name} with ${forwards}${sized(seeds, examples)}`;
+  const { seeds: tested = TEST_SEEDS, examples: scored, evaluations: kept = 1 } = earlier;
+  if (same && tested === seeds && scored === examples && kept === evaluations) return earlier;
+  const sized = (of: number, on: number | undefined, best: number) =>
+    same ? `, ${of} seeds, ${on ?? 'the usual'} examples and ${best} evaluations` : '';
+  const found = `${earlier.name} with ${earlier.forwards} forwards a run${sized(tested, scored, kept)}`;
+  const asked = `${name} with ${forwards}${sized(seeds, examples, evaluations)}`;
   throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}, not ${asked}; give another output`);
 };
 
@@ -244,7 +262,7 @@ async function* compareInFolder(
         const tested = { seed, validation, test, forwards };
         if (!hasSharpness) return tested;
         const run = runFolder(configOf(dataset, method, learningRate, seed, budget).output);
-        const weights = join(run.checkpoints, 'last');
+        const weights = join(run.checkpoints, summary.kept.name);
         const sharpness = await slot(() =>
           kept(run.sharpness, () => sharpnessOf(weights, loaded, { signal: stopped })),
         );
@@ -291,7 +309,10 @@ async function* compareInFolder(
   );
   const all = [...compared, ...(earlier?.methods ?? [])];
   const results = CONTENDERS.flatMap((name) => all.find((one) => one.name === name) ?? []);
-  const sized = hasSharpness ? {} : { seeds, examples: budget.examples };
+  const sized = {
+    ...(!hasSharpness && { seeds, examples: budget.examples }),
+    ...(budget.evaluations > 1 && { evaluations: budget.evaluations }),
+  };
   const result: ExperimentResult = { name, forwards, ...sized, before, methods: results, version };
   await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
   yield { kind: 'done', output, result };
@@ -300,14 +321,15 @@ async function* compareInFolder(
 /**
  * Compares methods on a data set with equal forwards: for each the learning rate is chosen by the validation loss of one
  * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
- * tested with it, weights of the last step. Writes experiment.json. What an earlier call finished is not run again.
+ * tested with it, weights of the last step if nothing else is said. Writes experiment.json. What an earlier call finished is not run again.
  *
  * @throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards
  * than there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds results or a run of
  * another experiment, or another experiment writes to it, and where a method's runs fail whatever the learning rate
  */
 export async function* compareMethods(name: string, options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void> {
-  const { output, signal, forwards = experimentForwards(name), seeds = TEST_SEEDS, examples, rungs = RUNGS } = options;
+  const { output, signal, examples } = options;
+  const { forwards = experimentForwards(name), seeds = TEST_SEEDS, rungs = RUNGS, evaluations = 1 } = options;
   throwIfAborted(signal);
   const unknown = options.methods?.find((method) => !CONTENDERS.includes(method));
   if (unknown !== undefined) {
@@ -323,6 +345,7 @@ export async function* compareMethods(name: string, options: ExperimentOptions):
   assertPositive(options.forwards, 'forwards');
   assertPositive(options.seeds, 'seeds');
   assertPositive(options.examples, 'examples');
+  assertPositive(options.evaluations, 'evaluations');
   const factor = rateFactor(name);
   const chosen = options.methods
     ? METHODS.filter((method) => options.methods?.includes(method.name))
@@ -330,9 +353,8 @@ export async function* compareMethods(name: string, options: ExperimentOptions):
   const methods = chosen.map((method) =>
     method.measuresRate ? method : { ...method, learningRate: method.learningRate * factor },
   );
+  const budget = { output, forwards, seeds, examples, rungs, evaluations };
   // Before a folder is made.
   const files = await experimentFiles(name, options.data);
-  yield* lockingFolder(output, () =>
-    compareInFolder(name, { methods, hasBaseline }, files, { output, forwards, seeds, examples, rungs }, options),
-  );
+  yield* lockingFolder(output, () => compareInFolder(name, { methods, hasBaseline }, files, budget, options));
 }

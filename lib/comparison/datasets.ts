@@ -61,27 +61,37 @@ const spaced = (rows: readonly object[], count: number): object[] =>
     ? [...rows]
     : Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)] as object);
 
-/** Examples of a decoder's splits: few to choose by, since each run scores them before and after. */
-const DECODER_EXAMPLES = { train: 1000, validation: 64 };
+/** Examples of the splits that are made of longer files. */
+interface SplitSizes {
+  train: number;
+  validation: number;
+  /** Default: as many as are asked for. */
+  test?: number;
+}
 
-/** A file to train and one to test on; of one alone the last fifth, so that a text is on one side. */
-const decoderFiles = async (there: readonly string[], scratch: string, examples: number): Promise<Files> => {
-  const [first = [], second] = await Promise.all(there.map(readLines));
-  const cut = Math.floor((first.length * (VALIDATION_EVERY - 1)) / VALIDATION_EVERY);
-  const [known, unseen] = second === undefined ? [first.slice(0, cut), first.slice(cut)] : [first, second];
-  const { train, validation } = DECODER_EXAMPLES;
-  const used = spaced(known, train + validation);
-  const held = new Set(spaced(used, validation));
-  await makeFolder(scratch);
-  return {
-    train: await writeRows(
-      join(scratch, 'train.jsonl'),
-      used.filter((row) => !held.has(row)),
-    ),
-    validation: await writeRows(join(scratch, 'validation.jsonl'), [...held]),
-    test: await writeRows(join(scratch, 'test.jsonl'), spaced(unseen, examples)),
+/** Few of a decoder to choose by, since each run scores them before and after. */
+const DECODER_SIZES: SplitSizes = { train: 1000, validation: 64 };
+const PAIR_SIZES: SplitSizes = { train: 8000, validation: 500, test: 1000 };
+
+/** Of a file to train and one to test on; of one alone the last fifth, so that a text is on one side. */
+const sizedFiles =
+  ({ train, validation, test }: SplitSizes): Source['files'] =>
+  async (there, scratch, examples) => {
+    const [first = [], second] = await Promise.all(there.map(readLines));
+    const cut = Math.floor((first.length * (VALIDATION_EVERY - 1)) / VALIDATION_EVERY);
+    const [known, unseen] = second === undefined ? [first.slice(0, cut), first.slice(cut)] : [first, second];
+    const used = spaced(known, train + validation);
+    const held = new Set(spaced(used, validation));
+    await makeFolder(scratch);
+    return {
+      train: await writeRows(
+        join(scratch, 'train.jsonl'),
+        used.filter((row) => !held.has(row)),
+      ),
+      validation: await writeRows(join(scratch, 'validation.jsonl'), [...held]),
+      test: await writeRows(join(scratch, 'test.jsonl'), spaced(unseen, test ?? examples)),
+    };
   };
-};
 
 const trecFiles = async ([all, test]: readonly string[], scratch: string): Promise<Files> => {
   return { ...(await withValidation(scratch, await readLines(all as string))), test: test as string };
@@ -131,6 +141,29 @@ const SOURCES: Readonly<Record<string, Source>> = {
   },
 };
 
+/** Two texts and a word between that says how the second follows; words are single tokens of the built-in model. */
+const pairs = (template: string, labelWords: string[]): Source => ({
+  task: { template, labelWords },
+  splits: ['train', 'validation'],
+  files: sizedFiles(PAIR_SIZES),
+  shots: [512],
+  forwards: 2000,
+});
+
+const THREE_WAY = ['yes', 'maybe', 'no'];
+
+/** Data sets on which no rule of `auto` was chosen, so that they can prove one. */
+const UNSEEN_SOURCES: Readonly<Record<string, Source>> = {
+  cola: pairs('{sentence} This is {mask}.', ['wrong', 'correct']),
+  mrpc: pairs('{sentence1} {mask}, {sentence2}', ['no', 'yes']),
+  qqp: pairs('{question1} {mask}, {question2}', ['no', 'yes']),
+  qnli: pairs('{question} {mask}, {sentence}', ['yes', 'no']),
+  rte: pairs('{premise}? {mask}, {hypothesis}', ['yes', 'no']),
+  wic: pairs('{sentence1} {sentence2} Does {word} mean the same? {mask}.', ['no', 'yes']),
+  mnli: pairs('{premise}? {mask}, {hypothesis}', THREE_WAY),
+  snli: { ...pairs('{premise}? {mask}, {hypothesis}', THREE_WAY), shots: [16, 512], labelNoise: [0.4] },
+};
+
 /** SQuAD whose rows have no title, and a list of answers, as the subset of these experiments. */
 const SQUAD: Config['task'] = {
   kind: 'generate',
@@ -154,7 +187,14 @@ const DECODER_TASKS: Readonly<Record<string, { maxLength: number } & Partial<Sou
 const DECODER_SOURCES: Readonly<Record<string, Source>> = Object.fromEntries(
   Object.entries(DECODER_TASKS).map(([task, told]): [string, Source] => [
     task,
-    { task, splits: ['train', 'validation'], files: decoderFiles, shots: [undefined], forwards: 2000, ...told },
+    {
+      task,
+      splits: ['train', 'validation'],
+      files: sizedFiles(DECODER_SIZES),
+      shots: [undefined],
+      forwards: 2000,
+      ...told,
+    },
   ]),
 );
 
@@ -176,7 +216,7 @@ const settingName = ({ dataset, shots, labelNoise, decoder }: Setting): string =
 
 const SETTINGS: ReadonlyMap<string, Setting> = new Map(
   [
-    ...Object.entries(SOURCES).flatMap(([dataset, source]): Setting[] => [
+    ...Object.entries({ ...SOURCES, ...UNSEEN_SOURCES }).flatMap(([dataset, source]): Setting[] => [
       ...source.shots.map((shots) => ({ dataset, source, shots, labelNoise: 0 })),
       ...(source.labelNoise ?? []).map((labelNoise) => ({ dataset, source, shots: source.shots.at(-1), labelNoise })),
     ]),
@@ -212,7 +252,7 @@ export const experimentForwards = (name: string): number => settingOf(name).sour
 export const experimentMetric = (name: string): Metric => firstMetric(settingOf(name).source.task);
 
 /**
- * Finds the files that an experiment needs. `folder` has sst2/, mr/, sst5/ and trec/.
+ * Finds the files that an experiment needs. `folder` has one a data set, sst2/ say.
  *
  * @throws ERR_ZEST_OPTION for an unknown name, or where a folder is needed, ERR_ZEST_DATA for a file that is not there
  */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compareMethods, type ExperimentEvent } from '../../lib/comparison/compare.ts';
+import { compareMethods, type ExperimentEvent, type ExperimentRun } from '../../lib/comparison/compare.ts';
 import { EXPERIMENTS, experimentForwards } from '../../lib/comparison/datasets.ts';
 import { experimentMarkdown } from '../../lib/comparison/table.ts';
 import { limit } from '../../lib/jobs/limit.ts';
@@ -64,8 +64,12 @@ describe('compareMethods', () => {
 
   it('says which experiments and methods there are, and where data are looked for', async () => {
     expect(EXPERIMENTS).toContain('mr-512-noise-0.2');
-    expect(EXPERIMENTS.filter((name) => !name.startsWith('smollm2-'))).toHaveLength(16);
-    expect(EXPERIMENTS.slice(16)).toEqual(
+    expect(EXPERIMENTS.filter((name) => !name.startsWith('smollm2-'))).toHaveLength(26);
+    expect(EXPERIMENTS.slice(16, 26)).toEqual([
+      ...['cola', 'mrpc', 'qqp', 'qnli', 'rte', 'wic', 'mnli'].map((task) => `${task}-512`),
+      ...['snli-16', 'snli-512', 'snli-512-noise-0.4'],
+    ]);
+    expect(EXPERIMENTS.slice(26)).toEqual(
       ['sst2', 'rte', 'boolq', 'copa', 'squad'].flatMap((task) => [`smollm2-${task}-full`, `smollm2-${task}-lora`]),
     );
     expect(EXPERIMENTS.filter((name) => experimentForwards(name) === 4000)).toEqual(
@@ -105,7 +109,38 @@ describe('compareMethods', () => {
     expect(trained).toMatch(/rank: 8/);
     expect(experimentMarkdown(last.result)).not.toContain('sharpness');
     await expect(run('smollm2-sst2-lora', { ...options, seeds: 3 })).rejects.toThrow(
-      /a run, 2 seeds and 20 examples, not smollm2-sst2-lora with 10, 3 seeds and 20 examples; give/,
+      /a run, 2 seeds, 20 examples and 1 evaluations, not smollm2-sst2-lora with 10, 3 seeds, 20 examples and 1 eval/,
+    );
+  }, 60_000);
+
+  it('keeps the weights that are best in validation, where runs are evaluated more than once', async () => {
+    const rows = Array.from({ length: 700 }, (_, i) =>
+      JSON.stringify({ premise: `the film ${i} was good`, hypothesis: i % 3 === 0 ? 'no' : 'yes', label: i % 3 }),
+    );
+    await mkdir(join(folder, 'few', 'snli'), { recursive: true });
+    for (const split of ['train', 'validation'])
+      await writeFile(
+        join(folder, 'few', 'snli', `${split}.jsonl`),
+        rows.slice(0, split === 'train' ? 700 : 60).join('\n'),
+      );
+    const options = { data: join(folder, 'few'), forwards: 120, seeds: 2, rungs: 0, methods: ['auto'], evaluations: 3 };
+    const last = (await run('snli-16', options)).at(-1);
+    if (last?.kind !== 'done') throw new Error('no result');
+    expect(last.result).toMatchObject({ forwards: 120, evaluations: 3, before: { test: { count: 60 } } });
+    for (const { seed, validation, test } of last.result.methods[0]!.runs as ExperimentRun[]) {
+      const lines = await readFile(join(last.output, 'auto', '1', `${seed}`, 'metrics.jsonl'), 'utf8');
+      const events = lines
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const evaluated = events.filter(({ kind, split }) => kind === 'evaluation' && split === 'validation');
+      expect(evaluated.map(({ step }) => step)).toEqual([0, 2, 4, 6, 7]);
+      expect(validation.accuracy).toBe(Math.max(...evaluated.map(({ accuracy }) => accuracy)));
+      expect(test.count).toBe(60);
+    }
+    const { evaluations, ...once } = options;
+    await expect(run('snli-16', once)).rejects.toThrow(
+      /and 3 evaluations, not snli-16 with 120.* and 1 evaluations; give/,
     );
   }, 60_000);
 

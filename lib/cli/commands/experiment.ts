@@ -9,7 +9,7 @@ import { duration, printJson, printLine, printOut } from '../terminal/output.ts'
 
 type ExperimentCommandOptions = Pick<
   ExperimentOptions,
-  'data' | 'forwards' | 'jobs' | 'seeds' | 'model' | 'examples'
+  'data' | 'forwards' | 'jobs' | 'seeds' | 'model' | 'examples' | 'rungs' | 'evaluations'
 > & {
   output?: string;
   methods?: string;
@@ -40,6 +40,10 @@ export const command: CommandDefinition = {
     counting(
       '--rungs <n>',
       'half decades that the search for a learning rate goes to either side (default: 2; 0: none)',
+    ),
+    counting(
+      '--evaluations <n>',
+      'of a run; of several the weights best in validation are kept (default: 1, the last)',
     ),
     counting('--jobs <n>', 'runs at a time (default: the cores)'),
     new Option('--methods <a,b,c>', 'only these; the table has those of earlier calls too'),
