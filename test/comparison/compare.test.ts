@@ -64,12 +64,14 @@ describe('compareMethods', () => {
 
   it('says which experiments and methods there are, and where data are looked for', async () => {
     expect(EXPERIMENTS).toContain('mr-512-noise-0.2');
-    expect(EXPERIMENTS.filter((name) => !name.startsWith('smollm2-'))).toHaveLength(26);
-    expect(EXPERIMENTS.slice(16, 26)).toEqual([
+    expect(EXPERIMENTS.filter((name) => !name.startsWith('smollm2-'))).toHaveLength(28);
+    expect(EXPERIMENTS.slice(16, 28)).toEqual([
+      'domain-16',
+      'domain-512',
       ...['cola', 'mrpc', 'qqp', 'qnli', 'rte', 'wic', 'mnli'].map((task) => `${task}-512`),
       ...['snli-16', 'snli-512', 'snli-512-noise-0.4'],
     ]);
-    expect(EXPERIMENTS.slice(26)).toEqual(
+    expect(EXPERIMENTS.slice(28)).toEqual(
       ['sst2', 'rte', 'boolq', 'copa', 'squad'].flatMap((task) => [`smollm2-${task}-full`, `smollm2-${task}-lora`]),
     );
     expect(EXPERIMENTS.filter((name) => experimentForwards(name) === 4000)).toEqual(
