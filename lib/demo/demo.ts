@@ -1,6 +1,6 @@
 import { shuffledBatches } from '../data/sampling.ts';
 import type { Optimizer } from '../methods/optimizer.ts';
-import { mezo, zest } from '../methods/registry.ts';
+import { auto, mezo, zest } from '../methods/registry.ts';
 import { Model } from '../model/model.ts';
 import type { Classification } from '../tasks/classification.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
@@ -28,6 +28,11 @@ export const METHODS: readonly Method[] = [
   {
     name: 'ZEST',
     optimizer: (options) => zest({ directions: 5, tilt: { tau: 1 }, learningRate: 2e-4, ...options }),
+  },
+  {
+    // Without a learning rate: it measures one.
+    name: 'auto',
+    optimizer: (options) => auto(options),
   },
 ];
 
@@ -90,7 +95,7 @@ export const runDemo = async (
       words.filter((label, i) => label === heldOut[i]?.label).length / heldOut.length;
     const before = await ask();
     const withSteps = (totalSteps: number) => method.optimizer({ schedule: 'linear', totalSteps, seed });
-    const steps = FORWARDS / withSteps(FORWARDS).forwards;
+    const steps = Math.floor(FORWARDS / withSteps(FORWARDS).forwards);
     const optimizer = withSteps(steps);
     const batches = shuffledBatches(train.length, BATCH_SIZE, seed);
     const evaluated = model.forwards;

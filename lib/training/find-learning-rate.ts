@@ -88,13 +88,16 @@ export interface FindLearningRateOptions extends CallOptions {
 
 const finderOptions = optionsOf<FindLearningRateOptions>({ signal, overrides });
 
-type WithoutRate<T> = T extends unknown ? Omit<T, 'learningRate'> & { learningRate?: number } : never;
+type WithoutRate<T> = T extends object ? Omit<T, 'learningRate'> & { learningRate?: number } : never;
 
 /** A configuration in which `optimizer.learningRate` may be absent. */
-export type RatelessConfig = Omit<Config, 'optimizer'> & { optimizer: WithoutRate<Config['optimizer']> };
+export type RatelessConfig = Omit<Config, 'optimizer'> & { optimizer?: WithoutRate<Config['optimizer']> };
 
 const readRateless = (config: RatelessConfig | string, overrides: readonly string[]): Promise<ResolvedConfig> =>
-  loadConfig(config as Config | string, [...overrides, 'optimizer.learningRate=1']);
+  loadConfig(config as Config | string, [...overrides, 'optimizer.learningRate=1']).catch((fault) =>
+    // Right as it stands: it names no optimizer.
+    loadConfig(config as Config | string, overrides).catch(() => Promise.reject(fault)),
+  );
 
 /** What is learnt, at the start of the run. */
 type Learning = Objective<readonly Example[]>;

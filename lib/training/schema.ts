@@ -168,7 +168,7 @@ const lastKeys = {
 type Keys = z.ZodObject<typeof keys & typeof lastKeys>;
 
 /** A configuration as written: keys with defaults may be absent. */
-export type Config = Omit<z.input<Keys>, 'task'> & { task: string | TaskSpec; optimizer: MethodConfig };
+export type Config = Omit<z.input<Keys>, 'task'> & { task: string | TaskSpec; optimizer?: MethodConfig };
 /** A configuration with every default filled in. */
 export type ResolvedConfig = Omit<z.output<Keys>, 'task'> & { task: string | TaskSpec; optimizer: MethodSettings };
 
@@ -179,7 +179,10 @@ export type ResolvedConfig = Omit<z.output<Keys>, 'task'> & { task: string | Tas
 export const configSchema = () =>
   z.strictObject({
     ...keys,
-    optimizer: z.discriminatedUnion('method', optimizerSchemas()).describe('the method and its options'),
+    optimizer: z
+      .discriminatedUnion('method', optimizerSchemas())
+      .prefault({ method: 'auto' })
+      .describe('the method and its options; auto, which measures its learning rate, if nothing is said'),
     ...lastKeys,
   });
 

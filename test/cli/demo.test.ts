@@ -28,9 +28,12 @@ describe('the demo', () => {
       ['MeZO', 2],
       ['ZEST', 1],
       ['ZEST', 2],
+      ['auto', 1],
+      ['auto', 2],
     ]);
-    expect(runs.map(({ forwards }) => forwards)).toEqual([600, 600, 600, 600]);
-    for (const name of ['MeZO', 'ZEST']) {
+    // 36 steps of auto, of 16 and every fourth of 18; 37 would be more than 600.
+    expect(runs.map(({ forwards }) => forwards)).toEqual([600, 600, 600, 600, 594, 594]);
+    for (const name of ['MeZO', 'ZEST', 'auto']) {
       const gains = runs
         .filter(({ method }) => method === name)
         .map(({ before, after }) => Number(after) - Number(before));
@@ -39,13 +42,14 @@ describe('the demo', () => {
     const words = lines.filter(({ kind }) => kind === 'word');
     expect(words).toHaveLength(660);
     for (const { rated, before, after } of words) {
-      const { MeZO, ZEST } = after as Record<string, string>;
-      for (const label of [rated, before, MeZO, ZEST]) expect(['hated', 'loved']).toContain(label);
+      const { MeZO, ZEST, auto } = after as Record<string, string>;
+      for (const label of [rated, before, MeZO, ZEST, auto]) expect(['hated', 'loved']).toContain(label);
     }
     const changes = lines.filter(({ kind }) => kind === 'change');
     expect(changes.map(({ method, seed }) => [method, seed])).toEqual([
       ['MeZO', 1],
       ['ZEST', 1],
+      ['auto', 1],
     ]);
     for (const { method, turnedRight, turnedWrong, stayedRight, stayedWrong } of changes as Record<string, number>[]) {
       // The counts are those of the words, and add up to the scores of the run.
@@ -63,7 +67,8 @@ describe('the demo', () => {
     const panic = words.find(({ word }) => word === 'panic');
     const answer = own[1] as { before: { label: string }; after: Record<string, { label: string }> };
     expect(answer.before.label).toBe(panic?.before);
-    expect({ MeZO: answer.after.MeZO?.label, ZEST: answer.after.ZEST?.label }).toEqual(panic?.after);
+    const labels = Object.entries(answer.after).map(([method, { label }]) => [method, label]);
+    expect(Object.fromEntries(labels)).toEqual(panic?.after);
   }, 300_000);
 
   it('refuses a word that is none', async () => {

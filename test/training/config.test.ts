@@ -88,6 +88,12 @@ describe('a configuration file', () => {
     });
   });
 
+  it('measures its learning rate where it names no method', async () => {
+    const silent = YAML.replace(/^optimizer:\n(?: .*\n)*/m, '');
+    expect(silent).not.toContain('optimizer');
+    expect((await read(silent)).optimizer).toMatchObject({ method: 'auto', directions: 16, learningRate: 1 });
+  });
+
   it('may be JSON, with tabs', async () => {
     const config = await read(YAML);
     expect(await read(JSON.stringify(config, null, '\t'))).toEqual(config);
@@ -327,7 +333,7 @@ describe('the JSON Schema', () => {
       'training',
       'output',
     ]);
-    expect(schema.required).toEqual(['model', 'task', 'data', 'optimizer', 'output']);
+    expect(schema.required).toEqual(['model', 'task', 'data', 'output']);
     expect(schema.additionalProperties).toBe(false);
   });
 });

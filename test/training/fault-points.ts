@@ -102,7 +102,7 @@ export class FaultyRun {
     if (this.#beginning === 'anew') return;
     const config = this.#of('before');
     const isLeft = this.#beginning === 'going on';
-    const optimizer = { ...config.optimizer, ...(!isLeft && { learningRate: 1e-3 }) };
+    const optimizer = { ...config.optimizer, ...(!isLeft && { learningRate: 1e-3 }) } as Config['optimizer'];
     for await (const event of train({ ...config, optimizer })) {
       if (isLeft && event.kind === 'step' && event.step === 3) break;
     }

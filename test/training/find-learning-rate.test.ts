@@ -13,12 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const rateless = (
-  optimizer: Partial<RatelessConfig['optimizer']> = {},
-  training: RatelessConfig['training'] = {},
-): RatelessConfig => ({
+type Rateless = NonNullable<RatelessConfig['optimizer']>;
+const rateless = (optimizer: Partial<Rateless> = {}, training: RatelessConfig['training'] = {}) => ({
   ...reviewConfig(folder, 'never'),
-  optimizer: { method: 'zest', directions: 4, tilt: { tau: 1 }, ...optimizer } as RatelessConfig['optimizer'],
+  optimizer: { method: 'zest', directions: 4, tilt: { tau: 1 }, ...optimizer } as Rateless,
   training: { steps: 100, batchSize: 4, maxLength: 32, ...training },
 });
 
@@ -39,7 +37,9 @@ describe('the learning rate finder', () => {
     expect(forwards).toBe(measuredSteps * (8 + 1 + 2 * measured.length) + 50 * 8 + measuredSteps);
     expect(found.followed).toMatchObject([{ learningRate: found.learningRate, steps: 50 }]);
     expect(await findLearningRate(config)).toEqual(found);
-    expect(await findLearningRate({ ...config, optimizer: { ...config.optimizer, learningRate: 7 } })).toEqual(found);
+    expect(
+      await findLearningRate({ ...config, optimizer: { ...config.optimizer, learningRate: 7 } as Rateless }),
+    ).toEqual(found);
     expect(await readdir(folder)).not.toContain('never');
   });
 
@@ -108,13 +108,14 @@ describe('the learning rate finder', () => {
     });
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(findLearningRate(rateless(), { signal })).rejects.toThrow('enough');
-    const measuring = { ...rateless(), optimizer: { method: 'auto' } as const };
-    await expect(findLearningRate(measuring)).rejects.toMatchObject({
-      code: 'ERR_ZEST_CONFIG',
-      message: expect.stringMatching(
-        /^optimizer\.method is auto, which does without .*: --set optimizer\.method=zest$/,
-      ),
-    });
+    for (const optimizer of [{ method: 'auto' } as const, undefined]) {
+      await expect(findLearningRate({ ...rateless(), optimizer })).rejects.toMatchObject({
+        code: 'ERR_ZEST_CONFIG',
+        message: expect.stringMatching(
+          /^optimizer\.method is auto, which does without .*: --set optimizer\.method=zest$/,
+        ),
+      });
+    }
     await expect(findLearningRate(rateless({ directions: 0 }))).rejects.toMatchObject({ code: 'ERR_ZEST_CONFIG' });
   });
 });
