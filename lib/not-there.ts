@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, parse } from 'node:path';
 import { nearest } from './options/nearest.ts';
+import { listed } from './show.ts';
 
 const SHOWN = 5;
 
@@ -20,6 +21,5 @@ export const notThere = (path: string): string => {
   const meant = [guesses].flat().map((name) => join(above, name));
   if (meant.length > 0) return `${fault} (did you mean ${meant.join(' or ')}?)`;
   if (above === '.') return fault;
-  const some = names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? ', …' : '');
-  return `${fault}: ${above} ${names.length === 0 ? 'is empty' : `has ${some}`}`;
+  return `${fault}: ${above} ${names.length === 0 ? 'is empty' : `has ${listed(names, SHOWN)}`}`;
 };

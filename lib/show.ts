@@ -11,3 +11,13 @@ export const inspected = (value: unknown, options: InspectOptions): string => {
 
 /** A value as an error's message quotes it: short, however large the value. */
 export const show = (value: unknown): string => inspected(value, { depth: 1, maxArrayLength: 8, maxStringLength: 100 });
+
+const LONGEST_NAME = 100;
+const cut = (name: string): string => (name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name);
+
+/** Names in a message: so many, 20 if nothing is said, and how many more there are. */
+export const listed = (names: Iterable<string>, most = 20): string => {
+  const all = [...names];
+  const some = all.slice(0, most).map(cut).join(', ');
+  return all.length > most ? `${some} and ${all.length - most} more` : some;
+};

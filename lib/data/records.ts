@@ -76,7 +76,7 @@ const underHeader = (file: string, { columns, extras }: ColumnOptions): ((record
     if (!extras && cells.slice(known.length).some((cell) => cell !== '')) {
       throw dataError(
         `${file}:${line}`,
-        `has ${cells.length} columns where the header has ${known.length}; a text that has the separator in it stands in quotes`,
+        `has ${cells.length} columns where ${columns ? `${known.length} have names` : `the header has ${known.length}`}; a text that has the separator in it stands in quotes`,
       );
     }
     // What has no name is an index in the first column, and nothing in others: a separator too many in the header.

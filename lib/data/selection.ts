@@ -1,3 +1,4 @@
+import { listed } from '../show.ts';
 import { integerText } from '../tasks/labels.ts';
 import { dataError, type Row } from './rows.ts';
 
@@ -90,7 +91,7 @@ export const selection = ({ columns = {}, labels, filter = {} }: SelectionSpec, 
       if (seen > 0 && absent !== undefined) {
         throw dataError(
           source,
-          `has no field ${JSON.stringify(absent)}, which data.filter names; expected one of ${shown.join(', ')}`,
+          `has no field ${JSON.stringify(absent)}, which data.filter names; expected one of ${listed(shown)}`,
         );
       }
       if (seen > 0 && kept === 0) {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { hubFiles, isHubPath } from '../hub/dataset-files.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import { byUtf8 } from '../utf8-order.ts';
 import { somethingElse } from '../what-is.ts';
 import type { RowInput } from './content.ts';
@@ -37,10 +37,9 @@ const globbed = async (glob: string): Promise<string[]> => {
   const all = existsSync(root) ? await filesBelow(root) : [];
   const found = all.filter((path) => matchesPath(slashed(glob).replace(/^\.\//, ''), path.replace(/^\.\//, '')));
   if (found.length > 0) return found;
-  const some = all.slice(0, 5).join(', ');
   throw dataError(
     glob,
-    `matches no file; ${some === '' ? `there is none in ${root}` : `${root} has ${some}${all.length > 5 ? ', …' : ''}`}`,
+    `matches no file; ${all.length === 0 ? `there is none in ${root}` : `${root} has ${listed(all, 5)}`}`,
   );
 };
 

@@ -4,6 +4,7 @@ import { hasRows } from '../data/formats.ts';
 import { isGlob, matchesPath } from '../data/path-glob.ts';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { listed } from '../show.ts';
 import { type HubName, written } from './cache.ts';
 import { fetchFiles } from './fetch-files.ts';
 import { openRepository, type Repository } from './repository.ts';
@@ -72,7 +73,7 @@ type Listed = Map<string, Map<string, string[]>>;
 
 const listOf = (value: unknown): string[] => [value].flat().filter((each) => typeof each === 'string');
 
-const listed = async (card: string): Promise<{ splits: Listed; main: string | undefined }> => {
+const cardOf = async (card: string): Promise<{ splits: Listed; main: string | undefined }> => {
   const { parse } = await import('yaml');
   const head = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1];
   const splits: Listed = new Map();
@@ -105,20 +106,18 @@ const fail = (name: HubName, message: string): ZestError => new ZestError('ERR_Z
 /** Files of a split that the card lists; undefined where it lists none at all. */
 const byCard = (
   { name, paths }: Repository,
-  { splits, main }: Awaited<ReturnType<typeof listed>>,
+  { splits, main }: Awaited<ReturnType<typeof cardOf>>,
   split: string,
   subset: string | undefined,
 ): string[] | undefined => {
   if (splits.size === 0) return undefined;
   const subsets = [...splits.keys()];
   const chosen = subset ?? main ?? (splits.has('default') ? 'default' : subsets.length === 1 ? subsets[0] : undefined);
-  if (chosen === undefined)
-    throw fail(name, `has several subsets; expected one of them as subset: ${subsets.join(', ')}`);
+  if (chosen === undefined) throw fail(name, `has several subsets; expected one of them as subset: ${listed(subsets)}`);
   const found = splits.get(chosen);
-  if (!found) throw fail(name, `has no subset ${JSON.stringify(chosen)}; expected one of ${subsets.join(', ')}`);
+  if (!found) throw fail(name, `has no subset ${JSON.stringify(chosen)}; expected one of ${listed(subsets)}`);
   const globs = found.get(split);
-  if (!globs)
-    throw fail(name, `has no split ${JSON.stringify(split)}; expected one of ${[...found.keys()].join(', ')}`);
+  if (!globs) throw fail(name, `has no split ${JSON.stringify(split)}; expected one of ${listed(found.keys())}`);
   return paths.filter((path) => globs.some((glob) => path === glob || matchesPath(glob, path)));
 };
 
@@ -141,7 +140,7 @@ const splitFiles = async (
   const repository = await openRepository(name, signal);
   const isDescribed = repository.paths.includes(CARD);
   const card = isDescribed ? await readFile(join(await fetchFiles(repository, [CARD], signal), CARD), 'utf8') : '';
-  const paths = byCard(repository, await listed(card), split, subset) ?? byName(repository, split, subset);
+  const paths = byCard(repository, await cardOf(card), split, subset) ?? byName(repository, split, subset);
   if (paths.length > 0) return { repository, paths };
   if (name.revision === 'main') {
     const converted = await openRepository({ ...name, revision: AS_PARQUET }, signal).catch((error) => {
@@ -151,13 +150,12 @@ const splitFiles = async (
     const inside = converted?.paths.filter(
       (path) => path.endsWith('.parquet') && matchesPath(`${subset ?? '*'}/${split}/*`, path),
     );
-    const subsets = new Set(inside?.map((path) => path.split('/')[0]));
-    if (subsets.size > 1)
-      throw fail(name, `has several subsets; expected one of them as subset: ${[...subsets].join(', ')}`);
+    const subsets = new Set(inside?.map((path) => path.split('/')[0] as string));
+    if (subsets.size > 1) throw fail(name, `has several subsets; expected one of them as subset: ${listed(subsets)}`);
     if (converted && inside && inside.length > 0) return { repository: converted, paths: inside };
   }
   if (repository.offline) throw repository.offline;
-  const some = repository.paths.filter(hasRows).slice(0, 5).join(', ');
+  const some = listed(repository.paths.filter(hasRows), 5);
   throw fail(
     name,
     `has no files of the split ${JSON.stringify(split)}${subset === undefined ? '' : ` of the subset ${subset}`}; ${some === '' ? 'none of its files has rows' : `it has ${some}; a file is named by ${SCHEME}${name.id}/PATH`}`,
@@ -196,7 +194,7 @@ export const hubFiles = async (source: string, signal?: AbortSignal): Promise<Hu
   const paths = repository.paths.filter((each) => each === glob || (isGlob(glob) && matchesPath(glob, each)));
   if (paths.length === 0) {
     if (repository.offline) throw repository.offline;
-    const some = repository.paths.slice(0, 5).join(', ');
+    const some = listed(repository.paths, 5);
     throw fail(name, `has no file ${glob}; it has ${some}${repository.paths.length > 5 ? ', …' : ''}`);
   }
   return fetchNamed(repository, paths, signal);

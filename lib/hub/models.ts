@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { listed } from '../show.ts';
 import { type HubName, snapshot, written } from './cache.ts';
 import { fetchFiles } from './fetch-files.ts';
 import { knownCommit, openRepository, type Repository } from './repository.ts';
@@ -48,12 +49,12 @@ const SHARDED = /^model(\.safetensors\.index\.json|-\d+-of-\d+\.safetensors)$/;
 const instead = ({ paths }: Repository, name: HubName): string => {
   const id = written(name);
   const gguf = paths.filter((path) => /\.gguf$/i.test(path));
-  if (gguf.length > 0) return `it has ${gguf.slice(0, 5).join(', ')}; name one of them: ${id}/${gguf[0]}`;
+  if (gguf.length > 0) return `it has ${listed(gguf, 5)}; name one of them: ${id}/${gguf[0]}`;
   const pickled = paths.find((path) => /^pytorch_model.*\.bin$/.test(path));
   if (pickled !== undefined) {
     return `it has ${pickled}, a pickle of Python, which is not opened; AutoModel.from_pretrained('${name.id}').save_pretrained('FOLDER') of transformers (with the class that config.json names, for its head) writes safetensors, and AutoTokenizer the tokenizer`;
   }
-  return `it has ${paths.slice(0, 5).join(', ') || 'no files'}`;
+  return `it has ${listed(paths, 5) || 'no files'}`;
 };
 
 /**

@@ -1,5 +1,6 @@
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
+import { listed } from '../show.ts';
 import type { DataTable } from './table.ts';
 
 /** The columns that a task reads. */
@@ -69,7 +70,7 @@ const named = (name: string, option: string, columns: readonly Column[]): Column
   if (found) return found;
   throw new ZestError(
     'ERR_ZEST_OPTION',
-    `${option} is ${JSON.stringify(name)}; expected a column of the file: ${columns.map((column) => column.name).join(', ')}`,
+    `${option} is ${JSON.stringify(name)}; expected a column of the file: ${listed(columns.map((column) => column.name))}`,
   );
 };
 

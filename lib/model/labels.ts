@@ -1,5 +1,6 @@
 import { rangeError } from '../errors.ts';
 import { isObject } from '../json.ts';
+import { listed } from '../show.ts';
 
 const unnamed = (label: number): string => `LABEL_${label}`;
 
@@ -33,7 +34,7 @@ export const assertSameOrder = (names: readonly string[], stored: readonly strin
   if (moved === undefined) return;
   throw rangeError(
     'ERR_ZEST_OPTION',
-    `labels are ${names.join(', ')}, but '${moved}' is output ${lower.indexOf(moved.toLowerCase())} of the checkpoint; ` +
-      `expected the order of id2label in ${file}: ${stored.join(', ')} (or a new head: { classes: ${names.length} })`,
+    `labels are ${listed(names)}, but '${moved}' is output ${lower.indexOf(moved.toLowerCase())} of the checkpoint; ` +
+      `expected the order of id2label in ${file}: ${listed(stored)} (or a new head: { classes: ${names.length} })`,
   );
 };

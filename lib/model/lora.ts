@@ -1,5 +1,6 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeLinear } from '../native/binding.ts';
+import { listed } from '../show.ts';
 import type { CheckedLora } from './adapter-options.ts';
 import { type Family, linearOf } from './families/family.ts';
 import { matchesGlob } from './glob.ts';
@@ -58,7 +59,7 @@ export const targetModules = <T extends Pick<LinearModule, 'name'>>(
     if (modules.some((module) => matches(glob, module))) continue;
     throw new ZestError(
       'ERR_ZEST_TRAINABLE',
-      `trainable.lora.targets: '${glob}' matches no linear layer; there are ${ends(modules).join(', ')}`,
+      `trainable.lora.targets: '${glob}' matches no linear layer; there are ${listed(ends(modules))}`,
     );
   }
   return modules.filter((module) => targets.some((glob) => matches(glob, module)));
@@ -91,7 +92,7 @@ export const storedLora = (
   return [...stored].flatMap(([name, { a, b }]) => {
     const module = modules.find((each) => fullName(each.name, family) === name || bareName(each.name, family) === name);
     if (!module) {
-      const message = `${a.file}: the adapter is for '${name}', which is no linear layer of the model; there are ${ends(modules).join(', ')}`;
+      const message = `${a.file}: the adapter is for '${name}', which is no linear layer of the model; there are ${listed(ends(modules))}`;
       throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
     }
     assertFits(a, [rank, module.inputs], 'adapter_config.json, with the model,');

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readJsonSync } from '../json.ts';
 import { notThere } from '../not-there.ts';
+import { listed } from '../show.ts';
 import { somethingElse } from '../what-is.ts';
 import { builtInModels } from './built-in.ts';
 
@@ -54,7 +55,6 @@ export const modelFault = (folder: string, wanted: 'config' | 'weights'): string
     if (name !== undefined)
       return `${lacks}, but ${name}; weights in a folder are read as safetensors: ${cure(folder, name)}`;
   }
-  const some = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
-  const holds = names.length === 0 ? 'the folder is empty' : `the folder has ${some}`;
+  const holds = names.length === 0 ? 'the folder is empty' : `the folder has ${listed(names, 5)}`;
   return `${lacks}; ${holds}; expected a Hugging Face model's folder`;
 };

@@ -16,7 +16,7 @@ import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
 import { checkedPart, type Part } from '../part.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import { mean } from '../statistics.ts';
 import { drawDirection } from './draw.ts';
 import { readValues, writeTensors } from './tensor-file.ts';
@@ -178,7 +178,7 @@ export const boxOfPoints = <B, Name extends string>({
   const named = (name: string): Tensor => {
     const found = tensors.find((tensor) => tensor.name === name);
     if (found) return found;
-    const names = tensors.map((tensor) => tensor.name).join(', ');
+    const names = listed(tensors.map((tensor) => tensor.name));
     throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(name)}; expected one of ${names}`);
   };
 

@@ -4,7 +4,7 @@ import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { given, optionsOf } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import { mean } from '../statistics.ts';
 import { type AnswerKind, definitionOf, isMetric, type Metric, measure, metricNames } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample, Task } from '../tasks/task.ts';
@@ -67,7 +67,7 @@ const costLoss = (cost: unknown, task: Task): AnswerLoss => {
   if (!Array.isArray(cost) || cost.length !== classes || !cost.every(isRow)) {
     throw rangeError(
       'ERR_ZEST_OPTION',
-      `cost is ${show(cost)}; expected ${classes} rows of ${classes} numbers, cost[label][answer], for ${names.join(', ')}`,
+      `cost is ${show(cost)}; expected ${classes} rows of ${classes} numbers, cost[label][answer], for ${listed(names)}`,
     );
   }
   const rows = (cost as number[][]).map((row) => [...row]);
@@ -86,7 +86,7 @@ const namedLoss = (metric: Metric, task: Task): AnswerLoss => {
   if (ofTwoLabels && task.names.length !== 2) {
     throw rangeError(
       'ERR_ZEST_OPTION',
-      `metric is ${metric}, which is of two labels; the task has ${task.names.length}: ${task.names.join(', ')}`,
+      `metric is ${metric}, which is of two labels; the task has ${task.names.length}: ${listed(task.names)}`,
     );
   }
   const signed = (value: number) => (largerIsBetter ? 0 - value : value);

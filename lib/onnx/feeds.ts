@@ -1,6 +1,6 @@
 import { typeError } from '../errors.ts';
 import { nearest } from '../options/nearest.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import { halfBits } from './half.ts';
 import type { OnnxRuntime, OnnxTensor } from './runtime.ts';
 
@@ -85,16 +85,16 @@ export const tensorsOf = (
 ): Record<string, OnnxTensor> => {
   const names = inputs.map(({ name }) => name);
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw bad(`gave ${show(given)}; expected an object with ${names.join(', ')}`);
+    throw bad(`gave ${show(given)}; expected an object with ${listed(names)}`);
   }
   const feeds = given as Record<string, unknown>;
   for (const name of Object.keys(feeds)) {
     if (names.includes(name)) continue;
     const guess = nearest(name, names);
-    const hint = guess === undefined ? `it has ${names.join(', ')}` : `did you mean '${guess}'?`;
+    const hint = guess === undefined ? `it has ${listed(names)}` : `did you mean '${guess}'?`;
     throw bad(`gave '${name}', which is no input of the model; ${hint}`);
   }
   const missing = names.find((name) => feeds[name] === undefined);
-  if (missing !== undefined) throw bad(`gave no '${missing}'; expected all of ${names.join(', ')}`);
+  if (missing !== undefined) throw bad(`gave no '${missing}'; expected all of ${listed(names)}`);
   return Object.fromEntries(inputs.map((input) => [input.name, tensorOf(runtime, input, feeds[input.name])]));
 };

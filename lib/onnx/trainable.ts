@@ -1,6 +1,7 @@
 import { ZestError } from '../errors.ts';
 import { matchesGlob } from '../model/glob.ts';
 import { nearest } from '../options/nearest.ts';
+import { listed } from '../show.ts';
 import { isUnnamed, linearLayers } from './linear-layers.ts';
 import type { Graph, OnnxModel } from './model-file.ts';
 import type { OnnxTrainable } from './options.ts';
@@ -33,8 +34,7 @@ const isTrained = (tensor: Message): boolean => {
 
 const noMatch = (glob: string, names: readonly string[], file: string): ZestError => {
   const guess = nearest(glob, names);
-  const some = names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? ', …' : '');
-  const hint = guess === undefined ? `there are ${some}` : `did you mean '${guess}'?`;
+  const hint = guess === undefined ? `there are ${listed(names, SHOWN)}` : `did you mean '${guess}'?`;
   return new ZestError('ERR_ZEST_TRAINABLE', `${file}: trainable: '${glob}' matches no weight; ${hint}`);
 };
 

@@ -4,7 +4,7 @@ import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { typeError, ZestError } from '../errors.ts';
 import { assertHas, assertList } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
 import { batchOf, responses } from './asked.ts';
 import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';
@@ -268,7 +268,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       if (typeof input === 'string' && others.length > 0) {
         throw typeError(
           'ERR_ZEST_ARGUMENT',
-          `${place} is ${show(input)}; expected an object with the fields ${this.fields.join(', ')}`,
+          `${place} is ${show(input)}; expected an object with the fields ${listed(this.fields)}`,
         );
       }
       return new LabelledExample(

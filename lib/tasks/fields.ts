@@ -2,7 +2,7 @@ import { dataError, type Row } from '../data/rows.ts';
 import { typeError, ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import type { ExampleFields } from './task.ts';
 
 /** The value of a field: of its own name, or of one within others by the path there, such as `answers.text`. */
@@ -34,7 +34,7 @@ export const textsOf = (names: readonly string[], fields: ExampleFields, place: 
   if (typeof fields !== 'object' || fields === null) {
     throw typeError(
       'ERR_ZEST_ARGUMENT',
-      `${place} is ${show(fields)}; expected an object with the fields ${names.join(', ')}`,
+      `${place} is ${show(fields)}; expected an object with the fields ${listed(names)}`,
     );
   }
   return reading(place, () =>
@@ -69,7 +69,7 @@ export const checkColumns = (
   if (first?.fields === undefined) return;
   const has = (field: string) =>
     reading('rows', () => rows.some((row) => fieldValue(Object(row?.fields), field) !== undefined));
-  const columns = reading('rows', () => Object.keys(first.fields).join(', '));
+  const columns = reading('rows', () => listed(Object.keys(first.fields)));
   const absent = names.find((field) => !has(field));
   if (absent !== undefined) {
     throw new ZestError(

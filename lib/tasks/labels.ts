@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import { type AnswerKind, DEFAULT_METRICS, definitionOf, type Metric, type MetricOf, metricNames } from './metrics.ts';
 import type { ExampleFields } from './task.ts';
 
@@ -131,7 +131,7 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
       if (label !== undefined) return label;
       throw new ZestError(
         'ERR_ZEST_LABEL',
-        `${place}: label ${quoted(value)} is none of ${[...known.keys()].join(', ')}${spec.labels ? '' : '; task.labels names those of the data, in order'}`,
+        `${place}: label ${quoted(value)} is none of ${listed(known.keys())}${spec.labels ? '' : '; task.labels names those of the data, in order'}`,
       );
     },
   };

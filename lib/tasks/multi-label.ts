@@ -3,7 +3,7 @@ import type { Target } from '../batch.ts';
 import { ZestError } from '../errors.ts';
 import { harmonic } from '../metrics/texts.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
+import { listed, show } from '../show.ts';
 import type { Answers } from './answer-report.ts';
 import type { ClassMeasures } from './classification-report.ts';
 import { fieldValue } from './fields.ts';
@@ -81,7 +81,7 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
     if (unknown === undefined) return [...new Set(given.map(find))].sort((a, b) => a - b);
     throw new ZestError(
       'ERR_ZEST_LABEL',
-      `${place}: label ${show(unknown)} is none of ${this.labels.join(', ')}; expected their names or numbers from 0`,
+      `${place}: label ${show(unknown)} is none of ${listed(this.labels)}; expected their names or numbers from 0`,
     );
   }
 

@@ -1,5 +1,6 @@
 import { ZestError } from '../errors.ts';
 import type { Warning } from '../runs/events.ts';
+import { listed } from '../show.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import type { ResolvedConfig } from './schema.ts';
 
@@ -42,7 +43,7 @@ export class UnknownLabels {
     const labels = [...this.#labels].map((label, i) => (i < NAMED ? JSON.stringify(label) : '…')).join(', ');
     return warning(
       'WARN_ZEST_UNKNOWN_LABEL',
-      `${rows} in ${JSON.stringify(labelField)} a label that is none of the task's: ${labels}; expected one of ${names.join(', ')}. Such rows are answered and not scored`,
+      `${rows} in ${JSON.stringify(labelField)} a label that is none of the task's: ${labels}; expected one of ${listed(names)}. Such rows are answered and not scored`,
     );
   }
 }
@@ -125,7 +126,7 @@ export const dataWarnings = (
     );
   }
   if (absent.length > 0) {
-    const which = absent.map((name) => JSON.stringify(name)).join(', ');
+    const which = listed(absent.map((name) => JSON.stringify(name)));
     warnings.push(
       warning('WARN_ZEST_LABELS', `no training example has the label ${which}, so that the model cannot learn it`),
     );
@@ -134,7 +135,7 @@ export const dataWarnings = (
     task.names.some((other) => other !== name && folded(other) === folded(name)),
   );
   if (alike.length > 0) {
-    const which = alike.map((name) => JSON.stringify(name)).join(', ');
+    const which = listed(alike.map((name) => JSON.stringify(name)));
     warnings.push(
       warning(
         'WARN_ZEST_LABELS',

@@ -8,6 +8,7 @@ import { assertMetric, type MetricChoice } from '../objectives/metric.ts';
 import type { Reward } from '../objectives/reward.ts';
 import { rewardedTask } from '../objectives/rewarded-task.ts';
 import type { TrainOptions } from '../runs/events.ts';
+import { listed } from '../show.ts';
 import type { TaskSpec } from '../tasks/kinds.ts';
 import { loadTask, taskDefinition } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
@@ -43,7 +44,7 @@ const withLabels = (spec: TaskSpec, labels: string[] | undefined): TaskSpec => {
   if (labels.length === spec.classes) return { ...spec, labels: spec.labels ?? labels };
   throw rangeError(
     'ERR_ZEST_OPTION',
-    `task.classes is ${spec.classes}, and the checkpoint's head has ${labels.length}: ${labels.join(', ')}; put a new one on with head: { classes: ${spec.classes} }`,
+    `task.classes is ${spec.classes}, and the checkpoint's head has ${labels.length}: ${listed(labels)}; put a new one on with head: { classes: ${spec.classes} }`,
   );
 };
 
