@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
-import { rangeError, ZestError } from '../errors.ts';
+import { rangeError } from '../errors.ts';
 import { writeAtomic } from '../files.ts';
 import { withBudget } from '../jobs/budget.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
@@ -24,7 +24,7 @@ import { scoreSplit } from '../training/evaluate.ts';
 import { loadInputs, loadTrainingExamples, type RunInputs } from '../training/inputs.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
-import { type ChosenRate, chooseRate, RUNGS } from './choose-rate.ts';
+import { chooseRate, RUNGS } from './choose-rate.ts';
 import {
   type Dataset,
   type DecoderOptions,
@@ -38,10 +38,17 @@ import {
 } from './datasets.ts';
 import { BASELINE, type BaselineSplits, compareBaseline } from './embedding-baseline.ts';
 import { CONTENDERS, defaultMethods, METHODS, type Method } from './methods.ts';
+import {
+  type Budget,
+  type ExperimentResult,
+  type ExperimentRun,
+  earlierResult,
+  type MethodResult,
+  resultFile,
+  TEST_SEEDS,
+} from './result.ts';
 
-const RESULT = 'experiment.json';
 const CHOOSING_SEED = 1;
-const TEST_SEEDS = 5;
 
 /** Loss at θ + ρv over that at θ, on so many validation examples: the same ones for every run. */
 const SHARPNESS = { radius: 5e-3, samples: 16, examples: 64 };
@@ -71,44 +78,6 @@ export interface ExperimentOptions extends CallOptions, DecoderOptions {
   methods?: readonly string[];
 }
 
-/** What came of one run with the chosen learning rate. */
-export interface ExperimentRun {
-  seed: number;
-  validation: Score;
-  test: Score;
-  forwards: number;
-  /** Mean of f(θ + ρv) − f(θ) on validation examples, ρ = 5e-3; of the built-in model alone. */
-  sharpness?: number;
-}
-
-export interface MethodResult {
-  name: string;
-  title: string;
-  /** The learning rate that was chosen, of a method that trains. */
-  learningRate?: number;
-  /** Of logistic regression the chosen inverse strength of its penalty, scikit-learn's C. */
-  strength?: number;
-  /** Validation loss of the choosing seed by what was tried; null where the run failed. */
-  tried: ChosenRate['tried'];
-  /** Of the other seeds; null where a run failed. */
-  runs: (ExperimentRun | null)[];
-}
-
-/** The content of experiment.json. */
-export interface ExperimentResult {
-  name: string;
-  forwards: number;
-  /** The model as it came. */
-  before: { test: Score; sharpness?: number };
-  methods: MethodResult[];
-  version: string;
-  /** Seeds that were tested, and examples of the test, of an experiment of the decoder. */
-  seeds?: number;
-  examples?: number;
-  /** Evaluations of a run, where the best weights of several were kept. */
-  evaluations?: number;
-}
-
 export type ExperimentEvent =
   | {
       kind: 'run';
@@ -123,16 +92,6 @@ export type ExperimentEvent =
       seconds: number;
     }
   | { kind: 'done'; output: string; result: ExperimentResult };
-
-/** Where runs are written, and how much is computed. */
-interface Budget {
-  output: string;
-  forwards: number;
-  seeds: number;
-  examples: number | undefined;
-  rungs: number;
-  evaluations: number;
-}
 
 const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, budget: Budget) => {
   const { output, forwards, evaluations } = budget;
@@ -191,23 +150,6 @@ const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
   const value = await compute();
   await writeAtomic(file, JSON.stringify(value));
   return value;
-};
-
-/** What earlier calls, with other methods, found. */
-const earlierResult = async (
-  name: string,
-  { output, forwards, seeds, examples, evaluations }: Budget,
-): Promise<ExperimentResult | undefined> => {
-  const earlier = (await readJson(join(output, RESULT))) as ExperimentResult | undefined;
-  if (!earlier) return undefined;
-  const same = earlier.name === name && earlier.forwards === forwards;
-  const { seeds: tested = TEST_SEEDS, examples: scored, evaluations: kept = 1 } = earlier;
-  if (same && tested === seeds && scored === examples && kept === evaluations) return earlier;
-  const sized = (of: number, on: number | undefined, best: number) =>
-    same ? `, ${of} seeds, ${on ?? 'the usual'} examples and ${best} evaluations` : '';
-  const found = `${earlier.name} with ${earlier.forwards} forwards a run${sized(tested, scored, kept)}`;
-  const asked = `${name} with ${forwards}${sized(seeds, examples, evaluations)}`;
-  throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}, not ${asked}; give another output`);
 };
 
 const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, isSharp: boolean, options: CallOptions) => ({
@@ -314,7 +256,7 @@ async function* compareInFolder(
     ...(budget.evaluations > 1 && { evaluations: budget.evaluations }),
   };
   const result: ExperimentResult = { name, forwards, ...sized, before, methods: results, version };
-  await writeAtomic(join(output, RESULT), `${JSON.stringify(result, null, 2)}\n`);
+  await writeAtomic(resultFile(output), `${JSON.stringify(result, null, 2)}\n`);
   yield { kind: 'done', output, result };
 }
 

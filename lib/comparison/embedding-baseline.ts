@@ -4,8 +4,8 @@ import type { Model } from '../model/model.ts';
 import type { ClassificationTask } from '../tasks/classification.ts';
 import type { LabelledExample } from '../tasks/prompt.ts';
 import { evaluationBatchSize, type Score, type Scorer } from '../tasks/task.ts';
-import type { ExperimentRun, MethodResult } from './compare.ts';
 import { fitLogistic, standardizer } from './logistic-regression.ts';
+import type { ExperimentRun, MethodResult } from './result.ts';
 
 /** What users would take instead: the model as it came, as features of a classifier. In a table and on the command line. */
 export const BASELINE = { name: 'embeddings', title: 'frozen embeddings, logistic regression' };

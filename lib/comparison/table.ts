@@ -1,8 +1,8 @@
 import { markdownTable } from '../markdown.ts';
 import { type Estimate, estimateMean } from '../statistics.ts';
 import { definitionOf, type Metric, metricDigits } from '../tasks/metrics.ts';
-import type { ExperimentResult, ExperimentRun, MethodResult } from './compare.ts';
 import { experimentMetric } from './datasets.ts';
+import type { ExperimentResult, ExperimentRun, MethodResult } from './result.ts';
 
 /** What others are compared with: the same directions and forwards without a tilt. */
 const REFERENCE = 'n-spsa';

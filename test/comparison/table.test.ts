@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ExperimentResult, ExperimentRun, MethodResult } from '../../lib/comparison/compare.ts';
+import type { ExperimentResult, ExperimentRun, MethodResult } from '../../lib/comparison/result.ts';
 import { experimentMarkdown } from '../../lib/comparison/table.ts';
 
 const run = (seed: number, accuracy: number): ExperimentRun => ({
