@@ -1,5 +1,5 @@
-// node bench/experiments.mjs: what `zest experiment` found, side by side: tables for docs/results.md, and its picture
-// docs/results.svg. Reads bench/results/experiment-*.json of the built-in model.
+// node bench/experiments.mjs [FOLDER…]: what `zest experiment` found, side by side: tables for docs/results.md, and its
+// picture docs/results.svg. Reads bench/results/experiment-*.json of the built-in model, and FOLDER/experiment.json.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { EXPERIMENTS } from '../dist/comparison/datasets.js';
 import { BASELINE } from '../dist/comparison/embedding-baseline.js';
@@ -15,10 +15,13 @@ const REFERENCES = ['n-spsa', 'mezo'];
 const files = (await readdir(FOLDER)).filter((name) => name.startsWith('experiment-') && !name.includes('smollm2'));
 const read = async (name) => JSON.parse(await readFile(new URL(name, FOLDER), 'utf8'));
 const order = ({ name }) => EXPERIMENTS.indexOf(name);
+const more = process.argv
+  .slice(2)
+  .map(async (folder) => JSON.parse(await readFile(`${folder}/experiment.json`, 'utf8')));
+const all = (await Promise.all([...files.map(read), ...more])).sort((a, b) => order(a) - order(b));
 // Those that keep the best of several evaluations are compared with themselves alone.
-const results = (await Promise.all(files.map(read)))
-  .filter(({ evaluations }) => evaluations === undefined)
-  .sort((a, b) => order(a) - order(b));
+const results = all.filter(({ evaluations }) => evaluations === undefined);
+const proofs = all.filter(({ evaluations }) => evaluations !== undefined);
 const contenders = results[0].methods.map(({ name, title }) => ({ name, title }));
 // The baseline takes no steps: it is in the tables and not among the methods that are compared.
 const methods = contenders.filter(({ name }) => name !== BASELINE.name);
@@ -56,8 +59,30 @@ const summary = markdownTable([
   ...methods.map(({ name, title }) => [title, ...REFERENCES.flatMap((reference) => tally(name, reference))]),
 ]);
 
+/** auto, without a search, against the best of the methods whose rates were searched for. */
+const proof = () => {
+  const { methods } = proofs[0];
+  const searched = methods.filter(({ name }) => name !== 'auto' && name !== BASELINE.name);
+  const reached = (result, name) => mean(find(result, name).runs.map(({ test }) => test.accuracy));
+  return markdownTable([
+    ['', 'before', ...searched.map(({ title }) => title), 'auto', 'auto above the best of them'],
+    ...proofs.map((result) => {
+      const [best] = [...searched].sort((a, b) => reached(result, b.name) - reached(result, a.name));
+      const { value, low, high } = above(result, 'auto', best.name);
+      return [
+        `[${result.name}](#${result.name.replace('.', '')})`,
+        percent(result.before.test.accuracy),
+        ...searched.map(({ name }) => percent(reached(result, name))),
+        percent(reached(result, 'auto')),
+        `${signed(value)} [${signed(low)}, ${signed(high)}]`,
+      ];
+    }),
+  ]);
+};
+
 console.log(`${overview}\n\n${summary}\n`);
-for (const result of results) console.log(`### ${result.name}\n\n${experimentMarkdown(result)}\n`);
+if (proofs.length > 0) console.log(`${proof()}\n`);
+for (const result of [...results, ...proofs]) console.log(`### ${result.name}\n\n${experimentMarkdown(result)}\n`);
 
 const picture = forest({
   title: 'Accuracy above n-SPSA, in points',
