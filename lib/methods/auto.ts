@@ -3,7 +3,7 @@ import { rangeError } from '../errors.ts';
 import { mean } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
-import { directions, probe } from './options.ts';
+import { directions, positive, probe } from './options.ts';
 import { commonDiagnostics, lengthOf } from './shaping.ts';
 
 /** What the noise of the directions may cost over a run: so much of the loss, and so many times what was gained. */
@@ -28,7 +28,7 @@ const MEAN_SQUARE = { linear: 1 / 3, cosine: 3 / 8 };
 const shape = {
   directions: directions(16, 'directions that a step draws, k ≥ 2; one forward each, and two more every fourth step'),
   ...probe({ rho: 1e-3, law: 'gaussian' }),
-  learningRate: z.number().default(1).describe('factor of the measured learning rate'),
+  learningRate: positive().default(1).describe('factor of the measured learning rate'),
   schedule: z
     .enum(['linear', 'cosine'])
     .default('linear')
@@ -84,8 +84,10 @@ export const autoMethod = defineMethod({
   name: 'auto',
   title: 'auto',
   options: shape,
-  conflicts: ({ directions }) =>
-    directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2: a loss is held against the others' }],
+  conflicts: ({ directions, rule }) => [
+    ...(directions >= 2 ? [] : [{ option: 'directions', expected: 'at least 2: a loss is held against the others' }]),
+    ...(rule === 'plain' ? [] : [{ option: 'rule', expected: 'plain: auto measures how long its own steps may be' }]),
+  ],
   streams: ({ directions }) => directions,
   forwards: ({ directions }) => directions + 2 / PAIR_EVERY,
   initialState: (): State => ({
@@ -100,6 +102,14 @@ export const autoMethod = defineMethod({
     agreement: 0,
     power: 0,
   }),
+  stateShape: {
+    steps: z.int().min(0),
+    squaredChange: z.number().min(0),
+    convex: z.int().min(0),
+    gain: z.number().min(0),
+    squaredCurvature: z.number().min(0),
+    power: z.number().min(0),
+  },
   *estimate({ rho, directions: k, schedule, lowestLoss, totalSteps = 1 }, { streams, dimension, state }) {
     const steps = state.steps + 1;
     const isPaired = state.steps % PAIR_EVERY === 0;
@@ -171,11 +181,13 @@ export const autoMethod = defineMethod({
     return {
       terms: streams.map((stream, i) => ({ stream, coefficient: rate * (gradient[i] as number) })),
       meanLoss,
+      rate,
       diagnostics: {
         trace,
-        curvatureNorm: norm,
+        // One pair has no variance.
+        ...(pairs > 1 && { curvatureNorm: norm }),
         ...(next.power > 0 && { signal: next.agreement / next.power }),
-        ...(lossSpread > 0 && { curvatureShare: (rho ** 2 * norm) / (Math.SQRT2 * lossSpread) }),
+        ...(pairs > 1 && lossSpread > 0 && { curvatureShare: (rho ** 2 * norm) / (Math.SQRT2 * lossSpread) }),
         measuredRate: rate,
         lossSpread,
         gradientNorm: lengthOf(gradient, dimension),
@@ -203,6 +215,7 @@ export const autoMethod = defineMethod({
     curvatureShare: {
       title: 'Curvature share',
       words: 'ρ‖H‖/(√2‖∇f‖). Where it is small the loss is linear that far, and a tilt would only shorten the step.',
+      brief: 'curvature share',
     },
     measuredRate: {
       title: 'Measured learning rate',

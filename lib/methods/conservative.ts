@@ -14,8 +14,12 @@ export const conservativeMethod = defineMethod({
   name: 'conservative',
   title: 'ZO-SGD-Cons',
   options: shape,
-  conflicts: ({ rule }) =>
-    rule === 'plain' ? [] : [{ option: 'rule', expected: 'plain: conservative tries the steps that it may take' }],
+  conflicts: ({ rule, weightDecay }) => [
+    ...(rule === 'plain' ? [] : [{ option: 'rule', expected: 'plain: conservative tries the steps that it may take' }]),
+    ...(weightDecay === 0
+      ? []
+      : [{ option: 'weightDecay', expected: '0: conservative compares its steps without a decay' }]),
+  ],
   streams: ({ directions }) => directions,
   forwards: ({ directions }) => 2 * directions + 3,
   *estimate(options, context) {
@@ -42,7 +46,8 @@ export const conservativeMethod = defineMethod({
 
 /**
  * Makes the optimizer of ZO-SGD-Cons (Zhang et al. 2024, arXiv 2402.11592): MeZO's estimate G, then the best of θ, θ −
- * ηG and θ + ηG by the same batch. The first of equals is θ − ηG. 2k + 3 forwards a step; only with the plain rule.
+ * ηG and θ + ηG by the same batch. The first of equals is θ − ηG. 2k + 3 forwards a step; only with the plain rule and
+ * without decay.
  * Defaults: directions 1, the others as MeZO's.
  *
  * @example

@@ -39,6 +39,8 @@ export interface StepEstimate<S extends MethodState = MethodState> {
   vector?: Float64Array;
   /** What becomes of the curvature after the step (`Update.curvature`). Default: it stays. */
   curvature?: { keep: number; weights: readonly number[] };
+  /** How long the step is beside the learning rate, which the decay of the weights is multiplied by too. Default 1. */
+  rate?: number;
   /** Mean of the losses; only shown. */
   meanLoss: number;
   /** Scalars by the names of {@link Method.diagnostics}. */
@@ -95,8 +97,11 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
   metric?: 'curvature';
   /** Counts the directions that a step draws. */
   streams(options: MethodOptions<Shape>): number;
-  /** Counts the forward passes of a batch that a step takes. */
-  forwards(options: MethodOptions<Shape>): number;
+  /**
+   * Counts the forward passes of a batch that a step takes, on average over steps; all training data are so many batches,
+   * 1 if nothing is said.
+   */
+  forwards(options: MethodOptions<Shape>, batches?: number): number;
   /** Makes the state before the first step. Default: none. */
   initialState?(options: MethodOptions<Shape>): S;
   /** Schemas of the values of a state, which a restored one is held to. Default: the kinds of those of the first. */

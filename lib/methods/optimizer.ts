@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { checkedLogged } from '../directions.ts';
 import { typeError, ZestError } from '../errors.ts';
-import type { CallOptions, Law, Objective, Update } from '../objective.ts';
+import type { CallOptions, Directions, Law, Objective, Update } from '../objective.ts';
 import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
@@ -34,6 +34,10 @@ export interface OptimizerState {
   law: Law;
   /** Rule of the updates, where it is not the plain one. Its state is the objective's. */
   rule?: RuleOption;
+  /** Number of trainable parameters of the objective; absent before the first step. */
+  dimension?: number;
+  /** State that the rule of updates has made so far, which is the objective's and has to be there again. */
+  objectiveState?: readonly string[];
   /** State of the method, under its own names. */
   [own: string]: unknown;
 }
@@ -88,6 +92,9 @@ type SharedOptions = Record<string, unknown> & ScheduleOptions & StepLength & { 
 
 const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: count, all: callback });
 
+/** What a state says of the objective. */
+const SEEN = { dimension: z.int().min(1).optional(), objectiveState: z.array(z.string()).optional() };
+
 const KEYS = ['method', 'directions', 'seed', 'law', 'rule'] as const;
 
 /** What a method's state is: its own keys, and of what kind their values are. */
@@ -132,6 +139,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   const options = checkOptions(programSchema(any), given) as SharedOptions;
   const { learningRate, weightDecay, decayTowards, rule, seed, law = 'gaussian' } = options;
   const factor = learningRateFactor(options);
+  const drawn: Directions = { seed, law, ...(any.metric && { metric: any.metric }) };
   const directions = any.streams(options);
   const own = { method: method.name, directions, seed: String(seed), law, ...(rule !== 'plain' && { rule }) };
   const initial: MethodState = any.initialState?.(options) ?? {};
@@ -140,6 +148,25 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   let previous: Promise<unknown> = Promise.resolve();
   /** What the steps have moved. */
   let trained: WeakRef<object> | undefined;
+  /** What the last step, or a restored state, says of the objective. */
+  let known: Pick<OptimizerState, 'dimension' | 'objectiveState'> = {};
+
+  const hasMoved = ({ dimension, stateNames = [] }: Pick<Objective<never>, 'dimension' | 'stateNames'>): void => {
+    steps++;
+    known = { dimension, ...(stateNames.length > 0 && { objectiveState: [...stateNames] }) };
+  };
+
+  /** Refuses an objective that a restored state is not of. */
+  const assertKnown = ({ dimension, stateNames = [] }: Pick<Objective<never>, 'dimension' | 'stateNames'>): void => {
+    if (known.dimension !== undefined && known.dimension !== dimension) {
+      const message = `the state is of an objective with ${known.dimension} trainable parameters, and this one has ${dimension}; expected the same`;
+      throw new ZestError('ERR_ZEST_OPTION', message);
+    }
+    const missing = known.objectiveState?.find((name) => !(stateNames as readonly string[]).includes(name));
+    if (missing === undefined) return;
+    const message = `the state is of step ${steps}, and the objective has no ${missing}; expected it restored, too: restoreState('${missing}', …) of each parameter`;
+    throw new ZestError('ERR_ZEST_OPTION', message);
+  };
 
   const take = async <B>(objective: Objective<B>, batch: B, call: StepCallOptions): Promise<StepResult> => {
     const {
@@ -147,10 +174,11 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       terms: _,
       vector: _v,
       curvature: _c,
+      rate: _r,
       ...result
     } = await runStep(objective, batch, any, options, {
       ...call,
-      directions: { seed, law, ...(any.metric && { metric: any.metric }) },
+      directions: drawn,
       firstStream: BigInt(steps) * BigInt(directions),
       state,
       learningRate: learningRate * factor(steps),
@@ -160,7 +188,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       updates: steps,
     });
     state = next ?? state;
-    steps++;
+    hasMoved(objective);
     return result;
   };
 
@@ -190,8 +218,8 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       }
       state = next ?? state;
     }
-    await objective.apply(update, { directions: { seed, law } });
-    steps++;
+    await objective.apply(update, { directions: drawn });
+    hasMoved(objective);
   };
 
   return withoutMoreOptions({
@@ -219,12 +247,13 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
           'objective is another than that of the steps before; expected the same one: an optimizer has the state of one, so make another for another',
         );
       }
+      if (!trained) assertKnown(objective);
       trained = new WeakRef(objective);
       const result = previous.then(() => take(objective, batch as B, call));
       previous = result.catch(() => {});
       return result;
     },
-    state: () => ({ ...state, ...own, step: steps }),
+    state: () => ({ ...state, ...own, step: steps, ...known }),
     restore(saved: OptimizerState) {
       if (typeof saved !== 'object' || saved === null)
         throw typeError('ERR_ZEST_OPTION', `the state is ${show(saved)}; expected what state() gives`);
@@ -239,11 +268,23 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       if (!Number.isSafeInteger(given.step) || given.step < 0) {
         throw new ZestError('ERR_ZEST_OPTION', `step of the state is ${show(given.step)}; expected a whole number ≥ 0`);
       }
-      const { method: _m, step, directions: _d, seed: _s, law: _l, rule: _r, ...rest } = given;
+      const {
+        method: _m,
+        step,
+        directions: _d,
+        seed: _s,
+        law: _l,
+        rule: _r,
+        dimension,
+        objectiveState,
+        ...rest
+      } = given;
       assertState(any, initial, rest);
+      checkOptions(z.object({ state: z.object(SEEN) }), { state: { dimension, objectiveState } });
       steps = step;
       state = rest;
       trained = undefined;
+      known = { ...(dimension !== undefined && { dimension }), ...(objectiveState && { objectiveState }) };
     },
   });
 };

@@ -114,6 +114,26 @@ const gradientAt = async <B>(
   return objective.gradient(batch, { ...call, at });
 };
 
+/** Objectives whose loss is that of a whole batch. */
+const whole = new WeakSet<object>();
+
+/** The losses of sequences, of an objective that has them. */
+const sequenceLossesOf = async <B>(
+  objective: Objective<B>,
+  batch: B,
+  points: readonly Point[],
+  call: EvaluationOptions,
+): Promise<Float64Array[] | undefined> => {
+  if (whole.has(objective)) return undefined;
+  try {
+    return await objective.sequenceLosses?.(batch, points, call);
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code !== 'ERR_ZEST_UNSUPPORTED') throw error;
+    whole.add(objective);
+    return undefined;
+  }
+};
+
 /** The losses of the two halves of a batch, as {@link Round} says. */
 const lossesOfHalves = async <B>(
   objective: Objective<B>,
@@ -121,7 +141,7 @@ const lossesOfHalves = async <B>(
   points: readonly Point[],
   { atVersion, ...call }: EvaluationOptions,
 ): Promise<Float64Array> => {
-  const perSequence = await objective.sequenceLosses?.(batch, points, call);
+  const perSequence = await sequenceLossesOf(objective, batch, points, call);
   const sequences = perSequence?.[0]?.length ?? 0;
   if (!perSequence || sequences < 2) {
     const losses = await objective.evaluate(batch, points, { ...call, atVersion });
@@ -194,18 +214,18 @@ export const estimateFrom = (
 };
 
 /**
- * The update that goes along −G: float32(η·c) for each term, and float32(η·λ) of the weights themselves. Under another
+ * The update that goes along −G: float32(η·c) for each term, and float32(η·rate·λ) of the weights themselves. Under another
  * rule than the plain one the terms are G itself, and η is the rule's.
  */
 export const updateOf = (
-  { terms, vector, curvature }: Pick<StepEstimate, 'terms' | 'vector' | 'curvature'>,
+  { terms, vector, curvature, rate = 1 }: Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'rate'>,
   length: StepLength,
 ): Update => {
   const { learningRate, weightDecay, decayTowards = 'zero', updates = 0 } = length;
   const rule = updateRule(length.rule ?? 'plain', learningRate, updates);
   const factor = rule ? 1 : learningRate;
   return {
-    decay: Math.fround(learningRate * weightDecay),
+    decay: Math.fround(learningRate * rate * weightDecay),
     terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: Math.fround(factor * coefficient) })),
     ...(vector && { vector: vector.map((value) => factor * value) }),
     ...(curvature && { curvature }),
@@ -224,7 +244,7 @@ export const runStep = <B>(
   method: AnyMethod,
   options: Record<string, unknown>,
   call: StepCall & StepLength,
-): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state'>> => {
+): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state' | 'rate'>> => {
   const take = async (of: Objective<B>, atVersion?: bigint) => {
     const estimate = await estimateStep(of, batch, method, options, { ...call, atVersion });
     const update = updateOf(estimate, call);

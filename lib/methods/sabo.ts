@@ -45,7 +45,9 @@ export const saboMethod = defineMethod({
     const worst = scale * Math.exp((step * near.byScale) / (2 * dimension));
     const far = yield* gradients(shift, second, worst);
     const c = far.weights.map((weight) => weight / worst);
-    const learnt = scale * Math.exp((-learningRate * far.byScale) / (2 * dimension * scale ** 2));
+    const most = radius / Math.sqrt(dimension);
+    const moved = (-learningRate * far.byScale) / (2 * dimension * scale ** 2);
+    const learnt = scale * Math.exp(Math.min(most, Math.max(-most, moved)));
     return {
       terms: second.map((stream, i) => ({ stream, coefficient: c[i] as number })),
       meanLoss: mean(near.losses),
@@ -66,9 +68,11 @@ export const saboMethod = defineMethod({
  * The paper's equations were not to be had; these are derived, for one scale of all weights. With u = log s′/s, KL is
  * ‖δ‖²/2s² + d·u² to second order, so that the worst case to first order is δ = κs²∇_θJ, u = κ·∂_uJ/2d, with
  * κ = radius/√(s²‖∇_θJ‖²/2 + (∂_uJ)²/4d); there, the mean goes along −∇_θJ, and the step of the same mirror descent in
- * the scale is s ← s·exp(−η·∂_uJ/(2d·s²)): it shrinks by the mean curvature. The gradients are
+ * the scale is s ← s·exp(−η·∂_uJ/(2d·s²)): it shrinks by the mean curvature. ∂_uJ is mostly noise where s is small, and
+ * is divided by s²: log s moves by radius/√d at most, which is a KL of radius² again. The gradients are
  * s·∇_θJ = (1/(k − 1))Σ (fᵢ − f̄)vᵢ and ∂_uJ = E[vᵀ∇f·s] = 2(f̄ − f₀) to the second order in s.
- * 2k + 2 forwards a step; its state is the scale. A scale that float64 cannot hold is not learnt.
+ * ‖∇_θJ‖ is taken for ‖c‖√d, as of orthogonal directions, so that with few parameters, or many directions, the worst
+ * case is farther than radius². 2k + 2 forwards a step; its state is the scale. A scale that float64 cannot hold is not learnt.
  * Defaults: directions 8, rho 1e-3 (the first scale), radius 0.05, law `gaussian`.
  *
  * @example

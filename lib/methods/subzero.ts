@@ -8,7 +8,7 @@ const shape = {
   ...mezoMethod.options,
   law: coded(
     law
-      .default({ lowRank: 24, keep: 1000, core: true })
+      .default({ lowRank: 8, keep: 1000, core: true })
       .describe('law of the directions: the rank r, and how many share their subspace'),
     'ERR_ZEST_DIRECTIONS',
   ),
@@ -34,8 +34,9 @@ export const subzeroMethod = defineMethod({
  * are kept for ν steps and Z, r × r, is drawn for each. Here it is the law `{ lowRank: r, keep: k·ν, core: true }`
  * under MeZO's estimate: v = U·Z·Vᵀ/r with E[v vᵀ] = I, and nothing is stored. The paper makes the columns of U and V
  * orthonormal; these are Gaussian, and so orthogonal to about √(r/m) of m rows. 2k forwards a step.
- * Defaults: law `{ lowRank: 24, keep: 1000, core: true }`, the paper's, the others as MeZO's. r² is at most 128 times
- * the rows of each trained matrix; a vector alone has no rank.
+ * Defaults: law `{ lowRank: 8, keep: 1000, core: true }`, the others as MeZO's; the paper takes r of 24 and more. r² is
+ * at most 128 times the rows of each trained matrix, 11 where one has a single row, as segments' embeddings may; a vector
+ * alone has no rank.
  *
  * @example
  * import { loadTask, Model, subzero, Tokenizer } from 'node-zest';

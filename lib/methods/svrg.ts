@@ -63,8 +63,8 @@ export const svrgMethod = defineMethod({
       : [{ option: 'weightDecay', expected: '0: svrg finds its anchor by the steps taken since' }]),
   ],
   streams: ({ directions, anchorDirections }) => Math.max(directions, anchorDirections),
-  forwards: ({ directions, anchorDirections, interval }) =>
-    Math.ceil((2 * anchorDirections + (interval - 1) * 4 * directions) / interval),
+  forwards: ({ directions, anchorDirections, interval }, batches = 1) =>
+    Math.ceil((2 * anchorDirections * batches + (interval - 1) * 4 * directions) / interval),
   initialState: (): SvrgState => ({ age: 0, estimate: [], moved: [] }),
   stateShape: { age: z.int().min(0), estimate: termsSchema, moved: termsSchema },
   *estimate({ rho, directions, anchorDirections, interval }, { streams, dimension, state, learningRate }) {

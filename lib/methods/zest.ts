@@ -66,6 +66,7 @@ export const zestDiagnostics = {
     title: 'Curvature share',
     words:
       'std of the pairs’ means over std of their half differences, ρ‖H‖/(√2‖∇f‖). Where it is small the loss is linear that far, and a tilt only shortens the step.',
+    brief: 'curvature share',
   },
   tiltedLoss: { title: 'Tilted loss', words: '(1/t)·log mean exp(t·f) over a step’s losses.', chart: false },
 };

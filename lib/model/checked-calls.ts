@@ -14,7 +14,7 @@ import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Point, Update } from '../objective.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
-import { directionOptions, evaluationOptions, sequenceOptions } from '../options/objective-calls.ts';
+import { assertStateValues, directionOptions, evaluationOptions, sequenceOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import type { CheckedCall } from './call-queue.ts';
@@ -183,6 +183,7 @@ export class CheckedCalls {
         'ERR_ZEST_ARGUMENT',
         `values[${bad}] is ${show(values[bad])}; expected a number that float32 can hold`,
       );
+    assertStateValues(name, copy);
     return { run: () => this.#engine.restoreState(name, index, copy) };
   }
 

@@ -21,7 +21,7 @@ import type {
 } from '../objective.ts';
 import { given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
-import { directionOptions, evaluationOptions, gradientOptions } from '../options/objective-calls.ts';
+import { assertStateValues, directionOptions, evaluationOptions, gradientOptions } from '../options/objective-calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { turns } from './turns.ts';
@@ -258,6 +258,7 @@ export const vectorObjective = (
     async restoreState(name, parameter, values) {
       assertState(name, parameter);
       const checked = checkedNumbers(values, 'values');
+      assertStateValues(name, checked);
       if (checked.length !== x.length)
         throw rangeError(
           'ERR_ZEST_ARGUMENT',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rangeError } from '../errors.ts';
 import type { DirectionOptions, EvaluationOptions, GradientOptions } from '../objective.ts';
 import { given, optionsOf, signal } from './calls.ts';
 import { coded } from './check.ts';
@@ -26,3 +27,18 @@ export const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
 });
 export const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
 export const gradientOptions = optionsOf<GradientOptions>({ signal, directions: given, at: given, atVersion });
+
+/** What a state's values cannot be below: those of means of squares. */
+const LEAST: Readonly<Record<string, number>> = { secondMoment: 0, curvature: 0 };
+
+/**
+ * Checks values that are to be a state of an objective: those that are means of squares are none below 0.
+ *
+ * @throws ERR_ZEST_ARGUMENT
+ */
+export const assertStateValues = (name: string, values: Float32Array | Float64Array): void => {
+  const least = LEAST[name] ?? Number.NEGATIVE_INFINITY;
+  const bad = values.findIndex((value) => value < least);
+  if (bad < 0) return;
+  throw rangeError('ERR_ZEST_ARGUMENT', `values[${bad}] is ${values[bad]}; expected a number ≥ 0, as each ${name} is`);
+};

@@ -69,7 +69,7 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
   let pointSeconds = 0;
   for (const batch of batches) pointSeconds += await timed(() => objective.evaluate(batch, points, call));
   const forwardSeconds = pointSeconds / batches.length / points.length;
-  const stepForwards = method.forwards(optimizer);
+  const stepForwards = method.forwards(optimizer, Math.ceil(examples.length / batchSize));
 
   let evaluationSeconds = 0;
   let mostTokens = Math.max(...batches.map((batch) => tokensOf(task, batch)));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { auto, Model, ZestError } from '../../lib/index.ts';
+import { auto, blackBox, Model, vectorObjective, ZestError } from '../../lib/index.ts';
 import { autoMethod } from '../../lib/methods/auto.ts';
 import type { MethodState } from '../../lib/methods/method.ts';
 import { estimateStep, streamsFrom } from '../../lib/methods/run-step.ts';
@@ -251,4 +251,27 @@ describe('auto', () => {
     expect(() => auto({ directions: 1, totalSteps: 5 })).toThrow(ZestError);
     expect(() => auto({})).toThrow(/totalSteps/);
   });
+});
+
+it('decays the weights by the rate that it measures', async () => {
+  const bowl = vectorObjective(([x, y]) => 1 + x! * x! + y! * y!, [3, 4]);
+  const { update, diagnostics } = await auto({ weightDecay: 0.1, totalSteps: 100 }).step(bowl);
+  expect(diagnostics.measuredRate).toBeGreaterThan(0);
+  expect(update.decay).toBe(Math.fround(0.1 * diagnostics.measuredRate!));
+});
+
+it('trains a black box that has one loss for a whole batch, at its cost', async () => {
+  let calls = 0;
+  const box = blackBox({
+    parameters: { w: Float32Array.of(3, 4) },
+    evaluate: ({ w }) => {
+      calls++;
+      return w!.reduce((sum, value) => sum + value * value, 0);
+    },
+  });
+  const optimizer = auto({ totalSteps: 40, directions: 4 });
+  for (let step = 0; step < 40; step++) await optimizer.step(box, undefined);
+  // The first step finds out.
+  expect(calls).toBe(6 + 10 * 6 + 30 * 4);
+  expect(Math.hypot(...(await box.parameter('w')))).toBeLessThan(4); // 5 at the start
 });

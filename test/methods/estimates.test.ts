@@ -6,7 +6,7 @@ import { coefficients } from '../../lib/methods/estimators.ts';
 import { fzooMethod } from '../../lib/methods/fzoo.ts';
 import { lozo } from '../../lib/methods/lozo.ts';
 import { nspsa, nspsaMethod } from '../../lib/methods/nspsa.ts';
-import { saboMethod } from '../../lib/methods/sabo.ts';
+import { sabo, saboMethod } from '../../lib/methods/sabo.ts';
 import { samMethod } from '../../lib/methods/sam.ts';
 import { centredRanks, zScores } from '../../lib/methods/shaping.ts';
 import { tsamMethod } from '../../lib/methods/tsam.ts';
@@ -111,11 +111,28 @@ describe('on a quadratic, an estimate of many directions is on average', () => {
       moments(200, (step) => drive(saboMethod, options, problem, { step }).G),
       G,
     );
-    const scales = moments(200, (step) => [Number(drive(saboMethod, options, problem, { step }).state!.scale)]);
+    // A rate so small that no step comes to the most that the scale moves by.
+    const slow = { ...options, learningRate: 1e-12 };
+    const rates = moments(200, (step) => {
+      const { scale } = drive(saboMethod, slow, problem, { step }).state as { scale: number };
+      return [Math.log(scale / rho) / slow.learningRate];
+    });
     const trace = LAMBDA.reduce((a, b) => a + b);
-    const expected = rho * Math.exp((-0.05 * rho ** 2 * trace) / (2 * 3 * rho ** 2));
-    expect(Math.abs(scales.mean[0]! - expected)).toBeLessThan(5 * scales.error[0]! + 1e-5);
-    expect(expected).toBeLessThan(0.99 * rho);
+    expect(Math.abs(rates.mean[0]! + trace / (2 * 3))).toBeLessThan(5 * rates.error[0]! + 1e-3);
+    expect(rates.error[0]!).toBeLessThan(trace / 30);
+  });
+
+  it('a scale of SABO that moves by a KL of radius² at most, whatever the losses say', async () => {
+    const radius = 0.05;
+    const bowl = vectorObjective(([x, y]) => 1e6 * (x! * x! + y! * y!), [1, 1]);
+    const optimizer = sabo({ learningRate: 0.1, radius, seed: 1 });
+    const scales = [1e-3];
+    for (let step = 0; step < 5; step++) {
+      await optimizer.step(bowl);
+      scales.push(Number(optimizer.state().scale));
+    }
+    for (const [i, scale] of scales.slice(1).entries())
+      expect(Math.abs(Math.log(scale / scales[i]!))).toBeLessThanOrEqual((radius / Math.sqrt(2)) * (1 + 1e-12));
   });
 });
 

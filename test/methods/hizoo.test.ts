@@ -37,6 +37,18 @@ describe('hizoo', () => {
     }
   });
 
+  it('comes to the same bits by a replay of its updates', async () => {
+    const [taken, again] = [vectorObjective(f, start), vectorObjective(f, start)];
+    const options = { learningRate: 0.01, rho: 0.05, alpha: 0.1, directions: 2 };
+    const [optimizer, replayed] = [hizoo(options), hizoo(options)];
+    for (let step = 0; step < 5; step++) {
+      const { update, losses } = await optimizer.step(taken);
+      await replayed.replay(again, { ...update, losses: [...losses] });
+      expect([...again.x]).toEqual([...taken.x]);
+    }
+    expect([...(await again.state('curvature'))]).toEqual([...(await taken.state('curvature'))]);
+  });
+
   it('learns a larger curvature for the steeper coordinate', async () => {
     const objective = vectorObjective(f, start);
     const optimizer = hizoo({ learningRate: 0, alpha: 1e-4 });

@@ -179,6 +179,13 @@ describe('a method that is asked for what it cannot do says so', () => {
       () => zest.conservative({ learningRate: 1, rule: { momentum: 0.9 } }),
       /rule is .*; expected plain: conservative tries/,
     ],
+    [
+      'conservative with a decay',
+      () => zest.conservative({ learningRate: 1, weightDecay: 0.1 }),
+      /weightDecay is 0.1; expected 0: conservative compares its steps without a decay/,
+    ],
+    ['auto by Adam', () => zest.auto({ rule: 'adam' }), /rule is 'adam'; expected plain: auto measures how long/],
+    ['auto backwards', () => zest.auto({ learningRate: -1 }), /learningRate is -1; expected a number > 0/],
     ['AdamW by sign', () => zest.adamw({ learningRate: 1, rule: 'sign' }), /rule is 'sign'; expected adam or \{adam/],
     ['a radius of 0', () => zest.sam({ learningRate: 1, radius: 0 }), /radius is 0; expected a number > 0/],
     [
@@ -221,6 +228,41 @@ describe('a method that is asked for what it cannot do says so', () => {
       /scales of the state is not known; expected what state\(\) of sabo gives: scale/,
     );
     expect(sabo.state()).toEqual(state);
+  });
+
+  it('state of an objective of another size, or without what its updates had made', async () => {
+    const [learningRate, rule] = [0.1, 'adam'] as const;
+    const [taken, other] = [objective(), zest.vectorObjective((x) => x[0]! ** 2, [1, 2])];
+    const optimizer = zest.nspsa({ learningRate, rule });
+    expect(optimizer.state()).not.toHaveProperty('dimension');
+    await optimizer.step(taken);
+    const state = optimizer.state();
+    expect(state).toMatchObject({ dimension: 1, objectiveState: ['firstMoment', 'secondMoment'] });
+    const goOn = (of: typeof taken, from = state) => {
+      const restored = zest.nspsa({ learningRate, rule });
+      restored.restore(JSON.parse(JSON.stringify(from)));
+      expect(restored.state()).toEqual(from);
+      return restored.step(of);
+    };
+    await rejects(
+      () => goOn(other),
+      'ERR_ZEST_OPTION',
+      /of an objective with 1 trainable parameters, and this one has 2; expected the same/,
+    );
+    await rejects(
+      () => goOn(objective()),
+      'ERR_ZEST_OPTION',
+      /the state is of step 1, and the objective has no firstMoment; expected it restored, too: restoreState\('firstM/,
+    );
+    await goOn(taken);
+    // One that was saved before it told of its objective.
+    const { dimension: _, objectiveState: __, ...old } = state;
+    await goOn(other, old as typeof state);
+    await rejects(
+      () => taken.restoreState('secondMoment', 'x', [-1]),
+      'ERR_ZEST_ARGUMENT',
+      /values\[0\] is -1; expected a number ≥ 0, as each secondMoment is/,
+    );
   });
 
   it.each([

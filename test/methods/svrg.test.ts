@@ -94,3 +94,9 @@ describe('svrg', () => {
     expect(optimizer.state()).toEqual(base);
   });
 });
+
+it('counts its looks at all data by the batches that these are', () => {
+  const options = { directions: 1, anchorDirections: 2, interval: 5 } as never;
+  expect(svrgMethod.forwards(options)).toBe(4);
+  expect(svrgMethod.forwards(options, 1000)).toBe((2 * 2 * 1000 + 4 * 4) / 5 + 0.8);
+});

@@ -26,13 +26,15 @@ interface TrainCommandOptions extends ConfigOptions {
   dryRun?: boolean;
 }
 
+/** What a step measured on the way, of what is short enough for a line. */
+const measured = (event: StepEvent, diagnostics: Method['diagnostics']): string[] =>
+  Object.entries(diagnostics).flatMap(([name, { brief }]) => {
+    const value = Number(event[name]);
+    return brief && Number.isFinite(value) ? [`${brief} ${value.toPrecision(3)}`] : [];
+  });
+
 const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): string =>
-  [
-    `loss ${event.meanLoss.toFixed(4)}`,
-    ...Object.entries(diagnostics).flatMap(([name, { brief }]) =>
-      brief ? [`${brief} ${Number(event[name]).toPrecision(3)}`] : [],
-    ),
-  ].join(', ');
+  [`loss ${event.meanLoss.toFixed(4)}`, ...measured(event, diagnostics)].join(', ');
 
 const resumeText = ({ step, checkpoint, tornBytes }: ResumeEvent): string => {
   const weights = checkpoint === 0 ? 'the model as it came' : `the checkpoint of step ${count(checkpoint)}`;
@@ -48,19 +50,25 @@ const summaryLines = (
   const tested = test && `test ${metricsText(test)} of ${count(test.count)}`;
   return [
     [change, tested].filter(Boolean).join(', '),
-    `${count(steps)} steps, ${count(forwards)} forwards, ${duration(seconds)}; weights of step ${kept.step} in ${output}/checkpoints/${kept.name}`,
+    `${count(steps)} steps, ${count(Math.round(forwards))} forwards, ${duration(seconds)}; weights of step ${kept.step} in ${output}/checkpoints/${kept.name}`,
   ]
     .filter(Boolean)
     .join('\n');
 };
 
-const showEvent = (
-  event: TrainEvent,
-  total: number,
-  diagnostics: Method['diagnostics'],
-  progress: ShowProgress,
-): void => {
+/** What a run's events are shown with. */
+interface Shown {
+  total: number;
+  diagnostics: Method['diagnostics'];
+  progress: ShowProgress;
+  /** The step before the event. */
+  step?: StepEvent;
+}
+
+const showEvent = (event: TrainEvent, shown: Shown): void => {
+  const { total, diagnostics, progress } = shown;
   if (event.kind === 'step') {
+    shown.step = event;
     const { step: done, seconds } = event;
     const detail = stepDetail(event, diagnostics);
     progress({ label: 'training', unit: 'steps', done, total, seconds, detail });
@@ -80,7 +88,12 @@ const showEvent = (
       printLine(resumeText(event));
       break;
     case 'evaluation':
-      printLine(`step ${event.step}: ${event.split} ${metricsText(event)}, loss ${event.loss.toFixed(4)}`);
+      printLine(
+        [
+          `step ${event.step}: ${event.split} ${metricsText(event)}, loss ${event.loss.toFixed(4)}`,
+          ...(event.split === 'validation' && shown.step ? measured(shown.step, diagnostics) : []),
+        ].join(', '),
+      );
       break;
     case 'done':
       printLine(summaryLines(event.output, event.summary));
@@ -136,6 +149,7 @@ export const command: CommandDefinition = {
     const signal = stopSignal();
     const { methodOf } = await import('../../methods/registry.ts');
     const { diagnostics } = methodOf(config.optimizer);
+    const shown: Shown = { total: config.training.steps, diagnostics, progress };
     let begun = false;
     let stepped = false;
     // Those of the end are the last lines.
@@ -159,7 +173,7 @@ export const command: CommandDefinition = {
           stepped = true;
           showWarnings();
         }
-        showEvent(event, config.training.steps, diagnostics, progress);
+        showEvent(event, shown);
       }
       showWarnings();
     } catch (error) {
