@@ -2,14 +2,13 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
 import { makeFolder, writing } from '../files.ts';
 import { native } from '../native/load.ts';
 import { type HubName, lockFile, storage } from './cache.ts';
 import { hubEnvironment } from './environment.ts';
 import type { HubFile, Repository } from './repository.ts';
-import { ask, called, MOST_TRIES, pause, reason } from './request.ts';
+import { ask, called, MOST_TRIES, pause, reason, wait } from './request.ts';
 
 /** Time between two looks at a file that another process downloads. */
 const POLL_MS = 100;
@@ -30,7 +29,7 @@ const lockBlob = async (name: HubName, etag: string, signal: AbortSignal | undef
   await writing(file, makeFolder(dirname(file)));
   const handle = await writing(file, open(file, 'a'));
   try {
-    while (!native().lockFile(handle.fd)) await delay(POLL_MS, undefined, { signal });
+    while (!native().lockFile(handle.fd)) await wait(POLL_MS, signal);
     return handle;
   } catch (error) {
     await handle.close();
@@ -83,7 +82,10 @@ const fill = async (
     if (done > 0) report(done);
     const path = file.path.split('/').map(encodeURIComponent).join('/');
     const url = `/${name.kind === 'model' ? '' : 'datasets/'}${name.id}/resolve/${commit}/${path}`;
+    // What is there again after a new beginning is no progress.
+    let furthest = done;
     for (let tries = 0; done < file.size; ) {
+      signal?.throwIfAborted();
       const headers: Record<string, string> = done > 0 ? { range: `bytes=${done}-` } : {};
       let cut: unknown = new Error('the connection ended early');
       const response = await ask(name, url, file.path, {
@@ -92,7 +94,6 @@ const fill = async (
       });
       const goesOn = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${done}-`);
       if (done > 0 && !goesOn) await restart();
-      const before = done;
       try {
         if (!response.ok) throw new Error(`the answer was ${response.status}`);
         for await (const piece of arriving(response)) {
@@ -109,7 +110,8 @@ const fill = async (
         cut = error;
       }
       if (done >= file.size) break;
-      tries = done > before ? 1 : tries + 1;
+      tries = done > furthest ? 1 : tries + 1;
+      furthest = Math.max(furthest, done);
       if (tries >= MOST_TRIES) {
         throw new ZestError(
           'ERR_ZEST_DOWNLOAD',

@@ -6,9 +6,16 @@ import { hubEnvironment } from './environment.ts';
 /** Requests in a row that bring nothing, after which it is given up. */
 export const MOST_TRIES = 5;
 
+/** Waits; a signal ends it with its own reason. */
+export const wait = (milliseconds: number, signal: AbortSignal | undefined): Promise<unknown> =>
+  delay(milliseconds, undefined, { signal }).catch((error) => {
+    signal?.throwIfAborted();
+    throw error;
+  });
+
 /** Time before another try, in milliseconds: 0.2 s, twice as long each time. */
 export const pause = (tries: number, signal: AbortSignal | undefined): Promise<unknown> =>
-  delay(100 * 2 ** tries, undefined, { signal });
+  wait(100 * 2 ** tries, signal);
 
 /** What a person calls it. */
 export const called = (name: HubName): string =>

@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readRows } from '../../lib/data/read-rows.ts';
+import { hubFiles } from '../../lib/hub/dataset-files.ts';
 import { type Download, onDownload } from '../../lib/hub/downloads.ts';
 import { Model } from '../../lib/model/model.ts';
 import { baseDigest } from '../../lib/runs/base-digest.ts';
@@ -394,6 +395,34 @@ describe('a download', () => {
     expect(await count(BIG_PATH)).toBe(20_000);
     expect(server.downloads.at(-1)).toMatch(/bytes=[1-9]/);
     expect(blobs()).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+  });
+
+  it('of a file that is shorter than the hub says ends, however often it is begun anew', async () => {
+    serve({ files: { 'train.jsonl': BIG } });
+    server.mishaps.set(
+      'train.jsonl',
+      Array.from({ length: 100 }, () => ({ instead: '<html>Log in</html>' })),
+    );
+    await rejects(
+      () => count(BIG_PATH),
+      'ERR_ZEST_DOWNLOAD',
+      /train\.jsonl stops after 19 of \d+ bytes, again and again/,
+    );
+    expect(server.downloads.length).toBeLessThan(12);
+    server.mishaps.clear();
+    // What came is not the file's beginning: its checksum says so, and it is fetched whole.
+    expect(await count(BIG_PATH)).toBe(20_000);
+  });
+
+  it('that is told to stop ends with what stopped it, also between two tries', async () => {
+    serve({ files: { 'train.jsonl': BIG } });
+    server.mishaps.set(
+      'train.jsonl',
+      Array.from({ length: 100 }, () => ({ cutAfter: 0 })),
+    );
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('enough')), 500);
+    await expect(hubFiles(BIG_PATH, stop.signal)).rejects.toThrow('enough');
   });
 
   it('with a wrong checksum is never taken', async () => {

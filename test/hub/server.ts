@@ -36,6 +36,7 @@ export type Mishap =
   | { cutAfter: number }
   | { status: number }
   | { wrongByte: number }
+  | { instead: string }
   | { withoutRange: true }
   | { silent: true };
 
@@ -168,8 +169,8 @@ export class HubServer {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const content = Buffer.from(files[path] as string);
     const mishap = this.mishaps.get(path)?.shift();
+    const content = Buffer.from(mishap && 'instead' in mishap ? mishap.instead : (files[path] as string));
     if (mishap && 'silent' in mishap) return;
     if (mishap && 'status' in mishap) {
       response.writeHead(mishap.status);
