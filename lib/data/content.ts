@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { notThere } from '../not-there.ts';
 import { dataError } from './rows.ts';
+import { unzstd } from './zstd.ts';
 
 /** Path of a file, or its content as it comes, such as `process.stdin`. */
 export type RowInput = string | AsyncIterable<Uint8Array | string>;
@@ -60,22 +60,6 @@ async function* gunzip(pieces: Pieces): AsyncGenerator<Uint8Array> {
   // What fails destroys the stream that is read here, which then throws it.
   pipeline(Readable.from(pieces), unpacked).catch(() => {});
   yield* unpacked;
-}
-
-async function* unzstd(pieces: Pieces): AsyncGenerator<Uint8Array> {
-  let made: Uint8Array[] = [];
-  const stream = new Decompress((piece) => made.push(piece));
-  const take = (): Uint8Array[] => {
-    const taken = made;
-    made = [];
-    return taken;
-  };
-  for await (const piece of pieces) {
-    stream.push(piece);
-    yield* take();
-  }
-  stream.push(new Uint8Array(), true);
-  yield* take();
 }
 
 const PACKINGS = [

@@ -145,6 +145,25 @@ describe('compressed files', () => {
     );
   });
 
+  it('give their rows or an error, whichever bit of them is another', async () => {
+    // printf 'text,label\nthe film is good,1\nthe film is bad,0\n' | zstd --check
+    const packed = {
+      zst: Buffer.from('KLUv/QRYVQEANAJ0ZXh0LGxhYmVsCnRoZSBmaWxtIGlzIGdvb2QsMWJhZCwwCgEA2TGdy7pvrw==', 'base64'),
+      gz: gzipSync('text,label\nthe film is good,1\nthe film is bad,0\n'),
+    };
+    for (const [ending, bytes] of Object.entries(packed)) {
+      let refused = 0;
+      for (let bit = 32; bit < 8 * bytes.length; bit++) {
+        const other = Buffer.from(bytes);
+        other[bit >> 3]! ^= 1 << (bit & 7);
+        const outcome = await texts(written(`flipped.csv.${ending}`, other)).catch(({ code }) => code);
+        if (outcome === 'ERR_ZEST_DATA') refused++;
+        else expect(outcome).toEqual(['the film is good', 'the film is bad']);
+      }
+      expect(refused).toBeGreaterThan(8 * bytes.length - 100);
+    }
+  });
+
   it('are not unpacked whole before their first row', async () => {
     const line = () => `{"text":"${randomBytes(50).toString('hex')}"}\n`;
     const packed = gzipSync(Array.from({ length: 20_000 }, line).join(''));
