@@ -143,7 +143,7 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
 
   const run = (feeds: Tensors): Promise<Tensors> => {
     assertOpen();
-    const outputs = runSession(session, feeds, file);
+    const outputs = runSession(runtime, session, feeds, file);
     running = outputs.catch(() => {});
     return outputs;
   };

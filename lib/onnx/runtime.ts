@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { bfloatValue, halfValue } from './half.ts';
 
 // What is used of onnxruntime; onnxruntime-node, onnxruntime-web and onnxruntime-common have these shapes.
 
@@ -78,18 +79,38 @@ export const openSession = async (
   }
 };
 
+/** What elements of 16 bits are, which come as bits where JavaScript has no array of them. */
+const HALVES: Readonly<Record<string, (bits: number) => number>> = { float16: halfValue, bfloat16: bfloatValue };
+
+/** Outputs whose floats are numbers: those of 16 bits as float32. */
+const withNumbers = (
+  { Tensor }: OnnxRuntime,
+  outputs: Readonly<Record<string, OnnxTensor>>,
+): Readonly<Record<string, OnnxTensor>> =>
+  Object.fromEntries(
+    Object.entries(outputs).map(([name, tensor]) => {
+      const { type, data, dims } = tensor;
+      const value = HALVES[type];
+      if (!value) return [name, tensor];
+      const numbers =
+        data instanceof Uint16Array ? Float32Array.from(data, value) : Float32Array.from(data as number[]);
+      return [name, new Tensor('float32' as never, numbers as never, dims)];
+    }),
+  );
+
 /**
- * Runs a session.
+ * Runs a session. Outputs of float16 and bfloat16 are given as float32.
  *
  * @throws ERR_ZEST_ONNXRUNTIME for feeds that the model does not take, and what fails while it runs, in its words
  */
 export const runSession = async (
+  runtime: OnnxRuntime,
   session: OnnxSession,
   feeds: Readonly<Record<string, OnnxTensor>>,
   file: string,
 ): Promise<Readonly<Record<string, OnnxTensor>>> => {
   try {
-    return await session.run(feeds);
+    return withNumbers(runtime, await session.run(feeds));
   } catch (cause) {
     throw refused(`${file}: onnxruntime failed on the model: ${(cause as Error).message}`, cause);
   }

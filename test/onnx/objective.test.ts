@@ -168,3 +168,20 @@ describe.skipIf(skip)('an ONNX model as an objective', () => {
     expect([...(await again.evaluate(batch, [[]]))]).toEqual([last]);
   });
 });
+
+it.skipIf(skip)('outputs of float16 are numbers', async () => {
+  const given: OnnxTensor[] = [];
+  const model = await onnxObjective(onnxFile('half.onnx'), {
+    runtime,
+    trainable: 'all',
+    inputs: () => ({ x: [[1, 2]] }),
+    loss: ({ y }) => {
+      given.push(y!);
+      return (y!.data as Float32Array)[0]!;
+    },
+  });
+  expect([...(await model.evaluate(undefined, [[]]))]).toEqual([-0.5]);
+  expect(given).toMatchObject([{ type: 'float32', dims: [1, 2], data: Float32Array.of(-0.5, 1.75) }]);
+  expect((await model.outputs(undefined)).y).toMatchObject({ type: 'float32', data: Float32Array.of(-0.5, 1.75) });
+  model.dispose();
+});
