@@ -25,7 +25,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'sweep <config>': 'train every combination of some values, and choose the best by validation',
   'experiment [name]': 'compare methods at equal forwards on a data set, as docs/results.md does',
   'study [name]': 'answer a question about the methods on functions whose answer is known, as docs/studies.md does',
-  demo: 'fine-tune the built-in model on words that people rated, with MeZO and with ZEST',
+  demo: 'fine-tune the built-in model on words that people rated, with MeZO, ZEST and auto',
   doctor: 'show what this machine can run',
   build: 'compile the native addon on this machine',
 };
@@ -40,6 +40,16 @@ const program = new Command('zest')
     'after',
     '\nConfigurations are described in docs/train.md; `zest train --schema` prints their JSON Schema.',
   );
+
+/** Node's own, for an await that nothing is left to settle. */
+const EXIT_UNSETTLED = 13;
+process.once('exit', () => {
+  if (process.exitCode !== EXIT_UNSETTLED) return;
+  printLine(
+    'error: nothing is left to do, and something is waited for: a module of a reward or a method that awaits what never comes?',
+  );
+  process.exitCode = EXIT_INPUT;
+});
 
 outliveReaders();
 reportWarnings();

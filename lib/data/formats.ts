@@ -26,6 +26,9 @@ const extensionOf = (file: string): string => extname(file.replace(/\.(gz|zst|zs
 /** Whether a file has rows, by its name. */
 export const hasRows = (file: string): boolean => extensionOf(file) in EXTENSIONS || extensionOf(file) === PARQUET;
 
+/** Whether a file has a text a line, by its name. */
+export const isText = (file: string): boolean => EXTENSIONS[extensionOf(file)] === 'txt';
+
 /** The first line that is not blank: what tells JSON from a table. */
 const firstOf = (lines: readonly Line[]): string | undefined =>
   lines.find(({ content }) => content.trim() !== '')?.content.trimStart();

@@ -11,11 +11,15 @@ export interface Line {
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** Bytes that a line may have: JavaScript's texts have an end, and rows come in lines. */
+const LONGEST = 2 ** 28;
+
 /**
- * The byte that ends the lines of a text that begins so: CR if the first of them ends in CR alone; undefined: not known
- * yet.
+ * The byte that ends the lines of a text that goes on so: CR if the first of them ends in CR alone; undefined: not known
+ * yet. `last` is the byte before.
  */
-const lineEnd = (begin: Uint8Array): number | undefined => {
+const lineEnd = (begin: Uint8Array, last: number | undefined): number | undefined => {
+  if (last === CR && begin.length > 0) return begin[0] === LF ? LF : CR;
   const at = begin.findIndex((byte) => byte === LF || byte === CR);
   if (at < 0 || begin[at] === LF) return at < 0 ? undefined : LF;
   if (at === begin.length - 1) return undefined;
@@ -34,11 +38,18 @@ export async function* lineStream({ name, pieces }: Pick<Content, 'name' | 'piec
   /** The first line that is UTF-8 and not ASCII. */
   let encoded: number | undefined;
   let begun: Uint8Array[] = [];
+  let length = 0;
+  const begin = (piece: Uint8Array): void => {
+    begun.push(piece);
+    length += piece.length;
+    if (length <= LONGEST) return;
+    throw dataError(`${name}:${line + 1}`, `has more than ${LONGEST} bytes; expected rows in lines`);
+  };
   let newline: number | undefined;
   const made = (last: Uint8Array, end: string): Line => {
     line++;
     const whole = begun.length === 0 ? last : Buffer.concat([...begun, last]);
-    begun = [];
+    [begun, length] = [[], 0];
     let content: string;
     try {
       content = decoder.decode(whole);
@@ -64,21 +75,25 @@ export async function* lineStream({ name, pieces }: Pick<Content, 'name' | 'piec
       lines.push(made(piece.subarray(start, end), String.fromCharCode(newline)));
       start = end + 1;
     }
-    if (start < piece.length) begun.push(piece.subarray(start));
+    if (start < piece.length) begin(piece.subarray(start));
     return lines;
   };
   for await (const piece of pieces) {
-    let rest = piece;
-    if (newline === undefined) {
-      rest = begun.length === 0 ? piece : Buffer.concat([...begun, piece]);
-      begun = [];
-      newline = lineEnd(rest);
+    if (newline !== undefined) {
+      yield linesOf(piece, newline);
+      continue;
     }
-    if (newline === undefined) begun.push(rest);
-    else yield linesOf(rest, newline);
+    newline = lineEnd(piece, begun.at(-1)?.at(-1));
+    if (newline === undefined) {
+      if (piece.length > 0) begin(piece);
+      continue;
+    }
+    const whole = begun.length === 0 ? piece : Buffer.concat([...begun, piece]);
+    [begun, length] = [[], 0];
+    yield linesOf(whole, newline);
   }
   const left = Buffer.concat(begun);
-  begun = [];
+  [begun, length] = [[], 0];
   if (left.length === 0) return;
   // A line that ends in the only CR of the file.
   const lines = linesOf(left, newline ?? (left.at(-1) === CR ? CR : LF));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assertPath, optionsOf } from '../options/calls.ts';
+import { isText } from './formats.ts';
 import { streamRows } from './row-stream.ts';
 import { dataError, type Row } from './rows.ts';
 
@@ -14,14 +15,21 @@ const readRowsOptions = optionsOf<ReadRowsOptions>({ columns: z.array(z.string()
 /** Formats of rows that have names for their fields. */
 const WITH_FIELDS = ['jsonl', 'csv', 'tsv'] as const;
 
+/** The field of a text that is a line. */
+const TEXT = 'text';
+
 /**
- * Reads the rows of a data file as they arrive.
+ * Reads the rows of a data file as they arrive; `fields` are those that are wanted, of which `.txt` gives the only one.
  *
  * @throws what {@link readRows} throws
  */
-export async function* fileRows(file: string, { columns }: ReadRowsOptions = {}): AsyncGenerator<Row[]> {
+export async function* fileRows(
+  file: string,
+  { columns, fields = [TEXT] }: ReadRowsOptions & { fields?: readonly string[] } = {},
+): AsyncGenerator<Row[]> {
   let any = false;
-  for await (const { rows } of streamRows(file, { formats: WITH_FIELDS, columns, fields: [] })) {
+  const options = isText(file) ? { format: 'txt' as const, fields } : { formats: WITH_FIELDS, fields: [] };
+  for await (const { rows } of streamRows(file, { ...options, columns })) {
     if (rows.length === 0) continue;
     any = true;
     yield rows;
@@ -36,7 +44,7 @@ export async function* fileRows(file: string, { columns }: ReadRowsOptions = {})
  *
  * Formats: `.jsonl` (one object a line; also `.ndjson` and `.json`, which may hold one array of objects), `.csv`
  * (RFC 4180; with semicolons, tabs or bars where the header has those), `.tsv` (no quoting), the latter two with a
- * header line or with `columns`, and `.parquet`; each also compressed by gzip or zstd. Parquet, compression and JSON are
+ * header line or with `columns`, `.txt` (a text a line, as the field `text`), and `.parquet`; each also compressed by gzip or zstd. Parquet, compression and JSON are
  * known by what is in the file, whatever it is called. Text is UTF-8, with or without a byte order mark; lines end in LF,
  * CR LF or CR; empty lines are skipped. A row that ends early lacks the fields of its last columns; cells beyond the
  * header are left out, of `.csv` only where they are empty.

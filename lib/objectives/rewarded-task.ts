@@ -1,9 +1,10 @@
 import { throwIfAborted } from '../abort.ts';
+import type { ZestError } from '../errors.ts';
 import { Answers } from '../tasks/answer-report.ts';
 import { type Example, evaluationBatchSize, type Outcomes, type ScoreOptions, type Task } from '../tasks/task.ts';
 import { checkedExamples } from './examples.ts';
 import type { Answering, Decoding } from './model-at.ts';
-import { type Answer, type Reward, rewardsOf } from './reward.ts';
+import { type Answer, type Reward, type RewardOptions, rewardsOf } from './reward.ts';
 
 /** What an answer is worth, and what it was. */
 type Rewarded = Answers<unknown, { text: string; value: number }>;
@@ -16,9 +17,14 @@ const shownAnswer = (answer: Answer): string => {
 
 /**
  * A task that is judged by a reward: its examples need no right answer, its score has the mean `reward`, and its loss is
- * minus that. A reward that fails is an error here, whatever a step does with it.
+ * minus that. An example whose reward fails is an error, or is left out of the score with `onError: 'skip'`, unless all
+ * are.
  */
-export const rewardedTask = (task: Task, reward: Reward, decoding: Decoding): Task => {
+export const rewardedTask = (
+  task: Task,
+  reward: Reward,
+  { onError, ...decoding }: Decoding & Pick<RewardOptions, 'onError'>,
+): Task => {
   const unlabelled = { unlabelled: true };
   const examination: Task['examination'] = (outcomes: Outcomes) => {
     const { answers, loss, count, worst } = outcomes as Rewarded;
@@ -31,6 +37,7 @@ export const rewardedTask = (task: Task, reward: Reward, decoding: Decoding): Ta
     const { signal, batchSize = evaluationBatchSize, onExample, onProgress } = options;
     const examples = checkedExamples(task, given, unlabelled);
     const collected = outcomes();
+    let failed: ZestError | undefined;
     const writer: Partial<Answering> & typeof model = {
       endTokens: model.endTokens,
       logits: (batch, call) => model.logits(batch, call),
@@ -47,7 +54,11 @@ export const rewardedTask = (task: Task, reward: Reward, decoding: Decoding): Ta
         signal,
       );
       for (const [i, value] of values.entries()) {
-        if (typeof value !== 'number') throw value;
+        if (typeof value !== 'number') {
+          failed = value;
+          if (onError !== 'skip') throw value;
+          continue;
+        }
         const { source, fields } = part[i] as Example;
         const text = shownAnswer(answers[i]!);
         const loss = 0 - value;
@@ -60,6 +71,7 @@ export const rewardedTask = (task: Task, reward: Reward, decoding: Decoding): Ta
       }
       onProgress?.(start + part.length, examples.length);
     }
+    if (collected.count === 0 && failed) throw failed;
     return examination(collected);
   };
 

@@ -78,7 +78,15 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
     const parts = Array.isArray(value) ? value : isOne ? [value] : String(value).split(/[,;|]/);
     const given = parts.filter((label) => String(label).trim() !== '');
     const unknown = given.find((label) => find(label) < 0);
-    if (unknown === undefined) return [...new Set(given.map(find))].sort((a, b) => a - b);
+    const labels = [...new Set(given.map(find))];
+    if (labels.length < given.length && unknown === undefined) {
+      const flags = given.every((label) => /^[01]$/.test(String(label).trim()));
+      throw new ZestError(
+        'ERR_ZEST_LABEL',
+        `${place}: label ${show(value)} has a label twice${flags ? ', as a flag for each label would' : ''}; expected the names or numbers of those that hold`,
+      );
+    }
+    if (unknown === undefined) return labels.sort((a, b) => a - b);
     throw new ZestError(
       'ERR_ZEST_LABEL',
       `${place}: label ${show(unknown)} is none of ${listed(this.labels)}; expected their names or numbers from 0`,

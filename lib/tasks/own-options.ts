@@ -76,8 +76,9 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     const given: unknown[] = Array.isArray(value) ? value : [value];
     const right = given.map((each) => {
       const text = String(each).trim();
-      const named = options.indexOf(text);
-      return named >= 0 ? named : /^\d+$/.test(text) && Number(text) < options.length ? Number(text) : -1;
+      const numbered = /^\d+$/.test(text) && Number(text) < options.length ? Number(text) : -1;
+      // A number is one, also where options are numbers; a text is first of all a text.
+      return typeof each === 'number' ? numbered : options.includes(text) ? options.indexOf(text) : numbered;
     });
     if (right.some((option) => option >= 0)) return [...new Set(right.filter((option) => option >= 0))];
     throw new ZestError(

@@ -61,7 +61,12 @@ const measured = (examples: readonly Example[]): readonly Example[] => {
 };
 
 /** Says how many of the examples that are scored do not fit and are cut; undefined where none is. */
-export const cutOfScored = (task: Task, examples: readonly Example[], maxLength: number): Warning | undefined => {
+export const cutOfScored = (
+  task: Task,
+  examples: readonly Example[],
+  maxLength: number,
+  modelLength = Number.POSITIVE_INFINITY,
+): Warning | undefined => {
   const looked = measured(examples);
   const cut = looked.map((example) => task.preview(example).cut).filter((tokens) => tokens > 0);
   if (cut.length === 0) return undefined;
@@ -69,8 +74,21 @@ export const cutOfScored = (task: Task, examples: readonly Example[], maxLength:
   const which = looked.length < examples.length ? ' that were measured' : '';
   return warning(
     'WARN_ZEST_CUT',
-    `${cut.length} of ${looked.length} prompts${which} ${cut.length === 1 ? 'does' : 'do'} not fit into ${maxLength} tokens, and ${tokens} tokens of them are cut; use a larger training.maxLength, as far as the model goes, or fewer data.demonstrations`,
+    `${cut.length} of ${looked.length} prompts${which} ${cut.length === 1 ? 'does' : 'do'} not fit into ${Math.min(maxLength, modelLength)} tokens, and ${tokens} tokens of them are cut; use ${maxLength < modelLength ? 'a larger training.maxLength, as far as the model goes' : 'shorter texts, for this is all that the model takes'}, or fewer data.demonstrations`,
   );
+};
+
+/** Says that what is scored is what was trained on. */
+const overlapWarnings = (
+  train: readonly Example[],
+  splits: Readonly<Record<'validation' | 'test', readonly Example[]>>,
+): Warning[] => {
+  const known = new Set(train.map(({ source }) => source));
+  return Object.entries(splits).flatMap(([split, examples]) => {
+    if (examples.length === 0 || !examples.every(({ source }) => known.has(source))) return [];
+    const message = `all ${examples.length} ${split} examples are training examples, too: their score says what was learnt by heart; use other data as data.${split}${split === 'validation' ? ', or a share of data.train such as 0.2' : ''}`;
+    return [warning('WARN_ZEST_OVERLAP', message)];
+  });
 };
 
 /** Says that most texts do not fit and are cut. */
@@ -152,6 +170,7 @@ export const dataWarnings = (
     );
   }
   warnings.push(...cutWarning(task, train, training.maxLength, modelLength));
+  warnings.push(...overlapWarnings(train, { validation, test }));
   // What a run is judged by.
   const [split, scored] = validation.length > 0 ? ['validation', validation] : ['test', test];
   if (scored.length > 0) {

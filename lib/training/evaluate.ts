@@ -82,7 +82,8 @@ async function* examineInputs(
   { config, inputs, kept }: Scored,
   { signal, onProgress, onWarning }: EvaluateOptions,
 ): AsyncGenerator<ExaminationEvent, void> {
-  const cut = cutOfScored(inputs.task, [...inputs.validation, ...inputs.test], config.training.maxLength);
+  const { task, tokenizer, validation, test } = inputs;
+  const cut = cutOfScored(task, [...validation, ...test], config.training.maxLength, tokenizer.maxLength);
   if (cut !== undefined) onWarning?.(cut);
   const model = await loadModel(config, inputs.tokenizer, { signal, onProgress }, kept?.folder);
   try {

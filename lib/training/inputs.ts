@@ -105,7 +105,9 @@ export const loadInputs = async (
   const { data, objective = {} } = config;
   const reward = await configuredReward(config);
   const { tokenizer, task: answers } = await loadTokenizedTask(config, checkpoint);
-  const task = reward ? rewardedTask(answers, reward, decodingOf(objective)) : answers;
+  const task = reward
+    ? rewardedTask(answers, reward, { onError: objective.onError, ...decodingOf(objective) })
+    : answers;
   if (objective.metric !== undefined) assertMetric(objective.metric as MetricChoice, task);
   const inputs: RunInputs = { tokenizer, task, answers, reward, validation: [], test: [] };
   for (const split of splits) inputs[split] = await readSplit(split, data, task, warn);

@@ -41,6 +41,12 @@ const selectionSpec = ({ columns, labels, filter }: Data): SelectionSpec => ({
 const columnNames = ({ columns }: Pick<Data, 'columns'>): string[] | undefined =>
   Array.isArray(columns) ? columns : undefined;
 
+/** The columns that the texts of a task are in. */
+const columnsOf = ({ columns }: Pick<Data, 'columns'>, { fields }: Task): string[] =>
+  fields.map((field) =>
+    columns && !Array.isArray(columns) ? ((columns as Record<string, string>)[field] ?? field) : field,
+  );
+
 /**
  * Reads the examples of data files; rows that lack a field or the answer are left out, and told of. With `sample` only so
  * many are kept, drawn while the files are read.
@@ -59,7 +65,7 @@ export const readExamples = async (
   let whole = 0;
   let leftOut = 0;
   for (const path of pathsOf(source, data)) {
-    for await (const rows of fileRows(path, { columns: columnNames(data) })) {
+    for await (const rows of fileRows(path, { columns: columnNames(data), fields: columnsOf(data, task) })) {
       for (const given of rows) {
         const row = chosen.select(given);
         if (row === undefined) continue;

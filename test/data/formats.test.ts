@@ -229,6 +229,22 @@ describe('a name that lies, or says nothing', () => {
 });
 
 describe('bad text', () => {
+  it('may be a text a line', async () => {
+    const file = written('lines.txt', 'a good film\r\n\r\n{"a": 1}\n');
+    expect((await readRows(file)).map(({ fields }) => fields)).toEqual([{ text: 'a good film' }, { text: '{"a": 1}' }]);
+  });
+
+  it('has lines, and not one that has no end', async () => {
+    const piece = Buffer.alloc(2 ** 20, 'a');
+    const endless = (async function* () {
+      for (;;) yield piece;
+    })();
+    const read = async () => {
+      for await (const _ of streamRows(endless, { format: 'jsonl', fields: [] }));
+    };
+    await rejects(read, 'ERR_ZEST_DATA', /the input:1: has more than 268435456 bytes; expected rows in lines/);
+  });
+
   it('has a quote that is never closed, at its file, line and column', async () => {
     const open = written('open.csv', 'text,label\nfine,1\ngood,"never closed\nbad,0\n');
     await rejects(

@@ -128,8 +128,8 @@ describe('readRows: any file', () => {
       message: expect.stringContaining('absent.csv: cannot be read'),
       cause: expect.objectContaining({ code: 'ENOENT' }),
     });
-    expect(await fault('d.txt', 'a')).toBe(
-      '/d.txt: is none of the kinds that can be read: .jsonl, .csv, .tsv, .parquet',
+    expect(await fault('d.dat', 'a')).toBe(
+      '/d.dat: is none of the kinds that can be read: .jsonl, .csv, .tsv, .parquet',
     );
   });
 });

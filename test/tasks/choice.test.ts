@@ -125,6 +125,14 @@ describe('a choice among options of each example', () => {
     ]);
   });
 
+  it('takes a number for the number of an option, and a text for the text of one first', async () => {
+    const task = await loadTask(ending, tokenizer);
+    const right = (label: unknown, ends = ['1', '0']) =>
+      task.example(row({ start: 'a', ends, right: label }, 9)).reference as readonly number[];
+    expect([right(1), right('1'), right(['0', 0])]).toEqual([[1], [0], [1, 0]]);
+    expect([right(1, ['b', 'c']), right('1', ['b', 'c']), right('c', ['b', 'c'])]).toEqual([[1], [1], [1]]);
+  });
+
   it('refuses options that are none, and labels that are none of them', async () => {
     const task = await loadTask(ending, tokenizer);
     const fails = (fields: object, code: string, message: RegExp) =>

@@ -204,7 +204,10 @@ describe('the data of a run', () => {
     };
     const events = await run({ ...config, training: { ...config.training, steps: 1 } });
     const codes = ofKind(events, 'warning').map(({ code }) => code);
-    expect(codes.slice(0, 4)).toEqual(['WARN_ZEST_ROWS', 'WARN_ZEST_ROWS', 'WARN_ZEST_BATCH', 'WARN_ZEST_VALIDATION']);
+    expect(codes.slice(0, 5)).toEqual([
+      ...['WARN_ZEST_ROWS', 'WARN_ZEST_ROWS', 'WARN_ZEST_BATCH'],
+      ...['WARN_ZEST_OVERLAP', 'WARN_ZEST_VALIDATION'],
+    ]);
     const heard: string[] = [];
     for await (const { count } of evaluate(config.output, { onWarning: ({ code }) => heard.push(code) })) {
       expect(count).toBe(2);

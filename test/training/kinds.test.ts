@@ -8,10 +8,12 @@ import {
   dryRun,
   evaluate,
   evaluateModel,
+  loadTask,
   openRun,
   predict,
   report,
   type TaskSpec,
+  Tokenizer,
   train,
   type Warning,
 } from '../../lib/index.ts';
@@ -209,4 +211,23 @@ describe('evaluateModel', () => {
     await listed(evaluateModel(folder, { ...options, onWarning: (warning) => warnings.push(warning) }));
     expect(warnings.map(({ code }) => code)).toEqual(['WARN_ZEST_NEW_HEAD']);
   });
+});
+
+it('a list of labels that has one twice, as flags for each label have, is refused', async () => {
+  const { multiLabel: kind } = tasks;
+  const three = { ...kind, labels: ['down', 'up', 'still'] } as TaskSpec;
+  const task = await loadTask(three, await Tokenizer.load(folder));
+  const example = (tags: unknown) => task.example({ file: 'a.jsonl', line: 3, fields: { text: 'x', tags } });
+  expect(example([2, 'down'])).toMatchObject({ reference: [0, 2] });
+  for (const tags of [
+    [1, 0, 1],
+    ['0', '0'],
+  ]) {
+    await rejects(
+      async () => example(tags),
+      'ERR_ZEST_LABEL',
+      /a.jsonl:3: label .* has a label twice, as a flag for each label would; expected the names or numbers/,
+    );
+  }
+  await rejects(async () => example('up, down, up'), 'ERR_ZEST_LABEL', /has a label twice; expected the names/);
 });

@@ -121,6 +121,12 @@ describe('the objective of a configuration', () => {
     const events = await run({ ...config, data: { train: join(folder, 'some.jsonl') } });
     const warnings = ofKind(events, 'warning').filter(({ code }) => code === 'WARN_ZEST_REWARD');
     expect(warnings).toHaveLength(1);
+    // Evaluations leave it out of the score, and strict ones do not.
+    const both = { train: join(folder, 'some.jsonl'), validation: join(folder, 'some.jsonl') };
+    const judged = await run({ ...config, data: both, output: join(folder, 'judged') });
+    const evaluated = ofKind(judged, 'evaluation');
+    expect(evaluated.length).toBeGreaterThan(1);
+    for (const { count, reward: value } of evaluated) expect([count, Number.isFinite(value)]).toEqual([1, true]);
     expect(warnings[0]!.message).toMatch(/some\.jsonl:2 at the point of stream 0, scale 0\.01.* is NaN.*left out/);
     const strict = { ...config, data, objective: { reward }, output: join(folder, 'strict') };
     await rejects(() => run(strict), 'ERR_ZEST_REWARD', /train\.jsonl:1 at the weights themselves is NaN/);
