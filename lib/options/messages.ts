@@ -35,19 +35,29 @@ const bound = (issue: { origin: string; sign: string; limit: unknown }): string 
   return `a number ${issue.sign} ${issue.limit}`;
 };
 
+/** One of some values, and which of them a mistyped one most likely meant. */
+const oneOf = (values: readonly unknown[], given: unknown): string => {
+  const words = values.map(String);
+  const meant = typeof given === 'string' ? nearest(given, words) : undefined;
+  return `one of ${words.join(', ')}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
+};
+
 /** What an issue of zod says was expected: the `error` to parse with. */
 export const expectation = (issue: core.$ZodRawIssue): string => {
   switch (issue.code) {
     case 'invalid_type':
       return KINDS[issue.expected] ?? issue.expected;
     case 'invalid_value':
-      return issue.values.length > 1 ? `one of ${issue.values.join(', ')}` : String(issue.values[0]);
+      return issue.values.length > 1 ? oneOf(issue.values, issue.input) : String(issue.values[0]);
     case 'too_small':
       return bound({ origin: issue.origin, sign: issue.inclusive ? '≥' : '>', limit: issue.minimum });
     case 'too_big':
       return bound({ origin: issue.origin, sign: issue.inclusive ? '≤' : '<', limit: issue.maximum });
     case 'invalid_union':
-      return `one of ${((issue.options ?? []) as unknown[]).filter((option) => option !== undefined).join(', ')}`;
+      return oneOf(
+        ((issue.options ?? []) as unknown[]).filter((option) => option !== undefined),
+        (issue.input as Record<string, unknown> | undefined)?.[String(issue.discriminator)],
+      );
     case 'unrecognized_keys':
       return Object.keys((issue.inst as unknown as { _zod: { def: { shape: object } } })._zod.def.shape).join(', ');
     default:

@@ -112,7 +112,7 @@ describe('zest', () => {
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       type: 'object',
-      required: ['model', 'task', 'data', 'optimizer', 'output'],
+      required: ['model', 'task', 'data', 'output'],
     });
   });
 });

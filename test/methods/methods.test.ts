@@ -86,8 +86,8 @@ describe.each(METHODS)('%s', (name, make, options, forwards) => {
       'not now',
     ],
     ['returns NaN', () => Number.NaN, /the loss at .* is NaN; x is unchanged/],
-    ['returns a string', () => '7', /f returned a string; expected a number/],
-    ['returns nothing', () => undefined, /f returned a undefined; expected a number/],
+    ['returns a string', () => '7', /f returned '7'; expected a number/],
+    ['returns nothing', () => undefined, /f returned undefined; expected a number/],
   ])('a function that %s ends the step, and moves nothing', async (_, f, message) => {
     const objective = zest.vectorObjective(f as never, [1, 2, 3], { gradient: (x) => x });
     await expect(make(long).step(objective)).rejects.toThrow(message);

@@ -207,7 +207,7 @@ describe('vectorObjective', () => {
       'a function of text',
       () => vectorObjective(() => '1' as never, [1]).evaluate(undefined, [[]]),
       'ERR_ZEST_ARGUMENT',
-      /f returned a string/,
+      /f returned '1'; expected a number/,
     ],
   ])('takes no %s', async (_, call, code, text) => {
     await rejects(call, code, text);

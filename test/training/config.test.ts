@@ -224,11 +224,11 @@ describe('a message names the place, the key, and what was expected', () => {
     ['optimizer.directions=0', '--set optimizer.directions is 0; expected a number ≥ 1'],
     [
       'optimizer.method=zset',
-      "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg, auto",
+      "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg, auto (did you mean zest?)",
     ],
     [
       'optimizer.estimator=naïve',
-      "--set optimizer.estimator is 'naïve'; expected one of naive, biasCorrected, beale, jackknife",
+      "--set optimizer.estimator is 'naïve'; expected one of naive, biasCorrected, beale, jackknife (did you mean naive?)",
     ],
     [
       'optimizer.tilt=hot',
@@ -262,7 +262,7 @@ describe('a message names the place, the key, and what was expected', () => {
     ['data.train=""', "--set data.train is ''; expected a string that is not empty"],
     ['data.labelNoise=1.5', '--set data.labelNoise is 1.5; expected a number ≤ 1'],
     ['device=cuda:x', "--set device is 'cuda:x'; expected auto, cpu, cuda or cuda:N"],
-    ['dtype=float16', "--set dtype is 'float16'; expected one of float32, bfloat16"],
+    ['dtype=float16', "--set dtype is 'float16'; expected one of float32, bfloat16 (did you mean bfloat16?)"],
     ['head=none', "--set head is 'none'; expected languageModel or {classes, seed}"],
     ['model.x=3', '--set model is { x: 3 }; expected a string'],
     ['task=3', '--set task is 3; expected the name of a built-in task or {template, labelWords}'],

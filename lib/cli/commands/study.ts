@@ -29,6 +29,8 @@ export const command: CommandDefinition = {
     await assertWritable(folder);
     printLine(`${title}: ${question}`);
     const progress = progressDisplay();
+    // Before minutes of work that could not be kept.
+    await writing(folder, makeFolder(folder));
     const result = await runStudy(name, {
       seed,
       quick,
@@ -43,7 +45,6 @@ export const command: CommandDefinition = {
     for (const { caption, columns, rows } of result.tables)
       printLine(`\n${caption}\n${table([[...columns], ...rows.map((row) => row.map(shown))], 1)}`);
     printLine(`\n${result.findings.join('\n')}`);
-    await writing(folder, makeFolder(folder));
     await writeAtomic(join(folder, 'study.json'), `${JSON.stringify(result)}\n`);
     await writeAtomic(join(folder, 'study.html'), await studyPage(result));
     printLine(`written to ${folder}: study.json and study.html`);
