@@ -99,11 +99,10 @@ export async function* parquetRows(
       };
     }
   } catch (cause) {
-    throw dataError(
-      name,
-      `is Parquet that is cut or damaged: ${(cause as Error).message}; fetch or write it anew`,
-      cause,
-    );
+    // Words of the reader's own, and not of what it stumbled over.
+    const { name: kind, message } = cause as Error;
+    const why = kind === 'Error' ? `: ${message}` : '';
+    throw dataError(name, `is Parquet that is cut or damaged${why}; fetch or write it anew`, cause);
   } finally {
     await bytes.close();
   }

@@ -147,8 +147,7 @@ export const vectorObjective = (
     signal: AbortSignal | undefined,
   ): Promise<number> => {
     const loss = await unlessAborted(f(moved(point, direction)), signal);
-    if (typeof loss !== 'number')
-      throw typeError('ERR_ZEST_ARGUMENT', `f returned ${show(loss)}; expected a number`);
+    if (typeof loss !== 'number') throw typeError('ERR_ZEST_ARGUMENT', `f returned ${show(loss)}; expected a number`);
     if (Number.isFinite(loss)) return loss;
     throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${placeOf(point)} is ${loss}; x is unchanged`);
   };

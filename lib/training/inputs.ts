@@ -66,6 +66,12 @@ const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head
       `head is {classes: ${head.classes}}, and the task has label words, which a language model answers with; leave head out, or take a task of kind class`,
     );
   }
+  if (kind === 'regression' && typeof head === 'object' && head.classes !== 1) {
+    throw new ZestError(
+      'ERR_ZEST_TARGET',
+      `head is {classes: ${head.classes}}, and the task is of kind regression, which has one output; expected {classes: 1}`,
+    );
+  }
   if (PROBLEM_TYPES[kind] !== undefined && head === 'languageModel') {
     throw new ZestError(
       'ERR_ZEST_TARGET',

@@ -231,3 +231,12 @@ it('a list of labels that has one twice, as flags for each label have, is refuse
   }
   await rejects(async () => example('up, down, up'), 'ERR_ZEST_LABEL', /has a label twice; expected the names/);
 });
+
+it('a regression has a head with one output', async () => {
+  const { file } = await configOf(tasks.regression);
+  await rejects(
+    () => dryRun(file, { overrides: ['head.classes=2'] }),
+    'ERR_ZEST_TARGET',
+    /head is \{classes: 2\}, and the task is of kind regression, which has one output; expected \{classes: 1\}/,
+  );
+});
