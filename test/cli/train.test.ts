@@ -47,6 +47,8 @@ describe('zest train', () => {
       'roberta, 3,448,064 parameters, 3,448,064 of them trained, on cpu; 40 training, 24 validation, 30 test examples',
     );
     expect(stderr).toMatch(/^step 0: validation accuracy \d+\.\d %, loss \d\.\d{4}$/m);
+    // With what the last step measured on the way.
+    expect(stderr).toMatch(/^step [1-9]\d*: validation accuracy \d+\.\d %, loss \d\.\d{4}, .*curvature share \d/m);
     expect(stderr).toMatch(
       /^about \d+ s: 16 forwards of .*, 3 evaluations of .*; memory about \d+ MB, 14 MB of it weights and \d+ MB activations$/m,
     );
