@@ -1,6 +1,7 @@
-// `npm run fuzz [-- --runs N --seconds S] [TARGET…]`: builds the targets of native/fuzz with Clang, libFuzzer,
+// `npm run fuzz [-- --runs N --seconds S --length L] [TARGET…]`: builds the targets of native/fuzz with Clang, libFuzzer,
 // AddressSanitizer and UndefinedBehaviorSanitizer in build/fuzz, and runs each for so many executions, 10⁷ unless said, or
-// until the time is up. What they learn is kept in build/fuzz/corpus; a fault ends with the input in build/fuzz/faults.
+// until the time is up, with inputs of at most L bytes, 1024 unless said. What they learn is kept in build/fuzz/corpus; a
+// fault ends with the input in build/fuzz/faults.
 // docs/security.md has what was found.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
@@ -13,7 +14,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const build = join(root, 'build/fuzz');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '10000000' }, seconds: { type: 'string', default: '0' } }, // 0: no limit
+  options: {
+    runs: { type: 'string', default: '10000000' },
+    seconds: { type: 'string', default: '0' }, // 0: no limit
+    length: { type: 'string', default: '1024' },
+  },
 });
 
 const run = (command, ...args) => {
@@ -51,7 +56,7 @@ for (const target of targets) {
     ...[
       `-runs=${values.runs}`,
       `-max_total_time=${values.seconds}`,
-      '-max_len=1024',
+      `-max_len=${values.length}`,
       '-timeout=20',
       '-malloc_limit_mb=256',
       `-artifact_prefix=${faults}${target}-`,
