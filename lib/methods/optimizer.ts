@@ -36,8 +36,6 @@ export interface OptimizerState {
   rule?: RuleOption;
   /** Number of trainable parameters of the objective; absent before the first step. */
   dimension?: number;
-  /** State that the rule of updates has made so far, which is the objective's and has to be there again. */
-  objectiveState?: readonly string[];
   /** State of the method, under its own names. */
   [own: string]: unknown;
 }
@@ -93,7 +91,7 @@ type SharedOptions = Record<string, unknown> & ScheduleOptions & StepLength & { 
 const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: count, all: callback });
 
 /** What a state says of the objective. */
-const SEEN = { dimension: z.int().min(1).optional(), objectiveState: z.array(z.string()).optional() };
+const SEEN = { dimension: z.int().min(1).optional() };
 
 const KEYS = ['method', 'directions', 'seed', 'law', 'rule'] as const;
 
@@ -149,22 +147,17 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   /** What the steps have moved. */
   let trained: WeakRef<object> | undefined;
   /** What the last step, or a restored state, says of the objective. */
-  let known: Pick<OptimizerState, 'dimension' | 'objectiveState'> = {};
+  let known: Pick<OptimizerState, 'dimension'> = {};
 
-  const hasMoved = ({ dimension, stateNames = [] }: Pick<Objective<never>, 'dimension' | 'stateNames'>): void => {
+  const hasMoved = ({ dimension }: Pick<Objective<never>, 'dimension'>): void => {
     steps++;
-    known = { dimension, ...(stateNames.length > 0 && { objectiveState: [...stateNames] }) };
+    known = { dimension };
   };
 
   /** Refuses an objective that a restored state is not of. */
-  const assertKnown = ({ dimension, stateNames = [] }: Pick<Objective<never>, 'dimension' | 'stateNames'>): void => {
-    if (known.dimension !== undefined && known.dimension !== dimension) {
-      const message = `the state is of an objective with ${known.dimension} trainable parameters, and this one has ${dimension}; expected the same`;
-      throw new ZestError('ERR_ZEST_OPTION', message);
-    }
-    const missing = known.objectiveState?.find((name) => !(stateNames as readonly string[]).includes(name));
-    if (missing === undefined) return;
-    const message = `the state is of step ${steps}, and the objective has no ${missing}; expected it restored, too: restoreState('${missing}', …) of each parameter`;
+  const assertKnown = ({ dimension }: Pick<Objective<never>, 'dimension'>): void => {
+    if (known.dimension === undefined || known.dimension === dimension) return;
+    const message = `the state is of an objective with ${known.dimension} trainable parameters, and this one has ${dimension}; expected the same`;
     throw new ZestError('ERR_ZEST_OPTION', message);
   };
 
@@ -268,23 +261,13 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       if (!Number.isSafeInteger(given.step) || given.step < 0) {
         throw new ZestError('ERR_ZEST_OPTION', `step of the state is ${show(given.step)}; expected a whole number ≥ 0`);
       }
-      const {
-        method: _m,
-        step,
-        directions: _d,
-        seed: _s,
-        law: _l,
-        rule: _r,
-        dimension,
-        objectiveState,
-        ...rest
-      } = given;
+      const { method: _m, step, directions: _d, seed: _s, law: _l, rule: _r, dimension, ...rest } = given;
       assertState(any, initial, rest);
-      checkOptions(z.object({ state: z.object(SEEN) }), { state: { dimension, objectiveState } });
+      checkOptions(z.object({ state: z.object(SEEN) }), { state: { dimension } });
       steps = step;
       state = rest;
       trained = undefined;
-      known = { ...(dimension !== undefined && { dimension }), ...(objectiveState && { objectiveState }) };
+      known = dimension === undefined ? {} : { dimension };
     },
   });
 };

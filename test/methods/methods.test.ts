@@ -230,14 +230,14 @@ describe('a method that is asked for what it cannot do says so', () => {
     expect(sabo.state()).toEqual(state);
   });
 
-  it('state of an objective of another size, or without what its updates had made', async () => {
+  it('state of an objective of another size', async () => {
     const [learningRate, rule] = [0.1, 'adam'] as const;
     const [taken, other] = [objective(), zest.vectorObjective((x) => x[0]! ** 2, [1, 2])];
     const optimizer = zest.nspsa({ learningRate, rule });
     expect(optimizer.state()).not.toHaveProperty('dimension');
     await optimizer.step(taken);
     const state = optimizer.state();
-    expect(state).toMatchObject({ dimension: 1, objectiveState: ['firstMoment', 'secondMoment'] });
+    expect(state).toMatchObject({ dimension: 1 });
     const goOn = (of: typeof taken, from = state) => {
       const restored = zest.nspsa({ learningRate, rule });
       restored.restore(JSON.parse(JSON.stringify(from)));
@@ -249,14 +249,9 @@ describe('a method that is asked for what it cannot do says so', () => {
       'ERR_ZEST_OPTION',
       /of an objective with 1 trainable parameters, and this one has 2; expected the same/,
     );
-    await rejects(
-      () => goOn(objective()),
-      'ERR_ZEST_OPTION',
-      /the state is of step 1, and the objective has no firstMoment; expected it restored, too: restoreState\('firstM/,
-    );
     await goOn(taken);
     // One that was saved before it told of its objective.
-    const { dimension: _, objectiveState: __, ...old } = state;
+    const { dimension: _, ...old } = state;
     await goOn(other, old as typeof state);
     await rejects(
       () => taken.restoreState('secondMoment', 'x', [-1]),

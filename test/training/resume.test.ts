@@ -215,3 +215,23 @@ describe('what else a run goes on with', () => {
     await same('own-early', (config) => ({ ...config, optimizer: { method, learningRate: 1e-5 } as never }), 2);
   });
 });
+
+// Nothing is left to take again then, so that the state that a rule keeps comes from the log alone.
+it.each([
+  ['momentum', { rule: 'momentum' }],
+  ['Adam', { rule: 'adam' }],
+  ['a decay towards the start', { weightDecay: 0.1, decayTowards: 'start' }],
+] as const)('a run with %s that ended at its last checkpoint takes more steps', async (name, more) => {
+  const config = (output: string, steps: number): Config => ({
+    ...reviewConfig(folder, output),
+    optimizer: { method: 'mezo', learningRate: 1e-4, ...more },
+    training: { steps, batchSize: 4, maxLength: 32, evaluateEvery: 2, checkpointEvery: 4 },
+  });
+  const key = name.replaceAll(' ', '-');
+  await run(config(`short-${key}`, 4));
+  await run(config(`short-${key}`, 7), { resume: true });
+  await run(config(`straight-${key}`, 7));
+  expect((await readSummary(config(`short-${key}`, 7).output)).digest).toBe(
+    (await readSummary(config(`straight-${key}`, 7).output)).digest,
+  );
+});
