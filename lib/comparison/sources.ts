@@ -30,7 +30,7 @@ const threeSplits = (dataset: string): Pick<Source, 'paths' | 'files'> => ({
 
 /** Few of a decoder to choose by, since each run scores them before and after. */
 const DECODER_SIZES: SplitSizes = { train: 1000, validation: 64 };
-const PAIR_SIZES: SplitSizes = { train: 8000, validation: 500, test: 1000 };
+const PROMPTED_SIZES: SplitSizes = { train: 8000, validation: 500, test: 1000 };
 
 const trecFiles = async ([all, test]: readonly string[], scratch: string): Promise<Files> => {
   return { ...(await withValidation(scratch, await readLines(all as string))), test: test as string };
@@ -105,11 +105,11 @@ const domainFiles: MakeFiles = async (there, scratch) => {
   return sizedSplits(labelled(known, train + validation), labelled(unseen, test), DOMAIN_SIZES, scratch);
 };
 
-/** Two texts and a word between that says how the second follows; words are single tokens of the built-in model. */
-const pairs = (dataset: string, template: string, labelWords: string[]): Source => ({
+/** Texts in a prompt whose gap is one of some words, single tokens of the built-in model. */
+const prompted = (dataset: string, template: string, labelWords: string[]): Source => ({
   task: { template, labelWords },
   paths: splitsOf(dataset, 'train', 'validation'),
-  files: sizedFiles(PAIR_SIZES),
+  files: sizedFiles(PROMPTED_SIZES),
   shots: [512],
   forwards: 2000,
 });
@@ -128,14 +128,14 @@ export const UNSEEN_SOURCES: Readonly<Record<string, Source>> = {
     shots: [16, 512],
     forwards: 2000,
   },
-  cola: pairs('cola', '{sentence} This is {mask}.', ['wrong', 'correct']),
-  mrpc: pairs('mrpc', '{sentence1} {mask}, {sentence2}', ['no', 'yes']),
-  qqp: pairs('qqp', '{question1} {mask}, {question2}', ['no', 'yes']),
-  qnli: pairs('qnli', '{question} {mask}, {sentence}', ['yes', 'no']),
-  rte: pairs('rte', '{premise}? {mask}, {hypothesis}', ['yes', 'no']),
-  wic: pairs('wic', '{sentence1} {sentence2} Does {word} mean the same? {mask}.', ['no', 'yes']),
-  mnli: pairs('mnli', '{premise}? {mask}, {hypothesis}', THREE_WAY),
-  snli: { ...pairs('snli', '{premise}? {mask}, {hypothesis}', THREE_WAY), shots: [16, 512], labelNoise: [0.4] },
+  cola: prompted('cola', '{sentence} This is {mask}.', ['wrong', 'correct']),
+  mrpc: prompted('mrpc', '{sentence1} {mask}, {sentence2}', ['no', 'yes']),
+  qqp: prompted('qqp', '{question1} {mask}, {question2}', ['no', 'yes']),
+  qnli: prompted('qnli', '{question} {mask}, {sentence}', ['yes', 'no']),
+  rte: prompted('rte', '{premise}? {mask}, {hypothesis}', ['yes', 'no']),
+  wic: prompted('wic', '{sentence1} {sentence2} Does {word} mean the same? {mask}.', ['no', 'yes']),
+  mnli: prompted('mnli', '{premise}? {mask}, {hypothesis}', THREE_WAY),
+  snli: { ...prompted('snli', '{premise}? {mask}, {hypothesis}', THREE_WAY), shots: [16, 512], labelNoise: [0.4] },
 };
 
 /** SQuAD whose rows have no title, and a list of answers, as the subset of these experiments. */

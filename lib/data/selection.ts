@@ -100,3 +100,12 @@ export const selection = ({ columns = {}, labels, filter = {} }: SelectionSpec, 
     },
   };
 };
+
+/** The columns that fields are in: their own names, unless the columns are told of by field. */
+export const columnsOf = (
+  fields: readonly string[],
+  columns: readonly string[] | Readonly<Record<string, string>> | undefined,
+): string[] => {
+  const named = Array.isArray(columns) ? undefined : (columns as Readonly<Record<string, string>> | undefined);
+  return fields.map((field) => named?.[field] ?? field);
+};

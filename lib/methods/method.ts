@@ -39,7 +39,7 @@ export interface StepEstimate<S extends MethodState = MethodState> {
   vector?: Float64Array;
   /** What becomes of the curvature after the step (`Update.curvature`). Default: it stays. */
   curvature?: { keep: number; weights: readonly number[] };
-  /** How long the step is beside the learning rate, which the decay of the weights is multiplied by too. Default 1. */
+  /** The rate that a method measured, and has multiplied G by: the decay of the weights is by it, too. Default 1. */
   rate?: number;
   /** Mean of the losses; only shown. */
   meanLoss: number;

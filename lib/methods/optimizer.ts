@@ -149,7 +149,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   /** What the last step, or a restored state, says of the objective. */
   let known: Pick<OptimizerState, 'dimension'> = {};
 
-  const hasMoved = ({ dimension }: Pick<Objective<never>, 'dimension'>): void => {
+  const noteStep = ({ dimension }: Pick<Objective<never>, 'dimension'>): void => {
     steps++;
     known = { dimension };
   };
@@ -181,7 +181,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       updates: steps,
     });
     state = next ?? state;
-    hasMoved(objective);
+    noteStep(objective);
     return result;
   };
 
@@ -212,7 +212,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       state = next ?? state;
     }
     await objective.apply(update, { directions: drawn });
-    hasMoved(objective);
+    noteStep(objective);
   };
 
   return withoutMoreOptions({

@@ -72,7 +72,8 @@ export const saboMethod = defineMethod({
  * is divided by s²: log s moves by radius/√d at most, which is a KL of radius² again. The gradients are
  * s·∇_θJ = (1/(k − 1))Σ (fᵢ − f̄)vᵢ and ∂_uJ = E[vᵀ∇f·s] = 2(f̄ − f₀) to the second order in s.
  * ‖∇_θJ‖ is taken for ‖c‖√d, as of orthogonal directions, so that with few parameters, or many directions, the worst
- * case is farther than radius². 2k + 2 forwards a step; its state is the scale. A scale that float64 cannot hold is not learnt.
+ * case is farther than radius². 2k + 2 forwards a step; its state is the scale. A scale that float64 cannot hold is not
+ * learnt.
  * Defaults: directions 8, rho 1e-3 (the first scale), radius 0.05, law `gaussian`.
  *
  * @example

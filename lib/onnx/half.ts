@@ -44,3 +44,9 @@ export const bfloatValue = (bfloat: number): number => {
   bits[0] = (bfloat << 16) >>> 0;
   return floats[0] as number;
 };
+
+/** How numbers of 16 bits are read and written, by the name of their type. */
+export const HALVES = {
+  float16: { value: halfValue, bits: halfBits },
+  bfloat16: { value: bfloatValue, bits: bfloatBits },
+} as const;

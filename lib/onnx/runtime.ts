@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { bfloatValue, halfValue } from './half.ts';
+import { HALVES } from './half.ts';
 
 // What is used of onnxruntime; onnxruntime-node, onnxruntime-web and onnxruntime-common have these shapes.
 
@@ -79,10 +79,7 @@ export const openSession = async (
   }
 };
 
-/** What elements of 16 bits are, which come as bits where JavaScript has no array of them. */
-const HALVES: Readonly<Record<string, (bits: number) => number>> = { float16: halfValue, bfloat16: bfloatValue };
-
-/** Outputs whose floats are numbers: those of 16 bits as float32. */
+/** Outputs whose floats are numbers: those of 16 bits, which come as bits where JavaScript has no array of them, as float32. */
 const withNumbers = (
   { Tensor }: OnnxRuntime,
   outputs: Readonly<Record<string, OnnxTensor>>,
@@ -90,10 +87,9 @@ const withNumbers = (
   Object.fromEntries(
     Object.entries(outputs).map(([name, tensor]) => {
       const { type, data, dims } = tensor;
-      const value = HALVES[type];
-      if (!value) return [name, tensor];
+      if (type !== 'float16' && type !== 'bfloat16') return [name, tensor];
       const numbers =
-        data instanceof Uint16Array ? Float32Array.from(data, value) : Float32Array.from(data as number[]);
+        data instanceof Uint16Array ? Float32Array.from(data, HALVES[type].value) : Float32Array.from(data as number[]);
       return [name, new Tensor('float32' as never, numbers as never, dims)];
     }),
   );

@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
 import { isExternal, placeOf, readPlace, withoutValues } from './external.ts';
-import { bfloatBits, bfloatValue, halfBits, halfValue } from './half.ts';
+import { HALVES } from './half.ts';
 import { badOnnx } from './model-file.ts';
 import { type ElementType, elementName, elementNumber, TENSOR } from './proto.ts';
 import {
@@ -20,12 +20,6 @@ import {
 export type FloatType = 'float32' | 'float16' | 'bfloat16';
 
 const FLOATS: readonly string[] = ['float32', 'float16', 'bfloat16'] satisfies FloatType[];
-
-/** How numbers of 16 bits are read and written. */
-const HALVES = {
-  float16: { value: halfValue, bits: halfBits },
-  bfloat16: { value: bfloatValue, bits: bfloatBits },
-} as const;
 
 /** A weight of a graph that can be trained. */
 export interface Weight {

@@ -2,7 +2,7 @@ import { inputName, type RowInput } from '../data/content.ts';
 import type { RowFormat } from '../data/formats.ts';
 import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
-import { selection } from '../data/selection.ts';
+import { columnsOf, selection } from '../data/selection.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
@@ -112,7 +112,7 @@ export async function* predict(
   let answered = 0;
   let before = 0;
   const { fields } = task;
-  const wanted = fields.map((field) => mapping?.[field] ?? field);
+  const wanted = columnsOf(fields, mapping);
   for await (const { rows, bytes } of streamRows(input, { format, columns: names, fields, wanted, signal })) {
     for (let start = 0; start < rows.length; start += batchSize) {
       const given = rows.slice(start, start + batchSize);

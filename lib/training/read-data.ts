@@ -1,7 +1,7 @@
 import { fileRows } from '../data/read-rows.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { drawRows, reservoir, splitMix64 } from '../data/sampling.ts';
-import { type SelectionSpec, selection } from '../data/selection.ts';
+import { columnsOf, type SelectionSpec, selection } from '../data/selection.ts';
 import { ZestError } from '../errors.ts';
 import { splitPath } from '../hub/dataset-files.ts';
 import type { Warning } from '../runs/events.ts';
@@ -41,12 +41,6 @@ const selectionSpec = ({ columns, labels, filter }: Data): SelectionSpec => ({
 const columnNames = ({ columns }: Pick<Data, 'columns'>): string[] | undefined =>
   Array.isArray(columns) ? columns : undefined;
 
-/** The columns that the texts of a task are in. */
-const columnsOf = ({ columns }: Pick<Data, 'columns'>, { fields }: Task): string[] =>
-  fields.map((field) =>
-    columns && !Array.isArray(columns) ? ((columns as Record<string, string>)[field] ?? field) : field,
-  );
-
 /**
  * Reads the examples of data files; rows that lack a field or the answer are left out, and told of. With `sample` only so
  * many are kept, drawn while the files are read.
@@ -65,7 +59,10 @@ export const readExamples = async (
   let whole = 0;
   let leftOut = 0;
   for (const path of pathsOf(source, data)) {
-    for await (const rows of fileRows(path, { columns: columnNames(data), fields: columnsOf(data, task) })) {
+    for await (const rows of fileRows(path, {
+      columns: columnNames(data),
+      fields: columnsOf(task.fields, data.columns),
+    })) {
       for (const given of rows) {
         const row = chosen.select(given);
         if (row === undefined) continue;

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Initialized } from '../../init/init.ts';
+import { listed } from '../../show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { count, percent, printJson, printLine } from '../terminal/output.ts';
@@ -15,7 +16,7 @@ interface InitCommandOptions {
 
 const initializedText = (start: Initialized): string => {
   const { file, written, texts, label, rows, balance, leftOut, tokens, columns } = start;
-  const labels = balance.slice(0, 8).map(({ name, count: times }) => `${name} ${percent(times / (rows - leftOut))}`);
+  const labels = balance.map(({ name, count: times }) => `${name} ${percent(times / (rows - leftOut))}`);
   const header = columns ? ', without a header line' : '';
   const { task } = start;
   const asked = 'template' in task ? task.template : 'prompt' in task ? task.prompt : undefined;
@@ -24,7 +25,7 @@ const initializedText = (start: Initialized): string => {
   return [
     `${file}: ${count(rows)} rows${header}${leftOut ? `, ${count(leftOut)} of them without a label or a text` : ''}`,
     `text in ${texts.map((name) => JSON.stringify(name)).join(' and ')}, ${tokens.median} tokens in the median, ${tokens.most} at most, with ${prompt}`,
-    `label in ${JSON.stringify(label)}: ${answers.join(', ')}${balance.length > 8 ? ` and ${balance.length - 8} more` : ''}`,
+    `label in ${JSON.stringify(label)}: ${listed(answers, 8)}`,
     ...(start.whyNotFound === undefined ? [] : [`no learning rate was found: ${start.whyNotFound}`]),
     `written to ${written}; now look at it, and at what the model sees:`,
     `  zest train ${written} --dry-run`,

@@ -27,10 +27,10 @@ export const command: CommandDefinition = {
     const { title, question } = describeStudy(name);
     const folder = output ?? join('runs', 'studies', name);
     await assertWritable(folder);
+    // Before minutes of work that could not be kept: some folders refuse only what is made in them.
+    await writing(folder, makeFolder(folder));
     printLine(`${title}: ${question}`);
     const progress = progressDisplay();
-    // Before minutes of work that could not be kept.
-    await writing(folder, makeFolder(folder));
     const result = await runStudy(name, {
       seed,
       quick,
