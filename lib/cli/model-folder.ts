@@ -4,8 +4,8 @@ import { printLine, warningLine } from './terminal/output.ts';
 
 /** The model that a path names: a folder or a GGUF file as it is, or what a run kept. */
 export const modelOf = async (path: string): Promise<string> => {
-  const { runFolder } = await import('../runs/folder.ts');
-  const { trajectory, summary } = runFolder(path);
+  const { heldRun } = await import('../runs/replacement.ts');
+  const { trajectory, summary } = await heldRun(path);
   const isModel = existsSync(join(path, 'config.json'));
   if (isModel) return path;
   if (![trajectory, summary].some(existsSync)) {

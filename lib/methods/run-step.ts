@@ -1,4 +1,4 @@
-import { ZestError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
 import type { AnyMethod, MethodState, Round, StepEstimate } from './method.ts';
 import { type RuleOption, updateRule } from './rule.ts';
@@ -213,6 +213,16 @@ export const estimateFrom = (
   return round.value;
 };
 
+/** A coefficient times the learning rate, which has made it too large where float32 cannot hold the product. */
+const scaled = (coefficient: number, factor: number): number => {
+  const product = Math.fround(factor * coefficient);
+  if (Number.isFinite(product) || !Number.isFinite(coefficient)) return product;
+  throw rangeError(
+    'ERR_ZEST_UPDATE',
+    `the update has a coefficient of ${factor * coefficient}, ${coefficient} at a learning rate of ${factor}; expected one that float32 can hold: use a smaller learning rate`,
+  );
+};
+
 /**
  * The update that goes along −G: float32(η·c) for each term, and float32(η·rate·λ) of the weights themselves. Under another
  * rule than the plain one the terms are G itself, and η is the rule's.
@@ -226,7 +236,7 @@ export const updateOf = (
   const factor = rule ? 1 : learningRate;
   return {
     decay: Math.fround(learningRate * rate * weightDecay),
-    terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: Math.fround(factor * coefficient) })),
+    terms: terms.map(({ stream, coefficient }) => ({ stream, coefficient: scaled(coefficient, factor) })),
     ...(vector && { vector: vector.map((value) => factor * value) }),
     ...(curvature && { curvature }),
     ...(rule && { rule }),

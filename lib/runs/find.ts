@@ -1,10 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isThere } from '../files.ts';
-import { runFolder } from './folder.ts';
+import { heldRun } from './replacement.ts';
 
 const isRun = async (path: string): Promise<boolean> => {
-  const { config, metrics, summary } = runFolder(path);
+  const { config, metrics, summary } = await heldRun(path);
   return (await Promise.all([config, metrics, summary].map(isThere))).includes(true);
 };
 

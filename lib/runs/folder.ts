@@ -1,11 +1,11 @@
-import { lstat, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
+import { lstat, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files.ts';
+import { isThere, writing } from '../files.ts';
 import { isObject } from '../json.ts';
 import { modelFolder } from '../model/built-in.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
-import { isTrajectory, openTrajectory } from './trajectory.ts';
+import { isTrajectory } from './trajectory.ts';
 
 /** Where the parts of a run are, and what is found out about it later. */
 export interface RunFolder {
@@ -83,52 +83,15 @@ export const assertModelApart = async (run: RunFolder, model: string): Promise<v
   );
 };
 
-/** Where the parts of a run that is being replaced stand, until the new one has a step. */
-const ASIDE = '.replaced';
-
 /** The parts of a run, with its event files; the log, by which a run is known, is the last. */
-const partsOf = async (run: RunFolder): Promise<string[]> => {
+export const partsOf = async (run: RunFolder): Promise<string[]> => {
   const names = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
   const events = names.map((name) => join(run.path, name));
   const { sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory } = run;
   return [...events, sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory];
 };
 
-const moveParts = async (parts: readonly string[], to: RunFolder): Promise<void> => {
-  for (const part of parts) {
-    if (await isThere(part)) await writing(part, rename(part, join(to.path, basename(part))));
-  }
-};
-
-const removeAll = (path: string): Promise<void> => writing(path, rm(path, { recursive: true, force: true }));
-
-/** Whether a folder holds a run that another one replaces, which has no step yet. */
-export const isReplacing = (path: string): Promise<boolean> => isThere(join(path, ASIDE));
-
-/** Whether a run has something to lose: a step in its log, or an end. */
-const hasStep = async (run: RunFolder): Promise<boolean> =>
-  (await isThere(run.summary)) ||
-  openTrajectory(run.trajectory).then(
-    ({ places }) => places.length > 1,
-    () => false,
-  );
-
-/**
- * Ends the replacement of a run: one that has a step is what the folder holds from then on. One that has none, whatever
- * kept it from that, gives its place back to the run that was there.
- */
-export const settleRun = async (run: RunFolder): Promise<void> => {
-  const aside = runFolder(join(run.path, ASIDE));
-  if (!(await isThere(aside.path))) return;
-  const hasBegun = await isThere(run.trajectory);
-  if (!hasBegun || !(await hasStep(run))) {
-    // Without its log, which is moved first, what is here may be of the old run. The log is what is removed last.
-    const isOurs = async (part: string) => hasBegun || (await isThere(join(aside.path, basename(part))));
-    for (const part of await partsOf(run)) if (await isOurs(part)) await removeAll(part);
-    await moveParts(await partsOf(aside), run);
-  }
-  await removeAll(aside.path);
-};
+export const removeAll = (path: string): Promise<void> => writing(path, rm(path, { recursive: true, force: true }));
 
 /** Whether a file is a configuration of ours. */
 const isConfig = async (file: string): Promise<boolean> => {
@@ -146,7 +109,7 @@ const isConfig = async (file: string): Promise<boolean> => {
  *
  * @throws ERR_ZEST_RUN
  */
-const assertNoLinks = async (run: RunFolder): Promise<void> => {
+export const assertNoLinks = async (run: RunFolder): Promise<void> => {
   for (const part of await partsOf(run)) {
     const found = await lstat(part).catch(() => undefined);
     if (!found?.isSymbolicLink()) continue;
@@ -162,43 +125,14 @@ const assertNoLinks = async (run: RunFolder): Promise<void> => {
  *
  * @throws ERR_ZEST_RUN
  */
-const assertRun = async (run: RunFolder): Promise<void> => {
+export const assertRun = async (run: RunFolder): Promise<void> => {
   if (await isTrajectory(run.trajectory)) return;
   for (const part of [run.trajectory, run.checkpoints, run.metrics, run.summary, run.config]) {
     if (!(await isThere(part)) || (part === run.config && (await isConfig(part)))) continue;
     throw new ZestError(
       'ERR_ZEST_RUN',
-      `${part} is there, and ${run.path} has no trajectory of a run; expected a run to replace, or a folder without such names: name another output`,
+      `${part} is there, and ${run.path} has no trajectory of a run; expected the folder of a run, or one without such names: name another output`,
     );
-  }
-};
-
-/**
- * Begins a run in a folder that is there, in place of what it holds of another, which is kept aside until
- * {@link settleRun} finds a step of the new one: whatever happens, one of the two is there.
- *
- * @throws ERR_ZEST_RUN where the folder holds no run but something else under the names of its parts; ERR_ZEST_FILE
- */
-export const createRun = async <T>(run: RunFolder, config: object, begin: () => Promise<T>): Promise<T> => {
-  await settleRun(run);
-  await assertNoLinks(run);
-  await assertRun(run);
-  await removeLeftovers(run.path);
-  const aside = runFolder(join(run.path, ASIDE));
-  const isReplaced = (await Promise.all((await partsOf(run)).map(isThere))).includes(true);
-  if (isReplaced) {
-    await writing(aside.path, makeFolder(aside.path));
-    // The log first: without it the folder holds no run, and what was moved is put back.
-    await moveParts((await partsOf(run)).reverse(), aside);
-  }
-  try {
-    const { stringify } = await import('yaml');
-    await writeAtomic(run.config, stringify(config));
-    return await begin();
-  } catch (error) {
-    await removeAll(run.trajectory);
-    await settleRun(run);
-    throw error;
   }
 };
 

@@ -9,9 +9,9 @@ import { zestMethod } from '../methods/zest.ts';
 import { notThere } from '../not-there.ts';
 import { somethingElse } from '../what-is.ts';
 import type { Environment, Summary } from './events.ts';
-import { runFolder } from './folder.ts';
 import { isLocked } from './lock.ts';
 import { type RunMetrics, readMetrics } from './read-metrics.ts';
+import { heldRun } from './replacement.ts';
 import { type RunReports, runReports } from './reports.ts';
 import { type RunStatus, statusOf } from './status.ts';
 
@@ -95,7 +95,7 @@ const forwardsOfStep = (summary: Partial<Summary> | undefined, optimizer: unknow
  * one of them cannot be read
  */
 export const readRun = async (path: string, name: string): Promise<RunRecord> => {
-  const files = runFolder(path);
+  const files = await heldRun(path);
   const configText = await readIfThere(files.config);
   const metricsText = await readIfThere(files.metrics);
   const summaryText = await readIfThere(files.summary);
@@ -104,7 +104,7 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
     const fault = 'is not the folder of a run: it has no metrics.jsonl, config.yaml or summary.json';
     throw new ZestError('ERR_ZEST_RUN', `${path} ${somethingElse(path, 'run') ?? fault}`);
   }
-  const notes: string[] = [];
+  const notes = files.isReplaced ? ['Another run was begun in its place, and has no step yet.'] : [];
   const written = await readConfig(configText, notes);
   const config = new Map(flattened(written));
   const summary = readSummary(summaryText, notes);
@@ -113,7 +113,7 @@ export const readRun = async (path: string, name: string): Promise<RunRecord> =>
   const file = metricsText === undefined ? files.path : files.metrics;
   const silence = (Date.now() - (await stat(file)).mtimeMs) / 1000;
   const hasEnd = summary !== undefined || metrics.failure !== undefined;
-  const locked = !hasEnd && (await isLocked(path).catch(() => false));
+  const locked = !hasEnd && !files.isReplaced && (await isLocked(path).catch(() => false));
   const environment = metrics.start?.environment;
   const isHere = isObject(environment) && environment.host === hostname();
   const { status, detail } = statusOf(metrics, summary, { silence, locked, isHere });

@@ -22,6 +22,9 @@ const EARLIER = /^step-(\d+)$/;
 /** Those that are being made or removed, as .step-500: no checkpoints yet, or any more. */
 const UNDER_WAY = /^\.step-\d+$/;
 
+/** What to do about weights that a run has ruined. */
+export const RUINED_CURE = 'use a smaller optimizer.learningRate. Earlier steps can be had with zest replay --to-step';
+
 /**
  * Checks that all trained weights are numbers.
  *
@@ -32,7 +35,7 @@ export const assertFinite = async (model: Model, step: number): Promise<void> =>
   if (name === undefined) return;
   throw new ZestError(
     'ERR_ZEST_WEIGHTS_NOT_FINITE',
-    `the weights of step ${step} are not finite (tensor '${name}'), and are not saved; use a smaller optimizer.learningRate. Earlier steps can be had with zest replay --to-step`,
+    `the weights of step ${step} are not finite (tensor '${name}'), and are not saved; ${RUINED_CURE}`,
   );
 };
 

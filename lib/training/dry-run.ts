@@ -3,7 +3,8 @@ import { assertWritable } from '../files.ts';
 import type { CallOptions } from '../objective.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { EstimateEvent, Progress, Warning } from '../runs/events.ts';
-import { assertNoRun, assertNoSweep, runFolder } from '../runs/folder.ts';
+import { assertNoSweep, runFolder } from '../runs/folder.ts';
+import { assertFree } from '../runs/replacement.ts';
 import type { Example, Preview } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
 import { estimateRun } from './estimate.ts';
@@ -100,7 +101,7 @@ const overviewOf = (
 
 /** Says that the output folder holds a run, which another one is told to replace or to leave: a dry run does neither. */
 const heldWarnings = (output: string): Promise<Warning[]> =>
-  assertNoRun(runFolder(output)).then(
+  assertFree(output, { overwrite: false }).then(
     () => [],
     (error: ZestError) => [{ code: 'WARN_ZEST_OUTPUT', message: error.message }],
   );
@@ -139,6 +140,7 @@ export const dryRun = async (config: Config | string, given?: DryRunOptions): Pr
   const resolved = await loadConfig(config, overrides, 'override');
   await assertNoSweep(runFolder(resolved.output));
   await assertWritable(resolved.output);
+  if (overwrite) await assertFree(resolved.output, { overwrite });
   const warnings = overwrite ? [] : await heldWarnings(resolved.output);
   const prepared = await prepareRun(resolved, { signal, onProgress });
   const { inputs, examples, model } = prepared;

@@ -7,7 +7,8 @@ import { notThere } from '../not-there.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Progress, Summary, Warning } from '../runs/events.ts';
-import { isReplacing, type RunFolder, runFolder } from '../runs/folder.ts';
+import { runFolder } from '../runs/folder.ts';
+import { type HeldRun, heldRun } from '../runs/replacement.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
@@ -42,14 +43,9 @@ type Kept = Required<Pick<RunSource, 'kept' | 'warnings'>>;
  *
  * @throws ERR_ZEST_RUN if it has saved none
  */
-const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> => {
+const savedCheckpoint = async (run: HeldRun, cause: unknown): Promise<Kept> => {
   const goesOn = `zest train ${run.path} --resume`;
   const none = (fault: string) => new ZestError('ERR_ZEST_RUN', `${run.path} ${fault}`, { cause });
-  if (await isReplacing(run.path)) {
-    throw none(
-      `holds a run that another one is to replace, which has no step yet; wait for its first one, or, if it was killed, put the old run back with ${goesOn}`,
-    );
-  }
   const saved: { name: string; step: number; folder: string }[] = [];
   for (const name of ['best', 'last']) {
     const found = await checkpointMetadata(run, name);
@@ -79,8 +75,7 @@ const savedCheckpoint = async (run: RunFolder, cause: unknown): Promise<Kept> =>
  *
  * @throws ERR_ZEST_RUN if the run has none
  */
-const keptCheckpoint = async (path: string): Promise<Kept> => {
-  const run = runFolder(path);
+const keptCheckpoint = async (run: HeldRun): Promise<Kept> => {
   try {
     const { kept, warnings = [] }: Summary = JSON.parse(await readFile(run.summary, 'utf8'));
     const { name, step } = kept;
@@ -91,6 +86,17 @@ const keptCheckpoint = async (path: string): Promise<Kept> => {
     return savedCheckpoint(run, cause);
   }
 };
+
+/** What is said of a run that another one is to replace. */
+const replacedWarnings = ({ path, isReplaced }: HeldRun): Warning[] =>
+  isReplaced
+    ? [
+        {
+          code: 'WARN_ZEST_REPLACED',
+          message: `another run was begun in place of this one and has no step yet, so that this one is used; zest train ${path} --resume goes on with it, if the other has ended`,
+        },
+      ]
+    : [];
 
 /** What is said of the model of a configuration, as it came, if its head is one that nothing has trained. */
 export const newHeadWarnings = async ({ head }: ResolvedConfig, file?: string): Promise<Warning[]> => {
@@ -118,8 +124,11 @@ export const findRun = async (path: string, overrides: readonly string[] = []): 
       other ? `${path} ${other}` : `${notThere(path)}; expected the folder of a run, or a configuration`,
     );
   }
-  const isRun = found?.isDirectory() ?? false;
-  if (isRun) return { ...(await keptCheckpoint(path)), ...(await configured(runFolder(path).config)) };
+  if (found?.isDirectory()) {
+    const run = await heldRun(path);
+    const { kept, warnings } = await keptCheckpoint(run);
+    return { kept, warnings: [...replacedWarnings(run), ...warnings], ...(await configured(run.config)) };
+  }
   const { file, config } = await configured(path);
   return { file, config, warnings: await newHeadWarnings(config, file) };
 };

@@ -8,7 +8,7 @@ import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, given, optionsOf, overrides, signal } from '../options/calls.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { Progress, Summary } from '../runs/events.ts';
-import { runFolder } from '../runs/folder.ts';
+import { heldRun } from '../runs/replacement.ts';
 import { averaging, leadOn } from '../runs/replay.ts';
 import { type OpenTrajectory, openTrajectory } from '../runs/trajectory.ts';
 import { encodeHeader, encodeRecord, type TrajectoryHeader } from '../runs/trajectory-format.ts';
@@ -101,8 +101,7 @@ export interface ReplayedRun {
 export const replayRun = async (path: string, options?: ReplayRunOptions): Promise<ReplayedRun> => {
   assertPath(path, 'path');
   const { toStep, average, ...rest } = replayRunOptions(options);
-  const run = runFolder(path);
-  const weights = await openLog(run.trajectory, (config) => ({ ...config, output: run.path }), rest);
+  const weights = await openLog((await heldRun(path)).trajectory, (config) => ({ ...config, output: path }), rest);
   const { log } = weights;
   if (average === undefined) {
     const step = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
@@ -139,7 +138,7 @@ export const verifyRun = async (
 ): Promise<VerifiedCheckpoint[]> => {
   assertPath(path, 'path');
   const options = replayRunOptions(given);
-  const run = runFolder(path);
+  const run = await heldRun(path);
   const weights = await openLog(run.trajectory, (config) => ({ ...config, output: run.path }), options);
   const { config, tokenizer, log } = weights;
   const claims: { name: string; step: number; digest: string }[] = [];
@@ -207,7 +206,7 @@ export const exportLog = async (
   assertPath(path, 'path');
   assertPath(file, 'file');
   const { toStep } = replayRunOptions(given);
-  const run = runFolder(path);
+  const run = await heldRun(path);
   const log = await openTrajectory(run.trajectory);
   const steps = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
   const summary = (await readJson(run.summary)) as Summary | undefined;

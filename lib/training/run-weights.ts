@@ -1,7 +1,7 @@
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { TrainOptions } from '../runs/events.ts';
-import { runFolder } from '../runs/folder.ts';
+import { heldRun } from '../runs/replacement.ts';
 import { assertBegins, assertNoise, leadOn } from '../runs/replay.ts';
 import type { OpenTrajectory } from '../runs/trajectory.ts';
 import type { TrajectoryHeader } from '../runs/trajectory-format.ts';
@@ -53,7 +53,7 @@ export const isOf = async ({ tensors, frozen }: TrajectoryHeader, model: Model, 
  */
 export const weightsAt = async (step: number, weights: RunWeights): Promise<{ model: Model; from: number }> => {
   const { config, tokenizer, log, options } = weights;
-  const run = runFolder(config.output);
+  const run = await heldRun(config.output);
   assertNoise(run.trajectory, log.header);
   const moved = async (model: Model, from: number) => {
     try {

@@ -6,9 +6,10 @@ import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { EstimateEvent, TrainOptions } from '../runs/events.ts';
-import { assertModelApart, assertNoRun, assertNoSweep, createRun, type RunFolder, runFolder } from '../runs/folder.ts';
+import { assertModelApart, assertNoSweep, type RunFolder, runFolder } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { type Metrics, MetricsLog } from '../runs/metrics-log.ts';
+import { assertFree, createRun } from '../runs/replacement.ts';
 import { syncSchedule } from '../runs/sync.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
 import { TrajectoryWriter } from '../runs/trajectory.ts';
@@ -96,7 +97,8 @@ export const startRun = async (
   options: TrainOptions,
 ): Promise<{ context: RunContext; estimate: EstimateEvent }> => {
   const run = runFolder(config.output);
-  if (!options.overwrite) await assertNoRun(run);
+  const { overwrite = false } = options;
+  await assertFree(run.path, { overwrite });
   await assertNoSweep(run);
   const prepared = await prepareRun(config, options);
   const { model } = prepared;
@@ -109,7 +111,7 @@ export const startRun = async (
     const estimate = await estimateRun(prepared);
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
-    if (!options.overwrite) await assertNoRun(run);
+    await assertFree(run.path, { overwrite });
     await assertModelApart(run, config.model);
     if (config.adapter !== undefined) await assertModelApart(run, config.adapter);
     const header = await trajectoryHeader(config, model);

@@ -2,7 +2,7 @@ import { arch, cpus, hostname, platform } from 'node:os';
 import { isError, rangeError } from '../errors.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
-import { isReplacing, settleRun } from '../runs/folder.ts';
+import { isReplacing, settleRun } from '../runs/replacement.ts';
 import { version } from '../version.ts';
 import { finishRun } from './finish-run.ts';
 import { catchUp, configToTrain, resumeRun } from './resume-run.ts';

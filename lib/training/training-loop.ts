@@ -2,12 +2,12 @@ import { setImmediate } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
 import type { Update } from '../objective.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent, Warning, WarningEvent } from '../runs/events.ts';
-import { settleRun } from '../runs/folder.ts';
 import { NO_METRICS } from '../runs/metrics-log.ts';
+import { settleRun } from '../runs/replacement.ts';
 import type { LoggedUpdate } from '../runs/trajectory-format.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample } from '../tasks/task.ts';
-import { saveCheckpoint } from './checkpoints.ts';
+import { RUINED_CURE, saveCheckpoint } from './checkpoints.ts';
 import { examineSplit } from './evaluate.ts';
 import { collapse, divergence, isJudged } from './outcome.ts';
 import { mark, type RunState } from './run-state.ts';
@@ -66,6 +66,14 @@ async function* warnOfSkipped(context: RunContext, state: RunState): AsyncGenera
   });
 }
 
+/** Says of scores that are not finite, after some steps, that these have ruined the weights: no row is at fault. */
+const ruinedBy = (step: number, error: unknown): unknown =>
+  step > 0 && isNotFinite(error)
+    ? new ZestError(error.code, `the weights of step ${step} are ruined: ${error.message}; ${RUINED_CURE}`, {
+        cause: error,
+      })
+    : error;
+
 /** Scores the weights on the validation data, and keeps them if they are the best so far. */
 export async function* validate(
   context: RunContext,
@@ -75,7 +83,10 @@ export async function* validate(
   const { config, inputs, model } = context;
   const scored: ScoredExample[] = [];
   const onExample = (one: ScoredExample) => scored.push(one);
-  const { score, report } = await examineSplit(inputs, model, 'validation', { signal, onProgress, onExample });
+  const options = { signal, onProgress, onExample };
+  const { score, report } = await examineSplit(inputs, model, 'validation', options).catch((error) => {
+    throw ruinedBy(state.losses.length, error);
+  });
   const seen = { step: state.losses.length, forwards: state.forwards };
   const event: EvaluationEvent = { kind: 'evaluation', split: 'validation', ...seen, ...score };
   await context.metrics.add(event);

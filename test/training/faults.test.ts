@@ -2,14 +2,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
-import type { TrainEvent } from '../../lib/runs/events.ts';
+import type { Summary, TrainEvent } from '../../lib/runs/events.ts';
+import { findRuns } from '../../lib/runs/find.ts';
+import { readRun } from '../../lib/runs/read.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { openRun } from '../../lib/training/open-run.ts';
+import { replayRun, verifyRun } from '../../lib/training/replay-run.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
 import { parseLines } from '../cli/zest.ts';
@@ -54,6 +57,25 @@ describe('a run whose files change meanwhile', () => {
   });
 });
 
+/** Expects that whoever reads a folder finds the run that another was to replace, and that none takes its place unasked. */
+const expectHeld = async (output: string, summary: Summary): Promise<void> => {
+  const told: string[] = [];
+  const { model, step } = await openRun(output, { onWarning: ({ code }) => told.push(code) });
+  expect(step).toBe(summary.kept.step);
+  model.dispose();
+  expect(told).toContain('WARN_ZEST_REPLACED');
+  const { model: last } = await replayRun(output);
+  expect(await last.digest()).toBe(summary.digest);
+  last.dispose();
+  expect((await verifyRun(output)).map(({ isRight }) => isRight)).not.toContain(false);
+  const { status, notes } = await readRun(output, 'run');
+  expect({ status, notes }).toEqual({ status: 'finished', notes: [expect.stringMatching(/has no step yet/)] });
+  expect((await findRuns([dirname(output)])).folders).toContain(output);
+  await expect(run(reviewConfig(dirname(output), basename(output)))).rejects.toMatchObject({
+    message: expect.stringMatching(/holds a run already/),
+  });
+};
+
 describe('overwriting', () => {
   it('keeps the old run until the new one can begin', async () => {
     const config = reviewConfig(folder, 'old');
@@ -79,6 +101,7 @@ describe('overwriting', () => {
     await mkdir(join(config.output, '.replaced'));
     for (const part of ['trajectory.zest', 'config.yaml', 'checkpoints']) {
       await rename(join(config.output, part), join(config.output, '.replaced', part));
+      await expectHeld(config.output, summary);
     }
     await writeFile(join(config.output, 'config.yaml'), 'of the new run');
     expect(await run(config, { resume: true })).toEqual([{ kind: 'done', output: config.output, summary }]);
@@ -129,10 +152,7 @@ describe('overwriting', () => {
       break;
     }
     await expectOld();
-    await expect(openRun(killed)).rejects.toMatchObject({
-      code: 'ERR_ZEST_RUN',
-      message: expect.stringMatching(/which has no step yet; .*put the old run back with zest train .* --resume$/),
-    });
+    await expectHeld(killed, summary);
     const resumed: TrainEvent[] = [];
     for await (const event of train(killed, { resume: true })) resumed.push(event);
     expect(resumed).toEqual([{ kind: 'done', output: killed, summary }]);
@@ -173,7 +193,12 @@ describe('overwriting', () => {
     const config = reviewConfig(folder, 'foreign');
     await mkdir(join(config.output, 'checkpoints'), { recursive: true });
     await writeFile(join(config.output, 'checkpoints', 'mine'), '');
-    await expect(run(config, { overwrite: true })).rejects.toMatchObject({ code: 'ERR_ZEST_RUN' });
+    for (const overwrite of [true, false]) {
+      await expect(run(config, { overwrite })).rejects.toMatchObject({
+        code: 'ERR_ZEST_RUN',
+        message: expect.stringMatching(/checkpoints is there, and .* no trajectory of a run; .*name another output$/),
+      });
+    }
     await rm(join(config.output, 'checkpoints'), { recursive: true });
     await writeFile(join(config.output, 'config.yaml'), 'server: { port: 80 }');
     await expect(run(config, { overwrite: true })).rejects.toMatchObject({
@@ -205,6 +230,19 @@ describe('weights and losses that are no numbers', () => {
     const once = { ...ruined, training: { ...training, steps: 1 }, output: join(folder, 'ruined-once') };
     await expect(run({ ...once, optimizer: { ...optimizer, learningRate: 1e38 } })).rejects.toMatchObject({
       code: expect.stringMatching(/^ERR_ZEST_(WEIGHTS_NOT_FINITE|UPDATE)$/),
+    });
+    // No row is at fault, now or when it is gone on with.
+    const scored = { ...ruined, data: config.data, training: { ...training, evaluateEvery: 1 } };
+    for (const resume of [false, true]) {
+      await expect(run({ ...scored, output: join(folder, 'ruined-scored') }, { resume })).rejects.toMatchObject({
+        code: 'ERR_ZEST_LOSS_NOT_FINITE',
+        message: expect.stringMatching(/^the weights of step 1 are ruined: .*:1: the model's scores are .* smaller/),
+      });
+    }
+    const most = { ...once, optimizer: { ...optimizer, learningRate: 1e44 }, output: join(folder, 'ruined-at-once') };
+    await expect(run(most)).rejects.toMatchObject({
+      code: 'ERR_ZEST_UPDATE',
+      message: expect.stringMatching(/at a learning rate of 1e\+44; .*use a smaller learning rate$/),
     });
   });
 
