@@ -1,8 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { shuffledBatches } from '../data/sampling.ts';
-import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, nspsa, zest, zosa } from '../methods/registry.ts';
 import { Model } from '../model/model.ts';
@@ -11,15 +9,12 @@ import { hessianTrace } from '../sharpness/curvature.ts';
 import { topEigenvalues } from '../sharpness/eigenvalues.ts';
 import { neighbourhood } from '../sharpness/neighbourhood.ts';
 import { estimateMean, mean } from '../statistics.ts';
-import { loadTask } from '../tasks/load.ts';
-import { Tokenizer } from '../tasks/tokenizer.ts';
 import { brief } from './sampling.ts';
 import type { Study, StudyContext } from './study.ts';
+import { BATCH_SIZE, loadWords, MODEL, trainOn, type Words } from './words.ts';
 
 // What the methods reach on held-out words beside how sharp the minimum is where they end, with the built-in model.
 
-const MODEL = 'film-roberta-mini';
-const BATCH_SIZE = 16;
 /** Of the training words, those at whose loss is looked. */
 const MEASURED = 64;
 /** Eigenvalues are of so few parameters alone. */
@@ -65,19 +60,10 @@ interface Measured {
   eigenvalue: number;
 }
 
-const load = async () => ({
-  task: await loadTask(RATED_WORDS, await Tokenizer.load(MODEL)),
-  ...(await ratedWords()),
-});
-type Words = Awaited<ReturnType<typeof load>>;
-
-const train = async (model: Model, { task, train }: Words, name: string, seed: number, forwards: number) => {
+const train = (model: Model, words: Words, name: string, seed: number, forwards: number) => {
   const make = (totalSteps: number) => METHODS[name]!({ seed, totalSteps, schedule: 'linear' });
   const steps = Math.floor(forwards / make(1).forwards);
-  const optimizer = make(steps);
-  const batches = shuffledBatches(train.length, BATCH_SIZE, seed);
-  for (let step = 0; step < steps; step++)
-    await optimizer.step(model, task.batch(batches.batch(step).map((row) => train[row]!)));
+  return trainOn(model, words, make(steps), { seed, steps });
 };
 
 /** The largest eigenvalue of the Hessian of one bias. */
@@ -123,7 +109,7 @@ const measure = async (model: Model, words: Words, seed: number, effort: Effort)
 };
 
 const run = async ({ seed, quick, size, turn }: StudyContext) => {
-  const words = await load();
+  const words = await loadWords();
   const effort = quick ? QUICK : USUAL;
   const seeds = Array.from({ length: size }, (_, i) => 100 * seed + i + 2);
   const names = quick ? ['MeZO', 'ZEST, τ = 1'] : Object.keys(METHODS);

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError } from '../errors.ts';
 import { show } from '../show.ts';
 import { version } from '../version.ts';
+import { ablation } from './ablation.ts';
 import { adaptiveTilt } from './adaptive-tilt.ts';
 import { estimators } from './estimators.ts';
 import { estimatorsModel } from './estimators-model.ts';
@@ -19,6 +20,7 @@ const studies: Readonly<Record<string, Study>> = {
   'toy-2d': toy2d,
   synthetic,
   'adaptive-tilt': adaptiveTilt,
+  ablation,
   flatness,
 };
 

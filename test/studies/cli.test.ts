@@ -11,7 +11,16 @@ describe('zest study', () => {
     const { status, stdout } = await zest(['study']);
     expect({ status, names: stdout.trim().split('\n') }).toEqual({
       status: 0,
-      names: ['variance', 'estimators', 'estimators-model', 'toy-2d', 'synthetic', 'adaptive-tilt', 'flatness'],
+      names: [
+        'variance',
+        'estimators',
+        'estimators-model',
+        'toy-2d',
+        'synthetic',
+        'adaptive-tilt',
+        'ablation',
+        'flatness',
+      ],
     });
   });
 
