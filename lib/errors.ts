@@ -81,11 +81,14 @@ export const ERROR_CODES = Object.keys(CODES) as readonly ErrorCode[];
  */
 export const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
 
-/** A message without the control characters that a file's names may hold, which a terminal would obey. */
+/**
+ * A message without the characters that a file's names may hold and a terminal would obey: control characters, and those
+ * that turn the direction of what stands behind them.
+ */
 export const printable = (message: string): string =>
-  message.replace(/(?![\n\t])\p{Cc}/gu, (character) => {
-    const code = character.charCodeAt(0).toString(16).padStart(2, '0');
-    return `\\x${code}`;
+  message.replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
   });
 
 /**

@@ -192,9 +192,8 @@ export {
   type ReplayedRun,
   type ReplayRunOptions,
   replayRun,
-  type VerifiedCheckpoint,
-  verifyRun,
 } from './training/replay-run.ts';
 export type { Config, ResolvedConfig } from './training/schema.ts';
 export { train } from './training/train.ts';
+export { type VerifiedCheckpoint, verifyRun } from './training/verify-run.ts';
 export { version } from './version.ts';

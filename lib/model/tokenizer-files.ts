@@ -5,7 +5,7 @@ import { isGguf, readGguf } from './gguf/format.ts';
 import { ggufTokenizer } from './gguf/tokenizer.ts';
 
 /** Files beside the weights that a tokenizer may consist of. */
-const NAMES = [
+export const TOKENIZER_FILES = [
   ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
   ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'],
   ...['chat_template.jinja', 'generation_config.json'],
@@ -32,7 +32,7 @@ const ofGguf = async (file: string): Promise<ReadonlyMap<string, Uint8Array>> =>
 export const readTokenizerFiles = async (folder: string): Promise<TokenizerFiles> => {
   if (isGguf(folder)) return () => ofGguf(folder);
   const files = new Map<string, Uint8Array>();
-  for (const name of NAMES) {
+  for (const name of TOKENIZER_FILES) {
     const file = join(folder, name);
     try {
       files.set(name, await readFile(file));

@@ -83,6 +83,9 @@ export const assertModelApart = async (run: RunFolder, model: string): Promise<v
   );
 };
 
+/** Whether a name is that of a checkpoint: best, last, step-500; .step-500 while it is made or removed. */
+export const isCheckpoint = (name: string): boolean => /^(best|last|\.?step-\d+)$/.test(name);
+
 /** The parts of a run, with its event files; the log, by which a run is known, is the last. */
 export const partsOf = async (run: RunFolder): Promise<string[]> => {
   const names = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));

@@ -7,6 +7,8 @@ import { native } from '../native/load.ts';
 
 /** Time between two looks at a folder that another process writes to. */
 const POLL_MS = 100;
+/** How long a writer waits for one: a reader that looks whether a run goes on has the lock for a moment. */
+const PATIENCE_MS = 500;
 
 /** What is locked for a folder: itself, or on Windows, which locks no folders, a file in it. */
 const [IN_FOLDER, FLAGS] = process.platform === 'win32' ? ['.lock', 'a+'] : ['.', 'r'];
@@ -26,8 +28,12 @@ const tryLock = async (folder: string): Promise<FileHandle | undefined> => {
  */
 export const lockFolder = async (folder: string): Promise<FileHandle> => {
   await writing(folder, makeFolder(folder));
-  const handle = await tryLock(folder);
-  if (handle) return handle;
+  for (let waited = 0; ; waited += POLL_MS) {
+    const handle = await tryLock(folder);
+    if (handle) return handle;
+    if (waited >= PATIENCE_MS) break;
+    await delay(POLL_MS);
+  }
   throw new ZestError(
     'ERR_ZEST_RUN',
     `${folder} is being written to by another run; wait for its end, or name another output`,

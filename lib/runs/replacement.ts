@@ -1,7 +1,17 @@
-import { rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { ZestError } from '../errors.ts';
 import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files.ts';
-import { assertNoLinks, assertNoRun, assertRun, partsOf, type RunFolder, removeAll, runFolder } from './folder.ts';
+import {
+  assertNoLinks,
+  assertNoRun,
+  assertRun,
+  isCheckpoint,
+  partsOf,
+  type RunFolder,
+  removeAll,
+  runFolder,
+} from './folder.ts';
 import { openTrajectory } from './trajectory.ts';
 
 /** Where the parts of a run that is being replaced stand, until the new one has a step. */
@@ -16,11 +26,32 @@ const moveParts = async (parts: readonly string[], to: RunFolder): Promise<void>
 /** The run that a folder holds aside, and whether the one in its place has begun its log. */
 const asideOf = async (run: RunFolder): Promise<{ aside: RunFolder; hasBegun: boolean } | undefined> => {
   const aside = runFolder(join(run.path, ASIDE));
-  return (await isThere(aside.path)) ? { aside, hasBegun: await isThere(run.trajectory) } : undefined;
+  const names = await readdir(aside.path).catch(() => undefined);
+  if (names === undefined) return undefined;
+  const parts = (await partsOf(aside)).map((part) => basename(part));
+  // One that has something else in it is somebody's own.
+  return names.every((name) => parts.includes(name)) ? { aside, hasBegun: await isThere(run.trajectory) } : undefined;
 };
 
 /** Whether a folder holds a run that another one is replacing. */
-export const isReplacing = (path: string): Promise<boolean> => isThere(join(path, ASIDE));
+export const isReplacing = async (path: string): Promise<boolean> => (await asideOf(runFolder(path))) !== undefined;
+
+/**
+ * Checks that what would be moved aside and removed is of the run alone.
+ *
+ * @throws ERR_ZEST_RUN
+ */
+const assertAllOurs = async (run: RunFolder): Promise<void> => {
+  const checkpoints = await readdir(run.checkpoints).catch(() => []);
+  const other = checkpoints.find((name) => !isCheckpoint(name) && !name.endsWith('.partial'));
+  const isTaken = (await isThere(join(run.path, ASIDE))) && (await asideOf(run)) === undefined;
+  const foreign = other !== undefined ? join(run.checkpoints, other) : isTaken ? join(run.path, ASIDE) : undefined;
+  if (foreign === undefined) return;
+  throw new ZestError(
+    'ERR_ZEST_RUN',
+    `${foreign} is none of the run's own; expected nothing else where --overwrite removes: move it, or name another output`,
+  );
+};
 
 /** Whether a run has something to lose: a step in its log, or an end. */
 const hasStep = async (run: RunFolder): Promise<boolean> =>
@@ -76,6 +107,7 @@ export const assertFree = async (path: string, { overwrite }: { overwrite: boole
   const run = await heldRun(path);
   await assertRun(run);
   if (!overwrite) await assertNoRun(run);
+  await assertAllOurs(run);
 };
 
 /**
@@ -88,6 +120,7 @@ export const createRun = async <T>(run: RunFolder, config: object, begin: () => 
   await settleRun(run);
   await assertNoLinks(run);
   await assertRun(run);
+  await assertAllOurs(run);
   await removeLeftovers(run.path);
   const aside = runFolder(join(run.path, ASIDE));
   const isReplaced = (await Promise.all((await partsOf(run)).map(isThere))).includes(true);

@@ -3,6 +3,7 @@ import { ZestError } from '../errors.ts';
 import { isObject, parseJson } from '../json.ts';
 import type { Law, Update } from '../objective.ts';
 import { describeIssue, expectation } from '../options/messages.ts';
+import { show } from '../show.ts';
 import { crc32c } from './crc32c.ts';
 
 // docs/trajectory.md is the specification of these bytes.
@@ -205,7 +206,7 @@ export const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryH
   const unknown = bytes.readUInt32LE(8) & ~KNOWN_FEATURES;
   if (unknown) {
     const [name] = Object.entries(FEATURES).find(([, bit]) => unknown & bit) ?? [
-      `bit ${Math.log2(unknown & -unknown)}`,
+      `bit ${Math.log2((unknown & -unknown) >>> 0)}`,
     ];
     fail(`asks for ${name}, which this node-zest does not replay; use the version that wrote it`);
   }
@@ -217,8 +218,39 @@ export const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryH
   return { header: json as TrajectoryHeader, place: { at: end, checksum, stream: 0n } };
 };
 
-/** Reads the record at a place, and where the next one stands; undefined where there is no whole one. */
-export const decodeRecord = (bytes: Buffer, place: Place): { update: LoggedUpdate; next: Place } | undefined => {
+/** A record of a log that is whole. */
+interface Decoded {
+  update: LoggedUpdate;
+  /** Where the next one stands. */
+  next: Place;
+  /** Whether it has more than a plain update. */
+  hasRest: boolean;
+  /** What its rest is where that is no JSON object. */
+  broken?: string;
+}
+
+/**
+ * Checks that a record has nothing that the header says nothing of: a reader that goes by the header would leave it out.
+ *
+ * @throws ERR_ZEST_TRAJECTORY
+ */
+export const assertOfHeader = (
+  file: string,
+  index: number,
+  header: TrajectoryHeader,
+  { hasRest, broken }: Decoded,
+): void => {
+  const fault =
+    broken !== undefined
+      ? `says ${show(broken)} of its rule; expected a JSON object`
+      : hasRest && featuresOf(header) === 0
+        ? 'has a rule, which the header does not ask a reader for'
+        : undefined;
+  if (fault !== undefined) throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: record ${index + 1} ${fault}`);
+};
+
+/** Reads the record at a place; undefined where there is no whole one. */
+export const decodeRecord = (bytes: Buffer, place: Place): Decoded | undefined => {
   let { at } = place;
   const left = () => bytes.length - at;
   if (left() < 4) return undefined;
@@ -256,6 +288,7 @@ export const decodeRecord = (bytes: Buffer, place: Place): { update: LoggedUpdat
     coefficient,
   }));
   const update: LoggedUpdate = { decay, terms };
+  let broken: string | undefined;
   if (parts & HAS_RADII) update.radii = list(count, float);
   if (parts & HAS_LOSSES) {
     const length = next(4, (offset) => bytes.readUInt32LE(offset));
@@ -263,11 +296,15 @@ export const decodeRecord = (bytes: Buffer, place: Place): { update: LoggedUpdat
   }
   if (parts & HAS_REST) {
     const length = next(4, (offset) => bytes.readUInt32LE(offset));
-    const rest = parseJson(bytes.toString('utf8', at, at + length));
-    return {
-      update: { ...(isObject(rest) && rest), ...update },
-      next: after(update, place, place.at + size + CHECKSUM_BYTES, checksum),
-    };
+    const text = bytes.toString('utf8', at, at + length);
+    const rest = parseJson(text);
+    if (isObject(rest)) Object.assign(update, { ...rest, ...update });
+    else broken = text;
   }
-  return { update, next: after(update, place, place.at + size + CHECKSUM_BYTES, checksum) };
+  return {
+    update,
+    next: after(update, place, place.at + size + CHECKSUM_BYTES, checksum),
+    hasRest: (parts & HAS_REST) !== 0,
+    ...(broken !== undefined && { broken }),
+  };
 };

@@ -7,6 +7,7 @@ import { assertPath } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
 import { somethingElse } from '../what-is.ts';
 import {
+  assertOfHeader,
   decodeHeader,
   decodeRecord,
   encodeHeader,
@@ -134,6 +135,7 @@ export const openTrajectory = async (file: string): Promise<OpenTrajectory> => {
   for (;;) {
     const record = decodeRecord(bytes, places.at(-1) as Place);
     if (!record) break;
+    assertOfHeader(file, places.length - 1, header, record);
     places.push(record.next);
   }
   return {

@@ -101,6 +101,14 @@ export const saveCheckpoint = async (
 export const readResumable = async ({ state }: RunFolder): Promise<ReturnType<typeof decodeResumable>> =>
   readFile(state, 'utf8').then(decodeResumable, () => undefined);
 
+/** The files with weights that a checkpoint has. */
+export const weightFiles = async (folder: string): Promise<string[]> => {
+  const found: string[] = [];
+  for (const file of [WEIGHTS, ADAPTER_WEIGHTS, join('adapter', ADAPTER_WEIGHTS)])
+    if (await isThere(join(folder, file))) found.push(file);
+  return found;
+};
+
 /** What the weights of a checkpoint say of themselves; undefined where there are none that do. */
 export const checkpointMetadata = async (
   { checkpoints }: RunFolder,

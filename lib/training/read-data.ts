@@ -25,7 +25,7 @@ const SHOWN = 100;
 const SPLIT = /^\w+$/;
 
 /** The paths of data that are named by a path, several, or a split of the hub's data set. */
-const pathsOf = (source: string | readonly string[], { hub, subset, revision }: Data): string[] =>
+export const pathsOf = (source: string | readonly string[], { hub, subset, revision }: Data): string[] =>
   [source]
     .flat()
     .map((each) => (hub !== undefined && SPLIT.test(each) ? splitPath(hub, { split: each, subset, revision }) : each));

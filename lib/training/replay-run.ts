@@ -1,5 +1,5 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
 import { writeAtomic } from '../files.ts';
 import { isObject, readJson } from '../json.ts';
@@ -13,10 +13,9 @@ import { averaging, leadOn } from '../runs/replay.ts';
 import { type OpenTrajectory, openTrajectory } from '../runs/trajectory.ts';
 import { encodeHeader, encodeRecord, type TrajectoryHeader } from '../runs/trajectory-format.ts';
 import { show } from '../show.ts';
-import { checkpointMetadata } from './checkpoints.ts';
 import { resolveConfig } from './config.ts';
-import { loadModel, loadTokenizedTask } from './inputs.ts';
-import { isAdapted, isOf, loadBase, type RunWeights, weightsAt } from './run-weights.ts';
+import { loadTokenizedTask } from './inputs.ts';
+import { loadBase, type RunWeights, weightsAt } from './run-weights.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /** Options of {@link replayRun}. */
@@ -31,7 +30,7 @@ export interface ReplayRunOptions extends CallOptions {
   onProgress?: (progress: Progress) => void;
 }
 
-const replayRunOptions = optionsOf<ReplayRunOptions>({
+export const replayRunOptions = optionsOf<ReplayRunOptions>({
   signal,
   toStep: given,
   average: given,
@@ -40,7 +39,7 @@ const replayRunOptions = optionsOf<ReplayRunOptions>({
 });
 
 /** What the weights of a run's log are made from, with the run's configuration as the log has it. */
-const openLog = async (
+export const openLog = async (
   file: string,
   change: (config: ResolvedConfig) => ResolvedConfig,
   { overrides, ...options }: Pick<ReplayRunOptions, 'overrides' | 'signal' | 'onProgress'>,
@@ -55,15 +54,25 @@ const openLog = async (
   return { config, tokenizer, log, options };
 };
 
-const stepsOf = ({ places }: OpenTrajectory): number => places.length - 1;
+/** How many steps a log has. */
+export const stepsOf = ({ places }: OpenTrajectory): number => places.length - 1;
 
 const checkedStep = (value: unknown, name: string, least: number, most: number): number => {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
   throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number from ${least} to ${most}`);
 };
 
-/** Checks the steps whose mean is taken. */
-const checkedAverage = (average: unknown, steps: number): [number, number] => {
+/** Checks the steps whose mean is taken, and that it can be. */
+const checkedAverage = (average: unknown, log: OpenTrajectory): [number, number] => {
+  const steps = stepsOf(log);
+  const { rule } = log.header;
+  // Such a rule's updates are no sums: a share of a coefficient does not move the weights by that share.
+  if (!rule.startsWith('plain')) {
+    throw rangeError(
+      'ERR_ZEST_OPTION',
+      `average is ${show(average)}, and the run's rule is ${rule}; expected a run of the plain rule, or the weights of single steps, by toStep, to take the mean of`,
+    );
+  }
   if (!Array.isArray(average) || average.length !== 2) {
     throw rangeError(
       'ERR_ZEST_OPTION',
@@ -82,6 +91,8 @@ export interface ReplayedRun {
   step: number;
   /** Step of the weights on disk that the log led on from: 0 for the base, or that of a checkpoint. */
   from: number;
+  /** Number of bytes at the end of the log that are no whole record, and left out: what a killed process wrote last. */
+  tornBytes: number;
 }
 
 /**
@@ -105,72 +116,12 @@ export const replayRun = async (path: string, options?: ReplayRunOptions): Promi
   const { log } = weights;
   if (average === undefined) {
     const step = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
-    return { ...(await weightsAt(step, weights)), step };
+    return { ...(await weightsAt(step, weights)), step, tornBytes: log.tornBytes };
   }
-  const [first, last] = checkedAverage(average, stepsOf(log));
+  const [first, last] = checkedAverage(average, log);
   const { model, from } = await weightsAt(first, weights);
   await leadOn(model, log.header, averaging(log, first, last), rest);
-  return { model, from, step: last };
-};
-
-/** A checkpoint of a run beside what its log leads to. */
-export interface VerifiedCheckpoint {
-  /** Name of its folder in checkpoints/, or `summary` for the digest in summary.json. */
-  name: string;
-  /** Number of steps that its weights have seen. */
-  step: number;
-  /** Whether it has the weights that the log leads to. */
-  isRight: boolean;
-}
-
-/**
- * Checks the checkpoints of a run, and the digest in its summary, against the weights that base and log lead to.
- *
- * @example
- * import { verifyRun } from 'node-zest';
- * for (const { name, step, isRight } of await verifyRun('runs/film')) console.log(name, step, isRight);
- *
- * @throws what {@link replayRun} throws
- */
-export const verifyRun = async (
-  path: string,
-  given?: Omit<ReplayRunOptions, 'toStep' | 'average'>,
-): Promise<VerifiedCheckpoint[]> => {
-  assertPath(path, 'path');
-  const options = replayRunOptions(given);
-  const run = await heldRun(path);
-  const weights = await openLog(run.trajectory, (config) => ({ ...config, output: run.path }), options);
-  const { config, tokenizer, log } = weights;
-  const claims: { name: string; step: number; digest: string }[] = [];
-  for (const name of (await readdir(run.checkpoints).catch(() => [])).sort()) {
-    const found = await checkpointMetadata(run, name);
-    if (!found) continue;
-    // What the file says of itself, and, where that can be seen, what it holds.
-    let { digest } = found;
-    if (!isAdapted(config)) {
-      const model = await loadModel(config, tokenizer, options, join(run.checkpoints, name), { isTrained: true });
-      digest = (await isOf(log.header, model, digest)) ? digest : 'another';
-      model.dispose();
-    }
-    claims.push({ name, step: found.step, digest });
-  }
-  const summary = (await readJson(run.summary)) as Summary | undefined;
-  if (summary) claims.push({ name: 'summary', step: summary.steps, digest: summary.digest });
-  claims.sort((a, b) => a.step - b.step);
-  const model = await loadBase(run.trajectory, weights);
-  try {
-    const verified: VerifiedCheckpoint[] = [];
-    let step = 0;
-    for (const { digest, ...claim } of claims) {
-      const isThere = claim.step <= stepsOf(log);
-      if (isThere) await leadOn(model, log.header, log.updates(step, claim.step), options);
-      step = isThere ? claim.step : step;
-      verified.push({ ...claim, isRight: isThere && (await model.digest()) === digest });
-    }
-    return verified;
-  } finally {
-    model.dispose();
-  }
+  return { model, from, step: last, tornBytes: log.tornBytes };
 };
 
 /** What the header of an exported log has of a configuration: what the updates apply to, and how they were made. */
@@ -202,12 +153,15 @@ export const exportLog = async (
   path: string,
   file: string,
   given?: Pick<ReplayRunOptions, 'toStep'>,
-): Promise<{ steps: number; bytes: number }> => {
+): Promise<{ steps: number; bytes: number; tornBytes: number }> => {
   assertPath(path, 'path');
   assertPath(file, 'file');
   const { toStep } = replayRunOptions(given);
   const run = await heldRun(path);
   const log = await openTrajectory(run.trajectory);
+  if ((await realpath(file).catch(() => undefined)) === (await realpath(run.trajectory))) {
+    throw new ZestError('ERR_ZEST_FILE', `${file} is the log of the run itself; expected another file to write`);
+  }
   const steps = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
   const summary = (await readJson(run.summary)) as Summary | undefined;
   const header: TrajectoryHeader = {
@@ -225,7 +179,21 @@ export const exportLog = async (
   }
   bytes = Buffer.concat(records);
   await writeAtomic(file, bytes);
-  return { steps, bytes: bytes.length };
+  return { steps, bytes: bytes.length, tornBytes: log.tornBytes };
+};
+
+/**
+ * The adapter that a log's base is loaded with is the caller's to give: a log of anyone names no folder to be opened.
+ *
+ * @throws ERR_ZEST_OPTION
+ */
+const assertAdapterGiven = (file: string, header: TrajectoryHeader, overrides: readonly string[] = []): void => {
+  const { adapter } = Object(header.config) as Partial<ResolvedConfig>;
+  if (adapter === undefined || overrides.some((one) => one.startsWith('adapter='))) return;
+  throw rangeError(
+    'ERR_ZEST_OPTION',
+    `${file} is of a model with the adapter ${show(adapter)}; expected the override adapter=FOLDER that says where it is`,
+  );
 };
 
 /**
@@ -249,6 +217,7 @@ export const applyLog = async (
   assertPath(file, 'file');
   const { toStep, average: _, ...options } = replayRunOptions(given);
   const { header, tornBytes } = await openTrajectory(file);
+  assertAdapterGiven(file, header, options.overrides);
   const digest = await baseDigest(base, options.signal);
   if (digest !== header.base) {
     const { model: name } = Object(header.config) as ResolvedConfig;
@@ -274,7 +243,7 @@ export const applyLog = async (
     if (result !== undefined && toStep === undefined && (await model.digest()) !== result) {
       throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: does not lead to the weights that it was exported with`);
     }
-    return { model, step, from: 0 };
+    return { model, step, from: 0, tornBytes: 0 };
   } catch (error) {
     model.dispose();
     throw error;

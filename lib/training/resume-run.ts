@@ -16,11 +16,12 @@ import { version } from '../version.ts';
 import { settleBest } from './best-checkpoint.ts';
 import { readResumable } from './checkpoints.ts';
 import { loadConfig } from './config.ts';
+import { inputDigests } from './input-digests.ts';
 import { prepareRun } from './prepare-run.ts';
 import { initialState, type RunState, resumedState } from './run-state.ts';
 import { weightsAt } from './run-weights.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
-import { inputDigests, type RunContext, runContext } from './start-run.ts';
+import { type RunContext, runContext } from './start-run.ts';
 import { type RecordedStep, replaySteps } from './training-loop.ts';
 
 /** A run that goes on. */
@@ -53,7 +54,8 @@ const changes = async (header: TrajectoryHeader, config: ResolvedConfig): Promis
     });
   const inputs = await inputDigests(config);
   const ofInputs = differences(header.inputs, inputs).map(
-    ({ key, a, b }) => `the file of ${key} has the digest ${show(b)}; expected ${show(a)}`,
+    ({ key, a, b }) =>
+      `what ${key} names has the digest ${show(b)}${key === 'model' ? ' (config.json and tokenizer)' : ''}; expected ${show(a)}`,
   );
   const base = await baseDigest(config.model);
   return [
@@ -120,9 +122,19 @@ export const configToTrain = async (
   throw new ZestError('ERR_ZEST_RUN', `${config} holds no run; expected the folder of one, or a configuration`);
 };
 
+/** Whether a summary is whole, as far as it is used: the run makes another where it is not. */
+const isSummary = (value: unknown): value is Summary =>
+  isObject(value) &&
+  isObject(value.kept) &&
+  isObject(value.final) &&
+  Array.isArray(value.warnings) &&
+  [value.steps, value.forwards, value.seconds].every(Number.isFinite) &&
+  typeof value.digest === 'string';
+
+/** The summary of a run that has no more steps to take. */
 const summaryOf = async (config: ResolvedConfig): Promise<Summary | undefined> => {
-  const summary = (await readJson(runFolder(config.output).summary)) as Summary | undefined;
-  if (summary?.interrupted !== false) return undefined;
+  const summary = await readJson(runFolder(config.output).summary);
+  if (!isSummary(summary) || summary.interrupted !== false) return undefined;
   return summary.stoppedEarly || summary.steps >= config.training.steps ? summary : undefined;
 };
 

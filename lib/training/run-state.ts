@@ -1,5 +1,6 @@
-import { isObject, parseJson } from '../json.ts';
+import { isObject } from '../json.ts';
 import type { Optimizer, OptimizerState } from '../methods/optimizer.ts';
+import { crc32c } from '../runs/crc32c.ts';
 import type { StepEvent } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
 import { configuredOptimizer, needsNoRate } from './configured-optimizer.ts';
@@ -99,15 +100,18 @@ const encode = (_: string, value: unknown): unknown =>
 const decode = (_: string, value: unknown): unknown =>
   isObject(value) && NUMBER in value ? Number(value[NUMBER]) : value;
 
-/** A point to go on from as a file holds it, with the digest of the weights there. */
-export const encodeResumable = (resumable: Resumable, digest: string): string =>
-  `${JSON.stringify({ ...resumable, digest }, encode)}\n`;
+const checksumOf = (text: string): string => crc32c(Buffer.from(text)).toString(16).padStart(8, '0');
 
-/** Reads what {@link encodeResumable} wrote; undefined for anything else. */
+/** A point to go on from as a file holds it, with the digest of the weights there, and a checksum at its end. */
+export const encodeResumable = (resumable: Resumable, digest: string): string => {
+  const body = JSON.stringify({ ...resumable, digest }, encode).slice(0, -1);
+  return `${body},"crc32c":"${checksumOf(body)}"}\n`;
+};
+
+/** Reads what {@link encodeResumable} wrote; undefined for anything else: the log makes it again. */
 export const decodeResumable = (text: string): { resumable: Resumable; digest: string } | undefined => {
-  if (!isObject(parseJson(text))) return undefined;
-  const value = JSON.parse(text, decode);
-  const isOurs = Number.isSafeInteger(value.step) && isObject(value.optimizer) && typeof value.digest === 'string';
-  const { digest, ...resumable } = value;
-  return isOurs ? { resumable, digest } : undefined;
+  const [, body, checksum] = /^(.*),"crc32c":"([0-9a-f]{8})"\}\n$/s.exec(text) ?? [];
+  if (body === undefined || checksumOf(body) !== checksum) return undefined;
+  const { digest, ...resumable } = JSON.parse(`${body}}`, decode);
+  return { resumable, digest };
 };

@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { type ShuffledBatches, shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
@@ -16,6 +14,7 @@ import { TrajectoryWriter } from '../runs/trajectory.ts';
 import { NOISE_VERSION, type TrajectoryHeader } from '../runs/trajectory-format.ts';
 import { version } from '../version.ts';
 import { estimateRun } from './estimate.ts';
+import { inputDigests } from './input-digests.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import type { ResolvedConfig } from './schema.ts';
 
@@ -30,24 +29,6 @@ export interface RunContext extends PreparedRun {
   /** The right to write to the run's folder. */
   lock: FileHandle;
 }
-
-const digestOfFile = async (file: string): Promise<string> => {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(file)) hash.update(piece);
-  return `sha256:${hash.digest('hex')}`;
-};
-
-/** Digests of the files that a configuration names beside the model, by key. */
-export const inputDigests = async ({ data, optimizer, objective }: ResolvedConfig): Promise<Record<string, string>> => {
-  const digests: Record<string, string> = {};
-  for (const [part, values] of Object.entries({ data, optimizer, objective })) {
-    for (const [key, value] of Object.entries(values ?? {})) {
-      const isNamed = typeof value === 'string' && (await stat(value).catch(() => undefined))?.isFile();
-      if (isNamed) digests[`${part}.${key}`] = await digestOfFile(value);
-    }
-  }
-  return digests;
-};
 
 /** The name of the rule that a run's updates follow. */
 const ruleName = ({ rule, decayTowards, weightDecay }: ResolvedConfig['optimizer']): string => {

@@ -1,11 +1,13 @@
-import { appendFile, cp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, cp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
 import { replayTrajectory } from '../../lib/runs/replay.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
-import { applyLog, replayRun } from '../../lib/training/replay-run.ts';
+import { encodeHeader } from '../../lib/runs/trajectory-format.ts';
+import { applyLog, exportLog, replayRun } from '../../lib/training/replay-run.ts';
 import { train } from '../../lib/training/train.ts';
+import { verifyRun } from '../../lib/training/verify-run.ts';
 import { film } from '../fixtures/film.ts';
 import { digestOf, readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 import { parseLines, zest } from './zest.ts';
@@ -40,7 +42,7 @@ describe('zest replay', () => {
     const expected = (await weightsOf(step)).digest;
     // From the newest checkpoint that is not newer.
     const from = step < 4 ? 0 : step < 6 ? 4 : 6;
-    expect(parseLines(stdout)).toEqual([{ kind: 'replayed', step, from, digest: expected, output: to }]);
+    expect(parseLines(stdout)).toEqual([{ kind: 'replayed', step, from, digest: expected, output: to, tornBytes: 0 }]);
     expect(await digestOf(to)).toBe(expected);
   });
 
@@ -78,6 +80,59 @@ describe('zest replay', () => {
     const wrong = await verify(other);
     expect(wrong.status).toBe(1);
     expect(wrong.lines.filter(({ isRight }) => !isRight)).toEqual([{ name: 'last', step: 6, isRight: false }]);
+    // Cut ones are wrong, and keep none of the others from being looked at.
+    await truncate(join(other, 'checkpoints', 'step-4', 'model.safetensors'), 4);
+    await truncate(join(other, 'checkpoints', 'last', 'model.safetensors'), 5_000_000);
+    const cut = await verify(other);
+    expect(cut.status).toBe(1);
+    expect(cut.lines.filter(({ isRight }) => !isRight)).toEqual([
+      { name: 'last', step: 6, isRight: false },
+      { name: 'step-4', step: null, isRight: false },
+    ]);
+  });
+
+  it.each(['merged', 'adapter', 'both'] as const)('checks what checkpoints hold of LoRA, %s', async (weights) => {
+    const config = reviewConfig(folder, `lora-${weights}`);
+    const training = { ...config.training, steps: 2, evaluateEvery: 2, weights };
+    await run({ ...config, trainable: { lora: { rank: 2, alpha: 4 } }, training });
+    const right = async () => (await verifyRun(config.output)).map(({ isRight }) => isRight);
+    expect(await right()).not.toContain(false);
+    const last = join(config.output, 'checkpoints', 'last');
+    const file = join(last, weights === 'merged' ? 'model.safetensors' : 'adapter_model.safetensors');
+    const place = weights === 'both' ? join(last, 'adapter', 'adapter_model.safetensors') : file;
+    const bytes = await readFile(place);
+    bytes.fill(0x3e, bytes.length - 400);
+    await writeFile(place, bytes);
+    expect(await right()).toContain(false);
+  });
+
+  it('says what it leaves out of a log that is cut, and so does export-log', async () => {
+    const torn = join(folder, 'torn');
+    await cp(output, torn, { recursive: true });
+    const log = join(torn, 'trajectory.zest');
+    await truncate(log, (await stat(log)).size - 3);
+    for (const args of [
+      ['replay', torn, '--json'],
+      ['export-log', torn, join(folder, 'torn.zest'), '--json'],
+    ]) {
+      const { status, stdout, stderr } = await zest(args);
+      expect(status).toBe(0);
+      const [{ tornBytes }] = parseLines(stdout) as [{ tornBytes: number }];
+      expect(tornBytes).toBeGreaterThan(0);
+      expect(stderr).toContain(
+        `${torn}: ${tornBytes} bytes at the end of its log are no whole record, and are left out`,
+      );
+    }
+  });
+
+  it('takes no mean of weights that a rule with state moved', async () => {
+    const config = reviewConfig(folder, 'momentum');
+    await run({ ...config, optimizer: { ...config.optimizer, rule: 'sign', learningRate: 1e-6 } });
+    await expect(replayRun(config.output, { average: [1, 2] })).rejects.toMatchObject({
+      code: 'ERR_ZEST_OPTION',
+      message:
+        "average is [ 1, 2 ], and the run's rule is sign; expected a run of the plain rule, or the weights of single steps, by toStep, to take the mean of",
+    });
   });
 
   it('gives the mean of the weights of some steps', async () => {
@@ -118,7 +173,9 @@ describe('zest export-log and apply-log', () => {
     const exported = await zest(['export-log', output, file, '--json']);
     expect(exported.status).toBe(0);
     const { size } = await stat(file);
-    expect(parseLines(exported.stdout)).toEqual([{ kind: 'exported', output: file, steps: 6, bytes: size }]);
+    expect(parseLines(exported.stdout)).toEqual([
+      { kind: 'exported', output: file, steps: 6, bytes: size, tornBytes: 0 },
+    ]);
     expect(size).toBeLessThan(20_000);
     // Nothing of where the files of the run are.
     expect((await readFile(file)).includes(folder)).toBe(false);
@@ -139,6 +196,24 @@ describe('zest export-log and apply-log', () => {
     const { status, stderr } = await zest(['apply-log', other, file, '--output', join(folder, 'none')]);
     expect(status).toBe(2);
     expect(stderr).toMatch(/last has weights of the digest sha256:.*; expected sha256:.*, those of film-roberta-mini/);
+    const own = join(output, 'trajectory.zest');
+    const before = await readFile(own);
+    await expect(exportLog(output, own)).rejects.toMatchObject({
+      code: 'ERR_ZEST_FILE',
+      message: `${own} is the log of the run itself; expected another file to write`,
+    });
+    expect(await readFile(own)).toEqual(before);
+    // A log of anyone may name any folder.
+    const { header } = await readTrajectory(file);
+    const foreign = join(folder, 'foreign.zest');
+    await writeFile(
+      foreign,
+      encodeHeader({ ...header, config: { ...Object(header.config), adapter: '../etc' } }).bytes,
+    );
+    await expect(applyLog(film, foreign)).rejects.toMatchObject({
+      code: 'ERR_ZEST_OPTION',
+      message: `${foreign} is of a model with the adapter '../etc'; expected the override adapter=FOLDER that says where it is`,
+    });
     await appendFile(file, 'x');
     await expect(applyLog(film, file)).rejects.toMatchObject({
       code: 'ERR_ZEST_TRAJECTORY',

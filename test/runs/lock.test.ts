@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folderUnlocked, lockFolder } from '../../lib/runs/lock.ts';
@@ -42,6 +43,15 @@ describe('the lock of a folder', () => {
     await inside.close();
     await first.close();
     await (await lockFolder(path)).close();
+  });
+
+  it('is waited for where it is free in a moment, as after a reader has looked', async () => {
+    const path = join(folder, 'momentary');
+    const first = await lockFolder(path);
+    const second = lockFolder(path);
+    await delay(150);
+    await first.close();
+    await (await second).close();
   });
 
   it('is one at a time among processes, and goes with the process that has it', async () => {

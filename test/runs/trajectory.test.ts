@@ -197,8 +197,9 @@ describe('a trajectory', () => {
       for (const [bit, name] of [
         [2, 'gradient'],
         [64, 'bit 6'],
+        [2 ** 31, 'bit 31'],
       ] as const) {
-        bytes.writeUInt32LE(bits | bit, 8);
+        bytes.writeUInt32LE((bits | bit) >>> 0, 8);
         bytes.writeUInt32LE(crc32c(bytes.subarray(0, -4)), bytes.length - 4);
         await writeFile(file, bytes);
         await expect(readTrajectory(file)).rejects.toMatchObject({
@@ -206,6 +207,26 @@ describe('a trajectory', () => {
           message: expect.stringContaining(`asks for ${name}, which this node-zest does not replay`),
         });
       }
+    }
+  });
+
+  it('with a rule in a record that the header says nothing of, or one that is no JSON, is refused', async () => {
+    const update: LoggedUpdate = { decay: 0, terms: terms([0n, 1]), rule: { name: 'sign', rate: 0.5 } };
+    for (const [rule, broken, message] of [
+      ['plain', false, 'record 1 has a rule, which the header does not ask a reader for'],
+      ['sign', true, `record 1 says ' "rule":`],
+    ] as const) {
+      const { bytes, place } = encodeHeader({ ...header, rule });
+      const record = encodeRecord(update, place).bytes;
+      if (broken) {
+        record.write(' ', record.indexOf('{'));
+        record.writeUInt32LE(crc32c(record.subarray(0, -4), place.checksum), record.length - 4);
+      }
+      await writeFile(file, Buffer.concat([bytes, record]));
+      await expect(readTrajectory(file)).rejects.toMatchObject({
+        code: 'ERR_ZEST_TRAJECTORY',
+        message: expect.stringContaining(message),
+      });
     }
   });
 

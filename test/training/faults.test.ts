@@ -12,9 +12,10 @@ import { readRun } from '../../lib/runs/read.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { openRun } from '../../lib/training/open-run.ts';
-import { replayRun, verifyRun } from '../../lib/training/replay-run.ts';
+import { replayRun } from '../../lib/training/replay-run.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
+import { verifyRun } from '../../lib/training/verify-run.ts';
 import { parseLines } from '../cli/zest.ts';
 import { film } from '../fixtures/film.ts';
 import { digestOf, ofKind, readMetrics, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
@@ -187,6 +188,27 @@ describe('overwriting', () => {
     expect(status).toBe(1);
     expect(said.join('')).toMatch(/error: .*the output cannot be written: .*no space.* \(ERR_ZEST_FILE\)/);
     expect(await readSummary(config.output)).toEqual(summary);
+  });
+
+  it('removes nothing that somebody put beside its own', async () => {
+    const config = reviewConfig(folder, 'visited');
+    await run(config);
+    const summary = await readSummary(config.output);
+    for (const mine of [join('.replaced', 'thesis.txt'), join('checkpoints', 'mine', 'notes.txt')]) {
+      const file = join(config.output, mine);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, 'mine');
+      await expect(run(config, { overwrite: true })).rejects.toMatchObject({
+        code: 'ERR_ZEST_RUN',
+        message: expect.stringMatching(
+          /(\.replaced|mine) is none of the run's own; .* move it, or name another output$/,
+        ),
+      });
+      await run(config, { resume: true });
+      expect(await readFile(file, 'utf8')).toBe('mine');
+      expect(await readSummary(config.output)).toEqual(summary);
+      await rm(dirname(file), { recursive: true });
+    }
   });
 
   it('leaves alone what is not of a run', async () => {

@@ -1,9 +1,10 @@
-import { appendFile, cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../../lib/runs/events.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
+import { film } from '../fixtures/film.ts';
 import { outcome, timeless } from './kills.ts';
 import { ofKind, readMetrics, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
 
@@ -80,8 +81,15 @@ describe('a run that goes on', () => {
       ],
       ['no state', () => rm(join(config.output, 'state.json'))],
       ['half a state', () => truncate(join(config.output, 'state.json'), 100)],
+      ['another number in the state', () => damaged('state.json', /"forwards":\d+/, '"forwards":7')],
+      ['another kind of value in it', () => damaged('state.json', /"watched":\[/, '"watched":"x","was":[')],
+      ['a summary that is none', () => damaged('summary.json', /.*/s, '{"steps":11,"interrupted":false}')],
       ['no configuration', () => rm(join(config.output, 'config.yaml'))],
     ];
+    const damaged = async (name: string, from: RegExp, to: string) => {
+      const file = join(config.output, name);
+      await writeFile(file, (await readFile(file, 'utf8').catch(() => '')).replace(from, to));
+    };
     const kept = join(folder, 'torn-kept');
     await cp(config.output, kept, { recursive: true });
     for (const [name, damage] of damages) {
@@ -143,8 +151,38 @@ describe('a run that goes on', () => {
       /schedule .* with schedule constant only/s,
     );
     await appendFile(config.data.train, '{"sentence": "one more", "label": 1}\n');
-    await refused(config, /the file of data.train has the digest 'sha256:.*'; expected 'sha256:/);
+    await refused(config, /what data.train names has the digest 'sha256:.*'; expected 'sha256:/);
     expect(await readdir(config.output)).toEqual(before);
+    await rm(own, { recursive: true });
+  });
+
+  it('is refused where one of several data files, the tokenizer or the settings of the base have changed', async () => {
+    const own = await reviewFolder();
+    const base = join(own, 'base');
+    await cp(film, base, { recursive: true });
+    const { data, ...rest } = reviewConfig(own, 'parts');
+    const parts = join(own, 'parts-of-data');
+    await mkdir(parts);
+    for (const name of ['a', 'b']) await cp(data.train, join(parts, `${name}.jsonl`));
+    const b = join(parts, 'b.jsonl');
+    const config: Config = { ...rest, model: base, data: { train: [join(parts, 'a.jsonl'), b], validation: parts } };
+    await leaveAfter(config, 2);
+    for (const [file, from, to, what] of [
+      [b, /"label":\s*1/, '"label": 0', 'data\\.train'],
+      [b, /"label":\s*1/, '"label": 0', 'data\\.validation'],
+      [join(base, 'tokenizer.json'), /"unk_token"/, '"unk__token"', 'model'],
+      [join(base, 'config.json'), /"layer_norm_eps": [^,\n]*/, '"layer_norm_eps": 0.01', 'model'],
+    ] as const) {
+      const text = await readFile(file, 'utf8');
+      expect(text).toMatch(from);
+      await writeFile(file, text.replace(from, to));
+      await expect(run(config, { resume: true })).rejects.toMatchObject({
+        code: 'ERR_ZEST_RUN',
+        message: expect.stringMatching(new RegExp(`what ${what} names has the digest 'sha256:`)),
+      });
+      await writeFile(file, text);
+    }
+    expect(ofKind(await run(config, { resume: true }), 'resume')).toHaveLength(1);
     await rm(own, { recursive: true });
   });
 });

@@ -1,9 +1,9 @@
 import { InvalidArgumentError, Option } from 'commander';
-import type { VerifiedCheckpoint } from '../../training/replay-run.ts';
+import type { VerifiedCheckpoint } from '../../training/verify-run.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, megabytes, printJson, printLine } from '../terminal/output.ts';
+import { count, megabytes, printJson, printLine, sayTorn } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface ReplayCommandOptions extends ConfigOptions {
@@ -20,7 +20,7 @@ const stretch = (value: string): [number, number] => {
 };
 
 const verifiedText = ({ name, step, isRight }: VerifiedCheckpoint): string =>
-  `${name}, step ${count(step)}: ${isRight ? 'as the log leads to it' : 'NOT what the log leads to'}`;
+  `${name}, ${Number.isNaN(step) ? 'of no known step' : `step ${count(step)}`}: ${isRight ? 'as the log leads to it' : 'NOT what the log leads to'}`;
 
 export const command: CommandDefinition = {
   argument: 'the folder of a run, which may go on meanwhile',
@@ -38,7 +38,6 @@ export const command: CommandDefinition = {
     ]),
   ],
   async action(path: string, { toStep, average, output, verify, set: overrides, json }: ReplayCommandOptions) {
-    const { replayRun, verifyRun } = await import('../../training/replay-run.ts');
     const signal = stopSignal();
     const progress = await progressDisplay();
     const options = {
@@ -48,6 +47,7 @@ export const command: CommandDefinition = {
         progress({ label: 'reading', done, total, detail: megabytes(done) }),
     };
     if (verify) {
+      const { verifyRun } = await import('../../training/verify-run.ts');
       const verified = await verifyRun(path, options);
       if (json) for (const one of verified) printJson({ kind: 'verified', ...one });
       for (const one of verified) printLine(verifiedText(one));
@@ -55,13 +55,15 @@ export const command: CommandDefinition = {
       if (verified.some(({ isRight }) => !isRight)) process.exitCode = EXIT_FAILED;
       return;
     }
-    const { model, step, from } = await replayRun(path, { ...options, toStep, average });
+    const { replayRun } = await import('../../training/replay-run.ts');
+    const { model, step, from, tornBytes } = await replayRun(path, { ...options, toStep, average });
     try {
       if (output !== undefined) await model.save(output);
       const digest = await model.digest();
-      if (json) printJson({ kind: 'replayed', step, from, digest, output, average });
+      if (json) printJson({ kind: 'replayed', step, from, digest, output, average, tornBytes });
       const what = average ? `the mean of steps ${average[0]} to ${average[1]}` : `step ${count(step)}`;
       printLine(`${output ?? path}: the weights of ${what}, ${digest}`);
+      if (toStep === undefined) sayTorn(path, tornBytes);
     } finally {
       model.dispose();
     }

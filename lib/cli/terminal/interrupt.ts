@@ -53,6 +53,8 @@ export const outliveReaders = (): void => {
       // stderr is what cannot be written
     }
     if (!isHeard) process.exit(EXIT_FAILED);
+    // Whoever hears it may have done its work.
+    process.exitCode = EXIT_FAILED;
     stop.abort(new Interrupted(EXIT_FAILED));
   };
   process.stdout.on(

@@ -69,6 +69,12 @@ export const metricsText = (score: Measures, from?: Measures): string => {
   return parts.join(', ');
 };
 
+/** Says of a run's log that its end is left out: it was written when the run was killed, or is being written. */
+export const sayTorn = (run: string, bytes: number): void => {
+  if (bytes === 0) return;
+  printLine(`${run}: ${count(bytes)} bytes at the end of its log are no whole record, and are left out`);
+};
+
 /** Characters of a line of stderr. */
 export const lineWidth = (): number => process.stderr.columns || 120;
 

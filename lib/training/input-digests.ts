@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { filesOf } from '../data/sources.ts';
+import { isObject } from '../json.ts';
+import { isGguf } from '../model/gguf/format.ts';
+import { adaptedSource } from '../model/peft.ts';
+import { TOKENIZER_FILES } from '../model/tokenizer-files.ts';
+import { pathsOf } from './read-data.ts';
+import type { ResolvedConfig } from './schema.ts';
+
+const CONFIG = 'config.json';
+
+const digestOfFiles = async (files: readonly string[]): Promise<string> => {
+  const hash = createHash('sha256');
+  for (const file of files) for await (const piece of createReadStream(file)) hash.update(piece);
+  return `sha256:${hash.digest('hex')}`;
+};
+
+const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() ?? false;
+
+/** The files that the leaves of a value name, by dotted key. */
+const namedFiles = async (value: unknown, ...path: string[]): Promise<[key: string, files: string[]][]> => {
+  if (typeof value === 'string') return (await isFile(value)) ? [[path.join('.'), [value]]] : [];
+  if (!isObject(value) && !Array.isArray(value)) return [];
+  const inner = await Promise.all(Object.entries(value).map(([name, one]) => namedFiles(one, ...path, name)));
+  return inner.flat();
+};
+
+/** The files with rows of each split, but what came on stdin. */
+const dataFiles = async (data: ResolvedConfig['data']): Promise<[key: string, files: string[]][]> => {
+  const found: [string, string[]][] = [];
+  for (const split of ['train', 'validation', 'test'] as const) {
+    const source = data[split];
+    if (source === undefined || typeof source === 'number') continue;
+    const files: string[] = [];
+    for (const path of pathsOf(source, data)) files.push(...(await filesOf(path, undefined)).map(({ path }) => path));
+    if (!files.includes('-')) found.push([`data.${split}`, files]);
+  }
+  return found;
+};
+
+const filesIn = async (folder: string, isWanted: (name: string) => boolean): Promise<string[]> =>
+  (await readdir(folder))
+    .filter(isWanted)
+    .sort()
+    .map((name) => join(folder, name));
+
+/** The files that say what a model is, beside its weights; an adapter's whole. */
+const modelFiles = async ({ model, adapter }: ResolvedConfig): Promise<[key: string, files: string[]][]> => {
+  const { folder, base, adapter: stored } = await adaptedSource(model, adapter, 'weights');
+  const folders = [...new Set([folder, base])].filter((one) => !isGguf(one));
+  const described = folders.map((one) => filesIn(one, (name) => name === CONFIG || TOKENIZER_FILES.includes(name)));
+  const adapting = stored ? await filesIn(stored.folder, (name) => name.startsWith('adapter_')) : [];
+  return [
+    ['model', (await Promise.all(described)).flat()],
+    ['adapter', adapting],
+  ];
+};
+
+/**
+ * Digests of all files that a configuration names, by key, but the model's weights: those of each split's data, one after
+ * another; those that the task, the optimizer and the objective name, without what they import; the model's config.json and
+ * tokenizer; the adapter's.
+ */
+export const inputDigests = async (config: ResolvedConfig): Promise<Record<string, string>> => {
+  const { data, task, optimizer, objective } = config;
+  const files = [
+    ...(await dataFiles(data)),
+    ...(await namedFiles({ task, optimizer, objective })),
+    ...(await modelFiles(config)),
+  ];
+  const digests: Record<string, string> = {};
+  for (const [key, named] of files) if (named.length > 0) digests[key] = await digestOfFiles(named);
+  return digests;
+};
