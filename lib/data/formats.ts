@@ -29,14 +29,24 @@ export const hasRows = (file: string): boolean => extensionOf(file) in EXTENSION
 /** Whether a file has a text a line, by its name. */
 export const isText = (file: string): boolean => EXTENSIONS[extensionOf(file)] === 'txt';
 
+/**
+ * The files with rows among others, by their names. Those with a text a line count where there are no others: beside a
+ * table they are notes about it.
+ */
+export const withRows = (files: readonly string[]): string[] => {
+  const all = files.filter(hasRows);
+  return all.every(isText) ? all : all.filter((file) => !isText(file));
+};
+
 /** The first line that is not blank: what tells JSON from a table. */
 const firstOf = (lines: readonly Line[]): string | undefined =>
   lines.find(({ content }) => content.trim() !== '')?.content.trimStart();
 
 /**
  * Finds the format of text by the name of its file, unless how it begins says otherwise: a table that begins with an
- * object of JSON is JSON lines. Without a name that tells, JSON is known by its first character, a table by its header or
- * by what is wanted of it, and all else is text a line. Undefined: not known before more has come.
+ * object of JSON is JSON lines; `.txt` is what it says. Without a name that tells, JSON is known by its first character,
+ * a table by its header or by what is wanted of it, and all else is text a line. Undefined: not known before more has
+ * come.
  *
  * @throws ERR_ZEST_DATA for a name of another kind
  */
@@ -49,8 +59,8 @@ export const formatOf = (
   const extension = name === undefined ? '' : extensionOf(name);
   const named = EXTENSIONS[extension];
   const isJson = first !== undefined && (/^\[\s*(\{|\]|$)/.test(first) || /^\{\s*("|\}|$)/.test(first));
-  if (named === 'txt' && formats.includes('txt')) return 'txt';
-  if (isJson && named !== 'txt') return 'jsonl';
+  if (named === 'txt') return 'txt';
+  if (isJson) return 'jsonl';
   if (named !== undefined && formats.includes(named)) return named;
   if (extension === '') {
     if (first === undefined) return undefined;

@@ -12,7 +12,7 @@ export interface ReadRowsOptions {
 
 const readRowsOptions = optionsOf<ReadRowsOptions>({ columns: z.array(z.string()).readonly().optional() });
 
-/** Formats of rows that have names for their fields. */
+/** Formats of rows that have names for their fields: what a file is whose name does not say. */
 const WITH_FIELDS = ['jsonl', 'csv', 'tsv'] as const;
 
 /** The field of a text that is a line. */
@@ -27,27 +27,32 @@ export async function* fileRows(
   file: string,
   { columns, fields = [TEXT] }: ReadRowsOptions & { fields?: readonly string[] } = {},
 ): AsyncGenerator<Row[]> {
-  let any = false;
-  const options = isText(file) ? { format: 'txt' as const, fields } : { formats: WITH_FIELDS, fields: [] };
-  for await (const { rows } of streamRows(file, { ...options, columns })) {
-    if (rows.length === 0) continue;
-    any = true;
+  let isTexts: boolean | undefined;
+  for await (const { rows } of streamRows(file, { formats: WITH_FIELDS, fields, columns })) {
+    const [first] = rows;
+    if (first === undefined) continue;
+    isTexts ??= isText(first.file);
+    // A glob may match notes beside a table, which are no rows of it.
+    if (isText(first.file) !== isTexts) {
+      throw dataError(file, 'has .txt files, with a text a line, and files with fields; name those of one kind');
+    }
     yield rows;
   }
-  if (!any) throw dataError(file, 'has no rows');
+  if (isTexts === undefined) throw dataError(file, 'has no rows');
 }
 
 /**
- * Reads data files into rows. `path` is a file, a folder (all files with rows below it), a glob (`data/train-*.parquet`),
- * `-` for stdin, or files of a data set on Hugging Face's hub (`hf://datasets/stanfordnlp/sst2/data/train-*.parquet`),
- * which are downloaded once. Several files are read in the order of their names.
+ * Reads data files into rows. `path` is a file, a folder (all files with rows below it; `.txt` only where there are no
+ * others), a glob (`data/train-*.parquet`), `-` for stdin, or files of a data set on Hugging Face's hub
+ * (`hf://datasets/stanfordnlp/sst2/data/train-*.parquet`), which are downloaded once. Several files are read in the order
+ * of their names.
  *
  * Formats: `.jsonl` (one object a line; also `.ndjson` and `.json`, which may hold one array of objects), `.csv`
  * (RFC 4180; with semicolons, tabs or bars where the header has those), `.tsv` (no quoting), the latter two with a
- * header line or with `columns`, `.txt` (a text a line, as the field `text`), and `.parquet`; each also compressed by gzip or zstd. Parquet, compression and JSON are
- * known by what is in the file, whatever it is called. Text is UTF-8, with or without a byte order mark; lines end in LF,
- * CR LF or CR; empty lines are skipped. A row that ends early lacks the fields of its last columns; cells beyond the
- * header are left out, of `.csv` only where they are empty.
+ * header line or with `columns`, `.txt` (a text a line, as the field `text`), and `.parquet`; each also compressed by gzip
+ * or zstd. Parquet, compression and JSON are known by what is in the file, whatever it is called. Text is UTF-8, with or
+ * without a byte order mark; lines end in LF, CR LF or CR; empty lines are skipped. A row that ends early lacks the
+ * fields of its last columns; cells beyond the header are left out, of `.csv` only where they are empty.
  *
  * @example
  * import { readRows } from 'node-zest';

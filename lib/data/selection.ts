@@ -54,11 +54,24 @@ const meets = (value: unknown, condition: Condition): boolean => {
   return [condition].flat().some((each) => textOf(each) === text);
 };
 
+/** Several labels of a row: a list, or a text with one of these between them. */
+const SEPARATORS = /[,;|]/;
+const labelsIn = (value: unknown): unknown[] | undefined =>
+  Array.isArray(value)
+    ? value
+    : typeof value === 'string' && SEPARATORS.test(value)
+      ? value.split(SEPARATORS)
+      : undefined;
+
 /**
- * Makes the selection of rows for a task whose answer is in `labelField`. Filters see the names of the data and those of
+ * Makes the selection of rows for a task whose answer is in `labelField`, one label or, with `several`, a set of them. Filters see the names of the data and those of
  * the task.
  */
-export const selection = ({ columns = {}, labels, filter = {} }: SelectionSpec, labelField: string): Selection => {
+export const selection = (
+  { columns = {}, labels, filter = {} }: SelectionSpec,
+  labelField: string,
+  { several = false }: { several?: boolean } = {},
+): Selection => {
   const mapped = Object.entries(columns);
   const conditions = Object.entries(filter);
   const known = labels && new Map(Object.entries(labels).map(([label, value]) => [textOf(label), value]));
@@ -74,16 +87,19 @@ export const selection = ({ columns = {}, labels, filter = {} }: SelectionSpec, 
   };
   return {
     rename,
-    select(given) {
-      const row = rename(given);
+    select(read) {
+      const row = rename(read);
       const { fields } = row;
-      if (seen++ === 0) shown = Object.keys(given.fields);
+      if (seen++ === 0) shown = Object.keys(read.fields);
       for (const field of unseen) if (Object.hasOwn(fields, field)) unseen.delete(field);
       if (!conditions.every(([field, condition]) => meets(fields[field], condition))) return undefined;
-      const label = textOf(fields[labelField]);
-      const value = known?.get(label);
-      if (value === null) return undefined;
+      const given = fields[labelField];
+      const whole = known?.get(textOf(given));
+      const parts = several && whole === undefined ? labelsIn(given) : undefined;
+      const mapped = parts?.map((label) => known?.get(textOf(label)));
+      if (whole === null || mapped?.includes(null)) return undefined;
       kept++;
+      const value = parts && known ? parts.map((label, i) => mapped?.[i] ?? label) : whole;
       return value === undefined ? row : { ...row, fields: { ...fields, [labelField]: value } };
     },
     check(source) {

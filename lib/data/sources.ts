@@ -6,7 +6,7 @@ import { listed, show } from '../show.ts';
 import { byUtf8 } from '../utf8-order.ts';
 import { somethingElse } from '../what-is.ts';
 import type { RowInput } from './content.ts';
-import { hasRows } from './formats.ts';
+import { withRows } from './formats.ts';
 import { isGlob, matchesPath } from './path-glob.ts';
 import { dataError } from './rows.ts';
 
@@ -46,7 +46,7 @@ const globbed = async (glob: string): Promise<string[]> => {
 const inFolder = async (folder: string): Promise<string[]> => {
   const other = somethingElse(folder, 'data');
   if (other) throw dataError(folder, other);
-  const found = (await filesBelow(folder)).filter(hasRows);
+  const found = withRows(await filesBelow(folder));
   if (found.length > 0) return found;
   throw dataError(
     folder,

@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
+import { makeFolder, writeAtomic, writing } from '../files.ts';
+import { readJsonSync } from '../json.ts';
 import { hubEnvironment } from './environment.ts';
 
 /** A model or a data set of the hub, at a branch, a tag or a commit. */
@@ -14,7 +16,8 @@ export interface HubName {
 export const written = ({ id, revision }: HubName): string => (revision === 'main' ? id : `${id}@${revision}`);
 
 // The cache is Hugging Face's own: models--org--name/blobs/ETAG, refs/REVISION with a commit, and
-// snapshots/COMMIT/FILE, links to the blobs.
+// snapshots/COMMIT/FILE, links to the blobs. Ours alone is .zest/COMMIT.json, the list of all files of a commit: a
+// snapshot has only those that were asked for and have come. Others look at no folders but their own.
 
 const folderName = ({ kind, id }: HubName): string => [`${kind}s`, ...id.split('/')].join('--');
 
@@ -49,4 +52,24 @@ export const cachedFiles = (name: HubName, commit: string): string[] => {
     .filter((path) => existsSync(path))
     .map((path) => path.slice(folder.length + 1).replaceAll(sep, '/'))
     .sort();
+};
+
+const listFile = (name: HubName, commit: string): string => join(storage(name), '.zest', `${commit}.json`);
+
+/** All files of a commit, as the hub has said; undefined where it was not asked, or by others. */
+export const rememberedFiles = (name: HubName, commit: string): string[] | undefined => {
+  const paths = readJsonSync(listFile(name, commit));
+  return Array.isArray(paths) && paths.every((path) => typeof path === 'string') ? paths : undefined;
+};
+
+/**
+ * Keeps the list of all files of a commit, once.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+export const rememberFiles = async (name: HubName, commit: string, paths: readonly string[]): Promise<void> => {
+  if (rememberedFiles(name, commit)) return;
+  const file = listFile(name, commit);
+  await writing(file, makeFolder(dirname(file)));
+  await writeAtomic(file, JSON.stringify(paths));
 };

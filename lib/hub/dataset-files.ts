@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasRows } from '../data/formats.ts';
+import { hasRows, withRows } from '../data/formats.ts';
 import { isGlob, matchesPath } from '../data/path-glob.ts';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
@@ -123,8 +123,8 @@ const byCard = (
 
 /** Files of a split by their names; all are training data where no name says what it is. */
 const byName = ({ paths }: Repository, split: string, subset: string | undefined): string[] => {
-  const all = paths.filter((path) => hasRows(path) && !/(^|\/)\./.test(path));
-  const tables = all.filter((path) => !/\.(json|txt)$/i.test(path));
+  const all = withRows(paths.filter((path) => !/(^|\/)\./.test(path)));
+  const tables = all.filter((path) => !/\.json$/i.test(path));
   const data = (tables.length > 0 ? tables : all).filter(
     (path) => subset === undefined || path.split('/').includes(subset) || hasWord(path, subset),
   );

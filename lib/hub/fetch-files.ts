@@ -4,9 +4,11 @@ import { copyFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promis
 import { dirname, join, relative } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { makeFolder, replaceFile, writing } from '../files.ts';
-import { cachedCommit, isCommit, snapshot, storage, written } from './cache.ts';
+import { listed } from '../show.ts';
+import { cachedCommit, isCommit, rememberFiles, snapshot, storage, written } from './cache.ts';
 import { downloadBlob } from './download.ts';
 import { tell } from './downloads.ts';
+import { hubEnvironment } from './environment.ts';
 import type { HubFile, Repository } from './repository.ts';
 import { called } from './request.ts';
 
@@ -37,6 +39,19 @@ const assertRoom = async (folder: string, bytes: number, repository: Repository)
   );
 };
 
+/** The error of files that are not all in the cache, where nothing can be downloaded. */
+const inPart = ({ name }: Repository, count: number, absent: readonly string[], offline: ZestError): ZestError => {
+  const { cache, isOffline } = hubEnvironment();
+  const why = isOffline
+    ? 'HF_HUB_OFFLINE keeps the rest from being downloaded; unset that, or copy it there'
+    : offline.message;
+  return new ZestError(
+    'ERR_ZEST_DOWNLOAD',
+    `${called(name)} has ${count - absent.length} of ${count} wanted files in the cache ${cache}, and not ${listed(absent, 3)}; ${why}`,
+    { cause: offline },
+  );
+};
+
 /**
  * Has files of a repository in the cache, and gives the folder of its snapshot, where they stand under their names.
  * Those that are there are not asked for again. The revision leads there once all have come.
@@ -51,12 +66,13 @@ export const fetchFiles = async (
   const { name, commit, files, license, offline } = repository;
   const folder = snapshot(name, commit);
   const absent = paths.filter((path) => !existsSync(join(folder, path)));
-  const [first] = absent;
-  if (first !== undefined && offline) throw offline;
+  if (absent.length > 0 && offline) throw inPart(repository, paths.length, absent, offline);
   const wanted = absent.map((path) => files.get(path) as HubFile);
   const total = wanted.reduce((sum, { size }) => sum + size, 0);
   if (wanted.length > 0) {
     await assertRoom(storage(name), total, repository);
+    // Before the first file, so that what a cut leaves is known to be a part.
+    await rememberFiles(name, commit, repository.paths);
     const said = { name: written(name), license, folder, total };
     tell({ ...said, done: 0 });
     let before = 0;
@@ -67,6 +83,9 @@ export const fetchFiles = async (
       before += file.size;
     }
     tell({ ...said, done: total });
+  } else if (!offline) {
+    // Files that others have put there are enough, also where nothing can be written.
+    await rememberFiles(name, commit, repository.paths).catch(() => {});
   }
   if (!offline && !isCommit(name.revision) && cachedCommit(name) !== commit) {
     const ref = join(storage(name), 'refs', ...name.revision.split('/'));

@@ -1,8 +1,9 @@
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
-import { cachedCommit, cachedFiles, type HubName, storage, written } from './cache.ts';
+import { cachedCommit, cachedFiles, type HubName, rememberedFiles, storage, written } from './cache.ts';
 import { hubEnvironment } from './environment.ts';
 import { ask, called } from './request.ts';
+import { missingShards } from './shards.ts';
 
 /** A file of a repository, and how to know it. */
 export interface HubFile {
@@ -17,7 +18,7 @@ export interface HubFile {
 export interface Repository {
   name: HubName;
   commit: string;
-  /** Its files; of one that is known from the cache alone, those that are there. */
+  /** Its files; those in the cache, and the shards that belong to them, where no list of all is known. */
   paths: readonly string[];
   /** What is known of them; empty where nothing can be downloaded. */
   files: ReadonlyMap<string, HubFile>;
@@ -76,8 +77,11 @@ const asked = async (name: HubName, signal: AbortSignal | undefined): Promise<Re
 
 const cached = (name: HubName, offline: ZestError): Repository => {
   const commit = cachedCommit(name);
-  const paths = commit === undefined ? [] : cachedFiles(name, commit);
-  if (commit === undefined || paths.length === 0) throw offline;
+  if (commit === undefined) throw offline;
+  const there = cachedFiles(name, commit);
+  const shards = () => missingShards(there, name.kind === 'model' ? 1 : 0);
+  const paths = rememberedFiles(name, commit) ?? [...there, ...shards()].sort();
+  if (paths.length === 0) throw offline;
   return { name, commit, paths, files: new Map(), offline, license: undefined };
 };
 

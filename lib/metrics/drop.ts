@@ -1,4 +1,4 @@
-import { meanOfBest } from './texts.ts';
+import { ARTICLES, meanOfBest } from './texts.ts';
 
 // Measures of answers of DROP (Dua et al. 2019), as its official script defines them.
 
@@ -7,12 +7,27 @@ const isNumber = (text: string): boolean =>
 
 const withoutPunctuation = (text: string): string => text.replace(/[!-/:-@[-`{-~]/g, '');
 
+/** What Python's float makes of a number's text, in one way of writing it. */
+const valueText = (text: string): string => {
+  const [, sign, word] = /^\s*([+-]?)(inf|nan)/i.exec(text) ?? [];
+  if (word === undefined) return String(Number(text.replaceAll('_', '')));
+  return word.toLowerCase() === 'nan' ? 'nan' : `${sign === '-' ? '-' : ''}inf`;
+};
+
+/** Rounds to hundredths, halves to the even one, as NumPy does. */
+const hundredths = (value: number): number => {
+  const scaled = 100 * value;
+  const below = Math.floor(scaled);
+  const isUp = scaled - below > 0.5 || (scaled - below === 0.5 && below % 2 === 1);
+  return (below + Number(isUp)) / 100;
+};
+
 /** A word as it is compared: numbers by their value, others in small letters without punctuation and articles. */
 const normalized = (word: string): string => {
   const lower = word.toLowerCase();
   const bare = isNumber(lower) ? lower : withoutPunctuation(lower);
-  const valued = isNumber(bare) ? String(Number(bare)) : bare;
-  return valued.replace(/\b(?:a|an|the)\b/g, ' ').trim();
+  const valued = isNumber(bare) ? valueText(bare) : bare;
+  return valued.replace(ARTICLES, ' ').trim();
 };
 
 const wordsOf = (text: string): string[] =>
@@ -96,7 +111,7 @@ export const dropScore = (
   const bags = (spans: readonly string[][]) => spans.map((words) => new Set(words));
   const [fewBags, manyBags] = [bags(few), bags(many)];
   const scores = fewBags.map((a) => manyBags.map((b) => (few === predicted ? f1Of(a, b) : f1Of(b, a))));
-  return { exactMatch: Number(isSame), f1: Math.round((100 * bestAssignment(scores)) / many.length) / 100 };
+  return { exactMatch: Number(isSame), f1: hundredths(bestAssignment(scores) / many.length) };
 };
 
 /** Measures the share of the answers that match one of their references by {@link dropScore}. */

@@ -2,12 +2,15 @@
 
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;
 
+/** Articles between what Python takes for no part of a word. */
+export const ARTICLES = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
+
 /** A text as SQuAD compares it: lower case, without punctuation and articles, single spaces. */
 export const normalizedAnswer = (text: string): string =>
   text
     .toLowerCase()
     .replace(PUNCTUATION, '')
-    .replace(/\b(?:a|an|the)\b/gu, ' ')
+    .replace(ARTICLES, ' ')
     .split(/\s+/)
     .filter((word) => word !== '')
     .join(' ');

@@ -1,6 +1,6 @@
 import type { Graph } from './model-file.ts';
 import { inputsOf, integerAttribute, integersAttribute, metadataOf, operatorOf, outputsOf } from './nodes.ts';
-import { NODE } from './proto.ts';
+import { elementName, NODE } from './proto.ts';
 import { type FloatType, isFloatType, shapeOf, typeOf } from './tensor.ts';
 import { type Message, textAt } from './wire.ts';
 
@@ -13,44 +13,59 @@ export interface LinearLayer {
   inputs: number;
   outputs: number;
   /** Type of what comes in and goes out. */
-  type: FloatType;
+  type: LayerType;
+  /** Whether what comes in is inputs × rows: a Gemm with transA. */
+  isTurned: boolean;
 }
 
-/** A constant matrix: rows × columns as the node takes them. */
-interface Matrix {
+/** Types that a layer under LoRA can compute in. */
+export type LayerType = FloatType | 'float64';
+
+const isLayerType = (type: string): type is LayerType => isFloatType(type) || type === 'float64';
+
+/** A constant as a node takes it. */
+interface Constant {
   /** Of the initializer that it is made of. */
   name: string;
   shape: readonly number[];
   type: string;
 }
 
-/** Operators through which a constant stays one, and what they make of its shape. */
-const THROUGH: Readonly<Record<string, (node: Message, shape: readonly number[]) => readonly number[]>> = {
-  Cast: (_, shape) => shape,
-  Identity: (_, shape) => shape,
-  DequantizeLinear: (_, shape) => shape,
-  Transpose: (node, shape) => {
+/** Finds the constant of a name, undefined if there is none. */
+type Find = (name: string | undefined) => Constant | undefined;
+
+/** Operators through which a constant stays one, and what they make of it. */
+const THROUGH: Readonly<Record<string, (given: Constant, node: Message, find: Find) => Constant>> = {
+  Cast: (given, node) => ({ ...given, type: elementName(integerAttribute(node, 'to') ?? 0) }),
+  Identity: (given) => given,
+  DequantizeLinear: (given, node, find) => {
+    const asked = integerAttribute(node, 'output_dtype');
+    return { ...given, type: asked ? elementName(asked) : (find(inputsOf(node)[1])?.type ?? 'float32') };
+  },
+  Transpose: (given, node) => {
+    const { shape } = given;
     const order = integersAttribute(node, 'perm') ?? shape.map((_, i) => shape.length - 1 - i);
-    return order.map((i) => shape[i] ?? 0);
+    return { ...given, shape: order.map((i) => shape[i] ?? 0) };
   },
 };
 
-const matrixOf = (value: string, graph: Graph, makers: ReadonlyMap<string, Message>): Matrix | undefined => {
-  const way: Message[] = [];
-  for (let name = value; ; ) {
-    const tensor = graph.initializers.get(name);
-    if (tensor) {
-      const shape = way.reduceRight<readonly number[]>(
-        (at, node) => THROUGH[operatorOf(node)]?.(node, at) ?? at,
-        shapeOf(tensor),
-      );
-      return shape.length === 2 ? { name, shape, type: typeOf(tensor) } : undefined;
-    }
-    const maker = makers.get(name);
-    if (!maker || !(operatorOf(maker) in THROUGH) || way.length > 8) return undefined;
-    way.push(maker);
-    name = inputsOf(maker)[0] ?? '';
-  }
+/** Most operators on the way from an initializer to a layer. */
+const LONGEST_WAY = 8;
+
+const constantOf = (
+  name: string,
+  graph: Graph,
+  makers: ReadonlyMap<string, Message>,
+  longest = LONGEST_WAY,
+): Constant | undefined => {
+  const tensor = graph.initializers.get(name);
+  if (tensor) return { name, shape: shapeOf(tensor), type: typeOf(tensor) };
+  const maker = makers.get(name);
+  const through = maker && THROUGH[operatorOf(maker)];
+  if (!through || longest === 0) return undefined;
+  const find: Find = (input = '') => constantOf(input, graph, makers, longest - 1);
+  const given = find(inputsOf(maker)[0]);
+  return given && through(given, maker, find);
 };
 
 /** Sizes and type of a layer, by its operator. */
@@ -64,16 +79,14 @@ const measured = (
   if (operator === 'MatMulNBits') {
     const [outputs, inputs] = [integerAttribute(node, 'N') ?? 0, integerAttribute(node, 'K') ?? 0];
     const scales = graph.initializers.get(third);
-    return scales && { weight: second, outputs, inputs, type: typeOf(scales) };
+    return scales && { weight: second, outputs, inputs, type: typeOf(scales), isTurned: false };
   }
   if (operator !== 'MatMul' && operator !== 'Gemm') return undefined;
-  if (operator === 'Gemm' && integerAttribute(node, 'transA')) return undefined;
-  const matrix = matrixOf(second, graph, makers);
-  if (!matrix) return undefined;
-  const [inputs = 0, outputs = 0] = integerAttribute(node, 'transB') ? matrix.shape.toReversed() : matrix.shape;
-  // A quantised matrix is made float32, if nothing else is said.
-  const type = isFloatType(matrix.type) ? matrix.type : 'float32';
-  return { weight: matrix.name, outputs, inputs, type };
+  const matrix = constantOf(second, graph, makers);
+  if (matrix?.shape.length !== 2) return undefined;
+  const { name, shape, type } = matrix;
+  const [inputs = 0, outputs = 0] = integerAttribute(node, 'transB') ? shape.toReversed() : shape;
+  return { weight: name, outputs, inputs, type, isTurned: Boolean(integerAttribute(node, 'transA')) };
 };
 
 /** The module of PyTorch that a node was exported from, as its exporters say it; undefined if they do not. */
@@ -104,11 +117,12 @@ export const linearLayers = (graph: Graph): LinearLayer[] => {
   const uses = new Map<string, number>();
   return graph.nodes.flatMap((node) => {
     const found = measured(node, graph, makers);
-    if (!found || !isFloatType(found.type) || found.inputs < 1 || found.outputs < 1) return [];
-    const { weight, inputs, outputs, type } = found;
-    const name = moduleOf(node) ?? plainName(node, weight);
+    if (!found || found.inputs < 1 || found.outputs < 1) return [];
+    const { type, ...layer } = found;
+    if (!isLayerType(type)) return [];
+    const name = moduleOf(node) ?? plainName(node, layer.weight);
     const before = uses.get(name) ?? 0;
     uses.set(name, before + 1);
-    return [{ name: before === 0 ? name : `${name}.${before}`, node, weight, inputs, outputs, type }];
+    return [{ name: before === 0 ? name : `${name}.${before}`, node, type, ...layer }];
   });
 };

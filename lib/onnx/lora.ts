@@ -2,7 +2,7 @@ import { rangeError, ZestError } from '../errors.ts';
 import { targetModules } from '../model/lora.ts';
 import { noise } from '../noise.ts';
 import type { TensorSpec } from '../objectives/tensors.ts';
-import { type LinearLayer, linearLayers } from './linear-layers.ts';
+import { type LayerType, type LinearLayer, linearLayers } from './linear-layers.ts';
 import type { Graph } from './model-file.ts';
 import { castNode, inputsOf, newInput, newNode, outputsOf, withOutput } from './nodes.ts';
 import { float32Tensor, newTensor } from './tensor.ts';
@@ -24,36 +24,36 @@ export interface OnnxLora {
 }
 
 /** The nodes that add scale · (x·Aᵀ)·B to a layer's output. */
-const adapted = ({ name, node, type }: LinearLayer, together: boolean): Message[] => {
+const adapted = ({ name, node, type, isTurned }: LinearLayer, together: boolean): Message[] => {
   const [x] = inputsOf(node) as [string];
   const [y] = outputsOf(node) as [string];
   const step = (of: string): string => `${name}/lora/${of}`;
-  const cast = (value: string): [string, Message[]] =>
-    type === 'float32' ? [value, []] : [`${value}/${type}`, [castNode(value, `${value}/${type}`, type)]];
-  const [down, downCast] = cast(factorName(name, 'A'));
-  const [up, upCast] = cast(step('scaled'));
+  const nodes = [withOutput(node, step('base'))];
+  const put = (operator: string, inputs: string[], of: string, attributes?: Parameters<typeof newNode>[3]): string => {
+    nodes.push(newNode(operator, inputs, step(of), attributes));
+    return step(of);
+  };
+  const cast = (value: string, from: LayerType, to: LayerType, of: string): string => {
+    if (from === to) return value;
+    nodes.push(castNode(value, step(of), to));
+    return step(of);
+  };
+  // As PEFT does it: a small step of a factor is lost in 16 bits.
+  const own = type === 'float64' ? 'float64' : 'float32';
+  let rows = cast(x, type, own, 'x');
+  if (isTurned) rows = put('Transpose', [rows], 'turned', { perm: [1, 0] });
   // With several points, all that comes of one is a matrix of its own: points × rows × inputs.
-  const split = [
-    newNode('Concat', [POINTS, step('sizes')], step('shape'), { axis: 0 }),
-    newNode('Reshape', [x, step('shape')], step('split')),
-  ];
-  const joined = [
-    newNode('Shape', [step('base')], step('whole')),
-    newNode('Reshape', [step('product'), step('whole')], step('joined')),
-  ];
-  return [
-    withOutput(node, step('base')),
-    ...downCast,
-    newNode('Transpose', [down], step('down'), { perm: together ? [0, 2, 1] : [1, 0] }),
-    ...(together ? split : []),
-    newNode('MatMul', [together ? step('split') : x, step('down')], step('middle')),
-    newNode('Mul', [factorName(name, 'B'), SCALE], step('scaled')),
-    ...upCast,
-    newNode('MatMul', [step('middle'), up], step('product')),
-    ...(together ? joined : []),
-    // Some exporters name a node as its output, which the layer has had so far.
-    newNode('Add', [step('base'), step(together ? 'joined' : 'product')], y, {}, step('sum')),
-  ];
+  if (together) rows = put('Reshape', [rows, put('Concat', [POINTS, step('sizes')], 'shape', { axis: 0 })], 'split');
+  const a = cast(factorName(name, 'A'), 'float32', own, 'A');
+  const down = put('Transpose', [a], 'down', { perm: together ? [0, 2, 1] : [1, 0] });
+  const middle = put('MatMul', [rows, down], 'middle');
+  const up = cast(put('Mul', [factorName(name, 'B'), SCALE], 'scaled'), 'float32', own, 'B');
+  let product = put('MatMul', [middle, up], 'product');
+  if (together) product = put('Reshape', [product, put('Shape', [step('base')], 'whole')], 'joined');
+  const added = cast(product, own, type, 'added');
+  // Some exporters name a node as its output, which the layer has had so far.
+  nodes.push(newNode('Add', [step('base'), added], y, {}, step('sum')));
+  return nodes;
 };
 
 /** Input of a graph that computes several points: how many. */
@@ -77,8 +77,8 @@ const initialA = (rank: number, inputs: number, seed: number, offset: number): F
 
 /**
  * Puts LoRA (Hu et al. 2021, https://arxiv.org/abs/2106.09685) on layers of a graph: A (rank × inputs) and B (rank ×
- * outputs, PEFT's transposed) become inputs, float32 whatever the graph computes with. At B = 0 the graph computes what
- * it did.
+ * outputs, PEFT's transposed) become inputs, float32 whatever the graph computes with, and x·Aᵀ·B is computed in float32
+ * too, in float64 where the layer is. At B = 0 the graph computes what it did.
  *
  * @param together whether the graph computes several points at once: A and B have them as their first dimension, and so
  * have the examples, all of the first point before those of the second

@@ -110,10 +110,26 @@ export const newInput = (name: string, shape: readonly (number | string)[], type
   ]),
 ];
 
-/** An input or output of a graph: its name, and the type of its elements, `undefined` if it is no tensor. */
-export const valueInfo = (value: Message): { name: string; type: string } => {
-  const [type] = fieldsNumbered(value, VALUE_INFO.type).map(opened);
-  const [tensor] = type ? fieldsNumbered(type, TYPE.tensor).map(opened) : [];
-  const element = tensor ? integerAt(tensor, TENSOR_TYPE.element) : undefined;
-  return { name: textAt(value, VALUE_INFO.name) ?? '', type: elementName(element ?? 0) };
+/** An input or output of a graph. */
+export interface ValueInfo {
+  name: string;
+  /** Type of its elements, `undefined` if it is no tensor. */
+  type: string;
+  /** Its sizes, undefined where they are any; empty too if nothing is said. */
+  sizes: (number | undefined)[];
+}
+
+/** What a graph says of an input or output. */
+export const valueInfo = (value: Message): ValueInfo => {
+  const inside = (message: Message, number: number): Message => fieldsNumbered(message, number).flatMap(opened);
+  const tensor = inside(inside(value, VALUE_INFO.type), TYPE.tensor);
+  const dimensions = fieldsNumbered(inside(tensor, TENSOR_TYPE.shape), SHAPE.dimension).map(opened);
+  return {
+    name: textAt(value, VALUE_INFO.name) ?? '',
+    type: elementName(integerAt(tensor, TENSOR_TYPE.element) ?? 0),
+    // Some exporters say any size as -1.
+    sizes: dimensions
+      .map((each) => integerAt(each, DIMENSION.value))
+      .map((size) => (size && size > 0 ? size : undefined)),
+  };
 };

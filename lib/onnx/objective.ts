@@ -6,14 +6,16 @@ import { assertPath } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { show } from '../show.ts';
 import { tensorsOf } from './feeds.ts';
+import { roundValues } from './half.ts';
 import { modelFields, readOnnx } from './model-file.ts';
 import { valueInfo } from './nodes.ts';
 import { type OnnxOptions, onnxSchema } from './options.ts';
-import { assertApart, outputsTogether } from './points.ts';
+import { assertAnyBatch, assertApart, outputsTogether } from './points.ts';
 import { prepared } from './prepare.ts';
+import { roundedTypes } from './rounding.ts';
 import { type OnnxTensor, onnxruntime, openSession, runSession } from './runtime.ts';
 import { saveOnnx } from './save.ts';
-import { readValues } from './tensor.ts';
+import { type FloatType, readValues, type Weight } from './tensor.ts';
 import { feedName, withWeightInputs } from './weight-inputs.ts';
 import { bytesOf } from './wire.ts';
 
@@ -70,6 +72,15 @@ const assertLosses = (given: unknown): void => {
   throw typeError('ERR_ZEST_ARGUMENT', message);
 };
 
+/** Where a trained tensor is fed. */
+interface Place {
+  /** Name of the session's input. */
+  feed: string;
+  shape: readonly number[];
+  /** Type that its values are rounded to. */
+  type: FloatType;
+}
+
 /** What is kept of a model once its session is open: not its bytes. */
 const openModel = async (
   file: string,
@@ -86,17 +97,20 @@ const openModel = async (
     const { name, shape } = weight;
     parameters[name] = { shape, data: await readValues(weight, file), decays: shape.length > 1 };
   }
+  const inputs = model.graph.inputs.map(valueInfo).filter(({ name }) => !model.graph.initializers.has(name));
+  if (pointsAtOnce > 1) assertAnyBatch(inputs);
   const whole = withWeightInputs(graph, weights);
   const session = await openSession(runtime, bytesOf(modelFields(model, whole)), file, options);
-  const constants = model.graph.initializers;
+  const types = roundedTypes(graph, weights);
+  const placeOf = (weight: Weight): Place => ({
+    ...{ feed: feedName(weight), shape: weight.shape, type: types.get(weight.initializer)! },
+  });
   return {
-    ...{ runtime, session, parameters, digest: model.digest },
-    inputs: model.graph.inputs.map(valueInfo).filter(({ name }) => !constants.has(name)),
+    ...{ runtime, session, parameters, digest: model.digest, inputs },
     outputNames: model.graph.outputs.map((output) => valueInfo(output).name),
-    /** The input of the session for each trained tensor, and its shape. */
-    places: new Map([
-      ...weights.map((weight) => [weight.name, { feed: feedName(weight), shape: weight.shape }] as const),
-      ...Object.entries(factors).map(([name, { shape }]) => [name, { feed: name, shape }] as const),
+    places: new Map<string, Place>([
+      ...weights.map((weight) => [weight.name, placeOf(weight)] as const),
+      ...Object.entries(factors).map(([name, { shape }]) => [name, { feed: name, shape, type: 'float32' }] as const),
     ]),
   };
 };
@@ -125,7 +139,8 @@ const openModel = async (
  *
  * @throws ERR_ZEST_ONNXRUNTIME if onnxruntime-node is not installed or does not take the model, ERR_ZEST_FILE or
  * ERR_ZEST_ONNX for the file, ERR_ZEST_TRAINABLE, ERR_ZEST_TENSOR_DTYPE or ERR_ZEST_TENSOR_VALUE for what is trained,
- * ERR_ZEST_OPTION or ERR_ZEST_ARGUMENT; its calls reject with ERR_ZEST_BATCH for what `inputs` gave,
+ * ERR_ZEST_UNSUPPORTED for `pointsAtOnce` and a batch of a fixed size, ERR_ZEST_OPTION or ERR_ZEST_ARGUMENT; its calls
+ * reject with ERR_ZEST_BATCH for what `inputs` gave, ERR_ZEST_UNSUPPORTED for a model that `pointsAtOnce` does not suit,
  * ERR_ZEST_LOSS_NOT_FINITE naming the stream, ERR_ZEST_VERSION, ERR_ZEST_DISPOSED, or what `inputs` and `loss` throw
  */
 export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): Promise<OnnxObjective<B>> => {
@@ -150,7 +165,8 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
 
   const outputsAt = (feeds: Tensors, values: Values): Promise<Tensors> => {
     const all = { ...feeds };
-    for (const [name, { feed, shape }] of places) {
+    for (const [name, { feed, shape, type }] of places) {
+      if (type !== 'float32') roundValues(values[name]!, type);
       all[feed] = new runtime.Tensor('float32' as never, values[name] as never, shape);
     }
     return run(all);

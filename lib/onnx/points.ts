@@ -2,6 +2,7 @@ import { ZestError } from '../errors.ts';
 import { noise } from '../noise.ts';
 import type { Values } from '../objectives/black-box.ts';
 import { POINTS } from './lora.ts';
+import type { ValueInfo } from './nodes.ts';
 import type { OnnxRuntime, OnnxTensor } from './runtime.ts';
 
 // Several points in one run: the batch once for each point, one after another, and each point's factors beside each other.
@@ -15,8 +16,26 @@ interface Elements {
   set(values: Elements, at: number): void;
 }
 
-const unsupported = (why: string): ZestError =>
-  new ZestError('ERR_ZEST_UNSUPPORTED', `pointsAtOnce: ${why}; leave it out, so that points are computed one by one`);
+const unsupported = (why: string, { cure = '', cause }: { cure?: string; cause?: unknown } = {}): ZestError => {
+  const message = `pointsAtOnce: ${why}; ${cure}leave it out, so that points are computed one by one`;
+  return new ZestError('ERR_ZEST_UNSUPPORTED', message, { cause });
+};
+
+/**
+ * Checks that a model's inputs take batches of any size, as far as the file says.
+ *
+ * @throws ERR_ZEST_UNSUPPORTED for an input whose first dimension is fixed
+ */
+export const assertAnyBatch = (inputs: readonly ValueInfo[]): void => {
+  for (const { name, sizes } of inputs) {
+    if (sizes[0] === undefined) continue;
+    const shape = sizes.map((size) => size ?? 'any').join(', ');
+    throw unsupported(
+      `input '${name}' [${shape}] has ${sizes[0]} as its first dimension always; expected any size, for it is the batch`,
+      { cure: 'export the model with a dynamic one, or ' },
+    );
+  }
+};
 
 const repeated = (data: Elements, count: number): Elements => {
   const made = new (data.constructor as new (length: number) => Elements)(data.length * count);
@@ -101,7 +120,8 @@ const distance = (a: Tensors, b: Tensors): number => {
 };
 
 /**
- * Checks that a model keeps points apart that are computed in one run, at two that are far from each other.
+ * Checks that a model takes larger batches, and keeps points apart that are computed in one run, at two that are far from
+ * each other.
  *
  * @param outputs computes the outputs at points in one run
  * @throws ERR_ZEST_UNSUPPORTED if it does not
@@ -118,8 +138,12 @@ export const assertApart = async (
       }),
     );
   const points = [point(0n), point(1n)];
-  const both = await outputs(points);
   const [[first], [second]] = [await outputs([points[0]!]), await outputs([points[1]!])] as [[Tensors], [Tensors]];
+  const both = await outputs(points).catch((cause) => {
+    // What it does one by one, it fails on with twice the examples: a size that the graph has fixed inside.
+    if (cause?.code !== 'ERR_ZEST_ONNXRUNTIME') throw cause;
+    throw unsupported(`the model takes a batch, and not one of twice its size: ${cause.message}`, { cause });
+  });
   const most = TOLERANCE * distance(first, second);
   if (!(distance(both[0]!, first) <= most && distance(both[1]!, second) <= most)) {
     throw unsupported('the model does not keep the examples of a batch apart');

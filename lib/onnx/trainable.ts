@@ -32,6 +32,12 @@ const isTrained = (tensor: Message): boolean => {
   return isFloatType(typeOf(tensor)) && shape.length > 0 && !shape.includes(0);
 };
 
+const noFloats = (tensors: ReadonlyMap<string, Message>, file: string): ZestError => {
+  const all = [...tensors].map(([name, tensor]) => `${name} (${typeOf(tensor)} [${shapeOf(tensor)}])`);
+  const message = `${file}: there is no weight to train; expected one of float32, float16 or bfloat16 with a dimension, found ${listed(all, SHOWN) || 'none'}. trainable: { lora } trains layers of other types too`;
+  return new ZestError('ERR_ZEST_TRAINABLE', message);
+};
+
 const noMatch = (glob: string, names: readonly string[], file: string): ZestError => {
   const guess = nearest(glob, names);
   const hint = guess === undefined ? `there are ${listed(names, SHOWN)}` : `did you mean '${guess}'?`;
@@ -62,6 +68,7 @@ export const trainedWeights = (trainable: OnnxTrainable, { graph, file }: OnnxMo
       globs.flatMap((glob) => {
         if (tensors.has(glob)) return [glob];
         const found = floats.filter((name) => matchesGlob(glob, name));
+        if (floats.length === 0) throw noFloats(tensors, file);
         if (found.length === 0) throw noMatch(glob, floats, file);
         return found;
       }),

@@ -12,7 +12,7 @@ import { assertExamples, assertMade, assertRows, isMade } from './checked.ts';
 import { type ClassificationReport, Outcomes } from './classification-report.ts';
 import { absentField, assertRow, checkColumns, placeOf, textsOf } from './fields.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
-import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
+import { assertMeasured, DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
 import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
 import type {
@@ -249,7 +249,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   examination(outcomes: Outcomes): ClassExamination {
     assertMade(outcomes, Outcomes, 'outcomes', 'outcomes');
     const { labels, answers, loss, count } = outcomes;
-    const score = { ...measure(['accuracy', ...this.metrics], answers, labels), loss, count };
+    const score = { ...assertMeasured(measure(['accuracy', ...this.metrics], answers, labels)), loss, count };
     return { score, report: outcomes.report() };
   }
 

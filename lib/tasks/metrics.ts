@@ -160,11 +160,27 @@ export const measure = <M extends Metric>(
 ): Record<M, number> => {
   const asked = metricNames().filter((metric) => metrics.includes(metric as M));
   const values = asked.map((metric) => {
-    const value: unknown = definitionOf(metric).measure(answers as readonly never[], references as readonly never[]);
+    // A metric of one's own may sort what it is given, and the next one has to find it as it was.
+    const isOwn = !Object.hasOwn(BUILT_IN, metric);
+    const [these, those] = isOwn ? structuredClone([answers, references]) : [answers, references];
+    const value: unknown = definitionOf(metric).measure(these as readonly never[], those as readonly never[]);
     if (typeof value === 'number') return [metric, value];
     throw typeError('ERR_ZEST_ARGUMENT', `the metric ${metric} gives ${show(value)}; expected a number`);
   });
   return Object.fromEntries(values) as Record<M, number>;
+};
+
+/**
+ * Checks what metrics of one's own give for all examples: runs are compared by it.
+ *
+ * @throws ERR_ZEST_ARGUMENT
+ */
+export const assertMeasured = <M extends string>(values: Record<M, number>): Record<M, number> => {
+  for (const [metric, value] of Object.entries<number>(values)) {
+    if (Number.isFinite(value) || Object.hasOwn(BUILT_IN, metric)) continue;
+    throw rangeError('ERR_ZEST_ARGUMENT', `the metric ${metric} gives ${value}; expected a finite number`);
+  }
+  return values;
 };
 
 /** By how much a value is better than another: below 0 where it is worse. One that is missing is the worst. */

@@ -10,7 +10,7 @@ import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from '
 import { assertMade, assertRows } from './checked.ts';
 import { absentField, assertRow, checkColumns, fieldValue, placeOf, textsOf } from './fields.ts';
 import type { Derive } from './kind.ts';
-import { definitionOf, type Metric, measure } from './metrics.ts';
+import { assertMeasured, definitionOf, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
 import type {
   AnswerOptions,
@@ -125,10 +125,19 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     return absentField(this.fields, fields) ?? (!unlabelled && this.isMissing(fields) ? this.labelField : undefined);
   }
 
+  /** Whether a text stands for no right answer. */
+  protected isEmpty(text: string): boolean {
+    return text === '';
+  }
+
   /** Whether fields have no right answer. */
   protected isMissing(fields: ExampleFields): boolean {
     const value = fieldValue(fields, this.labelField) ?? null;
-    return value === null || value === '' || (Array.isArray(value) && value.length === 0);
+    return (
+      value === null ||
+      (typeof value === 'string' && this.isEmpty(value.trim())) ||
+      (Array.isArray(value) && value.length === 0)
+    );
   }
 
   /** Finds the right answer of a row that is none of the task's; there is none where any will do. */
@@ -256,7 +265,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   examination(outcomes: Answers<R, A>): Examination {
     assertMade(outcomes, Answers, 'outcomes', 'outcomes');
     const { answers, references, loss, count, worst } = outcomes;
-    const score = { ...this.measured(answers, references), loss, count };
+    const score = { ...assertMeasured(this.measured(answers, references)), loss, count };
     return { score, report: { kind: 'answers', worst } };
   }
 

@@ -5,7 +5,7 @@ import { show } from '../show.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';
-import { metricList, names } from './labels.ts';
+import { isNoLabel, metricList, names } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
 import type { Answer } from './reference-task.ts';
 import type { ExampleFields } from './task.ts';
@@ -42,8 +42,13 @@ export class RegressionTask extends HeadTask<number, number> {
     const value = fieldValue(fields, this.labelField);
     const isText = typeof value === 'string' && value.trim() !== '';
     const number = typeof value === 'number' ? value : isText ? Number(value) : Number.NaN;
-    if (Number.isFinite(number)) return number;
-    throw dataError(place, `field ${JSON.stringify(this.labelField)} is ${show(value)}; expected a number`);
+    if (Number.isFinite(Math.fround(number))) return number;
+    const wanted = Number.isFinite(number) ? 'a number that float32 can hold' : 'a number';
+    throw dataError(place, `field ${JSON.stringify(this.labelField)} is ${show(value)}; expected ${wanted}`);
+  }
+
+  protected override isEmpty(text: string): boolean {
+    return isNoLabel(text);
   }
 
   protected target(reference = 0): Target {

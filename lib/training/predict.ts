@@ -2,7 +2,7 @@ import { inputName, type RowInput } from '../data/content.ts';
 import type { RowFormat } from '../data/formats.ts';
 import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
-import { columnsOf, selection } from '../data/selection.ts';
+import { columnsOf } from '../data/selection.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
@@ -11,6 +11,7 @@ import type { Warning } from '../runs/events.ts';
 import { show } from '../show.ts';
 import type { Examination, ExampleFields, Scorer, Task, Writer } from '../tasks/task.ts';
 import { UnknownLabels } from './data-warnings.ts';
+import { selectionFor } from './read-data.ts';
 
 /** Options of {@link predict}. */
 export interface PredictOptions extends CallOptions {
@@ -108,7 +109,7 @@ export async function* predict(
   const names = Array.isArray(columns) ? (columns as string[]) : undefined;
   const mapping = names ? undefined : (columns as Record<string, string> | undefined);
   // Each row is answered, also one whose label the map leaves out.
-  const chosen = selection({ columns: mapping, labels }, task.labelField);
+  const chosen = selectionFor({ columns: mapping, labels }, task);
   let answered = 0;
   let before = 0;
   const { fields } = task;

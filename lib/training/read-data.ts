@@ -1,11 +1,12 @@
 import { fileRows } from '../data/read-rows.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { drawRows, reservoir, splitMix64 } from '../data/sampling.ts';
-import { columnsOf, type SelectionSpec, selection } from '../data/selection.ts';
+import { columnsOf, type Selection, type SelectionSpec, selection } from '../data/selection.ts';
 import { ZestError } from '../errors.ts';
 import { splitPath } from '../hub/dataset-files.ts';
 import type { Warning } from '../runs/events.ts';
 import { show } from '../show.ts';
+import { definitionOf } from '../tasks/metrics.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { leftOutWarning } from './data-warnings.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -37,6 +38,13 @@ const selectionSpec = ({ columns, labels, filter }: Data): SelectionSpec => ({
   filter,
 });
 
+/** How rows are selected for a task, each of whose answers may be several labels. */
+export const selectionFor = (spec: SelectionSpec, task: Pick<Task, 'labelField' | 'metrics'>): Selection => {
+  const [metric] = task.metrics;
+  const several = metric !== undefined && definitionOf(metric).of === 'labelSets';
+  return selection(spec, task.labelField, { several });
+};
+
 /** The names of columns without a header, of a configuration. */
 const columnNames = ({ columns }: Pick<Data, 'columns'>): string[] | undefined =>
   Array.isArray(columns) ? columns : undefined;
@@ -52,7 +60,7 @@ export const readExamples = async (
   { warn = () => {}, sample, onExample = () => {} }: { warn?: Warn; sample?: number; onExample?: OnExample } = {},
 ): Promise<Example[]> => {
   const name = [source].flat().join(', ');
-  const chosen = selection(selectionSpec(data), task.labelField);
+  const chosen = selectionFor(selectionSpec(data), task);
   const kept = sample === undefined ? undefined : reservoir<Example>(sample, data.seed);
   const all: Example[] = [];
   const lacking: Row[] = [];

@@ -7,7 +7,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import { readRows } from '../../lib/data/read-rows.ts';
+import { fileRows, readRows } from '../../lib/data/read-rows.ts';
 import { streamRows } from '../../lib/data/row-stream.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
@@ -41,6 +41,18 @@ describe('Parquet', () => {
       ...{ answers: { text: ['a', 'b'], answer_start: [1, 2] }, at: '2026-11-26T01:02:03.004Z' },
       huge: '4611686018427387904',
     });
+  });
+
+  it('has columns that are all null, whose words are a page of no bytes', async () => {
+    // pq.write_table(pa.table({'text': ['a'], 'n': pa.array([None], pa.string())}), 'nulls.parquet', compression='lz4',
+    //   store_schema=False, write_statistics=False)
+    const packed =
+      'UEFSMRUEFQoVDEwVAhUAEgAAUAEAAABhFQAVEhUULBUCFRAVBhUGHAAAAJACAAAAAgEBAgAVBBUAFQJMFQAVABIAAAAVABUOFRAsFQIVEBUGFQYc' +
+      'AAAAcAIAAAACAAAVBBk8NQAYBnNjaGVtYRUEABUMJQIYBHRleHQlAEwcAAAAFQwlAhgBbiUATBwAAAAWAhkcGSwmABwVDBk1AAYQGRgEdGV4dBUO' +
+      'FgIWXhZiJjAmCCksFQQVABUCABUAFRAVAgA8FgIZBhkmAAIAAAAmABwVDBk1AAYQGRgBbhUOFgIWUBZUJogBJmopLBUEFQAVAgAVABUQFQIAPBYA' +
+      'GQYZJgIAAAAAFq4BFgImCBa2AQAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4xGSwcAAAcAAAA3AAAAFBBUjE=';
+    const rows = await readRows(written('nulls.parquet', Buffer.from(packed, 'base64')));
+    expect(rows.map(({ fields }) => fields)).toEqual([{ text: 'a', n: null }]);
   });
 
   it('is known by its bytes, and read from a stream and from gzip too', async () => {
@@ -297,6 +309,26 @@ describe('several files', () => {
     ['*/c/*', ['b/c/more.parquet']],
   ])('of the glob %s are those that it matches', async (glob, expected) => {
     expect(await texts(join(folder, glob))).toEqual(expected);
+  });
+
+  it('of a folder are texts where it has no others, and no notes beside a table', async () => {
+    for (const name of ['texts/b.txt', 'texts/c/a.TXT', 'noted/notes.txt', 'noted/README.txt'])
+      written(name, `${name}\n`);
+    written('noted/README', '#\n');
+    written('noted/a.csv', 'text\none\n');
+    const found = ['texts/b.txt', 'texts/c/a.TXT'];
+    expect(await texts(join(folder, 'texts'))).toEqual(found);
+    expect(await texts(join(folder, 'texts/**'))).toEqual(found);
+    expect(await texts(join(folder, 'noted'))).toEqual(['one']);
+    const fields = ['review'];
+    const read = [];
+    for await (const rows of fileRows(join(folder, 'texts'), { fields })) read.push(...rows);
+    expect(read.map((row) => row.fields)).toEqual(found.map((review) => ({ review })));
+    await rejects(
+      () => texts(join(folder, 'noted/*.{csv,txt}')),
+      'ERR_ZEST_DATA',
+      /csv,txt\}: has \.txt files, with a text a line, and files with fields; name those of one kind/,
+    );
   });
 
   it('that are none are an error', async () => {

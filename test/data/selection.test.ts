@@ -115,3 +115,29 @@ describe('a reservoir', () => {
     expect(made).toBeLessThan(200);
   });
 });
+
+describe('labels of a task that takes several', () => {
+  const chosen = (several: boolean) => selection({ labels: { odd: 'neg', ok: 1, gone: null } }, 'tags', { several });
+  const row = (tags: unknown) => ({ file: 'a.csv', line: 2, fields: { tags } });
+  it.each([
+    ['odd', 'neg'],
+    ['pos, odd', ['pos', 'neg']],
+    ['ok|odd;pos', [1, 'neg', 'pos']],
+    [
+      ['odd', 'pos', 'ok'],
+      ['neg', 'pos', 1],
+    ],
+    ['pos', 'pos'],
+    [[], []],
+  ])('of %j are %j', (tags, mapped) => {
+    expect(chosen(true).select(row(tags))?.fields.tags).toEqual(mapped);
+  });
+
+  it('leave a row out where one of them is to be', () => {
+    for (const tags of ['gone', 'pos, gone', ['gone', 'odd']]) expect(chosen(true).select(row(tags))).toBeUndefined();
+  });
+
+  it('are one label of a task that takes one', () => {
+    expect(chosen(false).select(row('pos, odd'))?.fields.tags).toBe('pos, odd');
+  });
+});

@@ -13,11 +13,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readRows } from '../../lib/data/read-rows.ts';
 import { hubFiles } from '../../lib/hub/dataset-files.ts';
 import { type Download, onDownload } from '../../lib/hub/downloads.ts';
+import { missingShards } from '../../lib/hub/shards.ts';
 import { Model } from '../../lib/model/model.ts';
 import { baseDigest } from '../../lib/runs/base-digest.ts';
 import { loadChatTemplate } from '../../lib/tasks/chat-template.ts';
@@ -231,7 +233,7 @@ describe('without a network', () => {
     await rejects(
       () => Model.load('org/film'),
       'ERR_ZEST_DOWNLOAD',
-      /the model org\/film is not in the cache .*hub, and HF_HUB_OFFLINE keeps it/,
+      /the model org\/film has 3 of 4 wanted files in the cache .*hub, and not model\.safetensors; HF_HUB_OFFLINE keeps/,
     );
     await rejects(() => Model.load('org/other'), 'ERR_ZEST_DOWNLOAD', /^org\/other is no folder here, and the model/);
     await rejects(
@@ -252,6 +254,104 @@ describe('without a network', () => {
       'ERR_ZEST_DOWNLOAD',
       /the data set org\/others: http:\/\/127\.0\.0\.1:9 cannot be reached for its files: .*; try again, name a local file, set HF_ENDPOINT .*HF_HUB_OFFLINE=1/,
     );
+  });
+});
+
+describe('a data set of which a part was downloaded', () => {
+  const path = 'hf://datasets/org/rows';
+  const [first, second] = ['data/train-00000-of-00002.jsonl', 'data/train-00001-of-00002.jsonl'] as const;
+  const card = '---\nconfigs:\n- data_files:\n  - split: train\n    path: data/train-*\n---\n';
+  const inPart =
+    /the data set org\/rows has 1 of 2 wanted files in the cache .*, and not data\/train-00001-of-00002\.jsonl; /;
+  const forget = () => rmSync(join(cache, 'datasets--org--rows/.zest'), { recursive: true });
+
+  const refusedInPart = async (...sources: string[]) => {
+    for (const source of sources) await rejects(() => count(source), 'ERR_ZEST_DOWNLOAD', inPart);
+  };
+
+  const breakSecond = async () => {
+    serve({ files: { 'README.md': card, [first]: lines(5), [second]: lines(6) } });
+    server.mishaps.set(second, [{ wrongByte: 1 }, { wrongByte: 1 }]);
+    await rejects(() => count(`${path}?split=train`), 'ERR_ZEST_DOWNLOAD', /00001-of-00002\.jsonl came twice/);
+  };
+
+  it('is no split and no glob without the rest, however the hub is not there', async () => {
+    await breakSecond();
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await refusedInPart(`${path}?split=train`, `${path}/data/*.jsonl`, `${path}/data/train-{00000,00001}-*`);
+    expect(await count(`${path}/${first}`)).toBe(5);
+    expect(await count(`${path}/data/train-00000-*`)).toBe(5);
+    vi.stubEnv('HF_HUB_OFFLINE', undefined);
+    const endpoint = process.env.HF_ENDPOINT;
+    const broken = createServer((_, response) => response.writeHead(503).end());
+    await new Promise<void>((done) => broken.listen(0, '127.0.0.1', done));
+    const unavailable = `http://127.0.0.1:${(broken.address() as { port: number }).port}`;
+    for (const elsewhere of ['http://127.0.0.1:9', unavailable]) {
+      vi.stubEnv('HF_ENDPOINT', elsewhere);
+      await refusedInPart(`${path}?split=train`);
+    }
+    broken.close();
+    vi.stubEnv('HF_ENDPOINT', endpoint);
+    expect(await count(`${path}?split=train`)).toBe(11);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await count(`${path}?split=train`)).toBe(11);
+  });
+
+  it('by others, without a list of all, is refused by the numbers of its shards', async () => {
+    await breakSecond();
+    forget();
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await refusedInPart(`${path}?split=train`, `${path}/data/*.jsonl`);
+    expect(await count(`${path}/${first}`)).toBe(5);
+  });
+
+  it('by its path is not all that a glob matches, or that the card lists', async () => {
+    serve({ files: { 'README.md': card, 'data/train-a.jsonl': lines(1), 'data/train-b.jsonl': lines(2) } });
+    expect(await count(`${path}/data/train-a.jsonl`)).toBe(1);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await rejects(
+      () => count(`${path}/data/*`),
+      'ERR_ZEST_DOWNLOAD',
+      /has 1 of 2 wanted files in the cache .*, and not data\/train-b\.jsonl/,
+    );
+    await rejects(() => count(`${path}?split=train`), 'ERR_ZEST_DOWNLOAD', /and not README\.md/);
+  });
+
+  it('by others is known as a part once the hub was asked', async () => {
+    serve({ files: { 'a.jsonl': lines(1), 'b.jsonl': lines(2) } });
+    await count(`${path}/a.jsonl`);
+    forget();
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await count(`${path}/*.jsonl`)).toBe(1);
+    vi.stubEnv('HF_HUB_OFFLINE', undefined);
+    await count(`${path}/a.jsonl`);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await rejects(() => count(`${path}/*.jsonl`), 'ERR_ZEST_DOWNLOAD', /has 1 of 2 wanted files/);
+  });
+
+  it('is read also where the list can be neither read nor written', async () => {
+    serve({ files: { 'a.jsonl': lines(1) } });
+    await count(`${path}/a.jsonl`);
+    forget();
+    writeFileSync(join(cache, 'datasets--org--rows/.zest'), '');
+    expect(await count(`${path}/a.jsonl`)).toBe(1);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await count(`${path}/*.jsonl`)).toBe(1);
+  });
+
+  it.each<[string, string[], string[], (0 | 1)?]>([
+    ['whole', ['a-00000-of-00002.csv', 'a-00001-of-00002.csv', 'b.csv'], []],
+    ['from 1', ['a-00002-of-00002.csv'], ['a-00001-of-00002.csv']],
+    ['of a model', ['m-00001-of-00002.safetensors'], ['m-00002-of-00002.safetensors'], 1],
+    ['in folders', ['x/000-of-002.json.gz', 'y/001-of-002.json.gz'], ['x/001-of-002.json.gz', 'y/000-of-002.json.gz']],
+    [
+      'with hashes',
+      ['t-00000-of-00003-0123456789abcdef.parquet', 't-00002-of-00003-fedcba9876543210.parquet'],
+      ['t-00001-of-00003-*.parquet'],
+    ],
+    ['that are none', ['top-10-of-50.csv', 'out-of-001.csv'], []],
+  ])('has the shards that its names tell of: %s', (_, there, missing, from = 0) => {
+    expect(missingShards(there, from)).toEqual(missing);
   });
 });
 
@@ -321,6 +421,12 @@ configs:
     served.id = 'org/plain';
     served.files = { 'restrained.jsonl': lines(5) };
     expect(await count('hf://datasets/org/plain?split=train')).toBe(5);
+    served.id = 'org/texts';
+    served.files = { 'a.txt': 'one\ntwo\n', 'b.txt': 'three\n' };
+    expect(await count('hf://datasets/org/texts?split=train')).toBe(3);
+    served.id = 'org/noted';
+    served.files = { 'a.json': lines(2), 'notes.txt': 'one\n' };
+    expect(await count('hf://datasets/org/noted?split=train')).toBe(2);
   });
 
   it('of a script is read as the Parquet that the hub makes of it', async () => {
@@ -493,7 +599,6 @@ describe('a download', () => {
     const answer = await fetch(`${process.env.HF_ENDPOINT}/api/datasets/org/rows/revision/main`);
     const info = (await answer.json()) as { siblings: { size: number; lfs: { size: number } }[] };
     for (const sibling of info.siblings) sibling.lfs.size = 2 ** 60;
-    const { createServer } = await import('node:http');
     const other = createServer((_, response) => response.end(JSON.stringify(info)));
     await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
     vi.stubEnv('HF_ENDPOINT', `http://127.0.0.1:${(other.address() as { port: number }).port}`);

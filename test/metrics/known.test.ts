@@ -56,6 +56,11 @@ describe('answers of SQuAD', () => {
     expect(exactMatch(['beatles', 'dogs'], [['the beatles'], ['dog']])).toBe(0.5);
   });
 
+  it('have articles where Python sees words, whose letters are those of all scripts', () => {
+    expect(normalizedAnswer('la Marí, María; a añ é the')).toBe('la marí maría añ é');
+    expect(exactMatch(['Marí', 'Peñ'], [['María'], ['Peña']])).toBe(0);
+  });
+
   it('have F1 of the words in common, each as often as both have it, the best of several', () => {
     // 2 of 3 words right, of 2 there are: P = 2/3, R = 1.
     expect(tokenF1(['red big dog'], [['big dog']])).toBeCloseTo(0.8, 12);
@@ -75,6 +80,19 @@ describe('answers of DROP', () => {
     expect(dropScore('twenty-two', 'twenty two')).toEqual({ exactMatch: 1, f1: 1 });
     // The punctuation of a number stays: 0.5 is not 05.
     expect(dropScore('0.5', '05')).toEqual({ exactMatch: 0, f1: 0 });
+  });
+
+  it('have the numbers of Python, and are rounded to hundredths as NumPy does', () => {
+    expect(dropScore('1_000', '2_000').exactMatch).toBe(0);
+    expect(dropScore('1_000 men', '1e3 men').exactMatch).toBe(1);
+    expect(dropScore('inf', 'nan').exactMatch).toBe(0);
+    expect(dropScore('-inf', '-infinity').exactMatch).toBe(1);
+    expect(dropScore('Marí', 'María').exactMatch).toBe(0);
+    // 1/8 and 5/8 are halves of hundredths, which go to the even one.
+    expect(dropScore(['12 three'], ['four 12', '11 nine six', 'five', 'four 11 three']).f1).toBe(0.12);
+    expect(dropScore('one two three four five six seven eight', 'one two three four five nine ten eleven').f1).toBe(
+      0.62,
+    );
   });
 
   it('have no F1 without a number that is expected', () => {

@@ -3,11 +3,13 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Feeds, type OnnxOptions, onnxObjective } from '../../lib/onnx/index.ts';
+import { newNode } from '../../lib/onnx/nodes.ts';
 import { MODEL, OPERATOR_SET } from '../../lib/onnx/proto.ts';
 import { bytesOf, type Field, fieldsOf, integerField, messageField } from '../../lib/onnx/wire.ts';
 import { batch, bertOptions, type Labelled, onnxFile, runtime } from '../fixtures/onnx.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
+import { smallObjective, writeGraph } from './small-graph.ts';
 
 const skip = runtime === undefined;
 const folder = scratchFolder();
@@ -119,6 +121,20 @@ describe.skipIf(skip)('what is trained', () => {
     const trainable = ['model.bert.encoder.layer.0.attention.self.query.weight'];
     const text = /query.weight' is uint8; expected float32, float16 or bfloat16/;
     await rejects(() => opening(onnxFile('bert-8bit.onnx'), { trainable }), 'ERR_ZEST_TENSOR_DTYPE', text);
+  });
+
+  it('is a weight of floats', async () => {
+    const int8 = { type: 'int8', shape: [4, 2], values: [1, 2, 3, 4, 5, 6, 7, 8] } as const;
+    const scale = { type: 'float32', shape: [], values: [0.1] } as const;
+    const nodes = [newNode('DequantizeLinear', ['Wq', 's'], 'W'), newNode('MatMul', ['x', 'W'], 'y')];
+    const file = await writeGraph(folder, { weights: { Wq: int8, s: scale }, nodes });
+    const text =
+      /there is no weight to train; expected one of float32, .* found Wq \(int8 \[4,2\]\), s \(float32 \[\]\)\. trainable: \{ lora \}/;
+    await rejects(() => smallObjective(file, 'all'), 'ERR_ZEST_TRAINABLE', text);
+    using model = await smallObjective(file, { lora: { rank: 1 } });
+    expect(model.dimension).toBe(6);
+    const none = await writeGraph(folder, { weights: {}, nodes: [newNode('Identity', ['x'], 'y')] });
+    await rejects(() => smallObjective(none, ['*']), 'ERR_ZEST_TRAINABLE', /found none\./);
   });
 
   it('has LoRA once', async () => {

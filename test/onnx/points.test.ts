@@ -10,9 +10,11 @@ import { bytesOf } from '../../lib/onnx/wire.ts';
 import { batch, bertOptions, numbers, onnxFile, runtime } from '../fixtures/onnx.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
+import { rowsOfWave, smallObjective, writeGraph } from './small-graph.ts';
 
 const skip = runtime === undefined;
 const folder = scratchFolder();
+const weights = { W: { type: 'float32', shape: [4, 2] } } as const;
 const points = [1, 2, 3, 4, 5].map((stream) => ({ stream: BigInt(stream), scale: 0.1 }));
 
 describe.skipIf(skip)('several points in one run', () => {
@@ -96,6 +98,27 @@ describe.skipIf(skip)('several points in one run', () => {
     using together = await onnxObjective(file, { ...options, pointsAtOnce: 2 });
     const text = /pointsAtOnce: the model does not keep the examples of a batch apart; leave it out/;
     await rejects(() => together.evaluate(batch, [[], []]), 'ERR_ZEST_UNSUPPORTED', text);
+  });
+
+  it('are refused for an input whose batch has one size', async () => {
+    const file = await writeGraph(folder, { weights, nodes: [newNode('MatMul', ['x', 'W'], 'y')], x: [8, 4] });
+    using alone = await smallObjective(file, { lora: { rank: 2 } });
+    expect(await alone.evaluate(rowsOfWave(8, 4), [[]])).toHaveLength(1);
+    const text =
+      /'x' \[8, 4\] has 8 as its first dimension always; .* export the model with a dynamic one, or leave it out/;
+    const opening = () => smallObjective(file, { lora: { rank: 2 } }, { pointsAtOnce: 4 });
+    await rejects(opening, 'ERR_ZEST_UNSUPPORTED', text);
+  });
+
+  it('are refused for a batch of one size inside', async () => {
+    const shape = { ...weights, shape: { type: 'int64', shape: [2], values: [8, 4] } } as const;
+    const nodes = [newNode('Reshape', ['x', 'shape'], 'eight'), newNode('MatMul', ['eight', 'W'], 'y')];
+    const file = await writeGraph(folder, { weights: shape, nodes });
+    using model = await smallObjective(file, { lora: { rank: 2 } }, { pointsAtOnce: 2 });
+    const text = /takes a batch, and not one of twice its size: .*leave it out/s;
+    await rejects(() => model.evaluate(rowsOfWave(8, 4), [[], []]), 'ERR_ZEST_UNSUPPORTED', text);
+    // What is at fault one by one too is no matter of the points.
+    await rejects(() => model.evaluate(rowsOfWave(8, 5), [[], []]), 'ERR_ZEST_ONNXRUNTIME', /small.onnx: onnxruntime/);
   });
 
   it('are refused for inputs without the batch', async () => {

@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { definitionOf, gain, measure, metricNames, shownMetric } from '../../lib/tasks/metrics.ts';
+import {
+  assertMeasured,
+  definitionOf,
+  gain,
+  type Metric,
+  type MetricDefinition,
+  measure,
+  metricNames,
+  registerMetric,
+  shownMetric,
+} from '../../lib/tasks/metrics.ts';
 
 interface Case {
   answers: number[];
@@ -51,6 +61,29 @@ describe('metrics', () => {
       expect(sign * gain(metric, 0.5, 0.6)).toBeLessThan(0);
       expect(gain(metric, undefined, -1)).toBe(Number.NEGATIVE_INFINITY);
       expect(gain(metric, -1, undefined)).toBe(Number.POSITIVE_INFINITY);
+    }
+  });
+
+  it('of one\u2019s own are given copies, and have to be finite', () => {
+    const sorts = (values: readonly unknown[]) => (values as unknown[]).sort().length;
+    registerMetric('sorting', {
+      ...{ title: 'sorting', of: 'numbers', largerIsBetter: true, format: 'number' },
+      measure: (predictions: readonly number[], references: readonly number[]) =>
+        sorts(predictions) + sorts(references),
+    } as MetricDefinition);
+    const [predictions, references] = [
+      [3, 1, 2],
+      [9, 8, 7],
+    ];
+    expect(measure(['sorting' as Metric, 'meanSquaredError'], predictions, references)).toMatchObject({ sorting: 6 });
+    expect([predictions, references]).toEqual([
+      [3, 1, 2],
+      [9, 8, 7],
+    ]);
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => assertMeasured({ sorting: value } as Record<string, number>)).toThrow(
+        `the metric sorting gives ${value}; expected a finite number`,
+      );
     }
   });
 

@@ -232,6 +232,18 @@ it('a list of labels that has one twice, as flags for each label have, is refuse
   await rejects(async () => example('up, down, up'), 'ERR_ZEST_LABEL', /has a label twice; expected the names/);
 });
 
+it('a regression leaves rows without a number out, and names the row of one that float32 cannot hold', async () => {
+  const task = await loadTask(tasks.regression as TaskSpec, await Tokenizer.load(folder));
+  const row = (score: unknown) => ({ file: 'a.jsonl', line: 3, fields: { text: 'x', score } });
+  for (const score of [null, '', ' ', '-']) expect(task.lacking(row(score))).toBe('score');
+  for (const score of [0, '1.5', 'x']) expect(task.lacking(row(score))).toBeUndefined();
+  await rejects(
+    async () => task.example(row(1e39)),
+    'ERR_ZEST_DATA',
+    /a.jsonl:3: field "score" is 1e\+39; expected a number that float32 can hold/,
+  );
+});
+
 it('a regression has a head with one output', async () => {
   const { file } = await configOf(tasks.regression);
   await rejects(
