@@ -31,7 +31,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 const bound = (issue: { origin: string; sign: string; limit: unknown }): string => {
   if (issue.origin === 'string') return 'a string that is not empty';
-  if (issue.origin === 'array') return `a list of ${issue.limit} or more entries`;
+  if (issue.origin === 'array') return `a list of ${issue.limit} or ${issue.sign === '≥' ? 'more' : 'fewer'} entries`;
   return `a number ${issue.sign} ${issue.limit}`;
 };
 

@@ -9,6 +9,7 @@ import type { ChoiceSpec } from './choice.ts';
 import { cutToFit } from './choice-prompt.ts';
 import { fieldValue } from './fields.ts';
 import type { Derive } from './kind.ts';
+import { integerText } from './labels.ts';
 import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import type { PrefaceReader } from './preface.ts';
 import type { Prompt } from './prompt.ts';
@@ -67,7 +68,10 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     const isList = Array.isArray(value) && value.every((option) => typeof option === 'string' && option !== '');
     if (isList && value.length >= 2) return value;
     const fault = isList ? `has ${value.length === 1 ? 'one option' : 'no options'}` : `is ${show(value)}`;
-    throw dataError(place, `field ${JSON.stringify(field)} ${fault}; expected a list of two texts or more`);
+    throw dataError(
+      place,
+      `field ${JSON.stringify(field)} ${fault}; expected a list of two texts or more, none of them empty`,
+    );
   }
 
   protected read(fields: ExampleFields, place: string): RightOptions {
@@ -76,7 +80,8 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     const given: unknown[] = Array.isArray(value) ? value : [value];
     const right = given.map((each) => {
       const text = String(each).trim();
-      const numbered = /^\d+$/.test(text) && Number(text) < options.length ? Number(text) : -1;
+      const number = integerText(text);
+      const numbered = /^\d+$/.test(number) && Number(number) < options.length ? Number(number) : -1;
       // A number is one, also where options are numbers; a text is first of all a text.
       return typeof each === 'number' ? numbered : options.includes(text) ? options.indexOf(text) : numbered;
     });

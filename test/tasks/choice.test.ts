@@ -130,7 +130,7 @@ describe('a choice among options of each example', () => {
     const right = (label: unknown, ends = ['1', '0']) =>
       task.example(row({ start: 'a', ends, right: label }, 9)).reference as readonly number[];
     expect([right(1), right('1'), right(['0', 0])]).toEqual([[1], [0], [1, 0]]);
-    expect([right(1, ['b', 'c']), right('1', ['b', 'c']), right('c', ['b', 'c'])]).toEqual([[1], [1], [1]]);
+    expect([1, '1', '1.0', 'c'].map((label) => right(label, ['b', 'c']))).toEqual([[1], [1], [1], [1]]);
   });
 
   it('refuses options that are none, and labels that are none of them', async () => {

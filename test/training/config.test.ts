@@ -267,6 +267,10 @@ describe('a message names the place, the key, and what was expected', () => {
     ['model.x=3', '--set model is { x: 3 }; expected a string'],
     ['task=3', '--set task is 3; expected the name of a built-in task or {template, labelWords}'],
     ['task={template: a}', '--set task.labelWords is missing; expected a list'],
+    [
+      'task={kind: class, fields: [a, b, c], classes: 2}',
+      "--set task.fields is [ 'a', 'b', 'c' ]; expected a list of 2 or fewer entries",
+    ],
     ['task.labelWords=[a]', "--set task.labelWords is [ 'a' ]; expected a list of 2 or more entries"],
     [
       'task.kind=words',
