@@ -7,6 +7,7 @@
 
 #include <cuda_runtime.h>
 
+#include <array>
 #include <cstdint>
 
 #include "cuda/kernels/bfloat16.h"
@@ -33,11 +34,11 @@ __device__ __forceinline__ void load_matrices(const bfloat16* row, uint32_t (&r)
                  : "r"(address)
                  : "memory");
   }
-#else
+#elif !defined(__CUDACC__)
   const int lane = static_cast<int>(threadIdx.x % warp_lanes), g = lane / 4, t = lane % 4;
+  const auto rows = zest::shim::gather(all_lanes, reinterpret_cast<uint64_t>(row));
   const auto bits = [&](int matrix, int from_row, int column) -> uint32_t {
-    const auto address = reinterpret_cast<unsigned long long>(row);
-    const auto from = __shfl_sync(all_lanes, address, 8 * matrix + from_row);
+    const uint64_t from = rows[static_cast<size_t>(8 * matrix + from_row)];
     return reinterpret_cast<const bfloat16*>(from)[column].bits;
   };
   for (int m = 0; m < 4; ++m) {
@@ -56,16 +57,22 @@ __device__ __forceinline__ void multiply_add(float (&d)[4], const uint32_t (&a)[
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#else
+#elif !defined(__CUDACC__)
   // The tests' stand-in: the same from the other lanes' registers.
   const int lane = static_cast<int>(threadIdx.x % warp_lanes), g = lane / 4, t = lane % 4;
   const auto half = [](uint32_t pair, int i) { return i == 0 ? first_of(pair) : second_of(pair); };
+  const auto gather = [](uint32_t low, uint32_t high) {
+    return zest::shim::gather(all_lanes, low | static_cast<uint64_t>(high) << 32);
+  };
+  const std::array<uint64_t, warp_lanes> of_a[2] = {gather(a[0], a[1]), gather(a[2], a[3])};
+  const std::array<uint64_t, warp_lanes> of_b = gather(b[0], b[1]);
   for (int upper = 0; upper < 2; ++upper) {  // of the 16 columns of a
     for (int source = 0; source < 4; ++source) {
-      const uint32_t rows[2] = {__shfl_sync(all_lanes, a[2 * upper], 4 * g + source),
-                                __shfl_sync(all_lanes, a[2 * upper + 1], 4 * g + source)};
-      const uint32_t columns[2] = {__shfl_sync(all_lanes, b[upper], 4 * (2 * t) + source),
-                                   __shfl_sync(all_lanes, b[upper], 4 * (2 * t + 1) + source)};
+      const auto at = [&](int row) { return static_cast<size_t>(4 * row + source); };
+      const uint64_t pair = of_a[upper][at(g)];
+      const uint32_t rows[2] = {static_cast<uint32_t>(pair), static_cast<uint32_t>(pair >> 32)};
+      const uint32_t columns[2] = {static_cast<uint32_t>(of_b[at(2 * t)] >> 32 * upper),
+                                   static_cast<uint32_t>(of_b[at(2 * t + 1)] >> 32 * upper)};
       for (int i = 0; i < 2; ++i) {
         for (int e = 0; e < 4; ++e) d[e] += half(rows[e / 2], i) * half(columns[e % 2], i);
       }

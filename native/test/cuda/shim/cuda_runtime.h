@@ -7,6 +7,7 @@
 // order of the threads reveals.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -151,6 +152,8 @@ cudaError_t launch(const cudaLaunchConfig_t& config, Kernel kernel, std::functio
 void block_barrier();
 // Waits for the lanes of the mask; each then reads the value of lane `source` of its own warp.
 uint64_t exchange(unsigned mask, uint64_t value, int source);
+// Waits for them; each then has the values of all.
+std::array<uint64_t, 32> gather(unsigned mask, uint64_t value);
 // The lanes of the mask whose predicate is not 0.
 unsigned ballot(unsigned mask, bool predicate);
 

@@ -138,13 +138,9 @@ void Block::run(dim3 threads, const std::function<void()>& thread) {
       }
     }
   }
-  while (ended_ < count && !failure_) {
-    if (ready_.empty()) {
-      fail("threads wait for a barrier or a warp's others that never come");
-      break;
-    }
-    go_on(ready_.take());
-  }
+  is_host_left_ = true;
+  main_->switch_to(next());
+  if (ended_ < count) fail("threads wait for a barrier or a warp's others that never come");
   running_block = nullptr;
   drop_copies();
   if (failure_) {
@@ -155,9 +151,11 @@ void Block::run(dim3 threads, const std::function<void()>& thread) {
   }
 }
 
-// From the host's stack: goes on with a thread, on its fiber or a free one.
-void Block::go_on(size_t index) {
-  current_ = index;
+// Where to go on: on the fiber of a thread that is ready, its own or a free one; where none is, or
+// something failed, on the host's stack, whose work with the block is over.
+Block::Fiber& Block::next() {
+  if (failure_ || ready_.empty()) return *main_;
+  current_ = ready_.take();
   Thread& thread = threads_[current_];
   if (!thread.fiber) {
     if (free_.empty()) {
@@ -168,16 +166,23 @@ void Block::go_on(size_t index) {
     free_.pop_back();
   }
   threadIdx = thread.index;
-  main_->switch_to(*thread.fiber);
+  return *thread.fiber;
 }
 
 void Block::fiber_main() {
 #if defined(__SANITIZE_ADDRESS__)
-  Fiber& main = *running_block->main_;
-  __sanitizer_finish_switch_fiber(nullptr, &main.bottom, &main.size);
+  const void* bottom = nullptr;
+  size_t size = 0;
+  __sanitizer_finish_switch_fiber(nullptr, &bottom, &size);
+  // The first one of a block comes from the host's stack.
+  if (running_block->is_host_left_) {
+    running_block->main_->bottom = bottom;
+    running_block->main_->size = size;
+  }
 #endif
   for (;;) {
     Block& block = *running_block;
+    block.is_host_left_ = false;
     (*block.body_)();
     Thread& thread = block.threads_[block.current_];
     thread.done = true;
@@ -185,11 +190,17 @@ void Block::fiber_main() {
     if (block.waiting_at_barrier_ > 0) block.fail("a thread ended while others wait at a barrier");
     Fiber* self = thread.fiber;
     block.free_.push_back(self);
-    self->switch_to(*block.main_);
+    Fiber& other = block.next();
+    if (&other != self) self->switch_to(other);
   }
 }
 
-void Block::leave() { threads_[current_].fiber->switch_to(*main_); }
+// Waits until it is this thread's turn again.
+void Block::leave() {
+  Fiber& self = *threads_[current_].fiber;
+  Fiber& other = next();
+  if (&other != &self) self.switch_to(other);
+}
 
 void Block::barrier() {
   const size_t me = current_;
@@ -229,23 +240,25 @@ void Block::arrive(unsigned mask) {
   leave();
 }
 
-uint64_t Block::exchange(unsigned mask, uint64_t value, int source) {
+const std::array<uint64_t, 32>& Block::gather(unsigned mask, uint64_t value) {
   const size_t me = current_;
-  const size_t turn = threads_[me].exchanges++ % 2;
-  warps_[me / 32].values[turn][me % 32] = value;
+  auto& values = warps_[me / 32].values[threads_[me].exchanges++ % 2];
+  values[me % 32] = value;
   arrive(mask);
+  return values;
+}
+
+uint64_t Block::exchange(unsigned mask, uint64_t value, int source) {
+  const uint64_t other = gather(mask, value)[static_cast<size_t>(source)];
   if (!(mask >> source & 1u)) fail("a lane reads from one that is not in the mask");
-  return warps_[me / 32].values[turn][source];
+  return other;
 }
 
 unsigned Block::ballot(unsigned mask, bool predicate) {
-  const size_t me = current_;
-  const size_t turn = threads_[me].exchanges++ % 2;
-  warps_[me / 32].values[turn][me % 32] = predicate;
-  arrive(mask);
+  const auto& values = gather(mask, predicate);
   unsigned result = 0;
   for (unsigned lane = 0; lane < 32; ++lane) {
-    if (mask >> lane & 1u && warps_[me / 32].values[turn][lane]) result |= 1u << lane;
+    if (mask >> lane & 1u && values[lane]) result |= 1u << lane;
   }
   return result;
 }
@@ -254,6 +267,9 @@ void fail(const char* what) { running_block->fail(what); }
 void block_barrier() { running_block->barrier(); }
 uint64_t exchange(unsigned mask, uint64_t value, int source) {
   return running_block->exchange(mask, value, source);
+}
+std::array<uint64_t, 32> gather(unsigned mask, uint64_t value) {
+  return running_block->gather(mask, value);
 }
 unsigned ballot(unsigned mask, bool predicate) { return running_block->ballot(mask, predicate); }
 

@@ -1,6 +1,7 @@
 // The threads of one block, as fibers on the host's thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -47,6 +48,7 @@ class Block {
 
   void barrier();
   uint64_t exchange(unsigned mask, uint64_t value, int source);
+  const std::array<uint64_t, 32>& gather(unsigned mask, uint64_t value);
   unsigned ballot(unsigned mask, bool predicate);
   void fail(const char* what);
 
@@ -63,12 +65,11 @@ class Block {
   struct Warp {
     unsigned arrived = 0;
     unsigned mask = 0;
-    uint64_t values[2][32];  // of even and odd exchanges
-    unsigned predicates[2] = {};
+    std::array<uint64_t, 32> values[2];  // of even and odd exchanges
   };
 
   static void fiber_main();
-  void go_on(size_t thread);
+  Fiber& next();
   void leave();
   void arrive(unsigned mask);
 
@@ -81,6 +82,7 @@ class Block {
   size_t current_ = 0;
   size_t waiting_at_barrier_ = 0, ended_ = 0;
   std::unique_ptr<Fiber> main_;
+  bool is_host_left_ = false;  // just now, for a fiber
   const char* failure_ = nullptr;
 };
 
