@@ -23,7 +23,19 @@ const EARLIER = /^step-(\d+)$/;
 const UNDER_WAY = /^\.step-\d+$/;
 
 /** What to do about weights that a run has ruined. */
-export const RUINED_CURE = 'use a smaller optimizer.learningRate. Earlier steps can be had with zest replay --to-step';
+const RUINED_CURE = 'use a smaller optimizer.learningRate. Earlier steps can be had with zest replay --to-step';
+
+/** Whether a loss, or scores, are no numbers. */
+export const isNotFinite = (error: unknown): error is ZestError =>
+  error instanceof ZestError && error.code === 'ERR_ZEST_LOSS_NOT_FINITE';
+
+/** Says of scores that are not finite, after some steps, that these have ruined the weights: no row is at fault. */
+export const ruinedBy = (step: number, error: unknown): unknown =>
+  step > 0 && isNotFinite(error)
+    ? new ZestError(error.code, `the weights of step ${step} are ruined: ${error.message}; ${RUINED_CURE}`, {
+        cause: error,
+      })
+    : error;
 
 /**
  * Checks that all trained weights are numbers.
@@ -37,6 +49,21 @@ export const assertFinite = async (model: Model, step: number): Promise<void> =>
     'ERR_ZEST_WEIGHTS_NOT_FINITE',
     `the weights of step ${step} are not finite (tensor '${name}'), and are not saved; ${RUINED_CURE}`,
   );
+};
+
+/**
+ * Checks that the weights give an example a loss: finite ones may be so large that they give none.
+ *
+ * @throws ERR_ZEST_WEIGHTS_NOT_FINITE
+ */
+const assertUsable = async ({ model, inputs, examples }: RunContext, step: number): Promise<void> => {
+  try {
+    await model.evaluate(inputs.answers.batch(examples.slice(0, 1)), [[]]);
+  } catch (cause) {
+    if (!isNotFinite(cause)) throw cause;
+    const message = `the weights of step ${step} give no finite loss, and are not saved; ${RUINED_CURE}`;
+    throw new ZestError('ERR_ZEST_WEIGHTS_NOT_FINITE', message, { cause });
+  }
 };
 
 /** Keeps the last checkpoint as that of its step, and no more earlier ones than are asked for. */
@@ -85,6 +112,8 @@ export const saveCheckpoint = async (
   const step = losses.length;
   const folder = join(run.checkpoints, name);
   await assertFinite(model, step);
+  // The best one has just been scored.
+  if (name === 'last') await assertUsable(context, step);
   await log.flush();
   await metrics.flush();
   const digest = await model.digest();

@@ -14,7 +14,7 @@ import type { Place, TrajectoryHeader } from '../runs/trajectory-format.ts';
 import { show } from '../show.ts';
 import { version } from '../version.ts';
 import { settleBest } from './best-checkpoint.ts';
-import { readResumable } from './checkpoints.ts';
+import { readResumable, ruinedBy } from './checkpoints.ts';
 import { loadConfig } from './config.ts';
 import { inputDigests } from './input-digests.ts';
 import { prepareRun } from './prepare-run.ts';
@@ -175,6 +175,8 @@ export const resumeRun = async (
       const found = await weightsAt(from, { config, tokenizer: inputs.tokenizer, log, options });
       checkpoint = found.from;
       return found.model;
+    }).catch((error) => {
+      throw ruinedBy(from, error);
     });
     model = prepared.model;
     if (model.device !== log.header.device) {

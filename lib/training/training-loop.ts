@@ -7,7 +7,7 @@ import { settleRun } from '../runs/replacement.ts';
 import type { LoggedUpdate } from '../runs/trajectory-format.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample } from '../tasks/task.ts';
-import { RUINED_CURE, saveCheckpoint } from './checkpoints.ts';
+import { isNotFinite, ruinedBy, saveCheckpoint } from './checkpoints.ts';
 import { examineSplit } from './evaluate.ts';
 import { collapse, divergence, isJudged } from './outcome.ts';
 import { mark, type RunState } from './run-state.ts';
@@ -66,14 +66,6 @@ async function* warnOfSkipped(context: RunContext, state: RunState): AsyncGenera
   });
 }
 
-/** Says of scores that are not finite, after some steps, that these have ruined the weights: no row is at fault. */
-const ruinedBy = (step: number, error: unknown): unknown =>
-  step > 0 && isNotFinite(error)
-    ? new ZestError(error.code, `the weights of step ${step} are ruined: ${error.message}; ${RUINED_CURE}`, {
-        cause: error,
-      })
-    : error;
-
 /** Scores the weights on the validation data, and keeps them if they are the best so far. */
 export async function* validate(
   context: RunContext,
@@ -105,9 +97,6 @@ export async function* validate(
 
 /** Steps in a row that may be skipped: weights at which no loss is finite do not get better by waiting. */
 const MOST_SKIPPED = 10;
-
-const isNotFinite = (error: unknown): error is ZestError =>
-  error instanceof ZestError && error.code === 'ERR_ZEST_LOSS_NOT_FINITE';
 
 /** Counts a step that was taken, now or before. */
 const countStep = (state: RunState, event: StepEvent, { terms }: Update): void => {

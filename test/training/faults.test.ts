@@ -261,6 +261,15 @@ describe('weights and losses that are no numbers', () => {
         message: expect.stringMatching(/^the weights of step 1 are ruined: .*:1: the model's scores are .* smaller/),
       });
     }
+    // Finite ones may be of no use.
+    const large = { ...optimizer, learningRate: 1e20 };
+    const unscored = { ...scored, optimizer: large, training: { ...training, evaluateEvery: 100 } };
+    for (const resume of [false, true]) {
+      await expect(run({ ...unscored, output: join(folder, 'ruined-finite') }, { resume })).rejects.toMatchObject({
+        code: expect.stringMatching(/^ERR_ZEST_(WEIGHTS|LOSS)_NOT_FINITE$/),
+      });
+      expect(await readdir(join(folder, 'ruined-finite', 'checkpoints'))).toEqual(['best']);
+    }
     const most = { ...once, optimizer: { ...optimizer, learningRate: 1e44 }, output: join(folder, 'ruined-at-once') };
     await expect(run(most)).rejects.toMatchObject({
       code: 'ERR_ZEST_UPDATE',
