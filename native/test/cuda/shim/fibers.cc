@@ -6,7 +6,7 @@
 
 #include "cuda_pipeline_primitives.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ZEST_SANITIZED_FIBERS)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -93,7 +93,7 @@ struct Block::Fiber {
 
   // Goes over to `next`; returns when somebody comes back to this one.
   void switch_to(Fiber& next) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ZEST_SANITIZED_FIBERS)
     void* fake = nullptr;
     if (!next.stack) {
       __sanitizer_start_switch_fiber(&fake, next.bottom, next.size);
@@ -170,7 +170,7 @@ Block::Fiber& Block::next() {
 }
 
 void Block::fiber_main() {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ZEST_SANITIZED_FIBERS)
   const void* bottom = nullptr;
   size_t size = 0;
   __sanitizer_finish_switch_fiber(nullptr, &bottom, &size);
