@@ -12,7 +12,24 @@ const unreadable = (path: string) => (cause: Error) => {
 };
 
 /**
- * 'sha256:…' of the contents of a model's .safetensors files, one after another in the order of their names, or of a
+ * 'sha256:…' of the contents of files, one after another.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+export const digestOfFiles = async (files: readonly string[]): Promise<string> => {
+  const hash = createHash('sha256');
+  for (const file of files) {
+    try {
+      for await (const piece of createReadStream(file)) hash.update(piece);
+    } catch (cause) {
+      unreadable(file)(cause as Error);
+    }
+  }
+  return `sha256:${hash.digest('hex')}`;
+};
+
+/**
+ * The digest of a model's .safetensors files, one after another in the order of their names, or of a
  * GGUF file. A model of the hub is downloaded first.
  *
  * @throws ERR_ZEST_FILE, what {@link fetchedFolder} throws
@@ -25,13 +42,5 @@ export const baseDigest = async (model: string, signal?: AbortSignal): Promise<s
         .filter((name) => name.endsWith('.safetensors'))
         .sort(byUtf8)
         .map((name) => join(path, name));
-  const hash = createHash('sha256');
-  for (const file of files) {
-    try {
-      for await (const piece of createReadStream(file)) hash.update(piece);
-    } catch (cause) {
-      unreadable(file)(cause as Error);
-    }
-  }
-  return `sha256:${hash.digest('hex')}`;
+  return digestOfFiles(files);
 };

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filesOf } from '../data/sources.ts';
@@ -7,16 +5,11 @@ import { isObject } from '../json.ts';
 import { isGguf } from '../model/gguf/format.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { TOKENIZER_FILES } from '../model/tokenizer-files.ts';
+import { digestOfFiles } from '../runs/base-digest.ts';
 import { pathsOf } from './read-data.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 const CONFIG = 'config.json';
-
-const digestOfFiles = async (files: readonly string[]): Promise<string> => {
-  const hash = createHash('sha256');
-  for (const file of files) for await (const piece of createReadStream(file)) hash.update(piece);
-  return `sha256:${hash.digest('hex')}`;
-};
 
 const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() ?? false;
 

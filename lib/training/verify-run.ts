@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
@@ -7,6 +6,7 @@ import { isThere } from '../files.ts';
 import { isObject, readJson } from '../json.ts';
 import type { Model } from '../model/model.ts';
 import { assertPath } from '../options/calls.ts';
+import { digestOfFiles } from '../runs/base-digest.ts';
 import type { RunFolder } from '../runs/folder.ts';
 import { heldRun } from '../runs/replacement.ts';
 import { leadOn } from '../runs/replay.ts';
@@ -32,11 +32,6 @@ interface Claim {
   isOf(model: Model): Promise<boolean>;
 }
 
-const digestOfFile = async (file: string): Promise<string> =>
-  createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
-
 /** Whether a checkpoint's weights, of which what is trained cannot be told apart, are those that a model would save. */
 const isSavedBy = async (model: Model, folder: string, metadata: Record<string, string>): Promise<boolean> => {
   const files = await weightFiles(folder);
@@ -45,7 +40,7 @@ const isSavedBy = async (model: Model, folder: string, metadata: Record<string, 
   try {
     await model.save(scratch, { weights, metadata });
     for (const file of files) {
-      if ((await digestOfFile(join(folder, file))) !== (await digestOfFile(join(scratch, file)))) return false;
+      if ((await digestOfFiles([join(folder, file)])) !== (await digestOfFiles([join(scratch, file)]))) return false;
     }
     return true;
   } finally {

@@ -50,5 +50,7 @@ it('makes the next batch while the engine computes, and none that no step takes'
     'batch',
     'answered',
     'answered',
+    // Of an example, to see that the weights that are saved give it a loss.
+    'batch',
   ]);
 });
