@@ -4,7 +4,7 @@ import { Model } from '../model/model.ts';
 import { mean, quantile } from '../statistics.ts';
 import { brief, lineOf } from './sampling.ts';
 import type { Study, StudyContext } from './study.ts';
-import { BATCH_SIZE, loadWords, MODEL, trainOn, type Words } from './words.ts';
+import { BATCH_SIZE, loadWords, MODEL, SEEDS, seedsOf, trainOn, type Words } from './words.ts';
 
 // The paper's sweep of t at k = 5, on the demo's words, with labels as people gave them and with some drawn at random.
 
@@ -93,7 +93,7 @@ const settings = (seeds: readonly number[], { tilts, rates, noises }: typeof USU
 
 const run = async ({ seed, quick, size, turn }: StudyContext) => {
   const effort = quick ? QUICK : USUAL;
-  const seeds = Array.from({ length: size }, (_, i) => 100 * seed + i + 2);
+  const seeds = seedsOf({ seed, size });
   const words = await loadWords();
   const all = settings(seeds, effort);
   const runs: Ran[] = [];
@@ -113,7 +113,7 @@ const labelsOf = (noise: number): string =>
 export const ablation: Study = {
   title: 'The ablation over t',
   question: 'With five directions, does t from 0 to 10 change what is learned, with clean and with noisy labels?',
-  size: { of: 'seeds', usual: 3, quick: 1, least: 1, most: 20 },
+  size: SEEDS,
   async run(context) {
     const { before, runs, seeds, effort } = await run(context);
     const { forwards, tilts, rates, noises } = effort;

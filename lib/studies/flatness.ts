@@ -11,7 +11,7 @@ import { neighbourhood } from '../sharpness/neighbourhood.ts';
 import { estimateMean, mean } from '../statistics.ts';
 import { brief } from './sampling.ts';
 import type { Study, StudyContext } from './study.ts';
-import { BATCH_SIZE, loadWords, MODEL, trainOn, type Words } from './words.ts';
+import { BATCH_SIZE, loadWords, MODEL, SEEDS, seedsOf, trainOn, type Words } from './words.ts';
 
 // What the methods reach on held-out words beside how sharp the minimum is where they end, with the built-in model.
 
@@ -111,7 +111,7 @@ const measure = async (model: Model, words: Words, seed: number, effort: Effort)
 const run = async ({ seed, quick, size, turn }: StudyContext) => {
   const words = await loadWords();
   const effort = quick ? QUICK : USUAL;
-  const seeds = Array.from({ length: size }, (_, i) => 100 * seed + i + 2);
+  const seeds = seedsOf({ seed, size });
   const names = quick ? ['MeZO', 'ZEST, τ = 1'] : Object.keys(METHODS);
   const total = names.length * seeds.length + 1;
   let done = 0;
@@ -140,7 +140,7 @@ const run = async ({ seed, quick, size, turn }: StudyContext) => {
 export const flatness: Study = {
   title: 'Accuracy and sharpness',
   question: 'Do the methods that end in flatter minima do better on held-out words?',
-  size: { of: 'seeds', usual: 3, quick: 1, least: 1, most: 20 },
+  size: SEEDS,
   async run(context) {
     const { before, after, seeds, effort } = await run(context);
     const { forwards, samples } = effort;

@@ -5,6 +5,7 @@ import type { StepResult } from '../methods/run-step.ts';
 import type { Model } from '../model/model.ts';
 import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
+import type { StudyContext } from './study.ts';
 
 // What studies train that ask about a model: the built-in one, on the demo's words.
 
@@ -12,6 +13,13 @@ import { Tokenizer } from '../tasks/tokenizer.ts';
 export const MODEL = 'film-roberta-mini';
 /** Words of a step. */
 export const BATCH_SIZE = 16;
+
+/** How many runs a study makes of each method. */
+export const SEEDS = { of: 'seeds', usual: 3, quick: 1, least: 1, most: 20 } as const;
+
+/** Seeds of a study's runs. Learning rates of docs/results.md were chosen with seed 1. */
+export const seedsOf = ({ seed, size }: Pick<StudyContext, 'seed' | 'size'>): number[] =>
+  Array.from({ length: size }, (_, i) => 100 * seed + i + 2);
 
 /** The words, and the task that asks for their rating. */
 export const loadWords = async () => ({
