@@ -44,10 +44,25 @@ export { type TsamOptions, tsam } from './tsam.ts';
 export { type ZestOptions, zest } from './zest.ts';
 export { type ZosaOptions, zosa } from './zosa.ts';
 
-/**
- * The methods that configurations may name, by their names. Those of first order and hizoo are not among them: models
- * have no gradient and keep no curvature yet.
- */
+const GRADIENT = 'a gradient, which models do not give yet';
+
+/** What the methods need that configurations may not name. */
+const NEEDS: Readonly<Record<string, string>> = {
+  sgd: GRADIENT,
+  adamw: GRADIENT,
+  sam: GRADIENT,
+  tsam: GRADIENT,
+  'adazo-sam': GRADIENT,
+  hizoo: 'the curvature of each parameter, which models do not keep yet',
+};
+
+/** Says why configurations may not name a method of the package; undefined for other names. */
+export const whyNotOfModels = (name: unknown): string | undefined =>
+  typeof name === 'string' && Object.hasOwn(NEEDS, name)
+    ? `${name} needs ${NEEDS[name]}: it is for code, over a vectorObjective`
+    : undefined;
+
+/** The methods that configurations may name, by their names. */
 const builtIn = {
   zest: zestMethod,
   mezo: mezoMethod,

@@ -53,9 +53,10 @@ const changes = async (header: TrajectoryHeader, config: ResolvedConfig): Promis
       return `${key} is ${show(b)}; expected ${show(a)}, which it was begun with${why}`;
     });
   const inputs = await inputDigests(config);
+  const files = (digest: unknown) => (digest === undefined ? 'no file' : `of the digest ${show(digest)}`);
   const ofInputs = differences(header.inputs, inputs).map(
     ({ key, a, b }) =>
-      `what ${key} names has the digest ${show(b)}${key === 'model' ? ' (config.json and tokenizer)' : ''}; expected ${show(a)}`,
+      `what ${key} names is ${files(b)}${key === 'model' ? ' (config.json and tokenizer)' : ''}; expected ${files(a)}`,
   );
   const base = await baseDigest(config.model);
   return [

@@ -1,8 +1,9 @@
-import { z } from 'zod';
+import { type core, z } from 'zod';
 import { count } from '../methods/options.ts';
-import { type MethodConfig, type MethodSettings, optimizerSchemas } from '../methods/registry.ts';
+import { type MethodConfig, type MethodSettings, optimizerSchemas, whyNotOfModels } from '../methods/registry.ts';
 import { adapter, device, dtype, head, trainable, weights } from '../model/option-schema.ts';
 import { objective } from '../objectives/options.ts';
+import { expectation } from '../options/messages.ts';
 import { type TaskSpec, taskSchema } from '../tasks/kinds.ts';
 
 // A union's `error` is what was expected, in words; the other messages are made from the issue (options/messages.ts).
@@ -172,6 +173,12 @@ export type Config = Omit<z.input<Keys>, 'task'> & { task: string | TaskSpec; op
 /** A configuration with every default filled in. */
 export type ResolvedConfig = Omit<z.output<Keys>, 'task'> & { task: string | TaskSpec; optimizer: MethodSettings };
 
+/** What a method was expected to be, and why one of the package is not among them. */
+const expectedMethod = (issue: core.$ZodRawIssue): string => {
+  const why = whyNotOfModels((issue.input as { method?: unknown } | undefined)?.method);
+  return `${expectation(issue)}${why === undefined ? '' : ` (${why})`}`;
+};
+
 /**
  * The configuration of a run: the check of the file, its defaults and its JSON Schema in one. Made anew at each call,
  * since methods may have been registered.
@@ -180,7 +187,7 @@ export const configSchema = () =>
   z.strictObject({
     ...keys,
     optimizer: z
-      .discriminatedUnion('method', optimizerSchemas())
+      .discriminatedUnion('method', optimizerSchemas(), { error: expectedMethod })
       .prefault({ method: 'auto' })
       .describe('the method and its options; auto, which measures its learning rate, if nothing is said'),
     ...lastKeys,

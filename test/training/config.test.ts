@@ -227,6 +227,10 @@ describe('a message names the place, the key, and what was expected', () => {
       "--set optimizer.method is 'zset'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg, auto (did you mean zest?)",
     ],
     [
+      'optimizer.method=sam',
+      "--set optimizer.method is 'sam'; expected one of zest, mezo, nspsa, fzoo, es, zosa, essam, sabo, conservative, lozo, subzero, svrg, auto (sam needs a gradient, which models do not give yet: it is for code, over a vectorObjective)",
+    ],
+    [
       'optimizer.estimator=naïve',
       "--set optimizer.estimator is 'naïve'; expected one of naive, biasCorrected, beale, jackknife (did you mean naive?)",
     ],

@@ -151,7 +151,7 @@ describe('a run that goes on', () => {
       /schedule .* with schedule constant only/s,
     );
     await appendFile(config.data.train, '{"sentence": "one more", "label": 1}\n');
-    await refused(config, /what data.train names has the digest 'sha256:.*'; expected 'sha256:/);
+    await refused(config, /what data.train names is of the digest 'sha256:.*'; expected of the digest 'sha256:/);
     expect(await readdir(config.output)).toEqual(before);
     await rm(own, { recursive: true });
   });
@@ -178,7 +178,7 @@ describe('a run that goes on', () => {
       await writeFile(file, text.replace(from, to));
       await expect(run(config, { resume: true })).rejects.toMatchObject({
         code: 'ERR_ZEST_RUN',
-        message: expect.stringMatching(new RegExp(`what ${what} names has the digest 'sha256:`)),
+        message: expect.stringMatching(new RegExp(`what ${what} names is of the digest 'sha256:`)),
       });
       await writeFile(file, text);
     }
