@@ -34,7 +34,7 @@ const tokenIds = (lengths, first, vocabulary) => {
 };
 
 /** Random token ids above the special ones, and one label-word position a sequence: before a full stop and the end. */
-const makeBatch = ({ vocabulary }, lengths) => {
+export const makeBatch = ({ vocabulary }, lengths) => {
   const sequences = tokenIds(lengths, 5, vocabulary);
   const positions = lengths.map((length) => Math.max(0, length - 3));
   const words = [100, 200];

@@ -1,6 +1,7 @@
 import { ZestError } from '../errors.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import { callEngine, type EngineCall } from './call.ts';
+import { lookForResult } from './look-for-result.ts';
 
 /** A call that was checked: what the engine is to do, and what may stop it. */
 export interface CheckedCall<T> {
@@ -11,17 +12,20 @@ export interface CheckedCall<T> {
 /** The calls on an engine, in the order in which they were made. The engine has a queue of its own behind this one. */
 export class CallQueue {
   readonly #binding: NativeBinding;
+  readonly #isOnCard: boolean;
   /** Settled once the next call may be handed to the engine. */
   #turn: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(binding: NativeBinding) {
+  constructor(binding: NativeBinding, isOnCard: boolean) {
     this.#binding = binding;
+    this.#isOnCard = isOnCard;
   }
 
   /** Hands a call to the engine, past those that wait: of work that has the engine alone. */
   now<T>({ run, signal }: CheckedCall<T>): Promise<T> {
-    return callEngine(this.#binding, signal, run);
+    const call = () => callEngine(this.#binding, signal, run);
+    return this.#isOnCard ? lookForResult(call) : call();
   }
 
   /**

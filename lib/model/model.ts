@@ -80,7 +80,7 @@ export class Model implements Objective<Batch> {
     this.#engine = engine;
     this.#origin = origin;
     this.#calls = new CheckedCalls(engine, origin, () => this.directions);
-    this.#queue = new CallQueue(device.binding);
+    this.#queue = new CallQueue(device.binding, device.cudaDevice !== undefined);
   }
 
   /**
