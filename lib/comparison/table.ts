@@ -58,12 +58,13 @@ const row = (
   const runs = finished(method);
   const rate = chosen(method);
   const failed = method.runs.length - runs.length;
+  const lacking = `${failed} of ${method.runs.length} runs failed`;
   if (runs.length === 0 || (runs.length === 1 && failed > 0))
-    return [method.title, rate, `${failed} runs failed`, '', '', ...(hasSharpness ? [''] : [])];
+    return [method.title, rate, lacking, '', '', ...(hasSharpness ? [''] : [])];
   return [
     method.title,
     rate,
-    spread(tested(runs, metric), (value) => metricDigits(metric, value)),
+    spread(tested(runs, metric), (value) => metricDigits(metric, value)) + (failed > 0 ? `, ${lacking}` : ''),
     against(metric, method, reference),
     spread(
       runs.map(({ test }) => test.loss),

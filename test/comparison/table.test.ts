@@ -28,6 +28,7 @@ describe('the table of an experiment', () => {
         // Differences +0.1, 0, +0.2: mean 0.1, sd 0.1, t(2) = 4.3027, half width 0.2484 (numbers from a table of t).
         method('zest', [run(2, 0.7), run(3, 0.7), run(4, 1)]),
         method('broken', [null, null, run(4, 0.5)]),
+        method('torn', [run(2, 0.6), run(3, 0.7), null]),
         method('single', [run(2, 0.5)]),
       ],
       version: '0.0.0',
@@ -38,7 +39,8 @@ describe('the table of an experiment', () => {
       '| before |  | 50.0 |  | 0.7000 | 0.0010 |',
       '| n-spsa | 3e-5 | 70.0 ± 10.0 |  | 0.3000 ± 0.1000 | 0.0300 ± 0.0100 |',
       '| zest | 3e-5 | 80.0 ± 17.3 | +10.0 [−14.8, +34.8] | 0.2000 ± 0.1732 | 0.0300 ± 0.0100 |',
-      '| broken | 3e-5 | 2 runs failed |  |  |  |',
+      '| broken | 3e-5 | 2 of 3 runs failed |  |  |  |',
+      '| torn | 3e-5 | 65.0 ± 7.1, 1 of 3 runs failed | +0.0 [+0.0, +0.0] | 0.3500 ± 0.0707 | 0.0250 ± 0.0071 |',
       '| single | 3e-5 | 50.0 |  | 0.5000 | 0.0200 |',
     ]);
   });
