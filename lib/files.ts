@@ -88,19 +88,22 @@ export const openFile = async (file: string): Promise<FileHandle> => {
  */
 export const makeFolder = async (path: string): Promise<void> => {
   const folder = await followed(path);
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') {
-      if (await isFolder(folder)) return;
-      throw Object.assign(new Error('it is a file; expected the path of a folder', { cause: error }), { code });
-    }
-    const above = dirname(folder);
-    if (code !== 'ENOENT' || above === folder || (await isThere(above))) throw error;
+  const fault = () =>
+    mkdir(folder).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error,
+    );
+  let error = await fault();
+  const above = dirname(folder);
+  if (error?.code === 'ENOENT' && above !== folder) {
     await makeFolder(above);
-    await makeFolder(folder);
+    error = await fault();
   }
+  if (error === undefined) return;
+  const { code } = error;
+  if (code !== 'EEXIST') throw error;
+  if (await isFolder(folder)) return;
+  throw Object.assign(new Error('it is a file; expected the path of a folder', { cause: error }), { code });
 };
 
 /**

@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assertWritable, assertWritableFile, makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
 import { rejects } from './fixtures/rejects.ts';
@@ -120,9 +120,12 @@ describe.skipIf(process.platform === 'win32')('a link', () => {
 describe('a folder that is made', () => {
   it('has those above it, and may be there', async () => {
     const folder = join(scratch, 'a', 'b', 'c');
-    await Promise.all([makeFolder(folder), makeFolder(folder), makeFolder(join(folder, 'd'))]);
-    await makeFolder(folder);
-    expect(statSync(join(folder, 'd')).isDirectory()).toBe(true);
+    for (let i = 0; i < 50; i++) {
+      const deep = join(folder, String(i), 'b', 'c', 'd');
+      await Promise.all([deep, deep, join(deep, 'e'), dirname(deep), deep].map(makeFolder));
+      await makeFolder(deep);
+      expect(statSync(join(deep, 'e')).isDirectory()).toBe(true);
+    }
   });
 
   it('is none where something else is', async () => {
