@@ -1,4 +1,4 @@
-# The CPU-only build for those without CMake: `npm run rebuild:gyp`. Sources and flags stand in native/sources.json.
+# The CPU-only build for those without CMake: `npx node-gyp rebuild`. Sources and flags stand in native/sources.json.
 {
   'variables': {
     'read': 'node -p "const s = require(\'./native/sources.json\'); s',

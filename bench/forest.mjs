@@ -8,6 +8,8 @@ const ROW_HEIGHT = 22;
 const HEAD = 90;
 const LINE_HEIGHT = 16;
 const FOOT = 34;
+/** Both ends of every column's axis, in points; what reaches further ends in an arrow. */
+const LIMIT = 10;
 const FONT = 12;
 const COLORS = {
   above: '#0b7a4b',
@@ -23,13 +25,13 @@ const text = (x, y, content, more = '') =>
 
 const colorOf = ({ low, high }) => (low > 0 ? COLORS.above : high < 0 ? COLORS.below : COLORS.neither);
 
-/** `limit`: both ends of every column's axis; what reaches further ends in an arrow. A comma breaks a column's title. */
-export const forest = ({ title, rows, columns, limit = 10 }) => {
+/** A comma breaks a column's title. */
+export const forest = ({ title, rows, columns }) => {
   const width = NAME_WIDTH + columns.length * (COLUMN_WIDTH + COLUMN_GAP);
   const bottom = HEAD + rows.length * ROW_HEIGHT;
   const left = (column) => NAME_WIDTH + column * (COLUMN_WIDTH + COLUMN_GAP);
-  const x = (column, value) => left(column) + (COLUMN_WIDTH * (value + limit)) / (2 * limit);
-  const inside = (value) => Math.max(-limit, Math.min(limit, value));
+  const x = (column, value) => left(column) + (COLUMN_WIDTH * (value + LIMIT)) / (2 * LIMIT);
+  const inside = (value) => Math.max(-LIMIT, Math.min(LIMIT, value));
   const y = (row) => HEAD + (row + 0.5) * ROW_HEIGHT;
 
   const bands = rows.map((_, row) =>
@@ -44,15 +46,15 @@ export const forest = ({ title, rows, columns, limit = 10 }) => {
     const arrow = (at, to) => `<path d="M${at} ${y(row) - 4}l${to} 4l${-to} 4z" fill="${color}"/>`;
     return [
       `<line x1="${low}" x2="${high}" y1="${y(row)}" y2="${y(row)}" stroke="${color}" stroke-width="1.5"/>`,
-      estimate.low < -limit ? arrow(low, -5) : '',
-      estimate.high > limit ? arrow(high, 5) : '',
+      estimate.low < -LIMIT ? arrow(low, -5) : '',
+      estimate.high > LIMIT ? arrow(high, 5) : '',
       `<circle cx="${x(column, inside(estimate.value)).toFixed(1)}" cy="${y(row)}" r="3.5" fill="${color}"/>`,
     ].join('');
   };
   const column = ({ title, estimates }, at) => {
     const lines = title.split(', ').reverse();
     const middle = 'text-anchor="middle"';
-    const ticks = [-limit / 2, 0, limit / 2].map((value) =>
+    const ticks = [-LIMIT / 2, 0, LIMIT / 2].map((value) =>
       text(x(at, value), bottom + 16, `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(value)}`, middle),
     );
     return [

@@ -1,7 +1,7 @@
 import { quantile } from '../dist/statistics.js';
 
 /** Minimum, quartiles and maximum. */
-export const summarize = (values) => {
+const summarize = (values) => {
   const sorted = values.toSorted((a, b) => a - b);
   const [min, q1, median, q3, max] = [0, 0.25, 0.5, 0.75, 1].map((fraction) => quantile(sorted, fraction));
   return { min, q1, median, q3, max, runs: values };

@@ -11,6 +11,8 @@ import { show } from './show.ts';
 
 /** Number of streams that callers may name; those above are the engine's. */
 const STREAMS = 2n ** 63n;
+/** First of the streams that measurements draw: no run comes to it. */
+export const MEASURING_STREAM = 2n ** 62n;
 const SEEDS = 2n ** 64n;
 /** Names of the laws that take no rank. */
 const LAWS = NAMES.law.filter((law) => law !== 'lowRank');
@@ -152,7 +154,7 @@ export const checkedPoints = (points: readonly Point[]): Perturbation[][] =>
 /** Points as the engine takes them. */
 export const nativePoints = (points: readonly (readonly Perturbation[])[]): NativePoints => {
   const termStarts = new Int32Array(points.length + 1);
-  for (const [p, { length }] of points.entries()) termStarts[p + 1] = (termStarts[p] as number) + length;
+  for (const [p, { length }] of points.entries()) termStarts[p + 1] = termStarts[p]! + length;
   const terms = points.flat();
   return {
     termStarts,

@@ -136,7 +136,6 @@ export {
   type TraceOptions,
 } from './sharpness/curvature.ts';
 export { type EigenvalueOptions, type Eigenvalues, topEigenvalues } from './sharpness/eigenvalues.ts';
-export type { MeasuredWeights, SharpnessChange, SharpnessReport } from './sharpness/findings.ts';
 export type { MeasureOptions } from './sharpness/losses.ts';
 export { type MeasureSharpnessOptions, measureSharpness, type SharpnessStart } from './sharpness/measure.ts';
 export {
@@ -145,6 +144,7 @@ export {
   type NeighbourhoodOptions,
   neighbourhood,
 } from './sharpness/neighbourhood.ts';
+export type { MeasuredWeights, SharpnessChange, SharpnessReport } from './sharpness/report.ts';
 export { type Sharpness, type SharpnessOptions, sharpness } from './sharpness/sharpness.ts';
 export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
 export type { Estimate } from './statistics.ts';

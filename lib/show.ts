@@ -21,3 +21,12 @@ export const listed = (names: Iterable<string>, most = 20): string => {
   const some = all.slice(0, most).map(cut).join(', ');
   return all.length > most ? `${some} and ${all.length - most} more` : some;
 };
+
+/** Writes 3448064 as 3,448,064. */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+/** Writes 0.8125 as 81.3 %. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Writes 0.001234 as 0.0012: so many digits that count, and no zeros behind them. */
+export const brief = (value: number, digits = 2): string => String(Number(value.toPrecision(digits)));

@@ -65,9 +65,16 @@ export const populationDeviation = (values: Float64Array): number => {
 /** The value below which the share `q` of sorted values lies, interpolated. */
 export const quantile = (sorted: ArrayLike<number>, q: number): number => {
   const at = q * (sorted.length - 1);
-  const below = sorted[Math.floor(at)] as number;
-  return below + (at % 1) * ((sorted[Math.ceil(at)] as number) - below);
+  const below = sorted[Math.floor(at)]!;
+  return below + (at % 1) * (sorted[Math.ceil(at)]! - below);
 };
+
+/** The median, the mean of the two in the middle of an even number. */
+export const median = (values: readonly number[]): number =>
+  quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 
 /** The mean of independent samples, two or more. */
 export const estimateMean = (samples: readonly number[]): Estimate =>

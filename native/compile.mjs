@@ -74,7 +74,9 @@ const findToolchain = (compiler, cuda) => {
 };
 
 const groupsOf = (arch, cuda) => [
-  ...['core', 'cpu', 'addon'],
+  'core',
+  'cpu',
+  'addon',
   ...(arch === 'x64' ? ['avx2', 'avx512'] : []),
   ...(arch === 'arm64' ? ['neon'] : []),
   ...(cuda ? ['cuda', 'addon_with_cuda'] : ['addon_without_cuda']),
@@ -84,9 +86,16 @@ const groupsOf = (arch, cuda) => [
 const commandsOf = ({ compiler, os, arch, cuda, flags }, { toolkit, include }) => {
   const core = `-I${join(root, 'native')}`;
   const cxx = [
-    ...['-std=c++20', '-O3', '-DNDEBUG', ...(os === 'win32' ? [] : ['-fPIC', '-pthread'])],
-    ...[...sources.flags.all, ...sources.definitions.map((name) => `-D${name}`), `-DZEST_VERSION="${version}"`],
-    ...[core, ...include.flatMap((folder) => ['-isystem', folder]), ...flags],
+    '-std=c++20',
+    '-O3',
+    '-DNDEBUG',
+    ...(os === 'win32' ? [] : ['-fPIC', '-pthread']),
+    ...sources.flags.all,
+    ...sources.definitions.map((name) => `-D${name}`),
+    `-DZEST_VERSION="${version}"`,
+    core,
+    ...include.flatMap((folder) => ['-isystem', folder]),
+    ...flags,
   ];
   const architectures = process.env.ZEST_CUDA_ARCHITECTURES?.split(/[;, ]+/) ?? sources.cuda_architectures;
   const nvcc = ['-std=c++20', '-DNDEBUG', core, '-ccbin', compiler[0], ...sources.flags.cuda];

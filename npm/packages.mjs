@@ -44,7 +44,9 @@ const packPlatform = async ({ name, platform }) => {
   const folder = emptyFolder(join(output, platform.name));
   await compileAddon({
     ...targetOptions(platform),
-    ...{ os: platform.os, arch: platform.cpu, cuda: platform.addon === 'zest_cuda' },
+    os: platform.os,
+    arch: platform.cpu,
+    cuda: platform.addon === 'zest_cuda',
     output: join(folder, `${platform.addon}.node`),
     objects: join(output, 'objects', platform.name),
   });

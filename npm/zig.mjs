@@ -21,7 +21,7 @@ export const zig = () => {
 };
 
 /** Zig's name for a platform of lib/native/platforms.ts. */
-export const TARGETS = {
+const TARGETS = {
   'linux-x64': 'x86_64-linux-gnu.2.28',
   'linux-x64-musl': 'x86_64-linux-musl',
   'linux-arm64': 'aarch64-linux-gnu.2.28',

@@ -52,15 +52,14 @@ for (const target of targets) {
   for (const folder of [learnt, faults]) mkdirSync(folder, { recursive: true });
   run(
     join(build, `native/fuzz/fuzz_${target}`),
-    ...[learnt, join(root, 'native/fuzz/corpus', target)],
-    ...[
-      `-runs=${values.runs}`,
-      `-max_total_time=${values.seconds}`,
-      `-max_len=${values.length}`,
-      '-timeout=20',
-      '-malloc_limit_mb=256',
-      `-artifact_prefix=${faults}${target}-`,
-    ],
+    learnt,
+    join(root, 'native/fuzz/corpus', target),
+    `-runs=${values.runs}`,
+    `-max_total_time=${values.seconds}`,
+    `-max_len=${values.length}`,
+    '-timeout=20',
+    '-malloc_limit_mb=256',
+    `-artifact_prefix=${faults}${target}-`,
     '-print_final_stats=1',
   );
 }

@@ -54,7 +54,7 @@ const row = (key, schema, required) => {
 const rowsOf = (schema, prefix) =>
   Object.entries(schema.properties).flatMap(([name, inner]) => {
     const key = prefix + name;
-    const objects = (inner.anyOf ?? inner.oneOf ?? []).filter(({ properties }) => properties !== undefined);
+    const objects = (inner.anyOf ?? inner.oneOf ?? [inner]).filter(({ properties }) => properties !== undefined);
     const within = objects.flatMap((object) => rowsOf(object, `${key}.`));
     return [row(key, inner, schema.required?.includes(name)), ...new Set(within)];
   });
@@ -72,7 +72,7 @@ const only = (schema, passes) => ({
   properties: Object.fromEntries(Object.entries(schema.properties).filter(([name]) => passes(name))),
 });
 
-const section = (title, rows) => [`## ${title}`, '', ...HEAD, ...rows, ''];
+const section = (title, rows) => (rows.length > 0 ? [`## ${title}`, '', ...HEAD, ...rows, ''] : []);
 
 /** A section for each alternative that `by` tells apart, and one for what they share. */
 const alternatives = (name, by, objects, shared) => {
@@ -111,9 +111,9 @@ const render = () => {
     ...section('`data`', rowsOf(data, 'data.')),
     '## `task`',
     '',
-    'The name of a [built-in task](tasks.md#built-in-tasks), or one of these:',
+    'The name of a [built-in task](tasks.md#built-in-tasks), or one of these; labelWords if no `kind` is said:',
     '',
-    ...alternatives('task', 'kind', kinds, 'Both kinds'),
+    ...alternatives('task', 'kind', kinds, 'Every kind'),
     '## `optimizer`',
     '',
     'A method, with options of its own; `{method: auto}` if nothing is said. `method` may also be the path of a module that',

@@ -1,4 +1,5 @@
 import { interleave, ratio, time } from '../measure.mjs';
+import { STEP } from './workloads.mjs';
 
 const OURS = 'node-zest';
 const OURS_BF16 = 'node-zest, bfloat16';
@@ -10,7 +11,6 @@ const GAUSSIAN = 'node-zest step, Gaussian';
 const RADEMACHER = 'node-zest step, Rademacher';
 const MEZO = 'node-zest, MeZO';
 const PYTORCH_MEZO = 'PyTorch, MeZO in place';
-const STEP = { rho: 1e-3, tilt: 0, estimator: 'naive', sides: 'two', learningRate: 1e-9 };
 const LOSS_TOLERANCE = 1e-3; // thirty layers, other orders of sums
 const SEED = 7;
 

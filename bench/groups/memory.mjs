@@ -1,9 +1,8 @@
 import { startEngineProcess } from '../child.mjs';
-import { BASE, equalLengths } from './workloads.mjs';
+import { BASE, equalLengths, STEP } from './workloads.mjs';
 
 const MIB = 2 ** 20;
 const ALLOWANCE = 64; // MiB
-const STEP = { directions: 5, rho: 1e-3, tilt: 0, estimator: 'naive', sides: 'two', learningRate: 1e-9 };
 
 /**
  * MiB of activations of one evaluation group, the two sides of a direction: for each token its hidden state, the row of

@@ -30,7 +30,8 @@ const overRuns = async (workloads, { title, shape, lengths }, { repeats, onRun }
     },
   };
   const model = await onnxObjective(file, {
-    ...{ session, runtime },
+    session,
+    runtime,
     trainable: { lora: { rank: 8, targets: ['query', 'value'] } },
     inputs: () => ({ input_ids: sequences, attention_mask: sequences.map((ids) => ids.map(() => 1)), positions }),
     loss: ({ logits: { data, dims } }) =>

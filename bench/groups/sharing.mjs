@@ -5,9 +5,8 @@ import { Model } from '../../dist/index.js';
 import { quantile } from '../../dist/statistics.js';
 import { startEngineWorker } from '../child.mjs';
 import { interleave, ratio, time } from '../measure.mjs';
-import { BASE, equalLengths, FILM } from './workloads.mjs';
+import { BASE, equalLengths, FILM, STEP } from './workloads.mjs';
 
-const STEP = { directions: 5, rho: 1e-3, tilt: 0, estimator: 'naive', sides: 'two', learningRate: 1e-9 };
 const STEPS = 16; // of all engines together
 const READ_EVERY = 2; // ms
 const ONE = 'one engine';

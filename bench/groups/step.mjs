@@ -1,23 +1,11 @@
 import { interleave, ratio, time } from '../measure.mjs';
-import { BASE, equalLengths, FILM, sst2Lengths } from './workloads.mjs';
+import { BASE, equalLengths, FILM, STEP, sst2Lengths } from './workloads.mjs';
 
-const DIRECTIONS = 5;
-const RHO = 1e-3;
-const LEARNING_RATE = 1e-9; // weights stay near where both sides agree
 const SEED = 7;
 const TEN = 'node-zest, ten evaluations';
 const GAUSSIAN = 'node-zest step, Gaussian';
 const RADEMACHER = 'node-zest step, Rademacher';
 const PYTORCH = 'PyTorch, MeZO in place';
-
-const STEP = {
-  directions: DIRECTIONS,
-  rho: RHO,
-  tilt: 0,
-  estimator: 'naive',
-  sides: 'two',
-  learningRate: LEARNING_RATE,
-};
 
 // `bounds`: a step over ten evaluations, by law; and how many times faster than PyTorch's loop. `alone`: without PyTorch.
 const FILM_FULL_LENGTH = {
@@ -59,15 +47,15 @@ const measure = async (workloads, { title, shape, lengths, alone, bounds }, { re
   let firstStream = 0n;
   const ours = (law) => () => {
     model.directions = { seed: SEED, law };
-    firstStream += BigInt(DIRECTIONS);
+    firstStream += BigInt(STEP.directions);
     return time(() => model.step(batch.ours, { ...STEP, firstStream }));
   };
   const tenEvaluations = () =>
     time(async () => {
-      for (let i = 0; i < 2 * DIRECTIONS; i++) await model.evaluate(batch.ours, [[]]);
+      for (let i = 0; i < 2 * STEP.directions; i++) await model.evaluate(batch.ours, [[]]);
     });
   const theirs = async () => {
-    const request = { directions: DIRECTIONS, rho: RHO, learning_rate: LEARNING_RATE, seed: SEED };
+    const request = { directions: STEP.directions, rho: STEP.rho, learning_rate: STEP.learningRate, seed: SEED };
     return (await workloads.peer.request('step', { model: shape.model, batch: batch.name, ...request })).ms;
   };
   const contestants = [

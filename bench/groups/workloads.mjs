@@ -116,3 +116,6 @@ export const createWorkloads = ({ peer, folders, openOnnx, plainOnnx, causalOnnx
 
 export const BASE = { model: 'roberta-base', vocabulary: 50265, hidden: 768, intermediate: 3072 };
 export const FILM = { model: 'film-roberta-mini', vocabulary: 8192, hidden: 192, intermediate: 768 };
+
+/** A step of five directions; the weights stay near where all sides agree. */
+export const STEP = { directions: 5, rho: 1e-3, tilt: 0, estimator: 'naive', sides: 'two', learningRate: 1e-9 };

@@ -46,7 +46,8 @@ struct Linear {
       float* packed = panels.data() + thread * panel;
       kernels().pack(weights, Noise{}, {nullptr, first, n}, &packed);
       kernels().multiply({x.data(), row_stride(depth), rows, depth, packed, static_cast<int>(n),
-                          bias.data() + first, -1, y.data() + first, row_stride(columns)});
+                          bias.data() + first, no_activation, y.data() + first,
+                          row_stride(columns)});
     });
   }
 

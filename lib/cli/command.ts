@@ -16,11 +16,15 @@ const wholeNumber = (value: string): number => {
   throw new InvalidArgumentError('Expected a whole number.');
 };
 
+const finite = (value: string, expected: string): number => {
+  if (value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
+  throw new InvalidArgumentError(`Expected ${expected}.`);
+};
+
+export const number = (value: string): number => finite(value, 'a number');
+
 export const numbers = (value: string): number[] =>
-  value.split(',').map((part) => {
-    if (part.trim() !== '' && Number.isFinite(Number(part))) return Number(part);
-    throw new InvalidArgumentError('Expected numbers with commas between.');
-  });
+  value.split(',').map((part) => finite(part, 'numbers with commas between'));
 
 /** An option that takes a whole number. */
 export const counting = (flags: string, help: string, absent?: number): Option =>

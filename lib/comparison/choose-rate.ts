@@ -42,7 +42,7 @@ export const chooseRate = async (
     }
     const least = losses.indexOf(Math.min(...losses));
     if (least === 0) break;
-    at = steps[least] as number;
+    at = steps[least]!;
   }
   const tried: Record<string, number | null> = {};
   for (const [rate, known] of [...seen].sort(([a], [b]) => a - b)) {

@@ -4,13 +4,14 @@ import { rangeError } from '../errors.ts';
 import { writeAtomic } from '../files.ts';
 import { withBudget } from '../jobs/budget.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
-import { assertPositive, limit } from '../jobs/limit.ts';
+import { limit } from '../jobs/limit.ts';
 import { runJob } from '../jobs/process.ts';
 import { eventsOf } from '../jobs/queue.ts';
 import { readJson } from '../json.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
+import { checkedWhole } from '../options/checked-whole.ts';
 import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
@@ -21,7 +22,8 @@ import type { Metric } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
 import { resolveConfig } from '../training/config.ts';
 import { scoreSplit } from '../training/evaluate.ts';
-import { loadInputs, loadTrainingExamples, type RunInputs } from '../training/inputs.ts';
+import { loadInputs, type RunInputs } from '../training/inputs.ts';
+import { readTraining } from '../training/read-data.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { chooseRate, RUNGS } from './choose-rate.ts';
@@ -173,7 +175,7 @@ async function* compareInFolder(
   const earlier = await earlierResult(name, budget);
   // All of them, so that too few forwards for one method are told before the first run of another.
   for (const method of methods) configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget);
-  const seeded = (seed: number) => configOf(dataset, METHODS[0] as Method, 1, seed, budget);
+  const seeded = (seed: number) => configOf(dataset, METHODS[0]!, 1, seed, budget);
   const base = seeded(CHOOSING_SEED);
   const loaded = await loadInputs(base);
   const tested = Array.from({ length: seeds }, (_, i) => CHOOSING_SEED + 1 + i);
@@ -229,7 +231,7 @@ async function* compareInFolder(
         withModel(base.model, { signal: stopped }, (model) =>
           compareBaseline(model, loaded.answers as ClassificationTask, {
             async splits(seed) {
-              const train = await loadTrainingExamples(seeded(seed), loaded.answers);
+              const train = await readTraining(seeded(seed).data, loaded.answers);
               return { train, validation: loaded.validation, test: loaded.test } as unknown as BaselineSplits;
             },
             seeds: { choosing: CHOOSING_SEED, tested },
@@ -262,8 +264,9 @@ async function* compareInFolder(
 
 /**
  * Compares methods on a data set with equal forwards: for each the learning rate is chosen by the validation loss of one
- * seed, and five other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
- * tested with it, weights of the last step if nothing else is said. Writes experiment.json. What an earlier call finished is not run again.
+ * seed, and the other seeds (of the directions, the order, the sample of examples and the noise in their labels) are
+ * tested with it, weights of the last step if nothing else is said. Writes experiment.json. What an earlier call finished
+ * is not run again.
  *
  * @throws ERR_ZEST_OPTION for an unknown name and for jobs or forwards, ERR_ZEST_CONFIG if a step takes more forwards
  * than there are, ERR_ZEST_DATA for data that are not there, ERR_ZEST_RUN where the output holds results or a run of
@@ -283,11 +286,9 @@ export async function* compareMethods(name: string, options: ExperimentOptions):
     const message = `method "${BASELINE.name}" is a classifier, and the answers of ${name} are texts; expected others`;
     throw rangeError('ERR_ZEST_OPTION', message);
   }
-  assertPositive(options.jobs, 'jobs');
-  assertPositive(options.forwards, 'forwards');
-  assertPositive(options.seeds, 'seeds');
-  assertPositive(options.examples, 'examples');
-  assertPositive(options.evaluations, 'evaluations');
+  for (const name of ['jobs', 'forwards', 'seeds', 'examples', 'evaluations'] as const) {
+    if (options[name] !== undefined) checkedWhole(name, options[name], 1);
+  }
   const factor = rateFactor(name);
   const chosen = options.methods
     ? METHODS.filter((method) => options.methods?.includes(method.name))

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
+import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { firstMetric } from '../tasks/load.ts';
 import { definitionOf, type Metric } from '../tasks/metrics.ts';
 import type { Config } from '../training/schema.ts';
@@ -82,7 +83,7 @@ export const experimentFiles = async (name: string, folder: string | undefined):
   const files = paths.map((path) => join(folder ?? '', `${path}.jsonl`));
   for (const [i, file] of files.entries()) {
     await access(file).catch((cause) => {
-      const message = `${file} is not there; --data names the folder that has ${dirname(paths[i] as string)}/`;
+      const message = `${file} is not there; --data names the folder that has ${dirname(paths[i]!)}/`;
       throw new ZestError('ERR_ZEST_DATA', message, { cause });
     });
   }
@@ -92,7 +93,7 @@ export const experimentFiles = async (name: string, folder: string | undefined):
 /** Whether an experiment's answers are classes or choices, which a classifier of embeddings gives. */
 export const hasClasses = (name: string): boolean => definitionOf(experimentMetric(name)).of === 'classes';
 
-const ENCODER = { model: 'film-roberta-mini', batchSize: 16 };
+const ENCODER = { model: BUILT_IN_MODEL, batchSize: 16 };
 const LORA = { lora: { rank: 8, alpha: 16 } };
 
 /** Whether an experiment is of the decoder. */
@@ -115,7 +116,7 @@ export const experimentData = async (
   name: string,
   files: readonly string[],
   scratch: string,
-  { model = 'HuggingFaceTB/SmolLM2-135M-Instruct', examples = 256 }: DecoderOptions = {},
+  { model = 'HuggingFaceTB/SmolLM2-135M-Instruct', examples = 256 }: DecoderOptions,
 ): Promise<Dataset> => {
   const { source, shots, labelNoise, decoder } = settingOf(name);
   const { task, maxLength } = source;

@@ -46,7 +46,7 @@ const embedder = (model: Model, signal: AbortSignal | undefined) => {
     for (let start = 0; start < unknown.length; start += evaluationBatchSize) {
       const part = unknown.slice(start, start + evaluationBatchSize);
       for (const [i, vector] of (await model.embed(part, { signal })).entries()) {
-        known.set((part[i] as number[]).join(), vector);
+        known.set(part[i]!.join(), vector);
       }
     }
     return sequences.map((ids) => known.get(ids.join()) as Float32Array);
@@ -76,7 +76,7 @@ const regression = (model: Model, task: ClassificationTask, signal: AbortSignal 
     const rows = await rowsOf(asked, hasOptions);
     const scaled = standardizer(rows.flat());
     const answers = rows.flatMap((some, i) => {
-      const { label } = examples[i] as LabelledExample;
+      const { label } = examples[i]!;
       return hasOptions ? some.map((_, option) => Number(option === label)) : [label];
     });
     const classes = hasOptions ? 2 : task.names.length;
@@ -90,9 +90,7 @@ const regression = (model: Model, task: ClassificationTask, signal: AbortSignal 
         const found = await rowsOf(batch, hasOptions);
         return found.map((some) => {
           const probabilities = some.map((row) => classify(scaled(row)));
-          const scores = hasOptions
-            ? probabilities.map(([, right]) => right as number)
-            : (probabilities[0] as number[]);
+          const scores = hasOptions ? probabilities.map(([, right]) => right as number) : probabilities[0]!;
           return Float32Array.from(scores, (score) => Math.log(Math.max(score, Number.MIN_VALUE)));
         });
       },
@@ -129,7 +127,7 @@ export const compareBaseline = async (
   };
   const losses: number[] = [];
   for (const strength of STRENGTHS) losses.push((await runOnce(seeds.choosing, strength)).validation.loss);
-  const strength = STRENGTHS[losses.indexOf(Math.min(...losses))] as number;
+  const strength = STRENGTHS[losses.indexOf(Math.min(...losses))]!;
   const runs: ExperimentRun[] = [];
   for (const seed of seeds.tested) runs.push(await runOnce(seed, strength));
   return { ...BASELINE, strength, tried: Object.fromEntries(STRENGTHS.map((tried, i) => [tried, losses[i]!])), runs };

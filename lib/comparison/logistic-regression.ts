@@ -1,15 +1,11 @@
+import { dot } from '../vectors.ts';
+
 /** Probabilities of the classes of a row of features. */
 export type Classifier = (row: ArrayLike<number>) => number[];
 
-const dot = (a: Float64Array, b: Float64Array): number => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-};
-
 /** x + scale·y. */
 const plus = (x: Float64Array, scale: number, y: Float64Array): Float64Array =>
-  x.map((value, i) => value + scale * (y[i] as number));
+  x.map((value, i) => value + scale * y[i]!);
 
 /** Steps whose change of the gradient is remembered. */
 const MEMORY = 10;
@@ -33,13 +29,13 @@ export const minimize = (
     const weights = memory.map(() => 0);
     for (const [i, { s, y, sy }] of [...memory.entries()].reverse()) {
       weights[i] = dot(s, direction) / sy;
-      direction = plus(direction, -(weights[i] as number), y);
+      direction = plus(direction, -weights[i]!, y);
     }
     const last = memory.at(-1);
     const scale = last ? last.sy / dot(last.y, last.y) : 1 / Math.sqrt(dot(gradient, gradient));
     direction = direction.map((value) => value * scale);
     for (const [i, { s, y, sy }] of memory.entries()) {
-      direction = plus(direction, (weights[i] as number) - dot(y, direction) / sy, s);
+      direction = plus(direction, weights[i]! - dot(y, direction) / sy, s);
     }
     const slope = dot(direction, gradient);
     let length = 1;
@@ -64,14 +60,15 @@ export const minimize = (
 const softmax = (logits: Float64Array): number => {
   const top = Math.max(...logits);
   let sum = 0;
-  for (let c = 0; c < logits.length; c++) sum += logits[c] = Math.exp((logits[c] as number) - top);
-  for (let c = 0; c < logits.length; c++) logits[c] = (logits[c] as number) / sum;
+  for (let c = 0; c < logits.length; c++) sum += logits[c] = Math.exp(logits[c]! - top);
+  for (let c = 0; c < logits.length; c++) logits[c] = logits[c]! / sum;
   return top + Math.log(sum);
 };
 
 /**
  * Fits logistic regression to rows of features, as scikit-learn's LogisticRegression defines it: the weights and intercepts
- * that minimise `strength`·Σ cross-entropy + ‖weights‖²/2, to a slope of `tolerance` an example. Two classes have one vector of weights, more have one each.
+ * that minimise `strength`·Σ cross-entropy + ‖weights‖²/2, to a slope of `tolerance` an example. Two classes have one
+ * vector of weights, more have one each.
  */
 export const fitLogistic = (
   rows: readonly ArrayLike<number>[],
@@ -85,8 +82,8 @@ export const fitLogistic = (
   const logitsOf = (row: ArrayLike<number>, x: Float64Array): Float64Array => {
     const logits = new Float64Array(classes);
     for (let v = 0; v < vectors; v++) {
-      let sum = x[v * stride + features] as number;
-      for (let f = 0; f < features; f++) sum += (x[v * stride + f] as number) * (row[f] as number);
+      let sum = x[v * stride + features]!;
+      for (let f = 0; f < features; f++) sum += x[v * stride + f]! * row[f]!;
       logits[classes - vectors + v] = sum;
     }
     return logits;
@@ -99,23 +96,23 @@ export const fitLogistic = (
       const gradient = new Float64Array(x.length);
       for (const [i, row] of rows.entries()) {
         const logits = logitsOf(row, x);
-        const label = labels[i] as number;
-        const ofLabel = logits[label] as number;
+        const label = labels[i]!;
+        const ofLabel = logits[label]!;
         value += (softmax(logits) - ofLabel) / rows.length;
         for (let v = 0; v < vectors; v++) {
           const c = classes - vectors + v;
-          const error = ((logits[c] as number) - (c === label ? 1 : 0)) / rows.length;
+          const error = (logits[c]! - (c === label ? 1 : 0)) / rows.length;
           for (let f = 0; f < features; f++) {
-            gradient[v * stride + f] = (gradient[v * stride + f] as number) + error * (row[f] as number);
+            gradient[v * stride + f] = gradient[v * stride + f]! + error * row[f]!;
           }
-          gradient[v * stride + features] = (gradient[v * stride + features] as number) + error;
+          gradient[v * stride + features] = gradient[v * stride + features]! + error;
         }
       }
       for (let i = 0; i < x.length; i++) {
         if (i % stride === features) continue;
-        const weight = x[i] as number;
+        const weight = x[i]!;
         value += (penalty / 2) * weight * weight;
-        gradient[i] = (gradient[i] as number) + penalty * weight;
+        gradient[i] = gradient[i]! + penalty * weight;
       }
       return { value, gradient };
     },
@@ -134,11 +131,11 @@ export const standardizer = (rows: readonly ArrayLike<number>[]): ((row: ArrayLi
   const means = new Float64Array(features);
   const deviations = new Float64Array(features);
   for (let f = 0; f < features; f++) {
-    for (const row of rows) means[f] = (means[f] as number) + (row[f] as number) / rows.length;
+    for (const row of rows) means[f] = means[f]! + row[f]! / rows.length;
     for (const row of rows) {
-      deviations[f] = (deviations[f] as number) + ((row[f] as number) - (means[f] as number)) ** 2 / rows.length;
+      deviations[f] = deviations[f]! + (row[f]! - means[f]!) ** 2 / rows.length;
     }
-    deviations[f] = Math.sqrt(deviations[f] as number) || 1;
+    deviations[f] = Math.sqrt(deviations[f]!) || 1;
   }
-  return (row) => means.map((mean, f) => ((row[f] as number) - mean) / (deviations[f] as number));
+  return (row) => means.map((mean, f) => (row[f]! - mean) / deviations[f]!);
 };

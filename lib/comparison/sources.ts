@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { spaced } from '../data/sampling.ts';
 import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import type { Config } from '../training/schema.ts';
 import {
@@ -8,7 +9,6 @@ import {
   type SplitSizes,
   sizedFiles,
   sizedSplits,
-  spaced,
   withValidation,
   writeRows,
 } from './splits.ts';

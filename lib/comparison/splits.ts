@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { spaced } from '../data/sampling.ts';
 import { makeFolder, writeAtomic } from '../files.ts';
 
 /** The files of a data set. */
@@ -37,12 +38,6 @@ export const readLines = async (file: string): Promise<object[]> => {
   const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
   return lines.map((line) => JSON.parse(line));
 };
-
-/** So many rows at equal distances, all if there are fewer. */
-export const spaced = (rows: readonly object[], count: number): object[] =>
-  count >= rows.length
-    ? [...rows]
-    : Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)] as object);
 
 /** Examples of the splits that are made of longer files. */
 export interface SplitSizes {

@@ -11,7 +11,7 @@ const nats = (loss: number): string => loss.toFixed(4);
 
 /** Mean ± deviation of the sample; of one value that value. */
 const spread = (values: readonly number[], shown: (value: number) => string): string => {
-  if (values.length === 1) return shown(values[0] as number);
+  if (values.length === 1) return shown(values[0]!);
   const { value, standardError } = estimateMean(values);
   return `${shown(value)} ± ${shown(standardError * Math.sqrt(values.length))}`;
 };

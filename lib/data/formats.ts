@@ -4,7 +4,6 @@ import type { Content } from './content.ts';
 import type { Line } from './lines.ts';
 import { dataError } from './rows.ts';
 
-/** Formats of text with rows: `jsonl` may be one array of objects, too, and `txt` has a text a line. */
 export const ROW_FORMATS = ['jsonl', 'csv', 'tsv', 'txt'] as const;
 /** Format of text with rows: JSON lines, or one array of objects; commas; tabs; or a text a line. */
 export type RowFormat = (typeof ROW_FORMATS)[number];
@@ -85,7 +84,7 @@ interface Foreign {
 }
 
 const UNPACK = 'unpack it';
-const PICTURE = 'give the file that has the texts';
+const GIVE_TEXTS = 'give the file that has the texts';
 const IN_UTF8 = 'save it as UTF-8 (in Excel: CSV UTF-8), or convert it with iconv -f UTF-16 -t UTF-8';
 
 const FOREIGN: readonly Foreign[] = [
@@ -107,11 +106,11 @@ const FOREIGN: readonly Foreign[] = [
   },
   { begins: /^.{257}ustar/s, is: 'is a tar archive', cure: UNPACK },
   { begins: 'SQLite format 3', is: 'is a SQLite database', cure: 'export the table as CSV' },
-  { begins: '\x89PNG', is: 'is a picture (PNG)', cure: PICTURE },
-  { begins: '\xff\xd8\xff', is: 'is a picture (JPEG)', cure: PICTURE },
-  { begins: 'GIF8', is: 'is a picture (GIF)', cure: PICTURE },
-  { begins: '%PDF', is: 'is a PDF document', cure: PICTURE },
-  { begins: /^.{3}\0{5}\{/s, is: 'is a safetensors file, the weights of a model', cure: PICTURE },
+  { begins: '\x89PNG', is: 'is a picture (PNG)', cure: GIVE_TEXTS },
+  { begins: '\xff\xd8\xff', is: 'is a picture (JPEG)', cure: GIVE_TEXTS },
+  { begins: 'GIF8', is: 'is a picture (GIF)', cure: GIVE_TEXTS },
+  { begins: '%PDF', is: 'is a PDF document', cure: GIVE_TEXTS },
+  { begins: /^.{3}\0{5}\{/s, is: 'is a safetensors file, the weights of a model', cure: GIVE_TEXTS },
   { begins: '\x80', is: 'is a pickle of Python', cure: 'write it as JSON lines' },
   {
     begins: /^\s*<(?:!doctype html|html)/i,
@@ -121,7 +120,7 @@ const FOREIGN: readonly Foreign[] = [
   { begins: 'version https://git-lfs', is: 'is a pointer of Git LFS', cure: 'fetch the file: git lfs pull' },
 ];
 
-const BINARY = { is: 'is no text but binary', cure: PICTURE };
+const BINARY = { is: 'is no text but binary', cure: GIVE_TEXTS };
 
 /** Whether bytes have NUL among them and are no UTF-8, which may be cut within a character. */
 const isBinary = (head: Uint8Array): boolean => {

@@ -10,10 +10,7 @@ import { dataError, type Row } from './rows.ts';
 export const jsonArray = (file: string): LineParser => {
   let state: 'before' | 'first' | 'next' | 'between' | 'after' = 'before';
   let opened = 0;
-  /**
-   * Of the object that is open: its line, its text of earlier lines, how deep, whether in a string and behind a
-   * backslash.
-   */
+  // Of the object that is open: its line, its text of earlier lines, how deep, whether in a string.
   let begun = 0;
   let earlier = '';
   let depth = 0;
@@ -39,7 +36,7 @@ export const jsonArray = (file: string): LineParser => {
       const rows: Row[] = [];
       let from = 0;
       for (let at = 0; at < content.length; at++) {
-        const character = content[at] as string;
+        const character = content[at]!;
         if (depth > 0) {
           if (inString) {
             if (character === '\\') at++;

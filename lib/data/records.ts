@@ -80,7 +80,7 @@ const underHeader = (file: string, { columns, extras }: ColumnOptions): ((record
       );
     }
     // What has no name is an index in the first column, and nothing in others: a separator too many in the header.
-    const named = cells.slice(0, known.length).map((cell, i) => [known[i] as string, cell] as const);
+    const named = cells.slice(0, known.length).map((cell, i) => [known[i]!, cell] as const);
     return { file, line, fields: Object.fromEntries(named.filter(([name], i) => name !== '' || i === 0)) };
   };
 };
@@ -104,7 +104,7 @@ const separatorOf = (header: string): { separator: string; said: boolean } => {
   const bare = header.replace(/"(?:[^"]|"")*"/g, '');
   const counts = SEPARATORS.map((separator) => bare.split(separator).length - 1);
   const most = Math.max(...counts);
-  return { separator: most === 0 ? ',' : (SEPARATORS[counts.indexOf(most)] as string), said: false };
+  return { separator: most === 0 ? ',' : SEPARATORS[counts.indexOf(most)]!, said: false };
 };
 
 /** Whether a line is the header of a table that has the columns asked for, with others beside them. */

@@ -238,3 +238,9 @@ export const shuffledBatches = withoutOptions(
     });
   },
 );
+
+/** So many items at equal distances, all if there are fewer. */
+export const spaced = <T>(items: readonly T[], count: number): T[] =>
+  count >= items.length
+    ? [...items]
+    : Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);

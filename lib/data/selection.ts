@@ -64,8 +64,8 @@ const labelsIn = (value: unknown): unknown[] | undefined =>
       : undefined;
 
 /**
- * Makes the selection of rows for a task whose answer is in `labelField`, one label or, with `several`, a set of them. Filters see the names of the data and those of
- * the task.
+ * Makes the selection of rows for a task whose answer is in `labelField`, one label or, with `several`, a set of them.
+ * Filters see the names of the data and those of the task.
  */
 export const selection = (
   { columns = {}, labels, filter = {} }: SelectionSpec,

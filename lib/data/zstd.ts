@@ -14,8 +14,8 @@ const RUN = 1;
 /** Bytes of the frame's header behind its descriptor: window, dictionary, size of the content. */
 const headerLength = (descriptor: number): number => {
   const isSingle = (descriptor >> 5) & 1;
-  const content = [isSingle, 2, 4, 8][descriptor >> 6] as number;
-  const dictionary = [0, 1, 2, 4][descriptor & 3] as number;
+  const content = [isSingle, 2, 4, 8][descriptor >> 6]!;
+  const dictionary = [0, 1, 2, 4][descriptor & 3]!;
   return 1 - isSingle + dictionary + content;
 };
 
@@ -72,7 +72,7 @@ export async function* unzstd(pieces: Pieces): AsyncGenerator<Uint8Array> {
       return taken;
     };
     const descriptor = await take(1);
-    const bits = descriptor[0] as number;
+    const bits = descriptor[0]!;
     yield* unpacked(Buffer.concat([start, descriptor, await take(headerLength(bits))]));
     for (let isLast = false; !isLast; ) {
       const header = await take(3);

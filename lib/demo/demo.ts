@@ -1,14 +1,13 @@
 import { shuffledBatches } from '../data/sampling.ts';
 import type { Optimizer } from '../methods/optimizer.ts';
 import { auto, mezo, zest } from '../methods/registry.ts';
+import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { Model } from '../model/model.ts';
 import type { Classification } from '../tasks/classification.ts';
 import type { LoadedTask } from '../tasks/kinds.ts';
 import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
 import { RATED_WORDS, type RatedWord, ratedWords } from './words.ts';
-
-const MODEL = 'film-roberta-mini';
 
 export const BATCH_SIZE = 32;
 /** Forward passes of a batch that each run may take. */
@@ -44,7 +43,7 @@ export interface Demo {
 }
 
 export const loadDemo = async (): Promise<Demo> => ({
-  task: await loadTask(RATED_WORDS, await Tokenizer.load(MODEL)),
+  task: await loadTask(RATED_WORDS, await Tokenizer.load(BUILT_IN_MODEL)),
   ...(await ratedWords()),
 });
 
@@ -85,7 +84,7 @@ export const runDemo = async (
   { signal, own, onStep }: DemoRunOptions,
 ): Promise<{ run: DemoRun; before: DemoAnswers; after: DemoAnswers }> => {
   const began = performance.now();
-  const model = await Model.load(MODEL, { signal });
+  const model = await Model.load(BUILT_IN_MODEL, { signal });
   try {
     const ask = async (): Promise<DemoAnswers> => ({
       words: (await task.classify(model, heldOut, { signal })).map(({ label }) => label),

@@ -150,7 +150,7 @@ const splitFiles = async (
     const inside = converted?.paths.filter(
       (path) => path.endsWith('.parquet') && matchesPath(`${subset ?? '*'}/${split}/*`, path),
     );
-    const subsets = new Set(inside?.map((path) => path.split('/')[0] as string));
+    const subsets = new Set(inside?.map((path) => path.split('/')[0]!));
     if (subsets.size > 1) throw fail(name, `has several subsets; expected one of them as subset: ${listed(subsets)}`);
     if (converted && inside && inside.length > 0) return { repository: converted, paths: inside };
   }

@@ -1,8 +1,8 @@
 import { ZestError } from '../errors.ts';
 import { isObject } from '../json.ts';
-import { cachedCommit, cachedFiles, type HubName, rememberedFiles, storage, written } from './cache.ts';
+import { cachedCommit, cachedFiles, type HubName, rememberedFiles, storage } from './cache.ts';
 import { hubEnvironment } from './environment.ts';
-import { ask, called } from './request.ts';
+import { ask, called, noFolder } from './request.ts';
 import { missingShards } from './shards.ts';
 
 /** A file of a repository, and how to know it. */
@@ -79,8 +79,8 @@ const cached = (name: HubName, offline: ZestError): Repository => {
   const commit = cachedCommit(name);
   if (commit === undefined) throw offline;
   const there = cachedFiles(name, commit);
-  const shards = () => missingShards(there, name.kind === 'model' ? 1 : 0);
-  const paths = rememberedFiles(name, commit) ?? [...there, ...shards()].sort();
+  const paths =
+    rememberedFiles(name, commit) ?? [...there, ...missingShards(there, name.kind === 'model' ? 1 : 0)].sort();
   if (paths.length === 0) throw offline;
   return { name, commit, paths, files: new Map(), offline, license: undefined };
 };
@@ -101,8 +101,7 @@ export const knownCommit = (name: HubName): string | undefined => known.get(keyO
 export const openRepository = async (name: HubName, signal?: AbortSignal): Promise<Repository> => {
   const { isOffline, cache } = hubEnvironment();
   if (isOffline) {
-    const here = name.kind === 'model' ? `${written(name)} is no folder here, and ` : '';
-    const message = `${here}${called(name)} is not in the cache ${cache}, and HF_HUB_OFFLINE keeps it from being downloaded; unset that, or copy it there`;
+    const message = `${noFolder(name)}${called(name)} is not in the cache ${cache}, and HF_HUB_OFFLINE keeps it from being downloaded; unset that, or copy it there`;
     return cached(name, new ZestError('ERR_ZEST_DOWNLOAD', message));
   }
   const key = keyOf(name);

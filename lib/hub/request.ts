@@ -3,7 +3,9 @@ import { ZestError } from '../errors.ts';
 import { type HubName, written } from './cache.ts';
 import { hubEnvironment } from './environment.ts';
 
-/** Requests in a row that bring nothing, after which it is given up. */
+/** Tries of a request that gets no answer, or one that may be another soon. */
+const TRIES = 3;
+/** Answers in a row that bring no more of a file, after which it is given up. */
 export const MOST_TRIES = 5;
 
 /** Waits; a signal ends it with its own reason. */
@@ -20,6 +22,10 @@ export const pause = (tries: number, signal: AbortSignal | undefined): Promise<u
 /** What a person calls it. */
 export const called = (name: HubName): string =>
   `${name.kind === 'model' ? 'the model' : 'the data set'} ${written(name)}`;
+
+/** Begins a message about a name that may have been meant for the folder of a model. */
+export const noFolder = (name: HubName): string =>
+  name.kind === 'model' ? `${written(name)} is no folder here, and ` : '';
 
 /** Says why the network gave nothing: the system's error beneath fetch's own. */
 export const reason = (error: unknown): string => {
@@ -65,11 +71,10 @@ const refusal = async (name: HubName, response: Response, what: string): Promise
     return fail(`${endpoint} refuses the token in ${login}: ${said ?? 'it is not valid'}`);
   }
   if (code === 'RepoNotFound' || status === 401 || status === 404) {
-    const here = name.kind === 'model' ? `${written(name)} is no folder here, and ` : '';
     const kind = name.kind === 'model' ? 'model' : 'data set';
     const hidden =
       token === undefined ? `; a private one needs a token in ${login}` : ', or the token given does not see it';
-    return fail(`${here}${endpoint} has no ${kind} ${JSON.stringify(name.id)}${hidden}`);
+    return fail(`${noFolder(name)}${endpoint} has no ${kind} ${JSON.stringify(name.id)}${hidden}`);
   }
   return new ZestError(
     'ERR_ZEST_DOWNLOAD',
@@ -87,7 +92,7 @@ export const ask = async (
   name: HubName,
   path: string,
   what: string,
-  { headers = {}, signal, tries = 3 }: { headers?: Record<string, string>; signal?: AbortSignal; tries?: number } = {},
+  { headers = {}, signal }: { headers?: Record<string, string>; signal?: AbortSignal } = {},
 ): Promise<Response> => {
   const { endpoint, token, patience } = hubEnvironment();
   const url = `${endpoint}${path}`;
@@ -120,7 +125,7 @@ export const ask = async (
     } finally {
       clearTimeout(timer);
     }
-    if (attempt >= tries) throw failure;
+    if (attempt >= TRIES) throw failure;
     await pause(attempt, signal);
   }
 };

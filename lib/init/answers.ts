@@ -1,9 +1,9 @@
 import { dataError } from '../data/rows.ts';
-import { quantile } from '../statistics.ts';
 import type { GenerateSpec } from '../tasks/generation.ts';
 import type { RegressionSpec } from '../tasks/regression.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 import { LABEL_LENGTH, MOST_CLASSES } from './columns.ts';
+import { rounded, usualMost } from './lengths.ts';
 
 /** What the answers of a column are. */
 export type AnswersOfColumn = 'classes' | 'numbers' | 'texts';
@@ -28,9 +28,6 @@ export interface ProposedAnswers {
   task: RegressionSpec | GenerateSpec;
   why: string[];
 }
-
-/** The share of the answers that maxTokens leaves whole. */
-const WHOLE = 0.98;
 
 /** The prompt for an answer about a text, or about a pair of which one may be a question. */
 const promptOf = (texts: readonly string[]): string => {
@@ -68,7 +65,7 @@ export const proposeAnswers = (
       kind: 'generate',
       prompt: promptOf(texts),
       answer: label,
-      maxTokens: 8 * Math.ceil((quantile(lengths, WHOLE) + 1) / 8),
+      maxTokens: rounded(usualMost(lengths) + 1),
       ...(isOneLine && { stop: ['\n'] }),
     },
     why: ['The answers are texts: the model writes them after the prompt, the likeliest token each time.'],

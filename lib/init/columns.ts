@@ -1,7 +1,7 @@
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { listed } from '../show.ts';
-import type { DataTable } from './table.ts';
+import { type DataTable, isNumber } from './table.ts';
 
 /** The columns that a task reads. */
 export interface ChosenColumns {
@@ -53,7 +53,7 @@ const columnOf = (name: string, { rows }: DataTable): Column => {
     values,
     distinct: new Set(values).size,
     length: values.reduce((sum, value) => sum + value.length, 0) / Math.max(1, values.length),
-    isNumeric: values.every((value) => /^[-+]?\d+([.,]\d+)?$/.test(value)),
+    isNumeric: values.every(isNumber),
   };
 };
 
@@ -142,7 +142,7 @@ export const nameColumns = (
 ): { table: DataTable; chosen: ChosenColumns } => {
   if (table.columns === undefined) return { table, chosen: { texts, label } };
   const chosen = { texts: texts.length === 1 ? ['text'] : texts.map((_, i) => `text${i + 1}`), label: 'label' };
-  const names = new Map([...texts.map((name, i) => [name, chosen.texts[i] as string] as const), [label, chosen.label]]);
+  const names = new Map([...texts.map((name, i) => [name, chosen.texts[i]!] as const), [label, chosen.label]]);
   const rename = (name: string) => names.get(name) ?? name;
   return {
     table: {

@@ -1,3 +1,6 @@
+import { autoMethod } from '../methods/auto.ts';
+import { forwardsOfStep } from '../methods/registry.ts';
+import { count } from '../show.ts';
 import type { ClassSpec } from '../tasks/class.ts';
 import type { GenerateSpec } from '../tasks/generation.ts';
 import type { LabelWordSpec } from '../tasks/label-words.ts';
@@ -45,12 +48,11 @@ const comment = (text: string, indent = ''): string => {
   return lines.join('\n');
 };
 
-const count = (value: number): string => value.toLocaleString('en-US');
 const quoted = (value: unknown): string => JSON.stringify(value);
 const list = (values: readonly string[]): string => `[${values.map(quoted).join(', ')}]`;
 
 /** A rate as 5.0e-5: YAML takes a number without a point and with an exponent for one, too, but not every reader does. */
-export const rate = (value: number): string => value.toExponential(1);
+const rate = (value: number): string => value.toExponential(1);
 
 /** A label with this share of the rows or more makes accuracy a poor measure. */
 const UNBALANCED = 0.75;
@@ -121,41 +123,44 @@ const taskLines = ({ task, why, balance }: StartingPoint): string[] => {
   ];
 };
 
-/** Directions of a step, and the forwards that it takes. */
-const FOUND = { directions: 10, forwards: 10 };
-const MEASURED = { directions: 16, forwards: 16.5 };
+/** The share of each label's rows that is held out as validation data, and how a sentence begins that says so. */
+export const HELD_OUT = { share: 0.2, words: 'A fifth' };
+
+/** The method for a rate that was found, and the one that needs none. */
+const AT_A_RATE = { method: 'zest', directions: 10, sides: 'one', tilt: 0, schedule: 'linear' };
+const WITHOUT_A_RATE = { method: autoMethod.name, directions: autoMethod.options.directions.parse(undefined) };
 
 /** A method at the rate that was found, or one that needs none. */
 const optimizerLines = ({ learningRate, whyNotFound }: StartingPoint): string[] => {
   if (learningRate !== undefined) {
     return [
       comment(
-        `The slope along ${FOUND.directions} directions a step, which takes ${FOUND.forwards} forwards. Without a tilt, which is worth a try once this works (docs/tilt.md); docs/methods.md has the other methods.`,
+        `The slope along ${AT_A_RATE.directions} directions a step, which takes ${forwardsOfStep(AT_A_RATE)} forwards. Without a tilt, which is worth a try once this works (docs/tilt.md); docs/methods.md has the other methods.`,
         '  ',
       ),
-      '  method: zest',
-      `  directions: ${FOUND.directions}`,
-      '  sides: one',
-      '  tilt: 0',
+      `  method: ${AT_A_RATE.method}`,
+      `  directions: ${AT_A_RATE.directions}`,
+      `  sides: ${AT_A_RATE.sides}`,
+      `  tilt: ${AT_A_RATE.tilt}`,
       comment('Found for these data and steps by --find-learning-rate. Around it, factors of 3 are worth a try.', '  '),
       `  learningRate: ${rate(learningRate)}`,
-      '  schedule: linear',
+      `  schedule: ${AT_A_RATE.schedule}`,
     ];
   }
   const why = whyNotFound === undefined ? '' : ` (None was found: ${whyNotFound.replace(/\s+/g, ' ')})`;
   return [
     comment(
-      `Measures its learning rate as it goes, which others have to be told: ${MEASURED.directions} directions a step, which takes ${MEASURED.directions} forwards, and 2 more every fourth step.${why} Another method, such as zest or mezo (docs/methods.md), may do better at a rate of its own, which --find-learning-rate finds in some 500 to 900 forwards.`,
+      `Measures its learning rate as it goes, which others have to be told: ${WITHOUT_A_RATE.directions} directions a step, which takes ${WITHOUT_A_RATE.directions} forwards, and 2 more every fourth step.${why} Another method, such as zest or mezo (docs/methods.md), may do better at a rate of its own, which --find-learning-rate finds in some 500 to 900 forwards.`,
       '  ',
     ),
-    '  method: auto',
+    `  method: ${WITHOUT_A_RATE.method}`,
   ];
 };
 
 /** Writes a configuration with the reasons for its choices. */
 export const configurationText = (start: StartingPoint): string => {
   const { file, model, task, tokens, maxLength, steps, batchSize } = start;
-  const forwards = steps * (start.learningRate === undefined ? MEASURED : FOUND).forwards;
+  const forwards = steps * forwardsOfStep(start.learningRate === undefined ? WITHOUT_A_RATE : AT_A_RATE);
   const cut = tokens.most > maxLength ? 'longer texts are cut at their ends' : 'nothing is cut';
   return [
     comment(
@@ -182,10 +187,10 @@ export const configurationText = (start: StartingPoint): string => {
       ? [comment(`${count(start.leftOut)} of the rows have no label or no text, and are left out.`, '  ')]
       : []),
     comment(
-      'A fifth of the rows of each label is held out to choose by; a file of its own is as good. test names a file to test on.',
+      `${HELD_OUT.words} of the rows of each label is held out to choose by; a file of its own is as good. test names a file to test on.`,
       '  ',
     ),
-    '  validation: 0.2',
+    `  validation: ${HELD_OUT.share}`,
     '',
     'optimizer:',
     ...optimizerLines(start),

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { assertWritableFile, isThere, writing } from '../files.ts';
-import { builtInModels, modelFolder } from '../model/built-in.ts';
+import { BUILT_IN_MODEL, builtInModels, modelFolder } from '../model/built-in.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import type { CallOptions } from '../objective.ts';
 import { quantile } from '../statistics.ts';
@@ -16,9 +16,10 @@ import { resolveConfig } from '../training/config.ts';
 import { findLearningRate } from '../training/find-learning-rate.ts';
 import { somethingElse } from '../what-is.ts';
 import { answersOf, proposeAnswers } from './answers.ts';
-import { chooseColumns, nameColumns } from './columns.ts';
-import { configurationText, type StartingPoint } from './configuration.ts';
-import { readTable } from './table.ts';
+import { type ChosenColumns, chooseColumns, nameColumns } from './columns.ts';
+import { configurationText, HELD_OUT, type StartingPoint } from './configuration.ts';
+import { rounded, usualMost } from './lengths.ts';
+import { type DataTable, readTable } from './table.ts';
 import { proposeTask } from './task.ts';
 
 export interface InitOptions extends CallOptions {
@@ -43,14 +44,11 @@ export interface Initialized extends StartingPoint {
   label: string;
 }
 
-const MODEL = 'film-roberta-mini';
 /** Rows whose prompts are measured. */
-const MEASURED = 2000;
-/** The share of the prompts that maxLength leaves whole, where not all fit. */
-const WHOLE = 0.98;
+const MEASURED_ROWS = 2000;
+/** Tokens that all prompts are left whole up to. */
 const LONGEST = 128;
-/** The share of each label's rows that is held out as validation data. */
-const SHARE = 0.2;
+const LARGEST_BATCH = 32;
 
 /** Steps for a number of rows: more data, a larger budget, within limits. */
 const stepsFor = (rows: number): number => Math.min(1000, Math.max(200, 100 * Math.round(rows / 500)));
@@ -91,6 +89,86 @@ const refuseOverwriting = (file: string): never => {
   throw new ZestError('ERR_ZEST_FILE', `${file} is there already; name another file with --output`);
 };
 
+/** A data file, the columns of a task in it, and the rows that have a text and a label there. */
+interface LabelledData extends ChosenColumns {
+  table: DataTable;
+  rows: readonly { row: DataTable['rows'][number]; label: string }[];
+}
+
+const readLabelled = async (file: string, options: InitOptions): Promise<LabelledData> => {
+  const read = await readTable(file);
+  const { table, chosen } = nameColumns(read, chooseColumns(read, options));
+  const { texts, label } = chosen;
+  const rows = table.rows
+    .map((row) => ({ row, label: integerText(row[label]?.trim() ?? '') }))
+    .filter((one) => !isNoLabel(one.label) && texts.every((text) => one.row[text] !== undefined));
+  const [first = '', ...others] = new Set(rows.map((one) => one.label));
+  if (others.length === 0) {
+    throw dataError(
+      file,
+      `all ${rows.length} rows with a text and a label have the label ${JSON.stringify(first)}; expected two labels or more`,
+    );
+  }
+  return { table, texts, label, rows };
+};
+
+/** Proposes a task for some data, and counts the rows of its labels, of which some have to be held out. */
+const proposed = (
+  { table: { file }, texts, label, rows }: LabelledData,
+  tokenizer: Tokenizer,
+): Pick<StartingPoint, 'task' | 'why' | 'balance'> => {
+  const values = rows.map((one) => one.label);
+  const kind = answersOf(values);
+  const { task, names, why } =
+    kind === 'classes'
+      ? proposeTask({ texts, label }, [...new Set(values)], tokenizer)
+      : { names: [], ...proposeAnswers(file, { texts, label }, { kind, values, tokenizer }) };
+  const counts = new Map<string, number>();
+  // Answers that are no classes are held out as if they were one.
+  for (const value of values) {
+    const name = kind === 'classes' ? value : kind;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const heldOut = [...counts.values()].reduce((sum, count) => sum + Math.round(HELD_OUT.share * count), 0);
+  if (heldOut === 0) {
+    throw dataError(
+      file,
+      `has ${rows.length} rows with a label, at most ${Math.max(...counts.values())} of the same; expected at least ${Math.ceil(0.5 / HELD_OUT.share)} rows of some label, so that some can be held out to choose by`,
+    );
+  }
+  return { task, why, balance: names.map((name) => ({ name, count: counts.get(name) ?? 0 })) };
+};
+
+/** Counts the tokens of the prompts of some rows, in ascending order. */
+const promptLengths = async (
+  { table: { file }, rows }: LabelledData,
+  task: StartingPoint['task'],
+  tokenizer: Tokenizer,
+): Promise<number[]> => {
+  const loaded: Task = await loadTask(task, tokenizer, { maxLength: Number.MAX_SAFE_INTEGER });
+  const every = Math.ceil(rows.length / MEASURED_ROWS);
+  return rows
+    .filter((_, i) => i % every === 0)
+    .map(({ row }, i) => {
+      const [example] = loaded.examples([{ file, line: i + 1, fields: row }], { unlabelled: true });
+      const { ids, cut } = loaded.preview(example!);
+      return ids.length + cut;
+    })
+    .sort((a, b) => a - b);
+};
+
+/** Writes a file unless one has come to be there meanwhile. */
+const writeNew = async (file: string, text: string): Promise<void> => {
+  const handle = await open(file, 'wx').catch((error: NodeJS.ErrnoException) =>
+    error.code === 'EEXIST' ? refuseOverwriting(file) : writing(file, Promise.reject(error)),
+  );
+  try {
+    await writing(file, handle.writeFile(text));
+  } finally {
+    await handle.close();
+  }
+};
+
 /**
  * Looks at a data file, and writes a configuration to start from, its choices explained.
  *
@@ -99,62 +177,21 @@ const refuseOverwriting = (file: string): never => {
  * tokenizer throws
  */
 export const init = async (file: string, options: InitOptions = {}): Promise<Initialized> => {
-  const { model = MODEL, signal } = options;
+  const { model = BUILT_IN_MODEL, signal } = options;
   const other = somethingElse(file, 'data');
   if (other) throw dataError(file, other);
   const name = nameOf(file);
   const written = options.output ?? `${name}.yaml`;
   if (await isThere(written)) refuseOverwriting(written);
   await assertWritableFile(written);
-  const read = await readTable(file);
-  const { table, chosen } = nameColumns(read, chooseColumns(read, options));
-  const { texts, label } = chosen;
-  const labelled = table.rows
-    .map((row) => ({ row, label: integerText(row[label]?.trim() ?? '') }))
-    .filter((one) => !isNoLabel(one.label) && texts.every((text) => one.row[text] !== undefined));
-  const values = labelled.map((one) => one.label);
-  const labels = [...new Set(values)];
-  if (labels.length < 2) {
-    throw dataError(
-      file,
-      `all ${labelled.length} rows with a text and a label have the label ${JSON.stringify(labels[0] ?? '')}; expected two labels or more`,
-    );
-  }
+  const data = await readLabelled(file, options);
+  const { table, texts, label, rows } = data;
   const tokenizer = await Tokenizer.load(model, { signal });
-  const kind = answersOf(values);
-  const { task, names, why } =
-    kind === 'classes'
-      ? proposeTask({ texts, label }, labels, tokenizer)
-      : { names: [], ...proposeAnswers(file, { texts, label }, { kind, values, tokenizer }) };
-  const counts = new Map<string, number>();
-  // Answers that are no classes are held out as if they were one.
-  for (const value of values) {
-    const name = kind === 'classes' ? value : kind;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-
-  const heldOut = [...counts.values()].reduce((sum, count) => sum + Math.round(SHARE * count), 0);
-  if (heldOut === 0) {
-    throw dataError(
-      file,
-      `has ${labelled.length} rows with a label, at most ${Math.max(...counts.values())} of the same; expected at least ${Math.ceil(0.5 / SHARE)} rows of some label, so that some can be held out to choose by`,
-    );
-  }
-  const loaded: Task = await loadTask(task, tokenizer, { maxLength: Number.MAX_SAFE_INTEGER });
-  const every = Math.ceil(labelled.length / MEASURED);
-  const lengths = labelled
-    .filter((_, i) => i % every === 0)
-    .map(({ row }, i) => {
-      const [example] = loaded.examples([{ file, line: i + 1, fields: row }], { unlabelled: true });
-      const { ids, cut } = loaded.preview(example!);
-      return ids.length + cut;
-    })
-    .sort((a, b) => a - b);
+  const { task, why, balance } = proposed(data, tokenizer);
+  const lengths = await promptLengths(data, task, tokenizer);
   const most = lengths.at(-1)!;
   const answer = 'maxTokens' in task ? (task.maxTokens ?? 0) : 0;
-  const wanted = answer + (most <= LONGEST ? most : quantile(lengths, WHOLE));
-  const maxLength = Math.min(8 * Math.ceil(wanted / 8), tokenizer.maxLength ?? 512);
-
+  const wanted = answer + (most <= LONGEST ? most : usualMost(lengths));
   const start: StartingPoint = {
     file,
     model,
@@ -164,26 +201,17 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
     columns: table.columns,
     task,
     why,
-    balance: names.map((each) => ({ name: each, count: counts.get(each) ?? 0 })),
-    leftOut: table.rows.length - labelled.length,
+    balance,
+    leftOut: table.rows.length - rows.length,
     tokens: { median: Math.round(quantile(lengths, 0.5)), most },
-    maxLength,
-    steps: stepsFor(labelled.length),
-    batchSize: Math.max(1, Math.min(32, Math.round(0.8 * labelled.length))),
+    maxLength: Math.min(rounded(wanted), tokenizer.maxLength ?? 512),
+    steps: stepsFor(rows.length),
+    batchSize: Math.max(1, Math.min(LARGEST_BATCH, Math.round((1 - HELD_OUT.share) * rows.length))),
     output: `runs/${name}`,
   };
-  if (options.findLearningRate) {
-    Object.assign(start, await foundRate(start, signal));
-  }
+  if (options.findLearningRate) Object.assign(start, await foundRate(start, signal));
   const text = configurationText(start);
   resolveConfig(parse(text));
-  const handle = await open(written, 'wx').catch((error: NodeJS.ErrnoException) =>
-    error.code === 'EEXIST' ? refuseOverwriting(written) : writing(written, Promise.reject(error)),
-  );
-  try {
-    await writing(written, handle.writeFile(text));
-  } finally {
-    await handle.close();
-  }
+  await writeNew(written, text);
   return { ...start, written, texts, label };
 };

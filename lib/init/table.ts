@@ -13,7 +13,8 @@ export interface DataTable {
 /** Stand for the columns until it is known whether the first line names them. */
 const PLACES = Array.from({ length: 1000 }, (_, i) => `column ${i + 1}`);
 
-const isNumber = (cell: string): boolean => /^[-+]?\d+([.,]\d+)?$/.test(cell.trim());
+/** Tells whether a cell is a number as tables have them, with a point or a comma. */
+export const isNumber = (cell: string): boolean => /^[-+]?\d+([.,]\d+)?$/.test(cell.trim());
 
 /** Longer than the name of a column. */
 const isProse = (cell: string): boolean => cell.length > 60 || cell.trim().split(/\s+/).length > 6;
@@ -30,7 +31,7 @@ const isHeader = (first: readonly string[], rest: readonly Record<string, unknow
   if (first.some((cell) => USUAL.test(cell.trim()))) return true;
   return !first.some((cell, i) => {
     if (isNumber(cell) || isProse(cell)) return true;
-    const same = rest.filter((row) => row[PLACES[i] as string] === cell).length;
+    const same = rest.filter((row) => row[PLACES[i]!] === cell).length;
     return cell !== '' && same > 1;
   });
 };
@@ -54,7 +55,7 @@ export const readTable = async (file: string): Promise<DataTable> => {
   };
   const [first, ...rest] = (await readRows(file, { columns: PLACES })).map(({ fields }) => fields);
   // JSON and Parquet name their fields themselves.
-  if (!Object.hasOwn(first as object, PLACES[0] as string)) return read();
+  if (!Object.hasOwn(first as object, PLACES[0]!)) return read();
   const cells = Object.values(first as Record<string, string>);
   if (isHeader(cells, rest)) return read();
   return read(PLACES.slice(0, cells.length));

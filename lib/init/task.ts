@@ -33,6 +33,10 @@ const YES_NO = [
   ['Yes', 'No'],
   ['yes', 'no'],
 ];
+const YES_MAYBE_NO = [
+  ['Yes', 'Maybe', 'No'],
+  ['yes', 'maybe', 'no'],
+];
 const KNOWN: readonly Known[] = [
   { labels: ['negative', 'positive'], words: BAD_GOOD },
   { labels: ['neg', 'pos'], words: BAD_GOOD },
@@ -46,10 +50,7 @@ const KNOWN: readonly Known[] = [
   },
   {
     labels: ['entailment', 'neutral', 'contradiction'],
-    words: [
-      ['Yes', 'Maybe', 'No'],
-      ['yes', 'maybe', 'no'],
-    ],
+    words: YES_MAYBE_NO,
   },
   { labels: ['entailment', 'not_entailment'], words: YES_NO },
   { labels: ['1', '2', '3', '4', '5'], words: [['terrible', 'bad', 'okay', 'good', 'great']] },
@@ -86,10 +87,7 @@ const NUMBERED: readonly Numbered[] = [
   {
     labels: '0,1,2',
     texts: INFERENCE,
-    words: [
-      ['Yes', 'Maybe', 'No'],
-      ['yes', 'maybe', 'no'],
-    ],
+    words: YES_MAYBE_NO,
     meaning: 'they are taken for entailment, neutral and contradiction, as MNLI and SNLI have them (CB has not)',
   },
   {
@@ -133,9 +131,7 @@ const inOrder = (labels: readonly string[]): string[] => {
  */
 const templatesFor = (texts: readonly string[], words: readonly string[], causal: boolean): string[] => {
   const [first, second] = texts.map((name) => `{${name}}`);
-  const judges = [...BAD_GOOD, ...KNOWN.flatMap((known) => known.words)].some((list) =>
-    list.includes(words[0] as string),
-  );
+  const judges = [...BAD_GOOD, ...KNOWN.flatMap((known) => known.words)].some((list) => list.includes(words[0]!));
   const question = judges ? 'it was' : 'this is about';
   if (causal) {
     const asked = second === undefined ? `${first} . ${question}` : `${first} . ${second} ? the answer is`;

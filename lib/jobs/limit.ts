@@ -1,15 +1,3 @@
-import { rangeError } from '../errors.ts';
-
-/**
- * Checks that an option is a whole number ≥ 1, or absent.
- *
- * @throws ERR_ZEST_OPTION
- */
-export const assertPositive = (value: number | undefined, name: string): void => {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
-  throw rangeError('ERR_ZEST_OPTION', `${name} is ${value}; expected a whole number ≥ 1`);
-};
-
 /** Runs work as soon as fewer than `most` are under way, in the order of the calls. */
 export const limit = (most: number): (<T>(work: () => Promise<T>) => Promise<T>) => {
   const waiting: (() => void)[] = [];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
 import { mean } from '../statistics.ts';
+import { dot } from '../vectors.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, positive, probe } from './options.ts';
@@ -70,9 +71,6 @@ const centred = (losses: readonly number[]): number[] => {
   return losses.map((loss) => loss - centre);
 };
 
-const product = (a: readonly number[], b: readonly number[]): number =>
-  a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
-
 /** Of the difference of the means at the start and of late, in deviations of one loss. */
 const MEANS_ERROR = Math.sqrt(1 / START_STEPS + (1 - LOSS_KEPT));
 
@@ -114,18 +112,18 @@ export const autoMethod = defineMethod({
     const steps = state.steps + 1;
     const isPaired = state.steps % PAIR_EVERY === 0;
     const pairs = Math.ceil(steps / PAIR_EVERY);
-    const pair = isPaired ? [[], { stream: streams[0] as bigint, scale: -rho }] : [];
+    const pair = isPaired ? [[], { stream: streams[0]!, scale: -rho }] : [];
     const losses: Float64Array = yield {
       points: [...streams.map((stream) => ({ stream, scale: rho })), ...pair],
       of: 'halves',
     };
     const count = k + pair.length;
     const halves = [losses.subarray(0, count), losses.subarray(count)] as const;
-    const both = Array.from(halves[0], (loss, i) => (loss + (halves[1][i] as number)) / 2);
+    const both = Array.from(halves[0], (loss, i) => (loss + halves[1][i]!) / 2);
     const meanLoss = mean(both.slice(0, k));
     const differences = centred(both.slice(0, k));
     const [a, b] = halves.map((half) => centred([...half.subarray(0, k)])) as [number[], number[]];
-    const power = product(differences, differences);
+    const power = dot(differences, differences);
 
     const loss = LOSS_KEPT * state.loss + meanLoss;
     const change = steps > 1 ? meanLoss - state.loss / weightOf(LOSS_KEPT, state.steps) : 0;
@@ -134,7 +132,7 @@ export const autoMethod = defineMethod({
     let { curvature, squaredCurvature } = state;
     if (isPaired) {
       const [centre, behind] = both.slice(k) as [number, number];
-      const second = ((both[0] as number) + behind - 2 * centre) / rho ** 2;
+      const second = (both[0]! + behind - 2 * centre) / rho ** 2;
       curvature = CURVATURE_KEPT * curvature + second;
       squaredCurvature = CURVATURE_KEPT * squaredCurvature + second ** 2;
     }
@@ -158,7 +156,7 @@ export const autoMethod = defineMethod({
       gain,
       curvature,
       squaredCurvature,
-      agreement: state.agreement + product(a, b),
+      agreement: state.agreement + dot(a, b),
       power: state.power + power,
     };
     const norm = Math.sqrt(Math.max(0, square - trace ** 2) / 2); // Var vᵀHv = 2‖H‖²
@@ -179,7 +177,7 @@ export const autoMethod = defineMethod({
     const lossSpread = Math.sqrt(power / (k - 1));
     const gradient = differences.map((difference) => (lossSpread > 0 ? difference / (k * lossSpread) : 0));
     return {
-      terms: streams.map((stream, i) => ({ stream, coefficient: rate * (gradient[i] as number) })),
+      terms: streams.map((stream, i) => ({ stream, coefficient: rate * gradient[i]! })),
       meanLoss,
       rate,
       diagnostics: {

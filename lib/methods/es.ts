@@ -48,7 +48,7 @@ export const esMethod = defineMethod({
       return (plus - minus) / scores.length;
     });
     return {
-      terms: streams.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+      terms: streams.map((stream, i) => ({ stream, coefficient: c[i]! })),
       meanLoss: mean([...losses]),
       diagnostics: { lossSpread: populationDeviation(losses), gradientNorm: lengthOf(c, dimension) },
     };

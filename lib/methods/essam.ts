@@ -1,7 +1,8 @@
+import { count } from '../options/count.ts';
 import { mean, populationDeviation } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
-import { count, directions, positive, probe } from './options.ts';
+import { directions, positive, probe } from './options.ts';
 import { commonDiagnostics, lengthOf, zScores } from './shaping.ts';
 
 const shape = {
@@ -38,11 +39,11 @@ export const essamMethod = defineMethod({
     const [first, second] = [streams.slice(0, ascentOf(options)), streams.slice(ascentOf(options))];
     const losses = yield first.map((stream) => ({ stream, scale: rho }));
     const z = zScores([...losses]);
-    const shift = first.map((stream, i) => ({ stream, scale: (radius * (z[i] as number)) / first.length }));
+    const shift = first.map((stream, i) => ({ stream, scale: (radius * z[i]!) / first.length }));
     const there = yield second.map((stream) => [...shift, { stream, scale: rho }]);
     const c = zScores([...there]).map((score) => score / directions);
     return {
-      terms: second.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+      terms: second.map((stream, i) => ({ stream, coefficient: c[i]! })),
       meanLoss: mean([...losses]),
       diagnostics: { lossSpread: populationDeviation(there), gradientNorm: lengthOf(c, dimension) },
     };

@@ -28,7 +28,7 @@ export const fzooMethod = defineMethod({
     const { centre, losses } = yield* around([], streams, rho);
     const { coefficients: c, lossSpread } = inDeviations(centre, losses);
     return {
-      terms: streams.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+      terms: streams.map((stream, i) => ({ stream, coefficient: c[i]! })),
       meanLoss: mean(losses),
       diagnostics: { lossSpread, gradientNorm: lengthOf(c, dimension) },
     };

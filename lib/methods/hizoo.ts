@@ -32,11 +32,11 @@ export const hizooMethod = defineMethod({
     ];
     const [centre = 0, ...around] = [...losses];
     const k = streams.length;
-    const pair = (i: number) => [around[2 * i] as number, around[2 * i + 1] as number] as const;
+    const pair = (i: number) => [around[2 * i]!, around[2 * i + 1]!] as const;
     const c = streams.map((_, i) => (pair(i)[0] - pair(i)[1]) / (2 * k * rho));
     const forms = streams.map((_, i) => Math.abs(pair(i)[0] - centre + (pair(i)[1] - centre)) / (2 * rho * rho));
     return {
-      terms: streams.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+      terms: streams.map((stream, i) => ({ stream, coefficient: c[i]! })),
       curvature: { keep: 1 - alpha, weights: forms.map((form) => (alpha * form) / k) },
       meanLoss: mean(around),
       diagnostics: { gradientNorm: lengthOf(c, dimension), curvature: mean(forms) },

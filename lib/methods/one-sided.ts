@@ -8,7 +8,7 @@ export function* around(
   scale: number,
 ): Generator<readonly Point[], { centre: number; losses: number[] }, Float64Array> {
   const losses: Float64Array = yield [at, ...streams.map((stream) => [...at, { stream, scale }])];
-  return { centre: losses[0] as number, losses: [...losses.subarray(1)] };
+  return { centre: losses[0]!, losses: [...losses.subarray(1)] };
 }
 
 /**

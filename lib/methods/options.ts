@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { NAMES } from '../native/names.ts';
 import type { Law } from '../objective.ts';
 import { coded } from '../options/check.ts';
+import { count } from '../options/count.ts';
 import { rule } from './rule.ts';
 
 // Options that several methods have. A union's `error` says in words what was expected.
 
 const SEEDS = 2n ** 64n;
 
-export const count = () => z.int().min(1);
 export const positive = () => z.number().positive();
 
 /** How many directions a step draws. */

@@ -50,7 +50,7 @@ const placeOf = (point: Point): string => {
 const assertFinite = (losses: Float64Array, points: readonly Point[]): void => {
   const bad = losses.findIndex((loss) => !Number.isFinite(loss));
   if (bad < 0) return;
-  const point = points[bad % points.length] as Point;
+  const point = points[bad % points.length]!;
   const where = placeOf(point);
   throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${losses[bad]}`);
 };

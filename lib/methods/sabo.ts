@@ -41,7 +41,7 @@ export const saboMethod = defineMethod({
     const near = yield* gradients([], first, scale);
     const size = Math.sqrt(lengthOf(near.weights, dimension) ** 2 / 2 + near.byScale ** 2 / (4 * dimension));
     const step = size > 0 ? radius / size : 0;
-    const shift = first.map((stream, i) => ({ stream, scale: step * scale * (near.weights[i] as number) }));
+    const shift = first.map((stream, i) => ({ stream, scale: step * scale * near.weights[i]! }));
     const worst = scale * Math.exp((step * near.byScale) / (2 * dimension));
     const far = yield* gradients(shift, second, worst);
     const c = far.weights.map((weight) => weight / worst);
@@ -49,7 +49,7 @@ export const saboMethod = defineMethod({
     const moved = (-learningRate * far.byScale) / (2 * dimension * scale ** 2);
     const learnt = scale * Math.exp(Math.min(most, Math.max(-most, moved)));
     return {
-      terms: second.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+      terms: second.map((stream, i) => ({ stream, coefficient: c[i]! })),
       meanLoss: mean(near.losses),
       diagnostics: { lossSpread: deviation(far.losses), scale, gradientNorm: lengthOf(c, dimension) },
       state: { scale: Number.isFinite(learnt) && learnt > 0 ? learnt : scale },

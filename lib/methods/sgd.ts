@@ -17,7 +17,7 @@ export const sgdMethod = defineMethod({
   *estimate() {
     const vector = yield { gradient: [] };
     const losses = yield [[]];
-    const meanLoss = losses[0] as number;
+    const meanLoss = losses[0]!;
     return { terms: [], vector, meanLoss, diagnostics: { gradientNorm: lengthOfVector(vector) } };
   },
   diagnostics: gradientDiagnostics,

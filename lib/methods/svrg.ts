@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Perturbation, Point } from '../objective.ts';
+import { count } from '../options/count.ts';
 import { mean } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
-import { count, directions, probe } from './options.ts';
+import { directions, probe } from './options.ts';
 import { lengthOf } from './shaping.ts';
 
 const shape = {
@@ -39,7 +40,7 @@ const pairs = (streams: readonly bigint[], rho: number, at: readonly Perturbatio
 /** MeZO's estimate, (f⁺ − f⁻)/(2kρ), of losses in pairs. */
 const differences = (losses: Float64Array, rho: number): number[] =>
   Array.from({ length: losses.length / 2 }, (_, i) => {
-    return ((losses[2 * i] as number) - (losses[2 * i + 1] as number)) / (losses.length * rho);
+    return (losses[2 * i]! - losses[2 * i + 1]!) / (losses.length * rho);
   });
 
 /** Sums of terms by stream. */
@@ -79,7 +80,7 @@ export const svrgMethod = defineMethod({
     } else {
       losses = yield pairs(drawn, rho, []);
       const before = differences(yield pairs(drawn, rho, anchor), rho);
-      const corrected = differences(losses, rho).map((c, i): Terms[0] => [String(drawn[i]), c - (before[i] as number)]);
+      const corrected = differences(losses, rho).map((c, i): Terms[0] => [String(drawn[i]), c - before[i]!]);
       terms = [...corrected, ...state.estimate];
     }
     const applied = terms.map(([stream, c]): Terms[0] => [stream, Math.fround(learningRate * c)]);

@@ -32,8 +32,8 @@ export const tsamMethod = defineMethod({
     const weights = losses.map((loss) => Math.exp(tilt * (loss - most)));
     const sum = weights.reduce((a, b) => a + b);
     for (const [i, gradient] of gradients.entries()) {
-      const share = (weights[i] as number) / sum;
-      for (const [j, value] of gradient.entries()) vector[j] = (vector[j] as number) + share * value;
+      const share = weights[i]! / sum;
+      for (const [j, value] of gradient.entries()) vector[j] = vector[j]! + share * value;
     }
     const effectiveSampleSize = sum ** 2 / weights.reduce((total, weight) => total + weight ** 2, 0);
     return {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { coded } from '../options/check.ts';
 import { reading } from '../options/reading.ts';
+import { brief } from '../show.ts';
 import { populationDeviation } from '../statistics.ts';
 import { coefficients, type Estimator, type EstimatorOptions, type Tilt } from './estimators.ts';
 import { defineMethod, type MethodInput, type MethodOptions, type StepContext, type StepEstimate } from './method.ts';
@@ -29,8 +30,6 @@ const LEAST_TAU = 1e-3;
 const LEAST_CURVATURE_SHARE = 0.1;
 /** Below it one evaluation has most of the weight: two of equal weight have a size of 2. */
 const LEAST_SAMPLE_SIZE = 1.5;
-
-const brief = (value: number): string => String(Number(value.toPrecision(2)));
 
 const asksForTilt = (tilt: Tilt): boolean => {
   if (typeof tilt === 'number') return tilt > 0;
@@ -78,10 +77,7 @@ export const zestDiagnostics = {
 export const curvatureShare = (pairs: Float64Array): number => {
   const count = pairs.length / 2;
   const of = (sign: number) =>
-    Float64Array.from(
-      { length: count },
-      (_, i) => ((pairs[2 * i] as number) + sign * (pairs[2 * i + 1] as number)) / 2,
-    );
+    Float64Array.from({ length: count }, (_, i) => (pairs[2 * i]! + sign * pairs[2 * i + 1]!) / 2);
   return count < 2 ? Number.NaN : populationDeviation(of(1)) / populationDeviation(of(-1));
 };
 
@@ -99,7 +95,7 @@ export function* zestEstimate(
   const { coefficients: c, losses: _, meanLoss, ...scalars } = step;
   const share = sides === 'two' ? curvatureShare(losses) : Number.NaN;
   return {
-    terms: streams.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+    terms: streams.map((stream, i) => ({ stream, coefficient: c[i]! })),
     meanLoss,
     diagnostics: {
       ...scalars,

@@ -29,11 +29,11 @@ export const zosaMethod = defineMethod({
     const [first, second] = [streams.slice(0, directions), streams.slice(directions)];
     const here = yield* around([], first, rho);
     const ascent = inDeviations(here.centre, here.losses).coefficients;
-    const shift = first.map((stream, i) => ({ stream, scale: radius * (ascent[i] as number) }));
+    const shift = first.map((stream, i) => ({ stream, scale: radius * ascent[i]! }));
     const there = yield* around(shift, second, rho);
     const { coefficients: c, lossSpread } = inDeviations(there.centre, there.losses);
     return {
-      terms: second.map((stream, i) => ({ stream, coefficient: c[i] as number })),
+      terms: second.map((stream, i) => ({ stream, coefficient: c[i]! })),
       meanLoss: mean(here.losses),
       diagnostics: { lossSpread, ascent: there.centre - here.centre, gradientNorm: lengthOf(c, dimension) },
     };

@@ -1,3 +1,5 @@
+import { dot } from '../vectors.ts';
+
 // Measures of numbers against the right ones.
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -12,9 +14,8 @@ export const pearson = (predictions: readonly number[], references: readonly num
     const middle = mean(values);
     return values.map((value) => value - middle);
   }) as [number[], number[]];
-  const product = (x: readonly number[], y: readonly number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
-  const size = Math.sqrt(product(a, a) * product(b, b));
-  return size === 0 ? 0 : Math.max(-1, Math.min(1, product(a, b) / size));
+  const size = Math.sqrt(dot(a, a) * dot(b, b));
+  return size === 0 ? 0 : Math.max(-1, Math.min(1, dot(a, b) / size));
 };
 
 /** The rank of each value from 1, the mean rank of equals. */

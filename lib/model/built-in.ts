@@ -5,6 +5,9 @@ import { cachedModel } from '../hub/models.ts';
 
 const MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 
+/** Model that commands and studies take where none is named. */
+export const BUILT_IN_MODEL = 'film-roberta-mini';
+
 /** Names of the models that come with node-zest. */
 export const builtInModels = (): string[] => (existsSync(MODELS) ? readdirSync(MODELS) : []);
 

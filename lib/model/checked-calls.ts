@@ -9,7 +9,7 @@ import {
   nativeUpdate,
 } from '../directions.ts';
 import { rangeError, ZestError } from '../errors.ts';
-import type { NativeBatch, NativeDirections, NativeEngine, NativeParameter } from '../native/binding.ts';
+import type { NativeBatch, NativeDirections, NativeEngine } from '../native/binding.ts';
 import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Point, Update } from '../objective.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
@@ -170,7 +170,7 @@ export class CheckedCalls {
 
   restoreState(name: NameOf<'state'>, parameter: string, values: ArrayLike<number>): CheckedCall<void> {
     const index = this.#stateIndex(name, parameter);
-    const { rows, columns } = this.#origin.description.spec.parameters[index] as NativeParameter;
+    const { rows, columns } = this.#origin.description.spec.parameters[index]!;
     const count = reading('values', () => Object(values).length);
     if (count !== rows * columns) {
       const message = `values has ${show(count)} numbers; expected ${rows * columns}, one an element of ${parameter}`;

@@ -116,8 +116,22 @@ const numbersOf = (config: ModelConfig) => {
   const { hidden, heads, keyValueHeads, headWidth, intermediate, embedding, vocabulary, positions } = numbers;
   const { segments, positionOffset, normEpsilon, normFirst, parallel, window, rotaryFrequencies, activation } = numbers;
   return {
-    ...{ hidden, heads, keyValueHeads, headWidth, intermediate, embedding, vocabulary, positions },
-    ...{ segments, positionOffset, normEpsilon, normFirst, parallel, window, rotaryFrequencies, activation },
+    hidden,
+    heads,
+    keyValueHeads,
+    headWidth,
+    intermediate,
+    embedding,
+    vocabulary,
+    positions,
+    segments,
+    positionOffset,
+    normEpsilon,
+    normFirst,
+    parallel,
+    window,
+    rotaryFrequencies,
+    activation,
     paddingId: paddingId ?? -1,
     norm: family.norm,
     causal: family.causal ?? false,
@@ -197,7 +211,7 @@ export const describe = (
 
   const adapterFile = adapter && join(adapter.folder, ADAPTER_WEIGHTS);
   const readParameters = [...read].map(([index, role]) => {
-    const { name, file } = tensors[index] as TensorEntry;
+    const { name, file } = tensors[index]!;
     return { ...role, index, name, isNew: file === '' || file === adapterFile };
   });
   const isWhole = adapter !== undefined && options.trainable === 'all';
@@ -224,7 +238,8 @@ export const describe = (
   const { rank } = lora ?? adapter ?? { rank: 0 };
   const saved = readParameters.filter((each) => each.adapter === 'lora' || (each.isHead && each.isNew));
   const parts = {
-    ...{ rank, alpha: adapterScale * rank },
+    rank,
+    alpha: adapterScale * rank,
     tensors: saved.map(({ index, name }) => ({ index, name: fullName(name, family) })),
   };
   return {

@@ -141,7 +141,7 @@ class Continuation {
 export async function* continuations(generation: Generation, queue: CallQueue): AsyncGenerator<GeneratedToken> {
   const { engine, signal, directions, point, prompts, longest, maxTokens, stop, sampling } = generation;
   const most = prompts.map(({ length }) => Math.min(maxTokens, longest - length));
-  const capacities = Int32Array.from(prompts, ({ length }, s) => length + (most[s] as number) - 1);
+  const capacities = Int32Array.from(prompts, ({ length }, s) => length + most[s]! - 1);
   const session = await queue.now({
     signal,
     run: (abort) => engine.openSession(directions, point, capacities, sampling, abort),
@@ -151,7 +151,7 @@ export async function* continuations(generation: Generation, queue: CallQueue): 
     let tokens: readonly (readonly number[])[] = prompts;
     while (tokens.some(({ length }) => length > 0)) {
       const starts = new Int32Array(tokens.length + 1);
-      for (const [s, { length }] of tokens.entries()) starts[s + 1] = (starts[s] as number) + length;
+      for (const [s, { length }] of tokens.entries()) starts[s + 1] = starts[s]! + length;
       const ids = Int32Array.from(tokens.flat());
       const drawn = await queue.now({ signal, run: (abort) => engine.extendSession(session, ids, starts, abort) });
       const next: number[][] = [];
@@ -159,8 +159,8 @@ export async function* continuations(generation: Generation, queue: CallQueue): 
       for (const [s, { length }] of tokens.entries()) {
         next.push([]);
         if (length === 0) continue;
-        const token = drawn[row++] as number;
-        const continuation = made[s] as Continuation;
+        const token = drawn[row++]!;
+        const continuation = made[s]!;
         for (const told of continuation.push(token)) yield { sequence: s, token: told };
         if (!continuation.ended) next[s] = [token];
       }

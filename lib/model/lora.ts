@@ -35,7 +35,7 @@ const linearModules = (roles: Roles, tensors: readonly TensorEntry[]): LinearMod
     byWeight.set(linear.weight, [...(byWeight.get(linear.weight) ?? []), linear]);
   }
   return [...byWeight].flatMap(([weight, linears]) => {
-    const { name, shape, file } = tensors[weight] as TensorEntry;
+    const { name, shape, file } = tensors[weight]!;
     const [outputs = 0, inputs = 0] = linears[0]?.transposed ? shape.toReversed() : shape;
     return file === '' ? [] : { name: name.replace(/\.weight$/, ''), outputs, inputs, linears };
   });

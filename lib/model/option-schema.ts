@@ -4,6 +4,7 @@ import { law, seed } from '../methods/options.ts';
 import { NAMES } from '../native/names.ts';
 import type { Directions, Point } from '../objective.ts';
 import { coded } from '../options/check.ts';
+import { count } from '../options/count.ts';
 
 // What may be asked of a model, in a configuration and in Model.load alike. A union's `error` says in words what was
 // expected.
@@ -11,7 +12,6 @@ import { coded } from '../options/check.ts';
 const MOST_CLASSES = 2 ** 20;
 const MOST_THREADS = 1024;
 
-const count = () => z.int().min(1);
 const globs = () => z.array(z.string().min(1)).min(1).describe('globs over checkpoint names');
 
 const isFloat32 = (value: number): boolean => Number.isFinite(Math.fround(value)) && Math.fround(value) !== 0;

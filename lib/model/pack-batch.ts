@@ -45,7 +45,7 @@ export const checkedSegments = (
   return Array.from(segments, (value, s) => {
     const name = `segments[${s}]`;
     const list = checkedIds(value, limits.segments, name, 'ERR_ZEST_BATCH');
-    const { length } = sequences[s] as Ids;
+    const { length } = sequences[s]!;
     if (list.length === length) return list;
     throw rangeError('ERR_ZEST_BATCH', `${name} has ${list.length} values; sequences[${s}] has ${length} tokens`);
   });
@@ -57,9 +57,9 @@ export const endToEnd = (
   segments: readonly Ids[],
 ): Pick<NativeBatch, 'ids' | 'starts' | 'segments'> => {
   const starts = new Int32Array(sequences.length + 1);
-  for (const [s, ids] of sequences.entries()) starts[s + 1] = (starts[s] as number) + ids.length;
+  for (const [s, ids] of sequences.entries()) starts[s + 1] = starts[s]! + ids.length;
   const join = (lists: readonly Ids[]): Int32Array => {
-    const joined = new Int32Array(lists.length > 0 ? (starts[sequences.length] as number) : 0);
+    const joined = new Int32Array(lists.length > 0 ? starts[sequences.length]! : 0);
     for (const [s, list] of lists.entries()) joined.set(list, starts[s]);
     return joined;
   };
@@ -113,7 +113,7 @@ const readBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
     return laid.push(ids) - 1;
   };
   for (const [s, target] of (batch.targets as readonly Target[]).entries()) {
-    const ids = sequences[s] as Ids;
+    const ids = sequences[s]!;
     const name = `targets[${s}]`;
     if (target?.kind === 'options') {
       const { prompt, options } = questionSequences(target, ids, name, limits);
@@ -122,7 +122,7 @@ const readBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
       const parent = prompt.length > 0 ? lay(prompt, -1) : -1;
       for (const option of options) {
         const sequence = lay(option, parent);
-        for (let i = 1; i < option.length; i++) scored.push(sequence, i - 1, option[i] as number, 0, 0);
+        for (let i = 1; i < option.length; i++) scored.push(sequence, i - 1, option[i]!, 0, 0);
       }
       continue;
     }

@@ -110,7 +110,12 @@ const readAdapter = async (folder: string): Promise<StoredAdapter> => {
   if (modules.size === 0) throw unsupported('the adapter has no tensors of LoRA');
   const scale = alpha / (use_rslora === true ? Math.sqrt(rank as number) : (rank as number));
   return {
-    ...{ folder, rank: rank as number, alpha, scale, modules, replaced },
+    folder,
+    rank: rank as number,
+    alpha,
+    scale,
+    modules,
+    replaced,
     base: typeof base === 'string' && base !== '' ? base : undefined,
   };
 };
@@ -200,14 +205,25 @@ export const adapterConfig = (
   const names = tensors.map(({ name }) => name);
   const modules = names.filter((name) => name.endsWith('.lora_A.weight')).map(moduleOf);
   const others = names.filter((name) => !/\.lora_[AB]\.weight$/.test(name));
-  const saved = new Set(others.map((name) => bareName(name, family).split('.')[0] as string));
+  const saved = new Set(others.map((name) => bareName(name, family).split('.')[0]!));
   const transposed = Object.values(family.layer).some((part) => typeof part === 'object' && part.transposed === true);
   return {
-    ...{ peft_type: 'LORA', task_type: task, base_model_name_or_path: base, inference_mode: true },
-    ...{ r: rank, lora_alpha: alpha, lora_dropout: 0, bias: 'none', fan_in_fan_out: transposed },
+    peft_type: 'LORA',
+    task_type: task,
+    base_model_name_or_path: base,
+    inference_mode: true,
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: 0,
+    bias: 'none',
+    fan_in_fan_out: transposed,
     target_modules: targetsOf(modules, family, layers),
     modules_to_save: saved.size > 0 ? [...saved].sort() : null,
-    ...{ use_rslora: false, use_dora: false, rank_pattern: {}, alpha_pattern: {}, init_lora_weights: true },
+    use_rslora: false,
+    use_dora: false,
+    rank_pattern: {},
+    alpha_pattern: {},
+    init_lora_weights: true,
   };
 };
 

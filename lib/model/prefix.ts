@@ -80,7 +80,7 @@ export const prefixTensors = (
     adapter: 'prefix',
     tensor: stored[i] ?? newTensor(name, [tokens, columns], initializerRange, seed),
     place: ({ layers }, index) => {
-      const of = layers[layer] as NativeLayer;
+      const of = layers[layer]!;
       of.prefix = { ...of.prefix, [role]: index };
     },
   }));

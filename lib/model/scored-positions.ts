@@ -112,7 +112,7 @@ export const questionSequences = (
     throw typeError('ERR_ZEST_TARGET', `${name}.normalize is ${show(normalize)}; expected 'tokens' or 'none'`);
   }
   const longest = limits.positions - limits.positionOffset;
-  const last = ids[ids.length - 1] as number;
+  const last = ids[ids.length - 1]!;
   const sequences = Array.from(options as readonly unknown[], (option, i) => {
     const tokens = checkedIds(option, limits.vocabulary, `${name}.options[${i}]`, 'ERR_ZEST_TARGET');
     if (tokens.length === 0) {
@@ -210,7 +210,7 @@ export const scoredPositions = (
         const message = `${name} has ${positions.length} positions and ${labels.length} ids; expected as many`;
         throw rangeError('ERR_ZEST_TARGET', message);
       }
-      return Array.from(positions, (position, i) => ({ position, label: labels[i] as number }));
+      return Array.from(positions, (position, i) => ({ position, label: labels[i]! }));
     }
     case 'tokens': {
       needsCausal(target.kind, name, limits);
@@ -221,7 +221,7 @@ export const scoredPositions = (
         const message = `${name} is of tokens ${from} to ${to}; expected at least one, from 1 on: the first has none before it`;
         throw rangeError('ERR_ZEST_TARGET', message);
       }
-      return Array.from({ length: to - from }, (_, i) => ({ position: from + i - 1, label: ids[from + i] as number }));
+      return Array.from({ length: to - from }, (_, i) => ({ position: from + i - 1, label: ids[from + i]! }));
     }
     default: {
       const expected =

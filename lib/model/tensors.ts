@@ -8,8 +8,14 @@ export type NewTensor = TensorEntry & Pick<NativeParameter, 'initialScale' | 'in
 
 /** Describes a new tensor. `seed` is a whole number ≥ 0. */
 export const newTensor = (name: string, shape: number[], initialScale: number, seed: number): NewTensor => ({
-  ...{ name, shape, initialScale, initialSeed: BigInt(seed) },
-  ...{ file: '', dtype: 'F32', offset: 0, bytes: 0 },
+  name,
+  shape,
+  initialScale,
+  initialSeed: BigInt(seed),
+  file: '',
+  dtype: 'F32',
+  offset: 0,
+  bytes: 0,
 });
 
 /** Whether a tensor can be a parameter. */

@@ -90,7 +90,7 @@ const candidates = (addon: Addon): Candidate[] => {
   return [...builds, ...packages];
 };
 
-const firstLine = (error: unknown): string => String((error as Error)?.message ?? error).split('\n', 1)[0] as string;
+const firstLine = (error: unknown): string => String((error as Error)?.message ?? error).split('\n', 1)[0]!;
 
 /**
  * Loads a .node file.

@@ -26,8 +26,13 @@ export const PLATFORMS: readonly Platform[] = [
   { name: 'darwin-x64', addon: 'zest', os: 'darwin', cpu: 'x64', needs: 'macOS 13.3', ran: false },
   { name: 'win32-x64', addon: 'zest', os: 'win32', cpu: 'x64', ran: true },
   {
-    ...{ name: 'linux-x64-cuda', addon: 'zest_cuda', os: 'linux', cpu: 'x64', libc: 'glibc' },
-    ...{ needs: 'glibc 2.28 and a driver for CUDA 13', ran: false },
+    name: 'linux-x64-cuda',
+    addon: 'zest_cuda',
+    os: 'linux',
+    cpu: 'x64',
+    libc: 'glibc',
+    needs: 'glibc 2.28 and a driver for CUDA 13',
+    ran: false,
   },
 ];
 

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { throwIfAborted, unlessAborted } from '../abort.ts';
 import { assertPlain, checkedPoints, checkedStream, nativeDirections, nativeUpdate } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { fma32 } from '../float32.ts';
 import type {
   CallOptions,
   DirectionOptions,
@@ -19,6 +18,7 @@ import { checkedPart, type Part } from '../part.ts';
 import { listed, show } from '../show.ts';
 import { mean } from '../statistics.ts';
 import { drawDirection } from './draw.ts';
+import { fma32 } from './fused-multiply-add.ts';
 import { readValues, writeTensors } from './tensor-file.ts';
 import { type Parameter, placedTensors, type Tensor } from './tensors.ts';
 import { turns } from './turns.ts';

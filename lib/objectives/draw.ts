@@ -1,6 +1,6 @@
-import { fma32 } from '../float32.ts';
 import type { NativeDirections } from '../native/binding.ts';
 import { noise } from '../noise.ts';
+import { fma32 } from './fused-multiply-add.ts';
 import { span, type Tensor } from './tensors.ts';
 
 // Directions of named tensors, from the engine's noise; docs/noise.md has the laws.
@@ -52,7 +52,7 @@ const toSphere = (parts: readonly Float32Array[]): void => {
   }
   const mean = Number(squares > 1n ? squares : 1n) / UNIT;
   const radius = Math.fround(Math.sqrt(dimension / mean));
-  for (const part of parts) for (let j = 0; j < part.length; j++) part[j] = radius * (part[j] as number);
+  for (const part of parts) for (let j = 0; j < part.length; j++) part[j] = radius * part[j]!;
 };
 
 /** A·Bᵀ/√r. */
@@ -65,7 +65,7 @@ const lowRank = (draw: Draw, { rows, columns, factors }: Required<Pick<Tensor, '
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       let sum = 0;
-      for (let q = 0; q < rank; q++) sum = fma32(a[i * rank + q] as number, b[j * rank + q] as number, sum);
+      for (let q = 0; q < rank; q++) sum = fma32(a[i * rank + q]!, b[j * rank + q]!, sum);
       values[i * columns + j] = scale * sum;
     }
   }

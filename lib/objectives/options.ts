@@ -1,12 +1,11 @@
 import { z } from 'zod';
+import { count } from '../options/count.ts';
 import { metricNames } from '../tasks/metrics.ts';
 
 /** The metrics that compare answers, those that were registered too. */
 const learned = (): string[] => metricNames().filter((metric) => metric !== 'reward');
 
 // What a run learns beside the loss of its task: the `objective` of a configuration, and options of programs.
-
-const count = () => z.int().min(1);
 
 /** How a model writes the answers that are rewarded. */
 export const decoding = {

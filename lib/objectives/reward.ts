@@ -102,8 +102,8 @@ interface Skipped {
  * const { meanLoss } = await zest({ learningRate: 1e-4 }).step(sure, [{ sentence: 'a charming film' }]);
  * console.log(meanLoss < -0.5); // true
  *
- * @throws ERR_ZEST_ARGUMENT for what is no function, ERR_ZEST_OPTION; its calls reject with ERR_ZEST_REWARD naming example and point,
- * ERR_ZEST_VERSION, and what the task says of examples
+ * @throws ERR_ZEST_ARGUMENT for what is no function, ERR_ZEST_OPTION; its calls reject with ERR_ZEST_REWARD naming example
+ * and point, ERR_ZEST_VERSION, and what the task says of examples
  */
 export const rewardObjective = (
   model: Model,

@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../abort.ts';
 import type { ZestError } from '../errors.ts';
 import { Answers } from '../tasks/answer-report.ts';
-import { type Example, evaluationBatchSize, type Outcomes, type ScoreOptions, type Task } from '../tasks/task.ts';
+import { evaluationBatchSize, type Outcomes, type ScoreOptions, type Task } from '../tasks/task.ts';
 import { checkedExamples } from './examples.ts';
 import type { Answering, Decoding } from './model-at.ts';
 import { type Answer, type Reward, type RewardOptions, rewardsOf } from './reward.ts';
@@ -50,7 +50,7 @@ export const rewardedTask = (
       const answers = await task.answers(writer, part, { signal, batchSize });
       const values = await rewardsOf(
         reward,
-        answers.map((answer, i) => ({ answer, example: part[i] as Example, point: [] })),
+        answers.map((answer, i) => ({ answer, example: part[i]!, point: [] })),
         signal,
       );
       for (const [i, value] of values.entries()) {
@@ -59,7 +59,7 @@ export const rewardedTask = (
           if (onError !== 'skip') throw value;
           continue;
         }
-        const { source, fields } = part[i] as Example;
+        const { source, fields } = part[i]!;
         const text = shownAnswer(answers[i]!);
         const loss = 0 - value;
         collected.add({

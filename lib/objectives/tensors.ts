@@ -99,9 +99,13 @@ const checkedTensor = (name: string, given: unknown): Omit<Tensor, 'base' | 'fac
   if (bad >= 0)
     throw rangeError('ERR_ZEST_ARGUMENT', `${place}.data[${bad}] is ${data?.[bad]}; expected a finite number`);
   const isMatrix = shape.length > 1;
-  const rows = isMatrix ? (shape[0] as number) : 1;
+  const rows = isMatrix ? shape[0]! : 1;
   return {
-    ...{ name, shape, rows, columns: size / rows, isMatrix },
+    name,
+    shape,
+    rows,
+    columns: size / rows,
+    isMatrix,
     frozen: checkedFlag(frozen, `${place}.frozen`),
     decays: checkedFlag(decays, `${place}.decays`),
     values: data?.slice() ?? zeros(size, place),

@@ -62,14 +62,14 @@ export class VectorState {
     if (rule === 'momentum') {
       const momentum = this.#made('momentum');
       return g.map((value, j) => {
-        momentum[j] = beta1 * (momentum[j] as number) + value;
+        momentum[j] = beta1 * momentum[j]! + value;
         return rate * momentum[j];
       });
     }
     const [first, second] = [this.#made('firstMoment'), this.#made('secondMoment')];
     return g.map((value, j) => {
-      first[j] = beta1 * (first[j] as number) + (1 - beta1) * value;
-      second[j] = beta2 * (second[j] as number) + (1 - beta2) * value * value;
+      first[j] = beta1 * first[j]! + (1 - beta1) * value;
+      second[j] = beta2 * second[j]! + (1 - beta2) * value * value;
       return (rate * first[j]) / (Math.sqrt(second[j]) + epsilon);
     });
   }
@@ -78,7 +78,7 @@ export class VectorState {
   curve(keep: number, weights: readonly number[], directions: readonly Float32Array[]): void {
     const curvature = this.#made('curvature');
     for (const [j, value] of curvature.entries()) {
-      const growth = weights.reduce((sum, weight, i) => sum + weight * (directions[i]?.[j] as number) ** 2, keep);
+      const growth = weights.reduce((sum, weight, i) => sum + weight * directions[i]![j]! ** 2, keep);
       curvature[j] = value * growth;
     }
   }

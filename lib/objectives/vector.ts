@@ -136,7 +136,7 @@ export const vectorObjective = (
     const at = x.slice();
     for (const term of point) {
       const v = 'stream' in term ? direction(term.stream) : term.vector;
-      for (let j = 0; j < at.length; j++) at[j] = (at[j] as number) + term.scale * (v[j] as number);
+      for (let j = 0; j < at.length; j++) at[j] = at[j]! + term.scale * v[j]!;
     }
     return at;
   };
@@ -227,12 +227,12 @@ export const vectorObjective = (
         const g = isPlain ? pull.slice() : new Float64Array(x.length);
         for (const [i, stream] of streams.entries()) {
           const v = direction(stream);
-          const a = coefficients[i] as number;
-          for (let j = 0; j < g.length; j++) g[j] = (g[j] as number) + a * (v[j] as number);
+          const a = coefficients[i]!;
+          for (let j = 0; j < g.length; j++) g[j] = g[j]! + a * v[j]!;
         }
-        if (vector) for (let j = 0; j < g.length; j++) g[j] = (g[j] as number) + (vector[j] as number);
-        const step = isPlain ? g : state.ruled(g, checked).map((value, j) => (pull[j] as number) + value);
-        for (let j = 0; j < x.length; j++) x[j] = (x[j] as number) - (step[j] as number);
+        if (vector) for (let j = 0; j < g.length; j++) g[j] = g[j]! + vector[j]!;
+        const step = isPlain ? g : state.ruled(g, checked).map((value, j) => pull[j]! + value);
+        for (let j = 0; j < x.length; j++) x[j] = x[j]! - step[j]!;
         if (curvature) {
           const { metric: _, ...raw } = directions;
           state.curve(curvature.keep, curvature.weights, Array.from(streams, drawer(raw, x.length)));

@@ -12,12 +12,12 @@ const roundedToEven = (value: number): number => {
 /** The bits of a number as float16. */
 export const halfBits = (value: number): number => {
   floats[0] = value;
-  const all = bits[0] as number;
+  const all = bits[0]!;
   const sign = (all >>> 16) & 0x8000;
   const magnitude = all & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
   if (magnitude >= 0x47800000) return sign | 0x7c00; // 2¹⁶ and above
-  if (magnitude < 0x38800000) return sign | roundedToEven(Math.abs(floats[0] as number) * 2 ** 24); // below 2⁻¹⁴
+  if (magnitude < 0x38800000) return sign | roundedToEven(Math.abs(floats[0]!) * 2 ** 24); // below 2⁻¹⁴
   return sign | ((magnitude + 0xfff + ((magnitude >>> 13) & 1) - 0x38000000) >>> 13);
 };
 
@@ -34,7 +34,7 @@ export const halfValue = (half: number): number => {
 /** The bits of a number as bfloat16. */
 export const bfloatBits = (value: number): number => {
   floats[0] = value;
-  const all = bits[0] as number;
+  const all = bits[0]!;
   if ((all & 0x7fffffff) > 0x7f800000) return (all >>> 16) | 0x40; // NaN
   return (all + 0x7fff + ((all >>> 16) & 1)) >>> 16;
 };
@@ -42,7 +42,7 @@ export const bfloatBits = (value: number): number => {
 /** The number that bits of bfloat16 are. */
 export const bfloatValue = (bfloat: number): number => {
   bits[0] = (bfloat << 16) >>> 0;
-  return floats[0] as number;
+  return floats[0]!;
 };
 
 /**
@@ -60,9 +60,9 @@ export const roundValues = (values: Float32Array, type: keyof typeof HALVES): vo
   const all = new Int32Array(values.buffer, values.byteOffset, values.length);
   const belowTie = (1 << (lacks - 1)) - 1;
   for (let i = 0; i < all.length; i++) {
-    const own = all[i] as number;
+    const own = all[i]!;
     const magnitude = own & 0x7fffffff;
     if (magnitude >= least && magnitude < end) all[i] = ((own + belowTie + ((own >>> lacks) & 1)) >> lacks) << lacks;
-    else values[i] = value(bitsOf(values[i] as number));
+    else values[i] = value(bitsOf(values[i]!));
   }
 };

@@ -105,7 +105,7 @@ export const isUnnamed = (name: string): boolean => name === '' || /::|^val_\d+$
 /** A name for a layer that has no module: that of its weight, where a person gave it, or of its node or output. */
 const plainName = (node: Message, weight: string): string => {
   if (!isUnnamed(weight)) return weight.replace(/\.(weight|MatMul)$/, '');
-  return textAt(node, NODE.name) || (outputsOf(node)[0] as string);
+  return textAt(node, NODE.name) || outputsOf(node)[0]!;
 };
 
 /**

@@ -103,10 +103,16 @@ const openModel = async (
   const session = await openSession(runtime, bytesOf(modelFields(model, whole)), file, options);
   const types = roundedTypes(graph, weights);
   const placeOf = (weight: Weight): Place => ({
-    ...{ feed: feedName(weight), shape: weight.shape, type: types.get(weight.initializer)! },
+    feed: feedName(weight),
+    shape: weight.shape,
+    type: types.get(weight.initializer)!,
   });
   return {
-    ...{ runtime, session, parameters, digest: model.digest, inputs },
+    runtime,
+    session,
+    parameters,
+    digest: model.digest,
+    inputs,
     outputNames: model.graph.outputs.map((output) => valueInfo(output).name),
     places: new Map<string, Place>([
       ...weights.map((weight) => [weight.name, placeOf(weight)] as const),
@@ -176,7 +182,7 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
   let isApart = false;
   /** The outputs at each of some points. */
   const outputsOf = async (feeds: Tensors, points: readonly Values[]): Promise<Tensors[]> => {
-    if (pointsAtOnce === 1) return [await outputsAt(feeds, points[0] as Values)];
+    if (pointsAtOnce === 1) return [await outputsAt(feeds, points[0]!)];
     const together = (some: readonly Values[]) => outputsTogether(runtime, run, shapes, feeds, some);
     if (!isApart) await assertApart(together, shapes);
     isApart = true;
@@ -184,7 +190,9 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
   };
 
   const box = boxOfPoints<Work, string>({
-    ...{ parameters, directions, pointsAtOnce },
+    parameters,
+    directions,
+    pointsAtOnce,
     evaluateAll: async (points, { feeds, use }) => {
       const losses: Losses[] = [];
       for (const outputs of await outputsOf(await feeds(), points)) losses.push(await use(outputs));
@@ -217,8 +225,13 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
 
   const { parameter, apply, direction } = box;
   return {
-    ...{ dimension: box.dimension, trainableNames: box.trainableNames, parameter, apply, direction },
-    ...{ inputNames: inputs.map(({ name }) => name), outputNames },
+    dimension: box.dimension,
+    trainableNames: box.trainableNames,
+    parameter,
+    apply,
+    direction,
+    inputNames: inputs.map(({ name }) => name),
+    outputNames,
     get version() {
       return box.version;
     },

@@ -2,14 +2,20 @@
 // (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 
 export const MODEL = { irVersion: 1, graph: 7, operatorSets: 8 } as const;
-export const OPERATOR_SET = { domain: 1, version: 2 } as const;
 export const GRAPH = { node: 1, initializer: 5, input: 11, output: 12, valueInfo: 13 } as const;
 export const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7, metadata: 9 } as const;
 export const ATTRIBUTE = { name: 1, integer: 3, integers: 8, type: 20 } as const;
 /** Values of ATTRIBUTE.type. */
 export const ATTRIBUTE_TYPE = { integer: 2, integers: 7 } as const;
 export const TENSOR = {
-  ...{ dims: 1, type: 2, floats: 4, int32s: 5, name: 8, raw: 9, external: 13, location: 14 },
+  dims: 1,
+  type: 2,
+  floats: 4,
+  int32s: 5,
+  name: 8,
+  raw: 9,
+  external: 13,
+  location: 14,
 } as const;
 /** Value of TENSOR.location where the values are in a file of their own. */
 export const EXTERNAL = 1;

@@ -88,13 +88,19 @@ export const textAt = (message: Message, number: number): string | undefined => 
 export const textField = (number: number, text: string): Field => bytesField(number, Buffer.from(text));
 
 export const bytesField = (number: number, content: Uint8Array): Field => ({
-  ...{ number, type: WireType.LengthDelimited, content },
+  number,
+  type: WireType.LengthDelimited,
+  content,
 });
 
 export const messageField = (number: number, content: Message): Field => ({
-  ...{ number, type: WireType.LengthDelimited, content },
+  number,
+  type: WireType.LengthDelimited,
+  content,
 });
 
 export const integerField = (number: number, value: number): Field => ({
-  ...{ number, type: WireType.Varint, content: new BinaryWriter().int64(value).finish() },
+  number,
+  type: WireType.Varint,
+  content: new BinaryWriter().int64(value).finish(),
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ErrorCode, rangeError, typeError } from '../errors.ts';
-import { describeIssue, expectation, type Fault } from './messages.ts';
+import { describeIssue, expectation, type Fault, valueAt } from './messages.ts';
 import { reading } from './reading.ts';
 
 /** The error codes of options that have one of their own; the others are ERR_ZEST_OPTION. */
@@ -51,7 +51,6 @@ const checked = <S extends z.ZodObject>(schema: S, options: unknown, name: strin
   const faults = result.error.issues.flatMap((issue) => describeIssue(issue, options, name));
   // A misspelt name is often why another option is missing.
   const fault = (faults.find(({ issue }) => issue.code === 'unrecognized_keys') ?? faults[0]) as Fault;
-  const value = fault.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], options);
-  const make = isWrongKind(fault, value) ? typeError : rangeError;
+  const make = isWrongKind(fault, valueAt(options, fault.path)) ? typeError : rangeError;
   throw make(codeOf(schema, fault), fault.message);
 };

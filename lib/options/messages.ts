@@ -65,7 +65,8 @@ export const expectation = (issue: core.$ZodRawIssue): string => {
   }
 };
 
-const valueAt = (root: unknown, path: Path): unknown =>
+/** The value at a path of what was parsed. */
+export const valueAt = (root: unknown, path: Path): unknown =>
   path.reduce((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], root);
 
 /** Keys of an alternative's value that the alternative does not know, and is not close to. */

@@ -96,7 +96,7 @@ const upward = (scale: Scale) => (value: number) => {
 const segments = (...lists: (readonly number[])[]): [from: number, to: number][] => {
   const found: [number, number][] = [];
   for (let i = 0; i < (lists[0] as readonly number[]).length; i++) {
-    if (lists.some((list) => Number.isNaN(list[i] as number))) continue;
+    if (lists.some((list) => Number.isNaN(list[i]!))) continue;
     const open = found.at(-1);
     if (open?.[1] === i) open[1] = i + 1;
     else found.push([i, i + 1]);
@@ -109,8 +109,7 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 /** The marks of a series; `data-from` is the index of the first value, so that the script can move them to another axis. */
 const marks = (series: Series, x: (value: number) => number, y: (value: number) => number): string => {
   const { y: values, low, high, trend, points = false, line = true } = series;
-  const place = (list: readonly number[], i: number) =>
-    `${fixed(x((series.x[0] as readonly number[])[i] as number))},${fixed(y(list[i] as number))}`;
+  const place = (list: readonly number[], i: number) => `${fixed(x(series.x[0]![i]!))},${fixed(y(list[i]!))}`;
   const polyline = (list: readonly number[], className: string) =>
     segments(list).map(([from, to]) =>
       to - from === 1
@@ -160,17 +159,17 @@ export const shortened = (text: string, length: number): string => {
 
 /** Moves places apart until none is nearer than a line to another, inside the plot. */
 const spread = (places: readonly number[]): number[] => {
-  const order = places.map((_, i) => i).sort((a, b) => (places[a] as number) - (places[b] as number));
+  const order = places.map((_, i) => i).sort((a, b) => places[a]! - places[b]!);
   const moved = [...places];
   let least = PLOT.top + LINE_HEIGHT / 2;
   for (const i of order) {
-    moved[i] = Math.max(moved[i] as number, least);
-    least = (moved[i] as number) + LINE_HEIGHT;
+    moved[i] = Math.max(moved[i]!, least);
+    least = moved[i]! + LINE_HEIGHT;
   }
   let most: number = PLOT.bottom;
   for (const i of order.reverse()) {
-    moved[i] = Math.min(moved[i] as number, most);
-    most = (moved[i] as number) - LINE_HEIGHT;
+    moved[i] = Math.min(moved[i]!, most);
+    most = moved[i]! - LINE_HEIGHT;
   }
   return moved;
 };
@@ -185,7 +184,7 @@ const labels = (series: readonly Series[], y: (value: number) => number): string
   const texts = series.map(() => '');
   for (const [at, { i, name, label = name }] of named.entries()) {
     texts[i] =
-      `<text class="label" x="${PLOT.right + 6}" y="${fixed((places[at] as number) + 3.5)}">${escaped(shortened(label, LABEL_CHARACTERS))}</text>`;
+      `<text class="label" x="${PLOT.right + 6}" y="${fixed(places[at]! + 3.5)}">${escaped(shortened(label, LABEL_CHARACTERS))}</text>`;
   }
   return texts;
 };
@@ -193,9 +192,9 @@ const labels = (series: readonly Series[], y: (value: number) => number): string
 /** Bands lie over one another: the more there are, the fainter. */
 const bandOpacity = (count: number): number => Math.round(100 * Math.min(0.18, 0.5 / count)) / 100;
 
-/** Class and colour of a series' marks. */
-export const seriesStyle = (color: number): string =>
-  `class="series${color >= COLORS ? ' dashed' : ''}" style="color:var(--series-${color % COLORS})"`;
+/** Gives class and colour to what shows a series. */
+export const colorStyle = (className: string, color: number): string =>
+  `class="${className}${color >= COLORS ? ' dashed' : ''}" style="color:var(--series-${color % COLORS})"`;
 
 const horizontalScale = ({ domain, log }: Axis, values: readonly number[]): Scale => {
   const finite = values.filter((value) => Number.isFinite(value) && (!log || value > 0));
@@ -215,7 +214,7 @@ const frame = (axes: readonly Axis[], scales: readonly Scale[], value: Scale): s
     return `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${place}" y2="${place}"/><text class="tick" text-anchor="end" x="${PLOT.left - 6}" y="${fixed(y(at) + 3.5)}">${escaped(label)}</text>`;
   });
   const columns = axes.map(({ key, label }, i) => {
-    const scale = scales[i] as Scale;
+    const scale = scales[i]!;
     const ticks = scale.ticks.map((tick) => {
       const place = fixed(across(scale)(tick.value));
       return `<line class="axis" x1="${place}" x2="${place}" y1="${PLOT.bottom}" y2="${PLOT.bottom + 4}"/><text class="tick" text-anchor="middle" x="${place}" y="${PLOT.bottom + 16}">${escaped(tick.label)}</text>`;
@@ -251,11 +250,11 @@ export const lineChart = ({ id, title, description, axes, y: value, series }: Ch
   );
   const shown = series.flatMap(({ y, low = [], high = [], trend = [] }) => [...y, ...low, ...high, ...trend]);
   const vertical = valueScale(shown, value);
-  const [x, y] = [across(scales[0] as Scale), upward(vertical)];
+  const [x, y] = [across(scales[0]!), upward(vertical)];
   const texts = labels(series, y);
   const groups = series.map(
     (one, i) =>
-      `<g ${seriesStyle(one.color)} data-series="${i}"${one.run === undefined ? '' : ` data-run="${one.run}"`}><g clip-path="url(#${id}-plot)">${marks(one, x, y)}</g>${texts[i]}</g>`,
+      `<g ${colorStyle('series', one.color)} data-series="${i}"${one.run === undefined ? '' : ` data-run="${one.run}"`}><g clip-path="url(#${id}-plot)">${marks(one, x, y)}</g>${texts[i]}</g>`,
   );
   const svg = [
     `<svg id="${id}" class="chart" style="--band-opacity:${bandOpacity(series.length)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" tabindex="0" aria-labelledby="${id}-title ${id}-desc">`,
@@ -272,7 +271,7 @@ export const lineChart = ({ id, title, description, axes, y: value, series }: Ch
     data: {
       id,
       axes: axes.map(({ key, label }, i) => {
-        const { low, high, log } = scales[i] as Scale;
+        const { low, high, log } = scales[i]!;
         return { key, label, low, high, log };
       }),
       format,

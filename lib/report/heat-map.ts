@@ -1,4 +1,4 @@
-import { HEIGHT, PLOT, seriesStyle, WIDTH } from './chart.ts';
+import { colorStyle, HEIGHT, PLOT, WIDTH } from './chart.ts';
 import { escaped } from './html.ts';
 import { formatNumber, linearScale, type Scale, valueScale } from './scale.ts';
 
@@ -22,7 +22,7 @@ const viridis = (share: number): string => {
   const above = VIRIDIS[Math.ceil(at)] as (typeof VIRIDIS)[number];
   return `#${below
     .map((value, i) =>
-      Math.round(value + (at % 1) * ((above[i] as number) - value))
+      Math.round(value + (at % 1) * (above[i]! - value))
         .toString(16)
         .padStart(2, '0'),
     )
@@ -52,7 +52,7 @@ const TICK_GAP = 6;
 /** Values over a grid, by colour, with the scale beside it. */
 export const heatMap = ({ id, title, description, x, y, z, paths = [] }: HeatMapOptions): string => {
   const edges = (values: readonly number[]): [number, number] => {
-    const [first, last] = [values[0] as number, values.at(-1) as number];
+    const [first, last] = [values[0]!, values.at(-1) as number];
     const half = values.length > 1 ? (last - first) / (values.length - 1) / 2 : 0.5;
     return [first - half, last + half];
   };
@@ -71,15 +71,15 @@ export const heatMap = ({ id, title, description, x, y, z, paths = [] }: HeatMap
         ? []
         : [
             `<rect x="${fixed(left + i * cellWidth)}" y="${fixed(PLOT.bottom - (j + 1) * cellHeight)}" width="${fixed(cellWidth + 0.3)}" height="${fixed(cellHeight + 0.3)}" fill="${viridis(color.at(value))}"><title>${escaped(
-              `${formatNumber(x.values[i] as number)}, ${formatNumber(y.values[j] as number)}: ${formatNumber(value)}`,
+              `${formatNumber(x.values[i]!)}, ${formatNumber(y.values[j]!)}: ${formatNumber(value)}`,
             )}</title></rect>`,
           ],
     ),
   );
   const lines = paths.map((path, color) => {
-    const places = path.x.map((value, i) => [fixed(across(value)), fixed(upward(vertical, path.y[i] as number))]);
+    const places = path.x.map((value, i) => [fixed(across(value)), fixed(upward(vertical, path.y[i]!))]);
     const [endX, endY] = places.at(-1) ?? ['0', '0'];
-    return `<g ${seriesStyle(color)}><title>${escaped(path.name)}</title><polyline class="path-edge" points="${places.join(' ')}"/><polyline class="line" points="${places.join(' ')}"/><circle class="path-end" r="3" cx="${endX}" cy="${endY}"/></g>`;
+    return `<g ${colorStyle('series', color)}><title>${escaped(path.name)}</title><polyline class="path-edge" points="${places.join(' ')}"/><polyline class="line" points="${places.join(' ')}"/><circle class="path-end" r="3" cx="${endX}" cy="${endY}"/></g>`;
   });
   const columns = horizontal.ticks.map(
     ({ value, label }) =>

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type Chart, COLORS, PLOT, WIDTH } from './chart.ts';
+import { type Chart, colorStyle, PLOT, WIDTH } from './chart.ts';
 import { escaped, inlineJson } from './html.ts';
 
 // The same path from lib/report and from dist/report.
 const asset = (name: string): Promise<string> => readFile(new URL(`../../assets/${name}`, import.meta.url), 'utf8');
+
+/** A part of a page. */
+export interface Figure {
+  html: string;
+  /** What the page's script needs to know of, where it is a line chart. */
+  chart?: Chart;
+}
 
 /** A chart with its words, and its numbers as a table for those who do not see it. */
 export const figure = (
@@ -21,8 +28,7 @@ export const figure = (
   ].join('');
 
 /** The swatch of a series: a piece of its line. */
-export const colorKey = (color: number): string =>
-  `<span class="key${color >= COLORS ? ' dashed' : ''}" style="color:var(--series-${color % COLORS})"></span>`;
+export const colorKey = (color: number): string => `<span ${colorStyle('key', color)}></span>`;
 
 export interface PageOptions {
   title: string;

@@ -7,15 +7,15 @@ import { findRuns } from '../runs/find.ts';
 import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
 import { show } from '../show.ts';
 import { version } from '../version.ts';
-import { COLORS } from './chart.ts';
-import { classificationSection } from './classification.ts';
+import { type Axis, COLORS } from './chart.ts';
 import { type ComparedKey, compared, distinctNames, runStyles, seedGroups, withWholeValues } from './compare-runs.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, page } from './page.ts';
-import { progressAxes, runFigures } from './run-charts.ts';
+import { progressAxes, runFigures, SMOOTHING } from './run-charts.ts';
 import { formatNumber } from './scale.ts';
 import { overview, type RunOverview, summarySection } from './summary.ts';
 import { sweepSections } from './sweep-section.ts';
+import { taskReportsSection } from './task-reports.ts';
 
 /** A page of runs, and what it says of each. */
 export interface Report {
@@ -58,16 +58,16 @@ const comparisonSection = (
   return `${parts.join('')}</section>`;
 };
 
-const controls = (runs: readonly RunRecord[], colors: readonly number[]): string => {
-  const axes = ['forwards', 'steps', 'seconds'].map(
-    (label, i) =>
+const controls = (runs: readonly RunRecord[], axes: readonly Axis[], colors: readonly number[]): string => {
+  const ways = axes.map(
+    ({ label }, i) =>
       `<label><input type="radio" name="axis" value="${i}"${i === 0 ? ' checked' : ''}><span>${label}</span></label>`,
   );
   const shown = runs.map(
     ({ name }, i) =>
       `<label><input type="checkbox" name="run" value="${i}" checked>${colorKey(colors[i]!)}<span class="name">${escaped(name)}</span></label>`,
   );
-  return `<form class="controls" autocomplete="off"><fieldset><legend>Over</legend>${axes.join('')}</fieldset><fieldset><legend>Runs</legend>${shown.join('')}</fieldset></form>`;
+  return `<form class="controls" autocomplete="off"><fieldset><legend>Over</legend>${ways.join('')}</fieldset><fieldset><legend>Runs</legend>${shown.join('')}</fieldset></form>`;
 };
 
 /** Enough of a digest to tell weights apart. */
@@ -119,14 +119,15 @@ export const report = withoutOptions(async (given: readonly string[]): Promise<R
   // Where there is nothing else, a file is at fault.
   const folders = found.folders.length > 0 ? found.folders : found.files;
   const real = await Promise.all(folders.map((path) => realpath(path).catch(() => resolve(path))));
-  const distinct = folders.filter((_, i) => real.indexOf(real[i] as string) === i);
+  const distinct = folders.filter((_, i) => real.indexOf(real[i]!) === i);
   const names = distinctNames(distinct.map((path) => resolve(path)));
   const runs: RunRecord[] = [];
-  for (const [i, path] of distinct.entries()) runs.push(await readRun(path, names[i] as string));
+  for (const [i, path] of distinct.entries()) runs.push(await readRun(path, names[i]!));
 
   const overviews = runs.map(overview);
   const groups = seedGroups(runs);
-  const figures = runFigures(runs, groups, progressAxes(runs));
+  const axes = progressAxes(runs);
+  const figures = runFigures(runs, groups, axes);
   const configs = withWholeValues(runs.map(({ config }) => new Map([...config].filter(([key]) => key !== 'output'))));
   const colors = runStyles(runs, groups).map(({ color }) => color);
   const sweeps = await sweepSections(paths);
@@ -137,18 +138,18 @@ export const report = withoutOptions(async (given: readonly string[]): Promise<R
     `<header><h1>${escaped(title)}</h1><p class="quiet">node-zest ${escaped(version)}, ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC</p></header>`,
     ...sweeps,
     summarySection(runs, overviews, groups, colors),
-    controls(runs, colors),
-    `<section><h2>Charts</h2><p class="quiet">Thick lines of steps are the mean over 4 % of a run’s steps, faint ones single steps; where there are more than fit, the faint band goes from the smallest to the largest of those that a point stands for.${shared}${repeated}</p>`,
+    controls(runs, axes, colors),
+    `<section><h2>Charts</h2><p class="quiet">Thick lines of steps are the mean over ${100 * 2 * SMOOTHING} % of a run’s steps, faint ones single steps; where there are more than fit, the faint band goes from the smallest to the largest of those that a point stands for.${shared}${repeated}</p>`,
     figures.length
       ? `<div class="charts">${figures.map(({ html }) => html).join('')}</div>`
       : '<p>No step and no evaluation yet.</p>',
     '</section>',
-    classificationSection(runs, colors),
+    taskReportsSection(runs, colors),
     comparisonSection(runs, compared(configs), { title: 'Configuration', all: 'All settings are the same.' }),
     comparisonSection(runs, environment(runs), { title: 'Environment', all: 'All runs were made alike.' }),
   ].join('\n');
   return {
-    html: await page({ title: `${title} · node-zest`, body, charts: figures.map(({ chart }) => chart) }),
+    html: await page({ title: `${title} · node-zest`, body, charts: figures.flatMap(({ chart }) => chart ?? []) }),
     runs: overviews,
     files: found.files,
   };

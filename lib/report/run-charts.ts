@@ -4,11 +4,11 @@ import type { RunRecord } from '../runs/read.ts';
 import type { Evaluation, Progress } from '../runs/read-metrics.ts';
 import { deviation, mean } from '../statistics.ts';
 import { DEFAULT_METRICS, type Metric, metricNames } from '../tasks/metrics.ts';
-import { type Axis, type Chart, lineChart, type Series } from './chart.ts';
+import { type Axis, lineChart, type Series } from './chart.ts';
 import { runStyles, type SeedGroup } from './compare-runs.ts';
 import { table } from './html.ts';
 import { formatOf, metricOf, titleOf } from './metric.ts';
-import { figure } from './page.ts';
+import { type Figure, figure } from './page.ts';
 import { type Format, formatNumber, type ValueScaleOptions } from './scale.ts';
 import { binned, equalBins, movingMean } from './series.ts';
 
@@ -19,7 +19,7 @@ const BINS = 150;
 /** Evaluations are drawn as points, too, up to so many. */
 const POINTS = 60;
 /** Half the window that lines are smoothed over, as a share of the run's steps. */
-const SMOOTHING = 0.02;
+export const SMOOTHING = 0.02;
 /** Lines of a chart's table at most. */
 const TABLE_ROWS = 11;
 
@@ -46,9 +46,8 @@ const perForward =
   (name: string) =>
   ({ values, forwards, step }: RunRecord): number[] | undefined =>
     values.get(name)?.map((value, i) => {
-      const steps = (step[i] as number) - (step[i - 1] ?? (step[i] as number) - 1);
-      const taken =
-        i > 0 ? (forwards[i] as number) - (forwards[i - 1] as number) : (forwards[0] as number) / (step[0] as number);
+      const steps = step[i]! - (step[i - 1] ?? step[i]! - 1);
+      const taken = i > 0 ? forwards[i]! - forwards[i - 1]! : forwards[0]! / step[0]!;
       return (value * steps) / taken;
     });
 
@@ -94,7 +93,7 @@ const seriesAt = (
 ) => {
   const bins = equalBins(progress.step.length, BINS);
   // The same lists for all of its series, so that the page has them once.
-  const x = PROGRESS.map((key) => bins.last.map((i) => progress[key][i] as number));
+  const x = PROGRESS.map((key) => bins.last.map((i) => progress[key][i]!));
   return (values: readonly number[]): Series => {
     const { mean, low, high } = binned(values, bins);
     const radius = Math.round(values.length * smoothing);
@@ -120,15 +119,12 @@ const listsOf = (evaluations: readonly Progress[]): Record<keyof Progress, numbe
 const numbers = (title: string, axis: Axis, series: readonly Series[], format: Format): string => {
   const all = [...new Set(series.flatMap(({ x }) => x[0] ?? []))].sort((a, b) => a - b);
   const every = Math.max(1, (all.length - 1) / (TABLE_ROWS - 1));
-  const chosen = Array.from(
-    { length: Math.min(all.length, TABLE_ROWS) },
-    (_, i) => all[Math.round(i * every)] as number,
-  );
+  const chosen = Array.from({ length: Math.min(all.length, TABLE_ROWS) }, (_, i) => all[Math.round(i * every)]!);
   const at = ({ x, y, trend }: Series, place: number): string => {
     // What the line has reached by then.
     const index = (x[0] ?? []).findLastIndex((value) => value <= place);
     const ended = index === (x[0]?.length ?? 0) - 1 && (x[0]?.[index] ?? 0) < place;
-    return index < 0 || ended ? '' : formatNumber((trend ?? y)[index] as number, format);
+    return index < 0 || ended ? '' : formatNumber((trend ?? y)[index]!, format);
   };
   return table({
     caption: `${title} over ${axis.label}`,
@@ -136,12 +132,6 @@ const numbers = (title: string, axis: Axis, series: readonly Series[], format: F
     rows: chosen.map((place) => [formatNumber(place), ...series.map((one) => at(one, place))]),
   });
 };
-
-/** A chart as a part of the page. */
-export interface Figure {
-  html: string;
-  chart: Chart;
-}
 
 const makeFigure = (
   { id, title, words, y = {} }: Omit<StepChart, 'values'>,
@@ -156,7 +146,7 @@ const makeFigure = (
   });
   const description = `${words} ${ends.join('; ')}.`;
   const chart = lineChart({ id, title, description, axes, y: { label: title, ...y }, series });
-  return { chart, html: figure(chart, title, words, numbers(title, axes[0] as Axis, series, format)) };
+  return { chart, html: figure(chart, title, words, numbers(title, axes[0]!, series, format)) };
 };
 
 /** Names of what evaluations measured: metrics in their order, then others, the loss last. */
@@ -203,12 +193,10 @@ const seedFigure = (
   styles: readonly { color: number }[],
   axes: readonly Axis[],
 ) => {
-  const metrics = new Set(
-    groups.flatMap((group) => group.runs.map((run) => metricOf((runs[run] as RunRecord).config))),
-  );
+  const metrics = new Set(groups.flatMap((group) => group.runs.map((run) => metricOf(runs[run]!.config))));
   const [metric] = (metrics.size === 1 ? [...metrics] : DEFAULT_METRICS) as [Metric];
   const series = groups.flatMap((group): Series[] => {
-    const [first = [], ...others] = group.runs.map((run) => validations(runs[run] as RunRecord));
+    const [first = [], ...others] = group.runs.map((run) => validations(runs[run]!));
     const shared = first.flatMap((evaluation) => {
       const found = others.map((list) => list.find(({ step }) => step === evaluation.step));
       return found.every((one) => one !== undefined) ? [[evaluation, ...found]] : [];

@@ -1,3 +1,4 @@
+import { percent } from '../show.ts';
 import { quantile } from '../statistics.ts';
 
 /** A place on an axis that is named. */
@@ -22,7 +23,7 @@ export type Format = 'number' | 'percent';
 export const formatNumber = (value: number, format: Format = 'number'): string => {
   if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
-  if (format === 'percent') return `${(100 * value).toFixed(1)} %`;
+  if (format === 'percent') return percent(value);
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return (value || 0).toLocaleString('en-US').replace('-', '−');
   const text =
@@ -133,7 +134,7 @@ export const valueScale = (values: readonly number[], options: ValueScaleOptions
   if (positive.length === 0) return linearScale(0, 1, 5, format);
   const to = log ? Math.log : (value: number) => value;
   const from = log ? Math.exp : (value: number) => value;
-  let [low, high] = [to(positive[0] as number), to(positive.at(-1) as number)];
+  let [low, high] = [to(positive[0]!), to(positive.at(-1) as number)];
   const [innerLow, innerHigh] = log
     ? ([to(quantile(positive, TAIL)), to(quantile(positive, 1 - TAIL))] as const)
     : inner;

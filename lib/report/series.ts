@@ -20,7 +20,7 @@ export const binned = (
   values: readonly number[],
   { from, last }: Bins,
 ): { mean: number[]; low: number[]; high: number[] } => {
-  const parts = from.map((start, i) => values.slice(start, (last[i] as number) + 1).filter(Number.isFinite));
+  const parts = from.map((start, i) => values.slice(start, last[i]! + 1).filter(Number.isFinite));
   return {
     mean: parts.map(mean),
     low: parts.map((part) => (part.length ? Math.min(...part) : Number.NaN)),

@@ -1,22 +1,19 @@
-import type { MeasuredWeights, SharpnessReport } from '../sharpness/findings.ts';
 import type { LossesAtRadius } from '../sharpness/neighbourhood.ts';
+import type { MeasuredWeights, SharpnessReport } from '../sharpness/report.ts';
 import type { Slice } from '../sharpness/slice.ts';
 import type { Estimate } from '../statistics.ts';
-import { type Chart, lineChart, type Series } from './chart.ts';
+import { lineChart, type Series } from './chart.ts';
 import { heatMap } from './heat-map.ts';
 import { escaped, table } from './html.ts';
-import { figure, page } from './page.ts';
+import { type Figure, figure, page } from './page.ts';
 import { formatNumber } from './scale.ts';
-
-interface Figure {
-  chart?: Chart;
-  html: string;
-}
 
 const NAMES = { before: 'before the run', after: 'after the run' } as const;
 const RADIUS = 'radius, per coordinate';
 
-const withInterval = (estimate: Estimate | null): string =>
+type Interval = Pick<Estimate, 'value' | 'low' | 'high'>;
+
+const withInterval = (estimate: Interval | null): string =>
   estimate
     ? `${formatNumber(estimate.value)} (${formatNumber(estimate.low)} to ${formatNumber(estimate.high)})`
     : 'not finite';
@@ -29,7 +26,7 @@ const nameOf = ({ weights }: MeasuredWeights, { measured }: SharpnessReport): st
 const overRadii = (
   report: SharpnessReport,
   { id, title, words }: { id: string; title: string; words: string },
-  statistic: (at: LossesAtRadius, loss: number) => { value: number; low: number; high: number } | null,
+  statistic: (at: LossesAtRadius, loss: number) => Interval | null,
 ): Figure => {
   const gap = { value: Number.NaN, low: Number.NaN, high: Number.NaN };
   const values = report.measured.map(({ radii, loss }) => radii.map((at) => statistic(at, loss) ?? gap));
@@ -49,12 +46,7 @@ const overRadii = (
   const numbers = table({
     caption: `${title} over the radius`,
     columns: [RADIUS, ...series.map(({ name }) => name)],
-    rows: radii.map((radius, r) => [
-      formatNumber(radius),
-      ...values.map(
-        (list) => `${formatNumber(list[r]!.value)} (${formatNumber(list[r]!.low)} to ${formatNumber(list[r]!.high)})`,
-      ),
-    ]),
+    rows: radii.map((radius, r) => [formatNumber(radius), ...values.map((list) => withInterval(list[r]!))]),
   });
   const axes = [{ key: 'radius', label: RADIUS, log: true }];
   const chart = lineChart({ id, title, description: words, axes, y: { label: title }, series });

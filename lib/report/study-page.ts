@@ -1,16 +1,17 @@
 import type { StudyChart, StudyResult, StudySurface, StudyTable } from '../studies/study.ts';
-import { type Chart, lineChart } from './chart.ts';
+import { lineChart } from './chart.ts';
 import { heatMap } from './heat-map.ts';
 import { escaped, table } from './html.ts';
-import { colorKey, figure, page } from './page.ts';
+import { colorKey, type Figure, figure, page } from './page.ts';
 import { formatNumber } from './scale.ts';
 
-const shown = (cell: string | number): string => (typeof cell === 'string' ? cell : formatNumber(cell));
+/** Writes a cell of a table. */
+export const cellText = (cell: string | number): string => (typeof cell === 'string' ? cell : formatNumber(cell));
 
 const tableOf = ({ caption, columns, rows }: StudyTable): string =>
-  table({ caption, columns, rows: rows.map((row) => row.map(shown)) });
+  table({ caption, columns, rows: rows.map((row) => row.map(cellText)) });
 
-const chartOf = ({ id, title, words, x, y, lines }: StudyChart): { chart: Chart; html: string } => {
+const chartOf = ({ id, title, words, x, y, lines }: StudyChart): Figure => {
   const series = lines.map((line, color) => ({ ...line, color, x: [line.x], points: line.x.length <= 20 }));
   const axes = [{ key: 'x', ...x }];
   const chart = lineChart({ id, title, description: words, axes, y, series });
@@ -46,5 +47,5 @@ export const studyPage = (result: StudyResult): Promise<string> => {
     `<section><h2>Charts</h2><div class="charts">${figures.join('')}</div></section>`,
     `<section><h2>Settings</h2>${table({ caption: 'What the numbers depend on', columns: ['setting', 'value'], numbersFrom: 2, rows: Object.entries(settings).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]) })}</section>`,
   ].join('\n');
-  return page({ title: `${title} · node-zest`, body, charts: charts.map(({ chart }) => chart) });
+  return page({ title: `${title} · node-zest`, body, charts: charts.flatMap(({ chart }) => chart ?? []) });
 };

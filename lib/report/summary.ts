@@ -162,8 +162,8 @@ const seedTable = (
         caption: 'Finished runs that differ in training.seed alone: mean ± sample standard deviation',
         columns: ['runs', 'seeds', 'best validation', 'last validation', 'test'],
         rows: groups.map(({ name, runs }) => {
-          const members = runs.map((i) => overviews[i] as RunOverview);
-          const { metric } = members[0] as RunOverview;
+          const members = runs.map((i) => overviews[i]!);
+          const { metric } = members[0]!;
           return [
             named(colors[runs[0]!]!, name),
             String(runs.length),

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { isObject, readJson } from '../json.ts';
 import { ranked, type Spread, type SweepPoint, type SweepResult, shownValues } from '../sweep/results.ts';
-import { definitionOf, isMetric, type Metric, metricDigits, metricUnit } from '../tasks/metrics.ts';
+import { metricSpread, spreadText } from '../sweep/spread.ts';
+import { definitionOf, isMetric, type Metric } from '../tasks/metrics.ts';
 import { escaped, table } from './html.ts';
 import { formatNumber } from './scale.ts';
 
@@ -14,18 +15,11 @@ const readSweep = async (folder: string): Promise<SweepResult | undefined> => {
     : undefined;
 };
 
-const spread = (value: Spread | undefined, metric: Metric): string => {
-  if (value === undefined) return '–';
-  const { mean, deviation } = value;
-  const digits = deviation === null ? '' : ` ± ${metricDigits(metric, deviation)}`;
-  return `${metricDigits(metric, mean)}${digits}${metricUnit(metric)}`;
-};
+const spread = (value: Spread | undefined, metric: Metric): string =>
+  value === undefined ? '–' : metricSpread(value, metric);
 
-const lossOf = ({ validation }: SweepPoint): string => {
-  if (!validation) return '–';
-  const { mean, deviation } = validation.loss;
-  return formatNumber(mean) + (deviation === null ? '' : ` ± ${formatNumber(deviation)}`);
-};
+const lossOf = ({ validation }: SweepPoint): string =>
+  validation ? spreadText(validation.loss, (nats) => formatNumber(nats)) : '–';
 
 const section = (folder: string, { points, best, metric }: SweepResult): string => {
   const keys = [...new Set(points.flatMap(({ values }) => Object.keys(values)))];

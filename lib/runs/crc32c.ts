@@ -10,6 +10,6 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 /** CRC-32C (RFC 3720, B.4), as an unsigned number; `previous` is that of the bytes before these, which it continues. */
 export const crc32c = (bytes: Uint8Array, previous = 0): number => {
   let crc = ~previous >>> 0;
-  for (const byte of bytes) crc = (TABLE[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
+  for (const byte of bytes) crc = TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
 };

@@ -284,7 +284,7 @@ export const decodeRecord = (bytes: Buffer, place: Place): Decoded | undefined =
   const first = listed[0] ?? place.stream;
   const decay = parts & HAS_DECAY ? float() : 0;
   const terms = list(count, float).map((coefficient, i) => ({
-    stream: parts & HAS_STREAMS ? (listed[i] as bigint) : first + BigInt(i),
+    stream: parts & HAS_STREAMS ? listed[i]! : first + BigInt(i),
     coefficient,
   }));
   const update: LoggedUpdate = { decay, terms };

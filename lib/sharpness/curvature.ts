@@ -1,16 +1,9 @@
-import { checkedTerms } from '../directions.ts';
+import { checkedTerms, MEASURING_STREAM } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { type Estimate, estimateMean } from '../statistics.ts';
-import {
-  checkedSamples,
-  checkedScale,
-  FIRST_STREAM,
-  lossesAround,
-  type MeasureOptions,
-  measureShape,
-} from './losses.ts';
+import { checkedSamples, checkedScale, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
 
 /** Options of {@link hessianTrace}. */
 export interface TraceOptions extends MeasureOptions {
@@ -55,7 +48,7 @@ export const hessianTrace = async <B>(
 ): Promise<Trace> => {
   assertObjective(objective);
   const options = traceOptions(unchecked);
-  const { firstStream = FIRST_STREAM } = options;
+  const { firstStream = MEASURING_STREAM } = options;
   const samples = checkedSamples(options.samples);
   const epsilon = checkedScale('epsilon', options.epsilon ?? 1 / Math.sqrt(objective.dimension));
   const streams = Array.from({ length: samples }, (_, i) => firstStream + BigInt(i));

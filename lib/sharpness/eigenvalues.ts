@@ -1,16 +1,11 @@
+import { MEASURING_STREAM } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
-import {
-  checkedCount,
-  checkedScale,
-  FIRST_STREAM,
-  type LossesAt,
-  lossesAround,
-  type MeasureOptions,
-  measureShape,
-} from './losses.ts';
-import { addTimes, coordinates, dot, pointOf, wholeDirection } from './subspace.ts';
+import { checkedWhole } from '../options/checked-whole.ts';
+import { dot } from '../vectors.ts';
+import { checkedScale, type LossesAt, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
+import { addTimes, coordinates, pointOf, wholeDirection } from './subspace.ts';
 import { symmetricEigen } from './symmetric.ts';
 
 /** Options of {@link topEigenvalues}. */
@@ -63,7 +58,7 @@ export const defaultIterations = (dimension: number, count: number): number => M
  * @throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION
  */
 export const checkedEigenvalueCount = (name: string, value: number, dimension: number): number => {
-  const count = checkedCount(name, value, 1);
+  const count = checkedWhole(name, value, 1);
   if (dimension > MOST_PARAMETERS) {
     throw rangeError(
       'ERR_ZEST_DIMENSION',
@@ -102,9 +97,9 @@ export const topEigenvalues = async <B>(
   assertObjective(objective);
   const options = eigenvalueOptions(unchecked);
   const { dimension: d } = objective;
-  const { firstStream = FIRST_STREAM, tolerance = 0.01 } = options;
+  const { firstStream = MEASURING_STREAM, tolerance = 0.01 } = options;
   const count = checkedEigenvalueCount('count', options.count ?? 1, d);
-  const most = Math.min(d, checkedCount('iterations', options.iterations ?? defaultIterations(d, count), count));
+  const most = Math.min(d, checkedWhole('iterations', options.iterations ?? defaultIterations(d, count), count));
   const epsilon = checkedScale('epsilon', options.epsilon ?? DEFAULT_EPSILON);
   if (!(tolerance > 0)) throw rangeError('ERR_ZEST_OPTION', `tolerance is ${tolerance}; expected a number > 0`);
 

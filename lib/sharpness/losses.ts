@@ -2,6 +2,7 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Objective, Point } from '../objective.ts';
 import { assertList, callback, signal, stream } from '../options/calls.ts';
+import { checkedWhole } from '../options/checked-whole.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { DEFAULTS } from './defaults.ts';
@@ -19,8 +20,6 @@ export interface MeasureOptions extends CallOptions {
 
 /** The schemas of {@link MeasureOptions}. */
 export const measureShape = { signal, firstStream: stream, onForwards: callback };
-
-export const FIRST_STREAM = 2n ** 62n;
 
 /** The loss at points. */
 export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;
@@ -78,22 +77,11 @@ export const lossesAround = <B>(
 };
 
 /**
- * Checks an option that counts.
- *
- * @throws ERR_ZEST_OPTION
- */
-export const checkedCount = (name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number => {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  const range = most === Number.MAX_SAFE_INTEGER ? `≥ ${least}` : `from ${least} to ${most}`;
-  throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number ${range}`);
-};
-
-/**
  * Checks the number of directions of a mean: all points of a radius are in memory.
  *
  * @throws ERR_ZEST_OPTION
  */
-export const checkedSamples = (value: number = DEFAULTS.samples): number => checkedCount('samples', value, 2, 100_000);
+export const checkedSamples = (value: number = DEFAULTS.samples): number => checkedWhole('samples', value, 2, 100_000);
 
 /**
  * Rounds a length > 0 to the float32 that points are scaled with.

@@ -7,15 +7,17 @@ import type { Model } from '../model/model.ts';
 import { isAdapterFolder } from '../model/peft.ts';
 import { withDirections } from '../objective.ts';
 import { assertPath, callback, flag, given, optionsOf, overrides } from '../options/calls.ts';
+import { checkedWhole } from '../options/checked-whole.ts';
 import type { Progress } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
-import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from '../training/inputs.ts';
+import { loadInputs, loadModel, type RunInputs } from '../training/inputs.ts';
 import { findRun, type RunSource } from '../training/open-run.ts';
+import { readTraining } from '../training/read-data.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { DEFAULTS } from './defaults.ts';
-import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './findings.ts';
-import { checkedCount, checkedSamples } from './losses.ts';
+import { checkedSamples } from './losses.ts';
+import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './report.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness, sharpnessShape } from './sharpness.ts';
 
 /** Options of {@link measureSharpness}. */
@@ -70,8 +72,8 @@ const readExamples = async (
   if (split !== 'train' && config.data[split] === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: measuring on ${split} needs data.${split}`);
   }
-  const inputs = await loadInputs(config, kept?.folder, undefined, split === 'train' ? [] : [split]);
-  const all = split === 'train' ? await loadTrainingExamples(config, inputs.task) : inputs[split];
+  const inputs = await loadInputs(config, { checkpoint: kept?.folder, splits: split === 'train' ? [] : [split] });
+  const all = split === 'train' ? await readTraining(config.data, inputs.task) : inputs[split];
   if (all.length <= most) return { inputs, examples: all };
   const rows = shuffledBatches(all.length, most, config.data.seed).batch(0);
   return { inputs, examples: rows.map((row) => all[row]!) };
@@ -95,7 +97,7 @@ export const measureSharpness = async (path: string, unchecked?: MeasureSharpnes
   const options = measureOptions(unchecked);
   const { split = DEFAULTS.split, seed = DEFAULTS.seed, signal, onStart, onProgress } = options;
   const { radii, slice, eigenvalues } = options;
-  const most = checkedCount('examples', options.examples ?? DEFAULTS.examples, 1);
+  const most = checkedWhole('examples', options.examples ?? DEFAULTS.examples, 1);
   const source = await findRun(path, options.overrides);
   const { config, kept } = source;
   const { inputs, examples } = await readExamples(source, split, most);

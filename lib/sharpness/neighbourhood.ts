@@ -1,3 +1,4 @@
+import { MEASURING_STREAM } from '../directions.ts';
 import { rangeError, typeError } from '../errors.ts';
 import type { Objective } from '../objective.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
@@ -5,14 +6,7 @@ import { checkedList } from '../options/reading.ts';
 import { show } from '../show.ts';
 import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from '../statistics.ts';
 import { DEFAULTS } from './defaults.ts';
-import {
-  checkedSamples,
-  checkedScale,
-  FIRST_STREAM,
-  lossesAround,
-  type MeasureOptions,
-  measureShape,
-} from './losses.ts';
+import { checkedSamples, checkedScale, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
 
 /** Options of {@link neighbourhood}. */
 export interface NeighbourhoodOptions extends MeasureOptions {
@@ -109,7 +103,7 @@ export const neighbourhood = async <B>(
 ): Promise<Neighbourhood> => {
   assertObjective(objective);
   const options = neighbourhoodOptions(unchecked);
-  const { firstStream = FIRST_STREAM } = options;
+  const { firstStream = MEASURING_STREAM } = options;
   const radii = checkedRadii(options.radii);
   const samples = checkedSamples(options.samples);
   const [loss] = await lossesAround(objective, batch, options)([[]]);

@@ -1,8 +1,9 @@
+import { MEASURING_STREAM } from '../directions.ts';
 import type { Objective } from '../objective.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { hessianTrace, type Trace } from './curvature.ts';
 import { checkedEigenvalueCount, defaultIterations, type Eigenvalues, topEigenvalues } from './eigenvalues.ts';
-import { checkedSamples, FIRST_STREAM } from './losses.ts';
+import { checkedSamples } from './losses.ts';
 import {
   checkedRadii,
   type Neighbourhood,
@@ -80,7 +81,7 @@ export const sharpness = async <B>(
 ): Promise<Sharpness> => {
   assertObjective(objective);
   const options = sharpnessOptions(unchecked);
-  const { firstStream = FIRST_STREAM, signal, onForwards } = options;
+  const { firstStream = MEASURING_STREAM, signal, onForwards } = options;
   const { radii, samples, slice, eigenvalues } = checked(objective.dimension, options);
   const shared = (measure: bigint) => ({ signal, onForwards, firstStream: firstStream + measure * STREAMS_OF_MEASURE });
   return {

@@ -1,8 +1,10 @@
+import { MEASURING_STREAM } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
+import { checkedWhole } from '../options/checked-whole.ts';
 import { DEFAULTS } from './defaults.ts';
-import { checkedCount, checkedScale, FIRST_STREAM, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
+import { checkedScale, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
 import { gramMatrix } from './subspace.ts';
 
 /** Options of {@link lossSlice}. */
@@ -29,7 +31,7 @@ export interface Slice {
  * @throws ERR_ZEST_OPTION, ERR_ZEST_DIMENSION
  */
 export const checkedSize = (name: string, value: number, dimension: number): number => {
-  const size = checkedCount(name, value, 3, 999);
+  const size = checkedWhole(name, value, 3, 999);
   if (size % 2 === 0) throw rangeError('ERR_ZEST_OPTION', `${name} is ${size}; expected an odd number`);
   if (dimension > 1) return size;
   throw rangeError('ERR_ZEST_DIMENSION', 'dimension is 1; expected two trainable parameters or more for a slice');
@@ -56,7 +58,7 @@ export const lossSlice = async <B>(
 ): Promise<Slice> => {
   assertObjective(objective);
   const options = sliceOptions(unchecked);
-  const { firstStream = FIRST_STREAM } = options;
+  const { firstStream = MEASURING_STREAM } = options;
   const d = objective.dimension;
   const size = checkedSize('size', options.size ?? DEFAULTS.sliceSize, d);
   const radius = checkedScale('radius', options.radius ?? DEFAULTS.sliceRadius);

@@ -1,5 +1,6 @@
 import { ZestError } from '../errors.ts';
 import type { Objective, Perturbation } from '../objective.ts';
+import { dot } from '../vectors.ts';
 
 /** v(stream) over all trainable parameters, in canonical order. */
 export const wholeDirection = async <B>(objective: Objective<B>, stream: bigint): Promise<Float64Array> => {
@@ -33,12 +34,6 @@ const trainableNames = <B>(objective: Objective<B>): readonly string[] => {
     'ERR_ZEST_UNSUPPORTED',
     'the objective has no `trainableNames` and `direction`, which say what its directions are',
   );
-};
-
-export const dot = (a: Float32Array | Float64Array, b: Float32Array | Float64Array): number => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 };
 
 /** y += factor·x */

@@ -1,10 +1,11 @@
 import { withLabelNoise } from '../data/sampling.ts';
 import { nspsa, zest } from '../methods/registry.ts';
+import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { Model } from '../model/model.ts';
-import { mean, quantile } from '../statistics.ts';
-import { brief, lineOf } from './sampling.ts';
+import { mean, median } from '../statistics.ts';
+import { brief, lineOf } from './figures.ts';
 import type { Study, StudyContext } from './study.ts';
-import { BATCH_SIZE, loadWords, MODEL, SEEDS, seedsOf, trainOn, type Words } from './words.ts';
+import { BATCH_SIZE, loadWords, SEEDS, seedsOf, trainOn, type Words } from './words.ts';
 
 // The paper's sweep of t at k = 5, on the demo's words, with labels as people gave them and with some drawn at random.
 
@@ -42,12 +43,6 @@ const noisy = (train: Words['train'], share: number, seed: number): Words['train
   return train.map((word, i) => ({ ...word, label: drawn[i]! }));
 };
 
-const medianOf = (values: readonly number[]): number =>
-  quantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
-
 const runOf = async (words: Words, setting: Setting, forwards: number): Promise<Ran> => {
   const { name, noise, learningRate, seed } = setting;
   const { tilt } = TILTS.find((one) => one.name === name)!;
@@ -61,12 +56,12 @@ const runOf = async (words: Words, setting: Setting, forwards: number): Promise<
     schedule: 'linear',
   } as const;
   const optimizer = tilt === 0 ? nspsa(shared) : zest({ ...shared, tilt });
-  const model = await Model.load(MODEL, { device: 'cpu' });
+  const model = await Model.load(BUILT_IN_MODEL, { device: 'cpu' });
   try {
     const data = { task: words.task, train: noisy(words.train, noise, seed) };
     const taken = await trainOn(model, data, optimizer, { seed, steps });
     const { accuracy, loss } = await words.task.score(model, words.heldOut);
-    const tau = tilt === 0 ? Number.NaN : medianOf(taken.map(({ diagnostics }) => Number(diagnostics.tau)));
+    const tau = tilt === 0 ? Number.NaN : median(taken.map(({ diagnostics }) => Number(diagnostics.tau)));
     return { ...setting, tau, accuracy: accuracy!, loss };
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_ZEST_LOSS_NOT_FINITE') throw error;
@@ -101,7 +96,7 @@ const run = async ({ seed, quick, size, turn }: StudyContext) => {
     runs.push(await runOf(words, setting, effort.forwards));
     await turn(runs.length, all.length);
   }
-  const model = await Model.load(MODEL, { device: 'cpu' });
+  const model = await Model.load(BUILT_IN_MODEL, { device: 'cpu' });
   const before = await words.task.score(model, words.heldOut).finally(() => model.dispose());
   return { before, runs, seeds, effort };
 };
@@ -133,7 +128,7 @@ export const ablation: Study = {
     const rateOf = (rate: number): string => (Number.isFinite(rate) ? String(rate) : 'none that was tried');
     return {
       settings: {
-        model: MODEL,
+        model: BUILT_IN_MODEL,
         words: 'AFINN-165, as the demo has them',
         trainable: 'all',
         batchSize: BATCH_SIZE,

@@ -2,7 +2,9 @@ import type { Tilt } from '../methods/estimators.ts';
 import { zest } from '../methods/registry.ts';
 import { vectorObjective } from '../objectives/vector.ts';
 import { estimateMean, mean } from '../statistics.ts';
-import { brief, dot, normals } from './sampling.ts';
+import { dot } from '../vectors.ts';
+import { normals } from './directions.ts';
+import { brief } from './figures.ts';
 import type { Study } from './study.ts';
 
 // A valley of minima: f = mean of ½(1 + 10x²)y² over pairs. It is 0 wherever y is, and there the curvature is 1 + 10x²
@@ -21,7 +23,7 @@ const CHOOSING_SEED = 1_000_003;
 
 const pairs = (x: ArrayLike<number>, of: (x: number, y: number) => number): number => {
   let sum = 0;
-  for (let i = 0; i < x.length; i += 2) sum += of(x[i] as number, x[i + 1] as number);
+  for (let i = 0; i < x.length; i += 2) sum += of(x[i]!, x[i + 1]!);
   return sum / (x.length / 2);
 };
 

@@ -1,17 +1,19 @@
 import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import { coefficients } from '../methods/estimators.ts';
+import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { Model } from '../model/model.ts';
 import { populationDeviation } from '../statistics.ts';
 import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
+import { cosine } from '../vectors.ts';
+import { combine } from './directions.ts';
+import { brief } from './figures.ts';
 import { ESTIMATORS, gatherEstimates, type Quality } from './quality.ts';
-import { brief, combine, cosine } from './sampling.ts';
 import type { Study, StudyContext, StudyLine } from './study.ts';
 
 // The loss of the built-in model on a few words of its demo, as a function of one layer norm: so few numbers that very
 // many directions give ∇F_t itself. All estimates are made of these evaluations, a few at a time.
 
-const MODEL = 'film-roberta-mini';
 const TRAINABLE = ['*.layer.3.output.LayerNorm.*'];
 const WORDS = 4;
 /** Far enough for curvature to show: at 1e-3 the loss is a plane, and its ∇F_t is ∇f. */
@@ -33,9 +35,9 @@ interface Sample {
 }
 
 const draw = async ({ seed, size, turn }: StudyContext): Promise<Sample> => {
-  const task = await loadTask(RATED_WORDS, await Tokenizer.load(MODEL));
+  const task = await loadTask(RATED_WORDS, await Tokenizer.load(BUILT_IN_MODEL));
   const batch = task.batch((await ratedWords()).train.slice(0, WORDS));
-  const model = await Model.load(MODEL, { device: 'cpu', trainable: { include: TRAINABLE } });
+  const model = await Model.load(BUILT_IN_MODEL, { device: 'cpu', trainable: { include: TRAINABLE } });
   try {
     const { dimension, trainableNames } = model;
     const directions = { seed, law: 'gaussian' } as const;
@@ -134,7 +136,7 @@ export const estimatorsModel: Study = {
     ];
     return {
       settings: {
-        model: MODEL,
+        model: BUILT_IN_MODEL,
         trainable: TRAINABLE,
         dimension,
         words: WORDS,

@@ -1,6 +1,8 @@
 import { coefficients } from '../methods/estimators.ts';
+import { dot } from '../vectors.ts';
+import { combine, normals } from './directions.ts';
+import { brief } from './figures.ts';
 import { ESTIMATORS, gatherEstimates, type Quality } from './quality.ts';
-import { brief, combine, dot, normals } from './sampling.ts';
 import type { Study, StudyContext, StudyLine } from './study.ts';
 
 // A quadratic f(x) = gᵀx + ½Σλᵢxᵢ² at 0 and Gaussian directions, where ∇F_t is gᵢ/(1 − tρ²λᵢ) exactly.
@@ -47,9 +49,9 @@ const losses = ({ g, lambda }: Quadratic, v: Float32Array, count: number, rho: n
   for (let i = 0; i < count; i++) {
     let [slope, curve] = [0, 0];
     for (let j = 0; j < d; j++) {
-      const value = v[i * d + j] as number;
-      slope += (g[j] as number) * value;
-      curve += (lambda[j] as number) * value ** 2;
+      const value = v[i * d + j]!;
+      slope += g[j]! * value;
+      curve += lambda[j]! * value ** 2;
     }
     found[2 * i] = (rho ** 2 * curve) / 2 + rho * slope;
     found[2 * i + 1] = (rho ** 2 * curve) / 2 - rho * slope;

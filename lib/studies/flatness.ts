@@ -3,15 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, nspsa, zest, zosa } from '../methods/registry.ts';
+import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { Model } from '../model/model.ts';
 import { withDirections } from '../objective.ts';
 import { hessianTrace } from '../sharpness/curvature.ts';
 import { topEigenvalues } from '../sharpness/eigenvalues.ts';
 import { neighbourhood } from '../sharpness/neighbourhood.ts';
 import { estimateMean, mean } from '../statistics.ts';
-import { brief } from './sampling.ts';
+import { brief } from './figures.ts';
 import type { Study, StudyContext } from './study.ts';
-import { BATCH_SIZE, loadWords, MODEL, SEEDS, seedsOf, trainOn, type Words } from './words.ts';
+import { BATCH_SIZE, loadWords, SEEDS, seedsOf, trainOn, type Words } from './words.ts';
 
 // What the methods reach on held-out words beside how sharp the minimum is where they end, with the built-in model.
 
@@ -116,7 +117,7 @@ const run = async ({ seed, quick, size, turn }: StudyContext) => {
   const total = names.length * seeds.length + 1;
   let done = 0;
   const of = async (name: string | undefined, one: number): Promise<Measured> => {
-    const model = await Model.load(MODEL, { device: 'cpu' });
+    const model = await Model.load(BUILT_IN_MODEL, { device: 'cpu' });
     try {
       if (name !== undefined) await train(model, words, name, one, effort.forwards);
       // Along the same directions for all, so that they are compared with little noise.
@@ -164,7 +165,7 @@ export const flatness: Study = {
     const increase = 2 + RADII.length;
     return {
       settings: {
-        model: MODEL,
+        model: BUILT_IN_MODEL,
         words: 'AFINN-165, as the demo has them',
         trainable: 'all',
         batchSize: BATCH_SIZE,

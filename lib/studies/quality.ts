@@ -1,5 +1,5 @@
 import type { EstimatorOptions } from '../methods/estimators.ts';
-import { dot } from './sampling.ts';
+import { dot } from '../vectors.ts';
 
 /** The estimators that studies compare, by what their tables call them. */
 export const ESTIMATORS: Readonly<Record<string, Pick<EstimatorOptions, 'estimator' | 'sides'>>> = {
@@ -39,7 +39,7 @@ export const gatherEstimates = (target: ArrayLike<number>) => {
       sums.squared += squared;
       sums.length += Math.sqrt(squared);
       sums.cosine += along / Math.sqrt(squared);
-      for (let j = 0; j < sum.length; j++) sum[j] = (sum[j] as number) + (G[j] as number);
+      for (let j = 0; j < sum.length; j++) sum[j] = sum[j]! + G[j]!;
     },
     quality(): Quality {
       const { count } = sums;

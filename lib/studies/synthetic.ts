@@ -15,7 +15,8 @@ import {
 } from '../methods/registry.ts';
 import { vectorObjective } from '../objectives/vector.ts';
 import { mean } from '../statistics.ts';
-import { brief, normals } from './sampling.ts';
+import { normals } from './directions.ts';
+import { brief } from './figures.ts';
 import type { Study } from './study.ts';
 
 // The functions of the literature on black-box optimisation that SABO and ZOSA test on. Their equations were not to be
@@ -26,7 +27,7 @@ type Loss = (x: ArrayLike<number>) => number;
 const sumOf = (x: ArrayLike<number>, of: (value: number, share: number) => number): number => {
   let sum = 0;
   const last = Math.max(1, x.length - 1);
-  for (let i = 0; i < x.length; i++) sum += of(x[i] as number, i / last);
+  for (let i = 0; i < x.length; i++) sum += of(x[i]!, i / last);
   return sum / x.length;
 };
 

@@ -2,7 +2,7 @@ import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, nspsa, sam, tsam, zest, zosa } from '../methods/registry.ts';
 import { vectorObjective } from '../objectives/vector.ts';
 import { mean } from '../statistics.ts';
-import { brief } from './sampling.ts';
+import { brief } from './figures.ts';
 import type { Study, StudyContext } from './study.ts';
 
 // The figure of the paper was not to be had. This is its setting as the paper's summary has it: a sharp and a flat

@@ -1,6 +1,8 @@
 import { coefficients } from '../methods/estimators.ts';
 import { mean } from '../statistics.ts';
-import { brief, combine, dot, lineOf, normals } from './sampling.ts';
+import { dot } from '../vectors.ts';
+import { combine, normals } from './directions.ts';
+import { brief, lineOf } from './figures.ts';
 import type { Study, StudyContext, StudyTable } from './study.ts';
 
 // A linear loss, f(θ + ρv) = f + s·v₁ with s = 1: the losses around the weights are N(f, s²), and t is τ.
@@ -64,7 +66,7 @@ const qualities = (forwards: number, repeats: number, seed: number): Record<Side
   const sums = SIDES.flatMap((sides) => TILTED.map(() => ({ sides, along: 0, squared: 0, cosines: [] as number[] })));
   for (let r = 0; r < repeats; r++) {
     const v = normals(seed, r, forwards * DIMENSION);
-    const slopes = Float64Array.from({ length: forwards }, (_, i) => v[i * DIMENSION] as number);
+    const slopes = Float64Array.from({ length: forwards }, (_, i) => v[i * DIMENSION]!);
     const half = slopes.subarray(0, forwards / 2);
     const losses = {
       one: slopes,
@@ -72,13 +74,13 @@ const qualities = (forwards: number, repeats: number, seed: number): Record<Side
     };
     for (const [i, sum] of sums.entries()) {
       const { sides } = sum;
-      const tilt = TILTED[i % TILTED.length] as number;
+      const tilt = TILTED[i % TILTED.length]!;
       const { coefficients: c } = coefficients(losses[sides], { rho: 1, tilt, estimator: 'naive', sides });
       const G = combine(c, v, DIMENSION);
       const squared = dot(G, G);
-      sum.along += G[0] as number;
+      sum.along += G[0]!;
       sum.squared += squared;
-      sum.cosines.push((G[0] as number) / Math.sqrt(squared));
+      sum.cosines.push(G[0]! / Math.sqrt(squared));
     }
   }
   for (const { sides, along, squared, cosines } of sums)
@@ -89,7 +91,7 @@ const qualities = (forwards: number, repeats: number, seed: number): Record<Side
 /** Where a line that rises over log x reaches a height. NaN: nowhere. */
 const reaches = (x: readonly number[], y: readonly number[], height: number): number => {
   const above = y.findIndex((value) => value >= height);
-  if (above <= 0) return above === 0 ? (x[0] as number) : Number.NaN;
+  if (above <= 0) return above === 0 ? x[0]! : Number.NaN;
   const [x0, x1, y0, y1] = [x[above - 1]!, x[above]!, y[above - 1]!, y[above]!];
   return x0 * (x1 / x0) ** ((height - y0) / (y1 - y0));
 };

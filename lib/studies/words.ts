@@ -2,6 +2,7 @@ import { shuffledBatches } from '../data/sampling.ts';
 import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import type { Optimizer } from '../methods/optimizer.ts';
 import type { StepResult } from '../methods/run-step.ts';
+import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import type { Model } from '../model/model.ts';
 import { loadTask } from '../tasks/load.ts';
 import { Tokenizer } from '../tasks/tokenizer.ts';
@@ -10,7 +11,6 @@ import type { StudyContext } from './study.ts';
 // What studies train that ask about a model: the built-in one, on the demo's words.
 
 /** The model that is trained. */
-export const MODEL = 'film-roberta-mini';
 /** Words of a step. */
 export const BATCH_SIZE = 16;
 
@@ -23,7 +23,7 @@ export const seedsOf = ({ seed, size }: Pick<StudyContext, 'seed' | 'size'>): nu
 
 /** The words, and the task that asks for their rating. */
 export const loadWords = async () => ({
-  task: await loadTask(RATED_WORDS, await Tokenizer.load(MODEL)),
+  task: await loadTask(RATED_WORDS, await Tokenizer.load(BUILT_IN_MODEL)),
   ...(await ratedWords()),
 });
 export type Words = Awaited<ReturnType<typeof loadWords>>;

@@ -130,8 +130,8 @@ export const gridRuns = (axes: readonly Axis[]): GridRun[] => {
     const names = valueNames(values).map((name) => `${short}=${name}`);
     partial = partial.flatMap((run) =>
       values.map((value, i) => ({
-        parts: [...run.parts, names[i] as string],
-        ofPoint: isSeed(key) ? run.ofPoint : [...run.ofPoint, names[i] as string],
+        parts: [...run.parts, names[i]!],
+        ofPoint: isSeed(key) ? run.ofPoint : [...run.ofPoint, names[i]!],
         values: { ...run.values, [key]: value },
       })),
     );

@@ -99,7 +99,7 @@ const trainAll = (
   });
 
 const inputsOf = ({ config }: PlannedRun, test: string | string[]): Promise<RunInputs> =>
-  loadInputs({ ...config, data: { ...config.data, test } }, undefined, undefined, ['test']);
+  loadInputs({ ...config, data: { ...config.data, test } }, { splits: ['test'] });
 
 /**
  * Checks the test data for each of the tasks, before the first run.

@@ -258,7 +258,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
 
   /** Begins to collect answers to examples. */
   outcomes(): Answers<R, A> {
-    return new Answers<R, A>(definitionOf(this.metrics[0] as Metric).largerIsBetter);
+    return new Answers<R, A>(definitionOf(this.metrics[0]!).largerIsBetter);
   }
 
   /** Makes the score and the report of answers. */

@@ -10,14 +10,14 @@ const oneSpace = new RegExp(SPACE, 'u');
 /** Number of white characters that a text begins with. */
 export const spaceAtStart = (text: string): number => {
   let count = 0;
-  while (count < text.length && oneSpace.test(text[count] as string)) count++;
+  while (count < text.length && oneSpace.test(text[count]!)) count++;
   return count;
 };
 
 /** Number of white characters that a text ends with. A regular expression would try from each of a row of them. */
 export const spaceAtEnd = (text: string): number => {
   let count = 0;
-  while (count < text.length && oneSpace.test(text[text.length - 1 - count] as string)) count++;
+  while (count < text.length && oneSpace.test(text[text.length - 1 - count]!)) count++;
   return count;
 };
 

@@ -22,14 +22,14 @@ export const precompiledNormalizer = (base64: string): ((text: string) => string
   // is set. A unit with bit 31 is a value.
   const offset = (unit: number): number => (unit >>> 10) << ((unit & 0x200) >>> 6);
   const shortestMatch = (key: Uint8Array): number | undefined => {
-    let at = offset(trie[0] as number);
+    let at = offset(trie[0]!);
     for (const byte of key) {
       if (byte === END_OF_TEXT) return undefined;
       at ^= byte;
       const unit = trie[at] ?? 0;
       if ((unit & 0x800000ff) >>> 0 !== byte) return undefined;
       at ^= offset(unit);
-      if (unit & 0x100) return (trie[at] as number) & 0x7fffffff;
+      if (unit & 0x100) return trie[at]! & 0x7fffffff;
     }
     return undefined;
   };

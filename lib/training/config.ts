@@ -115,7 +115,7 @@ const assign = (document: Document, override: string, option: string): void => {
   }
 };
 
-const depth = (override: string): number => (override.split('=', 1)[0] as string).split('.').length;
+const depth = (override: string): number => override.split('=', 1)[0]!.split('.').length;
 
 /** Sets keys: one before those within it, whatever their order, so that none is lost; of the same key the last counts. */
 const assignAll = (document: Document, overrides: readonly string[], option: string): void => {

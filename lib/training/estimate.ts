@@ -60,7 +60,7 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
   // Answers that are rewarded take so long that one batch tells enough.
   const isRewarded = config.objective?.reward !== undefined;
   const batches = Array.from({ length: isRewarded ? 1 : TIMED_BATCHES }, (_, i) =>
-    order.batch(i).map((row) => examples[row] as Example),
+    order.batch(i).map((row) => examples[row]!),
   );
   const points = firstRound(method, optimizer).slice(0, TIMED_POINTS);
   const call = { directions: { seed, law }, signal };

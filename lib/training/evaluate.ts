@@ -71,7 +71,7 @@ export async function* evaluate(path: string, options?: EvaluateOptions): AsyncG
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: evaluating needs data.validation or data.test`);
   }
   for (const warning of warnings) onWarning?.(warning);
-  const inputs = await loadInputs(config, kept?.folder, onWarning);
+  const inputs = await loadInputs(config, { checkpoint: kept?.folder, warn: onWarning });
   yield* examineInputs({ config, inputs, kept }, { signal, onProgress, onWarning });
 }
 
@@ -158,7 +158,7 @@ export async function* evaluateModel(
     overrides,
   );
   for (const warning of await newHeadWarnings(config)) calls.onWarning?.(warning);
-  const inputs = await loadInputs(config, undefined, calls.onWarning);
+  const inputs = await loadInputs(config, { warn: calls.onWarning });
   if (shown !== undefined && demonstrationsFrom === undefined) {
     const known = new Set((await readDemonstrations(config.data, inputs.answers)).map(({ source }) => source));
     inputs.test = inputs.test.filter(({ source }) => !known.has(source));

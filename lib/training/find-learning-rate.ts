@@ -1,4 +1,5 @@
 import { shuffledBatches } from '../data/sampling.ts';
+import { MEASURING_STREAM } from '../directions.ts';
 import { ZestError } from '../errors.ts';
 import type { StepEstimate } from '../methods/method.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -12,8 +13,9 @@ import type { Example } from '../tasks/task.ts';
 import { loadConfig } from './config.ts';
 import { needsNoRate } from './configured-optimizer.ts';
 import { type FollowedRate, falls, followedSteps, followRate, holds } from './follow-rate.ts';
-import { loadInputs, loadModel, loadTrainingExamples } from './inputs.ts';
+import { loadInputs, loadModel } from './inputs.ts';
 import { configuredObjective } from './objective.ts';
+import { readTraining } from './read-data.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 
 /**
@@ -36,8 +38,6 @@ const ERRORS = 2;
 /** Factor from a rate that the loss does not bear to the next one that is followed, and how many are. */
 const BACK = 3;
 const MOST_FOLLOWED = 4;
-/** No run comes to this stream. */
-const FIRST_STREAM = 1n << 62n;
 
 /** Means over some steps from the start of a run, at one learning rate. */
 export interface RateMeasurement {
@@ -136,7 +136,7 @@ const makeProbes = async (
   const probes: Probe[] = [];
   const count = Math.max(LEAST_STEPS, Math.ceil(LEAST_DIRECTIONS / streams));
   for (let i = 0; i < count; i++) {
-    const firstStream = FIRST_STREAM + BigInt(i * streams);
+    const firstStream = MEASURING_STREAM + BigInt(i * streams);
     const state = method.initialState?.(optimizer) ?? {};
     const { terms } = await estimateStep(objective, batchOf(2 * i), method, optimizer, { ...call, firstStream, state });
     const heldOut = batchOf(2 * i + 1);
@@ -199,7 +199,7 @@ const search = async (
 ): Promise<{ stepRate: number; isQuadratic: boolean; measured: RateMeasurement[] }> => {
   const measured = [await measureAt(guess)];
   const isAbove = ({ cost }: RateMeasurement) => cost >= target;
-  const first = measured[0] as RateMeasurement;
+  const first = measured[0]!;
   while (measured.length < MOST_RATES) {
     const edge = (isAbove(first) ? measured[0] : measured.at(-1)) as RateMeasurement;
     const next = await measureAt(isAbove(first) ? edge.learningRate / FACTOR : edge.learningRate * FACTOR);
@@ -274,11 +274,11 @@ export const findLearningRate = async (
     );
   }
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
-  const inputs = await loadInputs(resolved, undefined, undefined, []);
+  const inputs = await loadInputs(resolved, { splits: [] });
   const groups = new Map<string, string>();
-  const examples = await loadTrainingExamples(resolved, inputs.task, undefined, groups);
+  const examples = await readTraining(resolved.data, inputs.task, undefined, groups);
   const batches = shuffledBatches(examples.length, batchSize, seed);
-  const batchOf = (index: number) => batches.batch(index).map((row) => examples[row] as Example);
+  const batchOf = (index: number) => batches.batch(index).map((row) => examples[row]!);
   let sequences = 0n;
   const withModel = async <T>(work: (objective: Learning) => Promise<T>): Promise<T> => {
     const model = await loadModel(resolved, inputs.tokenizer, { signal });
@@ -290,7 +290,7 @@ export const findLearningRate = async (
     }
   };
 
-  const { probes, stepRate, isQuadratic, measured } = await withModel(async (objective) => {
+  const { probes, loss, stepRate, isQuadratic, measured } = await withModel(async (objective) => {
     const probes = await makeProbes(resolved, objective, batchOf, call);
     const size = mean(probes.map(({ terms }) => Math.hypot(...terms.map(({ coefficient }) => coefficient))));
     if (size === 0) {
@@ -301,9 +301,8 @@ export const findLearningRate = async (
     const loss = mean(probes.map((probe) => probe.loss));
     if (loss <= 0) throw notAboveZero(loss);
     const target = COST_OF_STEP * loss;
-    return { probes, ...(await search(target, guess, (rate) => measure(objective, probes, rate, call))) };
+    return { probes, loss, ...(await search(target, guess, (rate) => measure(objective, probes, rate, call))) };
   });
-  const loss = mean(probes.map((probe) => probe.loss));
   const scheduled = scheduledSteps(resolved, steps);
   const scheduledFollowed = scheduledSteps(resolved, followedSteps(resolved));
   const followed: FollowedRate[] = [];

@@ -14,7 +14,7 @@ import { loadTask, taskDefinition } from '../tasks/load.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { assertVocabulary, Tokenizer } from '../tasks/tokenizer.ts';
 import { configuredReward, decodingOf } from './objective.ts';
-import { readDemonstrations, readSplit, readTraining, type Warn } from './read-data.ts';
+import { readDemonstrations, readSplit, type Warn } from './read-data.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a configuration names, in memory, beside the model. */
@@ -101,12 +101,17 @@ export const loadTokenizedTask = async (
   return { tokenizer, task: loaded };
 };
 
-/** Loads the reward, the tokenizer, the task and the data to evaluate on, or those splits of them that are asked for. */
+/**
+ * Loads the reward, the tokenizer, the task and the data to evaluate on: `splits`, both if nothing is said. The tokenizer
+ * and the labels are those of `checkpoint`, default the configuration's model.
+ */
 export const loadInputs = async (
   config: ResolvedConfig,
-  checkpoint?: string,
-  warn?: Warn,
-  splits: readonly ('validation' | 'test')[] = ['validation', 'test'],
+  {
+    checkpoint,
+    warn,
+    splits = ['validation', 'test'],
+  }: { checkpoint?: string | undefined; warn?: Warn | undefined; splits?: readonly ('validation' | 'test')[] } = {},
 ): Promise<RunInputs> => {
   const { data, objective = {} } = config;
   const reward = await configuredReward(config);
@@ -119,17 +124,6 @@ export const loadInputs = async (
   for (const split of splits) inputs[split] = await readSplit(split, data, task, warn);
   return inputs;
 };
-
-/**
- * Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`; `groups` takes the group of
- * each, by its source.
- */
-export const loadTrainingExamples = (
-  { data }: ResolvedConfig,
-  task: Task,
-  warn?: Warn,
-  groups?: Map<string, string>,
-): Promise<Example[]> => readTraining(data, task, warn, groups);
 
 /** What a new head is of, by the kind of the task; those without a head have none. */
 const PROBLEM_TYPES: { readonly [kind in NonNullable<TaskSpec['kind']>]?: ProblemType } = {

@@ -143,7 +143,6 @@ export interface OpenRunOptions extends CallOptions {
   onWarning?: (warning: Warning) => void;
 }
 
-/** Checks them. */
 export const openRunOptions = optionsOf<OpenRunOptions>({
   signal,
   overrides,
@@ -179,7 +178,8 @@ export interface OpenRun<T extends Task = LoadedTask> {
  * console.log(answer.name, answer.probabilities);
  * model.dispose();
  *
- * @throws ERR_ZEST_RUN for a folder that is no run, or a path that leads nowhere; ERR_ZEST_CONFIG; what loading the task and the model throws
+ * @throws ERR_ZEST_RUN for a folder that is no run, or a path that leads nowhere; ERR_ZEST_CONFIG; what loading the task
+ * and the model throws
  */
 export const openRun = async <T extends Task = LoadedTask>(
   path: string,

@@ -1,4 +1,5 @@
 import type { EvaluationEvent, Warning } from '../runs/events.ts';
+import { percent } from '../show.ts';
 import { deviation, mean } from '../statistics.ts';
 import type { Score, ScoredExample, TaskReport } from '../tasks/task.ts';
 
@@ -73,7 +74,7 @@ const riseBeyond = (from: number, to: number, noise: number, errors = ERRORS): R
 
 /** How something changed from one validation to another, by example: the noise is that of the choice of examples alone. */
 const changes = (from: Validation, to: Validation, value: (one: ScoredExample) => number): number[] =>
-  to.scored.map((one, i) => value(one) - value(from.scored[i] as ScoredExample));
+  to.scored.map((one, i) => value(one) - value(from.scored[i]!));
 
 const lossOf = ({ loss }: ScoredExample): number => loss;
 
@@ -131,7 +132,7 @@ const levelled = (course: Course): Warning | undefined => {
   const { losses, level = 0 } = course;
   const loss = losses.at(-1) ?? 0;
   if (level < LEVEL_STEPS || level >= losses.length) return undefined;
-  if (loss <= SMALL * Math.max(losses[0] as number, guessLoss(course))) return undefined;
+  if (loss <= SMALL * Math.max(losses[0]!, guessLoss(course))) return undefined;
   return diverged(
     course,
     `the last ${level} steps found the same loss wherever they looked, ${brief(loss)} at last: the weights have grown until no perturbation changes what the model says`,
@@ -178,8 +179,6 @@ const aboveChance = ({ score, scored, split }: Judged, { answers }: Course): Fin
     cure: 'use more training.steps, another optimizer.learningRate or another prompt',
   };
 };
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Says that the answers are no better than the most frequent label, and the loss no better than the labels' shares. */
 const asChance = ({ score, scored, report, split }: Judged): Finding | undefined => {

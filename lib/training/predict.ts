@@ -76,9 +76,8 @@ const prediction = (fields: ExampleFields, answer: Record<string, unknown>): Pre
 /**
  * Labels the rows of a file, or of bytes as they come: `.jsonl`, `.csv` or `.tsv` with the task's fields among others, or
  * `.txt`, a text a line, for a task with one field. Yields an answer a row, in order, before the rest is read. Rows need
- * no label; those that have one of the
- * task's are scored, and of those with another `onWarning` hears. Empty lines are skipped, and numbers of JSON are read
- * as JavaScript does.
+ * no label; those that have one of the task's are scored, and of those with another `onWarning` hears. Empty lines are
+ * skipped, and numbers of JSON are read as JavaScript does.
  *
  * @param run what `openRun` gives, or any model with its task
  * @example
@@ -118,9 +117,10 @@ export async function* predict(
     for (let start = 0; start < rows.length; start += batchSize) {
       const given = rows.slice(start, start + batchSize);
       const part = given.map((row) => chosen.select(row) ?? chosen.rename(row));
-      const unlabelled = true;
       const examples =
-        answered === 0 ? task.examples(part, { unlabelled }) : part.map((row) => task.example(row, { unlabelled }));
+        answered === 0
+          ? task.examples(part, { unlabelled: true })
+          : part.map((row) => task.example(row, { unlabelled: true }));
       for (const row of part) unknown.add(task.unknownLabel(row));
       const answers = await task.answers(model, examples, { batchSize, signal, outcomes });
       for (const [i, { fields }] of given.entries()) yield prediction(fields, answers[i]!);

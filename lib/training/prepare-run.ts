@@ -4,8 +4,9 @@ import type { Objective } from '../objective.ts';
 import type { TrainOptions, Warning } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
 import { dataWarnings } from './data-warnings.ts';
-import { loadInputs, loadModel, loadTrainingExamples, type RunInputs } from './inputs.ts';
+import { loadInputs, loadModel, type RunInputs } from './inputs.ts';
 import { configuredObjective } from './objective.ts';
+import { readTraining } from './read-data.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** What a run needs, in memory; nothing is written yet. */
@@ -34,9 +35,9 @@ export const prepareRun = async (
 ): Promise<PreparedRun> => {
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
-  const inputs = await loadInputs(config, undefined, warn);
+  const inputs = await loadInputs(config, { warn });
   const groups = new Map<string, string>();
-  const examples = await loadTrainingExamples(config, inputs.task, warn, groups);
+  const examples = await readTraining(config.data, inputs.task, warn, groups);
   const modelLength = inputs.tokenizer.maxLength;
   warnings.push(...dataWarnings(config, inputs.task, { ...inputs, train: examples, modelLength }));
   const residentBefore = process.memoryUsage.rss();

@@ -6,6 +6,7 @@ import { isObject, readJson } from '../json.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, given, optionsOf, overrides, signal } from '../options/calls.ts';
+import { checkedWhole } from '../options/checked-whole.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { Progress, Summary } from '../runs/events.ts';
 import { heldRun } from '../runs/replacement.ts';
@@ -57,11 +58,6 @@ export const openLog = async (
 /** How many steps a log has. */
 export const stepsOf = ({ places }: OpenTrajectory): number => places.length - 1;
 
-const checkedStep = (value: unknown, name: string, least: number, most: number): number => {
-  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
-  throw rangeError('ERR_ZEST_OPTION', `${name} is ${show(value)}; expected a whole number from ${least} to ${most}`);
-};
-
 /** Checks the steps whose mean is taken, and that it can be. */
 const checkedAverage = (average: unknown, log: OpenTrajectory): [number, number] => {
   const steps = stepsOf(log);
@@ -76,11 +72,11 @@ const checkedAverage = (average: unknown, log: OpenTrajectory): [number, number]
   if (!Array.isArray(average) || average.length !== 2) {
     throw rangeError(
       'ERR_ZEST_OPTION',
-      `average is ${show(average)}; expected the first and the last step, [${0}, ${steps}] say`,
+      `average is ${show(average)}; expected the first and the last step, [0, ${steps}] say`,
     );
   }
-  const to = checkedStep(average[1], 'average[1]', 0, steps);
-  return [checkedStep(average[0], 'average[0]', 0, to), to];
+  const to = checkedWhole('average[1]', average[1], 0, steps);
+  return [checkedWhole('average[0]', average[0], 0, to), to];
 };
 
 /** A model with the weights of a step, or the mean of several. */
@@ -115,7 +111,7 @@ export const replayRun = async (path: string, options?: ReplayRunOptions): Promi
   const weights = await openLog((await heldRun(path)).trajectory, (config) => ({ ...config, output: path }), rest);
   const { log } = weights;
   if (average === undefined) {
-    const step = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
+    const step = checkedWhole('toStep', toStep ?? stepsOf(log), 0, stepsOf(log));
     return { ...(await weightsAt(step, weights)), step, tornBytes: log.tornBytes };
   }
   const [first, last] = checkedAverage(average, log);
@@ -162,7 +158,7 @@ export const exportLog = async (
   if ((await realpath(file).catch(() => undefined)) === (await realpath(run.trajectory))) {
     throw new ZestError('ERR_ZEST_FILE', `${file} is the log of the run itself; expected another file to write`);
   }
-  const steps = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
+  const steps = checkedWhole('toStep', toStep ?? stepsOf(log), 0, stepsOf(log));
   const summary = (await readJson(run.summary)) as Summary | undefined;
   const header: TrajectoryHeader = {
     ...log.header,
@@ -235,7 +231,7 @@ export const applyLog = async (
   }
   const weights = await openLog(file, (config) => ({ ...config, model: base }), options);
   const { log } = weights;
-  const step = checkedStep(toStep ?? stepsOf(log), 'toStep', 0, stepsOf(log));
+  const step = checkedWhole('toStep', toStep ?? stepsOf(log), 0, stepsOf(log));
   const model = await loadBase(file, weights);
   try {
     await leadOn(model, log.header, log.updates(0, step), options);

@@ -197,12 +197,12 @@ export const resumeRun = async (
     const losses = events.slice(0, from).map(({ meanLoss }) => meanLoss);
     const recorded = [...log.updates(from, steps)].map((update, i) => ({
       update,
-      event: events[from + i] as StepEvent,
+      event: events[from + i]!,
     }));
     const { stringify } = await import('yaml');
     await writeAtomic(run.config, stringify(config));
     await writing(run.trajectory, truncate(run.trajectory, (log.places.at(-1) as Place).at));
-    writer = await TrajectoryWriter.open(run.trajectory, log.places[steps] as Place);
+    writer = await TrajectoryWriter.open(run.trajectory, log.places[steps]!);
     const written = lines[steps - 1]?.end ?? 0;
     return {
       context: await runContext(prepared, { run, lock, log: writer, written }),

@@ -1,8 +1,8 @@
 import { type core, z } from 'zod';
-import { count } from '../methods/options.ts';
 import { type MethodConfig, type MethodSettings, optimizerSchemas, whyNotOfModels } from '../methods/registry.ts';
 import { adapter, device, dtype, head, trainable, weights } from '../model/option-schema.ts';
 import { objective } from '../objectives/options.ts';
+import { count } from '../options/count.ts';
 import { expectation } from '../options/messages.ts';
 import { type TaskSpec, taskSchema } from '../tasks/kinds.ts';
 

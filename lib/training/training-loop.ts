@@ -85,7 +85,7 @@ export async function* validate(
   yield event;
   state.last = { ...seen, score, report, scored };
   state.first ??= state.last;
-  if (!isBetter(score, state.best?.score, inputs.task.metrics[0] as Metric)) {
+  if (!isBetter(score, state.best?.score, inputs.task.metrics[0]!)) {
     state.sinceBest++;
     return;
   }
@@ -113,7 +113,7 @@ const countStep = (state: RunState, event: StepEvent, { terms }: Update): void =
 };
 
 const batchOf = ({ batches, examples }: RunContext, step: number): Example[] =>
-  batches.batch(step).map((row) => examples[row] as Example);
+  batches.batch(step).map((row) => examples[row]!);
 
 /** Makes the batch of a step, once the engine is at work; none after the last. */
 const prepareNext = async (context: RunContext, step: number): Promise<Example[] | undefined> => {

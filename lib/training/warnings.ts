@@ -1,7 +1,10 @@
+import { spaced } from '../data/sampling.ts';
 import { methodOf } from '../methods/registry.ts';
 import { perturbationScale } from '../methods/run-step.ts';
 import type { Model } from '../model/model.ts';
 import type { StepEvent, Warning } from '../runs/events.ts';
+import { brief } from '../show.ts';
+import { median } from '../statistics.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Medians over so many first steps are judged. */
@@ -15,20 +18,12 @@ const SAMPLED_TENSORS = 8;
 const LARGEST_TENSOR = 2 ** 22; // elements
 const SAMPLED_VALUES = 4096;
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-
-const evenly = <T>(items: readonly T[], count: number): T[] =>
-  items.length <= count
-    ? [...items]
-    : Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
-
 /** The median magnitude of trainable weights, over some tensors. */
 export const weightScale = async (model: Model): Promise<number> => {
   const bySize = model.trainableParameters.toSorted((a, b) => a.rows * a.columns - b.rows * b.columns);
   const small = bySize.filter(({ rows, columns }) => rows * columns <= LARGEST_TENSOR);
   const magnitudes: number[] = [];
-  for (const { name } of evenly(small.length ? small : bySize.slice(0, 1), SAMPLED_TENSORS)) {
+  for (const { name } of spaced(small.length ? small : bySize.slice(0, 1), SAMPLED_TENSORS)) {
     const values = await model.parameter(name);
     const stride = Math.ceil(values.length / SAMPLED_VALUES);
     for (let i = 0; i < values.length; i += stride) magnitudes.push(Math.abs(values[i]!));
@@ -44,8 +39,6 @@ export const resolution = (magnitude: number, dtype: 'float32' | 'bfloat16'): nu
 
 /** The perturbation scale that serves most models. */
 const USUAL_RHO = 1e-3;
-
-const brief = (value: number): string => String(Number(value.toPrecision(2)));
 
 /**
  * What is known not to work about a run's settings, as its first steps show it; none is told twice. `scale` is the

@@ -8,9 +8,9 @@
 #include "addon/napi_setup.h"
 #include "addon/values.h"
 #include "core/cores.h"
-#include "core/cpu.h"
 #include "core/floating_point.h"
 #include "core/parameters.h"
+#include "cpu/backend.h"
 
 namespace zest::addon {
 namespace {
@@ -109,7 +109,7 @@ Napi::Object names(Napi::Env env) {
 Napi::Object limits(Napi::Env env) {
   const Napi::Object all = Napi::Object::New(env);
   all.Set("rank", most_rank);
-  all.Set("packedTokens", most_packed_tokens);
+  all.Set("packedTokens", cpu::most_packed_tokens);
   return all;
 }
 

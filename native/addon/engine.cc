@@ -10,12 +10,12 @@
 #include "addon/values.h"
 #include "addon/write_file.h"
 #include "core/blocks.h"
-#include "core/cpu.h"
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/evaluate.h"
 #include "core/names.h"
 #include "core/parameters.h"
+#include "cpu/backend.h"
 
 namespace zest::addon {
 namespace {

@@ -1,4 +1,4 @@
-// The two primitives of the engine, evaluate and apply, as a device implements them.
+// What a device does with a model: losses, logits, updates, state.
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,10 @@ namespace zest {
 // Set from another thread to stop a call; polled between operations, which then throws
 // ERR_ZEST_ABORTED.
 using AbortFlag = std::atomic<bool>;
+
+inline void check_abort(const AbortFlag& abort) {
+  if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
+}
 
 // Sequences of a causal model that grow, at one point: the keys and values of their tokens are
 // kept.

@@ -15,10 +15,18 @@ namespace zest {
 // Calls visit(Names<Enum>{}) for each enum that has names.
 template <class Visit>
 void for_each_enum(Visit visit) {
-  visit(Names<Law>{}), visit(Names<Rule>{}), visit(Names<RuleState>{}), visit(Names<Estimator>{});
-  visit(Names<Sides>{}), visit(Names<Normalize>{}), visit(Names<TiltRule>{}),
-      visit(Names<StorageType>{});
-  visit(Names<FileType>{}), visit(Names<Activation>{}), visit(Names<Norm>{}), visit(Names<Loss>{});
+  visit(Names<Law>{});
+  visit(Names<Rule>{});
+  visit(Names<RuleState>{});
+  visit(Names<Estimator>{});
+  visit(Names<Sides>{});
+  visit(Names<Normalize>{});
+  visit(Names<TiltRule>{});
+  visit(Names<StorageType>{});
+  visit(Names<FileType>{});
+  visit(Names<Activation>{});
+  visit(Names<Norm>{});
+  visit(Names<Loss>{});
 }
 
 template <class Enum>

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/direction.h"
+#include "core/noise/address.h"
 #include "core/noise/philox.h"
 
 namespace zest {
@@ -20,6 +21,16 @@ struct Step {
 inline Step step_of(const Update& update) {
   return {update.rule,  update.decay,   update.rate,    update.beta1,
           update.beta2, update.epsilon, update.anchored};
+}
+
+// The stream of the noise that an update rounds with: its first term's, beyond those of users.
+inline uint64_t rounding_stream_of(const Update& update) {
+  return noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
+}
+
+// What `first` of `ruled` is, of a rule that keeps it.
+inline RuleState first_state_of(Rule rule) {
+  return rule == Rule::momentum ? RuleState::momentum : RuleState::first_moment;
 }
 
 // decay * (theta - anchor), without an anchor decay * theta: what the sum of the terms of a plain

@@ -1,12 +1,12 @@
+#include "cpu/backend.h"
+
 #include <algorithm>
 #include <memory>
 #include <vector>
 
-#include "core/cpu.h"
-#include "core/error.h"
 #include "core/floating_point.h"
-#include "core/noise/address.h"
-#include "core/pool.h"
+#include "core/mean_pooling.h"
+#include "core/rule.h"
 #include "cpu/kernels/dispatch.h"
 #include "cpu/ops/forward.h"
 #include "cpu/perturbation.h"
@@ -25,10 +25,6 @@ bool same_streams(const Point& a, const Point& b) {
 
 // Updates of one pass over the weights: their coefficients and factors are in memory together.
 constexpr size_t updates_at_once = 16;
-
-void check_abort(const AbortFlag& abort) {
-  if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
-}
 
 class CpuBackend : public Backend {
  public:
@@ -223,9 +219,8 @@ class CpuBackend : public Backend {
     const auto one = [&](RuleState state) {
       return update.uses(state) ? state_of(state, parameter) : nullptr;
     };
-    const bool momentum = update.rule == Rule::momentum;
-    return {one(momentum ? RuleState::momentum : RuleState::first_moment),
-            one(RuleState::second_moment), one(RuleState::anchor)};
+    return {one(first_state_of(update.rule)), one(RuleState::second_moment),
+            one(RuleState::anchor)};
   }
 
   bool lacks_state(const Update& update) const {
@@ -261,13 +256,11 @@ class CpuBackend : public Backend {
       const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
       for (size_t u = 0; u < updates.size(); ++u) {
         const Update& update = updates[u];
-        const uint64_t rounding_stream =
-            noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
         Step step = step_of(update);
         if (!p.decays) step.decay = 0;
         kernels().apply(weights_.matrix(part.parameter), perturbations[u]->of(part.parameter),
                         {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)}, step,
-                        states_of(update, part.parameter), rounding_stream);
+                        states_of(update, part.parameter), rounding_stream_of(update));
       }
     });
   }

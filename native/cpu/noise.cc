@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "core/cores.h"
-#include "core/cpu.h"
 #include "core/floating_point.h"
+#include "cpu/backend.h"
 #include "cpu/kernels/dispatch.h"
 #include "cpu/thread_pool.h"
 

@@ -4,10 +4,10 @@
 #include <new>
 #include <string>
 
-#include "core/cpu.h"
 #include "core/error.h"
 #include "core/floating_point.h"
 #include "core/growth.h"
+#include "cpu/backend.h"
 
 namespace zest::cpu {
 

@@ -6,9 +6,8 @@
 
 #include "core/blocks.h"
 #include "core/error.h"
-#include "core/noise/address.h"
+#include "core/mean_pooling.h"
 #include "core/parameters.h"
-#include "core/pool.h"
 #include "core/rule.h"
 #include "cuda/device/check.h"
 #include "cuda/device/cublaslt.h"
@@ -27,10 +26,6 @@
 namespace zest {
 namespace cuda {
 namespace {
-
-void check_abort(const AbortFlag& abort) {
-  if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
-}
 
 void check_supported(const ModelSpec& spec) {
   if (spec.head_width > most_head_width) {
@@ -191,11 +186,9 @@ class CudaBackend : public Backend {
       points_.set(directions, std::initializer_list<Point>{update.terms});
       points_.prepare();
       check_abort(abort);
-      const uint64_t rounding_stream =
-          noise::rounding_stream + (update.terms.empty() ? 0 : update.terms.front().stream);
       cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
                    update_shares_.shares.data(), update_shares_.count, step_of(update),
-                   states_of(update), rounding_stream, main_);
+                   states_of(update), rounding_stream_of(update), main_);
     });
   }
 
@@ -280,9 +273,8 @@ class CudaBackend : public Backend {
     const auto one = [&](RuleState state) {
       return update.uses(state) ? tensor(state).data() : nullptr;
     };
-    const bool momentum = update.rule == Rule::momentum;
-    return {one(momentum ? RuleState::momentum : RuleState::first_moment),
-            one(RuleState::second_moment), one(RuleState::anchor)};
+    return {one(first_state_of(update.rule)), one(RuleState::second_moment),
+            one(RuleState::anchor)};
   }
 
   // Calls of a device that has failed say so; one that fails in any way leaves nothing running.

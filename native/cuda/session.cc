@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "core/error.h"
 #include "core/growth.h"
 #include "cuda/device/check.h"
 #include "cuda/ops/forward.h"
@@ -52,7 +51,7 @@ class CudaSession : public Session {
  private:
   // Adds the logits of the first `whole` sequences of the part.
   void run(const Batch& part, int32_t whole, const AbortFlag& abort) {
-    if (abort.load()) throw Error("ERR_ZEST_ABORTED", "the call was aborted");
+    check_abort(abort);
     const PackedBatch packed = pack(part, spec_, type_, &cache_);
     forward_.upload(packed, points_);
     const PassKey key{packed.shape, 1, points_.plan().group_count, points_.terms()};

@@ -3,8 +3,8 @@
 #include <memory>
 #include <span>
 
-#include "core/cpu.h"
 #include "core/parameters.h"
+#include "cpu/backend.h"
 #include "fuzz/batch_of.h"
 #include "test/random_decoder.h"
 

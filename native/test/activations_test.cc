@@ -101,7 +101,8 @@ TEST("activations are the same bits on every instruction set, and NaN stays NaN"
     x.push_back(-edge);
   }
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (int activation = -1; activation <= static_cast<int>(Activation::tanh); ++activation) {
+  for (int activation = no_activation; activation <= static_cast<int>(Activation::tanh);
+       ++activation) {
     const auto all = [&](const cpu::Kernels& set, std::vector<float> values) {
       return activated(set, static_cast<Activation>(activation), std::move(values));
     };

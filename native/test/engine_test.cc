@@ -6,10 +6,10 @@
 #include <span>
 #include <string>
 
-#include "core/cpu.h"
 #include "core/digest.h"
 #include "core/sha256.h"
 #include "core/stored.h"
+#include "cpu/backend.h"
 #include "cpu/kernels/dispatch.h"
 #include "test/check.h"
 #include "test/child.h"

@@ -11,7 +11,7 @@
 
 #include "check.h"
 #include "child.h"
-#include "core/cpu.h"
+#include "cpu/backend.h"
 #include "cpu/kernels/dispatch.h"
 #include "instruction_sets.h"
 #include "noise_vectors.h"

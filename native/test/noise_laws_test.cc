@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "check.h"
-#include "core/cpu.h"
 #include "core/noise/reference.h"
+#include "cpu/backend.h"
 #include "cpu/kernels/dispatch.h"
 #include "cpu/perturbation.h"
 #include "statistics.h"

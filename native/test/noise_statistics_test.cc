@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "check.h"
-#include "core/cpu.h"
+#include "cpu/backend.h"
 #include "cpu/kernels/dispatch.h"
 #include "noise_checks.h"
 #include "noise_mutants.h"

@@ -61,7 +61,7 @@ void check_product(const cpu::Kernels& kernels, FileType type, int64_t inputs) {
                       panel.data(),
                       static_cast<int>(count),
                       nullptr,
-                      -1,
+                      no_activation,
                       y.data(),
                       count,
                       {StorageType::float32, type}});

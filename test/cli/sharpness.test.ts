@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import type { SharpnessReport } from '../../lib/sharpness/findings.ts';
+import type { SharpnessReport } from '../../lib/sharpness/report.ts';
 import { reviewConfig, reviewFolder } from '../training/runs.ts';
 import { parseLines, start, zest } from './zest.ts';
 

@@ -13,8 +13,8 @@ const METHODS = fileURLToPath(new URL('../../lib/methods/', import.meta.url));
 const MUTANTS: [fault: string, method: string, file: string, from: string, to: string][] = [
   ['sign of the difference', 'fzoo', 'one-sided.ts', '(loss - centre) / unit', '(centre - loss) / unit'],
   ['k − 1 for k', 'fzoo', 'one-sided.ts', 'losses.length * sigma', '(losses.length - 1) * sigma'],
-  ['ρ left in', 'fzoo', 'fzoo.ts', 'coefficient: c[i] as number', 'coefficient: (c[i] as number) / rho'],
-  ['no centre', 'fzoo', 'one-sided.ts', 'centre: losses[0] as number', 'centre: 0'],
+  ['ρ left in', 'fzoo', 'fzoo.ts', 'coefficient: c[i]!', 'coefficient: c[i]! / rho'],
+  ['no centre', 'fzoo', 'one-sided.ts', 'centre: losses[0]!', 'centre: 0'],
   ['two sides for one', 'fzoo', 'one-sided.ts', '{ stream, scale }', '{ stream, scale: -scale }'],
   ['descent for ascent', 'zosa', 'zosa.ts', 'scale: radius *', 'scale: -radius *'],
   ['no ascent', 'zosa', 'zosa.ts', 'around(shift, second', 'around([], second'],

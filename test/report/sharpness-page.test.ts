@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { sharpnessPage } from '../../lib/report/sharpness-page.ts';
-import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from '../../lib/sharpness/findings.ts';
+import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from '../../lib/sharpness/report.ts';
 import { sharpness } from '../../lib/sharpness/sharpness.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 import { chromiumPath, launch } from './browser.ts';

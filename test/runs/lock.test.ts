@@ -48,8 +48,12 @@ describe('the lock of a folder', () => {
   it('is waited for where it is free in a moment, as after a reader has looked', async () => {
     const path = join(folder, 'momentary');
     const first = await lockFolder(path);
-    const second = lockFolder(path);
+    let isOurs = false;
+    const second = lockFolder(path).finally(() => {
+      isOurs = true;
+    });
     await delay(150);
+    expect(isOurs).toBe(false);
     await first.close();
     await (await second).close();
   });
@@ -76,7 +80,12 @@ describe('the lock of a folder', () => {
     const path = join(folder, 'waiting');
     const lock = await lockFolder(path);
     const controller = new AbortController();
-    const waiting = folderUnlocked(path, controller.signal);
+    let isOver = false;
+    const waiting = folderUnlocked(path, controller.signal).then(() => {
+      isOver = true;
+    });
+    await delay(50);
+    expect(isOver).toBe(false);
     controller.abort();
     await waiting;
     await lock.close();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
-import { sharpnessChange } from '../../lib/sharpness/findings.ts';
+import { sharpnessChange } from '../../lib/sharpness/report.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness } from '../../lib/sharpness/sharpness.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';

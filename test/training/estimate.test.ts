@@ -10,7 +10,8 @@ import { estimateSweep } from '../../lib/sweep/estimate.ts';
 import { planSweep } from '../../lib/sweep/plan.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { configuredOptimizer } from '../../lib/training/configured-optimizer.ts';
-import { loadInputs, loadTrainingExamples } from '../../lib/training/inputs.ts';
+import { loadInputs } from '../../lib/training/inputs.ts';
+import { readTraining } from '../../lib/training/read-data.ts';
 import { train } from '../../lib/training/train.ts';
 import { film } from '../fixtures/film.ts';
 import { ofKind, readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
@@ -36,7 +37,7 @@ describe('the estimate of a run', () => {
     // The same steps by hand, where nothing is estimated.
     const resolved = resolveConfig(config);
     const { task } = await loadInputs(resolved);
-    const examples = await loadTrainingExamples(resolved, task);
+    const examples = await readTraining(resolved.data, task);
     const model = await Model.load(film, { device: 'cpu' });
     const optimizer = configuredOptimizer(resolved);
     const batches = shuffledBatches(examples.length, 8, 1);

@@ -10,7 +10,7 @@ import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
 import { dryRun } from '../../lib/training/dry-run.ts';
-import { loadInputs, loadTrainingExamples } from '../../lib/training/inputs.ts';
+import { loadInputs } from '../../lib/training/inputs.ts';
 import { openRun } from '../../lib/training/open-run.ts';
 import { predict } from '../../lib/training/predict.ts';
 import { readSplit, readTraining } from '../../lib/training/read-data.ts';
@@ -260,7 +260,7 @@ describe('a step', () => {
   it('never tokenizes an example again', async () => {
     const config = resolveConfig(configWith({}));
     const { task, tokenizer: own } = await loadInputs(config);
-    const examples = await loadTrainingExamples(config, task);
+    const examples = await readTraining(config.data, task);
     let calls = 0;
     const tokenize = own.tokenize.bind(own);
     own.tokenize = (text: string) => {

@@ -1,7 +1,8 @@
 import { Option } from 'commander';
+import { count } from '../../show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, megabytes, printJson, printLine } from '../terminal/output.ts';
+import { megabytes, printJson, printLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface ApplyLogCommandOptions extends ConfigOptions {
@@ -18,7 +19,7 @@ export const command: CommandDefinition = {
   ],
   async action(base: string, file: string, { toStep, output, set: overrides, json }: ApplyLogCommandOptions) {
     const { applyLog } = await import('../../training/replay-run.ts');
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const { model, step } = await applyLog(base, file, {
       toStep,
       overrides,

@@ -2,10 +2,11 @@ import { InvalidArgumentError, Option } from 'commander';
 import { type Change, changeOf } from '../../demo/change.ts';
 import type { Demo, DemoAnswers, DemoRun } from '../../demo/demo.ts';
 import type { RATED_WORDS, RatedWord } from '../../demo/words.ts';
+import { count, percent } from '../../show.ts';
 import type { Classification } from '../../tasks/classification.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, lineWidth, percent, printJson, printLine, table } from '../terminal/output.ts';
+import { duration, lineWidth, printJson, printLine, table } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 const introduction = (
@@ -98,7 +99,7 @@ const ownText = (own: readonly string[], shown: readonly Shown[], train: readonl
   return table([['yours', 'before', ...shown.map(({ method }) => method)], ...rows], shown.length + 2);
 };
 
-const printed = (
+const printAnswers = (
   { heldOut }: Demo,
   shown: readonly Shown[],
   own: readonly string[],
@@ -162,7 +163,7 @@ export const command: CommandDefinition = {
       }
     }
     if (json) {
-      printed(demo, shown, own, labelWords);
+      printAnswers(demo, shown, own, labelWords);
       return;
     }
     const methods = METHODS.map(({ name }) => name);

@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import { Option } from 'commander';
 import { version } from '../../version.ts';
 import type { CommandDefinition } from '../command.ts';
+import { EXIT_FAILED } from '../terminal/failure.ts';
 import { printJson, printOut } from '../terminal/output.ts';
 
 interface BackendReport {
@@ -136,6 +137,6 @@ export const command: CommandDefinition = {
       for (const backend of report.backends) printOut(backendLine(backend));
       if (report.auto) printOut(`${'auto'.padEnd(13)}${report.auto.device}: ${report.auto.reason?.split('\n')[0]}`);
     }
-    if (!report.backends.some(({ usable }) => usable)) process.exitCode = 1;
+    if (!report.backends.some(({ usable }) => usable)) process.exitCode = EXIT_FAILED;
   },
 };

@@ -1,9 +1,10 @@
 import { Option } from 'commander';
 import { ZestError } from '../../errors.ts';
 import type { Progress, Warning } from '../../runs/events.ts';
+import { count } from '../../show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, lineWidth, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
+import { counted, lineWidth, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 import { reportText } from '../terminal/task-report.ts';
 
@@ -63,7 +64,7 @@ export const command: CommandDefinition = {
     for await (const event of events) {
       if (options.json) printJson(event);
       const { split, step, loss, report } = event;
-      const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${count(event.count)} example${event.count === 1 ? '' : 's'}`;
+      const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${counted(event.count, 'example')}`;
       printLine(step > 0 ? `${scored}, weights of step ${count(step)}` : `${scored}, the model as it came`);
       printLine(`\n${reportText(report, lineWidth())}\n`);
     }

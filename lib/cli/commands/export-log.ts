@@ -1,5 +1,6 @@
+import { count } from '../../show.ts';
 import { type CommandDefinition, counting, jsonLines } from '../command.ts';
-import { count, printJson, printLine, sayTorn } from '../terminal/output.ts';
+import { printJson, printLine, sayTorn } from '../terminal/output.ts';
 
 export const command: CommandDefinition = {
   argument: ['the folder of a run', 'the file to write'],

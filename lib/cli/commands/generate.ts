@@ -1,8 +1,9 @@
-import { InvalidArgumentError, Option } from 'commander';
-import { type CommandDefinition, counting, jsonLines, repeated } from '../command.ts';
+import { Option } from 'commander';
+import { count } from '../../show.ts';
+import { type CommandDefinition, counting, jsonLines, number, repeated } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, megabytes, printJson, printLine, printText } from '../terminal/output.ts';
+import { megabytes, printJson, printLine, printText } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface GenerateCommandOptions {
@@ -15,15 +16,10 @@ interface GenerateCommandOptions {
   topP: number;
   seed: number;
   stop: string[];
-  dtype: string;
+  dtype: 'float32' | 'bfloat16';
   dequantize?: boolean;
   json?: boolean;
 }
-
-const number = (value: string): number => {
-  if (value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
-  throw new InvalidArgumentError('Expected a number.');
-};
 
 const real = (flags: string, help: string, absent: number): Option =>
   new Option(flags, help).argParser(number).default(absent);
@@ -105,7 +101,7 @@ export const command: CommandDefinition = {
     const progress = progressDisplay();
     const model = await Model.load(folder, {
       device: 'cpu', // which is where generation runs
-      dtype: dtype as 'bfloat16',
+      dtype,
       trainable: 'none',
       dequantize,
       signal,

@@ -1,9 +1,9 @@
 import { Option } from 'commander';
 import type { Initialized } from '../../init/init.ts';
-import { listed } from '../../show.ts';
+import { count, listed, percent } from '../../show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, percent, printJson, printLine } from '../terminal/output.ts';
+import { printJson, printLine } from '../terminal/output.ts';
 
 interface InitCommandOptions {
   output?: string;

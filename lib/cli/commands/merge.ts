@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { count } from '../../show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
@@ -36,7 +37,7 @@ export const command: CommandDefinition = {
     try {
       await model.save(output);
       if (json) printJson({ kind: 'merged', output, parameters: model.parameterCount, dtype });
-      printLine(`${output}: ${model.parameterCount.toLocaleString('en-US')} parameters in ${dtype}`);
+      printLine(`${output}: ${count(model.parameterCount)} parameters in ${dtype}`);
     } finally {
       model.dispose();
     }

@@ -3,10 +3,11 @@ import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
 import type { Warning } from '../../runs/events.ts';
+import { count } from '../../show.ts';
 import type { Examination } from '../../tasks/task.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, duration, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
+import { counted, duration, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface PredictCommandOptions extends ConfigOptions {
@@ -33,9 +34,6 @@ const writeLines = async (file: string, lines: AsyncIterable<object>, signal: Ab
     throw error;
   }
 };
-
-/** 1 answer, 2 answers. */
-const plural = (answers: number): string => `${count(answers)} answer${answers === 1 ? '' : 's'}`;
 
 const sizeOf = (file: string): Promise<number | undefined> =>
   stat(file).then(
@@ -93,14 +91,14 @@ export const command: CommandDefinition = {
         },
         onProgress: (rows, bytes) => {
           answered = rows;
-          const detail = plural(rows);
+          const detail = counted(rows, 'answer');
           if (shown) progress({ label: 'answering', done: bytes, total, detail });
         },
       });
       if (output !== undefined) await writeLines(output, answers, signal);
       else for await (const answer of answers) printJson(answer);
       if (output !== undefined && json) printJson({ kind: 'done', output, count: answered, ...scored });
-      printLine(`${plural(answered)}, ${duration((performance.now() - began) / 1000)}`);
+      printLine(`${counted(answered, 'answer')}, ${duration((performance.now() - began) / 1000)}`);
       if (warning) printLine(warningLine(warning));
       if (scored) {
         const { score } = scored;

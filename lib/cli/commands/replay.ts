@@ -1,9 +1,10 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { count } from '../../show.ts';
 import type { VerifiedCheckpoint } from '../../training/verify-run.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, megabytes, printJson, printLine, sayTorn } from '../terminal/output.ts';
+import { megabytes, printJson, printLine, sayTorn } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 interface ReplayCommandOptions extends ConfigOptions {
@@ -39,7 +40,7 @@ export const command: CommandDefinition = {
   ],
   async action(path: string, { toStep, average, output, verify, set: overrides, json }: ReplayCommandOptions) {
     const signal = stopSignal();
-    const progress = await progressDisplay();
+    const progress = progressDisplay();
     const options = {
       overrides,
       signal,

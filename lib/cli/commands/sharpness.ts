@@ -3,12 +3,13 @@ import { Option } from 'commander';
 import { rangeError } from '../../errors.ts';
 import { assertWritable, makeFolder, writeAtomic, writing } from '../../files.ts';
 import { DEFAULTS } from '../../sharpness/defaults.ts';
-import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../../sharpness/findings.ts';
 import type { MeasureSharpnessOptions } from '../../sharpness/measure.ts';
+import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../../sharpness/report.ts';
+import { count, percent } from '../../show.ts';
 import type { Estimate } from '../../statistics.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, numbers } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import { count, percent, printJson, printLine, table } from '../terminal/output.ts';
+import { printJson, printLine, table } from '../terminal/output.ts';
 import { progressDisplay } from '../terminal/progress.ts';
 
 type SharpnessCommandOptions = ConfigOptions &

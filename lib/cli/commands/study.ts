@@ -39,11 +39,9 @@ export const command: CommandDefinition = {
       onProgress: (done, total) => progress({ label: name, done, total }),
     });
     if (json) printJson(result);
-    const { studyPage } = await import('../../report/study-page.ts');
-    const { formatNumber } = await import('../../report/scale.ts');
-    const shown = (cell: string | number) => (typeof cell === 'string' ? cell : formatNumber(cell));
+    const { cellText, studyPage } = await import('../../report/study-page.ts');
     for (const { caption, columns, rows } of result.tables)
-      printLine(`\n${caption}\n${table([[...columns], ...rows.map((row) => row.map(shown))], 1)}`);
+      printLine(`\n${caption}\n${table([[...columns], ...rows.map((row) => row.map(cellText))], 1)}`);
     printLine(`\n${result.findings.join('\n')}`);
     await writeAtomic(join(folder, 'study.json'), `${JSON.stringify(result)}\n`);
     await writeAtomic(join(folder, 'study.html'), await studyPage(result));

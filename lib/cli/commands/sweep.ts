@@ -1,32 +1,20 @@
 import { Option } from 'commander';
+import { count } from '../../show.ts';
 import type { SweepEvent, SweepOptions } from '../../sweep/events.ts';
 import type { Spread, SweepPoint, SweepResult } from '../../sweep/results.ts';
-import { definitionOf, type Metric, metricDigits, metricUnit } from '../../tasks/metrics.ts';
+import { metricSpread, spreadText } from '../../sweep/spread.ts';
+import { definitionOf, type Metric } from '../../tasks/metrics.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
-import {
-  count,
-  duration,
-  megabytes,
-  metricsText,
-  printJson,
-  printLine,
-  table,
-  warningLine,
-} from '../terminal/output.ts';
+import { duration, megabytes, metricsText, printJson, printLine, table, warningLine } from '../terminal/output.ts';
 import { progressDisplay, type ShowProgress } from '../terminal/progress.ts';
 
 type SweepCommandOptions = ConfigOptions & Omit<SweepOptions, 'grid' | 'overrides' | 'signal'> & { grid?: string[] };
 
-const spread = ({ mean, deviation }: Spread, shown: (value: number) => string): string =>
-  deviation === null ? shown(mean) : `${shown(mean)} ± ${shown(deviation)}`;
-
-const measured = (value: Spread | undefined, metric: Metric): string => {
-  if (value === undefined) return '';
-  return spread(value, (mean) => metricDigits(metric, mean)) + metricUnit(metric);
-};
-const loss = (value: Spread): string => spread(value, (nats) => nats.toFixed(4));
+const measured = (value: Spread | undefined, metric: Metric): string =>
+  value === undefined ? '' : metricSpread(value, metric);
+const loss = (value: Spread): string => spreadText(value, (nats) => nats.toFixed(4));
 
 const pointRow = (
   values: readonly string[],

@@ -2,12 +2,12 @@ import { Option } from 'commander';
 import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
+import { count } from '../../show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { dryRunText } from '../terminal/dry-run.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
 import { foundText } from '../terminal/learning-rate.ts';
 import {
-  count,
   duration,
   estimateText,
   metricsText,
@@ -67,14 +67,14 @@ interface Shown {
 
 const showEvent = (event: TrainEvent, shown: Shown): void => {
   const { total, diagnostics, progress } = shown;
-  if (event.kind === 'step') {
-    shown.step = event;
-    const { step: done, seconds } = event;
-    const detail = stepDetail(event, diagnostics);
-    progress({ label: 'training', unit: 'steps', done, total, seconds, detail });
-    return;
-  }
   switch (event.kind) {
+    case 'step': {
+      shown.step = event;
+      const { step: done, seconds } = event;
+      const detail = stepDetail(event, diagnostics);
+      progress({ label: 'training', unit: 'steps', done, total, seconds, detail });
+      break;
+    }
     case 'start':
       printLine(
         `${event.family}, ${count(event.parameterCount)} parameters, ${count(event.dimension)} of them trained, on ${event.device}${event.device === 'cpu' ? '' : ` (${event.deviceReason})`}; ` +

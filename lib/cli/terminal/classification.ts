@@ -1,5 +1,7 @@
+import { mostConfused, shortPlace } from '../../report/answers.ts';
+import { count, percent } from '../../show.ts';
 import type { ClassificationReport, WorstExample } from '../../tasks/classification-report.ts';
-import { count, percent, table } from './output.ts';
+import { table } from './output.ts';
 
 /** Classes that have a row of their own, and that the confusion is shown between in full. */
 const MOST_CLASSES = 30;
@@ -36,14 +38,8 @@ const confusionTable = ({ classes, confusion }: ClassificationReport): string =>
     const rows = names.map((label) => [label, ...names.map((answer) => count(confusion[label]?.[answer] ?? 0))]);
     return table([['label \\ answer', ...names], ...rows], 1);
   }
-  const pairs = Object.entries(confusion).flatMap(([label, row]) =>
-    Object.entries(row).flatMap(([answer, times]) => (label === answer ? [] : [{ label, answer, times }])),
-  );
-  const most = pairs.sort((a, b) => b.times - a.times).slice(0, SHOWN);
-  return table(
-    [['label', 'answer', 'times'], ...most.map(({ label, answer, times }) => [label, answer, count(times)])],
-    2,
-  );
+  const pairs = mostConfused(confusion, SHOWN).map(({ label, answer, times }) => [label, answer, count(times)]);
+  return table([['label', 'answer', 'times'], ...pairs], 2);
 };
 
 const calibrationTable = ({ calibration: { error, bins } }: ClassificationReport): string => {
@@ -66,7 +62,6 @@ export const clipped = (text: string, width: number): string => {
 };
 
 const worstLines = (worst: readonly WorstExample[], width: number): string => {
-  const place = (source: string) => source.replace(/^.*[\\/]/, '');
   const rows = worst
     .slice(0, SHOWN)
     .map(({ source, label, answer, probability, loss }) => [
@@ -74,13 +69,13 @@ const worstLines = (worst: readonly WorstExample[], width: number): string => {
       label,
       percent(probability),
       answer,
-      place(source),
+      shortPlace(source),
     ]);
   const head = table([['loss', 'label', 'p(label)', 'answer', 'example'], ...rows], 5).split('\n');
-  const room = width - Math.max(...head.map((line) => line.length)) - 4;
+  const broad = Math.max(...head.map((line) => line.length));
+  const room = width - broad - 4;
   const [titles, ...lines] = head;
   const texts = worst.slice(0, SHOWN).map(({ fields }) => Object.values(fields).join(' | '));
-  const broad = Math.max(...head.map((line) => line.length));
   if (room < 30)
     return [titles, ...lines.flatMap((line, i) => [line, `  ${clipped(texts[i]!, width - 4)}`])].join('\n');
   return [titles, ...lines.map((line, i) => `${line.padEnd(broad)}  ${clipped(texts[i]!, room)}`)].join('\n');

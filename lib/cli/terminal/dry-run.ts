@@ -1,5 +1,6 @@
+import { count } from '../../show.ts';
 import type { DryRun, PromptOverview } from '../../training/dry-run.ts';
-import { count, estimateText, table, warningLine } from './output.ts';
+import { estimateText, table, warningLine } from './output.ts';
 
 /** Labels that have a column of their own. */
 const MOST_COLUMNS = 8;

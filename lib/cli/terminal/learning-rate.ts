@@ -1,13 +1,14 @@
+import { count, percent } from '../../show.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
 import { type FollowedRate, isWithinNoise } from '../../training/follow-rate.ts';
-import { count, percent, table } from './output.ts';
+import { table } from './output.ts';
 
-const brief = (value: number): string => value.toExponential(1);
+const exponential = (value: number): string => value.toExponential(1);
 
 const followedRow = ({ learningRate, steps, change, changeError }: FollowedRate): string[] =>
   Number.isFinite(change)
-    ? [brief(learningRate), count(steps), brief(change), brief(changeError)]
-    : [brief(learningRate), count(steps), 'not finite', ''];
+    ? [exponential(learningRate), count(steps), exponential(change), exponential(changeError)]
+    : [exponential(learningRate), count(steps), 'not finite', ''];
 
 /** What the costs of single steps say of the rate, and what the run's own steps say of those. */
 const costText = ({
@@ -19,7 +20,7 @@ const costText = ({
   scheduledSteps,
 }: FoundLearningRate): string =>
   [
-    `a step costs ${percent(stepShare)} of the loss at ${brief(stepRate)}; if the cost goes with the square of the rate,`,
+    `a step costs ${percent(stepShare)} of the loss at ${exponential(stepRate)}; if the cost goes with the square of the rate,`,
     `all steps of the run (${scheduledSteps.toFixed(1)} by the squares of their schedule) may cost ${percent(runShare)} together.`,
     isQuadratic
       ? 'The two costs around that rate go with its square, as far as their noise lets it be seen.'
@@ -32,7 +33,12 @@ const costText = ({
 /** The learning rate that was found, last, and how. */
 export const foundText = (found: FoundLearningRate): string => {
   const { learningRate, loss, measuredSteps, measured, followed, forwards } = found;
-  const rows = measured.map((at) => [brief(at.learningRate), brief(at.gain), brief(at.cost), percent(at.cost / loss)]);
+  const rows = measured.map((at) => [
+    exponential(at.learningRate),
+    exponential(at.gain),
+    exponential(at.cost),
+    percent(at.cost / loss),
+  ]);
   const last = followed.at(-1) as FollowedRate;
   return [
     `a step from the start, mean of ${measuredSteps} on other batches than made it; the loss there is ${loss.toFixed(4)}:`,
@@ -42,10 +48,10 @@ export const foundText = (found: FoundLearningRate): string => {
     costText(found),
     ...(isWithinNoise(last)
       ? [
-          `The change in ${count(last.steps)} steps at ${brief(learningRate)} is within twice its noise: that it does no harm was seen, and not that the loss falls.`,
+          `The change in ${count(last.steps)} steps at ${exponential(learningRate)} is within twice its noise: that it does no harm was seen, and not that the loss falls.`,
         ]
       : []),
     `${count(forwards)} forwards`,
-    `learningRate: ${brief(learningRate)}`,
+    `learningRate: ${exponential(learningRate)}`,
   ].join('\n');
 };

@@ -1,5 +1,6 @@
 import { printable } from '../../errors.ts';
 import type { EstimateEvent, Warning } from '../../runs/events.ts';
+import { brief, count } from '../../show.ts';
 import { definitionOf, type Measures, metricNames, shownMetric } from '../../tasks/metrics.ts';
 
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
@@ -55,9 +56,6 @@ export const duration = (seconds: number): string => {
 /** Bytes as 14 MB. */
 export const megabytes = (bytes: number): string => `${count(Math.round(bytes / 1e6))} MB`;
 
-/** 0.8125 as 81.3 %. */
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
 /** The metrics of a score, or how they changed: accuracy 81.3 %, F1 79.0 %, Matthews 0.412. */
 export const metricsText = (score: Measures, from?: Measures): string => {
   const parts = metricNames().flatMap((metric) => {
@@ -78,8 +76,8 @@ export const sayTorn = (run: string, bytes: number): void => {
 /** Characters of a line of stderr. */
 export const lineWidth = (): number => process.stderr.columns || 120;
 
-/** 3448064 as 3,448,064. */
-export const count = (value: number): string => value.toLocaleString('en-US');
+/** Writes 1 answer, 2 answers. */
+export const counted = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? '' : 's'}`;
 
 /** Columns under their titles; the first `textColumns` are text, the others numbers. */
 export const table = (rows: readonly (readonly string[])[], textColumns: number): string => {
@@ -91,8 +89,7 @@ export const table = (rows: readonly (readonly string[])[], textColumns: number)
 };
 
 /** Two digits that count, in ms below a second. */
-const briefly = (seconds: number): string =>
-  seconds < 1 ? `${Number((1000 * seconds).toPrecision(2))} ms` : duration(seconds);
+const briefly = (seconds: number): string => (seconds < 1 ? `${brief(1000 * seconds)} ms` : duration(seconds));
 
 /** The time and the memory that a run will take. */
 export const estimateText = ({ seconds, forwards, evaluations, memory, ...each }: EstimateEvent): string => {

@@ -1,3 +1,5 @@
+import { shortPlace } from '../../report/answers.ts';
+import { percent } from '../../show.ts';
 import type { AnswerReport } from '../../tasks/answer-report.ts';
 import type { TaskReport } from '../../tasks/task.ts';
 import { classificationText, clipped, indented } from './classification.ts';
@@ -7,10 +9,13 @@ import { table } from './output.ts';
 const SHOWN = 5;
 
 const worstText = ({ worst }: AnswerReport, width: number): string => {
-  const place = (source: string) => source.replace(/^.*[\\/]/, '');
   const digits = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
   const blocks = worst.slice(0, SHOWN).map(({ source, fields, label, answer, value, loss }) => {
-    const head = [place(source), value === undefined ? [] : `score ${digits(value)}`, `loss ${loss.toFixed(2)}`].flat();
+    const head = [
+      shortPlace(source),
+      value === undefined ? [] : `score ${digits(value)}`,
+      `loss ${loss.toFixed(2)}`,
+    ].flat();
     const rows = [
       ...Object.entries(fields).map(([name, text]) => [name, text]),
       ['expected', label],
@@ -23,9 +28,8 @@ const worstText = ({ worst }: AnswerReport, width: number): string => {
   return ['worst answers', ...blocks].join('\n');
 };
 
-const labelTable = (classes: NonNullable<AnswerReport['classes']>): string => {
-  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-  return table(
+const labelTable = (classes: NonNullable<AnswerReport['classes']>): string =>
+  table(
     [
       ['label', 'precision', 'recall', 'F1', 'examples'],
       ...classes.map(({ name, precision, recall, f1, count }) => [
@@ -38,7 +42,6 @@ const labelTable = (classes: NonNullable<AnswerReport['classes']>): string => {
     ],
     1,
   );
-};
 
 /** What a score is made of, in blocks of lines. */
 export const reportText = (report: TaskReport, width: number): string =>

@@ -61,7 +61,7 @@ const llama3Scaling = ({ file, ropeFactors = [] }: Gguf, theta: number, headWidt
   const same =
     ropeFactors.length === plain.length &&
     ropeFactors.every((factor, i) => {
-      const expected = (plain[i] as number) / (scaled[i] as number);
+      const expected = plain[i]! / scaled[i]!;
       return Math.abs(factor - expected) <= FACTOR_TOLERANCE * expected;
     });
   if (same) return { rope_scaling };

@@ -48,7 +48,7 @@ const mergesOf = (tokens: readonly string[], scores: readonly number[]): [string
     for (const cut of lengths) {
       if (cut === 0 || cut >= token.length || !isLength.has(token.length - cut)) continue;
       const [left, right] = [token.slice(0, cut), token.slice(cut)];
-      if (ids.has(left) && ids.has(right)) own.push({ left, right, score: scores[id] as number });
+      if (ids.has(left) && ids.has(right)) own.push({ left, right, score: scores[id]! });
     }
     const rank = (piece: string) => ids.get(piece) as number;
     merges.push(...own.sort((a, b) => rank(a.left) - rank(b.left) || rank(a.right) - rank(b.right)));

@@ -38,6 +38,8 @@ struct Names<FileType> {
 };
 
 enum class Activation { gelu_erf, gelu_tanh, gelu_quick, relu, silu, tanh };
+// Stands for none of them where an int is an activation.
+constexpr int no_activation = -1;
 
 template <>
 struct Names<Activation> {

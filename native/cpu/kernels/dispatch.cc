@@ -5,9 +5,9 @@
 #include <cstring>
 #include <string>
 
-#include "core/cpu.h"
 #include "core/error.h"
 #include "core/scalar_math.h"
+#include "cpu/backend.h"
 #include "cpu/kernels/processor.h"
 
 namespace zest {

@@ -67,7 +67,7 @@ struct Product {
   const void* panel;  // depth x panel_width
   int columns;        // of the panel, <= panel_width
   const float* bias;  // of these columns, or null
-  int activation;     // of Activation, or -1
+  int activation;     // of Activation, or no_activation
   float* y;
   int64_t y_stride;
   PanelType type = {};

@@ -139,7 +139,7 @@ ZEST_INLINE void with_activation(int activation, F f) {
     case static_cast<int>(Activation::tanh):
       return f.template operator()<static_cast<int>(Activation::tanh)>();
     default:
-      return f.template operator()<-1>();
+      return f.template operator()<no_activation>();
   }
 }
 

@@ -33,11 +33,10 @@ void Forward::place_heads(Activations& heads, int64_t count, const NormRoles& no
 }
 
 void Forward::attend(const LayerRoles& layer, State from, State to, Tokens tokens) {
-  multiply(
-      std::initializer_list<Linear>{whole(layer.query, state(from), rows_of(tokens), query_, -1),
-                                    whole(layer.key, state(to), tokens_, key_, -1),
-                                    whole(layer.value, state(to), tokens_, value_, -1)});
-  check_abort();
+  multiply(std::initializer_list<Linear>{whole(layer.query, state(from), rows_of(tokens), query_),
+                                         whole(layer.key, state(to), tokens_, key_),
+                                         whole(layer.value, state(to), tokens_, value_)});
+  check_abort(*abort_);
   place_heads(query_, spec_.heads, layer.query_norm, tokens);
   place_heads(key_, spec_.key_value_heads, layer.key_norm, Tokens::all);
 

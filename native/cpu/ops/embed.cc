@@ -85,10 +85,10 @@ void Forward::embed() {
     sum({words, segments, positions}, nullptr, roles.embedding_norm, wide, hidden);
   } else if (parameters[positions] >= 0 && columns(parameters[positions]) == narrow) {
     sum({words, segments, positions}, nullptr, roles.embedding_norm, narrow, embedded_);
-    multiply(std::initializer_list<Linear>{whole(projection, embedded_, tokens_, hidden, -1)});
+    multiply(std::initializer_list<Linear>{whole(projection, embedded_, tokens_, hidden)});
   } else {
     sum({words}, nullptr, {}, narrow, embedded_);
-    multiply(std::initializer_list<Linear>{whole(projection, embedded_, tokens_, product_, -1)});
+    multiply(std::initializer_list<Linear>{whole(projection, embedded_, tokens_, product_)});
     sum({segments, positions}, &product_, roles.embedding_norm, wide, hidden);
   }
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/error.h"
 #include "core/transformer/visit.h"
 #include "cpu/kernels/dispatch.h"
 
@@ -28,11 +27,6 @@ Forward::Forward(const Weights& weights, const Shortcuts& shortcuts, ThreadPool&
   });
 }
 
-void Forward::check_abort() const {
-  if (abort_->load(std::memory_order_relaxed))
-    throw Error("ERR_ZEST_ABORTED", "the call was aborted");
-}
-
 const float* Forward::vector(int p, int parameter) const {
   return parameter < 0 ? nullptr : vectors_[p] + vector_offset_[static_cast<size_t>(parameter)];
 }
@@ -42,7 +36,7 @@ void Forward::begin(const Perturbation& perturbation, int points, const AbortFla
   points_ = points;
   abort_ = &abort;
   kept_.clear();
-  check_abort();
+  check_abort(*abort_);
   for (int p = 0; p < points_; ++p) vectors_.reserve(p, vector_floats_);
   pool_.run(static_cast<int64_t>(vector_parameters_.size()), [&](int64_t item, int) {
     const int parameter = vector_parameters_[static_cast<size_t>(item)];
@@ -65,7 +59,7 @@ void Forward::run(const Batch& batch, KeyValueCache* cache, Ending ending) {
   tokens_ = static_cast<int64_t>(batch.ids.size());
   find_scored_tokens(batch);
   find_places(batch);
-  check_abort();
+  check_abort(*abort_);
   run_layers(*this, spec_, shortcuts_, ending);
   for (int32_t s = 0; cache && s < batch.sequences(); ++s) cache->grow(s, batch.length(s));
 }

@@ -84,7 +84,7 @@ class Forward : private Operations {
     const Activations* input;
     int64_t rows;
     Activations* output;
-    int activation;
+    int activation = no_activation;  // or one of Activation
   };
 
   void embed() override;
@@ -101,7 +101,6 @@ class Forward : private Operations {
   void score(const LinearRoles& output, State from, Tokens tokens) override;
   void end(State from, Tokens tokens) override;
 
-  void check_abort() const;
   int64_t columns(int parameter) const { return weights_.matrix(parameter).columns; }
   int64_t columns(State of) const { return width(of, spec_); }
   const float* vector(int p, int parameter) const;
@@ -111,7 +110,7 @@ class Forward : private Operations {
   int64_t row_of(size_t scored) const;
   // All outputs of a linear layer.
   Linear whole(const LinearRoles& roles, const Activations& input, int64_t rows,
-               Activations& output, int activation) const;
+               Activations& output, int activation = no_activation) const;
   void multiply(std::span<const Linear> linears);
   void multiply_base(std::span<const Linear> linears);
   int64_t outputs_at_once(const Linear& linear) const;

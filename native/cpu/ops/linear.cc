@@ -34,9 +34,9 @@ void Forward::add_adapter(const Linear& l) {
   a.weight = l.roles.adapter_a;
   b.weight = l.roles.adapter_b;
   multiply_base(
-      std::initializer_list<Linear>{{a, {nullptr, 0, rank}, l.input, l.rows, &adapter_inner_, -1}});
+      std::initializer_list<Linear>{{a, {nullptr, 0, rank}, l.input, l.rows, &adapter_inner_}});
   multiply_base(
-      std::initializer_list<Linear>{{b, l.outputs, &adapter_inner_, l.rows, &adapter_output_, -1}});
+      std::initializer_list<Linear>{{b, l.outputs, &adapter_inner_, l.rows, &adapter_output_}});
   const int64_t stride = row_stride(l.outputs.count);
   for_rows(l.rows, [&](int p, int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i) {
@@ -58,7 +58,7 @@ int64_t Forward::packed_floats(const Linear& l) const {
 }
 
 void Forward::multiply_base(std::span<const Linear> linears) {
-  check_abort();
+  check_abort(*abort_);
   int64_t floats = 0;
   for (const Linear& l : linears) {
     floats = std::max(floats, packed_floats(l));
@@ -194,7 +194,7 @@ void Forward::multiply_outputs(const Linear& l, int64_t first, const void* panel
       kernels().multiply(
           {(*l.input)[p], row_stride(depth), l.rows, depth, data + column / width * panel,
            static_cast<int>(std::min(width, count - column)), bias ? biases + column : nullptr,
-           l.roles.adapter_a < 0 ? l.activation : -1, (*l.output)[p] + first + column,
+           l.roles.adapter_a < 0 ? l.activation : no_activation, (*l.output)[p] + first + column,
            row_stride(l.outputs.count), type});
     }
   }

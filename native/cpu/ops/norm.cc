@@ -27,7 +27,7 @@ void Forward::normalize(const NormRoles& norm, State from, State to, Tokens toke
 void Forward::add(const LinearRoles& linear, State from, State residual, const NormRoles& norm,
                   State to, Tokens tokens) {
   const int64_t rows = rows_of(tokens);
-  multiply(std::initializer_list<Linear>{whole(linear, state(from), rows, product_, -1)});
+  multiply(std::initializer_list<Linear>{whole(linear, state(from), rows, product_)});
   sum(product_, &state(residual), norm, rows, columns(to), state(to));
 }
 
@@ -45,7 +45,7 @@ void Forward::gate(const LinearRoles& gate, const LinearRoles& linear, State fro
   const int64_t rows = rows_of(tokens), stride = row_stride(columns(to));
   multiply(std::initializer_list<Linear>{
       whole(gate, state(from), rows, state(to), static_cast<int>(activation)),
-      whole(linear, state(from), rows, product_, -1)});
+      whole(linear, state(from), rows, product_)});
   for_rows(rows, [&](int p, int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i)
       kernels().gate(state(to)[p] + i * stride, product_[p] + i * stride, columns(to));
@@ -53,8 +53,7 @@ void Forward::gate(const LinearRoles& gate, const LinearRoles& linear, State fro
 }
 
 void Forward::project(const LinearRoles& linear, State from, State to, Tokens tokens) {
-  multiply(
-      std::initializer_list<Linear>{whole(linear, state(from), rows_of(tokens), state(to), -1)});
+  multiply(std::initializer_list<Linear>{whole(linear, state(from), rows_of(tokens), state(to))});
 }
 
 }  // namespace zest::cpu

@@ -28,8 +28,7 @@ void Forward::score(const LinearRoles& output, State from, Tokens tokens) {
                                           {every ? nullptr : outputs_.data(), 0, output_count_},
                                           &state(from),
                                           rows_of(tokens),
-                                          &logits_,
-                                          -1}});
+                                          &logits_}});
 }
 
 void Forward::end(State from, Tokens tokens) {

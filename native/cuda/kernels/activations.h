@@ -12,8 +12,6 @@
 
 namespace zest::cuda {
 
-constexpr int no_activation = -1;
-
 // sqrt(2 / pi) (x + 0.044715 x^3), whose tanh is in the common approximation of GELU.
 __device__ __forceinline__ float gelu_tanh_argument(float x) {
   return 0x1.988454p-1f * (x + 0x1.6e4e26p-5f * x * x * x);

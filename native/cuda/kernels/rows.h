@@ -72,7 +72,7 @@ struct BiasActivation {
   const float* bias = nullptr;
   const float* gate_bias = nullptr;
   int64_t vector_stride = 0;
-  int activation = -1;  // of Activation, or no_activation
+  int activation = no_activation;  // or one of Activation
   int64_t points = 0, rows = 0, columns = 0;
   Operand out;
 };

@@ -49,7 +49,7 @@ class PointSet {
   int64_t points_ = 0;
   int64_t moves_ = 0;
 
-  struct Upload {
+  struct {
     PinnedMemory<std::byte> staged;
     Event copied;
     bool pending = false;

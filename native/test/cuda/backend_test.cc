@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "core/cpu.h"
 #include "core/digest.h"
+#include "cpu/backend.h"
 #include "cuda/weights.h"
 #include "test/check.h"
 #include "test/cuda/device_arrays.h"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/cpu.h"
 #include "core/evaluate.h"
+#include "cpu/backend.h"
 #include "cuda/backend.h"
 #include "test/check.h"
 #include "test/random_decoder.h"

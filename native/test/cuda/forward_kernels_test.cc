@@ -118,7 +118,7 @@ TEST("embeddings are summed and normalised; tokens without a row give the norm's
 
 TEST("bias and activation are the CPU's to 4e-6") {
   for (const RowShape& s : row_shapes) {
-    for (int activation = -1; activation <= 5; ++activation) {
+    for (int activation = no_activation; activation <= 5; ++activation) {
       under_some_schedule([&] {
         const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
         const std::vector<float> product = widened(rounded(random_values(size(all), 7, 3.0f)));
@@ -185,7 +185,7 @@ TEST("gates multiply, each with its bias") {
           cpu::kernels().accumulate(row, biased ? own + stride : zeros.data(), 1.0f, b.activation,
                                     s.columns);
           cpu::kernels().accumulate(factor.data() + i * stride, biased ? own : zeros.data(), 1.0f,
-                                    -1, s.columns);
+                                    no_activation, s.columns);
           cpu::kernels().gate(row, factor.data() + i * stride, s.columns);
         }
         const std::vector<float> got = downloaded(out, size(all));

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <string>
 
-#include "core/cpu.h"
 #include "core/noise/address.h"
+#include "cpu/backend.h"
 #include "cpu/kernels/dispatch.h"
 #include "cuda/kernels/bfloat16.h"
 #include "cuda/kernels/directions.h"

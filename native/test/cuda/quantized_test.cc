@@ -4,7 +4,7 @@
 #include <cstring>
 #include <memory>
 
-#include "core/cpu.h"
+#include "cpu/backend.h"
 #include "cuda/backend.h"
 #include "cuda/kernels/bfloat16.h"
 #include "cuda/kernels/dequantize.h"

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "core/cpu.h"
 #include "core/digest.h"
+#include "cpu/backend.h"
 #include "cuda/backend.h"
 #include "cuda/device/cublaslt.h"
 #include "cuda/device/device.h"

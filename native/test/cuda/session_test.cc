@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "core/cpu.h"
+#include "cpu/backend.h"
 #include "cuda/backend.h"
 #include "cuda/ops/passes.h"
 #include "test/check.h"

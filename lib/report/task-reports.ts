@@ -2,6 +2,7 @@ import type { RunRecord } from '../runs/read.ts';
 import type { AnswerReport } from '../tasks/answer-report.ts';
 import type { CalibrationBin, ClassificationReport } from '../tasks/classification-report.ts';
 import type { TaskReport } from '../tasks/task.ts';
+import { mostConfused, shortPlace } from './answers.ts';
 import { HEIGHT, PLOT } from './chart.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, figure } from './page.ts';
@@ -33,15 +34,11 @@ const classTable = ({
 const confusionTable = ({ classes, confusion }: ClassificationReport): string => {
   const names = classes.map(({ name }) => name);
   if (names.length > MOST_COLUMNS) {
-    const pairs = Object.entries(confusion).flatMap(([label, row]) =>
-      Object.entries(row).flatMap(([answer, times]) => (label === answer ? [] : [{ label, answer, times }])),
-    );
-    const most = pairs.sort((a, b) => b.times - a.times).slice(0, MOST_PAIRS);
     return table({
       caption: 'Classes that are taken for others most often',
       columns: ['label', 'answer', 'times'],
       numbersFrom: 2,
-      rows: most.map(({ label, answer, times }) => [label, answer, formatNumber(times)]),
+      rows: mostConfused(confusion, MOST_PAIRS).map(({ label, answer, times }) => [label, answer, formatNumber(times)]),
     });
   }
   const cell = (times: number, whole: number) => ({
@@ -106,7 +103,7 @@ const worstTable = ({ worst }: ClassificationReport): string =>
     columns: ['example', 'text', 'label', 'answer', 'p(label)', 'loss'],
     numbersFrom: 4,
     rows: worst.map(({ source, fields, label, answer, probability, loss }) => [
-      source.replace(/^.*[\\/]/, ''),
+      shortPlace(source),
       Object.values(fields).join(' | '),
       label,
       answer,
@@ -121,7 +118,7 @@ const answerTable = ({ worst }: AnswerReport): string =>
     columns: ['example', 'text', 'expected', 'answered', 'score', 'loss'],
     numbersFrom: 4,
     rows: worst.map(({ source, fields, label, answer, value, loss }) => [
-      source.replace(/^.*[\\/]/, ''),
+      shortPlace(source),
       Object.values(fields).join(' | '),
       label,
       answer,
@@ -146,7 +143,7 @@ const partsOf = (id: string, report: TaskReport): string => {
  * What the scores of each run's weights are made of, on the validation and the test data; nothing without any. `colors`
  * has that of each run.
  */
-export const classificationSection = (runs: readonly RunRecord[], colors: readonly number[]): string => {
+export const taskReportsSection = (runs: readonly RunRecord[], colors: readonly number[]): string => {
   const parts = runs.flatMap(({ name, reports }, run) => {
     const splits = (['validation', 'test'] as const).flatMap((split) => {
       const report = reports[split];

@@ -1,5 +1,4 @@
-// What the CPU offers: a backend, noise for callers, the instruction set in use. native/cpu
-// implements it.
+// What the CPU offers: a backend, noise for callers, the instruction set in use.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +10,13 @@
 #include "core/direction.h"
 
 namespace zest {
+namespace cpu {
 
 // Tokens packed at once: enough that packing a panel is nothing beside its product, few enough that
 // activations of a large batch stay small.
 constexpr int32_t most_packed_tokens = 8192;
+
+}  // namespace cpu
 
 // `threads` >= 1, the caller's included. Weights are allocated here and read by load. Throws
 // ERR_ZEST_ISA, ERR_ZEST_THREADS.
