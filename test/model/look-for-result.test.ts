@@ -25,7 +25,13 @@ describe('looking for a result', () => {
     const soon = () => promisify(pbkdf2)('a', 'b', 400, 64, 'sha512'); // 0.2 ms
     const sleeps: number[] = [];
     for (let i = 0; i < 101; i++) sleeps.push(await sleepDuring(() => lookForResult(soon)));
-    expect(quantile(sleeps.toSorted(), 0.5)).toBe(0);
+    // A busy machine takes more than 1 ms for some.
+    expect(
+      quantile(
+        sleeps.toSorted((a, b) => a - b),
+        0.25,
+      ),
+    ).toBe(0);
   });
 
   it('lets it sleep where that takes long', async () => {
