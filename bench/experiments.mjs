@@ -59,6 +59,13 @@ const summary = markdownTable([
   ...methods.map(({ name, title }) => [title, ...REFERENCES.flatMap((reference) => tally(name, reference))]),
 ]);
 
+/** By how many points auto is above a method, over the settings. */
+const meanAbove = (name) => {
+  const differences = proofs.map((result) => above(result, 'auto', name).value);
+  const { value, low, high } = estimateMean(differences);
+  return `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+};
+
 /** auto, without a search, against the best of the methods whose rates were searched for. */
 const proof = () => {
   const { methods } = proofs[0];
@@ -77,6 +84,7 @@ const proof = () => {
         `${signed(value)} [${signed(low)}, ${signed(high)}]`,
       ];
     }),
+    ['auto above each, mean', '', ...searched.map(({ name }) => meanAbove(name)), '', ''],
   ]);
 };
 
