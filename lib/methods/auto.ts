@@ -164,7 +164,7 @@ export const autoMethod = defineMethod({
     if (height < 0) {
       throw rangeError(
         'ERR_ZEST_OPTION',
-        `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be: auto steps by what lies above it`,
+        `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be, -1 where it is minus an accuracy: auto steps by what lies above it`,
       );
     }
 
