@@ -97,46 +97,46 @@ const calibrationFigure = (id: string, { calibration: { error, bins } }: Classif
   return figure({ svg, note: '' }, 'Calibration', words, numbers);
 };
 
-const worstTable = ({ worst }: ClassificationReport): string =>
+interface WorstExample extends Pick<AnswerReport['worst'][number], 'source' | 'fields' | 'label' | 'answer' | 'loss'> {
+  score: string;
+}
+
+/** `columns` are the headings of label, answer and score. */
+const worstTable = (caption: string, columns: readonly string[], worst: readonly WorstExample[]): string =>
   table({
-    caption: 'The examples of the highest loss',
-    columns: ['example', 'text', 'label', 'answer', 'p(label)', 'loss'],
+    caption,
+    columns: ['example', 'text', ...columns, 'loss'],
     numbersFrom: 4,
-    rows: worst.map(({ source, fields, label, answer, probability, loss }) => [
+    rows: worst.map(({ source, fields, label, answer, score, loss }) => [
       shortPlace(source),
       Object.values(fields).join(' | '),
       label,
       answer,
-      share(probability),
+      score,
       loss.toFixed(2),
     ]),
   });
 
-const answerTable = ({ worst }: AnswerReport): string =>
-  table({
-    caption: 'The examples that were answered worst',
-    columns: ['example', 'text', 'expected', 'answered', 'score', 'loss'],
-    numbersFrom: 4,
-    rows: worst.map(({ source, fields, label, answer, value, loss }) => [
-      shortPlace(source),
-      Object.values(fields).join(' | '),
-      label,
-      answer,
-      value === undefined ? '' : formatNumber(value),
-      loss.toFixed(2),
-    ]),
-  });
+const worstOfClasses = ({ worst }: ClassificationReport): string => {
+  const scored = worst.map((one) => ({ ...one, score: share(one.probability) }));
+  return worstTable('The examples of the highest loss', ['label', 'answer', 'p(label)'], scored);
+};
+
+const worstAnswers = ({ worst }: AnswerReport): string => {
+  const scored = worst.map((one) => ({ ...one, score: one.value === undefined ? '' : formatNumber(one.value) }));
+  return worstTable('The examples that were answered worst', ['expected', 'answered', 'score'], scored);
+};
 
 /** The parts of a report: of classes, or of other answers. */
 const partsOf = (id: string, report: TaskReport): string => {
   if (!('confusion' in report)) {
     const { classes } = report;
-    return [...(classes ? [`<div>${classTable({ classes })}</div>`] : []), `<div>${answerTable(report)}</div>`].join(
+    return [...(classes ? [`<div>${classTable({ classes })}</div>`] : []), `<div>${worstAnswers(report)}</div>`].join(
       '',
     );
   }
   const inside = [classTable, confusionTable].map((part) => part(report)).join('');
-  return `<div>${inside}</div>${calibrationFigure(id, report)}<div>${worstTable(report)}</div>`;
+  return `<div>${inside}</div>${calibrationFigure(id, report)}<div>${worstOfClasses(report)}</div>`;
 };
 
 /**

@@ -1,8 +1,8 @@
+import * as show from '../show.ts';
 import { estimateMean } from '../statistics.ts';
 
 /** A number of a finding: three digits. NaN is what was not reached. */
-export const brief = (value: number): string =>
-  Number.isNaN(value) ? 'more than were tried' : String(Number(value.toPrecision(3)));
+export const brief = (value: number): string => (Number.isNaN(value) ? 'more than were tried' : show.brief(value, 3));
 
 /** A mean with its 95 % interval, as a chart's line has it. */
 export const lineOf = (name: string, x: readonly number[], samples: readonly (readonly number[])[]) => {
