@@ -144,8 +144,8 @@ ZEST_INLINE void with_activation(int activation, F f) {
 }
 
 static void multiply(const Product& a) {
-  // Panels that are not float32 are for few rows, and need no tiles of many; the portable set has
-  // none of them, since its compiler takes half a minute more for what nobody waits for.
+  // Panels that are not float32 are for few rows, and need no tiles of many; the portable set,
+  // which few machines run, has none of them.
   constexpr int few = tile_rows > 4 ? 4 : 1;
   with_activation(a.activation, [&]<int activation>() {
     if (a.type.quantized != FileType::float32) {
