@@ -1,7 +1,6 @@
 // Compiled with the flags of portable, so nothing inline of the standard library here.
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O2")                // smaller, for code that few machines run
-#pragma GCC diagnostic ignored "-Wpsabi"  // no function of these vectors is called from elsewhere
+#pragma GCC optimize("O2")  // smaller, for code that few machines run
 #endif
 #define ZEST_ISA portable
 #define ZEST_NAME "portable"
