@@ -126,6 +126,8 @@ export interface Objective<B> {
   readonly dimension: number;
   /** Number of updates applied so far. */
   readonly version: bigint;
+  /** Least that a loss of it can be, for methods that step by what lies above it. Default: 0, as of a cross-entropy. */
+  readonly lowestLoss?: number | undefined;
   /** Computes the loss at each point; θ is only read. */
   evaluate(batch: B, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array>;
   /** Updates the weights: θ ← θ − (decay·θ + Σ coefficient·v(stream)). */
@@ -160,6 +162,7 @@ export interface Objective<B> {
 /** The objective, with other directions for its calls that do not say which. */
 export const withDirections = <B>(objective: Objective<B>, directions: Directions): Objective<B> => ({
   dimension: objective.dimension,
+  lowestLoss: objective.lowestLoss,
   get version() {
     return objective.version;
   },

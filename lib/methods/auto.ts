@@ -36,8 +36,10 @@ const shape = {
     .describe('how the learning rate falls from its value to 0 over the run'),
   lowestLoss: z
     .number()
-    .default(0)
-    .describe('the least that the loss can be; steps are as long as what lies above it allows'),
+    .optional()
+    .describe(
+      'the least that the loss can be; steps are as long as what lies above it allows; default: what the objective says, and 0, as of a cross-entropy, where it does not',
+    ),
 };
 
 /** Options of {@link auto}; docs/configuration.md says what each is. */
@@ -108,7 +110,8 @@ export const autoMethod = defineMethod({
     squaredCurvature: z.number().min(0),
     power: z.number().min(0),
   },
-  *estimate({ rho, directions: k, schedule, lowestLoss, totalSteps = 1 }, { streams, dimension, state }) {
+  *estimate({ rho, directions: k, schedule, totalSteps = 1, ...options }, { streams, dimension, state, ...context }) {
+    const lowestLoss = options.lowestLoss ?? context.lowestLoss ?? 0;
     const steps = state.steps + 1;
     const isPaired = state.steps % PAIR_EVERY === 0;
     const pairs = Math.ceil(steps / PAIR_EVERY);
@@ -164,7 +167,7 @@ export const autoMethod = defineMethod({
     if (height < 0) {
       throw rangeError(
         'ERR_ZEST_OPTION',
-        `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be, -1 where it is minus an accuracy: auto steps by what lies above it`,
+        `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be, -1 of a reward of at most 1: auto steps by what lies above it`,
       );
     }
 
@@ -244,8 +247,8 @@ export const autoMethod = defineMethod({
  * step takes k forwards, and two more every fourth. For nothing, it says how much of the gradient the halves A and B of a
  * batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
  *
- * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear` (it needs totalSteps), lowestLoss 0, as of a
- * cross-entropy, and learningRate 1, here a factor of the measured rate.
+ * Defaults: directions 16, rho 1e-3, law `gaussian`, schedule `linear` (it needs totalSteps), lowestLoss what the
+ * objective says or 0, as of a cross-entropy, and learningRate 1, here a factor of the measured rate.
  *
  * @example
  * import { auto, vectorObjective } from 'node-zest';

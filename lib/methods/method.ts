@@ -17,6 +17,8 @@ export interface StepContext<S extends MethodState = MethodState> {
   streams: readonly bigint[];
   /** Number of trainable parameters, d. */
   dimension: number;
+  /** Least that a loss can be, as the objective says. Default: 0. */
+  lowestLoss?: number | undefined;
   /** State that the step before left, or the initial one. */
   state: S;
   /** Learning rate of the step, after the schedule; 0 where only the direction is asked for. */

@@ -200,7 +200,8 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
         );
       const firstStream = BigInt(steps) * BigInt(directions);
       const length = { learningRate: learningRate * factor(steps), weightDecay, decayTowards, rule, updates: steps };
-      const from = { dimension: objective.dimension, firstStream, state, learningRate: length.learningRate };
+      const { dimension, lowestLoss } = objective;
+      const from = { dimension, lowestLoss, firstStream, state, learningRate: length.learningRate };
       const { state: next, ...estimate } = estimateFrom(losses, any, options, from);
       const own = updateOf(estimate, length);
       if (!isDeepStrictEqual(own.terms, update.terms)) {

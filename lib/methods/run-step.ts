@@ -1,6 +1,6 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
-import type { AnyMethod, MethodState, Round, StepEstimate } from './method.ts';
+import type { AnyMethod, MethodState, Round, StepContext, StepEstimate } from './method.ts';
 import { type RuleOption, updateRule } from './rule.ts';
 
 /** Losses, update and scalars of a step. */
@@ -165,7 +165,8 @@ export const estimateStep = async <B>(
 ): Promise<StepEstimate & { losses: Float64Array }> => {
   const { directions, firstStream, state, atVersion, microBatch, signal, all, learningRate = 0 } = call;
   const streams = streamsFrom(firstStream, method.streams(options));
-  const rounds = method.estimate(options, { streams, dimension: objective.dimension, state, learningRate });
+  const { dimension, lowestLoss } = objective;
+  const rounds = method.estimate(options, { streams, dimension, lowestLoss, state, learningRate });
   const seen: number[] = [];
   let everything: B | undefined;
   let round = rounds.next();
@@ -195,15 +196,10 @@ export const estimateFrom = (
   losses: readonly number[],
   method: AnyMethod,
   options: Record<string, unknown>,
-  {
-    dimension,
-    firstStream,
-    state,
-    learningRate,
-  }: Pick<StepCall, 'firstStream' | 'state'> & Pick<StepLength, 'learningRate'> & { dimension: number },
+  { firstStream, ...context }: Pick<StepCall, 'firstStream'> & Omit<StepContext, 'streams'>,
 ): StepEstimate => {
   const streams = streamsFrom(firstStream, method.streams(options));
-  const rounds = method.estimate(options, { streams, dimension, state, learningRate });
+  const rounds = method.estimate(options, { streams, ...context });
   let round = rounds.next();
   for (let done = 0; !round.done; ) {
     const length = answersTo(round.value);

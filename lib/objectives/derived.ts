@@ -10,6 +10,8 @@ export interface OwnLosses<B> {
   evaluate(batch: B, points: readonly Point[], options: EvaluationOptions): Promise<Float64Array>;
   sequenceLosses?(batch: B, points: readonly Point[], options: EvaluationOptions): Promise<Float64Array[]>;
   prepare?(batch: B): void;
+  /** As {@link Objective.lowestLoss}, which is not that of the other. */
+  lowestLoss?: number | undefined;
 }
 
 /**
@@ -46,6 +48,7 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     get version() {
       return of.version;
     },
+    lowestLoss: own.lowestLoss,
     get trainableNames() {
       return of.trainableNames;
     },

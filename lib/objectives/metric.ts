@@ -35,6 +35,8 @@ interface Answered {
 /** Loss of the answers to a batch; `ofExample` where it is a mean over examples. */
 interface AnswerLoss {
   ofBatch(answered: Answered): number;
+  /** Default: not known. */
+  lowestLoss?: number | undefined;
   ofExample?(answer: unknown, reference: unknown): number;
 }
 
@@ -44,7 +46,8 @@ const MEANS: readonly Metric[] = ['accuracy', 'exactMatch', 'tokenF1', 'rougeL']
 /** What the answers of a task are. */
 const kindOf = ({ metrics }: Task): AnswerKind => definitionOf(metrics[0]!).of;
 
-const ofExamples = (ofExample: Required<AnswerLoss>['ofExample']): AnswerLoss => ({
+const ofExamples = (ofExample: Required<AnswerLoss>['ofExample'], lowestLoss: number | undefined): AnswerLoss => ({
+  lowestLoss,
   ofExample,
   ofBatch: ({ answers, references }) => mean(answers.map((answer, i) => ofExample(answer, references[i]))),
 });
@@ -71,11 +74,11 @@ const costLoss = (cost: unknown, task: Task): AnswerLoss => {
     );
   }
   const rows = (cost as number[][]).map((row) => [...row]);
-  return ofExamples((answer, label) => rows[label as number]![answer as number]!);
+  return ofExamples((answer, label) => rows[label as number]![answer as number]!, Math.min(...rows.flat()));
 };
 
 const namedLoss = (metric: Metric, task: Task): AnswerLoss => {
-  const { ofTwoLabels, largerIsBetter, of } = definitionOf(metric);
+  const { ofTwoLabels, largerIsBetter, of, best } = definitionOf(metric);
   const kind = kindOf(task);
   if (of !== kind) {
     throw rangeError(
@@ -90,9 +93,11 @@ const namedLoss = (metric: Metric, task: Task): AnswerLoss => {
     );
   }
   const signed = (value: number) => (largerIsBetter ? 0 - value : value);
+  const lowestLoss = best === undefined ? undefined : signed(best);
   const own = (answers: Answers, references: Answers) => signed(measure([metric], answers, references)[metric]);
-  if (MEANS.includes(metric)) return ofExamples((answer, reference) => own([answer], [reference]));
+  if (MEANS.includes(metric)) return ofExamples((answer, reference) => own([answer], [reference]), lowestLoss);
   return {
+    lowestLoss,
     ofBatch: ({ score, answers, references }) =>
       score[metric] === undefined ? own(answers, references) : signed(score[metric]),
   };
@@ -153,7 +158,7 @@ export const metricObjective = withoutOptions((model: Model, task: Task, metric:
   assertModel(model);
   assertTask(task);
   const loss = lossOf(metric, task);
-  const { ofExample } = loss;
+  const { ofExample, lowestLoss } = loss;
 
   const answersAt = async (
     examples: readonly Example[],
@@ -168,6 +173,7 @@ export const metricObjective = withoutOptions((model: Model, task: Task, metric:
   };
 
   return derived(model, {
+    lowestLoss,
     async evaluate(batch, points, options) {
       const examples = checkedExamples(task, batch);
       const losses = new Float64Array(points.length);

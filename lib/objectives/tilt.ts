@@ -31,6 +31,7 @@ const withExamples = <B>(of: Objective<B>, risk: (losses: Float64Array, batch: B
     of.sequenceLosses!(batch, points, options);
   return derived(of, {
     prepare: of.prepare?.bind(of),
+    lowestLoss: of.lowestLoss, // a tilted mean lies between the least and the largest
     sequenceLosses: lossesOf,
     async evaluate(batch, points, options) {
       const all = await lossesOf(batch, points, options);

@@ -32,6 +32,8 @@ interface DefinitionOf<K extends AnswerKind> {
   of: K;
   /** Whether of two values the larger is the better one. */
   largerIsBetter: boolean;
+  /** Value than which none is better, for `auto` to step by. Default: not known. */
+  best?: number;
   /** How a value is written: a share as per cent, or the number itself. */
   format: 'percent' | 'number';
   /** Whether it takes a task of two labels, label 1 being the positive one. */
@@ -43,32 +45,33 @@ interface DefinitionOf<K extends AnswerKind> {
 /** A measure that a task may be judged by. */
 export type MetricDefinition = { [K in AnswerKind]: DefinitionOf<K> }[AnswerKind];
 
-const share = { largerIsBetter: true, format: 'percent' } as const;
-const number = { largerIsBetter: true, format: 'number' } as const;
+const share = { largerIsBetter: true, best: 1, format: 'percent' } as const;
+const correlation = { largerIsBetter: true, best: 1, format: 'number' } as const;
 
 /** The metrics that are built in, in the order in which scores have them; lib/metrics says what each is. */
 const BUILT_IN = {
   accuracy: { title: 'accuracy', of: 'classes', ...share, measure: accuracy },
   f1: { title: 'F1', of: 'classes', ...share, ofTwoLabels: true, measure: f1 },
   macroF1: { title: 'mean F1', of: 'classes', ...share, measure: macroF1 },
-  matthews: { title: 'Matthews', of: 'classes', ...number, ofTwoLabels: true, measure: matthews },
+  matthews: { title: 'Matthews', of: 'classes', ...correlation, ofTwoLabels: true, measure: matthews },
   exactMatch: { title: 'exact match', of: 'texts', ...share, measure: exactMatch },
   tokenF1: { title: 'F1 of words', of: 'texts', ...share, measure: tokenF1 },
   rougeL: { title: 'ROUGE-L', of: 'texts', ...share, measure: rougeL },
   dropExactMatch: { title: 'exact match of DROP', of: 'texts', ...share, measure: dropExactMatch },
   dropF1: { title: 'F1 of DROP', of: 'texts', ...share, measure: dropF1 },
-  pearson: { title: 'Pearson', of: 'numbers', ...number, measure: pearson },
-  spearman: { title: 'Spearman', of: 'numbers', ...number, measure: spearman },
+  pearson: { title: 'Pearson', of: 'numbers', ...correlation, measure: pearson },
+  spearman: { title: 'Spearman', of: 'numbers', ...correlation, measure: spearman },
   meanSquaredError: {
     title: 'mean squared error',
     of: 'numbers',
     largerIsBetter: false,
+    best: 0,
     format: 'number',
     measure: meanSquaredError,
   },
   microF1: { title: 'F1 of labels', of: 'labelSets', ...share, measure: microF1 },
   subsetAccuracy: { title: 'all labels right', of: 'labelSets', ...share, measure: subsetAccuracy },
-  reward: { title: 'reward', of: 'rewards', ...number, measure: mean },
+  reward: { title: 'reward', of: 'rewards', largerIsBetter: true, format: 'number', measure: mean },
 } satisfies Record<string, MetricDefinition>;
 
 const definitions = new Map<string, MetricDefinition>(Object.entries(BUILT_IN));
@@ -96,6 +99,7 @@ const definitionParts = optionsOf<MetricDefinition>({
   title: given,
   of: given,
   largerIsBetter: given,
+  best: given,
   format: given,
   ofTwoLabels: given,
   measure: given,
@@ -105,7 +109,8 @@ const definitionParts = optionsOf<MetricDefinition>({
  * Adds a metric of one's own, which the `metrics` of tasks may name from then on.
  *
  * @param definition its `title`; what answers it is `of`: `classes` by number, `texts` with lists of right ones, `numbers`,
- *   or `labelSets`; `largerIsBetter` and `format`; and `measure`, a function of all predictions and their references
+ *   or `labelSets`; `largerIsBetter` and `format`; `measure`, a function of all predictions and their references;
+ *   and `best`, the value than which none is better, where there is one
  * @example
  * import { loadTask, registerMetric, Tokenizer } from 'node-zest';
  * registerMetric('cost', {
@@ -129,17 +134,18 @@ export const registerMetric = withoutOptions((name: string, definition: MetricDe
     throw rangeError('ERR_ZEST_OPTION', `name is ${show(name)}; expected one that no built-in metric has`);
   }
   const known = definitionParts((definition ?? null) as MetricDefinition, 'definition');
-  const { title, of, largerIsBetter, format, measure } = known;
+  const { title, of, largerIsBetter, best, format, measure } = known;
   const isWhole =
     typeof title === 'string' &&
     ['classes', 'texts', 'numbers', 'labelSets'].includes(of as string) &&
     typeof largerIsBetter === 'boolean' &&
+    (best === undefined || Number.isFinite(best)) &&
     ['percent', 'number'].includes(format as string) &&
     typeof measure === 'function';
   if (!isWhole) {
     throw typeError(
       'ERR_ZEST_ARGUMENT',
-      `definition is ${show(definition)}; expected { title, of, largerIsBetter, format, measure }`,
+      `definition is ${show(definition)}; expected { title, of, largerIsBetter, format, measure }, and best where there is one`,
     );
   }
   definitions.set(name, known);

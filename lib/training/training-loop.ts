@@ -237,7 +237,7 @@ export const replaySteps = async (
   for (const { update, event } of recorded) {
     signal?.throwIfAborted();
     for await (const _ of afterStep(silent, state));
-    await state.optimizer.replay(context.model, update);
+    await state.optimizer.replay(context.objective, update);
     countStep(state, event, update);
   }
 };

@@ -200,6 +200,10 @@ describe('auto', () => {
     const optimizer = auto({ totalSteps: 200, lowestLoss: -10 });
     for (let step = 0; step < 200; step++) await optimizer.step(objective);
     expect(Math.abs(objective.x[0]!)).toBeLessThan(0.05);
+    const told = Object.assign(below(), { lowestLoss: -10 });
+    const asking = auto({ totalSteps: 200 });
+    for (let step = 0; step < 200; step++) await asking.step(told);
+    expect(told.x).toEqual(objective.x);
   });
 
   it('goes on from its state with the same steps', async () => {

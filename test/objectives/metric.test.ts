@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { zest } from '../../lib/methods/zest.ts';
 import { Model } from '../../lib/model/model.ts';
-import { metricObjective } from '../../lib/objectives/metric.ts';
+import { type MetricChoice, metricObjective } from '../../lib/objectives/metric.ts';
+import { taskLoss } from '../../lib/objectives/task-loss.ts';
+import { exampleTilt } from '../../lib/objectives/tilt.ts';
 import type { LoadedTask } from '../../lib/tasks/kinds.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
@@ -70,6 +72,21 @@ describe('metricObjective', () => {
     const objective = metricObjective(model, task, { cost });
     expect([...(await objective.sequenceLosses!(examples, [[]]))[0]!]).toEqual(costs);
     expect((await objective.evaluate(examples, [[]]))[0]).toBeCloseTo(costs.reduce((a, b) => a + b) / 5, 12);
+  });
+
+  it('says how low it can be', () => {
+    const lowest = (metric: MetricChoice) => metricObjective(model, task, metric).lowestLoss;
+    expect(lowest('accuracy')).toBe(-1);
+    expect(lowest('f1')).toBe(-1);
+    expect(lowest('matthews')).toBe(-1);
+    const cost = [
+      [2, 1],
+      [7, 0.5],
+    ];
+    expect(lowest({ cost })).toBe(0.5);
+    expect(lowest(() => 3)).toBeUndefined();
+    expect(exampleTilt(metricObjective(model, task, 'accuracy'), 2).lowestLoss).toBe(-1);
+    expect(exampleTilt(taskLoss(model, task), 2).lowestLoss).toBeUndefined();
   });
 
   it("is a function of one's own, which cannot change what others see", async () => {

@@ -16,6 +16,7 @@ import { resolveConfig } from '../../lib/training/config.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
 import { findLearningRate } from '../../lib/training/find-learning-rate.ts';
 import type { Config } from '../../lib/training/schema.ts';
+import { train } from '../../lib/training/train.ts';
 import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
@@ -60,6 +61,26 @@ describe('the objective of a configuration', () => {
     expect(digest).toBe(await digestByHand(config, (model, task) => metricObjective(model, task, 'accuracy')));
     expect(forwards).toBe(6);
     for (const { meanLoss } of ofKind(events, 'step')) expect(meanLoss).toBeLessThanOrEqual(0);
+  });
+
+  it('may be a metric that auto learns, which goes on after a stop as if there were none', async () => {
+    const automatic = (output: string): Config => ({
+      ...configured(output, { metric: 'accuracy' }),
+      optimizer: { method: 'auto', rho: 0.05, directions: 4 },
+    });
+    const [whole, stopped] = [automatic('auto'), automatic('auto-stopped')];
+    const steps = ofKind(await run(whole), 'step');
+    expect(steps.map(({ meanLoss }) => meanLoss < 0)).toEqual([true, true, true]);
+    const controller = new AbortController();
+    const leave = async () => {
+      for await (const { kind } of train(stopped, { signal: controller.signal }))
+        if (kind === 'step') controller.abort();
+    };
+    await expect(leave()).rejects.toThrow('aborted');
+    await run(stopped, { resume: true });
+    const { digest } = await readSummary(stopped.output);
+    expect(digest).toBe((await readSummary(whole.output)).digest);
+    expect(digest).not.toBe(await digestOf(film));
   });
 
   it('may tilt over examples', async () => {
