@@ -23,6 +23,9 @@ const CURVATURE_KEPT = 0.98;
 /** How far a step may move each weight, in ρ, where the loss has next to no curvature. */
 const MOST_MOVE = 100;
 
+/** What a mean of losses at their least may lie below it, as a share of it. */
+const ROUNDING = 1e-9;
+
 /** Mean of the square of the schedule's factor over a run. */
 const MEAN_SQUARE = { linear: 1 / 3, cosine: 3 / 8 };
 
@@ -163,8 +166,8 @@ export const autoMethod = defineMethod({
       power: state.power + power,
     };
     const norm = Math.sqrt(Math.max(0, square - trace ** 2) / 2); // Var vᵀHv = 2‖H‖²
-    const height = level - lowestLoss;
-    if (height < 0) {
+    const height = Math.max(0, level - lowestLoss);
+    if (level < lowestLoss - ROUNDING * Math.abs(lowestLoss)) {
       throw rangeError(
         'ERR_ZEST_OPTION',
         `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be, -1 of a reward of at most 1: auto steps by what lies above it`,

@@ -206,6 +206,18 @@ describe('auto', () => {
     expect(told.x).toEqual(objective.x);
   });
 
+  it('stays where the loss is the lowest there can be, to rounding', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    const level = vectorObjective(() => -1, [1, 2]);
+    const optimizer = auto({ totalSteps: 30, lowestLoss: -1 });
+    for (let step = 0; step < 30; step++) await optimizer.step(level);
+    expect([...level.x]).toEqual([1, 2]);
+    const tenths = vectorObjective(() => 0.1 - 1e-12, [1, 2]);
+    const bounded = auto({ totalSteps: 30, lowestLoss: 0.1 });
+    for (let step = 0; step < 30; step++) await bounded.step(tenths);
+    expect([...tenths.x]).toEqual([1, 2]);
+  });
+
   it('goes on from its state with the same steps', async () => {
     const { vectorObjective } = await import('../../lib/index.ts');
     const bowl = () => vectorObjective(([x = 0, y = 0]) => x * x + 10 * y * y, [3, 4]);
