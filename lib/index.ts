@@ -21,6 +21,8 @@ export {
   defineMethod,
   type FirstSteps,
   type Method,
+  type MethodInput,
+  type MethodOptions,
   type MethodState,
   type Round,
   type StepContext,
@@ -74,11 +76,11 @@ export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
 export type { EmbedOptions } from './model/embed.ts';
 export type { GeneratedToken, GenerateOptions } from './model/generate.ts';
-export type { HeadOption } from './model/head.ts';
+export type { HeadOption, ProblemType } from './model/head.ts';
 export type { LoadOptions } from './model/load-options.ts';
 export type { MemoryUse } from './model/memory.ts';
 export { Model } from './model/model.ts';
-export type { SaveOptions } from './model/save.ts';
+export type { SavedWeights, SaveOptions } from './model/save.ts';
 export type { ModelStepOptions, ModelStepResult } from './model/step.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native/binding.ts';
@@ -106,6 +108,7 @@ export { type Answer, type Reward, type RewardOptions, rewardObjective } from '.
 export type { Parameter, TensorSpec } from './objectives/tensors.ts';
 export { exampleTilt, groupTilt } from './objectives/tilt.ts';
 export { type VectorObjective, type VectorObjectiveOptions, vectorObjective } from './objectives/vector.ts';
+export type { Part } from './part.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
@@ -126,7 +129,8 @@ export type {
 } from './runs/events.ts';
 export { type RecordOptions, recordTrajectory } from './runs/record.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
-export { readTrajectory, type Trajectory } from './runs/trajectory.ts';
+export type { RunStatus } from './runs/status.ts';
+export { readTrajectory, type Trajectory, type TrajectoryWriter } from './runs/trajectory.ts';
 export type { LoggedTensor, LoggedUpdate, TrajectoryHeader } from './runs/trajectory-format.ts';
 export {
   hessianTrace,
@@ -151,12 +155,12 @@ export type { Estimate } from './statistics.ts';
 export type { SweepEstimate } from './sweep/estimate.ts';
 export type { SweepEvent, SweepOptions } from './sweep/events.ts';
 export type { Axis, GridRun } from './sweep/grid.ts';
-export type { Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
+export type { ScoreSpread, Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
 export { type ChatMessage, type ChatTemplate, loadChatTemplate } from './tasks/chat-template.ts';
 export type { ChoiceSpec } from './tasks/choice.ts';
 export type { ClassSpec } from './tasks/class.ts';
-export type { Classification } from './tasks/classification.ts';
+export type { Classification, ClassificationTask } from './tasks/classification.ts';
 export type {
   CalibrationBin,
   ClassificationReport,
@@ -168,11 +172,23 @@ export type { GenerateSpec, GenerationTask } from './tasks/generation.ts';
 export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
 export type { LabelWordSpec } from './tasks/label-words.ts';
 export { type LoadTaskOptions, loadTask } from './tasks/load.ts';
-export { type Measures, type Metric, type MetricDefinition, registerMetric } from './tasks/metrics.ts';
+export { type AnswerKind, type Measures, type Metric, type MetricDefinition, registerMetric } from './tasks/metrics.ts';
 export type { MultiLabelSpec, MultiLabelTask } from './tasks/multi-label.ts';
 export type { LabelledExample as Example } from './tasks/prompt.ts';
 export type { RegressionSpec, RegressionTask } from './tasks/regression.ts';
-export type { Examination, ExampleFields, Score, ScoredExample, ScoreOptions, Scorer } from './tasks/task.ts';
+export type {
+  AnswerOptions,
+  Examination,
+  ExampleFields,
+  Preview,
+  Sampling,
+  Score,
+  ScoredExample,
+  ScoreOptions,
+  Scorer,
+  TaskReport,
+  Writer,
+} from './tasks/task.ts';
 export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';
 export { type EvaluateModelOptions, type EvaluateOptions, evaluate, evaluateModel } from './training/evaluate.ts';

@@ -171,9 +171,12 @@ describe('docs/data.md', () => {
   });
 });
 
-describe('docs/configuration.md', () => {
-  it('is what the schema says', async () => {
-    const check = promisify(execFile)(process.execPath, [join(root, 'scripts/reference.mjs'), '--check']);
+describe('the pages that are made', () => {
+  it.each([
+    ['docs/configuration.md', 'scripts/reference.mjs'],
+    ['docs/api', 'scripts/api.mjs'],
+  ])('%s is what the sources say', async (_, script) => {
+    const check = promisify(execFile)(process.execPath, [join(root, script), '--check']);
     await expect(check).resolves.toMatchObject({ stderr: '' });
   });
 });

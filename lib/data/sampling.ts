@@ -201,6 +201,7 @@ export interface ShuffledBatches extends Iterable<number[]> {
  * console.log(batches.batch(0), batches.batch(1), batches.batch(2)); // [ 4, 0 ] [ 3, 1 ] [ 2, 1 ]
  *
  * @throws ERR_ZEST_BATCH_EMPTY without rows, ERR_ZEST_OPTION for the arguments; `batch` ERR_ZEST_ARGUMENT for its step
+ * @function
  */
 export const shuffledBatches = withoutOptions(
   (rows: number, batchSize: number, seed: bigint | number): ShuffledBatches => {

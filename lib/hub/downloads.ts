@@ -29,6 +29,7 @@ const listeners = new Set<(download: Download) => void>();
  * console.log(typeof stop); // function
  *
  * @throws ERR_ZEST_ARGUMENT for what is no function
+ * @function
  */
 export const onDownload = withoutOptions((listener: (download: Download) => void): (() => void) => {
   if (typeof listener !== 'function') {

@@ -10,7 +10,7 @@ const shape = {
 };
 
 /** Options of {@link adamw}; docs/methods.md has its formula. */
-export type AdamwOptions = MethodInput<typeof shape>;
+export interface AdamwOptions extends MethodInput<typeof shape> {}
 
 /** AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101). */
 export const adamwMethod = defineMethod({

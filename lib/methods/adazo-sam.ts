@@ -14,7 +14,7 @@ const shape = {
 };
 
 /** Options of {@link adazoSam}; docs/methods.md has its formula. */
-export type AdazoSamOptions = MethodInput<typeof shape>;
+export interface AdazoSamOptions extends MethodInput<typeof shape> {}
 
 /** AdaZo-SAM (Refael et al. 2025, LORENZA, arXiv 2502.19571). */
 export const adazoSamMethod = defineMethod({

@@ -46,7 +46,7 @@ const shape = {
 };
 
 /** Options of {@link auto}; docs/configuration.md says what each is. */
-export type AutoOptions = MethodInput<typeof shape>;
+export interface AutoOptions extends MethodInput<typeof shape> {}
 
 /** Sums over the steps so far, in which each step, or pair, weighs a share of the next one. */
 type State = {

@@ -7,7 +7,7 @@ import { zestDiagnostics } from './zest.ts';
 const shape = mezoMethod.options;
 
 /** Options of {@link conservative}; docs/configuration.md says what each is. */
-export type ConservativeOptions = MethodInput<typeof shape>;
+export interface ConservativeOptions extends MethodInput<typeof shape> {}
 
 /** ZO-SGD-Cons (Zhang et al. 2024, arXiv 2402.11592). */
 export const conservativeMethod = defineMethod({

@@ -18,7 +18,7 @@ const shape = {
 };
 
 /** Options of {@link es}; docs/configuration.md says what each is. */
-export type EsOptions = MethodInput<typeof shape>;
+export interface EsOptions extends MethodInput<typeof shape> {}
 
 const forwards = ({ directions, sides }: { directions: number; sides: 'one' | 'two' }) =>
   sides === 'one' ? directions : 2 * directions;

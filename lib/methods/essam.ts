@@ -16,7 +16,7 @@ const shape = {
 };
 
 /** Options of {@link essam}; docs/configuration.md says what each is. */
-export type EssamOptions = MethodInput<typeof shape>;
+export interface EssamOptions extends MethodInput<typeof shape> {}
 
 const ascentOf = ({ directions, ascentDirections = directions }: { directions: number; ascentDirections?: number }) =>
   ascentDirections;

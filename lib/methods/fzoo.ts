@@ -11,7 +11,7 @@ const shape = {
 };
 
 /** Options of {@link fzoo}; docs/configuration.md says what each is. */
-export type FzooOptions = MethodInput<typeof shape>;
+export interface FzooOptions extends MethodInput<typeof shape> {}
 
 /** FZOO (arXiv 2506.09034). */
 export const fzooMethod = defineMethod({

@@ -12,7 +12,7 @@ const shape = {
 };
 
 /** Options of {@link hizoo}; docs/methods.md has its formula. */
-export type HizooOptions = MethodInput<typeof shape>;
+export interface HizooOptions extends MethodInput<typeof shape> {}
 
 /** HiZOO (Zhao et al. 2024, arXiv 2402.15173). */
 export const hizooMethod = defineMethod({

@@ -13,7 +13,7 @@ const shape = {
 };
 
 /** Options of {@link lozo}; docs/configuration.md says what each is. */
-export type LozoOptions = MethodInput<typeof shape>;
+export interface LozoOptions extends MethodInput<typeof shape> {}
 
 /** LOZO (Chen et al. 2024, arXiv 2410.07698). */
 export const lozoMethod = defineMethod({

@@ -202,6 +202,7 @@ export const assertMethod = (value: unknown, name: string): void => {
  * console.log(meanLoss); // 9
  *
  * @throws ERR_ZEST_OPTION for what is no method
+ * @function
  */
 export const defineMethod = withoutOptions(
   <Shape extends z.ZodRawShape, S extends MethodState>(method: Method<Shape, S>): Method<Shape, S> => {

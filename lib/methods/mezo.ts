@@ -6,7 +6,7 @@ import { zestDiagnostics, zestEstimate } from './zest.ts';
 const shape = { directions: directions(1), ...perturbation };
 
 /** Options of {@link mezo}; docs/configuration.md says what each is. */
-export type MezoOptions = MethodInput<typeof shape>;
+export interface MezoOptions extends MethodInput<typeof shape> {}
 
 /** MeZO (Malladi et al. 2023, arXiv 2305.17333, Algorithm 1). */
 export const mezoMethod = defineMethod({

@@ -6,7 +6,7 @@ import { directions } from './options.ts';
 const shape = { ...mezoMethod.options, directions: directions(5) };
 
 /** Options of {@link nspsa}; docs/configuration.md says what each is. */
-export type NspsaOptions = MethodInput<typeof shape>;
+export interface NspsaOptions extends MethodInput<typeof shape> {}
 
 /** n-SPSA (Spall 1992; Malladi et al. 2023, Definition 1 and Appendix A). */
 export const nspsaMethod = { ...mezoMethod, name: 'nspsa', title: 'n-SPSA', options: shape };

@@ -109,6 +109,7 @@ export const allMethods = (): AnyMethod[] => [...methods.values()];
  * console.log(config.optimizer.method); // halves
  *
  * @throws ZestError with ERR_ZEST_OPTION for what is no method, or a name that another one has
+ * @function
  */
 export const registerMethod = withoutOptions((method: AnyMethod, name?: string): void => {
   assertMethod(method, name === undefined ? 'method' : `method ${show(name)}`);

@@ -13,7 +13,7 @@ const shape = {
 };
 
 /** Options of {@link sabo}; docs/configuration.md says what each is. */
-export type SaboOptions = MethodInput<typeof shape>;
+export interface SaboOptions extends MethodInput<typeof shape> {}
 
 /**
  * Of the expectation J over N(at, scale²): scale·∇J by its mean, as weights of the directions, and ∂J by log scale.

@@ -6,7 +6,7 @@ import { positive } from './options.ts';
 const shape = { radius: positive().default(0.05).describe('length of the ascent') };
 
 /** Options of {@link sam}; docs/methods.md has its formula. */
-export type SamOptions = MethodInput<typeof shape>;
+export interface SamOptions extends MethodInput<typeof shape> {}
 
 /** SAM (Foret et al. 2021, arXiv 2010.01412). */
 export const samMethod = defineMethod({

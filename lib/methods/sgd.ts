@@ -5,7 +5,7 @@ import { createOptimizer, type Optimizer } from './optimizer.ts';
 const shape = {};
 
 /** Options of {@link sgd}; docs/methods.md has its formula. */
-export type SgdOptions = MethodInput<typeof shape>;
+export interface SgdOptions extends MethodInput<typeof shape> {}
 
 /** Gradient descent. */
 export const sgdMethod = defineMethod({

@@ -15,7 +15,7 @@ const shape = {
 };
 
 /** Options of {@link subzero}; docs/configuration.md says what each is. */
-export type SubzeroOptions = MethodInput<typeof shape>;
+export interface SubzeroOptions extends MethodInput<typeof shape> {}
 
 /** SubZero (Yu et al. 2024, arXiv 2410.08989). */
 export const subzeroMethod = defineMethod({

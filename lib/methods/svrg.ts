@@ -18,7 +18,7 @@ const shape = {
 };
 
 /** Options of {@link svrg}; docs/configuration.md says what each is. */
-export type SvrgOptions = MethodInput<typeof shape>;
+export interface SvrgOptions extends MethodInput<typeof shape> {}
 
 /** Streams, in decimal, with their factors: JSON. */
 export type Terms = [stream: string, factor: number][];

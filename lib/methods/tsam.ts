@@ -13,7 +13,7 @@ const shape = {
 };
 
 /** Options of {@link tsam}; docs/methods.md has its formula. */
-export type TsamOptions = MethodInput<typeof shape>;
+export interface TsamOptions extends MethodInput<typeof shape> {}
 
 /** TSAM (Li et al. 2025, arXiv 2410.22656). */
 export const tsamMethod = defineMethod({

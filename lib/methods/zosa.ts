@@ -12,7 +12,7 @@ const shape = {
 };
 
 /** Options of {@link zosa}; docs/configuration.md says what each is. */
-export type ZosaOptions = MethodInput<typeof shape>;
+export interface ZosaOptions extends MethodInput<typeof shape> {}
 
 /** ZOSA (arXiv 2511.09156). */
 export const zosaMethod = defineMethod({

@@ -153,6 +153,7 @@ export const assertMetric = (metric: MetricChoice, task: Task): void => {
  *
  * @throws ERR_ZEST_OPTION for a metric that is none, or none of the task's answers; its calls reject with
  * ERR_ZEST_LOSS_NOT_FINITE naming the point, ERR_ZEST_VERSION, what a function throws, and what the task says of examples
+ * @function
  */
 export const metricObjective = withoutOptions((model: Model, task: Task, metric: MetricChoice): Objective<Examples> => {
   assertModel(model);

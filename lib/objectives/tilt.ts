@@ -56,6 +56,7 @@ const withExamples = <B>(of: Objective<B>, risk: (losses: Float64Array, batch: B
  * console.log(meanLoss < (await model.evaluate(batch, [[]]))[0]); // true
  *
  * @throws ERR_ZEST_TILT for s, ERR_ZEST_UNSUPPORTED for an objective without losses of examples
+ * @function
  */
 export const exampleTilt = withoutOptions(<B>(objective: Objective<B>, s: number): Objective<B> => {
   checkedTilt(s, 's');
@@ -78,6 +79,7 @@ export const exampleTilt = withoutOptions(<B>(objective: Objective<B>, s: number
  *
  * @throws ERR_ZEST_TILT for s, ERR_ZEST_UNSUPPORTED for an objective without losses of examples; its calls reject with
  * ERR_ZEST_ARGUMENT for groups that are not as many as the losses
+ * @function
  */
 export const groupTilt = withoutOptions(
   <B>(objective: Objective<B>, s: number, groupsOf: (batch: B) => readonly (string | number)[]): Objective<B> => {

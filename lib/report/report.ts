@@ -106,6 +106,7 @@ const environment = (runs: readonly RunRecord[]) =>
  *
  * @throws ERR_ZEST_RUN for a folder without a run, ERR_ZEST_FILE for one that cannot be read, ERR_ZEST_ARGUMENT
  * without any
+ * @function
  */
 export const report = withoutOptions(async (given: readonly string[]): Promise<Report> => {
   const expected = 'an array of the folders of runs';

@@ -161,6 +161,7 @@ export const openTrajectory = async (file: string): Promise<OpenTrajectory> => {
  *
  * @throws ERR_ZEST_TRAJECTORY if the header is not whole, or the log asks for what this version does not replay;
  *   ERR_ZEST_FILE if the file cannot be read
+ * @function
  */
 export const readTrajectory = withoutOptions(async (file: string): Promise<Trajectory> => {
   assertPath(file, 'file');

@@ -199,7 +199,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   /**
-   * Makes the batch of some examples: those of {@link examples}, whose tokens are kept, or plain objects such as
+   * Makes the batch of some examples: those that `examples` made, whose tokens are kept, or plain objects such as
    * `{ sentence: 'a charming film', label: 1 }`.
    */
   batch(examples: readonly (LabelledExample | ExampleFields)[]): Batch {

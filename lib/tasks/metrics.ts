@@ -122,6 +122,7 @@ const definitionParts = optionsOf<MetricDefinition>({
  * console.log(task.metrics); // [ 'cost' ]
  *
  * @throws ERR_ZEST_OPTION for a name that is taken, or is no word; ERR_ZEST_ARGUMENT for what is no definition
+ * @function
  */
 export const registerMetric = withoutOptions((name: string, definition: MetricDefinition): void => {
   if (typeof name !== 'string' || !/^[a-zA-Z]\w*$/.test(name) || ['loss', 'count'].includes(name)) {

@@ -209,7 +209,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     throw noDemonstrations('that has a head');
   }
 
-  /** Makes the batch that trains some examples: those of {@link examples}, or plain objects with their fields. */
+  /** Makes the batch that trains some examples: those that `examples` made, or plain objects with their fields. */
   batch(examples: readonly (ReferencedExample<R> | ExampleFields)[]): Batch {
     assertList(examples, 'examples', 'examples of this task');
     const asked = this.checked(examples).map((example) => {
