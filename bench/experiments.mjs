@@ -4,8 +4,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { EXPERIMENTS } from '../dist/comparison/datasets.js';
 import { BASELINE } from '../dist/comparison/embedding-baseline.js';
 import { experimentMarkdown, metricAbove } from '../dist/comparison/table.js';
-import { markdownTable } from '../dist/markdown.js';
-import { estimateMean, mean } from '../dist/statistics.js';
+import { estimateMean, mean } from '../dist/numbers/statistics.js';
+import { markdownTable } from '../dist/text/markdown.js';
 import { forest } from './forest.mjs';
 
 const FOLDER = new URL('results/', import.meta.url);

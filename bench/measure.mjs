@@ -1,4 +1,4 @@
-import { quantile } from '../dist/statistics.js';
+import { quantile } from '../dist/numbers/statistics.js';
 
 /** Minimum, quartiles and maximum. */
 const summarize = (values) => {

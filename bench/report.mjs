@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
-import { markdownTable } from '../dist/markdown.js';
 import { native } from '../dist/native/load.js';
+import { markdownTable } from '../dist/text/markdown.js';
 
 const git = (...args) => {
   try {

@@ -1,5 +1,5 @@
 import { typeError } from './errors.ts';
-import { show } from './show.ts';
+import { show } from './text/show.ts';
 
 /**
  * Stops a call whose signal is aborted.

@@ -1,5 +1,4 @@
 export { z } from 'zod';
-export type { Batch, Target } from './batch.ts';
 export type { RowInput } from './data/content.ts';
 export type { RowFormat } from './data/formats.ts';
 export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
@@ -74,6 +73,7 @@ export type { RuleOption } from './methods/rule.ts';
 export type { StepResult } from './methods/run-step.ts';
 export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
+export type { Batch, Target } from './model/batch.ts';
 export type { EmbedOptions } from './model/embed.ts';
 export type { GeneratedToken, GenerateOptions } from './model/generate.ts';
 export type { HeadOption, ProblemType } from './model/head.ts';
@@ -84,7 +84,7 @@ export type { SavedWeights, SaveOptions } from './model/save.ts';
 export type { ModelStepOptions, ModelStepResult } from './model/step.ts';
 export type { Trainable } from './model/trainable.ts';
 export type { Shortcuts } from './native/binding.ts';
-export { type NoiseOptions, noise } from './noise.ts';
+export type { Estimate } from './numbers/statistics.ts';
 export type {
   CallOptions,
   DirectionOptions,
@@ -104,11 +104,12 @@ export { type BlackBox, type BlackBoxOptions, blackBox, type Values } from './ob
 export type { Examples } from './objectives/examples.ts';
 export { type Answers, type MetricChoice, metricObjective } from './objectives/metric.ts';
 export type { Decoding } from './objectives/model-at.ts';
+export { type NoiseOptions, noise } from './objectives/noise.ts';
+export type { Part } from './objectives/part.ts';
 export { type Answer, type Reward, type RewardOptions, rewardObjective } from './objectives/reward.ts';
 export type { Parameter, TensorSpec } from './objectives/tensors.ts';
 export { exampleTilt, groupTilt } from './objectives/tilt.ts';
 export { type VectorObjective, type VectorObjectiveOptions, vectorObjective } from './objectives/vector.ts';
-export type { Part } from './part.ts';
 export { type Report, report } from './report/report.ts';
 export type { RunOverview } from './report/summary.ts';
 export type {
@@ -151,7 +152,6 @@ export {
 export type { MeasuredWeights, SharpnessChange, SharpnessReport } from './sharpness/report.ts';
 export { type Sharpness, type SharpnessOptions, sharpness } from './sharpness/sharpness.ts';
 export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
-export type { Estimate } from './statistics.ts';
 export type { SweepEstimate } from './sweep/estimate.ts';
 export type { SweepEvent, SweepOptions } from './sweep/events.ts';
 export type { Axis, GridRun } from './sweep/grid.ts';

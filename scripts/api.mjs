@@ -19,13 +19,13 @@ comments of the sources, which editors show too. The [guides](../README.md) say 
 
 /** The pages, and the folders and files of lib that each is of. */
 const AREAS = {
-  models: ['model', 'native', 'hub', 'part.ts'],
-  objectives: ['objective.ts', 'objectives', 'noise.ts', 'batch.ts'],
+  models: ['model', 'native', 'hub'],
+  objectives: ['objective.ts', 'objectives'],
   methods: ['methods'],
   tasks: ['tasks', 'data'],
   training: ['training', 'runs', 'report'],
   sweeps: ['sweep'],
-  sharpness: ['sharpness', 'statistics.ts'],
+  sharpness: ['sharpness', 'numbers'],
   errors: ['errors.ts', 'version.ts'],
 };
 

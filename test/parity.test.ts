@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Target } from '../lib/batch.ts';
+import type { Target } from '../lib/model/batch.ts';
 import { FAMILIES } from '../lib/model/families/index.ts';
 import type { LoadOptions } from '../lib/model/load-options.ts';
 import { Model } from '../lib/model/model.ts';

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Model } from '../../dist/index.js';
-import { quantile } from '../../dist/statistics.js';
+import { quantile } from '../../dist/numbers/statistics.js';
 import { startEngineWorker } from '../child.mjs';
 import { interleave, ratio, time } from '../measure.mjs';
 import { BASE, equalLengths, FILM, STEP } from './workloads.mjs';

@@ -9,7 +9,7 @@ export const modelOf = async (path: string): Promise<string> => {
   const isModel = existsSync(join(path, 'config.json'));
   if (isModel) return path;
   if (![trajectory, summary].some(existsSync)) {
-    const { somethingElse } = await import('../what-is.ts');
+    const { somethingElse } = await import('../text/what-is.ts');
     const other = somethingElse(path, 'model');
     if (other === undefined) return path;
     const { ZestError } = await import('../errors.ts');

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../abort.ts';
-import type { Batch } from '../batch.ts';
+import type { Batch } from '../model/batch.ts';
 import type { Model } from '../model/model.ts';
 import type { ClassificationTask } from '../tasks/classification.ts';
 import type { LabelledExample } from '../tasks/prompt.ts';

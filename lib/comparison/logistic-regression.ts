@@ -1,4 +1,4 @@
-import { dot } from '../vectors.ts';
+import { dot } from '../numbers/vectors.ts';
 
 /** Probabilities of the classes of a row of features. */
 export type Classifier = (row: ArrayLike<number>) => number[];

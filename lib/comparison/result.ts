@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { readJson } from '../json.ts';
 import type { Score } from '../tasks/task.ts';
+import { readJson } from '../text/json.ts';
 import type { ChosenRate } from './choose-rate.ts';
 
 /** Seeds that are tested where nothing is said. */

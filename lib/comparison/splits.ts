@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spaced } from '../data/sampling.ts';
-import { makeFolder, writeAtomic } from '../files.ts';
+import { makeFolder, writeAtomic } from '../files/files.ts';
 
 /** The files of a data set. */
 export type Files = Record<'train' | 'validation' | 'test', string>;

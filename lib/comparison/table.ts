@@ -1,6 +1,6 @@
-import { markdownTable } from '../markdown.ts';
-import { type Estimate, estimateMean } from '../statistics.ts';
+import { type Estimate, estimateMean } from '../numbers/statistics.ts';
 import { definitionOf, type Metric, metricDigits } from '../tasks/metrics.ts';
+import { markdownTable } from '../text/markdown.ts';
 import { experimentMetric } from './datasets.ts';
 import type { ExperimentResult, ExperimentRun, MethodResult } from './result.ts';
 

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { notThere } from '../not-there.ts';
+import { notThere } from '../files/not-there.ts';
 import { dataError } from './rows.ts';
 import { unzstd } from './zstd.ts';
 

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import { somethingElse } from '../what-is.ts';
+import { somethingElse } from '../text/what-is.ts';
 import type { Content } from './content.ts';
 import type { Line } from './lines.ts';
 import { dataError } from './rows.ts';

@@ -1,5 +1,5 @@
-import { isObject } from '../json.ts';
-import { show } from '../show.ts';
+import { isObject } from '../text/json.ts';
+import { show } from '../text/show.ts';
 import type { Line } from './lines.ts';
 import { dataError, type Row } from './rows.ts';
 

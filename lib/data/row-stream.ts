@@ -1,6 +1,6 @@
 import { rangeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { openContent, type RowInput } from './content.ts';
 import { formatOf, isArray, ROW_FORMATS, type RowFormat, refuseForeign } from './formats.ts';
 import { jsonArray } from './json-array.ts';

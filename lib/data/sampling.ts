@@ -1,6 +1,6 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { withoutMoreOptions, withoutOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 const MASK = (1n << 64n) - 1n;
 const WORD = 2 ** 32;

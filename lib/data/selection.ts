@@ -1,5 +1,5 @@
-import { listed } from '../show.ts';
 import { integerText } from '../tasks/labels.ts';
+import { listed } from '../text/show.ts';
 import { dataError, type Row } from './rows.ts';
 
 /** A value that a field is compared with; null is that of a row without the field. */

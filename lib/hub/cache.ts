@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
-import { makeFolder, writeAtomic, writing } from '../files.ts';
-import { readJsonSync } from '../json.ts';
+import { makeFolder, writeAtomic, writing } from '../files/files.ts';
+import { readJsonSync } from '../text/json.ts';
 import { hubEnvironment } from './environment.ts';
 
 /** A model or a data set of the hub, at a branch, a tag or a commit. */

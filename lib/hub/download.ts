@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { makeFolder, writing } from '../files.ts';
+import { makeFolder, writing } from '../files/files.ts';
 import { native } from '../native/load.ts';
 import { type HubName, lockFile, storage } from './cache.ts';
 import { hubEnvironment } from './environment.ts';

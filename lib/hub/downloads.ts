@@ -1,6 +1,6 @@
 import { typeError } from '../errors.ts';
 import { withoutOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 /** How far a download has come. */
 export interface Download {

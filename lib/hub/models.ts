@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { listed } from '../show.ts';
+import { listed } from '../text/show.ts';
 import { type HubName, snapshot, written } from './cache.ts';
 import { fetchFiles } from './fetch-files.ts';
 import { knownCommit, openRepository, type Repository } from './repository.ts';

@@ -1,5 +1,5 @@
 import { ZestError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isObject } from '../text/json.ts';
 import { cachedCommit, cachedFiles, type HubName, rememberedFiles, storage } from './cache.ts';
 import { hubEnvironment } from './environment.ts';
 import { ask, called, noFolder } from './request.ts';

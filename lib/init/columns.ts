@@ -1,6 +1,6 @@
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
-import { listed } from '../show.ts';
+import { listed } from '../text/show.ts';
 import { type DataTable, isNumber } from './table.ts';
 
 /** The columns that a task reads. */

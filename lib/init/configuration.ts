@@ -1,10 +1,10 @@
 import { autoMethod } from '../methods/auto.ts';
 import { forwardsOfStep } from '../methods/registry.ts';
-import { count } from '../show.ts';
 import type { ClassSpec } from '../tasks/class.ts';
 import type { GenerateSpec } from '../tasks/generation.ts';
 import type { LabelWordSpec } from '../tasks/label-words.ts';
 import type { RegressionSpec } from '../tasks/regression.ts';
+import { count } from '../text/show.ts';
 
 /** What a starting configuration is made of. */
 export interface StartingPoint {

@@ -1,4 +1,4 @@
-import { quantile } from '../statistics.ts';
+import { quantile } from '../numbers/statistics.ts';
 
 /** The share of the texts that a limit of tokens leaves whole. */
 const WHOLE = 0.98;

@@ -1,11 +1,11 @@
 import { ZestError } from '../errors.ts';
-import { isThere } from '../files.ts';
-import { readJson } from '../json.ts';
+import { isThere } from '../files/files.ts';
 import { differences } from '../options/differences.ts';
 import type { Summary } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
-import { show } from '../show.ts';
 import type { Metric } from '../tasks/metrics.ts';
+import { readJson } from '../text/json.ts';
+import { show } from '../text/show.ts';
 import { readConfig } from '../training/config.ts';
 import { runMetric } from '../training/objective.ts';
 import type { ResolvedConfig } from '../training/schema.ts';

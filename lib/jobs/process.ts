@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { makeFolder, writeAtomic, writing } from '../files.ts';
-import { parseJson } from '../json.ts';
+import { makeFolder, writeAtomic, writing } from '../files/files.ts';
 import type { TrainEvent } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { folderUnlocked } from '../runs/lock.ts';
+import { parseJson } from '../text/json.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 
 /** The built command line, from lib/ as from dist/. */

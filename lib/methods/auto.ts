@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
-import { mean } from '../statistics.ts';
-import { dot } from '../vectors.ts';
+import { mean } from '../numbers/statistics.ts';
+import { dot } from '../numbers/vectors.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, positive, probe } from './options.ts';

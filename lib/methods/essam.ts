@@ -1,5 +1,5 @@
+import { mean, populationDeviation } from '../numbers/statistics.ts';
 import { count } from '../options/count.ts';
-import { mean, populationDeviation } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, positive, probe } from './options.ts';

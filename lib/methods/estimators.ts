@@ -4,7 +4,7 @@ import { native } from '../native/load.ts';
 import { isNameOf, NAMES } from '../native/names.ts';
 import { given, optionsOf } from '../options/calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 /**
  * The tilt t of the objective F_t(θ) = (1/t)·log E[exp(t·f(θ + ρv))], as a number or chosen at each step from its n losses:

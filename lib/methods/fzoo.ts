@@ -1,4 +1,4 @@
-import { mean } from '../statistics.ts';
+import { mean } from '../numbers/statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { around, inDeviations } from './one-sided.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';

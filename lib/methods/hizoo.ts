@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mean } from '../statistics.ts';
+import { mean } from '../numbers/statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, probe } from './options.ts';

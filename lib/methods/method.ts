@@ -5,7 +5,7 @@ import { given } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { withoutOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { inPrograms, positive, stepLength } from './options.ts';
 
 /** Values that JSON can hold, under names of the method's own. */

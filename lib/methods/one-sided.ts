@@ -1,5 +1,5 @@
+import { deviation } from '../numbers/statistics.ts';
 import type { Perturbation, Point } from '../objective.ts';
-import { deviation } from '../statistics.ts';
 
 /** Asks for the loss at a point, and for those one-sided around it: at + scale·v(stream) for each stream. */
 export function* around(

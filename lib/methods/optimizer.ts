@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { checkedLogged } from '../directions.ts';
 import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, Law, Objective, Update } from '../objective.ts';
+import { checkedLogged } from '../objectives/directions.ts';
 import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import {
   type AnyMethod,
   assertMethod,

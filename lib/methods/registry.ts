@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { typeError, ZestError } from '../errors.ts';
 import { withoutOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { autoMethod } from './auto.ts';
 import { conservativeMethod } from './conservative.ts';
 import { esMethod } from './es.ts';

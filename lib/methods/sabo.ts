@@ -1,5 +1,5 @@
+import { deviation, mean } from '../numbers/statistics.ts';
 import type { Perturbation } from '../objective.ts';
-import { deviation, mean } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { around } from './one-sided.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';

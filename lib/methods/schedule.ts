@@ -1,5 +1,5 @@
 import { rangeError } from '../errors.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 /** Course of the learning rate over a run. */
 export type ScheduleName = 'constant' | 'linear' | 'cosine';

@@ -1,4 +1,4 @@
-import { mean, populationDeviation } from '../statistics.ts';
+import { mean, populationDeviation } from '../numbers/statistics.ts';
 
 // What becomes of the losses of a round before they weigh its directions.
 

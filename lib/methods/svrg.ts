@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { mean } from '../numbers/statistics.ts';
 import type { Perturbation, Point } from '../objective.ts';
 import { count } from '../options/count.ts';
-import { mean } from '../statistics.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, probe } from './options.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { populationDeviation } from '../numbers/statistics.ts';
 import { coded } from '../options/check.ts';
 import { reading } from '../options/reading.ts';
-import { brief } from '../show.ts';
-import { populationDeviation } from '../statistics.ts';
+import { brief } from '../text/show.ts';
 import { coefficients, type Estimator, type EstimatorOptions, type Tilt } from './estimators.ts';
 import { defineMethod, type MethodInput, type MethodOptions, type StepContext, type StepEstimate } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';

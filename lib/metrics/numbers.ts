@@ -1,4 +1,4 @@
-import { dot } from '../vectors.ts';
+import { dot } from '../numbers/vectors.ts';
 
 // Measures of numbers against the right ones.
 

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { byUtf8 } from '../utf8-order.ts';
+import { byUtf8 } from '../text/utf8-order.ts';
 import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
 import type { StoredAdapter } from './peft.ts';

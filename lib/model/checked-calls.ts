@@ -1,5 +1,8 @@
 import { throwIfAborted } from '../abort.ts';
-import type { Batch } from '../batch.ts';
+import { rangeError, ZestError } from '../errors.ts';
+import type { NativeBatch, NativeDirections, NativeEngine } from '../native/binding.ts';
+import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
+import type { DirectionOptions, Directions, EvaluationOptions, Point, Update } from '../objective.ts';
 import {
   checkedPoints,
   checkedStream,
@@ -7,16 +10,13 @@ import {
   nativeDirections,
   nativePoints,
   nativeUpdate,
-} from '../directions.ts';
-import { rangeError, ZestError } from '../errors.ts';
-import type { NativeBatch, NativeDirections, NativeEngine } from '../native/binding.ts';
-import { isNameOf, NAMES, type NameOf } from '../native/names.ts';
-import type { DirectionOptions, Directions, EvaluationOptions, Point, Update } from '../objective.ts';
+} from '../objectives/directions.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { assertStateValues, directionOptions, evaluationOptions, sequenceOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
+import type { Batch } from './batch.ts';
 import type { CheckedCall } from './call-queue.ts';
 import { checkedEmbedding, type EmbedOptions, packSequences } from './embed.ts';
 import { checkedPrompts, type GenerateOptions, type Generation, notCausal } from './generate.ts';

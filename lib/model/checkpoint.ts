@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { lfsFault } from './git-lfs.ts';
 import { modelFault } from './no-model.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';

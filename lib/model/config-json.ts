@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NameOf } from '../native/names.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import type { ConfigKey, Family, Setting } from './families/family.ts';
 import { FAMILIES, familyOf } from './families/index.ts';
 import { lfsFault } from './git-lfs.ts';

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
-import { byUtf8 } from '../utf8-order.ts';
+import { byUtf8 } from '../text/utf8-order.ts';
 import { adapterOptions } from './adapter-options.ts';
 import { baseTensors, type Checkpoint, classifierWeight, namedTensors, warnOfExtraLayers } from './canonical-order.ts';
 import type { ModelConfig } from './config-json.ts';

@@ -1,10 +1,10 @@
-import type { Batch } from '../batch.ts';
 import { rangeError, typeError } from '../errors.ts';
 import type { NativeBatch } from '../native/binding.ts';
 import type { DirectionOptions, Point } from '../objective.ts';
 import { checkOptions } from '../options/check.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
+import type { Batch } from './batch.ts';
 import { embedSchema } from './option-schema.ts';
 import { checkedSegments, checkedSequence, endToEnd } from './pack-batch.ts';
 import type { BatchLimits } from './scored-positions.ts';

@@ -3,7 +3,7 @@ import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeDirections, NativeEngine, NativePoints } from '../native/binding.ts';
 import type { DirectionOptions, Point } from '../objective.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import type { CallQueue } from './call-queue.ts';
 
 /** How {@link Model.generate} and {@link Model.stream} continue prompts. */

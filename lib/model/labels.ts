@@ -1,6 +1,6 @@
 import { rangeError } from '../errors.ts';
-import { isObject } from '../json.ts';
-import { listed } from '../show.ts';
+import { isObject } from '../text/json.ts';
+import { listed } from '../text/show.ts';
 
 const unnamed = (label: number): string => `LABEL_${label}`;
 

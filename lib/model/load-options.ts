@@ -2,7 +2,7 @@ import { rangeError, ZestError } from '../errors.ts';
 import type { NativeBinding, Shortcuts } from '../native/binding.ts';
 import { native, nativeCuda } from '../native/load.ts';
 import type { CallOptions, Directions } from '../objective.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import type { HeadOption } from './head.ts';
 import { processorQuota } from './processor-quota.ts';
 import type { Trainable } from './trainable.ts';

@@ -1,6 +1,6 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { NativeLinear } from '../native/binding.ts';
-import { listed } from '../show.ts';
+import { listed } from '../text/show.ts';
 import type { CheckedLora } from './adapter-options.ts';
 import { type Family, linearOf } from './families/family.ts';
 import { matchesGlob } from './glob.ts';

@@ -1,13 +1,14 @@
 // For `using`, which declarations without @types/node, or for ES2022, do not have.
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Batch } from '../batch.ts';
+
 import { rangeError, typeError } from '../errors.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
+import { checkedPart, type Part } from '../objectives/part.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { checkedPart, type Part } from '../part.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
+import type { Batch } from './batch.ts';
 import { CallQueue } from './call-queue.ts';
 import { CheckedCalls } from './checked-calls.ts';
 import type { EmbedOptions } from './embed.ts';

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readJsonSync } from '../json.ts';
-import { notThere } from '../not-there.ts';
-import { listed } from '../show.ts';
-import { somethingElse } from '../what-is.ts';
+import { notThere } from '../files/not-there.ts';
+import { readJsonSync } from '../text/json.ts';
+import { listed } from '../text/show.ts';
+import { somethingElse } from '../text/what-is.ts';
 import { builtInModels } from './built-in.ts';
 
 const saved = (folder: string): string => {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Batch } from '../batch.ts';
 import { law, seed } from '../methods/options.ts';
 import { NAMES } from '../native/names.ts';
 import type { Directions, Point } from '../objective.ts';
 import { coded } from '../options/check.ts';
 import { count } from '../options/count.ts';
+import type { Batch } from './batch.ts';
 
 // What may be asked of a model, in a configuration and in Model.load alike. A union's `error` says in words what was
 // expected.

@@ -1,8 +1,8 @@
-import type { Batch, Target } from '../batch.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch } from '../native/binding.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
+import type { Batch, Target } from './batch.ts';
 import {
   type BatchLimits,
   checkedIds,

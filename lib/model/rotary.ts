@@ -1,5 +1,5 @@
 import { ZestError } from '../errors.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import type { Family } from './families/family.ts';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
-import { openFile } from '../files.ts';
-import { isObject } from '../json.ts';
-import { show } from '../show.ts';
+import { openFile } from '../files/files.ts';
+import { isObject } from '../text/json.ts';
+import { show } from '../text/show.ts';
 import { lfsFault } from './git-lfs.ts';
 import { duplicateKey } from './json-keys.ts';
 

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
-import { flushPath, makeFolder, replaceFile } from '../files.ts';
-import { isObject } from '../json.ts';
+import { flushPath, makeFolder, replaceFile } from '../files/files.ts';
 import type { NativeEngine } from '../native/binding.ts';
+import { isObject } from '../text/json.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
 import { architectureHead, architectureOf } from './head.ts';

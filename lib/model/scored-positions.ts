@@ -1,7 +1,7 @@
-import type { Target } from '../batch.ts';
 import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch, NativeModelSpec } from '../native/binding.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
+import type { Target } from './batch.ts';
 import type { HeadKind } from './families/family.ts';
 import type { HeadTensors, ProblemType } from './head.ts';
 

@@ -1,14 +1,14 @@
-import type { Batch } from '../batch.ts';
-import { checkedStream } from '../directions.ts';
 import { rangeError, typeError } from '../errors.ts';
 import type { Coefficients, EstimatorOptions } from '../methods/estimators.ts';
 import { programSchema } from '../methods/method.ts';
 import { runStep } from '../methods/run-step.ts';
 import { withEstimator, zestMethod } from '../methods/zest.ts';
 import type { CallOptions, Directions, Objective, Update } from '../objective.ts';
+import { checkedStream } from '../objectives/directions.ts';
 import { checkOptions } from '../options/check.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
+import type { Batch } from './batch.ts';
 
 /** Options of one step of ZEST by `Model.step`. */
 export interface ModelStepOptions extends EstimatorOptions, CallOptions {

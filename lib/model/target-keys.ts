@@ -1,6 +1,6 @@
-import type { Target } from '../batch.ts';
 import { typeError } from '../errors.ts';
 import { nearest } from '../options/nearest.ts';
+import type { Target } from './batch.ts';
 
 type KeysOf<K extends Target['kind']> = readonly (keyof Extract<Target, { kind: K }>)[];
 

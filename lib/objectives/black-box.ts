@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { throwIfAborted, unlessAborted } from '../abort.ts';
-import { assertPlain, checkedPoints, checkedStream, nativeDirections, nativeUpdate } from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { mean } from '../numbers/statistics.ts';
 import type {
   CallOptions,
   DirectionOptions,
@@ -14,11 +14,11 @@ import { assertPath, given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
-import { checkedPart, type Part } from '../part.ts';
-import { listed, show } from '../show.ts';
-import { mean } from '../statistics.ts';
+import { listed, show } from '../text/show.ts';
+import { assertPlain, checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { drawDirection } from './draw.ts';
 import { fma32 } from './fused-multiply-add.ts';
+import { checkedPart, type Part } from './part.ts';
 import { readValues, writeTensors } from './tensor-file.ts';
 import { type Parameter, placedTensors, type Tensor } from './tensors.ts';
 import { turns } from './turns.ts';

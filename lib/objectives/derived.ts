@@ -1,8 +1,8 @@
-import { checkedPoints } from '../directions.ts';
 import { ZestError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { evaluationOptions } from '../options/objective-calls.ts';
+import { checkedPoints } from './directions.ts';
 import { turns } from './turns.ts';
 
 /** What an objective computes of its own, at weights that stand still. */

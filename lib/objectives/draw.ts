@@ -1,6 +1,6 @@
 import type { NativeDirections } from '../native/binding.ts';
-import { noise } from '../noise.ts';
 import { fma32 } from './fused-multiply-add.ts';
+import { noise } from './noise.ts';
 import { span, type Tensor } from './tensors.ts';
 
 // Directions of named tensors, from the engine's noise; docs/noise.md has the laws.

@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { isError, ZestError } from '../errors.ts';
-import { isThere } from '../files.ts';
-import { notThere } from '../not-there.ts';
-import { show } from '../show.ts';
+import { isThere } from '../files/files.ts';
+import { notThere } from '../files/not-there.ts';
+import { show } from '../text/show.ts';
 import type { Reward } from './reward.ts';
 
 /** The line of a module that is not JavaScript, which Node tells on its own command line alone. */

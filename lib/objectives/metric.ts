@@ -1,13 +1,13 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
+import { mean } from '../numbers/statistics.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { given, optionsOf } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
-import { listed, show } from '../show.ts';
-import { mean } from '../statistics.ts';
 import { type AnswerKind, definitionOf, isMetric, type Metric, measure, metricNames } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample, Task } from '../tasks/task.ts';
+import { listed, show } from '../text/show.ts';
 import { derived } from './derived.ts';
 import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
 import { modelAt, pointName } from './model-at.ts';

@@ -1,11 +1,11 @@
 import { unlessAborted } from '../abort.ts';
 import { isError, typeError, ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
+import { mean } from '../numbers/statistics.ts';
 import type { CallOptions, EvaluationOptions, Objective, Point } from '../objective.ts';
 import { callback, optionsOf } from '../options/calls.ts';
-import { show } from '../show.ts';
-import { mean } from '../statistics.ts';
 import type { Example, Task } from '../tasks/task.ts';
+import { show } from '../text/show.ts';
 import { derived } from './derived.ts';
 import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
 import { type Decoding, modelAt, pointName } from './model-at.ts';

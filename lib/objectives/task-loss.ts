@@ -1,4 +1,4 @@
-import type { Batch } from '../batch.ts';
+import type { Batch } from '../model/batch.ts';
 import type { Model } from '../model/model.ts';
 import type { NameOf } from '../native/names.ts';
 import type { Objective } from '../objective.ts';

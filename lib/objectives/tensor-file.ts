@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
-import { replaceFile, writing } from '../files.ts';
+import { replaceFile, writing } from '../files/files.ts';
 import { readTensors, safetensorsHeader, type TensorEntry } from '../model/safetensors.ts';
 import type { Tensor } from './tensors.ts';
 

@@ -1,8 +1,8 @@
 import { types } from 'node:util';
 import { rangeError, typeError } from '../errors.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
-import { byUtf8 } from '../utf8-order.ts';
+import { show } from '../text/show.ts';
+import { byUtf8 } from '../text/utf8-order.ts';
 
 /** A named tensor of a {@link blackBox}. */
 export interface TensorSpec {

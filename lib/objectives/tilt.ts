@@ -1,9 +1,9 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { mean, tiltedMean } from '../numbers/statistics.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { assertObjective } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
-import { mean, tiltedMean } from '../statistics.ts';
+import { show } from '../text/show.ts';
 import { derived } from './derived.ts';
 
 /** Losses of examples; one that is NaN was left out, as `rewardObjective` does with `onError: 'skip'`. */

@@ -2,7 +2,7 @@ import { rangeError } from '../errors.ts';
 import type { NativeUpdate } from '../native/binding.ts';
 import { NAMES } from '../native/names.ts';
 import type { StateName } from '../objective.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 // What updates of a vector keep, and what their rules make of it: UpdateRule's formulas in float64.
 

@@ -1,12 +1,4 @@
 import { throwIfAborted, unlessAborted } from '../abort.ts';
-import {
-  checkedStream,
-  checkedTerms,
-  checkedVectorTerms,
-  nativeDirections,
-  nativeUpdate,
-  vectorUpdate,
-} from '../directions.ts';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import { native } from '../native/load.ts';
 import type {
@@ -23,7 +15,15 @@ import { given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { assertStateValues, directionOptions, evaluationOptions, gradientOptions } from '../options/objective-calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
+import {
+  checkedStream,
+  checkedTerms,
+  checkedVectorTerms,
+  nativeDirections,
+  nativeUpdate,
+  vectorUpdate,
+} from './directions.ts';
 import { turns } from './turns.ts';
 import { assertState, VectorState } from './vector-state.ts';
 

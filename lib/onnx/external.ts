@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { openFile } from '../files.ts';
+import { openFile } from '../files/files.ts';
 import { badOnnx } from './model-file.ts';
 import { ENTRY, EXTERNAL, TENSOR } from './proto.ts';
 import {

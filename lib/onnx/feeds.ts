@@ -1,6 +1,6 @@
 import { typeError } from '../errors.ts';
 import { nearest } from '../options/nearest.ts';
-import { listed, show } from '../show.ts';
+import { listed, show } from '../text/show.ts';
 import { halfBits } from './half.ts';
 import type { OnnxRuntime, OnnxTensor } from './runtime.ts';
 

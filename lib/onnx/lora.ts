@@ -1,6 +1,6 @@
 import { rangeError, ZestError } from '../errors.ts';
 import { targetModules } from '../model/lora.ts';
-import { noise } from '../noise.ts';
+import { noise } from '../objectives/noise.ts';
 import type { TensorSpec } from '../objectives/tensors.ts';
 import { type LayerType, type LinearLayer, linearLayers } from './linear-layers.ts';
 import type { Graph } from './model-file.ts';

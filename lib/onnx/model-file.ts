@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
+import { notThere } from '../files/not-there.ts';
 import { lfsFault } from '../model/git-lfs.ts';
-import { notThere } from '../not-there.ts';
 import { GRAPH, MODEL, TENSOR } from './proto.ts';
 import { type Field, fieldsNumbered, fieldsOf, integerAt, type Message, messageField, opened, textAt } from './wire.ts';
 

@@ -4,7 +4,7 @@ import { type BlackBox, boxOfPoints, type Values } from '../objectives/black-box
 import type { TensorSpec } from '../objectives/tensors.ts';
 import { assertPath } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { tensorsOf } from './feeds.ts';
 import { roundValues } from './half.ts';
 import { modelFields, readOnnx } from './model-file.ts';

@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
-import { noise } from '../noise.ts';
 import type { Values } from '../objectives/black-box.ts';
+import { noise } from '../objectives/noise.ts';
 import { POINTS } from './lora.ts';
 import type { ValueInfo } from './nodes.ts';
 import type { OnnxRuntime, OnnxTensor } from './runtime.ts';

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { replaceFile, writeAtomic, writing } from '../files.ts';
+import { replaceFile, writeAtomic, writing } from '../files/files.ts';
 import { isExternal, type Place, placeOf, readPlace, withPlace } from './external.ts';
 import { type Graph, modelFields, type OnnxModel, readOnnx } from './model-file.ts';
 import type { OnnxTrainable } from './options.ts';

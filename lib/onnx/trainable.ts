@@ -1,7 +1,7 @@
 import { ZestError } from '../errors.ts';
 import { matchesGlob } from '../model/glob.ts';
 import { nearest } from '../options/nearest.ts';
-import { listed } from '../show.ts';
+import { listed } from '../text/show.ts';
 import { isUnnamed, linearLayers } from './linear-layers.ts';
 import type { Graph, OnnxModel } from './model-file.ts';
 import type { OnnxTrainable } from './options.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { checkOptions, coded } from './check.ts';
 import { reading } from './reading.ts';
 

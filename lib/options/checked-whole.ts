@@ -1,5 +1,5 @@
 import { rangeError } from '../errors.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 /**
  * Checks that an option is a whole number from `least` to `most`, and gives it.

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isObject } from '../json.ts';
+import { isObject } from '../text/json.ts';
 
 /** A key in which two configurations differ, and what each has there. */
 export interface Difference {

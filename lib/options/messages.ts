@@ -1,5 +1,5 @@
 import type { core } from 'zod';
-import { inspected } from '../show.ts';
+import { inspected } from '../text/show.ts';
 import { nearest } from './nearest.ts';
 
 // What zod finds wrong with options or a configuration, in sentences: "rho is -1; expected a number > 0".

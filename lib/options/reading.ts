@@ -1,5 +1,5 @@
 import { type ErrorCode, isError, typeError, ZestError } from '../errors.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 /**
  * Reads an argument, of which a getter or a proxy may throw: that is an error of the argument then, and what was thrown

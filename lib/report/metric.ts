@@ -1,8 +1,8 @@
-import { parseJson } from '../json.ts';
 import { BUILT_IN_TASKS } from '../tasks/built-in.ts';
 import { CAUSAL_TASKS } from '../tasks/built-in-causal.ts';
 import { KINDS } from '../tasks/kinds.ts';
 import { definitionOf, isMetric, type Metric } from '../tasks/metrics.ts';
+import { parseJson } from '../text/json.ts';
 import type { Format } from './scale.ts';
 
 /** How a metric, or something else that was measured, is written. */

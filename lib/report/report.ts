@@ -5,7 +5,7 @@ import { withoutOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
 import { findRuns } from '../runs/find.ts';
 import { environmentOf, type RunRecord, readRun } from '../runs/read.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { version } from '../version.ts';
 import { type Axis, COLORS } from './chart.ts';
 import { type ComparedKey, compared, distinctNames, runStyles, seedGroups, withWholeValues } from './compare-runs.ts';

@@ -1,8 +1,8 @@
 import type { Diagnostic } from '../methods/method.ts';
 import { allMethods } from '../methods/registry.ts';
+import { deviation, mean } from '../numbers/statistics.ts';
 import type { RunRecord } from '../runs/read.ts';
 import type { Evaluation, Progress } from '../runs/read-metrics.ts';
-import { deviation, mean } from '../statistics.ts';
 import { DEFAULT_METRICS, type Metric, metricNames } from '../tasks/metrics.ts';
 import { type Axis, lineChart, type Series } from './chart.ts';
 import { runStyles, type SeedGroup } from './compare-runs.ts';

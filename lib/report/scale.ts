@@ -1,5 +1,5 @@
-import { percent } from '../show.ts';
-import { quantile } from '../statistics.ts';
+import { quantile } from '../numbers/statistics.ts';
+import { percent } from '../text/show.ts';
 
 /** A place on an axis that is named. */
 export interface Tick {

@@ -1,4 +1,4 @@
-import { mean } from '../statistics.ts';
+import { mean } from '../numbers/statistics.ts';
 
 /** Values in order, put together so that a chart can show them: one entry a bin. */
 export interface Bins {

@@ -1,7 +1,7 @@
+import type { Estimate } from '../numbers/statistics.ts';
 import type { LossesAtRadius } from '../sharpness/neighbourhood.ts';
 import type { MeasuredWeights, SharpnessReport } from '../sharpness/report.ts';
 import type { Slice } from '../sharpness/slice.ts';
-import type { Estimate } from '../statistics.ts';
 import { lineChart, type Series } from './chart.ts';
 import { heatMap } from './heat-map.ts';
 import { escaped, table } from './html.ts';

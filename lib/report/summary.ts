@@ -1,6 +1,6 @@
+import { deviation, mean } from '../numbers/statistics.ts';
 import type { RunRecord } from '../runs/read.ts';
 import type { RunStatus } from '../runs/status.ts';
-import { deviation, mean } from '../statistics.ts';
 import { gain, type Measures, type Metric, metricDigits, metricNames, metricUnit } from '../tasks/metrics.ts';
 import type { SeedGroup } from './compare-runs.ts';
 import { escaped, table } from './html.ts';

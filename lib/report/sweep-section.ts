@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { isObject, readJson } from '../json.ts';
 import { ranked, type Spread, type SweepPoint, type SweepResult, shownValues } from '../sweep/results.ts';
 import { metricSpread, spreadText } from '../sweep/spread.ts';
 import { definitionOf, isMetric, type Metric } from '../tasks/metrics.ts';
+import { isObject, readJson } from '../text/json.ts';
 import { escaped, table } from './html.ts';
 import { formatNumber } from './scale.ts';
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { writeWhole, writing } from '../files.ts';
+import { writeWhole, writing } from '../files/files.ts';
 
 /** An open file that is added to piece by piece: each is in it whole or not at all. */
 export class AppendedFile {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf } from '../model/gguf/format.ts';
-import { byUtf8 } from '../utf8-order.ts';
+import { byUtf8 } from '../text/utf8-order.ts';
 
 const unreadable = (path: string) => (cause: Error) => {
   throw new ZestError('ERR_ZEST_FILE', `cannot read ${path}: ${cause.message}`, { cause });

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isThere } from '../files.ts';
+import { isThere } from '../files/files.ts';
 import { heldRun } from './replacement.ts';
 
 const isRun = async (path: string): Promise<boolean> => {

@@ -1,9 +1,9 @@
 import { lstat, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, writing } from '../files.ts';
-import { isObject } from '../json.ts';
+import { isThere, writing } from '../files/files.ts';
 import { modelFolder } from '../model/built-in.ts';
+import { isObject } from '../text/json.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
 import { isTrajectory } from './trajectory.ts';
 

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ZestError } from '../errors.ts';
-import { makeFolder, writing } from '../files.ts';
+import { makeFolder, writing } from '../files/files.ts';
 import { native } from '../native/load.ts';
 
 /** Time between two looks at a folder that another process writes to. */

@@ -1,4 +1,4 @@
-import { isObject, parseJson } from '../json.ts';
+import { isObject, parseJson } from '../text/json.ts';
 
 /** The axes that runs are compared over. */
 export interface Progress {

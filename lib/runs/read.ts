@@ -1,13 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ZestError } from '../errors.ts';
-import { isThere } from '../files.ts';
-import { isObject, parseJson } from '../json.ts';
+import { isThere } from '../files/files.ts';
+import { notThere } from '../files/not-there.ts';
 import { type AnyMethod, configurationSchema } from '../methods/method.ts';
 import { findMethod } from '../methods/registry.ts';
 import { zestMethod } from '../methods/zest.ts';
-import { notThere } from '../not-there.ts';
-import { somethingElse } from '../what-is.ts';
+import { isObject, parseJson } from '../text/json.ts';
+import { somethingElse } from '../text/what-is.ts';
 import type { Environment, Summary } from './events.ts';
 import { isLocked } from './lock.ts';
 import { type RunMetrics, readMetrics } from './read-metrics.ts';

@@ -1,5 +1,5 @@
-import { checkedLogged, nativeDirections } from '../directions.ts';
 import type { Directions, Objective } from '../objective.ts';
+import { checkedLogged, nativeDirections } from '../objectives/directions.ts';
 import { assertHas, assertPath, given, neededOptionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';

@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files.ts';
+import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files/files.ts';
 import {
   assertNoLinks,
   assertNoRun,

@@ -1,8 +1,8 @@
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, DirectionOptions, Update } from '../objective.ts';
+import type { Part } from '../objectives/part.ts';
 import { assertHas, given, optionsOf, signal } from '../options/calls.ts';
-import type { Part } from '../part.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { type OpenTrajectory, readTrajectory, type Trajectory } from './trajectory.ts';
 import { NOISE_VERSION, type TrajectoryHeader } from './trajectory-format.ts';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import { isObject, parseJson } from '../json.ts';
 import type { Law, Update } from '../objective.ts';
 import { describeIssue, expectation } from '../options/messages.ts';
-import { show } from '../show.ts';
+import { isObject, parseJson } from '../text/json.ts';
+import { show } from '../text/show.ts';
 import { crc32c } from './crc32c.ts';
 
 // docs/trajectory.md is the specification of these bytes.

@@ -1,11 +1,11 @@
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { writeAtomic, writeWhole, writing } from '../files.ts';
-import { notThere } from '../not-there.ts';
+import { writeAtomic, writeWhole, writing } from '../files/files.ts';
+import { notThere } from '../files/not-there.ts';
 import { assertPath } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
-import { somethingElse } from '../what-is.ts';
+import { somethingElse } from '../text/what-is.ts';
 import {
   assertOfHeader,
   decodeHeader,

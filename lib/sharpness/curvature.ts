@@ -1,8 +1,8 @@
-import { checkedTerms, MEASURING_STREAM } from '../directions.ts';
 import { rangeError } from '../errors.ts';
+import { type Estimate, estimateMean } from '../numbers/statistics.ts';
 import type { Objective, Point } from '../objective.ts';
+import { checkedTerms, MEASURING_STREAM } from '../objectives/directions.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
-import { type Estimate, estimateMean } from '../statistics.ts';
 import { checkedSamples, checkedScale, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
 
 /** Options of {@link hessianTrace}. */

@@ -1,9 +1,9 @@
-import { MEASURING_STREAM } from '../directions.ts';
 import { rangeError } from '../errors.ts';
+import { dot } from '../numbers/vectors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { MEASURING_STREAM } from '../objectives/directions.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
-import { dot } from '../vectors.ts';
 import { checkedScale, type LossesAt, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
 import { addTimes, coordinates, pointOf, wholeDirection } from './subspace.ts';
 import { symmetricEigen } from './symmetric.ts';

@@ -4,7 +4,7 @@ import type { CallOptions, Objective, Point } from '../objective.ts';
 import { assertList, callback, signal, stream } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { DEFAULTS } from './defaults.ts';
 
 /** Options of every measurement. */

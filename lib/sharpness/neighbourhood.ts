@@ -1,10 +1,10 @@
-import { MEASURING_STREAM } from '../directions.ts';
 import { rangeError, typeError } from '../errors.ts';
+import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from '../numbers/statistics.ts';
 import type { Objective } from '../objective.ts';
+import { MEASURING_STREAM } from '../objectives/directions.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { checkedList } from '../options/reading.ts';
-import { show } from '../show.ts';
-import { coverageOfMaximum, type Estimate, estimateDeviation, estimateMean } from '../statistics.ts';
+import { show } from '../text/show.ts';
 import { DEFAULTS } from './defaults.ts';
 import { checkedSamples, checkedScale, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
 

@@ -1,6 +1,6 @@
 import type { Trainable } from '../model/trainable.ts';
+import { type Estimate, estimateMean } from '../numbers/statistics.ts';
 import type { Law } from '../objective.ts';
-import { type Estimate, estimateMean } from '../statistics.ts';
 import { increases } from './neighbourhood.ts';
 import type { Sharpness } from './sharpness.ts';
 

@@ -1,5 +1,5 @@
-import { MEASURING_STREAM } from '../directions.ts';
 import type { Objective } from '../objective.ts';
+import { MEASURING_STREAM } from '../objectives/directions.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { hessianTrace, type Trace } from './curvature.ts';
 import { checkedEigenvalueCount, defaultIterations, type Eigenvalues, topEigenvalues } from './eigenvalues.ts';

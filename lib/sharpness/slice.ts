@@ -1,6 +1,6 @@
-import { MEASURING_STREAM } from '../directions.ts';
 import { rangeError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { MEASURING_STREAM } from '../objectives/directions.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import { DEFAULTS } from './defaults.ts';

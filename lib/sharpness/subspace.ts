@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
+import { dot } from '../numbers/vectors.ts';
 import type { Objective, Perturbation } from '../objective.ts';
-import { dot } from '../vectors.ts';
 
 /** v(stream) over all trainable parameters, in canonical order. */
 export const wholeDirection = async <B>(objective: Objective<B>, stream: bigint): Promise<Float64Array> => {

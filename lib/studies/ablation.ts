@@ -2,7 +2,7 @@ import { withLabelNoise } from '../data/sampling.ts';
 import { nspsa, zest } from '../methods/registry.ts';
 import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { Model } from '../model/model.ts';
-import { mean, median } from '../statistics.ts';
+import { mean, median } from '../numbers/statistics.ts';
 import { brief, lineOf } from './figures.ts';
 import type { Study, StudyContext } from './study.ts';
 import { BATCH_SIZE, loadWords, SEEDS, seedsOf, trainOn, type Words } from './words.ts';

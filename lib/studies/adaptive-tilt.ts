@@ -1,8 +1,8 @@
 import type { Tilt } from '../methods/estimators.ts';
 import { zest } from '../methods/registry.ts';
+import { estimateMean, mean } from '../numbers/statistics.ts';
+import { dot } from '../numbers/vectors.ts';
 import { vectorObjective } from '../objectives/vector.ts';
-import { estimateMean, mean } from '../statistics.ts';
-import { dot } from '../vectors.ts';
 import { normals } from './directions.ts';
 import { brief } from './figures.ts';
 import type { Study } from './study.ts';

@@ -1,4 +1,4 @@
-import { noise } from '../noise.ts';
+import { noise } from '../objectives/noise.ts';
 
 /** So many values of N(0, 1), of a seed and a stream. */
 export const normals = (seed: number, stream: number, length: number): Float32Array =>

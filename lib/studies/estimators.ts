@@ -1,5 +1,5 @@
 import { coefficients } from '../methods/estimators.ts';
-import { dot } from '../vectors.ts';
+import { dot } from '../numbers/vectors.ts';
 import { combine, normals } from './directions.ts';
 import { brief } from './figures.ts';
 import { ESTIMATORS, gatherEstimates, type Quality } from './quality.ts';

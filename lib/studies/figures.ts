@@ -1,5 +1,5 @@
-import * as show from '../show.ts';
-import { estimateMean } from '../statistics.ts';
+import { estimateMean } from '../numbers/statistics.ts';
+import * as show from '../text/show.ts';
 
 /** A number of a finding: three digits. NaN is what was not reached. */
 export const brief = (value: number): string => (Number.isNaN(value) ? 'more than were tried' : show.brief(value, 3));

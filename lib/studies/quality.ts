@@ -1,5 +1,5 @@
 import type { EstimatorOptions } from '../methods/estimators.ts';
-import { dot } from '../vectors.ts';
+import { dot } from '../numbers/vectors.ts';
 
 /** The estimators that studies compare, by what their tables call them. */
 export const ESTIMATORS: Readonly<Record<string, Pick<EstimatorOptions, 'estimator' | 'sides'>>> = {

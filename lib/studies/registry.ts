@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../abort.ts';
 import { rangeError } from '../errors.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { version } from '../version.ts';
 import { ablation } from './ablation.ts';
 import { adaptiveTilt } from './adaptive-tilt.ts';

@@ -13,8 +13,8 @@ import {
   zest,
   zosa,
 } from '../methods/registry.ts';
+import { mean } from '../numbers/statistics.ts';
 import { vectorObjective } from '../objectives/vector.ts';
-import { mean } from '../statistics.ts';
 import { normals } from './directions.ts';
 import { brief } from './figures.ts';
 import type { Study } from './study.ts';

@@ -1,7 +1,7 @@
 import type { Optimizer } from '../methods/optimizer.ts';
 import { mezo, nspsa, sam, tsam, zest, zosa } from '../methods/registry.ts';
+import { mean } from '../numbers/statistics.ts';
 import { vectorObjective } from '../objectives/vector.ts';
-import { mean } from '../statistics.ts';
 import { brief } from './figures.ts';
 import type { Study, StudyContext } from './study.ts';
 

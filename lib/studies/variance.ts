@@ -1,6 +1,6 @@
 import { coefficients } from '../methods/estimators.ts';
-import { mean } from '../statistics.ts';
-import { dot } from '../vectors.ts';
+import { mean } from '../numbers/statistics.ts';
+import { dot } from '../numbers/vectors.ts';
 import { combine, normals } from './directions.ts';
 import { brief, lineOf } from './figures.ts';
 import type { Study, StudyContext, StudyTable } from './study.ts';

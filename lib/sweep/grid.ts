@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ZestError } from '../errors.ts';
-import { isObject } from '../json.ts';
-import { parseYaml } from '../yaml.ts';
+import { isObject } from '../text/json.ts';
+import { parseYaml } from '../text/yaml.ts';
 
 /** One key of a grid and the values that it takes. */
 export interface Axis {

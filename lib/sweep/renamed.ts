@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { isThere, writeAtomic, writing } from '../files.ts';
+import { isThere, writeAtomic, writing } from '../files/files.ts';
 import { differences } from '../options/differences.ts';
 import { runFolder } from '../runs/folder.ts';
 import { isLocked } from '../runs/lock.ts';

@@ -1,8 +1,8 @@
-import { isObject } from '../json.ts';
+import { deviation, mean } from '../numbers/statistics.ts';
 import type { Summary } from '../runs/events.ts';
-import { deviation, mean } from '../statistics.ts';
 import { gain, type Metric, metricNames } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
+import { isObject } from '../text/json.ts';
 import { distinctions, type GridRun, isSeed } from './grid.ts';
 
 /** Mean and spread of a score over runs. */

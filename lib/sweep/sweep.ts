@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
-import { isThere, writeAtomic } from '../files.ts';
+import { isThere, writeAtomic } from '../files/files.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
 import { limit } from '../jobs/limit.ts';
 import { runJob } from '../jobs/process.ts';

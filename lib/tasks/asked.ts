@@ -1,5 +1,5 @@
-import type { Batch, Target } from '../batch.ts';
 import { rangeError } from '../errors.ts';
+import type { Batch, Target } from '../model/batch.ts';
 import { evaluationBatchSize, type ScoreOptions } from './task.ts';
 
 /** A sequence as the model sees it, and what is asked of it. */

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { typeError, ZestError } from '../errors.ts';
-import { isObject } from '../json.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
@@ -10,7 +9,8 @@ import type { CallOptions } from '../objective.ts';
 import { assertPath, callOptions } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { isObject } from '../text/json.ts';
+import { show } from '../text/show.ts';
 import { withinTime } from '../time-limit.ts';
 
 /** A message of a conversation. */

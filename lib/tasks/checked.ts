@@ -1,7 +1,7 @@
 import { typeError } from '../errors.ts';
 import { assertList } from '../options/calls.ts';
 import { reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 
 // What the methods of a task are passed that the task itself has made.
 

@@ -1,10 +1,10 @@
-import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { typeError, ZestError } from '../errors.ts';
+import type { Batch } from '../model/batch.ts';
 import { assertHas, assertList } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { listed, show } from '../show.ts';
+import { listed, show } from '../text/show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
 import { batchOf, responses } from './asked.ts';
 import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';

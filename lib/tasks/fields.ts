@@ -1,8 +1,8 @@
 import { dataError, type Row } from '../data/rows.ts';
 import { typeError, ZestError } from '../errors.ts';
-import { isObject } from '../json.ts';
 import { reading } from '../options/reading.ts';
-import { listed, show } from '../show.ts';
+import { isObject } from '../text/json.ts';
+import { listed, show } from '../text/show.ts';
 import type { ExampleFields } from './task.ts';
 
 /** The value of a field: of its own name, or of one within others by the path there, such as `answers.text`. */

@@ -3,7 +3,7 @@ import type { GenerateOptions } from '../model/generate.ts';
 import type { Model } from '../model/model.ts';
 import { assertHas } from '../options/calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** How {@link streamText} and {@link generateText} continue a text. */

@@ -4,7 +4,7 @@ import { rangeError } from '../errors.ts';
 import { exactMatch } from '../metrics/texts.ts';
 import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import type { AskedSequence } from './asked.ts';
 import { continuationTokens } from './continuation.ts';
 import { fieldValue } from './fields.ts';

@@ -1,5 +1,5 @@
-import type { Target } from '../batch.ts';
 import { ZestError } from '../errors.ts';
+import type { Target } from '../model/batch.ts';
 import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { type AskedSequence, batchOf } from './asked.ts';

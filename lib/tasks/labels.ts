@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { reading } from '../options/reading.ts';
-import { listed, show } from '../show.ts';
+import { listed, show } from '../text/show.ts';
 import { type AnswerKind, DEFAULT_METRICS, definitionOf, type Metric, type MetricOf, metricNames } from './metrics.ts';
 import type { ExampleFields } from './task.ts';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { rangeError } from '../errors.ts';
 import { assertHas, given, optionsOf, text } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { BUILT_IN_TASKS } from './built-in.ts';
 import { CAUSAL_TASKS } from './built-in-causal.ts';
 import type { Derive, TaskKind } from './kind.ts';

@@ -4,10 +4,10 @@ import { dropExactMatch, dropF1 } from '../metrics/drop.ts';
 import { microF1, subsetAccuracy } from '../metrics/label-sets.ts';
 import { meanSquaredError, pearson, spearman } from '../metrics/numbers.ts';
 import { exactMatch, rougeL, tokenF1 } from '../metrics/texts.ts';
+import { mean } from '../numbers/statistics.ts';
 import { given, optionsOf } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
-import { mean } from '../statistics.ts';
+import { show } from '../text/show.ts';
 
 /**
  * What answers are: the number of a class; a text, whose reference is a list of those that are right; a number; or the

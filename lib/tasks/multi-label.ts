@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { Target } from '../batch.ts';
 import { ZestError } from '../errors.ts';
 import { harmonic } from '../metrics/texts.ts';
+import type { Target } from '../model/batch.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { listed, show } from '../show.ts';
+import { listed, show } from '../text/show.ts';
 import type { Answers } from './answer-report.ts';
 import type { ClassMeasures } from './classification-report.ts';
 import { fieldValue } from './fields.ts';

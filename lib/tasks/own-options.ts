@@ -2,7 +2,7 @@ import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
 import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { largestAt, probabilitiesOf } from './answer.ts';
 import type { AskedSequence } from './asked.ts';
 import type { ChoiceSpec } from './choice.ts';

@@ -1,4 +1,4 @@
-import type { Target } from '../batch.ts';
+import type { Target } from '../model/batch.ts';
 import type { Derive } from './kind.ts';
 import type { Example } from './task.ts';
 import type { Encoding } from './tokenizer.ts';

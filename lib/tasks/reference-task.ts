@@ -1,7 +1,7 @@
-import type { Batch } from '../batch.ts';
 import { dataError, type Row } from '../data/rows.ts';
 import { drawRows } from '../data/sampling.ts';
 import { rangeError, ZestError } from '../errors.ts';
+import type { Batch } from '../model/batch.ts';
 import { assertList } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { Answers } from './answer-report.ts';

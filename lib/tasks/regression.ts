@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Target } from '../batch.ts';
 import { dataError } from '../data/rows.ts';
-import { show } from '../show.ts';
+import type { Target } from '../model/batch.ts';
+import { show } from '../text/show.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';

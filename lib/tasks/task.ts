@@ -1,5 +1,5 @@
-import type { Batch } from '../batch.ts';
 import type { Row } from '../data/rows.ts';
+import type { Batch } from '../model/batch.ts';
 import type { GenerateOptions } from '../model/generate.ts';
 import type { CallOptions, Point } from '../objective.ts';
 import type { AnswerReport } from './answer-report.ts';

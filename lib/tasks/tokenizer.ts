@@ -7,7 +7,7 @@ import type { CallOptions } from '../objective.ts';
 import { assertPath, callOptions, flag, optionsOf } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
 import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
 import { vocabularyOf } from '../tokenizer/json.ts';

@@ -1,6 +1,6 @@
 import * as library from '@huggingface/tokenizers';
 import { ZestError } from '../errors.ts';
-import { show } from '../show.ts';
+import { show } from '../text/show.ts';
 import { withinTime } from '../time-limit.ts';
 import type { PatternJson } from './json.ts';
 import { isPlain } from './plain.ts';

@@ -1,7 +1,7 @@
 import { copyFile, link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { flushPath, isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files.ts';
+import { flushPath, isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import { ADAPTER_WEIGHTS } from '../model/peft.ts';
 import { readMetadata } from '../model/safetensors.ts';

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { Document, isMap, isScalar, LineCounter, type Node as YamlNode } from 'yaml';
 import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
+import { notThere } from '../files/not-there.ts';
 import { loadMethod } from '../methods/registry.ts';
-import { notThere } from '../not-there.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
 import { reading } from '../options/reading.ts';
-import { somethingElse } from '../what-is.ts';
-import { parseYaml } from '../yaml.ts';
+import { somethingElse } from '../text/what-is.ts';
+import { parseYaml } from '../text/yaml.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
 const fail = (message: string, cause?: unknown): never => {

@@ -1,7 +1,7 @@
 import { ZestError } from '../errors.ts';
 import type { Warning } from '../runs/events.ts';
-import { listed } from '../show.ts';
 import type { Example, Task } from '../tasks/task.ts';
+import { listed } from '../text/show.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Fewer examples than these to be judged by leave a standard error of 11 points or more. */

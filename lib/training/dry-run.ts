@@ -1,5 +1,5 @@
 import type { ZestError } from '../errors.ts';
-import { assertWritable } from '../files.ts';
+import { assertWritable } from '../files/files.ts';
 import type { CallOptions } from '../objective.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
 import type { EstimateEvent, Progress, Warning } from '../runs/events.ts';

@@ -1,15 +1,15 @@
 import { shuffledBatches } from '../data/sampling.ts';
-import { MEASURING_STREAM } from '../directions.ts';
 import { ZestError } from '../errors.ts';
 import type { StepEstimate } from '../methods/method.ts';
 import { methodOf } from '../methods/registry.ts';
 import { estimateStep, perturbationScale } from '../methods/run-step.ts';
 import { learningRateFactor } from '../methods/schedule.ts';
+import { deviation, mean } from '../numbers/statistics.ts';
 import type { CallOptions, Directions, Objective, Point } from '../objective.ts';
+import { MEASURING_STREAM } from '../objectives/directions.ts';
 import { optionsOf, overrides, signal } from '../options/calls.ts';
-import { show } from '../show.ts';
-import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
+import { show } from '../text/show.ts';
 import { loadConfig } from './config.ts';
 import { needsNoRate } from './configured-optimizer.ts';
 import { type FollowedRate, falls, followedSteps, followRate, holds } from './follow-rate.ts';

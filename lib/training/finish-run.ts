@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { writeAtomic } from '../files.ts';
+import { writeAtomic } from '../files/files.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
 import type { Examination, ScoredExample } from '../tasks/task.ts';
 import { version } from '../version.ts';

@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
+import { deviation, mean } from '../numbers/statistics.ts';
 import type { CallOptions, Objective } from '../objective.ts';
-import { deviation, mean } from '../statistics.ts';
 import type { Example } from '../tasks/task.ts';
 import { configuredOptimizer } from './configured-optimizer.ts';
 import type { ResolvedConfig } from './schema.ts';

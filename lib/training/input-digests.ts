@@ -1,11 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filesOf } from '../data/sources.ts';
-import { isObject } from '../json.ts';
 import { isGguf } from '../model/gguf/format.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { TOKENIZER_FILES } from '../model/tokenizer-files.ts';
 import { digestOfFiles } from '../runs/base-digest.ts';
+import { isObject } from '../text/json.ts';
 import { pathsOf } from './read-data.ts';
 import type { ResolvedConfig } from './schema.ts';
 

@@ -1,7 +1,7 @@
+import { deviation, mean } from '../numbers/statistics.ts';
 import type { EvaluationEvent, Warning } from '../runs/events.ts';
-import { percent } from '../show.ts';
-import { deviation, mean } from '../statistics.ts';
 import type { Score, ScoredExample, TaskReport } from '../tasks/task.ts';
+import { percent } from '../text/show.ts';
 
 // What the losses and the answers of a run say about it: that it diverged, or learned nothing. docs/train.md has the codes.
 

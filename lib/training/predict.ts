@@ -8,8 +8,8 @@ import type { CallOptions } from '../objective.ts';
 import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
 import { reading } from '../options/reading.ts';
 import type { Warning } from '../runs/events.ts';
-import { show } from '../show.ts';
 import type { Examination, ExampleFields, Scorer, Task, Writer } from '../tasks/task.ts';
+import { show } from '../text/show.ts';
 import { UnknownLabels } from './data-warnings.ts';
 import { selectionFor } from './read-data.ts';
 

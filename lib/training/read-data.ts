@@ -5,9 +5,9 @@ import { columnsOf, type Selection, type SelectionSpec, selection } from '../dat
 import { ZestError } from '../errors.ts';
 import { splitPath } from '../hub/dataset-files.ts';
 import type { Warning } from '../runs/events.ts';
-import { show } from '../show.ts';
 import { definitionOf } from '../tasks/metrics.ts';
 import type { Example, Task } from '../tasks/task.ts';
+import { show } from '../text/show.ts';
 import { leftOutWarning } from './data-warnings.ts';
 import type { ResolvedConfig } from './schema.ts';
 

@@ -1,7 +1,6 @@
 import { readFile, stat, truncate } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
-import { isThere, writeAtomic, writing } from '../files.ts';
-import { isObject, parseJson, readJson } from '../json.ts';
+import { isThere, writeAtomic, writing } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import { differences } from '../options/differences.ts';
 import { baseDigest } from '../runs/base-digest.ts';
@@ -11,7 +10,8 @@ import { lockFolder } from '../runs/lock.ts';
 import { isReplacing, settleRun } from '../runs/replacement.ts';
 import { isTrajectory, openTrajectory, TrajectoryWriter } from '../runs/trajectory.ts';
 import type { Place, TrajectoryHeader } from '../runs/trajectory-format.ts';
-import { show } from '../show.ts';
+import { isObject, parseJson, readJson } from '../text/json.ts';
+import { show } from '../text/show.ts';
 import { version } from '../version.ts';
 import { settleBest } from './best-checkpoint.ts';
 import { readResumable, ruinedBy } from './checkpoints.ts';

@@ -1,8 +1,8 @@
-import { isObject } from '../json.ts';
 import type { Optimizer, OptimizerState } from '../methods/optimizer.ts';
 import { crc32c } from '../runs/crc32c.ts';
 import type { StepEvent } from '../runs/events.ts';
 import type { Example } from '../tasks/task.ts';
+import { isObject } from '../text/json.ts';
 import { configuredOptimizer, needsNoRate } from './configured-optimizer.ts';
 import type { Course } from './outcome.ts';
 import type { PreparedRun } from './prepare-run.ts';

@@ -2,9 +2,9 @@ import { spaced } from '../data/sampling.ts';
 import { methodOf } from '../methods/registry.ts';
 import { perturbationScale } from '../methods/run-step.ts';
 import type { Model } from '../model/model.ts';
+import { median } from '../numbers/statistics.ts';
 import type { StepEvent, Warning } from '../runs/events.ts';
-import { brief } from '../show.ts';
-import { median } from '../statistics.ts';
+import { brief } from '../text/show.ts';
 import type { ResolvedConfig } from './schema.ts';
 
 /** Medians over so many first steps are judged. */

@@ -4,8 +4,8 @@ import { autoMethod } from '../../lib/methods/auto.ts';
 import type { MethodState } from '../../lib/methods/method.ts';
 import { estimateStep, streamsFrom } from '../../lib/methods/run-step.ts';
 import { curvatureShare } from '../../lib/methods/zest.ts';
+import { mean } from '../../lib/numbers/statistics.ts';
 import type { Point } from '../../lib/objective.ts';
-import { mean } from '../../lib/statistics.ts';
 import { add, combine, dot, drive, filled, type Vector } from './drive.ts';
 
 /** Standard normal numbers of a seed: mulberry32 and Box-Muller. */

@@ -12,8 +12,8 @@ import { centredRanks, zScores } from '../../lib/methods/shaping.ts';
 import { tsamMethod } from '../../lib/methods/tsam.ts';
 import { zestMethod } from '../../lib/methods/zest.ts';
 import { zosaMethod } from '../../lib/methods/zosa.ts';
-import { noise } from '../../lib/noise.ts';
 import { blackBox } from '../../lib/objectives/black-box.ts';
+import { noise } from '../../lib/objectives/noise.ts';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { add, dot, drive, type Problem, type Vector } from './drive.ts';
 

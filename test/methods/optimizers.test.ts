@@ -7,8 +7,8 @@ import { mezo } from '../../lib/methods/mezo.ts';
 import { nspsa } from '../../lib/methods/nspsa.ts';
 import { createOptimizer } from '../../lib/methods/optimizer.ts';
 import { zest } from '../../lib/methods/zest.ts';
+import { populationDeviation } from '../../lib/numbers/statistics.ts';
 import type { DirectionOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../../lib/objective.ts';
-import { populationDeviation } from '../../lib/statistics.ts';
 
 const list = (point: Point) => (Array.isArray(point) ? point : [point]);
 

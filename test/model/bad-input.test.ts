@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Batch, Target } from '../../lib/batch.ts';
+import type { Batch, Target } from '../../lib/model/batch.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { ModelStepOptions } from '../../lib/model/step.ts';
 import { film } from '../fixtures/film.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Batch } from '../../lib/batch.ts';
+import type { Batch } from '../../lib/model/batch.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { Shortcuts } from '../../lib/native/binding.ts';
 import type { DirectionOptions, Point } from '../../lib/objective.ts';

@@ -1,7 +1,7 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../../lib/batch.ts';
+import type { Batch } from '../../lib/model/batch.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../../lib/batch.ts';
+import type { Batch } from '../../lib/model/batch.ts';
 import { Model } from '../../lib/model/model.ts';
 import type { Trainable } from '../../lib/model/trainable.ts';
 import type { Shortcuts } from '../../lib/native/binding.ts';

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { lookForResult } from '../../lib/model/look-for-result.ts';
-import { quantile } from '../../lib/statistics.ts';
+import { quantile } from '../../lib/numbers/statistics.ts';
 
 const { eventLoopUtilization } = performance;
 

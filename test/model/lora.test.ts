@@ -1,8 +1,8 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../../lib/batch.ts';
 import type { LoraOptions } from '../../lib/model/adapter-options.ts';
+import type { Batch } from '../../lib/model/batch.ts';
 import type { Model } from '../../lib/model/model.ts';
 import type { ModelStepOptions } from '../../lib/model/step.ts';
 import type { Trainable } from '../../lib/model/trainable.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Batch, Target } from '../../lib/batch.ts';
+import type { Batch, Target } from '../../lib/model/batch.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { modelTests } from '../fixtures/tiny-models.ts';
 

@@ -3,7 +3,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Target } from '../../lib/batch.ts';
+import type { Target } from '../../lib/model/batch.ts';
 import type { Model } from '../../lib/model/model.ts';
 import { readTensors } from '../../lib/model/safetensors.ts';
 import { film, filmBatch } from '../fixtures/film.ts';

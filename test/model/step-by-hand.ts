@@ -1,5 +1,5 @@
-import type { Batch } from '../../lib/batch.ts';
 import { coefficients, type EstimatorOptions } from '../../lib/methods/estimators.ts';
+import type { Batch } from '../../lib/model/batch.ts';
 import type { Model } from '../../lib/model/model.ts';
 import type { ModelStepOptions, ModelStepResult } from '../../lib/model/step.ts';
 import type { Point, Update } from '../../lib/objective.ts';

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mezo } from '../../lib/methods/mezo.ts';
 import { zest } from '../../lib/methods/zest.ts';
 import { Model } from '../../lib/model/model.ts';
+import { tiltedMean } from '../../lib/numbers/statistics.ts';
 import { blackBox } from '../../lib/objectives/black-box.ts';
 import { exampleTilt, groupTilt } from '../../lib/objectives/tilt.ts';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
-import { tiltedMean } from '../../lib/statistics.ts';
 import { film, filmBatch } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { coverageOfMaximum, deviation } from '../../lib/numbers/statistics.ts';
 import type { Objective } from '../../lib/objective.ts';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { neighbourhood } from '../../lib/sharpness/neighbourhood.ts';
-import { coverageOfMaximum, deviation } from '../../lib/statistics.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { noise } from '../../lib/noise.ts';
-import { mean } from '../../lib/statistics.ts';
+import { mean } from '../../lib/numbers/statistics.ts';
+import { noise } from '../../lib/objectives/noise.ts';
 import { valley, valleyAround, valleyTrace } from '../../lib/studies/adaptive-tilt.ts';
 import { expectPage, lineOf, quick } from './quick.ts';
 

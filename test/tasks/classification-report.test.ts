@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Batch } from '../../lib/batch.ts';
+import type { Batch } from '../../lib/model/batch.ts';
 import type { ClassificationReport } from '../../lib/tasks/classification-report.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Batch } from '../../lib/batch.ts';
 import type { Row } from '../../lib/data/rows.ts';
+import type { Batch } from '../../lib/model/batch.ts';
 import type { LoadedTask, TaskSpec } from '../../lib/tasks/kinds.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
 import { LabelledExample } from '../../lib/tasks/prompt.ts';

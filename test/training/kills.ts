@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { splitMix64 } from '../../lib/data/sampling.ts';
-import { isThere } from '../../lib/files.ts';
+import { isThere } from '../../lib/files/files.ts';
 import { type Running, start } from '../cli/zest.ts';
 import { digestOf, readMetrics, readSummary } from './runs.ts';
 

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { count } from '../../show.ts';
+import { count } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { megabytes, printJson, printLine } from '../terminal/output.ts';

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { ZestError } from '../../errors.ts';
 import type { Progress, Warning } from '../../runs/events.ts';
-import { count } from '../../show.ts';
+import { count } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { counted, lineWidth, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';

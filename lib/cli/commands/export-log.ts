@@ -1,4 +1,4 @@
-import { count } from '../../show.ts';
+import { count } from '../../text/show.ts';
 import { type CommandDefinition, counting, jsonLines } from '../command.ts';
 import { printJson, printLine, sayTorn } from '../terminal/output.ts';
 

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Initialized } from '../../init/init.ts';
-import { count, listed, percent } from '../../show.ts';
+import { count, listed, percent } from '../../text/show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { printJson, printLine } from '../terminal/output.ts';

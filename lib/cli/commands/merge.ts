@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { count } from '../../show.ts';
+import { count } from '../../text/show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
 import { stopSignal } from '../terminal/interrupt.ts';

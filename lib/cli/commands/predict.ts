@@ -3,8 +3,8 @@ import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
 import type { Warning } from '../../runs/events.ts';
-import { count } from '../../show.ts';
 import type { Examination } from '../../tasks/task.ts';
+import { count } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { counted, duration, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
@@ -18,7 +18,7 @@ interface PredictCommandOptions extends ConfigOptions {
 
 /** Writes JSON lines to a file that is there only when it has all of them. */
 const writeLines = async (file: string, lines: AsyncIterable<object>, signal: AbortSignal): Promise<void> => {
-  const { replaceFile, writing } = await import('../../files.ts');
+  const { replaceFile, writing } = await import('../../files/files.ts');
   const write = async (temporary: string): Promise<void> => {
     const handle = await open(temporary, 'w');
     try {
@@ -55,7 +55,7 @@ export const command: CommandDefinition = {
   async action(path: string, { input, output: file, format, set, json }: PredictCommandOptions) {
     const output = file === '-' ? undefined : file;
     if (output !== undefined) {
-      const { assertWritableFile } = await import('../../files.ts');
+      const { assertWritableFile } = await import('../../files/files.ts');
       await assertWritableFile(output);
     }
     const { openRun } = await import('../../training/open-run.ts');

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { count } from '../../show.ts';
+import { count } from '../../text/show.ts';
 import type { VerifiedCheckpoint } from '../../training/verify-run.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { rangeError } from '../../errors.ts';
-import { assertWritableFile, writeAtomic } from '../../files.ts';
+import { assertWritableFile, writeAtomic } from '../../files/files.ts';
 import type { CommandDefinition } from '../command.ts';
 import { printJson, printLine, printText } from '../terminal/output.ts';
 

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { Option } from 'commander';
 import { rangeError } from '../../errors.ts';
-import { assertWritable, makeFolder, writeAtomic, writing } from '../../files.ts';
+import { assertWritable, makeFolder, writeAtomic, writing } from '../../files/files.ts';
+import type { Estimate } from '../../numbers/statistics.ts';
 import { DEFAULTS } from '../../sharpness/defaults.ts';
 import type { MeasureSharpnessOptions } from '../../sharpness/measure.ts';
 import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../../sharpness/report.ts';
-import { count, percent } from '../../show.ts';
-import type { Estimate } from '../../statistics.ts';
+import { count, percent } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, numbers } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { printJson, printLine, table } from '../terminal/output.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Option } from 'commander';
-import { assertWritable, makeFolder, writeAtomic, writing } from '../../files.ts';
+import { assertWritable, makeFolder, writeAtomic, writing } from '../../files/files.ts';
 import type { StudyOptions } from '../../studies/study.ts';
 import { type CommandDefinition, counting, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';

@@ -1,9 +1,9 @@
 import { Option } from 'commander';
-import { count } from '../../show.ts';
 import type { SweepEvent, SweepOptions } from '../../sweep/events.ts';
 import type { Spread, SweepPoint, SweepResult } from '../../sweep/results.ts';
 import { metricSpread, spreadText } from '../../sweep/spread.ts';
 import { definitionOf, type Metric } from '../../tasks/metrics.ts';
+import { count } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
-import { count } from '../../show.ts';
+import { count } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { dryRunText } from '../terminal/dry-run.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';

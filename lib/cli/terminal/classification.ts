@@ -1,6 +1,6 @@
 import { mostConfused, shortPlace } from '../../report/answers.ts';
-import { count, percent } from '../../show.ts';
 import type { ClassificationReport, WorstExample } from '../../tasks/classification-report.ts';
+import { count, percent } from '../../text/show.ts';
 import { table } from './output.ts';
 
 /** Classes that have a row of their own, and that the confusion is shown between in full. */

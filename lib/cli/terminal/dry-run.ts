@@ -1,4 +1,4 @@
-import { count } from '../../show.ts';
+import { count } from '../../text/show.ts';
 import type { DryRun, PromptOverview } from '../../training/dry-run.ts';
 import { estimateText, table, warningLine } from './output.ts';
 

@@ -1,4 +1,4 @@
-import { count, percent } from '../../show.ts';
+import { count, percent } from '../../text/show.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
 import { type FollowedRate, isWithinNoise } from '../../training/follow-rate.ts';
 import { table } from './output.ts';

@@ -1,7 +1,7 @@
 import { printable } from '../../errors.ts';
 import type { EstimateEvent, Warning } from '../../runs/events.ts';
-import { brief, count } from '../../show.ts';
 import { definitionOf, type Measures, metricNames, shownMetric } from '../../tasks/metrics.ts';
+import { brief, count } from '../../text/show.ts';
 
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
 export const shown = { takeAway: (): void => {} };

@@ -1,7 +1,7 @@
 import { shortPlace } from '../../report/answers.ts';
-import { percent } from '../../show.ts';
 import type { AnswerReport } from '../../tasks/answer-report.ts';
 import type { TaskReport } from '../../tasks/task.ts';
+import { percent } from '../../text/show.ts';
 import { classificationText, clipped, indented } from './classification.ts';
 import { table } from './output.ts';
 

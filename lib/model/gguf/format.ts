@@ -1,5 +1,5 @@
 import { ZestError } from '../../errors.ts';
-import { openFile } from '../../files.ts';
+import { openFile } from '../../files/files.ts';
 import type { TensorEntry } from '../safetensors.ts';
 
 // GGUF, the files of llama.cpp: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md

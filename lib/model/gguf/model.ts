@@ -1,5 +1,5 @@
 import { ZestError } from '../../errors.ts';
-import { show } from '../../show.ts';
+import { show } from '../../text/show.ts';
 import { rotaryFrequencies } from '../rotary.ts';
 import type { TensorEntry } from '../safetensors.ts';
 import type { Gguf, GgufValue } from './format.ts';

@@ -1,5 +1,5 @@
 import { ZestError } from '../../errors.ts';
-import { show } from '../../show.ts';
+import { show } from '../../text/show.ts';
 import type { Gguf } from './format.ts';
 
 type Json = Record<string, unknown>;

@@ -1,5 +1,5 @@
-import { rangeError } from './errors.ts';
-import { show } from './show.ts';
+import { rangeError } from '../errors.ts';
+import { show } from '../text/show.ts';
 
 /** The parameters that updates move, or all others. */
 export type Part = 'trainable' | 'frozen';

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { builtInModels } from '../model/built-in.ts';
+import { isGguf } from '../model/gguf/format.ts';
+import { runFolder } from '../runs/folder.ts';
 import { readJsonSync } from './json.ts';
-import { builtInModels } from './model/built-in.ts';
-import { isGguf } from './model/gguf/format.ts';
-import { runFolder } from './runs/folder.ts';
 
 /** What a command or a key of a configuration takes, in words. */
 const WANTED = {

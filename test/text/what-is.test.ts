@@ -1,18 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { modelOf } from '../lib/cli/model-folder.ts';
-import { readRows } from '../lib/data/read-rows.ts';
-import { init } from '../lib/init/init.ts';
-import { Model } from '../lib/model/model.ts';
-import { report } from '../lib/report/report.ts';
-import { readTrajectory } from '../lib/runs/trajectory.ts';
-import { Tokenizer } from '../lib/tasks/tokenizer.ts';
-import { readConfig } from '../lib/training/config.ts';
-import { openRun } from '../lib/training/open-run.ts';
-import { somethingElse, type Wanted } from '../lib/what-is.ts';
-import { rejects } from './fixtures/rejects.ts';
-import { scratchFolder } from './fixtures/scratch.ts';
+import { modelOf } from '../../lib/cli/model-folder.ts';
+import { readRows } from '../../lib/data/read-rows.ts';
+import { init } from '../../lib/init/init.ts';
+import { Model } from '../../lib/model/model.ts';
+import { report } from '../../lib/report/report.ts';
+import { readTrajectory } from '../../lib/runs/trajectory.ts';
+import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
+import { somethingElse, type Wanted } from '../../lib/text/what-is.ts';
+import { readConfig } from '../../lib/training/config.ts';
+import { openRun } from '../../lib/training/open-run.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
 
 const scratch = scratchFolder();
 const write = (name: string, content = ''): string => {

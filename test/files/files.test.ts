@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { assertWritable, assertWritableFile, makeFolder, replaceFile, writeAtomic } from '../lib/files.ts';
-import { rejects } from './fixtures/rejects.ts';
-import { scratchFolder } from './fixtures/scratch.ts';
+import { assertWritable, assertWritableFile, makeFolder, replaceFile, writeAtomic } from '../../lib/files/files.ts';
+import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
 
 const scratch = scratchFolder();
 
@@ -56,7 +56,7 @@ describe('a file that is replaced', () => {
 
   it('takes away what a killed process left, and not what another one writes', async () => {
     const file = join(scratch, 'left');
-    const code = `const { replaceFile } = await import(${JSON.stringify(new URL('../dist/files.js', import.meta.url).href)});
+    const code = `const { replaceFile } = await import(${JSON.stringify(new URL('../../dist/files/files.js', import.meta.url).href)});
       const { writeFileSync } = await import('node:fs');
       await replaceFile(${JSON.stringify(file)}, async (temporary) => {
         writeFileSync(temporary, 'half');

@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Model } from '../lib/model/model.ts';
-import type { NativeEngine } from '../lib/native/binding.ts';
-import { loadNative, native } from '../lib/native/load.ts';
-import { type NoiseOptions, noise } from '../lib/noise.ts';
-import type { Law } from '../lib/objective.ts';
-import { film, nameOf } from './fixtures/film.ts';
-import { engineOptions } from './fixtures/native-spec.ts';
-import { rejects } from './fixtures/rejects.ts';
+import { Model } from '../../lib/model/model.ts';
+import type { NativeEngine } from '../../lib/native/binding.ts';
+import { loadNative, native } from '../../lib/native/load.ts';
+import type { Law } from '../../lib/objective.ts';
+import { type NoiseOptions, noise } from '../../lib/objectives/noise.ts';
+import { film, nameOf } from '../fixtures/film.ts';
+import { engineOptions } from '../fixtures/native-spec.ts';
+import { rejects } from '../fixtures/rejects.ts';
 
 // Vectors from test/fixtures/noise/reference.py, an implementation of docs/noise.md that shares nothing with the engine.
 
@@ -38,7 +38,7 @@ interface Vectors {
   };
   film: { seed: string; stream: string; directions: Direction[] };
 }
-const vectors: Vectors = JSON.parse(readFileSync(new URL('fixtures/noise/vectors.json', import.meta.url), 'utf8'));
+const vectors: Vectors = JSON.parse(readFileSync(new URL('../fixtures/noise/vectors.json', import.meta.url), 'utf8'));
 
 const hex = (values: Float32Array): string[] =>
   [...new Uint32Array(values.buffer, values.byteOffset, values.length)].map((v) => v.toString(16).padStart(8, '0'));

@@ -1,11 +1,11 @@
-import { type ErrorCode, rangeError, typeError, ZestError } from './errors.ts';
-import type { NativeDirections, NativePoints, NativeUpdate } from './native/binding.ts';
-import { native } from './native/load.ts';
-import { isNameOf, NAMES } from './native/names.ts';
-import type { Directions, Displacement, Perturbation, Point, Update } from './objective.ts';
-import { assertKnown } from './options/check.ts';
-import { checkedList, reading } from './options/reading.ts';
-import { show } from './show.ts';
+import { type ErrorCode, rangeError, typeError, ZestError } from '../errors.ts';
+import type { NativeDirections, NativePoints, NativeUpdate } from '../native/binding.ts';
+import { native } from '../native/load.ts';
+import { isNameOf, NAMES } from '../native/names.ts';
+import type { Directions, Displacement, Perturbation, Point, Update } from '../objective.ts';
+import { assertKnown } from '../options/check.ts';
+import { checkedList, reading } from '../options/reading.ts';
+import { show } from '../text/show.ts';
 
 // Checked values of the public types in the shape of the native contract.
 

@@ -8,7 +8,7 @@ import {
   mean,
   quantile,
   tQuantile,
-} from '../lib/statistics.ts';
+} from '../../lib/numbers/statistics.ts';
 
 describe("Student's t", () => {
   // scipy.stats.t.ppf(0.975, n)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { listed, show } from '../lib/show.ts';
+import { listed, show } from '../../lib/text/show.ts';
 
 it('what a message quotes or lists is short, however much there is', () => {
   const names = Array.from({ length: 100_000 }, (_, i) => `c${i}`);

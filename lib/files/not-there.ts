@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, parse } from 'node:path';
-import { nearest } from './options/nearest.ts';
-import { listed } from './show.ts';
+import { nearest } from '../options/nearest.ts';
+import { listed } from '../text/show.ts';
 
 const SHOWN = 5;
 
