@@ -327,9 +327,9 @@ class CudaBackend : public Backend {
     };
     if (as_graph) {
       const Plan& plan = points_.plan();
-      const PassKey key{packed.shape,    points_.points(), plan.group_count,
-                        points_.terms(), plan.rank,        plan.law,
-                        plan.seed,       plan.keep,        plan.core};
+      const PassKey key{packed.shape,     points_.points(), plan.group_count,
+                        points_.terms(),  plan.rank,        plan.law,
+                        plan.keys.seed(), plan.keep,        plan.core};
       graphs_.run(key, points_.moves() + forward_.moves(), enqueue);
     } else {
       enqueue();

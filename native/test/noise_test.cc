@@ -139,6 +139,28 @@ TEST("Box-Muller is within 2e-6 of float64") {
   CHECK_NEAR(largest, std::sqrt(48 * std::log(2.0)), 1e-6);
 }
 
+TEST("the device's roots are correctly rounded at every radius, whatever its inverse to 2^-23.4") {
+  constexpr double relative_error = 9.0e-8;
+  size_t tried = 0, wrong = 0;
+  float least = INFINITY, most = 0;
+  for (uint32_t word = 0; word < 1u << 24; ++word) {
+    const float squared = noise::squared_radius<ScalarArithmetic>(word << 8);
+    const double inverse = 1 / std::sqrt(static_cast<double>(std::max(squared, 0x1p-100f)));
+    const float last = static_cast<float>(inverse * (1 + relative_error));
+    for (float some = static_cast<float>(inverse * (1 - relative_error)); some <= last;
+         some = std::nextafterf(some, INFINITY)) {
+      if (std::fabs(some / inverse - 1) > relative_error) continue;
+      ++tried;
+      if (ScalarArithmetic::sqrt_from(squared, some) != std::sqrt(squared)) ++wrong;
+    }
+    if (squared > 0) least = std::min(least, squared);
+    most = std::max(most, squared);
+  }
+  CHECK(wrong == 0);
+  CHECK(tried > 2u << 24);
+  CHECK(least > 1e-7f && most < 34);
+}
+
 TEST("the lowest eight bits of a word do not matter") {
   for (uint32_t i = 0; i < 256; ++i) {
     float clean[2], actual[2];

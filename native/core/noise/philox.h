@@ -20,22 +20,40 @@ struct Block {
   uint32_t word[4];
 };
 
+// What each round adds: of a seed, the same for all its streams and counters.
+struct Keys {
+  uint32_t word[rounds][2];
+
+  Keys() = default;
+  ZEST_HOST_DEVICE explicit Keys(uint64_t seed) {
+    for (uint32_t round = 0; round < rounds; ++round) {
+      word[round][0] = static_cast<uint32_t>(seed) + round * weyl_0;
+      word[round][1] = static_cast<uint32_t>(seed >> 32) + round * weyl_1;
+    }
+  }
+
+  ZEST_HOST_DEVICE uint64_t seed() const {
+    return static_cast<uint64_t>(word[0][1]) << 32 | word[0][0];
+  }
+};
+
 // The four words of one block of a stream.
-ZEST_HOST_DEVICE Block block(uint64_t seed, uint64_t stream, uint64_t counter) {
+ZEST_HOST_DEVICE Block block(const Keys& keys, uint64_t stream, uint64_t counter) {
   uint32_t c0 = static_cast<uint32_t>(counter), c1 = static_cast<uint32_t>(counter >> 32);
   uint32_t c2 = static_cast<uint32_t>(stream), c3 = static_cast<uint32_t>(stream >> 32);
-  uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < rounds; ++round) {
     const uint64_t p0 = static_cast<uint64_t>(multiplier_0) * c0;
     const uint64_t p1 = static_cast<uint64_t>(multiplier_1) * c2;
-    c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ k0;
+    c0 = static_cast<uint32_t>(p1 >> 32) ^ c1 ^ keys.word[round][0];
     c1 = static_cast<uint32_t>(p1);
-    c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ k1;
+    c2 = static_cast<uint32_t>(p0 >> 32) ^ c3 ^ keys.word[round][1];
     c3 = static_cast<uint32_t>(p0);
-    k0 += weyl_0;
-    k1 += weyl_1;
   }
   return {{c0, c1, c2, c3}};
+}
+
+ZEST_HOST_DEVICE Block block(uint64_t seed, uint64_t stream, uint64_t counter) {
+  return block(Keys(seed), stream, counter);
 }
 
 // Rounds 0 and 1 as far as they do not depend on the low word of the counter. Of the words after

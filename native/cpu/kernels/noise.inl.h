@@ -8,6 +8,7 @@ struct Lanes {
   ZEST_INLINE F mul(F a, F b) { return a * b; }
   ZEST_INLINE F mul_add(F a, F b, F c) { return ZEST_ISA::mul_add(a, b, c); }
   ZEST_INLINE F sqrt(F a) { return square_root(a); }
+  ZEST_INLINE F sqrt_in_range(F a) { return square_root(a); }
   ZEST_INLINE F plus(F a, F b) { return a + b; }
   ZEST_INLINE F div(F a, F b) { return a / b; }
   ZEST_INLINE F select_negative(F x, F a, F b) { return ZEST_ISA::select_negative(x, a, b); }

@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(threads)
   // A parameter of one row.
   const Term term{stream, {1.0f, 0.0f}};
   Plan plan{};
-  plan.seed = seed;
+  plan.keys = philox::Keys(seed);
   plan.terms = &term;
   Parameter p{};
   p.rows = 1;
@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(sphere_threads)
       const uint64_t offset = chunk_offset(p, unit);
       for (int i = 0; i < counters; ++i) {
         float v[quarters];
-        gaussian_values(plan.seed, plan.terms[term].stream, offset, unit.lane + i, v);
+        gaussian_values(plan.keys, plan.terms[term].stream, offset, unit.lane + i, v);
         for (int quarter = 0; quarter < quarters; ++quarter) {
           const int64_t c = unit.chunk + unit.lane + quarter * quarter_elements + i;
           if (c < p.columns) sum += fixed_square(v[quarter]);
@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(4 * factor_rows_a_block)
     const uint64_t stream = of_a ? own : own - own % plan.keep;
     for (int i = 0; i < counters; ++i) {
       float v[quarters];
-      gaussian_values(plan.seed, stream, offset, lane + i, v);
+      gaussian_values(plan.keys, stream, offset, lane + i, v);
       for (int quarter = 0; quarter < quarters; ++quarter) {
         const int q = quarter * quarter_elements + lane + i;
         if (q >= plan.rank) continue;
@@ -149,20 +149,21 @@ __global__ void __launch_bounds__(factor_rows_a_block)
   const FactorSource source = sources[share.parameter];
   const int64_t row = share.first_unit + threadIdx.x;
   if (row >= source.rows) return;
+  const uint64_t seed = plan.keys.seed();
   const uint64_t offset = source.base_a + static_cast<uint64_t>(row) * noise::row_span(plan.rank);
   for (int term = static_cast<int>(blockIdx.y); term < terms; term += gridDim.y) {
     const uint64_t own = plan.terms[term].stream;
     const uint64_t kept = own - own % plan.keep, of_core = noise::core_stream(own);
     float* u = shared_memory<float>() + threadIdx.x * plan.rank;
     for (int p = 0; p < plan.rank; ++p) {
-      u[p] = noise::gaussian(plan.seed, kept, offset + static_cast<uint64_t>(p));
+      u[p] = noise::gaussian(seed, kept, offset + static_cast<uint64_t>(p));
     }
     float* a = source.a + (term * source.rows + row) * plan.rank;
     for (int q = 0; q < plan.rank; ++q) {
       float sum = 0;
       for (int p = 0; p < plan.rank; ++p) {
         const uint64_t at = source.base_a + static_cast<uint64_t>(p * plan.rank + q);
-        sum = A::mul_add(u[p], noise::gaussian(plan.seed, of_core, at), sum);
+        sum = A::mul_add(u[p], noise::gaussian(seed, of_core, at), sum);
       }
       a[q] = A::mul(plan.rank_scale, sum);
     }

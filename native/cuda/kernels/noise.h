@@ -45,9 +45,9 @@ __device__ __forceinline__ uint64_t chunk_offset(const Parameter& p, const Unit&
 }
 
 // The four values of one counter of a chunk, one a quarter.
-__device__ __forceinline__ void gaussian_values(uint64_t seed, uint64_t stream, uint64_t offset,
-                                                int lane, float (&v)[quarters]) {
-  const philox::Block block = philox::block(seed, stream, offset / 4 + static_cast<uint64_t>(lane));
+__device__ __forceinline__ void gaussian_values(const philox::Keys& keys, uint64_t stream,
+                                                uint64_t offset, int lane, float (&v)[quarters]) {
+  const philox::Block block = philox::block(keys, stream, offset / 4 + static_cast<uint64_t>(lane));
   noise::box_muller<noise::ScalarArithmetic>(block.word[0], block.word[1], v[0], v[1]);
   noise::box_muller<noise::ScalarArithmetic>(block.word[2], block.word[3], v[2], v[3]);
 }
@@ -82,7 +82,7 @@ __device__ __forceinline__ void for_each_value(const Plan& plan, int term, const
     }
   }
   if constexpr (law == Law::rademacher) {
-    const philox::Block block = philox::block(plan.seed, stream, offset / 128);
+    const philox::Block block = philox::block(plan.keys, stream, offset / 128);
     const bool upper = offset % 128 >= 64;
     const uint32_t words[2] = {upper ? block.word[2] : block.word[0],
                                upper ? block.word[3] : block.word[1]};
@@ -98,7 +98,7 @@ __device__ __forceinline__ void for_each_value(const Plan& plan, int term, const
 #pragma unroll
     for (int i = 0; i < counters; ++i) {
       float v[quarters];
-      gaussian_values(plan.seed, stream, offset, unit.lane + i, v);
+      gaussian_values(plan.keys, stream, offset, unit.lane + i, v);
 #pragma unroll
       for (int quarter = 0; quarter < quarters; ++quarter) {
         use(quarter, i, law == Law::sphere ? A::mul(plan.radius[term], v[quarter]) : v[quarter]);

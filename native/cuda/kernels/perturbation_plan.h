@@ -32,7 +32,7 @@ struct Group {
 };
 
 struct Plan {
-  uint64_t seed;
+  philox::Keys keys;  // of the seed
   Law law;
   int32_t rank;       // of Law::low_rank
   float rank_scale;   // float32(1 / sqrt(rank))

@@ -1,9 +1,10 @@
 // Reference, for each element, in float32 with one rounding an operation:
 //   g = decay * theta, or 0 if the rule is not plain; for each term in order: g = fma(factor, v,
 //   g); theta = theta - what core/rule.h makes of g
-// A thread has sixteen elements: in float32 four of every quarter of a chunk. In bfloat16 two of
-// every quarter of two chunks, since one counter of the rounding's noise is for both: it costs half
-// of what it would with each alone, and weights wait for their update as they are stored.
+// A thread has eight elements: in float32 two of every quarter of a chunk. In bfloat16 one of every
+// quarter of two chunks, since one counter of the rounding's noise is for both: it costs half of
+// what it would with each alone. The noise of a chunk beyond the row's end is made and dropped, so
+// that no branch keeps the instructions of the two apart.
 #include "cuda/kernels/elements.h"
 #include "cuda/kernels/launch.h"
 #include "cuda/kernels/noise.h"
@@ -68,7 +69,7 @@ __global__ void __launch_bounds__(update_threads, simple&& law != Law::low_rank 
 #pragma unroll
     for (int chunk = 0; chunk < chunks; ++chunk) {
       const Unit own = {unit.row, unit.chunk + chunk * chunk_elements, unit.lane};
-      if (own.chunk >= p.columns) continue;
+      if (law == Law::low_rank && own.chunk >= p.columns) continue;  // B ends with the row
       for_each_value<law, counters>(plan, t, p, own, [&](int quarter, int i, float v) {
         g[chunk][quarter][i] = A::mul_add(factor, v, g[chunk][quarter][i]);
       });
@@ -103,7 +104,7 @@ __global__ void __launch_bounds__(update_threads, simple&& law != Law::low_rank 
 #pragma unroll
     for (int i = 0; i < counters; ++i) {
       const philox::Block block =
-          philox::block(plan.seed, rounding_stream, counter + static_cast<uint64_t>(unit.lane + i));
+          philox::block(plan.keys, rounding_stream, counter + static_cast<uint64_t>(unit.lane + i));
 #pragma unroll
       for (int word = 0; word < 4; ++word) random[i][word] = block.word[word];
     }

@@ -104,7 +104,7 @@ void PointSet::set(const Directions& directions, std::span<const Point> points) 
   check(cudaEventRecord(upload_.copied, stream_), "uploading points");
   upload_.pending = true;
 
-  plan_.seed = directions.seed;
+  plan_.keys = philox::Keys(directions.seed);
   plan_.law = directions.law;
   plan_.rank = directions.rank;
   plan_.keep = directions.keep;

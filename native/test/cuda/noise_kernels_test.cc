@@ -94,7 +94,7 @@ struct Case {
     device_groups = uploaded(groups);
     device_terms = uploaded(terms);
     cuda::Plan plan{};
-    plan.seed = seed;
+    plan.keys = philox::Keys(seed);
     plan.law = law;
     plan.rank = law == Law::low_rank ? rank : 0;
     plan.rank_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(rank)));
@@ -352,7 +352,7 @@ TEST("the sphere's sums and radii are the CPU's") {
     const auto sums = filled<unsigned long long>(2);
     const auto radius = filled<float>(2);
     cuda::Plan plan{};
-    plan.seed = seed;
+    plan.keys = philox::Keys(seed);
     plan.law = Law::sphere;
     plan.terms = device_terms.data();
     cuda::sphere_sums(plan, 2, parameters.data(), shares.data(),
@@ -388,7 +388,7 @@ TEST("the sphere's sums of more terms than blocks take at once") {
   const auto shares = uploaded<cuda::BlockShare>({{0, 0}});
   const auto sums = filled<unsigned long long>(terms.size());
   cuda::Plan plan{};
-  plan.seed = seed;
+  plan.keys = philox::Keys(seed);
   plan.law = Law::sphere;
   plan.terms = device_terms.data();
   cuda::sphere_sums(plan, static_cast<int32_t>(terms.size()), parameters.data(), shares.data(), 1,
