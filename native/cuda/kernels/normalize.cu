@@ -1,5 +1,5 @@
-// Reference: x = product + bias + residual; hidden = x, or (x - mean) / sqrt(variance + epsilon) *
-// weight + bias, or x / sqrt(mean of x^2 + epsilon) * weight, as rows.inl.h.
+// Reference: x = sum + bias; hidden = x, or (x - mean) / sqrt(variance + epsilon) * weight + bias,
+// or x / sqrt(mean of x^2 + epsilon) * weight, as rows.inl.h.
 #include "cuda/kernels/rows.inl.h"
 
 namespace zest::cuda {
@@ -11,16 +11,14 @@ __global__ void __launch_bounds__(row_threads) normalize_kernel(Normalization n,
   const int64_t point = point_from_the_end(), own = row_of_warp(block_from_the_end());
   if (own >= n.rows) return;  // a whole warp
   const int64_t row = point * n.rows + own;
-  const float* product = n.product + row * n.stride;
-  const float* bias = n.product_bias ? n.product_bias + point * n.norm.vector_stride : nullptr;
-  const float* residual = n.residual ? n.residual + row * n.stride : nullptr;
+  const float* sum = n.sum + row * n.stride;
+  const float* bias = n.bias ? n.bias + point * n.norm.vector_stride : nullptr;
   float* hidden = n.hidden + row * n.stride;
   T* operand = n.operand.data ? static_cast<T*>(n.operand.data) + row * n.operand.stride : nullptr;
   normalize_row<accesses>(
       [&](int64_t c, int64_t left, float(&x)[lane_elements]) {
-        load_elements(product + c, left, true, x);
+        load_elements(sum + c, left, true, x);
         add_elements(bias ? bias + c : nullptr, left, true, x);
-        add_elements(residual ? residual + c : nullptr, left, true, x);
       },
       n.norm, point, n.columns, kept ? kept_row(n.columns) : hidden,
       [&](int64_t c, int64_t left, const float(&y)[lane_elements]) {

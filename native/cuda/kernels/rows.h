@@ -48,16 +48,14 @@ struct Embedding {
 };
 void embed(const Embedding& e, cudaStream_t stream);
 
-// hidden = norm(product + product_bias + residual); residual and product_bias may be null. hidden
-// may be the residual.
+// hidden = norm(sum + bias), which may be the sum; the bias may be null.
 struct Normalization {
-  const float* product = nullptr;
-  const float* product_bias = nullptr;
-  const float* residual = nullptr;
+  const float* sum = nullptr;
+  const float* bias = nullptr;
   NormVectors norm;
   int64_t points = 0, rows = 0, columns = 0;
   float* hidden = nullptr;
-  int64_t stride = 0;  // of product, residual and hidden
+  int64_t stride = 0;  // of sum and hidden
   Operand operand;
 };
 void normalize(const Normalization& n, cudaStream_t stream);

@@ -54,7 +54,7 @@ void Forward::embed() {
     sum({words, segments, positions}, {}, roles.embedding_norm, narrow, embedded_,
         second(embedded_, narrow));
     project_words();
-    add_and_norm(product_.data(), vector(projection.bias), nullptr, {}, State::hidden, Tokens::all);
+    add_and_norm(product_.data(), vector(projection.bias), {}, State::hidden, Tokens::all);
   } else {
     sum({words}, {}, {}, narrow, embedded_, second(embedded_, narrow));
     project_words();

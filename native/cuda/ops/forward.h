@@ -131,7 +131,7 @@ class Forward : private Operations {
     multiply(linear, all_outputs(linear), x, rows, y);
   }
   void multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
-                const Operand& y);
+                const Operand& y, bool add = false);
   // Layers that read the same rows, all their outputs, into products that lie side by side.
   using Linears = std::span<const LinearRoles* const>;
   std::vector<Operand> side_by_side(Linears linears, const DeviceMemory<std::byte>& product) const;
@@ -159,8 +159,8 @@ class Forward : private Operations {
   void make_rows(const Parameter& p, const RowChoice& choice, int64_t points,
                  const PerturbedRows& out, cudaStream_t stream);
 
-  void add_and_norm(const void* product, const float* bias, const float* residual,
-                    const NormRoles& norm, State to, Tokens tokens);
+  void add_and_norm(const void* sum, const float* bias, const NormRoles& norm, State to,
+                    Tokens tokens);
   BiasActivation with_bias(const LinearRoles& linear, const Operand& product, int64_t rows,
                            const Operand& out) const;
   HeadRows heads_of(const LinearRoles& linear, const Operand& product) const;

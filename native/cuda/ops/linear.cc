@@ -177,10 +177,10 @@ void Forward::product(const Multiplication& m) {
   }
 }
 
-// With the adapter, if there is one: Y = X W^T + adapter_scale (X A^T) B^T (Hu et al. 2021).
+// With the adapter, if there is one: Y = X W^T + adapter_scale (X A^T) B^T (+ Y) (Hu et al. 2021).
 void Forward::multiply(const LinearRoles& linear, Outputs outputs, const Operand& x, int64_t rows,
-                       const Operand& y) {
-  product({{{linear.weight, outputs}}, linear.transposed, x, rows, y});
+                       const Operand& y, bool add) {
+  product({{{linear.weight, outputs}}, linear.transposed, x, rows, y, 1, add});
   add_adapter(linear, outputs, x, rows, y);
 }
 

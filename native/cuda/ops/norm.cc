@@ -4,13 +4,12 @@
 
 namespace zest::cuda {
 
-// to = norm(product + bias + residual); bias and residual may be null.
-void Forward::add_and_norm(const void* product, const float* bias, const float* residual,
-                           const NormRoles& roles, State to, Tokens tokens) {
+// to = norm(sum + bias); the bias may be null.
+void Forward::add_and_norm(const void* sum, const float* bias, const NormRoles& roles, State to,
+                           Tokens tokens) {
   Normalization n;
-  n.product = static_cast<const float*>(product);
-  n.product_bias = bias;
-  n.residual = residual;
+  n.sum = static_cast<const float*>(sum);
+  n.bias = bias;
   n.norm = norm(roles);
   n.points = passes_, n.rows = rows_of(tokens);
   n.columns = columns(to), n.stride = padded8(columns(to));
@@ -34,14 +33,18 @@ BiasActivation Forward::with_bias(const LinearRoles& linear, const Operand& prod
 }
 
 void Forward::normalize(const NormRoles& norm, State from, State to, Tokens tokens) {
-  add_and_norm(state(from).values.data(), nullptr, nullptr, norm, to, tokens);
+  add_and_norm(state(from).values.data(), nullptr, norm, to, tokens);
 }
 
+// The product is added to the residual where that lies, which nothing reads afterwards: while it
+// multiplies the memory has time to read it.
 void Forward::add(const LinearRoles& linear, State from, State residual, const NormRoles& norm,
                   State to, Tokens tokens) {
-  const Operand product = summed(linear, product_);
-  multiply(linear, operand(from), rows_of(tokens), product);
-  add_and_norm(product.data, vector(linear.bias), state(residual).values.data(), norm, to, tokens);
+  float* values = state(residual).values.data();
+  const Operand sum = {values, StorageType::float32, padded8(columns(residual))};
+  multiply(linear, all_outputs(linear), operand(from), rows_of(tokens), sum, true);
+  const bool done = to == residual && norm.weight < 0 && linear.bias < 0 && !second(to).data;
+  if (!done) add_and_norm(values, vector(linear.bias), norm, to, tokens);
 }
 
 void Forward::activate(const LinearRoles& linear, State from, Activation activation,
@@ -53,7 +56,7 @@ void Forward::activate(const LinearRoles& linear, State from, Activation activat
   BiasActivation b = with_bias(linear, product, rows, normed ? product : operand(to));
   b.activation = static_cast<int>(activation);
   bias_activation(b, main_);
-  if (normed) add_and_norm(product.data, nullptr, nullptr, norm, to, tokens);
+  if (normed) add_and_norm(product.data, nullptr, norm, to, tokens);
 }
 
 void Forward::gate(const LinearRoles& gate, const LinearRoles& linear, State from,

@@ -30,26 +30,26 @@ const std::vector<RowShape> row_shapes = {{1, 1, 1},   {2, 3, 7},   {3, 5, 32},
                                           {1, 9, 33},  {2, 17, 36}, {2, 8, 300},
                                           {1, 3, 700}, {2, 3, 900}, {1, 2, 1028}};
 
-TEST("normalisation with bias and residual is the CPU's to 2e-6") {
+TEST("normalisation of a sum and its bias is the CPU's to 2e-6, in place too") {
   std::vector<RowShape> shapes = row_shapes;
   shapes.push_back({1, 2, 12300});  // more than a block keeps
+  bool in_place = false;
   for (const RowShape& s : shapes) {
     for (const Norming norming : normings) {
       under_some_schedule([&] {
-        const bool with_terms = norming != Norming::layer_without_bias;
+        const bool with_bias = norming != Norming::layer_without_bias;
         const int64_t stride = padded8(s.columns), all = s.points * s.rows * stride;
-        const int64_t vectors = 3 * stride;  // weight, bias, the product's bias
-        const std::vector<float> product = random_values(size(all), 1);
-        const std::vector<float> residual = random_values(size(all), 2);
+        const int64_t vectors = 3 * stride;  // weight, bias, the sum's bias
+        const std::vector<float> sum = random_values(size(all), 1);
         const std::vector<float> vector = random_values(size(s.points * vectors), 3);
-        const auto d_product = uploaded(product), d_residual = uploaded(residual),
-                   d_vector = uploaded(vector);
-        const auto out = filled<float>(size(all));
+        const auto d_sum = uploaded(sum), d_vector = uploaded(vector);
+        const auto other = filled<float>(size(all));
+        in_place = !in_place;
+        const auto& out = in_place ? d_sum : other;
         const auto operand = filled<uint16_t>(size(all));
         cuda::Normalization n;
-        n.product = d_product.data();
-        n.product_bias = with_terms ? d_vector.data() + 2 * stride : nullptr;
-        n.residual = with_terms ? d_residual.data() : nullptr;
+        n.sum = d_sum.data();
+        n.bias = with_bias ? d_vector.data() + 2 * stride : nullptr;
         n.norm = norm_vectors(norming, d_vector.data(), d_vector.data() + stride, vectors);
         n.points = s.points, n.rows = s.rows, n.columns = s.columns, n.stride = stride;
         n.hidden = out.data();
@@ -58,9 +58,8 @@ TEST("normalisation with bias and residual is the CPU's to 2e-6") {
         std::vector<float> expected(size(all));
         for (int64_t i = 0; i < s.points * s.rows; ++i) {
           const float* own = vector.data() + i / s.rows * vectors;
-          std::vector<const float*> terms = {product.data() + i * stride};
-          if (with_terms) terms.push_back(own + 2 * stride);
-          if (with_terms) terms.push_back(residual.data() + i * stride);
+          std::vector<const float*> terms = {sum.data() + i * stride};
+          if (with_bias) terms.push_back(own + 2 * stride);
           normalize_row(norming, expected.data() + i * stride, terms, own, own + stride, s.columns);
         }
         const std::vector<float> got = downloaded(out, size(all));
