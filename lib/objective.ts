@@ -149,6 +149,11 @@ export interface Objective<B> {
     points: readonly Point[],
     options?: Omit<EvaluationOptions, 'atVersion'>,
   ): Promise<Float64Array[]>;
+  /**
+   * Makes the loss of a stretch of a batch, whose sequences from `first` on have these losses ({@link sequenceLosses}),
+   * for methods that hold parts of a batch against each other. Default: their mean.
+   */
+  combine?(losses: Float64Array, batch: B, first: number): number;
   /** Makes what evaluations of a batch need beside the engine, such as its tokens, so that they find it made. */
   prepare?(batch: B): void;
   /** Does some work with the objective while no call of others takes effect on it. */

@@ -105,6 +105,9 @@ const writePages = async (output) => {
     validation: { invalidPath: false }, // of the introduction, which is read from elsewhere
     name: 'API',
     disableSources: true,
+    // Of their own, since sites number those of headings in other orders where names differ in case alone.
+    useHTMLAnchors: true,
+    anchorPrefix: 'api-',
     groupOrder: ['Classes', 'Functions', 'Interfaces', '*'],
     excludeExternals: true,
     excludeProtected: true,

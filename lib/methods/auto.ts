@@ -23,8 +23,10 @@ const CURVATURE_KEPT = 0.98;
 /** How far a step may move each weight, in ρ, where the loss has next to no curvature. */
 const MOST_MOVE = 100;
 
-/** What a mean of losses at their least may lie below it, as a share of it. */
-const ROUNDING = 1e-9;
+/** What losses at their least may lie below it, as a share of it: those that were computed in float32 do. */
+const ROUNDING = 1e-6;
+/** Difference of losses, as a share of them, below which they are the same but for how they were added up. */
+const SAME = 1e-14;
 
 /** Mean of the square of the schedule's factor over a run. */
 const MEAN_SQUARE = { linear: 1 / 3, cosine: 3 / 8 };
@@ -65,6 +67,8 @@ type State = {
   curvature: number;
   /** Of its square. */
   squaredCurvature: number;
+  /** Whether losses of a step were the same: that of a metric is flat until an answer turns. */
+  stepped: boolean;
   /** Of Σ DᵢᴬDᵢᴮ, the product of what the halves of a batch say; every step weighs the same. */
   agreement: number;
   /** Of Σ ((Dᵢᴬ + Dᵢᴮ)/2)². */
@@ -74,6 +78,16 @@ type State = {
 const centred = (losses: readonly number[]): number[] => {
   const centre = mean(losses);
   return losses.map((loss) => loss - centre);
+};
+
+const areSame = (losses: readonly number[]): boolean => {
+  const [least, most] = [Math.min(...losses), Math.max(...losses)];
+  return most - least <= SAME * Math.max(Math.abs(least), Math.abs(most));
+};
+
+const hasTwice = (losses: readonly number[]): boolean => {
+  const inOrder = losses.toSorted((a, b) => a - b);
+  return inOrder.some((loss, i) => i > 0 && areSame([inOrder[i - 1]!, loss]));
 };
 
 /** Of the difference of the means at the start and of late, in deviations of one loss. */
@@ -102,6 +116,7 @@ export const autoMethod = defineMethod({
     gain: 0,
     curvature: 0,
     squaredCurvature: 0,
+    stepped: false,
     agreement: 0,
     power: 0,
   }),
@@ -129,7 +144,7 @@ export const autoMethod = defineMethod({
     const meanLoss = mean(both.slice(0, k));
     const differences = centred(both.slice(0, k));
     const [a, b] = halves.map((half) => centred([...half.subarray(0, k)])) as [number[], number[]];
-    const power = dot(differences, differences);
+    const power = areSame(both.slice(0, k)) ? 0 : dot(differences, differences);
 
     const loss = LOSS_KEPT * state.loss + meanLoss;
     const change = steps > 1 ? meanLoss - state.loss / weightOf(LOSS_KEPT, state.steps) : 0;
@@ -145,7 +160,11 @@ export const autoMethod = defineMethod({
     const weight = weightOf(CURVATURE_KEPT, pairs);
     const trace = curvature / weight;
     const square = squaredCurvature / weight;
-    const traceError = Math.sqrt(square / weight);
+    const summedPower = state.power + power;
+    const stepped = state.stepped || hasTwice(both);
+    // A pair that saw no answer turn says nothing, and one that did says little: as of noise that has the losses' spread.
+    const variance = stepped ? summedPower / (steps * (k - 1)) : 0;
+    const traceError = Math.sqrt(Math.max(square, (6 * variance) / rho ** 4) / weight);
 
     // Where the loss is not convex yet, what it falls by says nothing of what can be gained.
     const convex = trace > traceError ? state.convex + 1 : 0;
@@ -162,8 +181,9 @@ export const autoMethod = defineMethod({
       gain,
       curvature,
       squaredCurvature,
+      stepped,
       agreement: state.agreement + dot(a, b),
-      power: state.power + power,
+      power: summedPower,
     };
     const norm = Math.sqrt(Math.max(0, square - trace ** 2) / 2); // Var vᵀHv = 2‖H‖²
     const height = Math.max(0, level - lowestLoss);

@@ -1,5 +1,6 @@
-import { rangeError, ZestError } from '../errors.ts';
+import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
+import { show } from '../text/show.ts';
 import type { AnyMethod, MethodState, Round, StepContext, StepEstimate } from './method.ts';
 import { type RuleOption, updateRule } from './rule.ts';
 
@@ -26,6 +27,8 @@ export interface StepCall extends CallOptions {
   microBatch?: number;
   /** Makes the batch of all training data. Default: the step's own. */
   all?: () => unknown;
+  /** Default: what the objective says. */
+  lowestLoss?: number | undefined;
 }
 
 /** How far a step goes. */
@@ -114,6 +117,12 @@ const gradientAt = async <B>(
   return objective.gradient(batch, { ...call, at });
 };
 
+/** Checks what an objective of a caller's own says of itself. */
+const assertLowest = (value: unknown): void => {
+  if (value === undefined || Number.isFinite(value)) return;
+  throw typeError('ERR_ZEST_ARGUMENT', `lowestLoss of the objective is ${show(value)}; expected a finite number`);
+};
+
 /** Objectives whose loss is that of a whole batch. */
 const whole = new WeakSet<object>();
 
@@ -147,12 +156,17 @@ const lossesOfHalves = async <B>(
     const losses = await objective.evaluate(batch, points, { ...call, atVersion });
     return Float64Array.from([...losses, ...losses]);
   }
-  const half = sequences >> 1;
   const meanOf = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-  return Float64Array.from([
-    ...perSequence.map((losses) => meanOf(losses.subarray(0, half))),
-    ...perSequence.map((losses) => meanOf(losses.subarray(half))),
-  ]);
+  const lossOf = (losses: Float64Array, first: number) => objective.combine?.(losses, batch, first) ?? meanOf(losses);
+  const half = sequences >> 1;
+  const halves = [
+    ...perSequence.map((losses) => lossOf(losses.subarray(0, half), 0)),
+    ...perSequence.map((losses) => lossOf(losses.subarray(half), half)),
+  ];
+  if (!halves.some(Number.isNaN)) return Float64Array.from(halves);
+  // A half of which every sequence was left out.
+  const all = perSequence.map((losses) => lossOf(losses, 0));
+  return Float64Array.from([...all, ...all]);
 };
 
 /** Evaluates the rounds that a method asks for, and returns what it makes of them. Nothing is applied. */
@@ -165,7 +179,8 @@ export const estimateStep = async <B>(
 ): Promise<StepEstimate & { losses: Float64Array }> => {
   const { directions, firstStream, state, atVersion, microBatch, signal, all, learningRate = 0 } = call;
   const streams = streamsFrom(firstStream, method.streams(options));
-  const { dimension, lowestLoss } = objective;
+  const { dimension } = objective;
+  const lowestLoss = call.lowestLoss ?? objective.lowestLoss;
   const rounds = method.estimate(options, { streams, dimension, lowestLoss, state, learningRate });
   const seen: number[] = [];
   let everything: B | undefined;
@@ -251,8 +266,10 @@ export const runStep = <B>(
   options: Record<string, unknown>,
   call: StepCall & StepLength,
 ): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state' | 'rate'>> => {
+  const { lowestLoss } = objective;
+  assertLowest(lowestLoss);
   const take = async (of: Objective<B>, atVersion?: bigint) => {
-    const estimate = await estimateStep(of, batch, method, options, { ...call, atVersion });
+    const estimate = await estimateStep(of, batch, method, options, { lowestLoss, ...call, atVersion });
     const update = updateOf(estimate, call);
     await of.apply(update, { directions: call.directions, signal: call.signal });
     return { ...estimate, update };

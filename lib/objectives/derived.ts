@@ -10,6 +10,7 @@ export interface OwnLosses<B> {
   evaluate(batch: B, points: readonly Point[], options: EvaluationOptions): Promise<Float64Array>;
   sequenceLosses?(batch: B, points: readonly Point[], options: EvaluationOptions): Promise<Float64Array[]>;
   prepare?(batch: B): void;
+  combine?(losses: Float64Array, batch: B, first: number): number;
   /** As {@link Objective.lowestLoss}, which is not that of the other. */
   lowestLoss?: number | undefined;
 }
@@ -64,6 +65,9 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     ...(of.state && { state: of.state.bind(of) }),
     ...(of.restoreState && { restoreState: of.restoreState.bind(of) }),
     ...(own.prepare && { prepare: own.prepare }),
+    ...(own.combine && {
+      combine: (losses: Float64Array, batch: B, first: number) => own.combine!(losses, batch, first),
+    }),
     ...(of.direction && { direction: of.direction.bind(of) }),
   });
 };

@@ -46,15 +46,13 @@ const MEANS: readonly Metric[] = ['accuracy', 'exactMatch', 'tokenF1', 'rougeL']
 /** What the answers of a task are. */
 const kindOf = ({ metrics }: Task): AnswerKind => definitionOf(metrics[0]!).of;
 
+const OWN_OPTIONS = 'each example of the task has options of its own';
+
 const ofExamples = (ofExample: Required<AnswerLoss>['ofExample'], lowestLoss: number | undefined): AnswerLoss => ({
   lowestLoss,
   ofExample,
   ofBatch: ({ answers, references }) => mean(answers.map((answer, i) => ofExample(answer, references[i]))),
 });
-
-/** The right answer of an example. */
-const referenceOf = (example: Example): unknown =>
-  'label' in example ? example.label : (example as Example & { reference?: unknown }).reference;
 
 /** Checks a matrix of costs, and gives the loss. */
 const costLoss = (cost: unknown, task: Task): AnswerLoss => {
@@ -66,6 +64,7 @@ const costLoss = (cost: unknown, task: Task): AnswerLoss => {
     );
   }
   const classes = names.length;
+  if (classes === 0) throw rangeError('ERR_ZEST_OPTION', `metric is a cost, which is of named labels; ${OWN_OPTIONS}`);
   const isRow = (row: unknown) => Array.isArray(row) && row.length === classes && row.every(Number.isFinite);
   if (!Array.isArray(cost) || cost.length !== classes || !cost.every(isRow)) {
     throw rangeError(
@@ -89,7 +88,7 @@ const namedLoss = (metric: Metric, task: Task): AnswerLoss => {
   if (ofTwoLabels && task.names.length !== 2) {
     throw rangeError(
       'ERR_ZEST_OPTION',
-      `metric is ${metric}, which is of two labels; the task has ${task.names.length}: ${listed(task.names)}`,
+      `metric is ${metric}, which is of two labels; ${task.names.length > 0 ? `the task has ${task.names.length}: ${listed(task.names)}` : OWN_OPTIONS}`,
     );
   }
   const signed = (value: number) => (largerIsBetter ? 0 - value : value);
@@ -167,10 +166,14 @@ export const metricObjective = withoutOptions((model: Model, task: Task, metric:
     { signal, directions, microBatch }: EvaluationOptions,
   ): Promise<Answered> => {
     const answers: unknown[] = [];
-    const onExample = ({ answer }: ScoredExample) => answers.push(answer);
+    const references: unknown[] = [];
+    const onExample = ({ prediction, reference }: ScoredExample) => {
+      answers.push(prediction);
+      references.push(reference);
+    };
     const batchSize = microBatch ?? examples.length;
     const score = await task.score(modelAt(model, at, { directions }), examples, { signal, batchSize, onExample });
-    return { answers, references: examples.map(referenceOf), score };
+    return { answers, references, score };
   };
 
   return derived(model, {

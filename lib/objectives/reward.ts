@@ -161,11 +161,12 @@ export const rewardObjective = (
     throw new ZestError('ERR_ZEST_REWARD', `the rewards of all ${examples.length} examples of the step failed`);
   };
 
+  const combine = (losses: Float64Array) => mean([...losses].filter((loss) => !Number.isNaN(loss)));
   return derived(model, {
     sequenceLosses: lossesAt,
+    combine,
     async evaluate(batch, points, call) {
-      const all = await lossesAt(batch, points, call);
-      return Float64Array.from(all, (losses) => mean([...losses].filter((loss) => !Number.isNaN(loss))));
+      return Float64Array.from(await lossesAt(batch, points, call), combine);
     },
   });
 };

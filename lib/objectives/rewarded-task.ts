@@ -67,7 +67,7 @@ export const rewardedTask = (
           reference: undefined,
           example: { source, fields, label: '', answer: text, value, loss },
         });
-        onExample?.({ answer: text, isRight: false, loss });
+        onExample?.({ answer: text, prediction: value, reference: undefined, isRight: false, loss });
       }
       onProgress?.(start + part.length, examples.length);
     }

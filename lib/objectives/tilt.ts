@@ -19,7 +19,11 @@ const checkedTilt = (value: number, name: string): number => {
   throw rangeError('ERR_ZEST_TILT', `${name} is ${show(value)}; expected a finite number`);
 };
 
-const withExamples = <B>(of: Objective<B>, risk: (losses: Float64Array, batch: B) => number): Objective<B> => {
+/** @param risk makes the loss of a batch, or of its examples from `first` on, of theirs */
+const withExamples = <B>(
+  of: Objective<B>,
+  risk: (losses: Float64Array, batch: B, first?: number) => number,
+): Objective<B> => {
   assertObjective(of);
   if (of.sequenceLosses === undefined) {
     throw new ZestError(
@@ -33,6 +37,7 @@ const withExamples = <B>(of: Objective<B>, risk: (losses: Float64Array, batch: B
     prepare: of.prepare?.bind(of),
     lowestLoss: of.lowestLoss, // a tilted mean lies between the least and the largest
     sequenceLosses: lossesOf,
+    combine: risk,
     async evaluate(batch, points, options) {
       const all = await lossesOf(batch, points, options);
       return Float64Array.from(all, (losses) => risk(losses, batch));
@@ -86,14 +91,12 @@ export const groupTilt = withoutOptions(
     checkedTilt(s, 's');
     if (typeof groupsOf !== 'function')
       throw typeError('ERR_ZEST_ARGUMENT', `groupsOf is ${show(groupsOf)}; expected a function of a batch`);
-    return withExamples(objective, (losses, batch) => {
-      const groups = groupsOf(batch);
-      if (!Array.isArray(groups) || groups.length !== losses.length) {
-        throw typeError(
-          'ERR_ZEST_ARGUMENT',
-          `groupsOf gave ${show(groups)}; expected a list of ${losses.length} groups`,
-        );
-      }
+    return withExamples(objective, (losses, batch, first) => {
+      const all = groupsOf(batch);
+      const end = (first ?? 0) + losses.length;
+      if (!Array.isArray(all) || (first === undefined ? all.length !== end : all.length < end))
+        throw typeError('ERR_ZEST_ARGUMENT', `groupsOf gave ${show(all)}; expected a list of ${end} groups`);
+      const groups = all.slice(first, end);
       const members = new Map<string | number, number[]>();
       for (const [i, loss] of losses.entries()) {
         if (Number.isNaN(loss)) continue;

@@ -235,7 +235,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     for await (const { example, scores } of this.#scores(model, checked, options)) {
       const { answer, loss, ...rest } = outcome(example, scores);
       outcomes.add({ answer, loss, ...rest });
-      options.onExample?.({ answer, isRight: answer === example.label, loss });
+      const isRight = answer === example.label;
+      options.onExample?.({ answer, prediction: answer, reference: example.label, isRight, loss });
     }
     return this.examination(outcomes);
   }

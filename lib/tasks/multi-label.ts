@@ -10,8 +10,8 @@ import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';
 import { metricList, names } from './labels.ts';
-import { type Metric, type MetricOf, measure } from './metrics.ts';
-import type { Answer } from './reference-task.ts';
+import type { Metric, MetricOf } from './metrics.ts';
+import type { Answer, Compared } from './reference-task.ts';
 import type { Examination, ExampleFields } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -105,15 +105,8 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
     return { answer: { labels, probabilities }, loss: reference === undefined ? undefined : loss };
   }
 
-  protected override measured(
-    answers: readonly LabelAnswer[],
-    references: readonly (readonly number[])[],
-  ): Record<Metric, number> {
-    return measure(
-      this.metrics,
-      answers.map(({ labels }) => labels),
-      references,
-    );
+  protected override compared({ labels }: LabelAnswer, reference: readonly number[]): Compared {
+    return { prediction: labels, reference };
   }
 
   /** Makes the score, and the report with the measures of each label. */

@@ -10,10 +10,10 @@ import { cutToFit } from './choice-prompt.ts';
 import { fieldValue } from './fields.ts';
 import type { Derive } from './kind.ts';
 import { integerText } from './labels.ts';
-import { DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
+import { DEFAULT_METRICS, type Metric } from './metrics.ts';
 import type { PrefaceReader } from './preface.ts';
 import type { Prompt } from './prompt.ts';
-import { type Answer, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import { type Answer, type Compared, type ReferencedExample, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer } from './task.ts';
 
 /** What is right of an example's options, by number. */
@@ -145,11 +145,9 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     });
   }
 
-  protected override measured(answers: readonly Choice[], references: readonly RightOptions[]): Record<Metric, number> {
-    const chosen = answers.map(({ option }) => option);
-    // An option that is right too counts as the one that is expected.
-    const expected = references.map((right, i) => (right.includes(chosen[i]!) ? chosen[i]! : right[0]!));
-    return measure(this.metrics, chosen, expected);
+  // An option that is right too counts as the one that is expected.
+  protected override compared({ option }: Choice, right: RightOptions): Compared {
+    return { prediction: option, reference: right.includes(option) ? option : right[0] };
   }
 
   protected shownReference(right: RightOptions, example: ReferencedExample<RightOptions>): string {

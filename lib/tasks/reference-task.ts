@@ -20,6 +20,7 @@ import type {
   Preview,
   Sampling,
   Score,
+  ScoredExample,
   ScoreOptions,
   Scorer,
   Task,
@@ -42,6 +43,9 @@ export class ReferencedExample<R> implements Example {
     Object.freeze(this);
   }
 }
+
+/** An answer and what is right, as metrics take them. */
+export type Compared = Pick<ScoredExample, 'prediction' | 'reference'>;
 
 /** What a model answers to an example. */
 export interface Answer<A> {
@@ -251,7 +255,8 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     for await (const { example, answer, loss = 0 } of this.#responses(model, this.checked(examples), options)) {
       this.#add(outcomes, example, answer, loss);
       const isRight = this.isRight(answer, example.reference as R);
-      options.onExample?.({ answer: this.shownAnswer(answer, example), isRight, loss });
+      const compared = this.compared(answer, example.reference as R);
+      options.onExample?.({ answer: this.shownAnswer(answer, example), ...compared, isRight, loss });
     }
     return this.examination(outcomes);
   }
@@ -265,13 +270,23 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   examination(outcomes: Answers<R, A>): Examination {
     assertMade(outcomes, Answers, 'outcomes', 'outcomes');
     const { answers, references, loss, count, worst } = outcomes;
-    const score = { ...assertMeasured(this.measured(answers, references)), loss, count };
+    const score = { ...assertMeasured(this.#measured(answers, references)), loss, count };
     return { score, report: { kind: 'answers', worst } };
   }
 
+  /** What metrics compare. */
+  protected compared(answer: A, reference: R): Compared {
+    return { prediction: answer, reference };
+  }
+
   /** Values of the metrics. */
-  protected measured(answers: readonly A[], references: readonly R[]): Record<Metric, number> {
-    return measure(this.metrics, answers, references);
+  #measured(answers: readonly A[], references: readonly R[]): Record<Metric, number> {
+    const pairs = answers.map((answer, i) => this.compared(answer, references[i]!));
+    return measure(
+      this.metrics,
+      pairs.map(({ prediction }) => prediction),
+      pairs.map(({ reference }) => reference),
+    );
   }
 
   /** Answers examples, or plain objects with their fields, as `predict` gives it. */
@@ -293,7 +308,7 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
 
   #add(outcomes: Answers<R, A>, example: ReferencedExample<R>, answer: A, loss: number): void {
     const reference = example.reference as R;
-    const value = this.measured([answer], [reference])[this.metrics[0] as Metric];
+    const value = this.#measured([answer], [reference])[this.metrics[0] as Metric];
     outcomes.add({
       answer,
       reference,

@@ -56,6 +56,10 @@ export interface ScoreOptions extends CallOptions {
 export interface ScoredExample {
   /** Number of the answer, from 0; the answer itself where there are none to choose from. */
   answer: number | string;
+  /** The answer as metrics compare it with `reference`: a number of a class, a text, a number, or the numbers of labels. */
+  prediction: unknown;
+  /** What is right, as metrics take it; of several right options the one that was chosen, if it is among them. */
+  reference: unknown;
   /** Whether it is a right one. */
   isRight: boolean;
   /** Loss; of classes and texts the cross-entropy, in nats. */

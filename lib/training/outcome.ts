@@ -5,6 +5,9 @@ import { percent } from '../text/show.ts';
 
 // What the losses and the answers of a run say about it: that it diverged, or learned nothing. docs/train.md has the codes.
 
+/** What is read of a scored example. */
+type Scored = Pick<ScoredExample, 'answer' | 'isRight' | 'loss'>;
+
 /** A score on the way of a run, of its validation data or its test data. */
 export interface Validation {
   /** Number of steps that the weights had seen, and of forward passes of a batch. */
@@ -14,7 +17,7 @@ export interface Validation {
   /** What the score is made of. */
   report?: TaskReport;
   /** What the model made of each example, in order. */
-  scored: readonly ScoredExample[];
+  scored: readonly Scored[];
 }
 
 /** What is known of a run, while it goes on or at its end. */
@@ -73,10 +76,10 @@ const riseBeyond = (from: number, to: number, noise: number, errors = ERRORS): R
   to - from > Math.max(errors * noise, SMALL * from) ? { from, to, noise } : undefined;
 
 /** How something changed from one validation to another, by example: the noise is that of the choice of examples alone. */
-const changes = (from: Validation, to: Validation, value: (one: ScoredExample) => number): number[] =>
+const changes = (from: Validation, to: Validation, value: (one: Scored) => number): number[] =>
   to.scored.map((one, i) => value(one) - value(from.scored[i]!));
 
-const lossOf = ({ loss }: ScoredExample): number => loss;
+const lossOf = ({ loss }: Scored): number => loss;
 
 /** How far the validation loss has risen. */
 const validationRise = ({ first, last }: Course, errors: number): Rise | undefined => {

@@ -206,14 +206,59 @@ describe('auto', () => {
     expect(told.x).toEqual(objective.x);
   });
 
+  it('takes short steps where a loss is flat until an answer turns, for such pairs say little', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    /** Minus the share of the numbers above 0, as an accuracy is: some are near it. */
+    const answers = (x: Float64Array) => -x.filter((value) => value > 0).length / x.length;
+    const moved: number[] = [];
+    for (let seed = 0; seed < 20; seed++) {
+      const start = Array.from({ length: 8 }, (_, i) => (i === 0 ? 2e-3 : 1));
+      const objective = vectorObjective((x) => answers(x), start);
+      const optimizer = auto({ totalSteps: 40, rho: 1e-3, lowestLoss: -1, seed });
+      for (let step = 0; step < 40; step++) await optimizer.step(objective);
+      moved.push(Math.max(...objective.x.map((value, i) => Math.abs(value - start[i]!))));
+    }
+    // A step of 100 ρ, as of a loss without curvature, moves each number by 0.1.
+    expect(Math.max(...moved)).toBeGreaterThan(0);
+    expect(Math.max(...moved)).toBeLessThan(0.01);
+  });
+
+  it('takes losses that differ by how they were added up for the same', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    let calls = 0;
+    const level = vectorObjective(() => 0.3 + (calls++ % 3) * 5e-17, [1, 2]);
+    const optimizer = auto({ totalSteps: 30 });
+    for (let step = 0; step < 30; step++) await optimizer.step(level);
+    expect([...level.x]).toEqual([1, 2]);
+  });
+
+  it('asks the objective that it was given, and refuses what is no number', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    const inner = vectorObjective(([x = 0]) => x * x - 1, [1e-3]);
+    const wrapped = {
+      ...inner,
+      dimension: 1,
+      lowestLoss: -1,
+      exclusively: <T>(work: (alone: typeof inner) => T) => work(inner),
+    };
+    await expect(auto({ totalSteps: 5 }).step(wrapped as never)).resolves.toBeDefined();
+    for (const lowestLoss of [Number.NaN, Number.POSITIVE_INFINITY, '-1', true, 5n]) {
+      const bad = Object.assign(
+        vectorObjective(([x = 0]) => x * x, [1]),
+        { lowestLoss },
+      );
+      await expect(auto({ totalSteps: 5 }).step(bad as never)).rejects.toThrow(/^lowestLoss of the objective is/);
+    }
+  });
+
   it('stays where the loss is the lowest there can be, to rounding', async () => {
     const { vectorObjective } = await import('../../lib/index.ts');
     const level = vectorObjective(() => -1, [1, 2]);
     const optimizer = auto({ totalSteps: 30, lowestLoss: -1 });
     for (let step = 0; step < 30; step++) await optimizer.step(level);
     expect([...level.x]).toEqual([1, 2]);
-    const tenths = vectorObjective(() => 0.1 - 1e-12, [1, 2]);
-    const bounded = auto({ totalSteps: 30, lowestLoss: 0.1 });
+    const tenths = vectorObjective(() => Math.fround(-0.1), [1, 2]);
+    const bounded = auto({ totalSteps: 30, lowestLoss: -0.1 });
     for (let step = 0; step < 30; step++) await bounded.step(tenths);
     expect([...tenths.x]).toEqual([1, 2]);
   });

@@ -4,7 +4,7 @@ import { Model } from '../../lib/model/model.ts';
 import { type MetricChoice, metricObjective } from '../../lib/objectives/metric.ts';
 import { taskLoss } from '../../lib/objectives/task-loss.ts';
 import { exampleTilt } from '../../lib/objectives/tilt.ts';
-import type { LoadedTask } from '../../lib/tasks/kinds.ts';
+import type { LoadedTask, TaskSpec } from '../../lib/tasks/kinds.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { film } from '../fixtures/film.ts';
@@ -87,6 +87,42 @@ describe('metricObjective', () => {
     expect(lowest(() => 3)).toBeUndefined();
     expect(exampleTilt(metricObjective(model, task, 'accuracy'), 2).lowestLoss).toBe(-1);
     expect(exampleTilt(taskLoss(model, task), 2).lowestLoss).toBeUndefined();
+  });
+
+  it('compares what the scores of a task compare, also where its metrics are others', async () => {
+    const tokenizer = await Tokenizer.load(film);
+    const folders = {
+      values: { classes: 1 },
+      sets: { classes: 3, problemType: 'multi_label_classification' },
+    } as const;
+    const [values, sets] = await Promise.all(
+      Object.values(folders).map((head) => Model.load(film, { device: 'cpu', head })),
+    );
+    const numbers = TEXTS.map((text, i) => ({ text, label: i * 0.7 - 1 }));
+    const regression = { kind: 'regression', fields: ['text'] } as const;
+    const several = TEXTS.map((text, i) => ({ text, label: i % 2 ? [0, 2] : [1] }));
+    const labels = { kind: 'multiLabel', fields: ['text'], labels: ['a', 'b', 'c'] } as const;
+    const scored = async (given: Model, spec: TaskSpec, rows: readonly object[], metrics: readonly string[]) => {
+      const full = (await loadTask({ ...spec, metrics } as TaskSpec, tokenizer)) as LoadedTask;
+      const score = await full.score(given as never, rows as never);
+      for (const metric of metrics) {
+        const alone = (await loadTask({ ...spec, metrics: [metrics[0]] } as TaskSpec, tokenizer)) as LoadedTask;
+        const [loss] = await metricObjective(given, alone, metric as MetricChoice).evaluate(rows as never, [[]]);
+        const value = score[metric as 'accuracy']!;
+        expect(loss).toBe(metric === 'meanSquaredError' ? value : 0 - value);
+      }
+    };
+    await scored(values!, regression, numbers, ['spearman', 'pearson', 'meanSquaredError']);
+    await scored(sets!, labels, several, ['microF1', 'subsetAccuracy']);
+    const seen: unknown[] = [];
+    const own = metricObjective(sets!, await loadTask(labels, tokenizer), (answers, references) => {
+      seen.push(...answers, ...references);
+      return 0;
+    });
+    await own.evaluate(several, [[]]);
+    expect(seen).toHaveLength(10);
+    for (const one of seen) expect(one).toBeInstanceOf(Array);
+    for (const one of [values, sets]) one!.dispose();
   });
 
   it("is a function of one's own, which cannot change what others see", async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ZestError } from '../../lib/errors.ts';
+import { auto } from '../../lib/methods/auto.ts';
 import { zest } from '../../lib/methods/zest.ts';
 import { Model } from '../../lib/model/model.ts';
 import { type Answer, type Reward, type RewardOptions, rewardObjective } from '../../lib/objectives/reward.ts';
@@ -56,6 +57,26 @@ describe('rewardObjective', () => {
     const [after] = await objective.evaluate(examples, [[]]);
     expect(after!).toBeLessThan(before! - 0.1);
     mine.dispose();
+  });
+
+  it('is learned by auto where examples are left out, be it half of a batch', async () => {
+    const four = ['a charming film', 'a fine film', 'a dull film', 'the cast is brilliant'].map((sentence) => ({
+      sentence,
+    }));
+    for (const left of [[0], [0, 1]]) {
+      const mine = await Model.load(film, { device: 'cpu' });
+      const failing = four.filter((_, i) => left.includes(i)).map(({ sentence }) => sentence);
+      const reward: Reward = ({ probabilities }, { fields }) =>
+        failing.includes(fields.sentence as string) ? Number.NaN : probabilities.negative;
+      const objective = rewardObjective(mine, task, reward, { onError: 'skip' });
+      const known = four.filter((_, i) => !left.includes(i));
+      const expected = await rewardObjective(mine, task, reward).evaluate(known, [[]]);
+      const { meanLoss } = await auto({ totalSteps: 5, lowestLoss: -1, rho: 1e-6 }).step(objective, four);
+      // Of halves of one and of two examples the mean is another.
+      if (left.length === 2) expect(meanLoss).toBeCloseTo(expected[0]!, 4);
+      expect(mine.version).toBe(1n);
+      mine.dispose();
+    }
   });
 
   it('names example and point of a reward that fails', async () => {

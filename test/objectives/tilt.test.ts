@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auto } from '../../lib/methods/auto.ts';
 import { mezo } from '../../lib/methods/mezo.ts';
 import { zest } from '../../lib/methods/zest.ts';
 import { Model } from '../../lib/model/model.ts';
-import { tiltedMean } from '../../lib/numbers/statistics.ts';
+import { mean, tiltedMean } from '../../lib/numbers/statistics.ts';
+import type { Objective } from '../../lib/objective.ts';
 import { blackBox } from '../../lib/objectives/black-box.ts';
 import { exampleTilt, groupTilt } from '../../lib/objectives/tilt.ts';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
@@ -131,6 +133,30 @@ describe('groupTilt', () => {
     await rejects(() => short.evaluate(undefined, [[]]), 'ERR_ZEST_ARGUMENT', /expected a list of 4 groups/);
     await rejects(() => groupTilt(fixed([1]), 1, 'a' as never), 'ERR_ZEST_ARGUMENT', /groupsOf is 'a'/);
     await rejects(() => groupTilt(fixed([1]), Number.NaN, () => []), 'ERR_ZEST_TILT', /s is NaN/);
+  });
+});
+
+describe('a tilt under a method that holds the halves of a batch against each other', () => {
+  // Of six examples at θ = 0, and next to it, where auto looks.
+  const losses = [0.1, 0.7, 2.5, 6, 1, 3];
+  const near = 1e-6;
+  const stepOf = async (objective: Objective<void>) =>
+    (await auto({ totalSteps: 5, rho: near }).step(objective)).meanLoss;
+  const meanOfHalves = (risk: (some: readonly number[]) => number) =>
+    (risk(losses.slice(0, 3)) + risk(losses.slice(3))) / 2;
+
+  it('is that of each half', async () => {
+    expect(await stepOf(exampleTilt(fixed(losses), 3))).toBeCloseTo(
+      meanOfHalves((some) => tiltedMean(some, 3)),
+      3,
+    );
+    expect(await stepOf(exampleTilt(fixed(losses), 0))).toBeCloseTo(meanOfHalves(mean), 3);
+    const groups = ['a', 'b', 'b', 'c', 'c', 'a'];
+    const worst = groupTilt(fixed(losses), 3, () => groups);
+    const [a, b, c, d, e, f] = losses as [number, number, number, number, number, number];
+    const expected = (tiltedMean([a, (b + c) / 2], 3) + tiltedMean([(d + e) / 2, f], 3)) / 2;
+    expect(await stepOf(worst)).toBeCloseTo(expected, 3);
+    await rejects(() => stepOf(groupTilt(fixed(losses), 3, () => groups.slice(1))), 'ERR_ZEST_ARGUMENT', /6 groups/);
   });
 });
 
