@@ -167,7 +167,6 @@ export interface Objective<B> {
 /** The objective, with other directions for its calls that do not say which. */
 export const withDirections = <B>(objective: Objective<B>, directions: Directions): Objective<B> => ({
   dimension: objective.dimension,
-  lowestLoss: objective.lowestLoss,
   get version() {
     return objective.version;
   },

@@ -39,11 +39,13 @@ const areaOf = (path) => {
 /** Writes a module for each page, which exports its part of what lib/index.ts does. */
 const writeModules = (folder) => {
   const index = readFileSync(join(root, 'lib/index.ts'), 'utf8');
-  const modules = { ...Object.fromEntries(Object.keys(AREAS).map((area) => [area, ''])) };
-  for (const [, names, path] of index.matchAll(/^export ([^;]+?) from '\.\/([^']+)';/gm))
-    modules[areaOf(path)] += `export ${names} from '../../lib/${path}';\n`;
+  const modules = Object.fromEntries(Object.keys(AREAS).map((area) => [area, '']));
+  const exports = [...index.matchAll(/^export ([^;]+?) from '\.\/([^']+)';/gm)];
+  const others = index.match(/^export (?!\{ z \})/gm).length - exports.length;
+  if (others > 0) throw new Error(`${others} exports of lib/index.ts are not of a module of lib`);
+  for (const [, names, path] of exports) modules[areaOf(path)] += `export ${names} from '../../lib/${path}';\n`;
   modules.onnx = "export * from '../../lib/onnx/index.ts';\n";
-  for (const [area, exports] of Object.entries(modules)) writeFileSync(join(folder, `${area}.ts`), exports);
+  for (const [area, text] of Object.entries(modules)) writeFileSync(join(folder, `${area}.ts`), text);
   writeFileSync(join(folder, 'README.md'), INTRODUCTION);
   writeFileSync(join(folder, 'tsconfig.json'), '{ "extends": "../../tsconfig.json", "include": ["*.ts"] }');
   return Object.keys(modules).map((area) => join(folder, `${area}.ts`));

@@ -67,8 +67,8 @@ type State = {
   curvature: number;
   /** Of its square. */
   squaredCurvature: number;
-  /** Whether losses of a step were the same: that of a metric is flat until an answer turns. */
-  stepped: boolean;
+  /** Of pairs that saw a flat loss, as that of a metric is until an answer turns. */
+  flat: number;
   /** Of Σ DᵢᴬDᵢᴮ, the product of what the halves of a batch say; every step weighs the same. */
   agreement: number;
   /** Of Σ ((Dᵢᴬ + Dᵢᴮ)/2)². */
@@ -81,14 +81,18 @@ const centred = (losses: readonly number[]): number[] => {
 };
 
 const areSame = (losses: readonly number[]): boolean => {
-  const [least, most] = [Math.min(...losses), Math.max(...losses)];
-  return most - least <= SAME * Math.max(Math.abs(least), Math.abs(most));
+  const first = losses[0]!;
+  return losses.every((loss) => Math.abs(loss - first) <= SAME * Math.abs(first));
 };
 
 const hasTwice = (losses: readonly number[]): boolean => {
   const inOrder = losses.toSorted((a, b) => a - b);
   return inOrder.some((loss, i) => i > 0 && areSame([inOrder[i - 1]!, loss]));
 };
+
+/** Whether a pair saw none of the loss on one side, or as much on both of one that takes few values. */
+const isFlat = ([behind, centre, ahead]: [number, number, number], losses: readonly number[]): boolean =>
+  areSame([ahead, centre]) || areSame([behind, centre]) || (areSame([ahead + behind, 2 * centre]) && hasTwice(losses));
 
 /** Of the difference of the means at the start and of late, in deviations of one loss. */
 const MEANS_ERROR = Math.sqrt(1 / START_STEPS + (1 - LOSS_KEPT));
@@ -116,7 +120,7 @@ export const autoMethod = defineMethod({
     gain: 0,
     curvature: 0,
     squaredCurvature: 0,
-    stepped: false,
+    flat: 0,
     agreement: 0,
     power: 0,
   }),
@@ -126,6 +130,7 @@ export const autoMethod = defineMethod({
     convex: z.int().min(0),
     gain: z.number().min(0),
     squaredCurvature: z.number().min(0),
+    flat: z.number().min(0),
     power: z.number().min(0),
   },
   *estimate({ rho, directions: k, schedule, totalSteps = 1, ...options }, { streams, dimension, state, ...context }) {
@@ -150,21 +155,21 @@ export const autoMethod = defineMethod({
     const change = steps > 1 ? meanLoss - state.loss / weightOf(LOSS_KEPT, state.steps) : 0;
     const squaredChange = LOSS_KEPT * state.squaredChange + change ** 2;
     const level = loss / weightOf(LOSS_KEPT, steps);
-    let { curvature, squaredCurvature } = state;
+    let { curvature, squaredCurvature, flat } = state;
     if (isPaired) {
       const [centre, behind] = both.slice(k) as [number, number];
       const second = (both[0]! + behind - 2 * centre) / rho ** 2;
       curvature = CURVATURE_KEPT * curvature + second;
       squaredCurvature = CURVATURE_KEPT * squaredCurvature + second ** 2;
+      flat = CURVATURE_KEPT * flat + Number(isFlat([behind, centre, both[0]!], both.slice(0, k)));
     }
     const weight = weightOf(CURVATURE_KEPT, pairs);
     const trace = curvature / weight;
     const square = squaredCurvature / weight;
     const summedPower = state.power + power;
-    const stepped = state.stepped || hasTwice(both);
-    // A pair that saw no answer turn says nothing, and one that did says little: as of noise that has the losses' spread.
-    const variance = stepped ? summedPower / (steps * (k - 1)) : 0;
-    const traceError = Math.sqrt(Math.max(square, (6 * variance) / rho ** 4) / weight);
+    // Pairs that saw no answer turn say nothing, and those that did say little: as of noise that has the losses' spread.
+    const variance = summedPower / (steps * (k - 1));
+    const traceError = Math.sqrt(Math.max(square, ((flat / weight) * 6 * variance) / rho ** 4) / weight);
 
     // Where the loss is not convex yet, what it falls by says nothing of what can be gained.
     const convex = trace > traceError ? state.convex + 1 : 0;
@@ -181,7 +186,7 @@ export const autoMethod = defineMethod({
       gain,
       curvature,
       squaredCurvature,
-      stepped,
+      flat,
       agreement: state.agreement + dot(a, b),
       power: summedPower,
     };
@@ -190,7 +195,7 @@ export const autoMethod = defineMethod({
     if (level < lowestLoss - ROUNDING * Math.abs(lowestLoss)) {
       throw rangeError(
         'ERR_ZEST_OPTION',
-        `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be, -1 of a reward of at most 1: auto steps by what lies above it`,
+        `lowestLoss is ${lowestLoss}, and the loss is ${meanLoss}; expected the least that this loss can be, which auto steps by: set lowestLoss, to -1 for a reward of at most 1`,
       );
     }
 

@@ -27,8 +27,8 @@ export interface StepCall extends CallOptions {
   microBatch?: number;
   /** Makes the batch of all training data. Default: the step's own. */
   all?: () => unknown;
-  /** Default: what the objective says. */
-  lowestLoss?: number | undefined;
+  /** What an objective says of itself. Default: that which is evaluated. */
+  says?: Pick<Objective<never>, 'lowestLoss' | 'combine'>;
 }
 
 /** How far a step goes. */
@@ -146,6 +146,7 @@ const sequenceLossesOf = async <B>(
 /** The losses of the two halves of a batch, as {@link Round} says. */
 const lossesOfHalves = async <B>(
   objective: Objective<B>,
+  says: Pick<Objective<B>, 'combine'>,
   batch: B,
   points: readonly Point[],
   { atVersion, ...call }: EvaluationOptions,
@@ -157,7 +158,7 @@ const lossesOfHalves = async <B>(
     return Float64Array.from([...losses, ...losses]);
   }
   const meanOf = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-  const lossOf = (losses: Float64Array, first: number) => objective.combine?.(losses, batch, first) ?? meanOf(losses);
+  const lossOf = (losses: Float64Array, first: number) => says.combine?.(losses, batch, first) ?? meanOf(losses);
   const half = sequences >> 1;
   const halves = [
     ...perSequence.map((losses) => lossOf(losses.subarray(0, half), 0)),
@@ -180,7 +181,7 @@ export const estimateStep = async <B>(
   const { directions, firstStream, state, atVersion, microBatch, signal, all, learningRate = 0 } = call;
   const streams = streamsFrom(firstStream, method.streams(options));
   const { dimension } = objective;
-  const lowestLoss = call.lowestLoss ?? objective.lowestLoss;
+  const { lowestLoss } = call.says ?? objective;
   const rounds = method.estimate(options, { streams, dimension, lowestLoss, state, learningRate });
   const seen: number[] = [];
   let everything: B | undefined;
@@ -197,7 +198,7 @@ export const estimateStep = async <B>(
     if (isOfAll) everything ??= (all?.() as B | undefined) ?? batch;
     const of = isOfAll ? (everything as B) : batch;
     const losses = asksForHalves(asked)
-      ? await lossesOfHalves(objective, batch, points, { ...own, microBatch })
+      ? await lossesOfHalves(objective, call.says ?? objective, batch, points, { ...own, microBatch })
       : await objective.evaluate(of, points, { ...own, microBatch });
     assertFinite(losses, points);
     seen.push(...losses);
@@ -266,10 +267,9 @@ export const runStep = <B>(
   options: Record<string, unknown>,
   call: StepCall & StepLength,
 ): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state' | 'rate'>> => {
-  const { lowestLoss } = objective;
-  assertLowest(lowestLoss);
+  assertLowest(objective.lowestLoss);
   const take = async (of: Objective<B>, atVersion?: bigint) => {
-    const estimate = await estimateStep(of, batch, method, options, { lowestLoss, ...call, atVersion });
+    const estimate = await estimateStep(of, batch, method, options, { ...call, says: objective, atVersion });
     const update = updateOf(estimate, call);
     await of.apply(update, { directions: call.directions, signal: call.signal });
     return { ...estimate, update };

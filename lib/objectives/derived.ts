@@ -1,7 +1,9 @@
-import { ZestError } from '../errors.ts';
+import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { evaluationOptions } from '../options/objective-calls.ts';
+import { checkedList } from '../options/reading.ts';
+import { show } from '../text/show.ts';
 import { checkedPoints } from './directions.ts';
 import { turns } from './turns.ts';
 
@@ -14,6 +16,15 @@ export interface OwnLosses<B> {
   /** As {@link Objective.lowestLoss}, which is not that of the other. */
   lowestLoss?: number | undefined;
 }
+
+const checkedLosses = (losses: unknown): Float64Array => {
+  const code = 'ERR_ZEST_LOSSES';
+  const each = (value: unknown, name: string): number => {
+    if (typeof value === 'number') return value;
+    throw typeError(code, `${name} is ${show(value)}; expected a number`);
+  };
+  return Float64Array.from(checkedList(losses, { name: 'losses', code, expected: 'an array of numbers', each }));
+};
 
 /**
  * Makes an objective with losses of its own that moves the weights of another. Calls take effect in call order; an
@@ -66,7 +77,11 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     ...(of.restoreState && { restoreState: of.restoreState.bind(of) }),
     ...(own.prepare && { prepare: own.prepare }),
     ...(own.combine && {
-      combine: (losses: Float64Array, batch: B, first: number) => own.combine!(losses, batch, first),
+      combine(losses: Float64Array, batch: B, first: number) {
+        if (!Number.isSafeInteger(first) || first < 0)
+          throw rangeError('ERR_ZEST_ARGUMENT', `first is ${show(first)}; expected a whole number ≥ 0`);
+        return own.combine!(checkedLosses(losses), batch, first);
+      },
     }),
     ...(of.direction && { direction: of.direction.bind(of) }),
   });

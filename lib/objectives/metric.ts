@@ -73,7 +73,10 @@ const costLoss = (cost: unknown, task: Task): AnswerLoss => {
     );
   }
   const rows = (cost as number[][]).map((row) => [...row]);
-  return ofExamples((answer, label) => rows[label as number]![answer as number]!, Math.min(...rows.flat()));
+  return ofExamples(
+    (answer, label) => rows[label as number]![answer as number]!,
+    Math.min(...rows.map((row) => Math.min(...row))),
+  );
 };
 
 const namedLoss = (metric: Metric, task: Task): AnswerLoss => {

@@ -19,10 +19,11 @@ const checkedTilt = (value: number, name: string): number => {
   throw rangeError('ERR_ZEST_TILT', `${name} is ${show(value)}; expected a finite number`);
 };
 
-/** @param risk makes the loss of a batch, or of its examples from `first` on, of theirs */
+/** @param risk makes the loss of a batch's examples from `first` on, of theirs */
 const withExamples = <B>(
   of: Objective<B>,
-  risk: (losses: Float64Array, batch: B, first?: number) => number,
+  risk: (losses: Float64Array, batch: B, first: number) => number,
+  check: (batch: B, count: number) => void = () => {},
 ): Objective<B> => {
   assertObjective(of);
   if (of.sequenceLosses === undefined) {
@@ -31,8 +32,11 @@ const withExamples = <B>(
       'the objective has no losses of examples (sequenceLosses); expected a model, or an objective whose loss is their mean',
     );
   }
-  const lossesOf = (batch: B, points: readonly Point[], options: EvaluationOptions) =>
-    of.sequenceLosses!(batch, points, options);
+  const lossesOf = async (batch: B, points: readonly Point[], options: EvaluationOptions) => {
+    const all = await of.sequenceLosses!(batch, points, options);
+    if (all[0]) check(batch, all[0].length);
+    return all;
+  };
   return derived(of, {
     prepare: of.prepare?.bind(of),
     lowestLoss: of.lowestLoss, // a tilted mean lies between the least and the largest
@@ -40,7 +44,7 @@ const withExamples = <B>(
     combine: risk,
     async evaluate(batch, points, options) {
       const all = await lossesOf(batch, points, options);
-      return Float64Array.from(all, (losses) => risk(losses, batch));
+      return Float64Array.from(all, (losses) => risk(losses, batch, 0));
     },
   });
 };
@@ -91,12 +95,16 @@ export const groupTilt = withoutOptions(
     checkedTilt(s, 's');
     if (typeof groupsOf !== 'function')
       throw typeError('ERR_ZEST_ARGUMENT', `groupsOf is ${show(groupsOf)}; expected a function of a batch`);
-    return withExamples(objective, (losses, batch, first) => {
-      const all = groupsOf(batch);
-      const end = (first ?? 0) + losses.length;
-      if (!Array.isArray(all) || (first === undefined ? all.length !== end : all.length < end))
-        throw typeError('ERR_ZEST_ARGUMENT', `groupsOf gave ${show(all)}; expected a list of ${end} groups`);
-      const groups = all.slice(first, end);
+    const checkedGroups = (batch: B, least: number, most: number): readonly (string | number)[] => {
+      const groups = groupsOf(batch);
+      if (Array.isArray(groups) && groups.length >= least && groups.length <= most) return groups;
+      throw typeError('ERR_ZEST_ARGUMENT', `groupsOf gave ${show(groups)}; expected a list of ${least} groups`);
+    };
+    const check = (batch: B, count: number) => {
+      checkedGroups(batch, count, count);
+    };
+    const risk = (losses: Float64Array, batch: B, first: number) => {
+      const groups = checkedGroups(batch, first + losses.length, Number.POSITIVE_INFINITY).slice(first);
       const members = new Map<string | number, number[]>();
       for (const [i, loss] of losses.entries()) {
         if (Number.isNaN(loss)) continue;
@@ -104,6 +112,7 @@ export const groupTilt = withoutOptions(
       }
       const means = Array.from(members.values(), mean);
       return tiltedMean(means, s);
-    });
+    };
+    return withExamples(objective, risk, check);
   },
 );

@@ -223,6 +223,25 @@ describe('auto', () => {
     expect(Math.max(...moved)).toBeLessThan(0.01);
   });
 
+  it('does not take a smooth loss for a flat one where losses are the same by chance, or directions', async () => {
+    const { vectorObjective } = await import('../../lib/index.ts');
+    const bowl = (x: Float64Array) => x.reduce((sum, value, i) => sum + (i + 1) * value * value, 0);
+    const lossAfter = async (of: (x: Float64Array) => number, dimension: number, law: 'gaussian' | 'rademacher') => {
+      const objective = vectorObjective(
+        of,
+        Array.from({ length: dimension }, (_, i) => 3 + i),
+      );
+      const optimizer = auto({ totalSteps: 100, law });
+      for (let step = 0; step < 100; step++) await optimizer.step(objective);
+      return bowl(objective.x);
+    };
+    // Two signs have four directions.
+    expect(await lossAfter(bowl, 2, 'rademacher')).toBeLessThan(1e-3);
+    expect(await lossAfter((x) => Math.fround(bowl(x)), 12, 'gaussian')).toBeLessThan(
+      2 * (await lossAfter(bowl, 12, 'gaussian')),
+    );
+  });
+
   it('takes losses that differ by how they were added up for the same', async () => {
     const { vectorObjective } = await import('../../lib/index.ts');
     let calls = 0;

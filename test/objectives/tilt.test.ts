@@ -156,7 +156,8 @@ describe('a tilt under a method that holds the halves of a batch against each ot
     const [a, b, c, d, e, f] = losses as [number, number, number, number, number, number];
     const expected = (tiltedMean([a, (b + c) / 2], 3) + tiltedMean([(d + e) / 2, f], 3)) / 2;
     expect(await stepOf(worst)).toBeCloseTo(expected, 3);
-    await rejects(() => stepOf(groupTilt(fixed(losses), 3, () => groups.slice(1))), 'ERR_ZEST_ARGUMENT', /6 groups/);
+    for (const wrong of [groups.slice(1), [...groups, 'd']])
+      await rejects(() => stepOf(groupTilt(fixed(losses), 3, () => wrong)), 'ERR_ZEST_ARGUMENT', /6 groups/);
   });
 });
 

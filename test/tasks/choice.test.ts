@@ -2,7 +2,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadTask, Model, Tokenizer } from '../../lib/index.ts';
+import { loadTask, Model, metricObjective, type ScoredExample, Tokenizer } from '../../lib/index.ts';
 import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
@@ -123,6 +123,25 @@ describe('a choice among options of each example', () => {
     expect(answers).toMatchObject([
       { label: expect.any(Number), probabilities: [expect.any(Number), expect.any(Number)] },
     ]);
+  });
+
+  it('is compared by the numbers of options, any right one being the one that is expected', async () => {
+    const task = await loadTask(ending, tokenizer);
+    const several = rows.map(({ fields }) => row({ ...fields, right: [0, 1] }));
+    const seen: Pick<ScoredExample, 'prediction' | 'reference' | 'isRight'>[] = [];
+    const onExample = ({ prediction, reference, isRight }: ScoredExample) =>
+      seen.push({ prediction, reference, isRight });
+    const examples = task.examples(several);
+    const { accuracy } = await task.score(model, examples, { onExample });
+    for (const { prediction, reference, isRight } of seen) {
+      expect(reference).toBe(isRight ? prediction : 0);
+      expect(isRight).toBe((prediction as number) < 2);
+    }
+    const objective = metricObjective(model, task, 'accuracy');
+    expect([...(await objective.evaluate(examples, [[]]))]).toEqual([0 - accuracy!]);
+    const own = /each example of the task has options of its own/;
+    await rejects(() => metricObjective(model, task, { cost: [] }), 'ERR_ZEST_OPTION', own);
+    await rejects(() => metricObjective(model, task, 'f1'), 'ERR_ZEST_OPTION', own);
   });
 
   it('takes a number for the number of an option, and a text for the text of one first', async () => {

@@ -87,6 +87,18 @@ describe('metrics', () => {
     }
   });
 
+  it('of one\u2019s own may say what value is best', () => {
+    const definition: MetricDefinition = {
+      ...{ title: 'hits', of: 'classes', largerIsBetter: true, format: 'number' },
+      measure: (predictions: readonly number[]) => predictions.length,
+    };
+    for (const best of [Number.NaN, Number.POSITIVE_INFINITY, '1', null]) {
+      expect(() => registerMetric('hits', { ...definition, best: best as number })).toThrow(/^definition is /);
+    }
+    registerMetric('hits', { ...definition, best: 5 });
+    expect(definitionOf('hits' as Metric).best).toBe(5);
+  });
+
   it('are written as shares or as numbers', () => {
     const shown = (['accuracy', 'f1', 'matthews', 'tokenF1', 'meanSquaredError'] as const).map((metric) =>
       shownMetric(metric, 0.8125),

@@ -259,8 +259,11 @@ export const rightCalls = async (scratch: string) => {
       },
     },
     metric: { of: metric, calls: ofExamples },
-    reward: { of: reward, calls: ofExamples },
-    tilted: { of: tilted, calls: { ...objective, sequenceLosses: [undefined, [point]] } },
+    reward: { of: reward, calls: { ...ofExamples, combine: [[-1], [row], 0] } },
+    tilted: {
+      of: tilted,
+      calls: { ...objective, sequenceLosses: [undefined, [point]], combine: [[1, 2], undefined, 0] },
+    },
     optimizer: {
       of: optimizer,
       calls: {

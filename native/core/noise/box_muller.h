@@ -104,8 +104,8 @@ struct ScalarArithmetic {
   static ZEST_HOST_DEVICE F div(F a, F b) { return a / b; }
 #endif
   // The correctly rounded root of every squared radius, from its inverse to within 2^-23.4
-  // (noise_test tries all). The device promises 2^-22.9, with which four of 5e7 would be wrong, and
-  // __fsqrt_rn too.
+  // (noise_test tries all). The device promises 2^-22.9, with which four of 5e7 pairs would be
+  // wrong; __fsqrt_rn, the same instructions, is right because it keeps to less.
   static ZEST_HOST_DEVICE F sqrt_from(F a, F inverse) {
     const F root = mul(a, inverse);
     return mul_add(mul_add(-root, root, a), mul(inverse, 0.5f), root);

@@ -20,7 +20,7 @@ struct Block {
   uint32_t word[4];
 };
 
-// What each round adds: of a seed, the same for all its streams and counters.
+// The keys of the rounds: of a seed, the same for all its streams and counters.
 struct Keys {
   uint32_t word[rounds][2];
 

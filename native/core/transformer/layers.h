@@ -39,7 +39,8 @@ class Operations {
   // context = softmax(query(from) key(to)^T / sqrt(width)) value(to), head by head; `to` has all
   // tokens.
   virtual void attend(const LayerRoles& layer, State from, State to, Tokens tokens) = 0;
-  // to = norm(linear(from) + residual); `to` may be `residual`.
+  // to = norm(linear(from) + residual); `to` may be `residual`, which is not read again: a backend
+  // may add where it lies.
   virtual void add(const LinearRoles& linear, State from, State residual, const NormRoles& norm,
                    State to, Tokens tokens) = 0;
   // to = norm(from).

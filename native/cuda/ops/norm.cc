@@ -36,8 +36,8 @@ void Forward::normalize(const NormRoles& norm, State from, State to, Tokens toke
   add_and_norm(state(from).values.data(), nullptr, norm, to, tokens);
 }
 
-// The product is added to the residual where that lies, which nothing reads afterwards: while it
-// multiplies the memory has time to read it.
+// The product is added to the residual where that lies: nothing reads it afterwards, and its bytes
+// come while the product computes.
 void Forward::add(const LinearRoles& linear, State from, State residual, const NormRoles& norm,
                   State to, Tokens tokens) {
   float* values = state(residual).values.data();

@@ -35,6 +35,7 @@ TEST("normalisation of a sum and its bias is the CPU's to 2e-6, in place too") {
   shapes.push_back({1, 2, 12300});  // more than a block keeps
   bool in_place = false;
   for (const RowShape& s : shapes) {
+    in_place = !in_place;
     for (const Norming norming : normings) {
       under_some_schedule([&] {
         const bool with_bias = norming != Norming::layer_without_bias;
@@ -44,7 +45,6 @@ TEST("normalisation of a sum and its bias is the CPU's to 2e-6, in place too") {
         const std::vector<float> vector = random_values(size(s.points * vectors), 3);
         const auto d_sum = uploaded(sum), d_vector = uploaded(vector);
         const auto other = filled<float>(size(all));
-        in_place = !in_place;
         const auto& out = in_place ? d_sum : other;
         const auto operand = filled<uint16_t>(size(all));
         cuda::Normalization n;
