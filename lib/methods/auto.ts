@@ -270,7 +270,8 @@ export const autoMethod = defineMethod({
  *
  * The second difference (f(θ + ρv) + f(θ − ρv) − 2f(θ))/ρ² = vᵀHv of a pair, one every fourth step, has the mean tr H and
  * the variance 2‖H‖². Means are over some fifty pairs, that of f over twenty steps, of which f̄ is taken; the trace counts
- * with its standard error, so that the first steps, which know little of it, are shorter. The gain counts less its own,
+ * with its standard error, so that the first steps, which know little of it, are shorter. Where a share s of the pairs saw
+ * a flat loss, as that of a metric is until an answer turns, the error is at least √(6s)·σ/ρ² a pair (derived). The gain counts less its own,
  * and from where the trace is above its own: before, a loss of two units falls to one by what says nothing of the rest. A
  * step takes k forwards, and two more every fourth. For nothing, it says how much of the gradient the halves A and B of a
  * batch agree on, Σ DᵢᴬDᵢᴮ / Σ ((Dᵢᴬ + Dᵢᴮ)/2)², D the centred losses.
