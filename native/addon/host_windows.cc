@@ -15,6 +15,7 @@
   F(napi_check_object_type_tag)        \
   F(napi_close_escapable_handle_scope) \
   F(napi_close_handle_scope)           \
+  F(napi_coerce_to_bool)               \
   F(napi_create_array)                 \
   F(napi_create_array_with_length)     \
   F(napi_create_bigint_uint64)         \
