@@ -9,18 +9,27 @@
 #include <random>
 #include <string>
 
+#include "cpu/kernels/fused_multiply_add_portable.h"
 #include "test/check.h"
 
 namespace zest {
 namespace {
 
+bool same(float a, float b) {
+  return std::isnan(a) ? std::isnan(b) : std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+}
+
+// Alone, and in a lane beside fifteen products that were asked for before.
 void check_equal(float a, float b, float c) {
-  const float expected = std::fma(a, b, c), actual = fused_multiply_add(a, b, c);
-  if (std::isnan(expected) ? std::isnan(actual)
-                           : std::bit_cast<uint32_t>(expected) == std::bit_cast<uint32_t>(actual))
-    return;
-  check::fail(__FILE__, __LINE__,
-              std::to_string(a) + " · " + std::to_string(b) + " + " + std::to_string(c));
+  static Float16 as{}, bs{}, cs{};
+  static int lane = 0;
+  lane = (lane + 1) % 16;
+  as[lane] = a, bs[lane] = b, cs[lane] = c;
+  const float expected = std::fma(a, b, c);
+  if (!same(expected, fused_multiply_add(a, b, c)) ||
+      !same(expected, fused_multiply_add(as, bs, cs)[lane]))
+    check::fail(__FILE__, __LINE__,
+                std::to_string(a) + " · " + std::to_string(b) + " + " + std::to_string(c));
 }
 
 float any_bits(std::mt19937_64& random) {
@@ -71,11 +80,21 @@ TEST("… and where the result is small, infinite or no number") {
 }
 #endif
 
+void check_value(float a, float b, float c, float expected) {
+  CHECK(fused_multiply_add(a, b, c) == expected);
+  const Float16 zero{};  // beside nothing else that would be looked at twice
+  const Float16 lanes = fused_multiply_add(zero + a, zero + b, zero + c);
+  for (int i = 0; i < 16; ++i) CHECK(lanes[i] == expected);
+}
+
 TEST("a sum that lies a hair beside the middle of two floats is not rounded to the even one") {
   // 2^24 + 1 + 2^-40: rounding to float64 first gives the middle, 2^24 + 1, and then 2^24.
-  CHECK(fused_multiply_add(0x1p-20f, 0x1p-20f, 0x1p0f) == 1);
-  CHECK(fused_multiply_add(4097.0f, 4097.0f, 0x1p-40f) == 16785410.0f);
-  CHECK(fused_multiply_add(0x1.000002p0f, 0x1.000002p0f, 0x1p-80f) == 0x1.000004p0f);
+  check_value(0x1p-20f, 0x1p-20f, 0x1p0f, 1);
+  check_value(4097.0f, 4097.0f, 0x1p-40f, 16785410.0f);
+  check_value(0x1.000002p0f, 0x1.000002p0f, 0x1p-80f, 0x1.000004p0f);
+  // 2^-150 - 2^-196 above an odd multiple of 2^-149, the distance of the smallest floats.
+  for (const float odd : {0x1p-149f, 0x1.000004p-127f, 0x1.fffffcp-127f})
+    check_value(0x1.fffffcp-76f, 0x1.000002p-75f, odd, odd);
 }
 
 }  // namespace

@@ -30,12 +30,7 @@ ZEST_INLINE F32 keep_first(F32 a, int n) {
   const I32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return lane < n ? a : F32{};
 }
-// Not inlined: its sixteen lanes are many instructions, and it stands in every kernel.
-__attribute__((noinline)) static F32 mul_add(F32 a, F32 b, F32 c) {
-  F32 r;
-  for (int i = 0; i < 16; ++i) r[i] = fused_multiply_add(a[i], b[i], c[i]);
-  return r;
-}
+ZEST_INLINE F32 mul_add(F32 a, F32 b, F32 c) { return fused_multiply_add(a, b, c); }
 ZEST_INLINE F32 square_root(F32 a) {
   for (int i = 0; i < 16; ++i) a[i] = __builtin_sqrtf(a[i]);
   return a;
