@@ -1,6 +1,7 @@
 // `npm run build:native`: builds build/Release/zest.node with cmake-js; `npm run build:cuda`, which is --cuda, builds
 // zest_cuda.node beside it. Where cmake-js, CMake, or both make and ninja are not there, or with --direct, the compilers
-// are called without them. `--output FOLDER` puts the file elsewhere, without CMake.
+// are called without them. `--output FOLDER` puts the file elsewhere, without CMake; `--tree FOLDER` is where CMake
+// builds in the place of build or build/cuda.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +12,12 @@ import { parseArgs } from 'node:util';
 import { compileAddon, runs } from './compile.mjs';
 
 const { values: options } = parseArgs({
-  options: { cuda: { type: 'boolean' }, direct: { type: 'boolean' }, output: { type: 'string' } },
+  options: {
+    cuda: { type: 'boolean' },
+    direct: { type: 'boolean' },
+    output: { type: 'string' },
+    tree: { type: 'string' },
+  },
 });
 const root = fileURLToPath(new URL('..', import.meta.url));
 const name = options.cuda ? 'zest_cuda.node' : 'zest.node';
@@ -25,10 +31,12 @@ const cmakeJs = () => {
 };
 
 const withCMake = () => {
+  const tree = options.tree ?? (options.cuda ? 'build/cuda' : undefined);
   const architectures = process.env.ZEST_CUDA_ARCHITECTURES;
   const settings = [
     ['--log-level', 'warn', '--parallel', String(availableParallelism())],
-    options.cuda ? ['--out', 'build/cuda', '--target', 'zest_cuda', '--CDZEST_CUDA=ON'] : [],
+    options.cuda ? ['--target', 'zest_cuda', '--CDZEST_CUDA=ON'] : [],
+    tree ? ['--out', tree] : [],
     process.env.ZEST_WERROR ? [`--CDZEST_WERROR=${process.env.ZEST_WERROR}`] : [],
     options.cuda && architectures ? [`--CDZEST_CUDA_ARCHITECTURES=${architectures}`] : [],
   ].flat();

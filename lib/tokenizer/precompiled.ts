@@ -1,7 +1,5 @@
 const END_OF_TEXT = 0;
 
-const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
-
 const LONGEST_WHOLE_GRAPHEME = 6; // bytes
 
 /**
@@ -38,6 +36,7 @@ export const precompiledNormalizer = (base64: string): ((text: string) => string
     return start === undefined ? undefined : texts.toString('utf8', start, texts.indexOf(END_OF_TEXT, start));
   };
 
+  const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
   const known = new Map<string, string | undefined>();
   const replacement = (text: string): string | undefined => {
     if (!known.has(text)) known.set(text, lookUp(text));
