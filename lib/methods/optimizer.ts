@@ -241,8 +241,10 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
           'objective is another than that of the steps before; expected the same one: an optimizer has the state of one, so make another for another',
         );
       }
-      if (!trained) assertKnown(objective);
-      trained = new WeakRef(objective);
+      if (!trained) {
+        assertKnown(objective);
+        trained = new WeakRef(objective);
+      }
       const result = previous.then(() => take(objective, batch as B, call));
       previous = result.catch(() => {});
       return result;

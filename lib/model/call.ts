@@ -2,8 +2,8 @@ import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
 import type { NativeAbort, NativeBinding } from '../native/binding.ts';
 
-/** What the engine is to do, once its turn has come. */
-export type EngineCall<T> = (abort: NativeAbort) => Promise<T>;
+/** What the engine is to do, once its turn has come; `abort` is there where something may stop it. */
+export type EngineCall<T> = (abort: NativeAbort | undefined) => Promise<T>;
 
 /** Whether an error comes of the addon, which makes plain ones that have a code. */
 const isOfAddon = (error: unknown): error is ZestError => error instanceof ZestError && error.name === 'Error';
@@ -18,8 +18,8 @@ export const callEngine = async <T>(
   call: EngineCall<T>,
 ): Promise<T> => {
   throwIfAborted(signal);
-  const abort = binding.createAbort();
-  const stop = () => abort.abort();
+  const abort = signal && binding.createAbort();
+  const stop = () => abort?.abort();
   signal?.addEventListener('abort', stop, { once: true });
   try {
     return await call(abort);

@@ -58,7 +58,7 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
           onProgress?.(done, total);
         } catch (error) {
           failed ??= { error };
-          abort.abort();
+          engine.dispose();
         }
       };
       try {

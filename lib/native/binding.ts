@@ -198,20 +198,20 @@ export interface Shortcuts {
   sharePrompts: boolean;
 }
 
-/** Handed to every asynchronous call; `abort()` sets a flag that the engine polls. */
+/** Handed to asynchronous calls that something may stop; `abort()` sets a flag that the engine polls. */
 export interface NativeAbort {
   abort(): void;
 }
 
 export interface NativeEngine {
-  load(onProgress: ((done: number, total: number) => void) | undefined, abort: NativeAbort): Promise<void>;
+  load(onProgress: ((done: number, total: number) => void) | undefined, abort: NativeAbort | undefined): Promise<void>;
   /** losses[p · examples + e]; `microBatch` examples are evaluated at a time, 0: all, and the bits do not depend on it. */
   sequenceLosses(
     directions: NativeDirections,
     batch: NativeBatch,
     points: NativePoints,
     microBatch: number,
-    abort: NativeAbort,
+    abort: NativeAbort | undefined,
   ): Promise<Float64Array>;
   /** One loss a point. `microBatch` as above; `atVersion` < 0n: any. */
   evaluate(
@@ -220,20 +220,20 @@ export interface NativeEngine {
     points: NativePoints,
     microBatch: number,
     atVersion: bigint,
-    abort: NativeAbort,
+    abort: NativeAbort | undefined,
   ): Promise<Float64Array>;
   logits(
     directions: NativeDirections,
     batch: NativeBatch,
     point: NativePoints,
-    abort: NativeAbort,
+    abort: NativeAbort | undefined,
   ): Promise<Float32Array[]>;
   /** The mean of what the head would read, over the scored positions of each sequence; their candidates are not read. */
   embeddings(
     directions: NativeDirections,
     batch: NativeBatch,
     point: NativePoints,
-    abort: NativeAbort,
+    abort: NativeAbort | undefined,
   ): Promise<Float32Array[]>;
   /** Begins empty sequences of up to `capacities` tokens at a point; returns the number of the session. */
   openSession(
@@ -241,17 +241,17 @@ export interface NativeEngine {
     point: NativePoints,
     capacities: Int32Array,
     sampling: NativeSampling,
-    abort: NativeAbort,
+    abort: NativeAbort | undefined,
   ): Promise<number>;
   /**
    * Appends ids[starts[s] … starts[s + 1]) to sequence s, and draws the next token of each that grew, in order. Rejects
    * with ERR_ZEST_VERSION if the weights have moved since the session was opened.
    */
-  extendSession(session: number, ids: Int32Array, starts: Int32Array, abort: NativeAbort): Promise<Int32Array>;
+  extendSession(session: number, ids: Int32Array, starts: Int32Array, abort: NativeAbort | undefined): Promise<Int32Array>;
   closeSession(session: number): Promise<void>;
-  apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort): Promise<void>;
+  apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort | undefined): Promise<void>;
   /** Updates one after another, in one pass over memory for several, with the bits of as many calls of `apply`. */
-  applyAll(directions: NativeDirections, updates: readonly NativeUpdate[], abort: NativeAbort): Promise<void>;
+  applyAll(directions: NativeDirections, updates: readonly NativeUpdate[], abort: NativeAbort | undefined): Promise<void>;
   /** The first trainable parameter with a value that is NaN or infinite; −1: none. */
   notFinite(): Promise<number>;
   parameter(index: number): Promise<Float32Array>;

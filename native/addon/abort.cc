@@ -17,6 +17,7 @@ Abort::Abort(const Napi::CallbackInfo& info)
 }
 
 std::shared_ptr<AbortFlag> Abort::flag(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::make_shared<AbortFlag>(false);
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&tag)) {
     throw Napi::TypeError::New(value.Env(), "an abort handle is expected");
   }

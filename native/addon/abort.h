@@ -11,7 +11,7 @@ namespace zest::addon {
 class Abort : public Napi::ObjectWrap<Abort> {
  public:
   static Napi::Function define(Napi::Env env);
-  // The flag of a handle; throws if the value is none.
+  // The flag of a handle, or a new one for undefined; throws if the value is neither.
   static std::shared_ptr<AbortFlag> flag(const Napi::Value& value);
 
   explicit Abort(const Napi::CallbackInfo& info);
