@@ -154,7 +154,7 @@ export { type Sharpness, type SharpnessOptions, sharpness } from './sharpness/sh
 export { lossSlice, type Slice, type SliceOptions } from './sharpness/slice.ts';
 export type { SweepEstimate } from './sweep/estimate.ts';
 export type { SweepEvent, SweepOptions } from './sweep/events.ts';
-export type { Axis, GridRun } from './sweep/grid.ts';
+export type { GridAxis, GridRun } from './sweep/grid.ts';
 export type { ScoreSpread, Spread, SweepPoint, SweepResult, SweepRun } from './sweep/results.ts';
 export { sweep } from './sweep/sweep.ts';
 export { type ChatMessage, type ChatTemplate, loadChatTemplate } from './tasks/chat-template.ts';

@@ -247,11 +247,20 @@ export interface NativeEngine {
    * Appends ids[starts[s] … starts[s + 1]) to sequence s, and draws the next token of each that grew, in order. Rejects
    * with ERR_ZEST_VERSION if the weights have moved since the session was opened.
    */
-  extendSession(session: number, ids: Int32Array, starts: Int32Array, abort: NativeAbort | undefined): Promise<Int32Array>;
+  extendSession(
+    session: number,
+    ids: Int32Array,
+    starts: Int32Array,
+    abort: NativeAbort | undefined,
+  ): Promise<Int32Array>;
   closeSession(session: number): Promise<void>;
   apply(directions: NativeDirections, update: NativeUpdate, abort: NativeAbort | undefined): Promise<void>;
   /** Updates one after another, in one pass over memory for several, with the bits of as many calls of `apply`. */
-  applyAll(directions: NativeDirections, updates: readonly NativeUpdate[], abort: NativeAbort | undefined): Promise<void>;
+  applyAll(
+    directions: NativeDirections,
+    updates: readonly NativeUpdate[],
+    abort: NativeAbort | undefined,
+  ): Promise<void>;
   /** The first trainable parameter with a value that is NaN or infinite; −1: none. */
   notFinite(): Promise<number>;
   parameter(index: number): Promise<Float32Array>;

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../objective.ts';
 import type { TrainEvent } from '../runs/events.ts';
 import type { SweepEstimate } from './estimate.ts';
-import type { Axis } from './grid.ts';
+import type { GridAxis } from './grid.ts';
 import type { SweepResult, SweepRun } from './results.ts';
 
 /** Events of `sweep`, in order. Each can be written as JSON. */
@@ -31,7 +31,7 @@ export type SweepEvent =
 /** Options of `sweep`. */
 export interface SweepOptions extends CallOptions {
   /** Values that keys of the configuration take: `{ 'optimizer.tilt': [0, 1, { tau: 1 }] }`, or a list of them. */
-  grid: Readonly<Record<string, readonly unknown[]>> | readonly Axis[];
+  grid: Readonly<Record<string, readonly unknown[]>> | readonly GridAxis[];
   /** Whether to go on with what an earlier sweep left in the folder. Default false: an error. */
   resume?: boolean;
   /**

@@ -4,7 +4,7 @@ import { isObject } from '../text/json.ts';
 import { parseYaml } from '../text/yaml.ts';
 
 /** One key of a grid and the values that it takes. */
-export interface Axis {
+export interface GridAxis {
   /** Path of the key in the configuration: `optimizer.tilt`, say. */
   key: string;
   /** Values that the key takes, each once. */
@@ -50,7 +50,7 @@ const hash = (text: string): string => createHash('sha256').update(text).digest(
  *
  * @throws ERR_ZEST_CONFIG for what is no list of values
  */
-export const parseAxis = (text: string): Axis => {
+export const parseAxis = (text: string): GridAxis => {
   const name = `--grid ${text}`;
   const equals = text.indexOf('=');
   if (equals < 1) fail(`${name}: expected key.path=value,value…`);
@@ -113,7 +113,7 @@ const joined = (parts: readonly string[]): string => {
  *
  * @throws ERR_ZEST_CONFIG without an axis, or for a key or a value that is there twice
  */
-export const gridRuns = (axes: readonly Axis[]): GridRun[] => {
+export const gridRuns = (axes: readonly GridAxis[]): GridRun[] => {
   if (axes.length === 0)
     fail('a sweep needs a grid (--grid, or grid from code), such as optimizer.learningRate=1e-4,3e-4');
   const keys = axes.map(({ key }) => key);

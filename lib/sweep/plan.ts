@@ -4,7 +4,7 @@ import { ZestError } from '../errors.ts';
 import { withBudget } from '../jobs/budget.ts';
 import { loadConfig } from '../training/config.ts';
 import type { Config, ResolvedConfig } from '../training/schema.ts';
-import { type Axis, type GridRun, gridRuns } from './grid.ts';
+import { type GridAxis, type GridRun, gridRuns } from './grid.ts';
 
 /** A run of a sweep before it begins. */
 export interface PlannedRun extends GridRun {
@@ -20,7 +20,7 @@ export interface Plan {
 }
 
 export interface PlanOptions {
-  grid: readonly Axis[];
+  grid: readonly GridAxis[];
   overrides: readonly string[];
   forwards?: number;
   output?: string;

@@ -21,7 +21,7 @@ import type { Config } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { estimateSweep } from './estimate.ts';
 import type { SweepEvent, SweepOptions } from './events.ts';
-import type { Axis } from './grid.ts';
+import type { GridAxis } from './grid.ts';
 import { type Plan, type PlannedRun, planSweep } from './plan.ts';
 import { renameRuns } from './renamed.ts';
 import { doneRun, pointsOf, ranked, type SweepPoint, type SweepResult, type SweepRun, spreadOf } from './results.ts';
@@ -39,7 +39,7 @@ const sweepOptions = optionsOf<SweepOptions>({
   output: text,
 });
 
-const axesOf = (grid: SweepOptions['grid']): readonly Axis[] =>
+const axesOf = (grid: SweepOptions['grid']): readonly GridAxis[] =>
   Array.isArray(grid) ? grid : Object.entries(grid).map(([key, values]) => ({ key, values }));
 
 /** Runs at a time and the threads of each. */
@@ -157,7 +157,11 @@ const assertNotRun = async (output: string): Promise<void> => {
 };
 
 /** A sweep whose folder is ours. */
-async function* sweepPlan(plan: Plan, grid: readonly Axis[], options: SweepOptions): AsyncGenerator<SweepEvent, void> {
+async function* sweepPlan(
+  plan: Plan,
+  grid: readonly GridAxis[],
+  options: SweepOptions,
+): AsyncGenerator<SweepEvent, void> {
   const { signal, resume = false, forwards } = options;
   const table = join(plan.output, 'sweep.json');
   const rows = new Map<string, SweepRun>();

@@ -15,6 +15,7 @@
 #include "cuda/kernels/attention.h"
 #include "cuda/kernels/bfloat16.h"
 #include "cuda/kernels/directions.h"
+#include "cuda/kernels/launch.h"
 #include "cuda/kernels/update.h"
 #include "cuda/ops/forward.h"
 #include "cuda/ops/graphs.h"
@@ -49,17 +50,21 @@ void check_supported(const ModelSpec& spec) {
 
 // Makes the device the thread's current one before anything of the model is made.
 struct CurrentDevice {
-  explicit CurrentDevice(int index) : index(index) { use_device(index); }
+  explicit CurrentDevice(int index) : index(index) {
+    use_device(index);
+    choose_overlap(index);
+  }
   int index;
 };
 
 class CudaBackend : public Backend {
  public:
-  CudaBackend(const ModelSpec& spec, StorageType storage, int device)
+  CudaBackend(const ModelSpec& spec, StorageType storage, int device, int64_t scratch_bytes)
       : device_(device),
+        scratch_bytes_(scratch_bytes),
         weights_(spec, storage, main_),
         points_(weights_, main_),
-        forward_(weights_, products_, main_, noise_),
+        forward_(weights_, products_, main_, noise_, scratch_bytes),
         graphs_(main_) {
     weights_.make_shares(
         update_shares_, update_threads,
@@ -172,7 +177,8 @@ class CudaBackend : public Backend {
     return guarded([&] {
       check_abort(abort);
       const Guard guard = [this](const std::function<void()>& body) { guarded(body); };
-      return make_session(weights_, products_, main_, noise_, guard, directions, point, capacities);
+      return make_session(weights_, products_, main_, noise_, guard, directions, point, capacities,
+                          scratch_bytes_);
     });
   }
 
@@ -338,6 +344,7 @@ class CudaBackend : public Backend {
   }
 
   CurrentDevice device_;
+  int64_t scratch_bytes_;
   Stream main_, noise_;
   Products products_;
   Weights weights_;
@@ -355,9 +362,10 @@ class CudaBackend : public Backend {
 }  // namespace
 }  // namespace cuda
 
-std::unique_ptr<Backend> make_cuda_backend(const ModelSpec& spec, StorageType storage, int device) {
+std::unique_ptr<Backend> make_cuda_backend(const ModelSpec& spec, StorageType storage, int device,
+                                           int64_t scratch_bytes) {
   cuda::check_supported(spec);
-  return std::make_unique<cuda::CudaBackend>(spec, storage, device);
+  return std::make_unique<cuda::CudaBackend>(spec, storage, device, scratch_bytes);
 }
 
 }  // namespace zest

@@ -17,14 +17,14 @@ class CudaSession : public Session {
  public:
   CudaSession(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise,
               Guard guard, const Directions& directions, const Point& point,
-              std::span<const int32_t> capacities)
+              std::span<const int32_t> capacities, int64_t scratch_bytes)
       : spec_(weights.spec()),
         type_(weights.type()),
         main_(main),
         noise_(noise),
         guard_(std::move(guard)),
         points_(weights, main),
-        forward_(weights, products, main, noise),
+        forward_(weights, products, main, noise, scratch_bytes),
         graphs_(main),
         cache_(spec_, type_, capacities) {
     points_.set(directions, {&point, 1});
@@ -85,9 +85,10 @@ class CudaSession : public Session {
 
 std::unique_ptr<Session> make_session(const Weights& weights, Products& products, cudaStream_t main,
                                       cudaStream_t noise, Guard guard, const Directions& directions,
-                                      const Point& point, std::span<const int32_t> capacities) {
+                                      const Point& point, std::span<const int32_t> capacities,
+                                      int64_t scratch_bytes) {
   return std::make_unique<CudaSession>(weights, products, main, noise, std::move(guard), directions,
-                                       point, capacities);
+                                       point, capacities, scratch_bytes);
 }
 
 }  // namespace zest::cuda

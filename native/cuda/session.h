@@ -17,6 +17,7 @@ using Guard = std::function<void(const std::function<void()>&)>;
 // The weights, products, streams and guard are the backend's, which must outlive the session.
 std::unique_ptr<Session> make_session(const Weights& weights, Products& products, cudaStream_t main,
                                       cudaStream_t noise, Guard guard, const Directions& directions,
-                                      const Point& point, std::span<const int32_t> capacities);
+                                      const Point& point, std::span<const int32_t> capacities,
+                                      int64_t scratch_bytes);
 
 }  // namespace zest::cuda

@@ -10,8 +10,6 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-thread_local bool overlaps = false;
-
 }  // namespace
 
 DeviceReport device_report() {
@@ -53,13 +51,7 @@ DeviceReport device_report() {
 
 void use_device(int index) {
   const cudaError_t error = index < 0 ? cudaErrorInvalidDevice : cudaSetDevice(index);
-  if (error == cudaSuccess) {
-    int major = 0;
-    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index),
-          "cudaDeviceGetAttribute");
-    overlaps = major >= 9;
-    return;
-  }
+  if (error == cudaSuccess) return;
   cudaGetLastError();
   const DeviceReport report = device_report();
   if (!report.failure.empty()) throw Error("ERR_ZEST_DEVICE", report.failure);
@@ -72,8 +64,6 @@ void use_device(int index) {
                                      "; those visible are 0 to " +
                                      std::to_string(static_cast<int>(report.devices.size()) - 1));
 }
-
-bool launches_overlap() { return overlaps; }
 
 Stream::Stream() {
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");

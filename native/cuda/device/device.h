@@ -19,10 +19,6 @@ DeviceReport device_report();
 // this index.
 void use_device(int index);
 
-// Whether the device that this thread uses can place a kernel's blocks while those of the one
-// before it end ("programmatic dependent launch", compute capability 9.0 and on).
-bool launches_overlap();
-
 struct Stream {
   Stream();
   ~Stream();

@@ -9,9 +9,14 @@
 #include <type_traits>
 
 #include "cuda/device/check.h"
-#include "cuda/device/device.h"
 
 namespace zest::cuda {
+
+// Lets launches on this thread overlap, or not, as its device and the kernels allow: a kernel's
+// blocks are then placed while those of the one before it end ("programmatic dependent launch",
+// compute capability 9.0 and on). Kernels compiled for less do not wait for the one before.
+void choose_overlap(int device);
+bool launches_overlap();
 
 constexpr int warp_lanes = 32;
 constexpr unsigned all_lanes = 0xffffffffu;

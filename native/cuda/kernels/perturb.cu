@@ -73,7 +73,7 @@ __device__ __forceinline__ void perturb_unit(const Plan& plan, const Parameter& 
 }
 
 template <Law law, class Stored, class Out>
-__global__ void __launch_bounds__(perturb_threads)
+__global__ void __launch_bounds__(perturb_threads, 2)
     perturb_rows_kernel(Plan plan, Parameter p, RowChoice rows, Out* out, int64_t row_stride,
                         int64_t point_stride) {
   after_previous_kernels();
@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(perturb_threads)
 }
 
 template <Law law, class Stored>
-__global__ void __launch_bounds__(perturb_threads)
+__global__ void __launch_bounds__(perturb_threads, 2)
     perturb_vectors_kernel(Plan plan, const Parameter* parameters, const int64_t* offsets,
                            const BlockShare* shares, float* out, int64_t point_stride) {
   after_previous_kernels();

@@ -57,8 +57,14 @@ int64_t activation_bytes(const ModelSpec& spec) {
   return floats * static_cast<int64_t>(sizeof(float)) + product_bytes(spec, StorageType::float32);
 }
 
-Forward::Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise)
-    : weights_(weights), spec_(weights.spec()), products_(products), main_(main), noise_(noise) {
+Forward::Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise,
+                 int64_t scratch_bytes)
+    : weights_(weights),
+      spec_(weights.spec()),
+      products_(products),
+      main_(main),
+      noise_(noise),
+      scratch_bytes_(scratch_bytes) {
   const std::vector<int64_t>& offsets = weights.vector_offsets();
   weights.make_shares(
       vector_shares_, perturb_threads,

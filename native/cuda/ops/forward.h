@@ -22,11 +22,9 @@
 
 namespace zest::cuda {
 
-// The most that two pieces of perturbed weights take. A product reads its rows again for each
-// piece, so that few large ones are better than what would stay in the cache: a step of
-// RoBERTa-base at 64 x 128 tokens, k = 5, took 39.6 ms with 20 MB on an H200, 36.0 with 48 and 34.2
-// with 96.
-constexpr int64_t scratch_bytes = int64_t{96} << 20;
+// How many outputs of a weight a piece has, of which two lie in so many bytes. Transposed weights
+// are inputs x outputs.
+int64_t outputs_a_piece(int64_t scratch_bytes, int64_t bytes_an_output, bool transposed);
 
 // Bytes of the activations of a token at one point, without the logits: what `upload` reserves for
 // weights in float32.
@@ -34,7 +32,9 @@ int64_t activation_bytes(const ModelSpec& spec);
 
 class Forward : private Operations {
  public:
-  Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise);
+  // `scratch_bytes` are the most that two pieces of perturbed weights take.
+  Forward(const Weights& weights, Products& products, cudaStream_t main, cudaStream_t noise,
+          int64_t scratch_bytes);
 
   // The block of a batch, on the device; reserves all that `run` needs, so that run allocates
   // nothing. Without memory for it all is given back but the weights.
@@ -200,6 +200,7 @@ class Forward : private Operations {
   DeviceMemory<float> cosines_, sines_;
   DeviceMemory<float> losses_;
   DeviceMemory<double> means_;
+  const int64_t scratch_bytes_;
   // Two pieces of perturbed weights: one is made while the other is multiplied.
   DeviceMemory<std::byte> scratch_[2];
   Event forked_, ready_[2], consumed_[2];

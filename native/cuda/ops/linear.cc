@@ -16,13 +16,13 @@ constexpr int64_t most_outputs_a_piece = 4096;
 // A piece is a whole number of chunks of a transposed weight's columns, or of eight rows.
 int64_t least_outputs(bool transposed) { return transposed ? chunk_elements : 8; }
 
-int64_t outputs_a_piece(int64_t bytes_an_output, bool transposed) {
+}  // namespace
+
+int64_t outputs_a_piece(int64_t scratch_bytes, int64_t bytes_an_output, bool transposed) {
   const int64_t fit = std::min(scratch_bytes / 2 / bytes_an_output, most_outputs_a_piece);
   const int64_t step = fit >= 128 ? 128 : least_outputs(transposed);
   return std::max<int64_t>(fit / step, 1) * step;
 }
-
-}  // namespace
 
 // Columns that low-rank directions append to the rows that a product reads; 0 where there are so
 // many that the perturbed weights are made instead, or where they would not begin at a multiple of
@@ -63,7 +63,7 @@ int64_t Forward::piece_bytes(int64_t outputs, int64_t depth, bool transposed) co
   const auto element = static_cast<int64_t>(element_bytes(weights_.type()));
   const auto of = [&](int64_t batch, int64_t deep) {
     const int64_t an_output = batch * padded8(deep) * element;
-    const int64_t count = std::min(outputs_a_piece(an_output, transposed), outputs);
+    const int64_t count = std::min(outputs_a_piece(scratch_bytes_, an_output, transposed), outputs);
     return transposed ? batch * deep * padded8(count) * element : count * an_output;
   };
   const int64_t extended = transposed ? depth : depth + extension(depth);
@@ -159,6 +159,7 @@ void Forward::product(const Multiplication& m) {
   product.y_batch = m.rows * m.y.stride;
   if (extended) extend_inputs(p, m.x, m.rows);
   const int64_t at_once = outputs_a_piece(
+      scratch_bytes_,
       product.batch * padded8(product.depth) * static_cast<int64_t>(element_bytes(weights_.type())),
       m.transposed);
   const auto y_element = static_cast<int64_t>(element_bytes(m.y.type));

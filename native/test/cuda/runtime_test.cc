@@ -9,6 +9,7 @@
 #include "cuda/backend.h"
 #include "cuda/device/cublaslt.h"
 #include "cuda/device/device.h"
+#include "cuda/kernels/launch.h"
 #include "shim.h"
 #include "test/check.h"
 #include "test/parameter_values.h"
@@ -86,6 +87,17 @@ TEST("no driver, an old driver and no device read differently") {
   const std::string absent = message("ERR_ZEST_DEVICE", [] { cuda::use_device(2); });
   CHECK(contains(absent, "no CUDA device 2") && contains(absent, "0 to 1"));
   shim::set_devices(1);
+}
+
+TEST("launches overlap where the device can and the kernels wait, in the backend of the thread") {
+  backend();
+  CHECK(cuda::launches_overlap());
+  shim::set_compiled_for(80);  // PTX that is for 8.0 as well
+  backend();
+  CHECK(!cuda::launches_overlap());
+  shim::set_compiled_for(90);
+  backend();
+  CHECK(cuda::launches_overlap());
 }
 
 TEST("out of memory says what was asked and what is free; the model stays usable") {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/blocks.h"
 #include "core/parameters.h"
@@ -181,6 +182,33 @@ void time_generation(const Measure& measure, const std::string& name, const Rand
   }
 }
 
+// A layer's product of 64 x 128 tokens, and the same added to what is there: what reading that
+// costs.
+void add_in_place(std::vector<Timing>& all, const Measure& measure, int64_t rows) {
+  cuda::Products products;
+  const int64_t outputs = 768, deepest = 3072;
+  const auto x = filled<uint16_t>(static_cast<size_t>(rows * deepest));
+  const auto w = filled<uint16_t>(static_cast<size_t>(outputs * deepest));
+  const auto y = filled<float>(static_cast<size_t>(rows * outputs));
+  for (const auto* operand : {&x, &w})
+    cuda::check(cudaMemsetAsync(operand->data(), 0, 2 * operand->size(), stream()), "cudaMemset");
+  cuda::check(cudaMemsetAsync(y.data(), 0, sizeof(float) * y.size(), stream()), "cudaMemset");
+  for (const int64_t depth : {outputs, deepest}) {
+    for (const bool add : {false, true}) {
+      cuda::Product p;
+      p.x = x.data(), p.w = w.data(), p.y = y.data();
+      p.rows = rows, p.outputs = outputs, p.depth = depth;
+      p.x_stride = p.w_stride = depth, p.y_stride = outputs;
+      p.type = StorageType::bfloat16;
+      p.add = add;
+      all.push_back(measure.on_device("product " + std::to_string(rows) + " x 768 x " +
+                                          std::to_string(depth) + ", bfloat16, " +
+                                          (add ? "added" : "written"),
+                                      [&] { products.multiply(p, stream()); }));
+    }
+  }
+}
+
 // A product of all points' rows as low rank has them: by which depths is cuBLASLt at its best, and
 // what does the product with their factors cost?
 void append_depths(std::vector<Timing>& all, const Measure& measure, int64_t rows) {
@@ -234,17 +262,20 @@ std::vector<Timing> measure(bool small, const std::string& only) {
     rate[gaussian ? 0 : 1] = 1e3 * static_cast<double>(drawn) / all.back().milliseconds;
   }
 
+  add_in_place(all, measure, small ? 16 : 8192);
   append_depths(all, measure, small ? 16 : 81920);
 
   for (const auto& [workload, make] : small ? small_workloads() : workloads()) {
+    std::optional<Workload> made;  // of some a file is written: once
     for (const StorageType type : {StorageType::bfloat16, StorageType::float32}) {
       const std::string name =
           workload + (type == StorageType::bfloat16 ? " bfloat16 " : " float32 ");
       if (name.find(only) == std::string::npos) continue;
-      const Workload w = make();
+      if (!made) made = make();
+      const Workload& w = *made;
+      if (type == StorageType::float32 && !w.in_float32) continue;
       const RandomModel& model = w.model;
       const Batch& batch = w.batch;
-      if (type == StorageType::float32 && !w.in_float32) continue;
       const auto backend = make_cuda_backend(model.spec, type, 0);
       backend->load(model.sources, {}, never);
       const auto add = [&](const std::string& what, double floor, const std::string& floor_of,

@@ -97,6 +97,10 @@ struct cudaDeviceProp {
   int major, minor, multiProcessorCount;
 };
 
+struct cudaFuncAttributes {
+  int ptxVersion;  // what the code was compiled for, 90 for compute capability 9.0
+};
+
 extern "C++" {
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaDriverGetVersion(int* version);
@@ -146,6 +150,7 @@ alignas(128) extern unsigned char shared_bytes[];
 
 namespace zest::shim {
 using Kernel = void (*)();
+int compiled_for();
 // The most that a kernel's blocks may share; 48 KB unless it is asked for.
 cudaError_t allow_shared_bytes(Kernel kernel, int bytes);
 cudaError_t launch(const cudaLaunchConfig_t& config, Kernel kernel, std::function<void()> thread);
@@ -215,6 +220,11 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   std::tuple<std::decay_t<Parameters>...> values(std::forward<Arguments>(arguments)...);
   return zest::shim::launch(*config, reinterpret_cast<zest::shim::Kernel>(kernel),
                             [kernel, values] { std::apply(kernel, values); });
+}
+template <class... Parameters>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void (*)(Parameters...)) {
+  attributes->ptxVersion = zest::shim::compiled_for();
+  return cudaSuccess;
 }
 template <class... Parameters>
 cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int value) {

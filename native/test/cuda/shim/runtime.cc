@@ -56,6 +56,7 @@ long variable(const char* name, long otherwise) {
 struct State {
   int devices = static_cast<int>(variable("ZEST_SHIM_DEVICES", 1));
   int driver = static_cast<int>(variable("ZEST_SHIM_DRIVER", 13000));
+  int compiled_for = 90;
   size_t limit = static_cast<size_t>(variable("ZEST_SHIM_MEMORY", 1L << 36));  // bytes
   std::map<Kernel, size_t> allowed_shared_bytes;
   int64_t fault = variable("ZEST_SHIM_FAULT", -1);  // the launch that breaks the device
@@ -185,6 +186,8 @@ void set_schedule(Schedule schedule, uint64_t seed) { chooser().set(schedule, se
 void set_devices(int count, int driver_version) {
   state().devices = count, state().driver = driver_version;
 }
+void set_compiled_for(int architecture) { state().compiled_for = architecture; }
+int compiled_for() { return state().compiled_for; }
 void set_memory_limit(size_t bytes) { state().limit = bytes; }
 size_t allocated_bytes() { return state().used; }
 int64_t allocations() { return state().allocations; }

@@ -16,6 +16,8 @@ void set_schedule(Schedule schedule, uint64_t seed = 1);
 
 // How many devices there are and which driver: 0 is none. Version 13000 is CUDA 13.0.
 void set_devices(int count, int driver_version = 13000);
+// Which compute capability kernels say they were compiled for, 90 is 9.0: so is that of devices.
+void set_compiled_for(int architecture);
 // cudaMalloc fails beyond it.
 void set_memory_limit(size_t bytes);
 size_t allocated_bytes();
