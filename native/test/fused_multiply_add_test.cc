@@ -21,7 +21,7 @@ bool same(float a, float b) {
 
 // Alone, and in a lane beside fifteen products that were asked for before.
 void check_equal(float a, float b, float c) {
-  static Float16 as{}, bs{}, cs{};
+  static Float32x16 as{}, bs{}, cs{};
   static int lane = 0;
   lane = (lane + 1) % 16;
   as[lane] = a, bs[lane] = b, cs[lane] = c;
@@ -82,8 +82,8 @@ TEST("… and where the result is small, infinite or no number") {
 
 void check_value(float a, float b, float c, float expected) {
   CHECK(fused_multiply_add(a, b, c) == expected);
-  const Float16 zero{};  // beside nothing else that would be looked at twice
-  const Float16 lanes = fused_multiply_add(zero + a, zero + b, zero + c);
+  const Float32x16 zero{};  // beside nothing else that would be looked at twice
+  const Float32x16 lanes = fused_multiply_add(zero + a, zero + b, zero + c);
   for (int i = 0; i < 16; ++i) CHECK(lanes[i] == expected);
 }
 

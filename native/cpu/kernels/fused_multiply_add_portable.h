@@ -7,26 +7,26 @@
 
 namespace zest {
 
-using Float16 = float __attribute__((vector_size(64)));
+using Float32x16 = float __attribute__((vector_size(64)));
 
 namespace mul_add {
 
 // Of sizes that every x86-64 has registers for: larger ones some compilers take apart lane by lane.
-using Float4 = float __attribute__((vector_size(16)));
-using Double2 = double __attribute__((vector_size(16)));
-using Double4 = double __attribute__((vector_size(32)));
-using Int4 = int32_t __attribute__((vector_size(16)));
-using Long2 = int64_t __attribute__((vector_size(16)));
+using Float32x4 = float __attribute__((vector_size(16)));
+using Float64x2 = double __attribute__((vector_size(16)));
+using Float64x4 = double __attribute__((vector_size(32)));
+using Int32x4 = int32_t __attribute__((vector_size(16)));
+using Int64x2 = int64_t __attribute__((vector_size(16)));
 
 struct Doubles {
-  Double2 half[2];
+  Float64x2 half[2];
 };
 
-__attribute__((always_inline)) inline Doubles widened(const Float16& a, int quarter) {
-  Float4 narrow;
+__attribute__((always_inline)) inline Doubles widened(const Float32x16& a, int quarter) {
+  Float32x4 narrow;
   __builtin_memcpy(&narrow, reinterpret_cast<const char*>(&a) + quarter * sizeof narrow,
                    sizeof narrow);
-  const Double4 wide = __builtin_convertvector(narrow, Double4);
+  const Float64x4 wide = __builtin_convertvector(narrow, Float64x4);
   Doubles r;
   __builtin_memcpy(&r, &wide, sizeof r);
   return r;
@@ -34,24 +34,25 @@ __attribute__((always_inline)) inline Doubles widened(const Float16& a, int quar
 
 // Where float64 may not be rounded to float32 by itself: halfway between two floats, which may be
 // for having been rounded before, and below 2^-126, where floats are further apart.
-__attribute__((always_inline)) inline Int4 doubtful(Double2 sum) {
-  const Int4 words = reinterpret_cast<Int4>(sum);  // low, high, low, high
-  const Int4 below_float = {0x1fffffff, 0x7fffffff, 0x1fffffff, 0x7fffffff};
-  const Int4 halfway = {0x10000000, -1, 0x10000000, -1};
+__attribute__((always_inline)) inline Int32x4 doubtful(Float64x2 sum) {
+  const Int32x4 words = reinterpret_cast<Int32x4>(sum);  // low, high, low, high
+  const Int32x4 below_float = {0x1fffffff, 0x7fffffff, 0x1fffffff, 0x7fffffff};
+  const Int32x4 halfway = {0x10000000, -1, 0x10000000, -1};
   // As unsigned numbers less 1, so that 0 is none of the small ones.
   const int32_t least = static_cast<int32_t>(0x38100000u + 0x7fffffffu);
-  const Int4 small = {INT32_MIN, least, INT32_MIN, least};
-  const Int4 masked = words & below_float;
+  const Int32x4 small = {INT32_MIN, least, INT32_MIN, least};
+  const Int32x4 masked = words & below_float;
   return (masked == halfway) | (masked + 0x7fffffff < small);
 }
 
 }  // namespace mul_add
 
 // Not inlined: it is many instructions, and stands in every kernel.
-__attribute__((noinline)) static Float16 fused_multiply_add(Float16 a, Float16 b, Float16 c) {
-  Float16 r;
+__attribute__((noinline)) static Float32x16 fused_multiply_add(Float32x16 a, Float32x16 b,
+                                                               Float32x16 c) {
+  Float32x16 r;
 #if !defined(__FMA__) && !defined(__aarch64__)
-  mul_add::Int4 doubts{};
+  mul_add::Int32x4 doubts{};
   for (int i = 0; i < 4; ++i) {
     const auto x = mul_add::widened(a, i), y = mul_add::widened(b, i), z = mul_add::widened(c, i);
     mul_add::Doubles sums;
@@ -59,12 +60,12 @@ __attribute__((noinline)) static Float16 fused_multiply_add(Float16 a, Float16 b
       sums.half[half] = x.half[half] * y.half[half] + z.half[half];
       doubts |= mul_add::doubtful(sums.half[half]);
     }
-    mul_add::Double4 wide;
+    mul_add::Float64x4 wide;
     __builtin_memcpy(&wide, &sums, sizeof wide);
-    const auto narrow = __builtin_convertvector(wide, mul_add::Float4);
+    const auto narrow = __builtin_convertvector(wide, mul_add::Float32x4);
     __builtin_memcpy(reinterpret_cast<char*>(&r) + i * sizeof narrow, &narrow, sizeof narrow);
   }
-  const auto any = reinterpret_cast<mul_add::Long2>(doubts);
+  const auto any = reinterpret_cast<mul_add::Int64x2>(doubts);
   if ((any[0] | any[1]) == 0) return r;
 #endif
   for (int i = 0; i < 16; ++i) r[i] = fused_multiply_add(a[i], b[i], c[i]);
