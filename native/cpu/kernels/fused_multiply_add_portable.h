@@ -16,6 +16,7 @@ using Float32x4 = float __attribute__((vector_size(16)));
 using Float64x2 = double __attribute__((vector_size(16)));
 using Float64x4 = double __attribute__((vector_size(32)));
 using Int32x4 = int32_t __attribute__((vector_size(16)));
+using Unsigned32x4 = uint32_t __attribute__((vector_size(16)));
 using Int64x2 = int64_t __attribute__((vector_size(16)));
 
 struct Doubles {
@@ -35,14 +36,15 @@ __attribute__((always_inline)) inline Doubles widened(const Float32x16& a, int q
 // Where float64 may not be rounded to float32 by itself: halfway between two floats, which may be
 // for having been rounded before, and below 2^-126, where floats are further apart.
 __attribute__((always_inline)) inline Int32x4 doubtful(Float64x2 sum) {
-  const Int32x4 words = reinterpret_cast<Int32x4>(sum);  // low, high, low, high
-  const Int32x4 below_float = {0x1fffffff, 0x7fffffff, 0x1fffffff, 0x7fffffff};
-  const Int32x4 halfway = {0x10000000, -1, 0x10000000, -1};
-  // As unsigned numbers less 1, so that 0 is none of the small ones.
-  const int32_t least = static_cast<int32_t>(0x38100000u + 0x7fffffffu);
+  const Unsigned32x4 below_float = {0x1fffffff, 0x7fffffff, 0x1fffffff, 0x7fffffff};
+  const Unsigned32x4 halfway = {0x10000000, ~0u, 0x10000000, ~0u};
+  // Compared as unsigned numbers less 1, so that 0 is none of the small ones; SSE2 compares signed.
+  constexpr uint32_t flipped = 0x80000000u - 1u;
+  const int32_t least = static_cast<int32_t>(0x38100000u + flipped);
   const Int32x4 small = {INT32_MIN, least, INT32_MIN, least};
-  const Int32x4 masked = words & below_float;
-  return (masked == halfway) | (masked + 0x7fffffff < small);
+  const Unsigned32x4 words = reinterpret_cast<Unsigned32x4>(sum);  // low, high, low, high
+  const Unsigned32x4 masked = words & below_float;
+  return (masked == halfway) | (reinterpret_cast<Int32x4>(masked + flipped) < small);
 }
 
 }  // namespace mul_add
