@@ -1,6 +1,12 @@
 import { typeError } from './errors.ts';
 import { show } from './text/show.ts';
 
+/** Whether a value has what is used of an AbortSignal, which may be of another realm. */
+export const isSignal = (value: unknown): value is AbortSignal =>
+  ['throwIfAborted', 'addEventListener', 'removeEventListener'].every(
+    (key) => typeof (value as Record<string, unknown> | null | undefined)?.[key] === 'function',
+  );
+
 /**
  * Stops a call whose signal is aborted.
  *
@@ -8,8 +14,7 @@ import { show } from './text/show.ts';
  */
 export const throwIfAborted = (signal: AbortSignal | undefined): void => {
   if (signal === undefined) return;
-  if (typeof signal?.throwIfAborted !== 'function')
-    throw typeError('ERR_ZEST_ARGUMENT', `signal is ${show(signal)}; expected an AbortSignal`);
+  if (!isSignal(signal)) throw typeError('ERR_ZEST_ARGUMENT', `signal is ${show(signal)}; expected an AbortSignal`);
   signal.throwIfAborted();
 };
 

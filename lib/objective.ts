@@ -4,7 +4,7 @@ import type { NameOf } from './native/names.ts';
 export interface CallOptions {
   /**
    * Signal that stops the call; its promise then rejects with `signal.reason`. Honoured before the first weight is
-   * written, never after.
+   * written, never after. A call that waits for others is stopped when its turn comes.
    */
   signal?: AbortSignal;
 }

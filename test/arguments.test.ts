@@ -266,6 +266,30 @@ describe('an optimizer', () => {
     expect(mezo.state().step).toBe(3);
   });
 
+  it('is of the objective that it has moved, which a step that failed has not', async () => {
+    const other = zest.vectorObjective(([x = 0]) => x * x, [1]);
+    const mezo = zest.mezo({ learningRate: 0.1 });
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(mezo.step(vector, undefined, { signal })).rejects.toThrow('enough');
+    const [first, second] = [mezo.step(other), mezo.step(vector)]; // decided by the first, when it has its turn
+    await first;
+    await rejects(() => second, 'ERR_ZEST_ARGUMENT', /^objective is another/);
+    const update = { decay: 0, terms: [{ stream: 1n, coefficient: 1 }] };
+    await rejects(() => mezo.replay(vector, update), 'ERR_ZEST_ARGUMENT', /^objective is another/);
+    expect(mezo.state().step).toBe(1);
+  });
+
+  it('is not restored while a step is under way', async () => {
+    const mezo = zest.mezo({ learningRate: 0.1 });
+    const state = mezo.state();
+    const step = mezo.step(vector);
+    await rejects(() => mezo.restore(state), 'ERR_ZEST_OPTION', /while a step is under way; await it before/);
+    await step;
+    expect(mezo.state().step).toBe(1);
+    mezo.restore(state);
+    expect(mezo.state().step).toBe(0);
+  });
+
   it('takes a call without a batch, with options after it', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(zest.mezo({ learningRate: 0.1 }).step(vector, undefined, { signal })).rejects.toThrow('enough');

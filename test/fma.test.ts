@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fma32 } from './fixtures/fma.ts';
+import { fma32 as ofLibrary } from '../lib/objectives/fused-multiply-add.ts';
+import { fma32 as ofTests } from './fixtures/fma.ts';
 
 /** A finite float32 as mantissa·2^exponent. */
 const parts = (x: number): [mantissa: bigint, exponent: number] => {
@@ -27,7 +28,10 @@ const exact = (a: number, b: number, c: number): number => {
   return sum < 0n ? -rounded : rounded;
 };
 
-describe('fma32', () => {
+describe.each([
+  ['the library', ofLibrary],
+  ['the tests', ofTests],
+])('fma32 of %s', (_, fma32) => {
   const float = fc.float({ noNaN: true, noDefaultInfinity: true, min: -(2 ** 40), max: 2 ** 40 });
   it('rounds once', () => {
     fc.assert(
@@ -36,6 +40,20 @@ describe('fma32', () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  it('is the largest float32 where float64 rounds to the middle beyond it', () => {
+    const largest = (2 - 2 ** -23) * 2 ** 127;
+    const [x, y] = [(1 + 2 ** -23) * 2 ** 50, (1 - 2 ** -23) * 2 ** 53];
+    expect(Math.fround(x * y + largest)).toBe(Number.POSITIVE_INFINITY);
+    expect(fma32(x, y, largest)).toBe(largest);
+    expect(fma32(-x, y, -largest)).toBe(-largest);
+    // At the middle, and beyond.
+    expect(fma32(2 ** 50, 2 ** 53, largest)).toBe(Number.POSITIVE_INFINITY);
+    expect(fma32(-x, 2 ** 53, -largest)).toBe(Number.NEGATIVE_INFINITY);
+    expect(fma32(largest, largest, -largest)).toBe(Number.POSITIVE_INFINITY);
+    expect(fma32(Number.POSITIVE_INFINITY, 1, 1)).toBe(Number.POSITIVE_INFINITY);
+    expect(fma32(Number.POSITIVE_INFINITY, 0, 1)).toBeNaN();
   });
 
   it('rounds once where rounding twice would differ', () => {

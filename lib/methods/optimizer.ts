@@ -61,7 +61,8 @@ export interface Optimizer {
   readonly learningRate: number;
   /**
    * Takes a step: evaluates the batch at the method's points, and applies the update that it makes of the losses. A step
-   * that fails or is aborted changes nothing and may be taken again. Calls take effect one after another.
+   * that fails or is aborted changes nothing and may be taken again. Calls take effect one after another, and a batch is
+   * read when the turn of its step comes.
    */
   step<B>(objective: Objective<B>, batch: B, options?: StepCallOptions): Promise<StepResult>;
   /** Takes a step of an objective without a batch, such as `vectorObjective` makes. */
@@ -80,7 +81,8 @@ export interface Optimizer {
   /**
    * Goes on from a state.
    *
-   * @throws ERR_ZEST_OPTION for the state of another method, or of other directions, seed or law than this optimizer's
+   * @throws ERR_ZEST_OPTION for the state of another method, or of other directions, seed or law than this optimizer's,
+   * and while a step is under way
    */
   restore(state: OptimizerState): void;
 }
@@ -144,24 +146,35 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   let state = initial;
   let steps = 0;
   let previous: Promise<unknown> = Promise.resolve();
+  /** Steps that have not ended. */
+  let waiting = 0;
   /** What the steps have moved. */
   let trained: WeakRef<object> | undefined;
   /** What the last step, or a restored state, says of the objective. */
   let known: Pick<OptimizerState, 'dimension'> = {};
 
-  const noteStep = ({ dimension }: Pick<Objective<never>, 'dimension'>): void => {
+  const noteStep = (objective: Objective<never>): void => {
     steps++;
-    known = { dimension };
+    known = { dimension: objective.dimension };
+    trained ??= new WeakRef(objective);
   };
 
-  /** Refuses an objective that a restored state is not of. */
-  const assertKnown = ({ dimension }: Pick<Objective<never>, 'dimension'>): void => {
+  /** Refuses an objective that is not what the steps have moved, or that a restored state is not of. */
+  const assertKnown = (objective: Objective<never>): void => {
+    const { dimension } = objective;
+    if (trained && trained.deref() !== objective) {
+      throw typeError(
+        'ERR_ZEST_ARGUMENT',
+        'objective is another than that of the steps before; expected the same one: an optimizer has the state of one, so make another for another',
+      );
+    }
     if (known.dimension === undefined || known.dimension === dimension) return;
     const message = `the state is of an objective with ${known.dimension} trainable parameters, and this one has ${dimension}; expected the same`;
     throw new ZestError('ERR_ZEST_OPTION', message);
   };
 
   const take = async <B>(objective: Objective<B>, batch: B, call: StepCallOptions): Promise<StepResult> => {
+    assertKnown(objective); // which the calls before it may have decided
     const {
       state: next,
       terms: _,
@@ -185,12 +198,24 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     return result;
   };
 
+  /** Does a step after those before it. */
+  const queued = <T>(step: () => Promise<T>): Promise<T> => {
+    waiting++;
+    const result = previous.then(step);
+    const done = () => {
+      waiting--;
+    };
+    previous = result.then(done, done);
+    return result;
+  };
+
   const keepsState = (): boolean => any.initialState !== undefined || Object.keys(state).length > 0;
 
   const takeAgain = async <B>(
     objective: Objective<B>,
     { losses, ...update }: Update & { losses?: readonly number[] },
   ): Promise<void> => {
+    assertKnown(objective);
     // A step that was skipped has no terms, and left the state as it was.
     if (keepsState() && update.terms.length > 0) {
       if (!losses)
@@ -224,9 +249,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     async replay<B>(objective: Objective<B>, logged: Update & { losses?: readonly number[] }) {
       assertObjective(objective);
       const update = checkedLogged(logged);
-      const result = previous.then(() => takeAgain(objective, update));
-      previous = result.catch(() => {});
-      return result;
+      return queued(() => takeAgain(objective, update));
     },
     forwards: any.forwards(options),
     get learningRate() {
@@ -235,24 +258,18 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     async step<B>(objective: Objective<B>, batch?: B, options?: StepCallOptions) {
       assertObjective(objective);
       const call = stepOptions(options);
-      if (trained && trained.deref() !== objective) {
-        throw typeError(
-          'ERR_ZEST_ARGUMENT',
-          'objective is another than that of the steps before; expected the same one: an optimizer has the state of one, so make another for another',
-        );
-      }
-      if (!trained) {
-        assertKnown(objective);
-        trained = new WeakRef(objective);
-      }
-      const result = previous.then(() => take(objective, batch as B, call));
-      previous = result.catch(() => {});
-      return result;
+      assertKnown(objective);
+      return queued(() => take(objective, batch as B, call));
     },
     state: () => ({ ...state, ...own, step: steps, ...known }),
     restore(saved: OptimizerState) {
       if (typeof saved !== 'object' || saved === null)
         throw typeError('ERR_ZEST_OPTION', `the state is ${show(saved)}; expected what state() gives`);
+      if (waiting > 0)
+        throw new ZestError(
+          'ERR_ZEST_OPTION',
+          'the state cannot be restored while a step is under way; await it before',
+        );
       const given = reading('the state', () => JSON.parse(JSON.stringify(saved)) as OptimizerState);
       for (const key of KEYS) {
         const [found, expected] = [given[key], own[key]].map((value) => JSON.stringify(value ?? 'plain'));

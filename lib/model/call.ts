@@ -8,6 +8,33 @@ export type EngineCall<T> = (abort: NativeAbort | undefined) => Promise<T>;
 /** Whether an error comes of the addon, which makes plain ones that have a code. */
 const isOfAddon = (error: unknown): error is ZestError => error instanceof ZestError && error.name === 'Error';
 
+/** The codes of a call that was stopped, by its signal or because the model was disposed then. */
+const STOPPED: readonly string[] = ['ERR_ZEST_ABORTED', 'ERR_ZEST_DISPOSED'];
+
+/** What each signal stops, and its one listener: Node warns of many. */
+const stopped = new WeakMap<AbortSignal, { stops: Set<() => void>; listener: () => void }>();
+
+const listen = (signal: AbortSignal, stop: () => void): void => {
+  let known = stopped.get(signal);
+  if (!known) {
+    const stops = new Set<() => void>();
+    const listener = () => {
+      for (const each of stops) each();
+    };
+    known = { stops, listener };
+    stopped.set(signal, known);
+    signal.addEventListener('abort', listener, { once: true });
+  }
+  known.stops.add(stop);
+};
+
+const leave = (signal: AbortSignal, stop: () => void): void => {
+  const known = stopped.get(signal);
+  if (!known?.stops.delete(stop) || known.stops.size > 0) return;
+  stopped.delete(signal);
+  signal.removeEventListener('abort', known.listener);
+};
+
 /**
  * Runs a call of an engine of the binding, which a signal may stop: the promise then rejects with `signal.reason`.
  * Errors of the engine become ZestErrors whose stack leads to the caller; others come through as they are.
@@ -20,14 +47,14 @@ export const callEngine = async <T>(
   throwIfAborted(signal);
   const abort = signal && binding.createAbort();
   const stop = () => abort?.abort();
-  signal?.addEventListener('abort', stop, { once: true });
+  if (signal) listen(signal, stop);
   try {
     return await call(abort);
   } catch (error) {
     if (!isOfAddon(error)) throw error;
-    if (signal?.aborted && error.code === 'ERR_ZEST_ABORTED') throw signal.reason;
+    if (signal?.aborted && STOPPED.includes(error.code)) throw signal.reason;
     throw new ZestError(error.code, error.message);
   } finally {
-    signal?.removeEventListener('abort', stop);
+    if (signal) leave(signal, stop);
   }
 };

@@ -146,6 +146,7 @@ export async function* continuations(generation: Generation, queue: CallQueue): 
     signal,
     run: (abort) => engine.openSession(directions, point, capacities, sampling, abort),
   });
+  const close = async () => engine.closeSession(session);
   try {
     const made = most.map((count) => new Continuation(count, stop));
     let tokens: readonly (readonly number[])[] = prompts;
@@ -167,7 +168,7 @@ export async function* continuations(generation: Generation, queue: CallQueue): 
       tokens = next;
     }
   } finally {
-    await engine.closeSession(session).catch(() => {}); // a model that is disposed has closed it
+    await close().catch(() => {}); // a model that is disposed has closed it, and refuses
   }
 }
 

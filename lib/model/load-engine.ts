@@ -47,26 +47,26 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
   const read = await readSource(base);
   const { config } = read;
   const tokenizer = await readTokenizerFiles(folder);
+  let failed: { error: unknown } | undefined; // of onProgress
   const load = ({ binding, cudaDevice }: Device, description: Description) =>
     callEngine(binding, signal, async (abort) => {
       const where = cudaDevice === undefined ? {} : { cudaDevice };
       const engine = binding.createEngine({ spec: description.spec, storage: dtype, threads, shortcuts, ...where });
       stopAtExit(engine);
-      let failed: { error: unknown } | undefined;
       const report = (done: number, total: number) => {
+        if (failed || signal?.aborted) return; // reports that were under way
         try {
           onProgress?.(done, total);
         } catch (error) {
-          failed ??= { error };
+          failed = { error };
           engine.dispose();
         }
       };
       try {
         await engine.load(onProgress && report, abort);
-        if (failed) throw failed.error;
       } catch (error) {
         engine.dispose();
-        throw failed ? failed.error : error;
+        throw error;
       }
       return engine;
     });
@@ -75,9 +75,11 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
     const description = describe(config, checkpoint, { head, labels, trainable, adapter, dequantize });
     try {
       const engine = await load(device, description);
+      if (failed) throw failed.error;
       const origin = { tokenizer, base: baseName(name, base), config, description, dtype };
       return { device, engine, origin, directions };
     } catch (error) {
+      if (failed) throw failed.error;
       if (isAutomatic && device.cudaDevice !== undefined && isTooMuch(error)) {
         device = { name: 'cpu', binding: native(), reason: (error as Error).message };
         continue;

@@ -442,7 +442,7 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Frees the weights; calls under way are stopped. May be called again.
+   * Frees the weights; calls under way are stopped, but for an update that has begun. May be called again.
    *
    * @example
    * model.dispose();

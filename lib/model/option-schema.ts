@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { law, seed } from '../methods/options.ts';
 import { NAMES } from '../native/names.ts';
 import type { Directions, Point } from '../objective.ts';
+import { callbackOf, signal } from '../options/calls.ts';
 import { coded } from '../options/check.ts';
 import { count } from '../options/count.ts';
 import type { Batch } from './batch.ts';
@@ -129,8 +130,8 @@ export const loadSchema = z.strictObject({
       sharePrompts: shortcut(),
     })
     .prefault({}),
-  onProgress: z.custom<(done: number, total: number) => void>().optional(),
-  signal: z.custom<AbortSignal>().optional(),
+  onProgress: callbackOf<(done: number, total: number) => void>(),
+  signal,
 });
 
 /** The options of Model.embed. */
@@ -139,7 +140,7 @@ export const embedSchema = z.strictObject({
   segments: z.custom<Batch['segments']>().optional(),
   at: z.custom<Point>().default([]),
   directions: z.custom<Directions>().optional(),
-  signal: z.custom<AbortSignal>().optional(),
+  signal,
 });
 
 /** The options of Model.generate and Model.stream. */
@@ -154,5 +155,5 @@ export const generateSchema = z.strictObject({
   seed: seed.default(0),
   at: z.custom<Point>().default([]),
   directions: z.custom<Directions>().optional(),
-  signal: z.custom<AbortSignal>().optional(),
+  signal,
 });

@@ -33,7 +33,8 @@ const isIndex = (value: unknown, end: number): value is number =>
 /** A list whose values are all indexes below `end`, or an error that names the first that is not. */
 export const checkedIds = (value: unknown, end: number, name: string, code: ErrorCode): Ids => {
   if (!isList(value)) throw typeError(code, `${name} is ${show(value)}; expected an array of numbers or an Int32Array`);
-  for (let i = 0; i < value.length; i++) {
+  const { length } = value; // of a list that grows while it is read, what it was
+  for (let i = 0; i < length; i++) {
     if (isIndex(value[i], end)) continue;
     throw rangeError(code, `${name}[${i}] is ${show(value[i])}; expected a whole number from 0 to ${end - 1}`);
   }

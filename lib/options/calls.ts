@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSignal } from '../abort.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { show } from '../text/show.ts';
@@ -16,13 +17,7 @@ const isFunction = (value: unknown): boolean => typeof value === 'function';
 /** A value that is checked where it is used, with an error of its own. */
 export const given = z.unknown().optional();
 
-export const signal = coded(
-  kind<AbortSignal>(
-    (value) => isFunction((value as AbortSignal | null | undefined)?.throwIfAborted),
-    'an AbortSignal',
-  ).optional(),
-  'ERR_ZEST_ARGUMENT',
-);
+export const signal = coded(kind<AbortSignal>(isSignal, 'an AbortSignal').optional(), 'ERR_ZEST_ARGUMENT');
 
 /** The first of some streams. */
 export const stream = coded(
@@ -34,7 +29,10 @@ export const stream = coded(
   'ERR_ZEST_STREAM',
 );
 
-export const callback = kind<(...values: never[]) => void>(isFunction, 'a function').optional();
+/** A function that is called of something. */
+export const callbackOf = <F extends (...values: never[]) => void>() => kind<F>(isFunction, 'a function').optional();
+
+export const callback = callbackOf();
 
 export const flag = z.boolean().optional();
 

@@ -291,6 +291,7 @@ Napi::Value Engine::apply_all(const Napi::CallbackInfo& info) {
     return [this, directions = to_directions(info[0]),
             updates = std::move(updates)](const AbortFlag& abort) -> Settle {
       backend().apply_all(directions, updates, abort);
+      note_states();
       version_ += updates.size();
       return undefined;
     };

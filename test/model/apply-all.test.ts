@@ -31,6 +31,18 @@ describe('many updates at once', () => {
     );
   });
 
+  it('tell of the state that they made, as one does', async () => {
+    const rule = { name: 'momentum', rate: 1e-3, beta: 0.9 } as const;
+    const update: Update = { decay: 0, terms: [{ stream: 1n, coefficient: 1 }], rule };
+    for (const updates of [[update], [{ ...update, decay: 0.1, anchored: true }]]) {
+      const [all, one] = [await load(folderOf(tinyTensors())), await load(folderOf(tinyTensors()))];
+      await all.applyAll(updates);
+      await one.apply(updates[0]!);
+      expect(one.stateNames).toContain('momentum');
+      expect(all.stateNames).toEqual(one.stateNames);
+    }
+  });
+
   it('are none where one of them is wrong', async () => {
     const model = await load(folderOf(tinyTensors()), { device: 'cpu' });
     const before = await model.digest();

@@ -165,6 +165,31 @@ describe('generation', () => {
     await rejects(() => model.generate(bad as number[][], { maxTokens: 3, ...options }), code, text);
   });
 
+  it('may be left when the model has been disposed, and has the reason of its signal', async () => {
+    const model = await Model.load(join(FIXTURES, CAUSAL[0]!));
+    const tokens: number[] = [];
+    for await (const { token } of model.stream([[5]], { maxTokens: 8, stop: [] })) {
+      tokens.push(token);
+      model.dispose();
+      break;
+    }
+    expect(tokens).toHaveLength(1);
+    const other = await Model.load(join(FIXTURES, CAUSAL[0]!));
+    const controller = new AbortController();
+    const all = async () => {
+      for await (const _ of other.stream([[5]], { maxTokens: 8, stop: [], signal: controller.signal })) {
+        controller.abort('enough');
+        other.dispose();
+      }
+    };
+    await expect(all()).rejects.toBe('enough');
+    const third = await Model.load(join(FIXTURES, CAUSAL[0]!));
+    const disposed = async () => {
+      for await (const _ of third.stream([[5]], { maxTokens: 8, stop: [] })) third.dispose();
+    };
+    await expect(disposed()).rejects.toMatchObject({ name: 'ZestError', code: 'ERR_ZEST_DISPOSED' });
+  });
+
   it('needs a causal model', async () => {
     using encoder = await Model.load(film);
     await rejects(

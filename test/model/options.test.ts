@@ -22,6 +22,8 @@ describe('options', () => {
     ['NaN classes', { head: { classes: Number.NaN } }, 'ERR_ZEST_OPTION', /head.classes is NaN/],
     ['a seed below 0', { head: { classes: 2, seed: -1 } }, 'ERR_ZEST_OPTION', /head.seed is -1/],
     ['a signal that is none', { signal: 'stop' }, 'ERR_ZEST_ARGUMENT', /AbortSignal/],
+    ['part of a signal', { signal: { throwIfAborted() {} } }, 'ERR_ZEST_ARGUMENT', /AbortSignal/],
+    ['progress that is no function', { onProgress: 3 }, 'ERR_ZEST_OPTION', /onProgress is 3; expected a function/],
   ])('may not ask for %s', async (_, options, code, text) => {
     await rejects(() => load(film, options), code, text);
   });
@@ -51,10 +53,14 @@ describe('options', () => {
   });
 
   it('may throw from onProgress, which ends the load', async () => {
-    const own = new Error('enough');
-    const onProgress = () => {
-      throw own;
-    };
-    await expect(load(film, { onProgress })).rejects.toBe(own);
+    for (const own of [new Error('enough'), Object.assign(new Error('of mine'), { code: 'ERR_ZEST_MEMORY' })]) {
+      let called = 0;
+      const onProgress = () => {
+        called++;
+        throw own;
+      };
+      await expect(load(film, { onProgress })).rejects.toBe(own);
+      expect(called).toBe(1);
+    }
   });
 });

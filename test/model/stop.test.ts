@@ -92,6 +92,19 @@ describe('abort', () => {
     expect(await kept).toHaveLength(1);
   });
 
+  it('of many calls has one listener, and is the reason though the model is disposed then', async () => {
+    const model = await load(film);
+    const controller = new AbortController();
+    const pending = Array.from({ length: 20 }, () => model.evaluate(batch, points, { signal: controller.signal }));
+    const settled = Promise.allSettled(pending);
+    await wait(20);
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    controller.abort('enough');
+    model.dispose();
+    for (const result of await settled) expect(result).toEqual({ status: 'rejected', reason: 'enough' });
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
   it('by a timeout is a TimeoutError', async () => {
     const model = await load(film);
     await expect(model.evaluate(batch, points, { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
