@@ -91,6 +91,19 @@ export const printable = (message: string): string =>
     return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
   });
 
+/** The least number of a stack's frames, where a program wants any: the first are the library's own. */
+const LEAST_FRAMES = 30;
+
+/** Sets the limit of stacks where there is one; no assignment, which throws where Error is frozen. Returns that of before. */
+const limitStacks = (limit: (before: number) => number): number => {
+  const before = Error.stackTraceLimit;
+  if (before > 0) Reflect.set(Error, 'stackTraceLimit', limit(before));
+  return before;
+};
+
+/** Lets stacks come as far as the library's caller; returns the limit to put back. */
+const lengthenStacks = (): number => limitStacks((before) => Math.max(before, LEAST_FRAMES));
+
 /**
  * The type of every error that node-zest throws. `code` says what went wrong, the message names the file, tensor, key
  * or argument at fault and what was expected, `cause` holds the error beneath, if any.
@@ -103,7 +116,9 @@ export class ZestError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    const limit = lengthenStacks();
     super(printable(message), options);
+    limitStacks(() => limit);
     this.name = 'ZestError';
     this.code = code;
   }
@@ -117,13 +132,22 @@ export class ZestError extends Error {
 /** Whether an error comes of what the user gave, which has to be corrected first. */
 export const isInputError = (error: unknown): boolean => error instanceof ZestError && CODES[error.code] === 'input';
 
-const withCode = <E extends Error>(error: E, code: ErrorCode): E & { readonly code: ErrorCode } =>
-  Object.defineProperty(error, 'code', { value: code, enumerable: true }) as E & { readonly code: ErrorCode };
+const coded = <E extends Error>(
+  kind: new (message: string, options?: ErrorOptions) => E,
+  code: ErrorCode,
+  message: string,
+  options?: ErrorOptions,
+): E & { readonly code: ErrorCode } => {
+  const limit = lengthenStacks();
+  const error = new kind(printable(message), options);
+  limitStacks(() => limit);
+  return Object.defineProperty(error, 'code', { value: code, enumerable: true }) as E & { readonly code: ErrorCode };
+};
 
 /** An argument of the wrong type: a TypeError that is also a {@link ZestError}. */
 export const typeError = (code: ErrorCode, message: string, options?: ErrorOptions): TypeError =>
-  withCode(new TypeError(printable(message), options), code);
+  coded(TypeError, code, message, options);
 
 /** An argument out of its range: a RangeError that is also a {@link ZestError}. */
 export const rangeError = (code: ErrorCode, message: string, options?: ErrorOptions): RangeError =>
-  withCode(new RangeError(printable(message), options), code);
+  coded(RangeError, code, message, options);

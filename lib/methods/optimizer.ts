@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, Law, Objective, Update } from '../objective.ts';
 import { checkedLogged } from '../objectives/directions.ts';
+import { turns } from '../objectives/turns.ts';
 import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
@@ -145,7 +146,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   const initial: MethodState = any.initialState?.(options) ?? {};
   let state = initial;
   let steps = 0;
-  let previous: Promise<unknown> = Promise.resolve();
+  const inTurn = turns();
   /** Steps that have not ended. */
   let waiting = 0;
   /** What the steps have moved. */
@@ -199,14 +200,13 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   };
 
   /** Does a step after those before it. */
-  const queued = <T>(step: () => Promise<T>): Promise<T> => {
+  const queued = async <T>(step: () => Promise<T>): Promise<T> => {
     waiting++;
-    const result = previous.then(step);
-    const done = () => {
+    try {
+      return await inTurn(step);
+    } finally {
       waiting--;
-    };
-    previous = result.then(done, done);
-    return result;
+    }
   };
 
   const keepsState = (): boolean => any.initialState !== undefined || Object.keys(state).length > 0;
@@ -249,7 +249,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     async replay<B>(objective: Objective<B>, logged: Update & { losses?: readonly number[] }) {
       assertObjective(objective);
       const update = checkedLogged(logged);
-      return queued(() => takeAgain(objective, update));
+      return await queued(() => takeAgain(objective, update));
     },
     forwards: any.forwards(options),
     get learningRate() {
@@ -259,7 +259,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       assertObjective(objective);
       const call = stepOptions(options);
       assertKnown(objective);
-      return queued(() => take(objective, batch as B, call));
+      return await queued(() => take(objective, batch as B, call));
     },
     state: () => ({ ...state, ...own, step: steps, ...known }),
     restore(saved: OptimizerState) {

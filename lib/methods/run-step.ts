@@ -260,7 +260,7 @@ export const updateOf = (
  * The step of every method: rounds of points → losses → direction → update. No other call on the objective takes effect
  * in between where it can say so ({@link Objective.exclusively}).
  */
-export const runStep = <B>(
+export const runStep = async <B>(
   objective: Objective<B>,
   batch: B,
   method: AnyMethod,
@@ -274,5 +274,5 @@ export const runStep = <B>(
     await of.apply(update, { directions: call.directions, signal: call.signal });
     return { ...estimate, update };
   };
-  return objective.exclusively?.((alone) => take(alone)) ?? take(objective, objective.version);
+  return await (objective.exclusively?.((alone) => take(alone)) ?? take(objective, objective.version));
 };

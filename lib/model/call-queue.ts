@@ -43,14 +43,19 @@ export class CallQueue {
    *
    * @throws ERR_ZEST_DISPOSED
    */
-  alone<T>(work: () => Promise<T>): Promise<T> {
+  async alone<T>(work: () => Promise<T>): Promise<T> {
     this.#assertOpen();
-    const result = this.#turn.then(work);
-    this.#turn = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
+    const before = this.#turn;
+    let end = () => {};
+    this.#turn = new Promise((resolve) => {
+      end = resolve;
+    });
+    await before;
+    try {
+      return await work(); // as turns does: stacks of errors lead on
+    } finally {
+      end();
+    }
   }
 
   /**

@@ -245,7 +245,7 @@ export class Model implements Objective<Batch> {
    * ERR_ZEST_OPTION for the options; what {@link evaluate} throws
    */
   async step(batch: Batch, options: ModelStepOptions): Promise<ModelStepResult> {
-    return stepModel(this, batch, options, this.directions);
+    return await stepModel(this, batch, options, this.directions);
   }
 
   /**
@@ -264,7 +264,7 @@ export class Model implements Objective<Batch> {
   async exclusively<T>(work: (alone: Objective<Batch>) => Promise<T>): Promise<T> {
     if (typeof work !== 'function')
       throw typeError('ERR_ZEST_ARGUMENT', `work is ${show(work)}; expected a function of the model`);
-    return this.#queue.alone(() => work(this.#alone()));
+    return await this.#queue.alone(() => work(this.#alone()));
   }
 
   /**
@@ -315,7 +315,7 @@ export class Model implements Objective<Batch> {
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions): Promise<number[][]> {
     const generation = this.#calls.generate(prompts, options);
     const made: number[][] = generation.prompts.map(() => []);
-    return this.#queue.alone(async () => {
+    return await this.#queue.alone(async () => {
       for await (const { sequence, token } of continuations(generation, this.#queue)) made[sequence]?.push(token);
       return made;
     });
@@ -438,7 +438,7 @@ export class Model implements Objective<Batch> {
    */
   async save(folder: string, options?: SaveOptions): Promise<void> {
     const call = this.#calls.save(folder, options);
-    return this.#queue.alone(() => this.#queue.now(call));
+    return await this.#queue.alone(() => this.#queue.now(call));
   }
 
   /**

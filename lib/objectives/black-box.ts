@@ -216,7 +216,7 @@ export const boxOfPoints = <B, Name extends string>({
     throwIfAborted(signal);
     const terms = checkedPoints(points);
     const direction = drawer(directions);
-    return inTurn(async () => {
+    return await inTurn(async () => {
       if (atVersion !== undefined && atVersion !== version) {
         const message = `the evaluation was asked for at version ${atVersion}, but the parameters are at version ${version}`;
         throw new ZestError('ERR_ZEST_VERSION', message);
@@ -270,7 +270,7 @@ export const boxOfPoints = <B, Name extends string>({
       assertPlain(checked, {});
       const { decay, streams, coefficients } = checked;
       const direction = drawer(directions);
-      return inTurn(async () => {
+      return await inTurn(async () => {
         throwIfAborted(signal);
         const moves = new Map(
           trained.map((tensor) => {
@@ -298,12 +298,12 @@ export const boxOfPoints = <B, Name extends string>({
 
     async parameter(name) {
       const { values } = named(name);
-      return inTurn(async () => values.slice());
+      return await inTurn(async () => values.slice());
     },
 
     async digest(part) {
       const isFrozen = checkedPart(part) === 'frozen';
-      return inTurn(async () => {
+      return await inTurn(async () => {
         const hash = createHash('sha256');
         for (const { name, isMatrix, rows, columns, values, frozen } of tensors) {
           if (frozen !== isFrozen) continue;
@@ -316,12 +316,12 @@ export const boxOfPoints = <B, Name extends string>({
 
     async save(file) {
       assertPath(file, 'file');
-      return inTurn(() => writeTensors(file, tensors));
+      return await inTurn(() => writeTensors(file, tensors));
     },
 
     async load(file) {
       assertPath(file, 'file');
-      return inTurn(async () => {
+      return await inTurn(async () => {
         const read = await readValues(file, tensors);
         for (const [i, { values }] of tensors.entries()) values.set(read[i]!);
         version++;

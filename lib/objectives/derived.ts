@@ -33,14 +33,14 @@ const checkedLosses = (losses: unknown): Float64Array => {
 // biome-ignore lint/suspicious/noExplicitAny: what the batch of the other is does not matter.
 export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> => {
   const inTurn = turns();
-  const still = <T>(
+  const still = async <T>(
     points: readonly Point[],
     options: EvaluationOptions | undefined,
     work: (options: EvaluationOptions) => Promise<T>,
   ) => {
     checkedPoints(points);
     const { atVersion, ...rest } = evaluationOptions(options);
-    return inTurn(async () => {
+    return await inTurn(async () => {
       const version = atVersion ?? of.version;
       const check = () => {
         if (of.version === version) return;

@@ -192,7 +192,7 @@ export const vectorObjective = (
       const list = { name: 'points', code: 'ERR_ZEST_POINT', expected: 'an array of points' } as const;
       const terms = checkedList(points, { ...list, each: (point, name) => checkedPoint(point as Point, name) });
       const direction = drawn(directions);
-      return inTurn(async () => {
+      return await inTurn(async () => {
         assertVersion(atVersion);
         const losses = new Float64Array(terms.length);
         for (const [p, point] of terms.entries()) {
@@ -221,7 +221,7 @@ export const vectorObjective = (
       const { streams, coefficients } = checked;
       const isPlain = checked.rule === 'plain';
       const direction = drawn(directions);
-      return inTurn(async () => {
+      return await inTurn(async () => {
         throwIfAborted(signal);
         const pull = state.pull(checked);
         const g = isPlain ? pull.slice() : new Float64Array(x.length);
@@ -247,7 +247,7 @@ export const vectorObjective = (
 
     async state(name, parameter) {
       assertState(name, parameter ?? 'x');
-      return inTurn(async () => {
+      return await inTurn(async () => {
         const values = state.get(name);
         if (values) return values.slice();
         throw rangeError('ERR_ZEST_PARAMETER', `no update has made a state ${name}; expected one that uses it before`);
@@ -263,7 +263,7 @@ export const vectorObjective = (
           'ERR_ZEST_ARGUMENT',
           `values has ${checked.length} numbers; expected ${x.length}, one a parameter`,
         );
-      return inTurn(async () => void state.set(name, checked));
+      return await inTurn(async () => void state.set(name, checked));
     },
   };
   if (gradient) {
@@ -273,7 +273,7 @@ export const vectorObjective = (
       throwIfAborted(signal);
       const point = checkedPoint(at, 'at');
       const direction = drawn(directions);
-      return inTurn(async () => {
+      return await inTurn(async () => {
         throwIfAborted(signal);
         assertVersion(atVersion);
         const values = checkedNumbers(await unlessAborted(gradient(moved(point, direction)), signal), 'the gradient');
