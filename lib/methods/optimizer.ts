@@ -146,7 +146,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   const initial: MethodState = any.initialState?.(options) ?? {};
   let state = initial;
   let steps = 0;
-  const inTurn = turns();
+  const { inTurn } = turns();
   /** Steps that have not ended. */
   let waiting = 0;
   /** What the steps have moved. */

@@ -1,5 +1,6 @@
 import { ZestError } from '../errors.ts';
 import type { NativeBinding } from '../native/binding.ts';
+import { turns } from '../objectives/turns.ts';
 import { callEngine, type EngineCall } from './call.ts';
 import { lookForResult } from './look-for-result.ts';
 
@@ -13,8 +14,8 @@ export interface CheckedCall<T> {
 export class CallQueue {
   readonly #binding: NativeBinding;
   readonly #isOnCard: boolean;
-  /** Settled once the next call may be handed to the engine. */
-  #turn: Promise<void> = Promise.resolve();
+  /** Those of work that has the engine alone. */
+  readonly #turns = turns();
   #closed = false;
 
   constructor(binding: NativeBinding, isOnCard: boolean) {
@@ -35,7 +36,7 @@ export class CallQueue {
    */
   add<T>(call: CheckedCall<T>): Promise<T> {
     this.#assertOpen();
-    return this.#turn.then(() => this.now(call));
+    return this.#turns.over().then(() => this.now(call));
   }
 
   /**
@@ -43,19 +44,9 @@ export class CallQueue {
    *
    * @throws ERR_ZEST_DISPOSED
    */
-  async alone<T>(work: () => Promise<T>): Promise<T> {
+  alone<T>(work: () => Promise<T>): Promise<T> {
     this.#assertOpen();
-    const before = this.#turn;
-    let end = () => {};
-    this.#turn = new Promise((resolve) => {
-      end = resolve;
-    });
-    await before;
-    try {
-      return await work(); // as turns does: stacks of errors lead on
-    } finally {
-      end();
-    }
+    return this.#turns.inTurn(work);
   }
 
   /**
@@ -65,7 +56,7 @@ export class CallQueue {
    */
   turn(): Promise<void> {
     this.#assertOpen();
-    return this.#turn;
+    return this.#turns.over();
   }
 
   /** Takes no more calls. */

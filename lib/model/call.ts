@@ -12,26 +12,26 @@ const isOfAddon = (error: unknown): error is ZestError => error instanceof ZestE
 const STOPPED: readonly string[] = ['ERR_ZEST_ABORTED', 'ERR_ZEST_DISPOSED'];
 
 /** What each signal stops, and its one listener: Node warns of many. */
-const stopped = new WeakMap<AbortSignal, { stops: Set<() => void>; listener: () => void }>();
+const listening = new WeakMap<AbortSignal, { stops: Set<() => void>; listener: () => void }>();
 
 const listen = (signal: AbortSignal, stop: () => void): void => {
-  let known = stopped.get(signal);
+  let known = listening.get(signal);
   if (!known) {
     const stops = new Set<() => void>();
     const listener = () => {
       for (const each of stops) each();
     };
     known = { stops, listener };
-    stopped.set(signal, known);
+    listening.set(signal, known);
     signal.addEventListener('abort', listener, { once: true });
   }
   known.stops.add(stop);
 };
 
 const leave = (signal: AbortSignal, stop: () => void): void => {
-  const known = stopped.get(signal);
+  const known = listening.get(signal);
   if (!known?.stops.delete(stop) || known.stops.size > 0) return;
-  stopped.delete(signal);
+  listening.delete(signal);
   signal.removeEventListener('abort', known.listener);
 };
 

@@ -172,7 +172,7 @@ export const boxOfPoints = <B, Name extends string>({
   nativeDirections(defaults);
   const tensors = placedTensors(parameters);
   const trained = tensors.filter(({ frozen }) => !frozen);
-  const inTurn = turns();
+  const { inTurn } = turns();
   let version = 0n;
 
   const named = (name: string): Tensor => {

@@ -32,7 +32,7 @@ const checkedLosses = (losses: unknown): Float64Array => {
  */
 // biome-ignore lint/suspicious/noExplicitAny: what the batch of the other is does not matter.
 export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> => {
-  const inTurn = turns();
+  const { inTurn } = turns();
   const still = async <T>(
     points: readonly Point[],
     options: EvaluationOptions | undefined,

@@ -122,7 +122,7 @@ export const vectorObjective = (
   const x = checkedNumbers(x0, 'x0');
   const state = new VectorState(x);
   let version = 0n;
-  const inTurn = turns();
+  const { inTurn } = turns();
 
   const placeOf = ([term]: readonly (Perturbation | Displacement)[]): string => {
     if (!term) return 'x itself';

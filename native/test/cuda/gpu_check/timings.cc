@@ -182,56 +182,39 @@ void time_generation(const Measure& measure, const std::string& name, const Rand
   }
 }
 
-// A layer's product of 64 x 128 tokens, and the same added to what is there: what reading that
-// costs.
-void add_in_place(std::vector<Timing>& all, const Measure& measure, int64_t rows) {
+struct LayerProduct {
+  int64_t rows, outputs, depth;
+  bool add = false;  // to what is there
+};
+
+// Products in bfloat16 by cuBLASLt alone.
+void time_products(std::vector<Timing>& all, const Measure& measure,
+                   const std::vector<LayerProduct>& some) {
   cuda::Products products;
-  const int64_t outputs = 768, deepest = 3072;
-  const auto x = filled<uint16_t>(static_cast<size_t>(rows * deepest));
-  const auto w = filled<uint16_t>(static_cast<size_t>(outputs * deepest));
-  const auto y = filled<float>(static_cast<size_t>(rows * outputs));
+  int64_t read = 0, weight = 0, written = 0;
+  for (const LayerProduct& s : some) {
+    read = std::max(read, s.rows * cuda::padded8(s.depth));
+    weight = std::max(weight, s.outputs * cuda::padded8(s.depth));
+    written = std::max(written, s.rows * s.outputs);
+  }
+  const auto x = filled<uint16_t>(static_cast<size_t>(read));
+  const auto w = filled<uint16_t>(static_cast<size_t>(weight));
+  const auto y = filled<float>(static_cast<size_t>(written));
   for (const auto* operand : {&x, &w})
     cuda::check(cudaMemsetAsync(operand->data(), 0, 2 * operand->size(), stream()), "cudaMemset");
   cuda::check(cudaMemsetAsync(y.data(), 0, sizeof(float) * y.size(), stream()), "cudaMemset");
-  for (const int64_t depth : {outputs, deepest}) {
-    for (const bool add : {false, true}) {
-      cuda::Product p;
-      p.x = x.data(), p.w = w.data(), p.y = y.data();
-      p.rows = rows, p.outputs = outputs, p.depth = depth;
-      p.x_stride = p.w_stride = depth, p.y_stride = outputs;
-      p.type = StorageType::bfloat16;
-      p.add = add;
-      all.push_back(measure.on_device("product " + std::to_string(rows) + " x 768 x " +
-                                          std::to_string(depth) + ", bfloat16, " +
-                                          (add ? "added" : "written"),
-                                      [&] { products.multiply(p, stream()); }));
-    }
-  }
-}
-
-// A product of all points' rows as low rank has them: by which depths is cuBLASLt at its best, and
-// what does the product with their factors cost?
-void append_depths(std::vector<Timing>& all, const Measure& measure, int64_t rows) {
-  cuda::Products products;
-  const int64_t widest = 832, outputs = 768;
-  const auto x = filled<uint16_t>(static_cast<size_t>(rows * widest));
-  const auto w = filled<uint16_t>(static_cast<size_t>(outputs * widest));
-  const auto y = filled<float>(static_cast<size_t>(rows * outputs));
-  cuda::check(cudaMemsetAsync(x.data(), 0, 2 * x.size(), stream()), "cudaMemset");
-  cuda::check(cudaMemsetAsync(w.data(), 0, 2 * w.size(), stream()), "cudaMemset");
-  const auto add = [&](int64_t wide, int64_t depth) {
+  for (const LayerProduct& s : some) {
     cuda::Product p;
     p.x = x.data(), p.w = w.data(), p.y = y.data();
-    p.rows = rows, p.outputs = wide, p.depth = depth;
-    p.x_stride = p.w_stride = cuda::padded8(depth), p.y_stride = wide;
+    p.rows = s.rows, p.outputs = s.outputs, p.depth = s.depth;
+    p.x_stride = p.w_stride = cuda::padded8(s.depth), p.y_stride = s.outputs;
     p.type = StorageType::bfloat16;
-    all.push_back(measure.on_device("product " + std::to_string(rows) + " x " +
-                                        std::to_string(wide) + " x " + std::to_string(depth) +
-                                        ", bfloat16",
-                                    [&] { products.multiply(p, stream()); }));
-  };
-  for (const int64_t depth : {768, 788, 792, 832}) add(outputs, depth);
-  add(24, 768);
+    p.add = s.add;
+    all.push_back(measure.on_device(
+        "product " + std::to_string(s.rows) + " x " + std::to_string(s.outputs) + " x " +
+            std::to_string(s.depth) + ", bfloat16" + (s.add ? ", added" : ""),
+        [&] { products.multiply(p, stream()); }));
+  }
 }
 
 }  // namespace
@@ -262,8 +245,20 @@ std::vector<Timing> measure(bool small, const std::string& only) {
     rate[gaussian ? 0 : 1] = 1e3 * static_cast<double>(drawn) / all.back().milliseconds;
   }
 
-  add_in_place(all, measure, small ? 16 : 8192);
-  append_depths(all, measure, small ? 16 : 81920);
+  // What adding to the residual costs: a layer's products of 64 x 128 tokens.
+  const int64_t rows = small ? 16 : 8192;
+  time_products(
+      all, measure,
+      {{rows, 768, 768}, {rows, 768, 768, true}, {rows, 768, 3072}, {rows, 768, 3072, true}});
+  // Of all points' rows as low rank has them: by which depths is cuBLASLt at its best, and what
+  // does the product with their factors cost?
+  const int64_t all_rows = 10 * rows;
+  time_products(all, measure,
+                {{all_rows, 768, 768},
+                 {all_rows, 768, 788},
+                 {all_rows, 768, 792},
+                 {all_rows, 768, 832},
+                 {all_rows, 24, 768}});
 
   for (const auto& [workload, make] : small ? small_workloads() : workloads()) {
     std::optional<Workload> made;  // of some a file is written: once
