@@ -58,7 +58,6 @@ const packPlatform = async ({ name, platform }) => {
   return pack(folder);
 };
 
-rmSync(join(root, 'dist'), { recursive: true, force: true }); // of sources that are gone
 run('npm', 'run', '--silent', 'build:ts');
 const { PLATFORMS, SCOPE } = await import('../dist/native/platforms.js');
 const packages = PLATFORMS.map((platform) => ({ name: `${SCOPE}/${platform.name}`, platform }));

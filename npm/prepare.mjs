@@ -1,7 +1,7 @@
 // What npm runs in a clone after `npm ci`, before `npm pack`, and for `npm install git+…`: makes dist and, where this
 // machine can compile it, the addon, so that what is packed works here.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const cwd = fileURLToPath(new URL('..', import.meta.url));
@@ -11,7 +11,6 @@ const windows = process.platform === 'win32';
 const npm = (...options) => execFileSync('npm', options, { cwd, stdio, shell: windows });
 
 if (!existsSync(new URL('../node_modules/typescript', import.meta.url))) npm('ci', '--ignore-scripts');
-rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true }); // of sources that are gone
 npm('run', '--silent', 'build:ts');
 if (spawnSync(process.execPath, ['native/build.mjs'], { cwd, stdio }).status !== 0) {
   console.error('prepare: goes on without the addon; `npx zest build` compiles it later');
