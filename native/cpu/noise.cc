@@ -15,10 +15,11 @@ void fill_noise(uint64_t seed, uint64_t stream, uint64_t offset, size_t length, 
   constexpr int64_t block = 1 << 16;            // values
   constexpr int64_t values_a_thread = 1 << 18;  // what takes longer than a thread to start
   const int64_t n = static_cast<int64_t>(length);
+  const cpu::Kernels& kernels = cpu::kernels();
   auto fill = [&](int64_t item, int) {
     const int64_t first = item * block;
-    cpu::kernels().fill(seed, stream, offset + static_cast<uint64_t>(first),
-                        std::min(block, n - first), law, out + first);
+    kernels.fill(seed, stream, offset + static_cast<uint64_t>(first), std::min(block, n - first),
+                 law, out + first);
   };
   ThreadPool pool(static_cast<int>(std::clamp<int64_t>(n / values_a_thread, 1, available_cores())));
   pool.run((n + block - 1) / block, fill);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -77,6 +78,9 @@ ThreadPool::ThreadPool(int threads) {
     throw Error("ERR_ZEST_THREADS", "the system starts no more than " + std::to_string(started) +
                                         " of " + std::to_string(threads - 1) +
                                         " threads: " + error.what());
+  } catch (...) {
+    stop();
+    throw;
   }
 }
 
@@ -96,12 +100,26 @@ int ThreadPool::share() const {
 }
 
 void ThreadPool::take_items(int thread) {
-  for (int64_t item = next_.fetch_add(1); item < items_; item = next_.fetch_add(1))
-    call_(context_, item, thread);
+  try {
+    for (int64_t item = next_.fetch_add(1); item < items_; item = next_.fetch_add(1))
+      call_(context_, item, thread);
+  } catch (...) {
+    if (!failed_.exchange(true)) failure_ = std::current_exception();
+    next_.store(items_);
+  }
+}
+
+// Takes one of the loop's places, if any is left.
+bool ThreadPool::join() {
+  int places = places_.load();
+  while (places > 0)
+    if (places_.compare_exchange_weak(places, places - 1)) return true;
+  return false;
 }
 
 void ThreadPool::run(int64_t items, Call call, void* context) {
-  if (share() == 1 || items <= 1) {
+  const int places = share() - 1;
+  if (places == 0 || items <= 1) {
     for (int64_t item = 0; item < items; ++item) call(context, item, 0);
     return;
   }
@@ -110,16 +128,16 @@ void ThreadPool::run(int64_t items, Call call, void* context) {
   items_ = items;
   next_.store(0);
   finished_.store(0);
-  most_joined_.store(static_cast<uint32_t>(share() - 1));
-  joined_.store(0);  // opens the loop: all of the above is visible to whoever joins
+  places_.store(places);  // opens the loop: all of the above is visible to whoever joins
   generation_.fetch_add(1);
   generation_.notify_all();
   take_items(0);
-  const uint32_t joined = std::min(joined_.fetch_or(closed), most_joined_.load());
+  const int joined = places - places_.exchange(0);
   while (!spin([&] { return finished_.load() == joined; })) {
-    const uint32_t finished = finished_.load();
+    const int finished = finished_.load();
     if (finished != joined) finished_.wait(finished);
   }
+  if (failed_.exchange(false)) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 void ThreadPool::work(int thread) {
@@ -129,8 +147,7 @@ void ThreadPool::work(int thread) {
     if (!spin([&] { return generation_.load() != seen; })) generation_.wait(seen);
     if (stop_.load()) return;
     seen = generation_.load();
-    // Too late, or not needed; the count is reset when the next loop opens.
-    if (joined_.fetch_add(1) >= most_joined_.load()) continue;
+    if (!join()) continue;  // too late, or not needed
     take_items(thread);
     finished_.fetch_add(1);
     finished_.notify_one();

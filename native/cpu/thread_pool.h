@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -31,7 +32,8 @@ class ThreadPool {
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   // Calls body(item, thread) for every item of [0, items), thread in [0, threads()); returns when
-  // all are done. The body must not throw. One call at a time.
+  // all are done. Throws what a body threw, after which no further item is begun. One call at a
+  // time.
   template <class Body>
   void run(int64_t items, Body&& body) {
     run(
@@ -46,19 +48,21 @@ class ThreadPool {
   using Call = void (*)(void*, int64_t, int);
   void run(int64_t items, Call call, void* context);
   int share() const;
+  bool join();
   void take_items(int thread);
   void work(int thread);
   void stop();
 
-  static constexpr uint32_t closed = 1u << 31;
   Call call_ = nullptr;
   void* context_ = nullptr;
   int64_t items_ = 0;
   std::atomic<int64_t> next_{0};
-  // A worker joins a loop by counting itself here; once the caller has closed it, nobody can.
-  std::atomic<uint32_t> joined_{closed};
-  std::atomic<uint32_t> most_joined_{0};
-  std::atomic<uint32_t> finished_{0};
+  // How many workers may still join the loop: one number, which its end takes to 0, so that whoever
+  // joins is counted.
+  std::atomic<int> places_{0};
+  std::atomic<int> finished_{0};  // of those that joined
+  std::atomic<bool> failed_{false};
+  std::exception_ptr failure_;
   std::atomic<uint32_t> generation_{0};
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "check.h"
 #include "child.h"
@@ -74,6 +75,12 @@ TEST("an instruction set that is unknown or not there is an error") {
     if (names().find(std::string(" ") + name) == std::string::npos)
       check_report(name, "ERR_ZEST_ISA");
   }
+  const std::string filled = test::in_child("sse2", [] {
+    std::vector<float> values(1 << 20);  // so many that several threads fill them
+    fill_noise(1, 2, 3, values.size(), Law::gaussian, values.data());
+    return std::string("filled");
+  });
+  CHECK(filled.find("ZEST_ISA is 'sse2'") == 0);
 }
 #endif
 

@@ -36,6 +36,43 @@ TEST("every item runs once, on a thread of the pool") {
   }
 }
 
+TEST("what a body throws reaches the caller, and the pool goes on") {
+  for (const int threads : {1, 2, 8}) {
+    ThreadPool pool(threads);
+    for (int round = 0; round < 50; ++round) {
+      std::atomic<int> begun{0};
+      CHECK_THROWS("ERR_ZEST_TEST", pool.run(1000, [&](int64_t item, int) {
+        ++begun;
+        if (item >= 10) throw Error("ERR_ZEST_TEST", "an item failed");
+      }));
+      CHECK(begun >= 11 && begun <= 10 + threads);
+      std::atomic<int> done{0};
+      pool.run(100, [&](int64_t, int) { ++done; });
+      CHECK(done == 100);
+    }
+  }
+}
+
+// Other calls end meanwhile, so that a loop has more places than the one before.
+TEST("every item runs once while the share of a call changes") {
+  std::atomic<bool> over{false};
+  std::vector<std::thread> others;
+  for (int i = 0; i < 2; ++i) {
+    others.emplace_back([&] {
+      while (!over.load()) const CoreShare share;
+    });
+  }
+  ThreadPool pool(8);
+  for (int round = 0; round < 20000; ++round) {
+    const CoreShare share;
+    std::atomic<int> done{0};
+    pool.run(9, [&](int64_t, int) { ++done; });
+    CHECK(done == 9);
+  }
+  over.store(true);
+  for (std::thread& other : others) other.join();
+}
+
 TEST("calls take turns: no more at once than there are cores, and all get theirs") {
   std::atomic<int> now{0}, most{0}, done{0};
   std::vector<std::thread> callers;
