@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <span>
 #include <string>
 
@@ -178,6 +179,54 @@ TEST("decoders of every layout give the committed digest on every instruction se
     const std::string seen = on(isa, run);
     CHECK(seen == committed);
     if (seen != committed) std::fprintf(stderr, "  %s: %s\n", isa.c_str(), seen.c_str());
+  }
+}
+
+// The logits of one sequence's tokens, of which one is `id`; the embedding of `infinite` is.
+constexpr int32_t infinite = 50;
+std::vector<std::vector<float>> logits_with(const RandomModel& model, int32_t at, int32_t id) {
+  const std::unique_ptr<Backend> own = backend(model);
+  const int words = model.spec.roles.word_embeddings;
+  const std::span<const std::byte> bytes = own->bytes(words);
+  std::vector<float> rows(bytes.size() / sizeof(float));
+  std::memcpy(rows.data(), bytes.data(), bytes.size());
+  std::fill_n(rows.begin() + infinite * model.spec.embedding, model.spec.embedding, INFINITY);
+  own->write(words, std::as_bytes(std::span(rows)));
+  Batch batch = next_token_batch({40}, model.spec.vocabulary);
+  std::replace(batch.ids.begin(), batch.ids.end(), infinite, 1);
+  batch.ids[static_cast<size_t>(at)] = id;
+  return logits(*own, {}, batch, {}, never);
+}
+
+// Which token has other logits than it should where that at `at` is infinite.
+std::string wrong_token(const DecoderShape& shape) {
+  constexpr int32_t at = 23, sight = 2 * 4;  // two layers of a window of five
+  const RandomModel model = random_decoder(shape);
+  const std::vector<std::vector<float>> expected = logits_with(model, at, 1);
+  const std::vector<std::vector<float>> seen = logits_with(model, at, infinite);
+  for (int32_t i = 0; i < static_cast<int32_t>(seen.size()); ++i) {
+    const std::vector<float>& own = seen[static_cast<size_t>(i)];
+    const bool sees = i >= at && (shape.window == 0 || i <= at + sight);
+    const bool right = sees ? !std::isfinite(own[0]) : own == expected[static_cast<size_t>(i)];
+    if (!right) return std::to_string(i);
+  }
+  return "none";
+}
+
+TEST("a token that is not finite leaves those that do not see it, on every instruction set") {
+  for (DecoderShape shape : decoder_shapes()) {
+    if (shape.narrow_positions) continue;
+    shape.tied = false;
+    for (const int prefixes : {0, 2}) {
+      shape.prefixes = prefixes;
+      for (const std::string& isa : set_names()) {
+        const std::string seen = on(isa, [&] { return wrong_token(shape); });
+        CHECK(seen == "none");
+        if (seen != "none")
+          std::fprintf(stderr, "  %s, %s, %d prefixes: token %s\n", isa.c_str(), shape.name,
+                       prefixes, seen.c_str());
+      }
+    }
   }
 }
 

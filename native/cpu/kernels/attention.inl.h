@@ -43,9 +43,29 @@ ZEST_INLINE float exponentials(const Attention& a, Seen seen, int64_t end, float
   return 1.0f / sum(total);
 }
 
+// The keys' and values' panels of the heads that share them.
+struct Panels {
+  const float* keys;    // [key / width][component][key mod width]
+  const float* values;  // [column / width][key][column mod width]
+  bool finite;          // the values
+};
+
+// The weighted sum of the values that a query sees, and of no other: 0 times a value that is not
+// finite is no number. As `tile` has it where all values are finite.
+ZEST_INLINE void sum_seen(const Attention& a, Seen seen, const float* weights, const float* panel,
+                          F32 sums[panel_vectors]) {
+  for (int j = 0; j < panel_vectors; ++j) sums[j] = broadcast(0.0f);
+  for (int64_t key = 0; key < seen.end; ++key) {
+    if (key >= a.spans[0].count && key < seen.first) continue;
+    const F32 weight = broadcast(weights[key]);
+    for (int j = 0; j < panel_vectors; ++j)
+      sums[j] = mul_add(weight, load(panel + (key * panel_vectors + j) * 16), sums[j]);
+  }
+}
+
 template <int rows>
-static void attend_block(const Attention& a, int64_t head, int64_t first, const float* key_panels,
-                         const float* value_panels, float* scores) {
+static void attend_block(const Attention& a, int64_t head, int64_t first, const Panels& panels,
+                         float* scores) {
   constexpr int width = 16 * panel_vectors;
   const int64_t keys = a.keys(), key_span = (keys + width - 1) / width * width;
   const float* q = a.q + head * a.width + first * a.q_stride;
@@ -57,7 +77,7 @@ static void attend_block(const Attention& a, int64_t head, int64_t first, const 
   }
   F32 sums[rows][panel_vectors];
   for (int64_t key = 0; key < end; key += width) {
-    tile<rows>(q, a.q_stride, Stored<float>(key_panels + key * a.width), a.width, sums);
+    tile<rows>(q, a.q_stride, Stored<float>(panels.keys + key * a.width), a.width, sums);
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
@@ -70,7 +90,13 @@ static void attend_block(const Attention& a, int64_t head, int64_t first, const 
   for (int m = 0; m < rows; ++m)
     inverse[m] = exponentials(a, seen_by(a, first + m), end, scores + m * key_span);
   for (int64_t column = 0; column < a.width; column += width) {
-    tile<rows>(scores, key_span, Stored<float>(value_panels + column * keys), end, sums);
+    const float* values = panels.values + column * keys;
+    if (panels.finite || !a.places) {
+      tile<rows>(scores, key_span, Stored<float>(values), end, sums);
+    } else {
+      for (int m = 0; m < rows; ++m)
+        sum_seen(a, seen_by(a, first + m), scores + m * key_span, values, sums[m]);
+    }
 #pragma GCC unroll 16
     for (int m = 0; m < rows; ++m) {
 #pragma GCC unroll 2
@@ -84,17 +110,17 @@ static void attend_block(const Attention& a, int64_t head, int64_t first, const 
 
 template <int rows>
 static void attend_rest(const Attention& a, int64_t head, int64_t first, int64_t left,
-                        const float* key_panels, const float* value_panels, float* scores) {
+                        const Panels& panels, float* scores) {
   if constexpr (rows > 0) {
     if (left == rows) {
-      attend_block<rows>(a, head, first, key_panels, value_panels, scores);
+      attend_block<rows>(a, head, first, panels, scores);
     } else {
-      attend_rest<rows - 1>(a, head, first, left, key_panels, value_panels, scores);
+      attend_rest<rows - 1>(a, head, first, left, panels, scores);
     }
   }
 }
 
-// Keys `at` .. `at` + span.count: [key / width][component][key mod width].
+// Keys `at` .. `at` + span.count.
 static void pack_keys(const KeySpan& span, int64_t at, int depth, float* panels) {
   constexpr int width = 16 * panel_vectors;
   for (int64_t i = 0; i < span.count;) {
@@ -117,8 +143,7 @@ static void attend(const Attention& a) {
   const int64_t keys = a.keys(), key_span = (keys + width - 1) / width * width;
   const int64_t width_span = (a.width + width - 1) / width * width;
   float* key_panels = a.scratch;
-  float* value_panels = key_panels + key_span * ((a.width + 15) / 16 *
-                                                 16);  // [column / width][key][column mod width]
+  float* value_panels = key_panels + key_span * ((a.width + 15) / 16 * 16);
   float* scores = value_panels + width_span * ((keys + 15) / 16 * 16);
   int64_t at = 0;
   for (const KeySpan& span : a.spans) {
@@ -129,18 +154,23 @@ static void attend(const Attention& a) {
     float* panel = key_panels + key / width * width * a.width + key % width;
     for (int c = 0; c < a.width; ++c) panel[c * width] = 0.0f;
   }
+  F32 zeros = broadcast(0.0f);  // until a value is not finite
   for (int64_t column = 0; column < width_span; column += 16) {
     const int n = lanes_left(a.width - column, 0);
     float* panel = value_panels + column / width * width * keys + column % width;
     for (const KeySpan& span : a.spans) {
-      for (int64_t i = 0; i < span.count; ++i, panel += width)
-        store(panel, load_first(span.v + i * span.stride + column, n));
+      for (int64_t i = 0; i < span.count; ++i, panel += width) {
+        const F32 values = load_first(span.v + i * span.stride + column, n);
+        store(panel, values);
+        zeros = zeros + values * broadcast(0.0f);
+      }
     }
   }
+  const Panels panels{key_panels, value_panels, sum(zeros) == 0.0f};
   for (int head = 0; head < a.group; ++head) {
     int64_t first = 0;
     for (; first + tile_rows <= a.queries; first += tile_rows)
-      attend_block<tile_rows>(a, head, first, key_panels, value_panels, scores);
-    attend_rest<tile_rows - 1>(a, head, first, a.queries - first, key_panels, value_panels, scores);
+      attend_block<tile_rows>(a, head, first, panels, scores);
+    attend_rest<tile_rows - 1>(a, head, first, a.queries - first, panels, scores);
   }
 }
