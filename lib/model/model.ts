@@ -207,7 +207,8 @@ export class Model implements Objective<Batch> {
 
   /**
    * Updates the trainable parameters several times, one update after another, with the bits of as many calls of
-   * {@link apply}. On the CPU a pass over the weights takes sixteen updates.
+   * {@link apply}. On the CPU a pass over the weights takes sixteen updates. Where memory ends in the middle, `version` says
+   * how many took effect.
    *
    * @example
    * const terms = [{ stream: 1n, coefficient: 1e-4 }];

@@ -140,6 +140,23 @@ void Engine::note_states() {
   states_ = there;
 }
 
+// What took effect counts, also where `apply` throws in the middle.
+template <class Apply>
+void Engine::count_updates(Apply apply) {
+  size_t done = 0;
+  const auto note = [&] {
+    version_ += done;
+    note_states();
+  };
+  try {
+    apply(done);
+  } catch (...) {
+    note();
+    throw;
+  }
+  note();
+}
+
 int32_t Engine::check_trained(int32_t index) const {
   if (model_.spec.parameters[static_cast<size_t>(check_parameter(index))].trainable) return index;
   throw Error("ERR_ZEST_PARAMETER", "a parameter that is not trained has no state");
@@ -275,9 +292,10 @@ Napi::Value Engine::apply(const Napi::CallbackInfo& info) {
   return submit(info, Abort::flag(info[2]), [&]() -> Work {
     return [this, directions = to_directions(info[0]),
             update = to_update(info[1])](const AbortFlag& abort) -> Settle {
-      backend().apply(directions, update, abort);
-      note_states();
-      ++version_;
+      count_updates([&](size_t& done) {
+        backend().apply(directions, update, abort);
+        done = 1;
+      });
       return undefined;
     };
   });
@@ -290,9 +308,7 @@ Napi::Value Engine::apply_all(const Napi::CallbackInfo& info) {
     for (uint32_t i = 0; i < given.Length(); ++i) updates.push_back(to_update(given.Get(i)));
     return [this, directions = to_directions(info[0]),
             updates = std::move(updates)](const AbortFlag& abort) -> Settle {
-      backend().apply_all(directions, updates, abort);
-      note_states();
-      version_ += updates.size();
+      count_updates([&](size_t& done) { backend().apply_all(directions, updates, abort, done); });
       return undefined;
     };
   });

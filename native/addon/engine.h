@@ -57,6 +57,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
   // Of the worker's thread.
   Backend& backend();
   void note_states();
+  template <class Apply>
+  void count_updates(Apply apply);
+
   // The parameter whose state is asked for, which is trained.
   int32_t check_trained(int32_t index) const;
 

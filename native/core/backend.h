@@ -77,14 +77,16 @@ class Backend {
                      const AbortFlag& abort) = 0;
 
   // The updates one after another, with the bits of so many calls of `apply`; abort is honoured
-  // before the first weight is written, never after.
+  // before the first weight is written, never after. Counts in `done` those that took effect, also
+  // where it throws.
   virtual void apply_all(const Directions& directions, std::span<const Update> updates,
-                         const AbortFlag& abort) {
+                         const AbortFlag& abort, size_t& done) {
     const AbortFlag never{false};
-    for (size_t i = 0; i < updates.size(); ++i) {
-      apply(directions, updates[i], i == 0 ? abort : never);
+    for (done = 0; done < updates.size(); ++done) {
+      apply(directions, updates[done], done == 0 ? abort : never);
     }
   }
+
   // The state that updates keep: whether it is there, a copy of a trainable parameter's (which is
   // there), and its values from elsewhere, which makes it.
   virtual bool has_state(RuleState state) const = 0;

@@ -114,34 +114,34 @@ class CpuBackend : public Backend {
     check_abort(abort);
     check_rule(update);
     perturbation_.set(directions, std::initializer_list<Point>{update.terms});
-    make_states(update);
     check_abort(abort);
+    make_states(update);
     Perturbation* const one = &perturbation_;
     move({&update, 1}, {&one, 1});
   }
 
   void apply_all(const Directions& directions, std::span<const Update> updates,
-                 const AbortFlag& abort) override {
+                 const AbortFlag& abort, size_t& done) override {
     const DefaultFloatingPoint environment;
     const CoreShare share;
-    check_abort(abort);
+    done = 0;
     for (const Update& update : updates) check_rule(update);
-    for (size_t first = 0; first < updates.size();) {
-      make_states(updates[first]);
+    check_abort(abort);
+    while (done < updates.size()) {
+      make_states(updates[done]);
       Perturbation* perturbations[updates_at_once];
       size_t count = 0;
       // State is made of the weights that an update meets, so one that makes some begins a pass.
-      for (; count < updates_at_once && first + count < updates.size(); ++count) {
-        const Update& update = updates[first + count];
+      for (; count < updates_at_once && done + count < updates.size(); ++count) {
+        const Update& update = updates[done + count];
         if (lacks_state(update)) break;
         if (count == several_.size())
           several_.push_back(std::make_unique<Perturbation>(weights_, pool_));
         perturbations[count] = several_[count].get();
         perturbations[count]->set(directions, std::initializer_list<Point>{update.terms});
       }
-      if (first == 0) check_abort(abort);
-      move(updates.subspan(first, count), {perturbations, count});
-      first += count;
+      move(updates.subspan(done, count), {perturbations, count});
+      done += count;
     }
   }
 
@@ -155,7 +155,7 @@ class CpuBackend : public Backend {
 
   void write_state(RuleState state, int parameter, std::span<const float> values) override {
     const DefaultFloatingPoint environment;
-    make_state(state);
+    if (!has_state(state)) states_[index_of(state)] = new_state(state);
     std::copy(values.begin(), values.end(), state_of(state, parameter));
   }
 
@@ -197,9 +197,8 @@ class CpuBackend : public Backend {
     return of.empty() ? nullptr : of[static_cast<size_t>(parameter)].data();
   }
 
-  // All of it or nothing: 0, the anchor theta.
-  void make_state(RuleState state) {
-    if (has_state(state)) return;
+  // Of each trainable parameter: 0, the anchor theta.
+  std::vector<Buffer<float>> new_state(RuleState state) {
     const size_t count = spec().parameters.size();
     std::vector<Buffer<float>> made(count);
     for (size_t i = 0; i < count; ++i) {
@@ -212,7 +211,7 @@ class CpuBackend : public Backend {
         std::fill_n(values, elements(parameter), 0.0f);
       }
     }
-    states_[index_of(state)] = std::move(made);
+    return made;
   }
 
   StateOf states_of(const Update& update, int parameter) {
@@ -231,10 +230,16 @@ class CpuBackend : public Backend {
     return false;
   }
 
+  // All that the update lacks, or nothing. The update must follow: an anchor is the weights as they
+  // are now.
   void make_states(const Update& update) {
+    std::vector<Buffer<float>> made[state_count];
     for (int s = 0; s < state_count; ++s) {
-      if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
+      const auto state = static_cast<RuleState>(s);
+      if (update.uses(state) && !has_state(state)) made[s] = new_state(state);
     }
+    for (int s = 0; s < state_count; ++s)
+      if (!made[s].empty()) states_[s] = std::move(made[s]);
   }
 
   // Updates with the perturbation of each: all of them of some rows before the next rows, so that

@@ -186,12 +186,12 @@ class CudaBackend : public Backend {
     guarded([&] {
       check_abort(abort);
       check_rule(update);
-      for (int s = 0; s < state_count; ++s) {
-        if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
-      }
       points_.set(directions, std::initializer_list<Point>{update.terms});
       points_.prepare();
       check_abort(abort);
+      for (int s = 0; s < state_count; ++s) {
+        if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
+      }
       cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
                    update_shares_.shares.data(), update_shares_.count, step_of(update),
                    states_of(update), rounding_stream_of(update), main_);
