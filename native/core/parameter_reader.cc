@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "core/bfloat16.h"
 #include "core/blocks.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/noise/address.h"
 #include "core/noise/reference.h"
 #include "core/parameters.h"
+#include "core/stored.h"
 
 namespace zest {
 namespace {
@@ -38,34 +38,18 @@ void read(const InputFile& file, void* out, size_t bytes, int64_t offset,
   }
 }
 
-// Throws for a value that `type` cannot store as a finite one.
-void check_values(std::span<const float> values, StorageType type, int64_t first,
-                  const std::string& name) {
-  const float least_too_large =
-      type == StorageType::bfloat16 ? bfloat16_overflow : std::numeric_limits<float>::infinity();
-  const auto bad = std::find_if_not(values.begin(), values.end(), [least_too_large](float x) {
-    return std::fabs(x) < least_too_large;
-  });
-  if (bad == values.end()) return;
-  const std::string at = std::to_string(first + (bad - values.begin()));
-  throw Error("ERR_ZEST_TENSOR_VALUE",
-              std::isfinite(*bad)
-                  ? "tensor '" + name + "' holds a value too large for bfloat16, at element " + at +
-                        "; load it as float32"
-                  : "tensor '" + name + "' holds a value that is not finite, at element " + at);
-}
-
 // initial_scale * Gaussian(initial_seed, stream 0) + initial_offset, at the parameter's addresses.
 void initialise(const ParameterSpec& p, const ParameterSource& source, uint64_t base, int parameter,
-                StorageType type, const StoreElements& store) {
+                StorageType type, const StoreElements& store, const AbortFlag& abort) {
   std::vector<float> row(static_cast<size_t>(p.columns));
   for (int64_t r = 0; r < p.rows; ++r) {
+    check_abort(abort);
     const uint64_t offset = base + static_cast<uint64_t>(r) * noise::row_span(p.columns);
     for (size_t c = 0; c < row.size(); ++c) {
       row[c] = source.initial_scale * noise::gaussian(source.initial_seed, 0, offset + c) +
                source.initial_offset;
     }
-    check_values(row, type, r * p.columns, p.name);
+    check_values(row, type, r * p.columns, "tensor '" + p.name + "'");
     store(parameter, r * p.columns, row);
   }
 }
@@ -109,37 +93,15 @@ int64_t file_row(const ParameterSpec& p, const ParameterSource& source, int64_t 
   return row - i + i % half * 2 + i / half;
 }
 
-std::vector<std::byte> read_stored(const ParameterSpec& p, const ParameterSource& source) {
-  const InputFile file(source.file);
-  const auto row_bytes = static_cast<size_t>(file_bytes(source.type, p.columns));
-  std::vector<std::byte> bytes(row_bytes * static_cast<size_t>(p.rows));
-  for (int64_t row = 0; row < p.rows; ++row) {
-    const int64_t at = file_row(p, source, row) * static_cast<int64_t>(row_bytes);
-    if (source.interleaved_heads == 0) {
-      read(file, bytes.data(), bytes.size(), source.offset, p.name);
-      break;
-    }
-    read(file, bytes.data() + static_cast<size_t>(row) * row_bytes, row_bytes, source.offset + at,
-         p.name);
-  }
-  std::vector<float> values(static_cast<size_t>(p.columns));
-  for (int64_t row = 0; row < p.rows; ++row) {
-    dequantize(source.type, bytes.data(), row * p.columns, p.columns, values.data());
-    check_values(values, StorageType::float32, row * p.columns, p.name);
-  }
-  return bytes;
-}
-
 void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sources,
                      StorageType type, const StoreElements& store,
                      const std::function<void(int64_t, int64_t)>& progress, const AbortFlag& abort,
-                     Stored stored) {
+                     const StoreBlocks& store_blocks) {
   if (sources.size() != spec.parameters.size()) {
     throw Error("ERR_ZEST_INTERNAL", "one source a parameter is expected");
   }
   int64_t total = 0, done = 0;
   const auto bytes_of = [&](size_t i) {
-    if (stored == Stored::left_out && spec.parameters[i].as_stored) return int64_t{0};
     return file_bytes(sources[i].type, spec.parameters[i].rows * spec.parameters[i].columns);
   };
   for (size_t i = 0; i < sources.size(); ++i) total += bytes_of(i);
@@ -151,10 +113,11 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
     const ParameterSource& source = sources[i];
     const ParameterSpec& p = spec.parameters[i];
     const int64_t count = p.rows * p.columns, before = done;
-    if (bytes_of(i) == 0) continue;
-    if (source.file.empty()) {
-      initialise(p, source, where.base[i], static_cast<int>(i), type, store);
+    const bool stays = p.as_stored && store_blocks;
+    if (source.file.empty() && !stays) {
+      initialise(p, source, where.base[i], static_cast<int>(i), type, store, abort);
       done += bytes_of(i);
+      if (progress) progress(done, total);
       continue;
     }
     const InputFile& file = files.try_emplace(source.file, source.file).first->second;
@@ -163,7 +126,7 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
     const int64_t at_once = turned ? p.columns : piece_elements;
     values.resize(static_cast<size_t>(std::min(count, at_once)));
     for (int64_t first = 0; first < count; first += at_once) {
-      if (abort.load()) throw Error("ERR_ZEST_ABORTED", "loading was aborted");
+      check_abort(abort);
       const int64_t n = std::min(count - first, at_once);
       const int64_t from =
           turned && !bias ? file_row(p, source, first / p.columns) * p.columns : first;
@@ -175,8 +138,12 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
         }
       }
       const std::span<const float> piece(values.data(), static_cast<size_t>(n));
-      check_values(piece, type, first, p.name);
-      store(static_cast<int>(i), first, piece);
+      check_values(piece, stays ? StorageType::float32 : type, first, "tensor '" + p.name + "'");
+      if (stays) {
+        store_blocks(static_cast<int>(i), file_bytes(source.type, first), bytes);
+      } else {
+        store(static_cast<int>(i), first, piece);
+      }
       done = before + file_bytes(source.type, first + n);
       if (progress) progress(done, total);
     }

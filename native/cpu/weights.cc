@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/bfloat16.h"
+#include "core/blocks.h"
 #include "core/error.h"
 #include "core/parameter_reader.h"
 
@@ -44,15 +45,18 @@ void Weights::load(std::span<const ParameterSource> sources,
     uint16_t* out = static_cast<uint16_t*>(m.data) + first;
     for (const float value : values) *out++ = to_bfloat16(value);
   };
+  const auto store_blocks = [this](int parameter, int64_t first,
+                                   std::span<const std::byte> blocks) {
+    std::memcpy(static_cast<std::byte*>(matrix(parameter).data) + first, blocks.data(),
+                blocks.size());
+  };
   for (size_t i = 0; i < sources.size() && i < matrices_.size(); ++i) {
     if (!spec_.parameters[i].as_stored) continue;
-    const std::vector<std::byte> bytes = read_stored(spec_.parameters[i], sources[i]);
-    std::byte* data = storage_[i].reserve(bytes.size());
-    std::memcpy(data, bytes.data(), bytes.size());
-    matrices_[i].data = data;
-    matrices_[i].blocks = sources[i].type;
+    Matrix& m = matrices_[i];
+    m.blocks = sources[i].type;
+    m.data = storage_[i].reserve(static_cast<size_t>(file_bytes(m.blocks, m.rows * m.columns)));
   }
-  read_parameters(spec_, sources, type_, store, progress, abort, Stored::left_out);
+  read_parameters(spec_, sources, type_, store, progress, abort, store_blocks);
 }
 
 }  // namespace zest::cpu

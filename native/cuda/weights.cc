@@ -91,7 +91,7 @@ size_t Weights::byte_count(int index) const {
 }
 
 // Their types are known here, and with them the memory that they take.
-void Weights::load_blocks(std::span<const ParameterSource> sources, const AbortFlag& abort) {
+void Weights::place_blocks(std::span<const ParameterSource> sources) {
   size_t bytes = 0;
   std::vector<size_t> offsets;
   const size_t count = std::min(sources.size(), parameters_.size());
@@ -104,16 +104,18 @@ void Weights::load_blocks(std::span<const ParameterSource> sources, const AbortF
   if (bytes == 0) return;
   blocks_.reserve(bytes);
   for (size_t i = 0; i < count; ++i) {
-    if (!spec_.parameters[i].as_stored) continue;
-    if (abort.load()) throw Error("ERR_ZEST_ABORTED", "loading was aborted");
-    parameters_[i].data = blocks_.data() + offsets[i];
-    write(static_cast<int>(i), read_stored(spec_.parameters[i], sources[i]));
+    if (spec_.parameters[i].as_stored) parameters_[i].data = blocks_.data() + offsets[i];
   }
 }
 
 void Weights::load(std::span<const ParameterSource> sources,
                    const std::function<void(int64_t, int64_t)>& progress, const AbortFlag& abort) {
   PinnedMemory<std::byte> staging;
+  const auto upload = [&](int parameter, size_t first, const std::byte* staged, size_t bytes) {
+    std::byte* to = static_cast<std::byte*>(this->parameter(parameter).data) + first;
+    check(cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, stream_), "loading weights");
+    check(cudaStreamSynchronize(stream_), "loading weights");
+  };
   const auto store = [&](int parameter, int64_t first, std::span<const float> values) {
     const size_t bytes = values.size() * element_bytes(type_);
     std::byte* staged = staging.reserve(bytes);
@@ -123,13 +125,15 @@ void Weights::load(std::span<const ParameterSource> sources,
       auto* out = reinterpret_cast<bfloat16*>(staged);
       for (size_t i = 0; i < values.size(); ++i) out[i] = to_bfloat16(values[i]);
     }
-    std::byte* to = static_cast<std::byte*>(this->parameter(parameter).data) +
-                    static_cast<size_t>(first) * element_bytes(type_);
-    check(cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, stream_), "loading weights");
-    check(cudaStreamSynchronize(stream_), "loading weights");
+    upload(parameter, static_cast<size_t>(first) * element_bytes(type_), staged, bytes);
   };
-  load_blocks(sources, abort);
-  read_parameters(spec_, sources, type_, store, progress, abort, Stored::left_out);
+  const auto store_blocks = [&](int parameter, int64_t first, std::span<const std::byte> blocks) {
+    std::byte* staged = staging.reserve(blocks.size());
+    std::memcpy(staged, blocks.data(), blocks.size());
+    upload(parameter, static_cast<size_t>(first), staged, blocks.size());
+  };
+  place_blocks(sources);
+  read_parameters(spec_, sources, type_, store, progress, abort, store_blocks);
 }
 
 void Weights::download(int index, std::byte* out) const {

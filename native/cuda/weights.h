@@ -60,7 +60,7 @@ class Weights {
  private:
   void find_vectors();
   void place_weights();
-  void load_blocks(std::span<const ParameterSource> sources, const AbortFlag& abort);
+  void place_blocks(std::span<const ParameterSource> sources);
   void upload_shares(BlockShares& to, const std::vector<BlockShare>& shares) const;
 
   ModelSpec spec_;

@@ -57,9 +57,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const AbortFlag abort{false};
   int64_t reported = 0;
   try {
-    for (size_t i = 0; i < sources.size(); ++i) {
-      if (spec.parameters[i].as_stored) read_stored(spec.parameters[i], sources[i]);
-    }
     read_parameters(
         spec, sources, storage,
         [&](int parameter, int64_t first, std::span<const float> values) {
@@ -72,7 +69,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           fuzz::expect(done >= reported && done <= total);
           reported = done;
         },
-        abort, Stored::left_out);
+        abort,
+        [&](int parameter, int64_t first, std::span<const std::byte> blocks) {
+          const auto i = static_cast<size_t>(parameter);
+          const ParameterSpec& p = spec.parameters[i];
+          fuzz::expect(p.as_stored && first >= 0 &&
+                       first + static_cast<int64_t>(blocks.size()) <=
+                           file_bytes(sources[i].type, p.rows * p.columns));
+        });
   } catch (const Error&) {
     return 0;
   }

@@ -68,6 +68,16 @@ describe('a model of a GGUF file', () => {
     expect(wide.memory(0).weights - stored.memory(0).weights).toBe(4 * elements - bytes);
   });
 
+  it('tells how far it is read, its blocks with the rest', async () => {
+    const seen: [number, number][] = [];
+    using _ = await Model.load(file, { trainable, onProgress: (done, total) => seen.push([done, total]) });
+    const bytes = (await readGguf(file)).tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    const [done, total] = seen.at(-1)!;
+    expect(done).toBe(total);
+    expect(total).toBeGreaterThanOrEqual(bytes);
+    expect(seen.map(([done]) => done)).toEqual(seen.map(([done]) => done).sort((a, b) => a - b));
+  });
+
   it('is trained from a configuration, its base digested', async () => {
     const rows = Array.from({ length: 8 }, (_, i) => JSON.stringify({ text: i % 2 ? '#$%' : '*+,', label: i % 2 }));
     writeFileSync(join(scratch, 'data.jsonl'), rows.join('\n'));
