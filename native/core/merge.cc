@@ -1,5 +1,7 @@
 #include "core/merge.h"
 
+#include <string>
+
 #include "core/stored.h"
 #include "core/transformer/visit.h"
 
@@ -46,6 +48,8 @@ std::vector<std::byte> merged_bytes(Backend& backend, const LinearRoles& linear)
       w[linear.transposed ? j * outputs + i : i * inputs + j] += spec.adapter_scale * product[j];
     }
   }
+  const std::string& name = spec.parameters[static_cast<size_t>(linear.weight)].name;
+  check_values(w, backend.storage(), 0, "tensor '" + name + "', merged with its adapter,");
   return stored(w, backend.storage());
 }
 

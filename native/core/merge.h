@@ -13,7 +13,8 @@ namespace zest {
 const LinearRoles* adapted_linear(const ModelSpec& spec, int parameter);
 
 // W + adapter_scale * (B A), rows x columns, in the storage type, little-endian. In float32, each
-// operation rounded: (B A)[i][j] = sum over r ascending of B[i][r] * A[r][j], from 0.
+// operation rounded: (B A)[i][j] = sum over r ascending of B[i][r] * A[r][j], from 0. Throws
+// ERR_ZEST_TENSOR_VALUE where a value of it is not finite.
 std::vector<std::byte> merged_bytes(Backend& backend, const LinearRoles& linear);
 
 }  // namespace zest

@@ -165,6 +165,20 @@ describe('LoRA', () => {
     expect(difference(await logits(again, batch), adapted) / largest).toBeLessThan(1e-5);
   });
 
+  it('is not merged where the weights would be no numbers, and no folder is left', async () => {
+    const model = await load(film, { trainable: lora() });
+    await model.apply({ decay: 0, terms: [{ stream: 0n, coefficient: -1e30 }] });
+    const folder = join(fresh(), 'saved');
+    await expect(model.save(folder)).rejects.toMatchObject({
+      code: 'ERR_ZEST_TENSOR_VALUE',
+      message: expect.stringMatching(
+        /^tensor '.*\.query\.weight', merged with its adapter, holds a value that is not finite/,
+      ),
+    });
+    await expect(load(folder)).rejects.toMatchObject({ code: 'ERR_ZEST_FILE' });
+    await model.save(folder, { weights: 'adapter' });
+  });
+
   it('is all that a step trains', async () => {
     const model = await load(film, { trainable: lora() });
     const before = await values(model);
