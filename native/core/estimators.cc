@@ -79,21 +79,36 @@ double bias_corrected(double b, double q, double k) { return 1 - q / k + (b - 1)
 // [1 + (b - 1) / (k - 1)] / (1 + q / k), written so that rounding cannot make it negative.
 double beale(double b, double q, double k) { return (k - 2 + b) / (k - 1) / (1 + q / k); }
 
-// k naive - ((k - 1) / k) sum of the naive estimates that leave one direction out. Each of these
-// has a largest loss of its own, since one direction may outweigh the others by more than float64
-// can hold.
+// The sum of all values but each.
+Vector sums_without_each(const Vector& values) {
+  Vector sums(values.size());
+  double before = 0, after = 0;
+  for (size_t i = 0; i < values.size(); before += values[i++]) sums[i] = before;
+  for (size_t i = values.size(); i-- > 0; after += values[i]) sums[i] += after;
+  return sums;
+}
+
+// k naive - ((k - 1) / k) sum of the naive estimates that leave one direction out. What is left has
+// the unit of all, except without the largest loss: that one may outweigh the others by more than
+// float64 can hold, so they get a unit of their own.
 Vector jackknife(Losses losses, const Pairs& pairs, double t, double rho) {
   Vector c = naive(pairs, rho);
   const size_t k = c.size();
-  Vector left_out(k);
-  Vector others(losses.begin() + 2, losses.end());
-  for (size_t i = 0; i < k; ++i) {
-    const Vector estimate = naive(pair_terms(others, t), rho);
-    for (size_t j = 0; j + 1 < k; ++j) left_out[j < i ? j : j + 1] += estimate[j];
-    if (i + 1 < k) std::copy_n(losses.begin() + 2 * i, 2, others.begin() + 2 * i);
-  }
+  const auto largest =
+      static_cast<size_t>((std::max_element(losses.begin(), losses.end()) - losses.begin()) / 2);
+  Vector others(losses.begin(), losses.end());
+  others.erase(others.begin() + 2 * largest, others.begin() + 2 * largest + 2);
+  const Vector without_largest = naive(pair_terms(others, t), rho);
+  Vector inverses = sums_without_each(pairs.denominator);
+  for (double& sum : inverses) sum = 1 / sum;
+  inverses[largest] = 0;
+  const Vector sums = sums_without_each(inverses);
   const double n = static_cast<double>(k);
-  for (size_t i = 0; i < k; ++i) c[i] = n * c[i] - (n - 1) / n * left_out[i];
+  for (size_t i = 0; i < k; ++i) {
+    double left_out = pairs.numerator[i] * sums[i] / (2 * rho);
+    if (i != largest) left_out += without_largest[i < largest ? i : i - 1];
+    c[i] = n * c[i] - (n - 1) / n * left_out;
+  }
   return c;
 }
 
