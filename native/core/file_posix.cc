@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -11,6 +12,8 @@
 
 namespace zest {
 namespace {
+
+constexpr size_t most_bytes = size_t{1} << 30;  // of one call: macOS refuses more than 2^31 - 1
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
   throw Error("ERR_ZEST_FILE", path + " " + what + ": " + std::strerror(errno));
@@ -27,7 +30,7 @@ InputFile::~InputFile() { ::close(handle_); }
 
 size_t InputFile::read(void* out, size_t bytes, int64_t offset) const {
   ssize_t n;
-  do n = pread(handle_, out, bytes, offset);
+  do n = pread(handle_, out, std::min(bytes, most_bytes), offset);
   while (n < 0 && errno == EINTR);
   if (n < 0) fail(path_, "cannot be read");
   return static_cast<size_t>(n);
@@ -44,7 +47,7 @@ OutputFile::~OutputFile() {
 
 size_t OutputFile::write(const void* from, size_t bytes) {
   ssize_t n;
-  do n = ::write(handle_, from, bytes);
+  do n = ::write(handle_, from, std::min(bytes, most_bytes));
   while (n < 0 && errno == EINTR);
   if (n < 0) fail(path_, "cannot be written");
   return static_cast<size_t>(n);

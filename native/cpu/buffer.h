@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 
@@ -16,6 +17,7 @@ class Buffer {
   // At least `count` elements; their values are lost when it grows.
   T* reserve(size_t count) {
     if (count > count_) {
+      if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length();
       data_.reset();
       count_ = 0;
       data_.reset(static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{alignment})));
