@@ -22,3 +22,13 @@ const matchesParts = (globs: readonly string[], parts: readonly string[]): boole
 /** Whether a glob matches a path with slashes: `*` and `?` stay within a folder, `**` is any number of folders. */
 export const matchesPath = (glob: string, path: string): boolean =>
   alternatives(glob).some((each) => matchesParts(each.split('/'), path.split('/')));
+
+const leads = (globs: readonly string[], parts: readonly string[]): boolean => {
+  const [[glob, ...rest], [part, ...others]] = [globs, parts];
+  if (glob === undefined || part === undefined) return glob !== undefined;
+  return glob === '**' || (matchesGlob(glob, part) && leads(rest, others));
+};
+
+/** Whether a glob may match a path below a folder. */
+export const leadsTo = (glob: string, folder: string): boolean =>
+  alternatives(glob).some((each) => leads(each.split('/'), folder.split('/')));

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { hubFiles, isHubPath } from '../hub/dataset-files.ts';
 import { listed, show } from '../text/show.ts';
@@ -7,7 +7,7 @@ import { byUtf8 } from '../text/utf8-order.ts';
 import { somethingElse } from '../text/what-is.ts';
 import type { RowInput } from './content.ts';
 import { withRows } from './formats.ts';
-import { isGlob, matchesPath } from './path-glob.ts';
+import { isGlob, leadsTo, matchesPath } from './path-glob.ts';
 import { dataError } from './rows.ts';
 
 /** Stands for stdin. */
@@ -15,38 +15,57 @@ const STDIN = '-';
 
 const slashed = (path: string): string => path.replaceAll(sep, '/');
 
-/** Files below a folder; hidden ones are none, nor are those in hidden folders. */
-const filesBelow = async (folder: string): Promise<string[]> => {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => slashed(join(entry.parentPath, entry.name)))
-    .filter((path) => !/(^|\/)\.[^./]/.test(path.slice(folder.length)))
-    .sort(byUtf8);
+/** Whether a link leads to a folder; one that leads nowhere is a file, whose reading says so. */
+const isFolderAt = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+
+/**
+ * Files below a folder, by their paths from there; hidden ones are none, nor are those in hidden folders. Links are
+ * followed, but those to a folder that they stand in. `isWanted` says of a folder whether it is looked into.
+ */
+const filesBelow = async (folder: string, isWanted: (inside: string) => boolean = () => true): Promise<string[]> => {
+  const files: string[] = [];
+  const look = async (inside: string, above: readonly string[]): Promise<void> => {
+    const path = join(folder, inside);
+    const real = await realpath(path);
+    if (above.includes(real)) return;
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue;
+      const found = inside === '' ? entry.name : `${inside}/${entry.name}`;
+      const isFolder = entry.isSymbolicLink() ? await isFolderAt(join(folder, found)) : entry.isDirectory();
+      if (!isFolder) files.push(found);
+      else if (isWanted(found)) await look(found, [...above, real]);
+    }
+  };
+  await look('', []);
+  return files.sort(byUtf8);
 };
 
-/** The folder that a glob looks in: what stands before its first wild part. */
-const rootOf = (glob: string): string => {
+/** The folder that a glob looks in, which stands before its first wild part, and what is looked for there. */
+const partsOf = (glob: string): { root: string; pattern: string } => {
   const parts = slashed(glob).split('/');
-  const root = parts.slice(0, parts.findIndex(isGlob)).join('/');
-  return root === '' ? (glob.startsWith('/') ? '/' : '.') : root;
+  const wild = parts.findIndex((part) => /[*?{]/.test(part));
+  const root = parts.slice(0, wild).join('/');
+  const pattern = parts.slice(wild).filter((part) => part !== '' && part !== '.');
+  return { root: root === '' ? (glob.startsWith('/') ? '/' : '.') : root, pattern: pattern.join('/') };
 };
 
 const globbed = async (glob: string): Promise<string[]> => {
-  const root = rootOf(glob);
-  const all = existsSync(root) ? await filesBelow(root) : [];
-  const found = all.filter((path) => matchesPath(slashed(glob).replace(/^\.\//, ''), path.replace(/^\.\//, '')));
-  if (found.length > 0) return found;
+  const { root, pattern } = partsOf(glob);
+  const all = existsSync(root) ? await filesBelow(root, (folder) => leadsTo(pattern, folder)) : [];
+  const pathsOf = (files: readonly string[]) => files.map((file) => slashed(join(root, file)));
+  const found = all.filter((file) => matchesPath(pattern, file));
+  if (found.length > 0) return pathsOf(found);
   throw dataError(
     glob,
-    `matches no file; ${all.length === 0 ? `there is none in ${root}` : `${root} has ${listed(all, 5)}`}`,
+    `matches no file; ${all.length === 0 ? `there is none in ${root}` : `${root} has ${listed(pathsOf(all), 5)}`}`,
   );
 };
 
 const inFolder = async (folder: string): Promise<string[]> => {
   const other = somethingElse(folder, 'data');
   if (other) throw dataError(folder, other);
-  const found = withRows(await filesBelow(folder));
+  const found = withRows(await filesBelow(folder)).map((file) => slashed(join(folder, file)));
   if (found.length > 0) return found;
   throw dataError(
     folder,
@@ -70,6 +89,18 @@ export const inputOf = ({ path }: SourceFile): RowInput => {
   return process.stdin;
 };
 
+/** The files that a path on the disk names. */
+const filesAt = async (path: string): Promise<string[]> => {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) return await inFolder(path);
+    return found === undefined && isGlob(path) ? await globbed(path) : [path];
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw code === 'ERR_ZEST_DATA' ? cause : dataError(path, `cannot be read: ${message}`, cause);
+  }
+};
+
 /**
  * The files that a path names, in the order of their names: one; all with rows below a folder; those that a glob
  * matches; `-`, which is stdin; or files of a data set on Hugging Face's hub, `hf://datasets/…`, which are downloaded.
@@ -80,11 +111,5 @@ export const filesOf = async (path: string, signal: AbortSignal | undefined): Pr
   if (path === STDIN) return [{ path, name: 'stdin' }];
   if (isHubPath(path)) return hubFiles(path, signal);
   if (path.includes('\0')) throw dataError(show(path), 'is no path; expected one without NUL characters');
-  const found = statSync(path, { throwIfNoEntry: false });
-  const paths = found?.isDirectory()
-    ? await inFolder(path)
-    : found === undefined && isGlob(path)
-      ? await globbed(path)
-      : [path];
-  return paths.map((each) => ({ path: each, name: each }));
+  return (await filesAt(path)).map((each) => ({ path: each, name: each }));
 };

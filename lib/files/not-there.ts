@@ -1,12 +1,23 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, parse } from 'node:path';
 import { nearest } from '../options/nearest.ts';
 import { listed } from '../text/show.ts';
 
 const SHOWN = 5;
 
+/** Where a link leads; undefined for what is none. */
+const targetOf = (path: string): string | undefined => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+};
+
 /** Says of a path that leads nowhere what is where it should be: `runs/x is not there: runs has a, b`. */
 export const notThere = (path: string): string => {
+  const target = targetOf(path);
+  if (target !== undefined) return `${path} is a link to ${target}, which is not there`;
   const above = dirname(path);
   const fault = `${path} is not there`;
   let names: string[];

@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
@@ -331,11 +340,74 @@ describe('several files', () => {
     );
   });
 
+  it('are those of the current directory too, however it is written', async () => {
+    for (const name of ['a.csv', 'bb.csv', '.hid.csv', 'data/00.csv', 'data/a.csv', 'data/.x.csv', 'data/.y/z.csv'])
+      written(`here/${name}`, `text\n${name}\n`);
+    const before = process.cwd();
+    process.chdir(join(folder, 'here'));
+    try {
+      const own = ['a.csv', 'bb.csv'];
+      const inner = ['data/00.csv', 'data/a.csv'];
+      for (const path of ['*.csv', './*.csv', '../here/*.csv', 'data/../*.csv']) expect(await texts(path)).toEqual(own);
+      for (const path of ['data', './data', './data/', 'data//*.csv', 'data/./*', '{data,b}/*'])
+        expect(await texts(path)).toEqual(inner);
+      for (const path of ['.', './', '**/*.csv', './**']) expect(await texts(path)).toEqual([...own, ...inner]);
+      expect(await texts('{data/a,bb}.csv')).toEqual(['bb.csv', 'data/a.csv']);
+      expect(await texts('data/.y/*.csv')).toEqual(['data/.y/z.csv']);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  it('of a folder are those behind links, which may lead back', async () => {
+    written('linked/a.csv', 'text\na\n');
+    written('elsewhere/b.csv', 'text\nb\n');
+    symlinkSync('../elsewhere', join(folder, 'linked/to'));
+    symlinkSync('..', join(folder, 'elsewhere/back'));
+    symlinkSync('.', join(folder, 'linked/self'));
+    symlinkSync('a.csv', join(folder, 'linked/c.csv'));
+    expect(await texts(join(folder, 'linked/{a,c,to/b}.csv'))).toEqual(['a', 'a', 'b']);
+    rmSync(join(folder, 'elsewhere/back'));
+    symlinkSync('../linked', join(folder, 'elsewhere/back'));
+    expect(await texts(join(folder, 'linked'))).toEqual(['a', 'a', 'b']);
+  });
+
+  it('that cannot be looked for or read are told with what was asked for', async () => {
+    written('stuck/a.csv', 'text\na\n');
+    const inFile = join(folder, 'stuck/a.csv/x');
+    await rejects(() => readRows(inFile), 'ERR_ZEST_DATA', /stuck\/a\.csv\/x: cannot be read: ENOTDIR/);
+    await rejects(() => readRows(`${inFile}/*`), 'ERR_ZEST_DATA', /a\.csv\/x\/\*: /);
+    await rejects(() => readRows(join(folder, 'n'.repeat(300))), 'ERR_ZEST_DATA', /nnn: cannot be read: ENAMETOOLONG/);
+    symlinkSync('gone.csv', join(folder, 'stuck/broken.csv'));
+    await rejects(
+      () => readRows(join(folder, 'stuck')),
+      'ERR_ZEST_DATA',
+      /broken\.csv: cannot be read: ENOENT: .*broken\.csv is a link to gone\.csv, which is not there$/,
+    );
+  });
+
+  it('are found beside a folder that may not be looked into, unless it is asked for', async () => {
+    written('shut/a.csv', 'text\na\n');
+    written('shut/private/b.csv', 'text\nb\n');
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'shut/private'), 0);
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      for (const glob of ['*.csv', '{a,q/**/b}.csv']) expect(await texts(join(folder, 'shut', glob))).toEqual(['a']);
+      for (const path of ['shut', 'shut/**/*.csv'])
+        await rejects(() => readRows(join(folder, path)), 'ERR_ZEST_DATA', /shut.*: cannot be read: EACCES: .*private/);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(join(folder, 'shut/private'), 0o755);
+    }
+  });
+
   it('that are none are an error', async () => {
     await rejects(
       () => readRows(join(folder, 'b/no-*')),
       'ERR_ZEST_DATA',
-      /b\/no-\*: matches no file; .*b has .*more\.parq/,
+      /b\/no-\*: matches no file; .*b has .*train-10\.jsonl/,
     );
     mkdirSync(join(folder, 'hollow'));
     await rejects(() => readRows(join(folder, 'hollow')), 'ERR_ZEST_DATA', /is a folder without files with rows/);
