@@ -1,3 +1,4 @@
+import { nearest } from '../options/nearest.ts';
 import { integerText } from '../tasks/labels.ts';
 import { listed } from '../text/show.ts';
 import { dataError, type Row } from './rows.ts';
@@ -31,7 +32,7 @@ export interface Selection {
   /**
    * Checks, once the rows of a source were selected, that what was asked of them could be.
    *
-   * @throws ERR_ZEST_DATA for a field of the filter that no row has, and where no row is left
+   * @throws ERR_ZEST_DATA for a column, or a field of the filter, that no row has, and where no row is left
    */
   check(source: string): void;
 }
@@ -65,25 +66,29 @@ const labelsIn = (value: unknown): unknown[] | undefined =>
 
 /**
  * Makes the selection of rows for a task whose answer is in `labelField`, one label or, with `several`, a set of them.
- * Filters see the names of the data and those of the task.
+ * Filters see the names of the data and those of the task. A row that lacks a column lacks its field, also where it has
+ * a column of the field's name; but with `orOwn` a row that has none of the columns is as the task reads it.
  */
 export const selection = (
   { columns = {}, labels, filter = {} }: SelectionSpec,
   labelField: string,
-  { several = false }: { several?: boolean } = {},
+  { several = false, orOwn = false }: { several?: boolean; orOwn?: boolean } = {},
 ): Selection => {
   const mapped = Object.entries(columns);
   const conditions = Object.entries(filter);
   const known = labels && new Map(Object.entries(labels).map(([label, value]) => [textOf(label), value]));
   const unseen = new Set(conditions.map(([field]) => field));
+  const unseenColumns = new Map(mapped.map(([field, column]) => [column, field]));
   let shown: readonly string[] = [];
   let seen = 0;
   let kept = 0;
   const rename = (row: Row): Row => {
-    const found = mapped.filter(([, column]) => Object.hasOwn(row.fields, column));
-    if (found.length === 0) return row;
-    const own = Object.fromEntries(found.map(([field, column]) => [field, row.fields[column]]));
-    return { ...row, fields: { ...row.fields, ...own } };
+    const isThere = ([, column]: [string, string]) => Object.hasOwn(row.fields, column);
+    if (mapped.length === 0 || (orOwn && !mapped.some(isThere))) return row;
+    const fields: Record<string, unknown> = { ...row.fields };
+    for (const [field] of mapped) delete fields[field];
+    const own = mapped.filter(isThere).map(([field, column]) => [field, row.fields[column]]);
+    return { ...row, fields: { ...fields, ...Object.fromEntries(own) } };
   };
   return {
     rename,
@@ -92,6 +97,7 @@ export const selection = (
       const { fields } = row;
       if (seen++ === 0) shown = Object.keys(read.fields);
       for (const field of unseen) if (Object.hasOwn(fields, field)) unseen.delete(field);
+      for (const column of unseenColumns.keys()) if (Object.hasOwn(read.fields, column)) unseenColumns.delete(column);
       if (!conditions.every(([field, condition]) => meets(fields[field], condition))) return undefined;
       const given = fields[labelField];
       const whole = known?.get(textOf(given));
@@ -103,11 +109,16 @@ export const selection = (
       return value === undefined ? row : { ...row, fields: { ...fields, [labelField]: value } };
     },
     check(source) {
-      const [absent] = unseen;
+      const [absent] = [
+        ...[...unseenColumns].map(([column, field]) => ['column', column, `columns.${field}`] as const),
+        ...[...unseen].map((field) => ['field', field, 'filter'] as const),
+      ];
       if (seen > 0 && absent !== undefined) {
+        const [kind, name, key] = absent;
+        const meant = nearest(name, shown);
         throw dataError(
           source,
-          `has no field ${JSON.stringify(absent)}, which data.filter names; expected one of ${listed(shown)}`,
+          `has no ${kind} ${JSON.stringify(name)}, which data.${key} names; expected one of ${listed(shown)}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`,
         );
       }
       if (seen > 0 && kept === 0) {

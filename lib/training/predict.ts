@@ -107,8 +107,8 @@ export async function* predict(
   const unknown = new UnknownLabels();
   const names = Array.isArray(columns) ? (columns as string[]) : undefined;
   const mapping = names ? undefined : (columns as Record<string, string> | undefined);
-  // Each row is answered, also one whose label the map leaves out.
-  const chosen = selectionFor({ columns: mapping, labels }, task);
+  // Each row is answered, also one whose label the map leaves out, and one that has the fields of the task.
+  const chosen = selectionFor({ columns: mapping, labels }, task, { orOwn: true });
   let answered = 0;
   let before = 0;
   const { fields } = task;

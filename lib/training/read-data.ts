@@ -39,10 +39,14 @@ const selectionSpec = ({ columns, labels, filter }: Data): SelectionSpec => ({
 });
 
 /** How rows are selected for a task, each of whose answers may be several labels. */
-export const selectionFor = (spec: SelectionSpec, task: Pick<Task, 'labelField' | 'metrics'>): Selection => {
+export const selectionFor = (
+  spec: SelectionSpec,
+  task: Pick<Task, 'labelField' | 'metrics'>,
+  { orOwn }: { orOwn?: boolean } = {},
+): Selection => {
   const [metric] = task.metrics;
   const several = metric !== undefined && definitionOf(metric).of === 'labelSets';
-  return selection(spec, task.labelField, { several });
+  return selection(spec, task.labelField, { several, orOwn });
 };
 
 /** The names of columns without a header, of a configuration. */

@@ -24,7 +24,35 @@ describe('a selection', () => {
       fields: { review: 'a', stars: 5, sentence: 'a', label: 5 },
     });
     expect(row.fields).toEqual({ review: 'a', stars: 5, label: 'x' });
-    expect(chosen.select(rowOf({ sentence: 'b' }))?.fields).toEqual({ sentence: 'b' });
+  });
+
+  it('lacks a field whose column a row lacks, whatever else is called as the field is', async () => {
+    const columns = { sentence: 'review', label: 'stars' };
+    const chosen = selection({ columns }, 'label');
+    expect(chosen.select(rowOf({ review: 'a', label: 'x' }))?.fields).toEqual({ review: 'a', sentence: 'a' });
+    expect(chosen.select(rowOf({ sentence: 'b', label: 'x' }))?.fields).toEqual({});
+    await rejects(
+      () => chosen.check('a.csv'),
+      'ERR_ZEST_DATA',
+      /^a\.csv: has no column "stars", which data\.columns\.label names; expected one of review, label$/,
+    );
+    chosen.select(rowOf({ stars: 1 }));
+    chosen.check('a.csv');
+    expect(selected({ columns: { a: 'b', b: 'a' } }, [{ a: 1, b: 2 }])).toMatchObject([{ fields: { a: 2, b: 1 } }]);
+  });
+
+  it('has the fields of the task where a row has none of the columns, if that may be', () => {
+    const chosen = selection({ columns: { sentence: 'review', label: 'stars' } }, 'label', { orOwn: true });
+    expect(chosen.select(rowOf({ sentence: 'b', label: 1 }))?.fields).toEqual({ sentence: 'b', label: 1 });
+    expect(chosen.select(rowOf({ review: 'a', label: 1 }))?.fields).toEqual({ review: 'a', sentence: 'a' });
+  });
+
+  it('of columns that no row has is an error', async () => {
+    await rejects(
+      () => selected({ columns: { label: 'star' } }, [{ sentence: 'a', label: 'x', stars: 1 }]),
+      'ERR_ZEST_DATA',
+      /^a\.csv: has no column "star", which data\.columns\.label names; expected one of sentence, label, stars \(did you mean stars\?\)$/,
+    );
   });
 
   it('maps labels, however they are written, and leaves out those mapped to null', () => {
@@ -68,7 +96,7 @@ describe('a selection', () => {
     await rejects(
       () => selected({ filter: { langauge: { not: 'en' } } }, [{ language: 'en', text: 'a' }]),
       'ERR_ZEST_DATA',
-      /^a\.csv: has no field "langauge", which data\.filter names; expected one of language, text$/,
+      /^a\.csv: has no field "langauge", which data\.filter names; expected one of language, text \(did you mean language\?\)$/,
     );
     await rejects(
       () => selected({ filter: { language: 'de' } }, [{ language: 'en' }]),
