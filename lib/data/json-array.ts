@@ -1,5 +1,6 @@
 import { isObject } from '../text/json.ts';
 import { show } from '../text/show.ts';
+import { LONGEST } from './lines.ts';
 import type { LineParser } from './records.ts';
 import { dataError, type Row } from './rows.ts';
 
@@ -31,8 +32,14 @@ export const jsonArray = (file: string): LineParser => {
     throw dataError(`${file}:${begun}`, `is ${show(fields)}; expected an object with a value for each field`);
   };
 
+  const neverClosed = (): Error =>
+    depth > 0
+      ? dataError(`${file}:${begun}`, 'the object that begins here is never closed')
+      : dataError(`${file}:${opened}`, 'the array that begins here is never closed');
+
   return {
     add({ line, content }) {
+      if (earlier.length + content.length > LONGEST) throw neverClosed();
       const rows: Row[] = [];
       let from = 0;
       for (let at = 0; at < content.length; at++) {
@@ -77,7 +84,7 @@ export const jsonArray = (file: string): LineParser => {
       return rows;
     },
     end() {
-      if (state !== 'after') throw dataError(`${file}:${opened}`, 'the array that begins here is never closed');
+      if (state !== 'after') throw neverClosed();
     },
   };
 };

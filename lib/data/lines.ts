@@ -1,7 +1,7 @@
 import type { Content } from './content.ts';
 import { dataError } from './rows.ts';
 
-/** A line, numbered from 1, with what ended it: LF, CR LF or CR, or nothing at the end of the file. */
+/** A line, numbered from 1, with what ended it: LF and the CRs before it, or CR, or nothing at the end of the file. */
 export interface Line {
   line: number;
   content: string;
@@ -11,24 +11,30 @@ export interface Line {
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Bytes that a line may have: JavaScript's texts have an end, and rows come in lines. */
-const LONGEST = 2 ** 28;
+/** Bytes that a line may have, and characters of what goes over lines: JavaScript's texts have an end. */
+export const LONGEST = 2 ** 28;
+
+/** Bytes from the first CR on that are looked at for an LF. */
+const LOOKED = 2 ** 16;
+
+/** Cells in quotes, in which any line end may stand; the last may be cut. */
+const QUOTED = /(^|[\t\r\n,;|]) *"(?:[^"]|"")*"?/g;
 
 /**
- * The byte that ends the lines of a text that goes on so: CR if the first of them ends in CR alone; undefined: not known
- * yet. `last` is the byte before.
+ * The byte that ends the lines of a text that begins so, of which `first` is the first CR or LF: CR where no LF stands
+ * outside of quoted cells. Undefined: not known yet.
  */
-const lineEnd = (begin: Uint8Array, last: number | undefined): number | undefined => {
-  if (last === CR && begin.length > 0) return begin[0] === LF ? LF : CR;
-  const at = begin.findIndex((byte) => byte === LF || byte === CR);
-  if (at < 0 || begin[at] === LF) return at < 0 ? undefined : LF;
-  if (at === begin.length - 1) return undefined;
-  return begin[at + 1] === LF ? LF : CR;
+const lineEnd = (begin: Buffer, first: number): number | undefined => {
+  const [before, after] = [Math.max(0, first - LOOKED), first + LOOKED];
+  const rest = begin.toString('latin1', first, after);
+  const bare = begin.toString('latin1', before, after).replace(QUOTED, '$1');
+  if (/^\r*\n/.test(rest) || bare.includes('\n')) return LF;
+  return begin.length - first < LOOKED ? undefined : CR;
 };
 
 /**
- * Reads lines as they arrive. They all end as the first does: in LF, before which a CR belongs to the end, or in CR alone,
- * as old Macintosh files have it.
+ * Reads lines as they arrive. They all end alike: in LF, before which CRs belong to the end, of which Python's csv writes
+ * two on Windows; or in CR alone, as old Macintosh files have it.
  *
  * @throws ERR_ZEST_DATA naming the line that is not UTF-8
  */
@@ -42,10 +48,11 @@ export async function* lineStream({ name, pieces }: Pick<Content, 'name' | 'piec
   const begin = (piece: Uint8Array): void => {
     begun.push(piece);
     length += piece.length;
+  };
+  const assertLength = (): void => {
     if (length <= LONGEST) return;
     throw dataError(`${name}:${line + 1}`, `has more than ${LONGEST} bytes; expected rows in lines`);
   };
-  let newline: number | undefined;
   const made = (last: Uint8Array, end: string): Line => {
     line++;
     const whole = begun.length === 0 ? last : Buffer.concat([...begun, last]);
@@ -65,8 +72,9 @@ export async function* lineStream({ name, pieces }: Pick<Content, 'name' | 'piec
     // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
     if (encoded === undefined && content.length < whole.length && /[^\x00-\x7f\ufeff]/.test(content)) encoded = line;
     if (line === 1 && content.startsWith('\ufeff')) content = content.slice(1);
-    const returns = end === '\n' && content.endsWith('\r');
-    return { line, content: returns ? content.slice(0, -1) : content, end: returns ? '\r\n' : end };
+    let to = content.length;
+    while (content[to - 1] === '\r') to--;
+    return { line, content: content.slice(0, to), end: content.slice(to) + end };
   };
   const linesOf = (piece: Uint8Array, newline: number): Line[] => {
     const lines: Line[] = [];
@@ -76,26 +84,32 @@ export async function* lineStream({ name, pieces }: Pick<Content, 'name' | 'piec
       start = end + 1;
     }
     if (start < piece.length) begin(piece.subarray(start));
+    assertLength();
     return lines;
   };
+  let newline: number | undefined;
+  let first: number | undefined;
   for await (const piece of pieces) {
     if (newline !== undefined) {
       yield linesOf(piece, newline);
       continue;
     }
-    newline = lineEnd(piece, begun.at(-1)?.at(-1));
+    const hasLF = piece.includes(LF);
+    if (first === undefined && (hasLF || piece.includes(CR)))
+      first = length + piece.findIndex((byte) => byte === LF || byte === CR);
+    begin(piece);
+    if (first !== undefined && (hasLF || length - first >= LOOKED)) newline = lineEnd(Buffer.concat(begun), first);
     if (newline === undefined) {
-      if (piece.length > 0) begin(piece);
+      assertLength();
       continue;
     }
-    const whole = begun.length === 0 ? piece : Buffer.concat([...begun, piece]);
+    const whole = Buffer.concat(begun);
     [begun, length] = [[], 0];
     yield linesOf(whole, newline);
   }
   const left = Buffer.concat(begun);
   [begun, length] = [[], 0];
   if (left.length === 0) return;
-  // A line that ends in the only CR of the file.
-  const lines = linesOf(left, newline ?? (left.at(-1) === CR ? CR : LF));
+  const lines = linesOf(left, newline ?? CR);
   yield begun.length > 0 ? [...lines, made(new Uint8Array(), '')] : lines;
 }

@@ -1,6 +1,6 @@
 import { isObject } from '../text/json.ts';
 import { show } from '../text/show.ts';
-import type { Line } from './lines.ts';
+import { type Line, LONGEST } from './lines.ts';
 import { dataError, type Row } from './rows.ts';
 
 /** Makes rows of lines that come in order. */
@@ -113,6 +113,9 @@ export const isHeaderOf = (columns: readonly string[], line: string): boolean =>
   return cells.length > 1 && columns.every((name) => cells.includes(name));
 };
 
+const neverClosed = (place: string): Error =>
+  dataError(place, 'a quoted cell that begins here is never closed; a quote in a quoted cell is doubled');
+
 /**
  * RFC 4180: a quoted cell may hold separators, line ends and doubled quotes; a quote inside an unquoted cell is itself.
  * The header decides on the separator, a comma, semicolon, tab or bar, and whether spaces after it are part of it.
@@ -156,6 +159,7 @@ export const separatedLines = (file: string, columns?: readonly string[]): LineP
           at++;
         }
         const quote = content.indexOf('"', at);
+        if (open.text.length + content.length > LONGEST) throw neverClosed(open.place);
         if (quote < 0) {
           open.text += content.slice(at) + end;
           return undefined;
@@ -183,11 +187,7 @@ export const separatedLines = (file: string, columns?: readonly string[]): LineP
       return row(whole);
     },
     end() {
-      if (open)
-        throw dataError(
-          open.place,
-          'a quoted cell that begins here is never closed; a quote in a quoted cell is doubled',
-        );
+      if (open) throw neverClosed(open.place);
     },
   };
 };

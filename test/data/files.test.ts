@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { jsonArray } from '../../lib/data/json-array.ts';
 import { readRows } from '../../lib/data/read-rows.ts';
+import { type LineParser, separatedLines } from '../../lib/data/records.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 
@@ -66,6 +68,13 @@ describe('a table', () => {
     expect(await fieldsOf('a.csv', 'text,label\na good film,1\n"dull, and long",0\n', columns)).toEqual(rows);
   });
 
+  it('ends lines in CR CR LF, as Python’s csv writes them on Windows', async () => {
+    const content = 'text,label\na good film,1\n"dull, and long",0\n'.replaceAll('\n', '\r\r\n');
+    expect(await fieldsOf('a.csv', content)).toEqual(rows);
+    expect(await fieldsOf('a.tsv', content.replaceAll(',', '\t'))).toHaveLength(2);
+    expect(await fieldsOf('a.csv', `${content.slice(0, -1)}`)).toEqual(rows);
+  });
+
   it('keeps the returns that stand in its cells', async () => {
     expect(await fieldsOf('a.csv', 'text,label\n"a\rb\r\nc\n",1\nd\re,0\n')).toEqual([
       { text: 'a\rb\r\nc\n', label: '1' },
@@ -101,6 +110,50 @@ describe('JSON lines', () => {
   it('may end in CR', async () => {
     expect(await fieldsOf('a.jsonl', '{"a":1}\r{"a":2}\r')).toEqual([{ a: 1 }, { a: 2 }]);
     expect(await fieldsOf('a.jsonl', '{"a":1}\r')).toEqual([{ a: 1 }]);
+  });
+});
+
+describe('lines', () => {
+  it('end in LF where there is one, whatever stands before it', async () => {
+    expect(await fieldsOf('a.txt', 'good film\r part two\nbad film\nnice\n')).toEqual([
+      { text: 'good film\r part two' },
+      { text: 'bad film' },
+      { text: 'nice' },
+    ]);
+    expect(await fieldsOf('a.csv', 'text,label\rx,note\n"a\rb",1,\n')).toEqual([
+      { text: 'a\rb', 'label\rx': '1', note: '' },
+    ]);
+  });
+
+  it('end in CR where no LF is near, though one stands in a quoted cell or far behind', async () => {
+    expect(await fieldsOf('a.csv', 'text,label\r"a\nb",1\r"c ""d""\n",0\r')).toEqual([
+      { text: 'a\nb', label: '1' },
+      { text: 'c "d"\n', label: '0' },
+    ]);
+    const long = await fieldsOf('a.txt', `${'word\r'.repeat(40_000)}last\nline\r`);
+    expect(long).toHaveLength(40_001);
+    expect(long.at(-1)).toEqual({ text: 'last\nline' });
+  });
+});
+
+describe('what is never closed', () => {
+  const line = 'x'.repeat(2 ** 22);
+  const fed = ({ add }: LineParser, first: string) => {
+    add({ line: 1, content: first, end: '\n' });
+    for (let number = 2; number < 100; number++) add({ line: number, content: line, end: '\n' });
+  };
+
+  it('is told of where it opened, before it is longer than texts may be', async () => {
+    await rejects(
+      () => fed(separatedLines('big.csv', ['text']), '"a'),
+      'ERR_ZEST_DATA',
+      /^big\.csv:1:1: a quoted cell that begins here is never closed/,
+    );
+    await rejects(
+      () => fed(jsonArray('big.json'), '[{"a": "b'),
+      'ERR_ZEST_DATA',
+      /^big\.json:1: the object that begins here is never closed/,
+    );
   });
 });
 
