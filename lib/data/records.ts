@@ -51,32 +51,40 @@ interface Cells {
 }
 
 interface ColumnOptions {
-  /** Names of the columns of a file without a header. Default: the first line has them. */
+  /** Names of the columns of a file that may be without a header. Default: the first line has them. */
   columns?: readonly string[];
   /** Whether cells beyond the header are left out whatever they hold. */
   extras: boolean;
 }
 
+/** Whether names are those of some columns, each once, or of all of them among others. */
+const areOf = (columns: readonly string[], names: readonly string[]): boolean => {
+  const given = names.filter((name) => name !== '');
+  const areSome = new Set(given).size === given.length && given.every((name) => columns.includes(name));
+  return given.length > 0 && (areSome || columns.every((name) => given.includes(name)));
+};
+
 /** Makes rows of cells, under the names of the columns. A cell that a row does not have is no field of it. */
 const underHeader = (file: string, { columns, extras }: ColumnOptions): ((record: Cells) => Row | undefined) => {
   let names: readonly string[] | undefined;
-  const isHeader = (cells: readonly string[]) =>
-    columns === undefined || columns.every((name, i) => cells[i]?.trim() === name);
+  let hasHeader = false;
   return ({ line, cells }) => {
     if (names === undefined) {
-      names = columns ?? cells.map((name) => name.trim());
+      const first = cells.map((name) => name.trim());
+      hasHeader = columns === undefined || areOf(columns, first);
+      names = columns === undefined || hasHeader ? first : columns;
       const seen = new Set<string>();
       const repeated = names.find((name) => name !== '' && seen.size === seen.add(name).size);
       if (repeated !== undefined) {
         throw dataError(`${file}:${line}`, `names the column ${JSON.stringify(repeated)} twice`);
       }
-      if (isHeader(cells)) return undefined;
+      if (hasHeader) return undefined;
     }
     const known = names;
     if (!extras && cells.slice(known.length).some((cell) => cell !== '')) {
       throw dataError(
         `${file}:${line}`,
-        `has ${cells.length} columns where ${columns ? `${known.length} have names` : `the header has ${known.length}`}; a text that has the separator in it stands in quotes`,
+        `has ${cells.length} columns where ${hasHeader ? `the header has ${known.length}` : `${known.length} have names`}; a text that has the separator in it stands in quotes`,
       );
     }
     // What has no name is an index in the first column, and nothing in others: a separator too many in the header.
@@ -94,50 +102,83 @@ export const tabbedLines = (file: string, columns?: readonly string[]): LinePars
   return simple(({ line, content }) => (content.trim() === '' ? undefined : row({ line, cells: content.split('\t') })));
 };
 
-/** Of those that a header has equally often, the first: prose has commas more often than the others. */
+/** Of those that lines have equally often, the first: prose has commas more often than the others. */
 const SEPARATORS = ['\t', ';', '|', ','] as const;
 
-/** The separator that a header has most of, outside of quotes; Excel may say it in a line of its own, `sep=;`. */
-const separatorOf = (header: string): { separator: string; said: boolean } => {
-  const said = /^sep=(.)$/.exec(header)?.[1];
-  if (said !== undefined) return { separator: said, said: true };
-  const bare = header.replace(/"(?:[^"]|"")*"/g, '');
-  const counts = SEPARATORS.map((separator) => bare.split(separator).length - 1);
-  const most = Math.max(...counts);
-  return { separator: most === 0 ? ',' : SEPARATORS[counts.indexOf(most)]!, said: false };
+/** The line in which Excel may say the separator. */
+const SAID = /^sep=(.)$/;
+
+/** How many cells a line has with a separator, outside of quotes. */
+const cellCount = (line: string, separator: string): number =>
+  line.replace(/"(?:[^"]|"")*"/g, '').split(separator).length;
+
+/** The choice for which a count is largest, the first of several. */
+const most = <T>(choices: readonly T[], countOf: (choice: T) => number): { choice: T; count: number } => {
+  const counts = choices.map(countOf);
+  const count = Math.max(...counts);
+  return { choice: choices[counts.indexOf(count)]!, count };
+};
+
+/** The separator that a header has most of. */
+const separatorOf = (header: string): string => {
+  const { choice, count } = most(SEPARATORS, (separator) => cellCount(header, separator));
+  return count === 1 ? ',' : choice;
+};
+
+/**
+ * The separator of lines with so many columns, of which the first may be no header: one that gives most of them as many
+ * cells; or fewer, where rows end early.
+ */
+const separatorAmong = (lines: readonly string[], columns: number): string => {
+  if (columns === 1) return ',';
+  for (const isFit of [(cells: number) => cells === columns, (cells: number) => cells > 1 && cells < columns]) {
+    const fitting = (separator: string) => lines.filter((line) => isFit(cellCount(line, separator))).length;
+    const { choice, count } = most(SEPARATORS, fitting);
+    if (count > 0) return choice;
+  }
+  return separatorOf(lines[0]!);
 };
 
 /** Whether a line is the header of a table that has the columns asked for, with others beside them. */
 export const isHeaderOf = (columns: readonly string[], line: string): boolean => {
-  const cells = line.split(separatorOf(line).separator).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+  const cells = line.split(separatorOf(line)).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
   return cells.length > 1 && columns.every((name) => cells.includes(name));
 };
 
 const neverClosed = (place: string): Error =>
   dataError(place, 'a quoted cell that begins here is never closed; a quote in a quoted cell is doubled');
 
+/** Lines that tell the separator where there may be no header. */
+const LOOKED = 100;
+
 /**
  * RFC 4180: a quoted cell may hold separators, line ends and doubled quotes; a quote inside an unquoted cell is itself.
- * The header decides on the separator, a comma, semicolon, tab or bar, and whether spaces after it are part of it.
+ * The header decides on the separator, a comma, semicolon, tab or bar, and whether spaces after it are part of it; or, for
+ * named `columns`, those of the lines that are there first.
  */
-export const separatedLines = (file: string, columns?: readonly string[]): LineParser => {
+export const separatedLines = (file: string, columns?: readonly string[], first: readonly Line[] = []): LineParser => {
   const row = underHeader(file, { columns, extras: false });
+  const begin = first.map(({ content }) => content).filter((content) => content !== '' && !SAID.test(content));
   let separator: string | undefined;
-  let spaced = false;
+  let spaced: boolean | undefined;
   let record: Cells | undefined;
   /** A quoted cell that is not closed yet. */
   let open: { place: string; text: string } | undefined;
 
   const startRecord = (line: number, content: string): Cells | undefined => {
+    if (content === '') return undefined;
     if (separator === undefined) {
-      const found = separatorOf(content);
-      separator = found.separator;
+      separator = SAID.exec(content)?.[1];
+      if (separator !== undefined) return undefined;
+      const lines = begin.length > 0 ? begin.slice(0, LOOKED) : [content];
+      separator = columns === undefined ? separatorOf(content) : separatorAmong(lines, columns.length);
+    }
+    if (spaced === undefined) {
       const [, ...others] = content.split(separator);
       spaced = others.length > 0 && others.every((name) => name.startsWith(' '));
-      if (found.said) return undefined;
     }
-    const blank = content !== '' && content.replaceAll(separator, '').trim() === '';
-    return content === '' || (blank && content.includes(separator)) ? undefined : { line, cells: [] };
+    const blank = content.replaceAll(separator, '').trim() === '';
+    return blank && content.includes(separator) ? undefined : { line, cells: [] };
   };
 
   return {

@@ -60,7 +60,7 @@ async function* contentRows(
       const array = isArray(lines);
       return array === undefined ? undefined : array ? jsonArray(source) : jsonLines(source);
     },
-    csv: () => separatedLines(source, columns),
+    csv: (lines) => separatedLines(source, columns, lines),
     tsv: () => tabbedLines(source, columns),
     txt: () => textLines(source, fields),
   };

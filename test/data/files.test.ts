@@ -68,6 +68,68 @@ describe('a table', () => {
     expect(await fieldsOf('a.csv', 'text,label\na good film,1\n"dull, and long",0\n', columns)).toEqual(rows);
   });
 
+  it('whose first line has some of the columns that are named, or others beside them, has a header', async () => {
+    const columns = ['text', 'label'];
+    expect(await fieldsOf('a.csv', 'text\ngood\n', columns)).toEqual([{ text: 'good' }]);
+    expect(await fieldsOf('a.csv', 'label,text\n1,good\n', columns)).toEqual([{ label: '1', text: 'good' }]);
+    expect(await fieldsOf('a.tsv', 'label\ttext\tid\n1\tgood\t7\n', columns)).toEqual([
+      { label: '1', text: 'good', id: '7' },
+    ]);
+    expect(await fieldsOf('a.csv', 'text,text\ngood,1\n', columns)).toEqual([
+      { text: 'text', label: 'text' },
+      { text: 'good', label: '1' },
+    ]);
+    await rejects(
+      () => fieldsOf('a.csv', 'text\ngood,1\n', columns),
+      'ERR_ZEST_DATA',
+      /a\.csv:2: has 2 columns where the header has 1;/,
+    );
+  });
+
+  it.each([
+    [
+      'good; film,1\nbad film,0\n',
+      ',',
+      [
+        ['good; film', '1'],
+        ['bad film', '0'],
+      ],
+    ],
+    [
+      'good, film;1\nbad film;0\nnice;1\n',
+      ';',
+      [
+        ['good, film', '1'],
+        ['bad film', '0'],
+        ['nice', '1'],
+      ],
+    ],
+    ['"a, b; c"|1\n', '|', [['a, b; c', '1']]],
+    ['\ngood film\nbad film;0\n', ';', [['good film'], ['bad film', '0']]],
+    ['sep=;\ngood, film;1\n', ';', [['good, film', '1']]],
+  ])('without a header, %j, has the separator that gives its lines their columns', async (content, _, cells) => {
+    const names = ['sentence', 'idx'];
+    const expected = cells.map((row) => Object.fromEntries(row.map((cell, i) => [names[i], cell])));
+    expect(await fieldsOf('a.csv', content, names)).toEqual(expected);
+  });
+
+  it('without a header that has more columns than names is told of', async () => {
+    for (const content of ['a;b;c\n', 'a,b,c\n'])
+      await rejects(
+        () => fieldsOf('a.csv', content, ['x', 'y']),
+        'ERR_ZEST_DATA',
+        /a\.csv:1: has 3 columns where 2 have names;/,
+      );
+    await rejects(() => fieldsOf('a.csv', 'a,b\n', ['x']), 'ERR_ZEST_DATA', /:1: has 2 columns where 1 have names;/);
+  });
+
+  it('that says its separator may have spaces behind it', async () => {
+    expect(await fieldsOf('a.csv', 'sep=;\ntext; label\na; 1\nc; "d;e"\n')).toEqual([
+      { text: 'a', label: '1' },
+      { text: 'c', label: 'd;e' },
+    ]);
+  });
+
   it('ends lines in CR CR LF, as Python’s csv writes them on Windows', async () => {
     const content = 'text,label\na good film,1\n"dull, and long",0\n'.replaceAll('\n', '\r\r\n');
     expect(await fieldsOf('a.csv', content)).toEqual(rows);
