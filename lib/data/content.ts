@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { notThere } from '../files/not-there.ts';
 import { dataError } from './rows.ts';
-import { unzstd } from './zstd.ts';
+import { isZstd, unzstd } from './zstd.ts';
 
 /** Path of a file, or its content as it comes, such as `process.stdin`. */
 export type RowInput = string | AsyncIterable<Uint8Array | string>;
@@ -62,9 +62,11 @@ async function* gunzip(pieces: Pieces): AsyncGenerator<Uint8Array> {
   yield* unpacked;
 }
 
+const isGzip = (head: Buffer): boolean => head[0] === 0x1f && head[1] === 0x8b;
+
 const PACKINGS = [
-  { begins: [0x1f, 0x8b], name: 'gzip', unpack: gunzip },
-  { begins: [0x28, 0xb5, 0x2f, 0xfd], name: 'zstd', unpack: unzstd },
+  { name: 'gzip', isPacked: isGzip, unpack: gunzip },
+  { name: 'zstd', isPacked: isZstd, unpack: unzstd },
 ];
 
 /**
@@ -99,7 +101,7 @@ export const openContent = async (
   const reading = raw();
   const rest = { taken: () => bytes, close: () => reading.return(undefined) };
   const found = await peek(reading);
-  const packing = PACKINGS.find(({ begins }) => begins.every((byte, i) => found.head[i] === byte));
+  const packing = PACKINGS.find(({ isPacked }) => isPacked(found.head));
   if (!packing) return { name, ...found, packing: undefined, ...rest };
   const unpacked = async function* (): AsyncGenerator<Uint8Array> {
     try {

@@ -19,6 +19,14 @@ const headerLength = (descriptor: number): number => {
   return 1 - isSingle + dictionary + content;
 };
 
+const isSkippable = (magic: number): boolean => (magic & 0xfffffff0) >>> 0 === SKIPPABLE;
+
+/** Whether bytes begin as Zstandard does; pzstd writes a frame first that is left out. */
+export const isZstd = (head: Buffer): boolean => {
+  const magic = head.length < 4 ? 0 : head.readUInt32LE();
+  return magic === MAGIC || isSkippable(magic);
+};
+
 /** Gives so many bytes at a time of pieces as they come. */
 const reader = (pieces: Pieces) => {
   const iterator = pieces[Symbol.asyncIterator]();
@@ -56,7 +64,7 @@ export async function* unzstd(pieces: Pieces): AsyncGenerator<Uint8Array> {
   while (!(await isAtEnd())) {
     const start = await take(4);
     const magic = start.readUInt32LE();
-    if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE) {
+    if (isSkippable(magic)) {
       for (let left = (await take(4)).readUInt32LE(); left > 0; ) left -= (await take(Math.min(left, 2 ** 16))).length;
       continue;
     }

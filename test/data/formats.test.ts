@@ -152,6 +152,12 @@ describe('compressed files', () => {
     expect(await texts(written('a.csv.gz', 'text,label\nnot packed,1\n'))).toEqual(['not packed']);
   });
 
+  it('of zstd may begin with a frame that is left out, as pzstd writes it', async () => {
+    const skipped = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 0x29, 0, 0, 0]);
+    const packed = Buffer.concat([skipped, readFileSync(join(FIXTURES, 'lines.jsonl.zst'))]);
+    expect(await texts(written('pzstd.jsonl.zst', packed))).toEqual(lines);
+  });
+
   it('that are cut or damaged are told as such', async () => {
     for (const name of ['lines.jsonl.gz', 'lines.jsonl.zst']) {
       const bytes = readFileSync(join(FIXTURES, name));
