@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { TokenizerClass } from './classes.ts';
 import type { TokenizerJson } from './json.ts';
 
-const lines = async (file: string): Promise<string[]> => (await readFile(file, 'utf8')).replace(/\n$/, '').split('\n');
+/** The lines of a file, which git may have written with CR LF. */
+const lines = async (file: string): Promise<string[]> =>
+  (await readFile(file, 'utf8')).replace(/\r?\n$/, '').split(/\r?\n/);
 
 /**
  * Makes what tokenizer.json would say of the files that BERT's and GPT-2's tokenizers had before it: vocab.txt, or
@@ -21,7 +23,7 @@ export const tokenizerOfVocabulary = async (
   ];
   const base = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null };
   if (tokenizer?.model === 'WordPiece' && existsSync(words)) {
-    const vocab = Object.fromEntries((await lines(words)).map((word, id) => [word.replace(/\r$/, ''), id]));
+    const vocab = Object.fromEntries((await lines(words)).map((word, id) => [word, id]));
     const model = { type: 'WordPiece', unk_token: tokenizer.special.unk, continuing_subword_prefix: '##', vocab };
     return { ...base, decoder: { type: 'WordPiece', prefix: '##', cleanup: true }, model };
   }

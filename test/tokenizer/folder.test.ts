@@ -119,12 +119,12 @@ describe('what a class sets itself', () => {
     expect(segments).toEqual(ids.map((_, i) => (i > ids.indexOf(3) ? 1 : 0)));
   });
 
-  it('reads vocab.txt, and vocab.json with merges.txt', async () => {
+  it.each(['\n', '\r\n'])('reads vocab.txt, and vocab.json with merges.txt, of lines that end in %j', async (end) => {
     const { model } = JSON.parse(readFileSync(join(root, 'bert-uncased', 'tokenizer.json'), 'utf8'));
     const vocab = Object.entries<number>(model.vocab).sort((a, b) => a[1] - b[1]);
     const old = await folderOf('bert-uncased', {
       'tokenizer.json': undefined,
-      'vocab.txt': vocab.map(([word]) => `${word}\n`).join(''),
+      'vocab.txt': vocab.map(([word]) => `${word}${end}`).join(''),
     });
     expect(await encoded(old, 'The film, was GOOD')).toBe(
       await encoded(join(root, 'bert-uncased'), 'The film, was GOOD'),
@@ -133,7 +133,7 @@ describe('what a class sets itself', () => {
     const roberta = await folderOf('roberta', {
       'tokenizer.json': undefined,
       'vocab.json': bpe.vocab,
-      'merges.txt': `#version: 0.2\n${bpe.merges.map((pair: string[]) => pair.join(' ')).join('\n')}\n`,
+      'merges.txt': ['#version: 0.2', ...bpe.merges.map((pair: string[]) => pair.join(' ')), ''].join(end),
     });
     expect(await encoded(roberta, 'The film, was GOOD')).toBe(
       await encoded(join(root, 'roberta'), 'The film, was GOOD'),
