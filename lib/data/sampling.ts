@@ -228,7 +228,9 @@ export const shuffledBatches = withoutOptions(
       const epoch = Math.floor(first / rows);
       const from = first - epoch * rows;
       const chosen = Array.from(order(epoch).subarray(from, from + size));
-      return chosen.length === size ? chosen : chosen.concat(...order(epoch + 1).subarray(0, size - chosen.length));
+      return chosen.length === size
+        ? chosen
+        : chosen.concat(Array.from(order(epoch + 1).subarray(0, size - chosen.length)));
     };
     return withoutMoreOptions({
       size,

@@ -23,8 +23,8 @@ export const binned = (
   const parts = from.map((start, i) => values.slice(start, last[i]! + 1).filter(Number.isFinite));
   return {
     mean: parts.map(mean),
-    low: parts.map((part) => (part.length ? Math.min(...part) : Number.NaN)),
-    high: parts.map((part) => (part.length ? Math.max(...part) : Number.NaN)),
+    low: parts.map((part) => (part.length ? part.reduce((a, b) => Math.min(a, b)) : Number.NaN)),
+    high: parts.map((part) => (part.length ? part.reduce((a, b) => Math.max(a, b)) : Number.NaN)),
   };
 };
 

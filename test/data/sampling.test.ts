@@ -152,6 +152,11 @@ describe('shuffledBatches', () => {
     expect(sorted(batches.batch(1e12))).toEqual(sorted(batches.batch(0)));
   });
 
+  it('takes a batch of any size over the end of an epoch', () => {
+    const batch = shuffledBatches(400_000, 300_000, 1).batch(1);
+    expect([batch.length, new Set(batch.slice(0, 100_000)).size]).toEqual([300_000, 100_000]);
+  });
+
   it('refuses what makes no batches', () => {
     expect(() => shuffledBatches(0, 4, 1)).toThrow(expect.objectContaining({ code: 'ERR_ZEST_BATCH_EMPTY' }));
     expect(() => shuffledBatches(4, 0, 1)).toThrow(expect.objectContaining({ code: 'ERR_ZEST_OPTION' }));
