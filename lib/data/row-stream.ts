@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { rangeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { show } from '../text/show.ts';
@@ -34,6 +35,9 @@ export interface Rows {
   bytes: number;
 }
 
+/** Whether a file can be opened again, and read at any place: a pipe cannot. */
+const isRegular = (file: string): boolean => statSync(file).isFile();
+
 /** Reads the rows of one file, or of bytes. */
 async function* contentRows(
   input: RowInput,
@@ -45,7 +49,7 @@ async function* contentRows(
   const known = { formats, isTable };
   const content = await openContent(input, signal, name);
   if (isParquet(content)) {
-    const file = typeof input === 'string' && content.packing === undefined ? input : undefined;
+    const file = typeof input === 'string' && content.packing === undefined && isRegular(input) ? input : undefined;
     for await (const rows of parquetRows(file, content)) {
       signal?.throwIfAborted();
       yield rows;

@@ -88,6 +88,7 @@ export const isNoLabel = (text: string): boolean => text === '' || text === '-';
 
 /** A label as JSON has it, where that has it. */
 const quoted = (value: unknown): string => {
+  if (typeof value === 'number') return String(value);
   try {
     return JSON.stringify(value) ?? show(value);
   } catch {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -22,6 +22,8 @@ import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 
 // Files that pyarrow and zstandard wrote (test/fixtures/data/parquet.py), and some made here.
+
+type SchemaElement = NonNullable<Parameters<typeof parquetWriteBuffer>[0]['schema']>[number];
 
 const FIXTURES = new URL('../fixtures/data/parquet/', import.meta.url).pathname;
 const folder = scratchFolder();
@@ -74,6 +76,62 @@ describe('Parquet', () => {
     for await (const part of streamRows(Readable.from([readFileSync(file)]), { fields: [] }))
       streamed.push(...part.rows);
     expect(streamed.map(({ fields }) => fields)).toEqual(rows);
+  });
+
+  it('has times that no date is, times of day, and what is no number', async () => {
+    const schema: SchemaElement[] = [
+      { name: 'root', num_children: 5 },
+      { name: 'text', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+      { name: 'at', type: 'INT64', converted_type: 'TIMESTAMP_MICROS', repetition_type: 'REQUIRED' },
+      { name: 'day', type: 'INT32', converted_type: 'DATE', repetition_type: 'REQUIRED' },
+      { name: 'time', type: 'INT32', converted_type: 'TIME_MILLIS', repetition_type: 'REQUIRED' },
+      { name: 'score', type: 'DOUBLE', repetition_type: 'REQUIRED' },
+    ];
+    const columnData = [
+      { name: 'text', data: ['a', 'b'] },
+      { name: 'at', data: [2n ** 63n - 1n, 1_000_000n] },
+      { name: 'day', data: [2 ** 31 - 1, 1] },
+      { name: 'time', data: [1000, 0] },
+      { name: 'score', data: [Number.NaN, 0.5] },
+    ];
+    const rows = await readRows(
+      written('times.parquet', new Uint8Array(parquetWriteBuffer({ columnData, schema, statistics: false }))),
+    );
+    expect(rows.map(({ fields }) => fields)).toEqual([
+      { text: 'a', at: '9223372036854775807', day: '2147483647', time: 1000, score: null },
+      { text: 'b', at: '1970-01-01T00:00:01.000Z', day: '1970-01-02T00:00:00.000Z', time: 0, score: 0.5 },
+    ]);
+  });
+
+  it('may have points in names, and has each name once', async () => {
+    const struct: SchemaElement[] = [
+      { name: 'root', num_children: 2 },
+      { name: 'a.b', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+      { name: 'a', num_children: 1, repetition_type: 'OPTIONAL' },
+      { name: 'b', type: 'INT32', repetition_type: 'REQUIRED' },
+    ];
+    const columnData = [
+      { name: 'a.b', data: ['x'] },
+      { name: 'a', data: [{ b: 1 }] },
+    ];
+    const pointed = new Uint8Array(parquetWriteBuffer({ columnData, schema: struct }));
+    expect((await readRows(written('points.parquet', pointed))).map(({ fields }) => fields)).toEqual([
+      { 'a.b': 'x', a: { b: 1 } },
+    ]);
+    const twice = ['x', 'y'].map((text) => ({ name: 'text', data: [text], type: 'STRING' as const }));
+    await rejects(
+      () => readRows(written('twice.parquet', new Uint8Array(parquetWriteBuffer({ columnData: twice })))),
+      'ERR_ZEST_DATA',
+      /twice\.parquet: names the column "text" twice$/,
+    );
+  });
+
+  it.skipIf(process.platform === 'win32')('is read from a pipe that is named as a file', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const writing = execFile('cp', [join(FIXTURES, 'none.parquet'), pipe]);
+    expect(await readRows(pipe)).toHaveLength(6);
+    expect(writing.exitCode ?? 0).toBe(0);
   });
 
   it('comes a row group at a time, and counts bytes', async () => {

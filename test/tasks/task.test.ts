@@ -143,6 +143,8 @@ describe('Task.examples', () => {
         `data.jsonl:3: label ${JSON.stringify(label)} is none of 0, 1, bad, good`,
       );
     }
+    const message = await fault('ERR_ZEST_LABEL', () => task.examples(rowsOf({ sentence: 'x', label: Number.NaN })));
+    expect(message).toBe('data.jsonl:2: label NaN is none of 0, 1, bad, good');
   });
 
   it('names the row without a field, and the field that no row has', async () => {
