@@ -39,6 +39,9 @@ interface LabelAnswer {
   probabilities: readonly number[];
 }
 
+/** Yes or no for a label, as other data have it of each. */
+const FLAG = /^([01]|true|false)$/i;
+
 /** log(1 + eˣ), for all x. */
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
@@ -77,13 +80,19 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
     const isOne = !Array.isArray(value) && find(value) >= 0;
     const parts = Array.isArray(value) ? value : isOne ? [value] : String(value).split(/[,;|]/);
     const given = parts.filter((label) => String(label).trim() !== '');
+    const isFlag = (label: unknown) => FLAG.test(String(label).trim()) && !this.labels.includes(String(label).trim());
+    if (given.length > 1 && given.length === this.labels.length && given.every(isFlag)) {
+      throw new ZestError(
+        'ERR_ZEST_LABEL',
+        `${place}: label ${show(value)} may be a flag for each label, or the numbers of labels; expected the names of those that hold`,
+      );
+    }
     const unknown = given.find((label) => find(label) < 0);
     const labels = [...new Set(given.map(find))];
     if (labels.length < given.length && unknown === undefined) {
-      const flags = given.every((label) => /^[01]$/.test(String(label).trim()));
       throw new ZestError(
         'ERR_ZEST_LABEL',
-        `${place}: label ${show(value)} has a label twice${flags ? ', as a flag for each label would' : ''}; expected the names or numbers of those that hold`,
+        `${place}: label ${show(value)} has a label twice; expected the names or numbers of those that hold`,
       );
     }
     if (unknown === undefined) return labels.sort((a, b) => a - b);

@@ -213,23 +213,41 @@ describe('evaluateModel', () => {
   });
 });
 
-it('a list of labels that has one twice, as flags for each label have, is refused', async () => {
+it('a list of labels that has one twice is refused', async () => {
   const { multiLabel: kind } = tasks;
   const three = { ...kind, labels: ['down', 'up', 'still'] } as TaskSpec;
   const task = await loadTask(three, await Tokenizer.load(folder));
   const example = (tags: unknown) => task.example({ file: 'a.jsonl', line: 3, fields: { text: 'x', tags } });
   expect(example([2, 'down'])).toMatchObject({ reference: [0, 2] });
-  for (const tags of [
-    [1, 0, 1],
-    ['0', '0'],
-  ]) {
+  for (const tags of ['up, down, up', ['0', '0']])
     await rejects(
       async () => example(tags),
       'ERR_ZEST_LABEL',
-      /a.jsonl:3: label .* has a label twice, as a flag for each label would; expected the names or numbers/,
+      /a.jsonl:3: label .* has a label twice; expected the names or numbers/,
     );
-  }
-  await rejects(async () => example('up, down, up'), 'ERR_ZEST_LABEL', /has a label twice; expected the names/);
+});
+
+it('as many flags as there are labels are refused, unless those are called so', async () => {
+  const { multiLabel: kind } = tasks;
+  const tokenizer = await Tokenizer.load(folder);
+  const row = (tags: unknown) => ({ file: 'a.jsonl', line: 3, fields: { text: 'x', tags } });
+  const three = await loadTask({ ...kind, labels: ['down', 'up', 'still'] } as TaskSpec, tokenizer);
+  const two = await loadTask(kind as TaskSpec, tokenizer);
+  for (const [task, tags] of [
+    [three, [1, 0, 1]],
+    [two, [1, 0]],
+    [two, '0,1'],
+    [two, [true, false]],
+  ] as const)
+    await rejects(
+      async () => task.example(row(tags)),
+      'ERR_ZEST_LABEL',
+      /a.jsonl:3: label .* may be a flag for each label, or the numbers of labels; expected the names of those that hold/,
+    );
+  expect(three.example(row([1, 0]))).toMatchObject({ reference: [0, 1] });
+  expect(two.example(row([1]))).toMatchObject({ reference: [1] });
+  const called = await loadTask({ ...kind, labels: ['1', '0'] } as TaskSpec, tokenizer);
+  expect(called.example(row([1, 0]))).toMatchObject({ reference: [0, 1] });
 });
 
 it('a regression leaves rows without a number out, and names the row of one that float32 cannot hold', async () => {
