@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cutToFit } from './choice-prompt.ts';
 import { ClassificationTask } from './classification.ts';
 import type { Derive, TaskKind } from './kind.ts';
-import { type Labels, labelKeys, refuseLabels } from './labels.ts';
+import { type Labels, labelKeys, names, refuseLabels } from './labels.ts';
 import { DEFAULT_METRICS } from './metrics.ts';
 import { OwnOptionsTask } from './own-options.ts';
 import { type PrefaceReader, prefaceReader } from './preface.ts';
@@ -58,7 +58,7 @@ const choiceAmong = (
 
 const optionsOf = z.union(
   [
-    z.array(z.string().min(1)).min(2).describe('a text each, index = label; may have {field} for a field of the data'),
+    names().min(2).describe('a text each, index = label; may have {field} for a field of the data'),
     z.string().min(1).describe('the field of the data that holds a list of them'),
   ],
   { error: 'two texts or more, or the field of a list of them' },

@@ -65,6 +65,15 @@ describe('a choice among options', () => {
     expect(targets).toMatchObject([{ options: [plain(' wet'), plain(' very dry')], label: 0 }]);
   });
 
+  it('has each option once', async () => {
+    const options = ['Yes', 'Yes'];
+    await rejects(
+      () => loadTask({ ...yesNo, options }, tokenizer),
+      'ERR_ZEST_OPTION',
+      /options is \[ 'Yes', 'Yes' \]; expected a list without repetitions/,
+    );
+  });
+
   it('may be trained on the right option alone', async () => {
     const task = await loadTask({ ...yesNo, loss: 'answer' }, tokenizer);
     const { sequences, targets } = task.batch([{ text: 'is it', label: 'yes' }]);
