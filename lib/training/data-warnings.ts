@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { Warning } from '../runs/events.ts';
 import type { Example, Task } from '../tasks/task.ts';
@@ -83,10 +84,13 @@ const overlapWarnings = (
   train: readonly Example[],
   splits: Readonly<Record<'validation' | 'test', readonly Example[]>>,
 ): Warning[] => {
-  const known = new Set(train.map(({ source }) => source));
+  // A file may be written in several ways, and `source` begins with its path.
+  const known = new Set(train.map(({ source }) => resolve(source)));
   return Object.entries(splits).flatMap(([split, examples]) => {
-    if (examples.length === 0 || !examples.every(({ source }) => known.has(source))) return [];
-    const message = `all ${examples.length} ${split} examples are training examples, too: their score says what was learnt by heart; use other data as data.${split}${split === 'validation' ? ', or a share of data.train such as 0.2' : ''}`;
+    const both = examples.filter(({ source }) => known.has(resolve(source))).length;
+    if (both === 0) return [];
+    const which = both === examples.length ? `all ${both}` : `${both} of ${examples.length}`;
+    const message = `${which} ${split} examples are training examples, too: their score says what was learnt by heart; use other data as data.${split}${split === 'validation' ? ', or a share of data.train such as 0.2' : ''}`;
     return [warning('WARN_ZEST_OVERLAP', message)];
   });
 };

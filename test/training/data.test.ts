@@ -1,5 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Warning } from '../../lib/runs/events.ts';
 import { resolveConfig } from '../../lib/training/config.ts';
@@ -195,6 +195,20 @@ describe('the data of a run', () => {
     expect(few.train).toHaveLength(1500);
     expect(cut(1000)).toMatch(/^1000 of 1000 prompts do not fit into 16 tokens, and 11000 tokens of them are cut/);
     expect(cut(1500)).toMatch(/^750 of 750 prompts that were measured do not fit into 16 tokens, and 8250 tokens/);
+  });
+
+  it('is told of where some of it is scored, too, however its file is written', async () => {
+    const csv = 'sentence,label\nfine,1\nawful,0\n';
+    const base = await configWith({}, { 'part.csv': csv, 'more.csv': csv });
+    base.data.train = join(folder, 'part.csv');
+    const overlap = async (...names: string[]) => {
+      const validation = names.map((name) => relative('.', join(folder, name)));
+      const { warnings } = await load({ ...base, data: { ...base.data, validation } });
+      return warnings.filter(({ code }) => code === 'WARN_ZEST_OVERLAP').map(({ message }) => message);
+    };
+    expect((await overlap('part.csv'))[0]).toMatch(/^all 2 validation examples are training examples, too/);
+    expect((await overlap('part.csv', 'more.csv'))[0]).toMatch(/^2 of 4 validation examples are training/);
+    expect(await overlap('more.csv')).toEqual([]);
   });
 
   it('is told of in a run and in an evaluation', async () => {
