@@ -10,6 +10,8 @@ export const meanSquaredError = (predictions: readonly number[], references: rea
 
 /** Measures Pearson's correlation, from −1 to 1; 0 where either side is constant. */
 export const pearson = (predictions: readonly number[], references: readonly number[]): number => {
+  // Their mean may be another number than each, by its rounding.
+  if ([predictions, references].some((values) => values.every((value) => value === values[0]))) return 0;
   const [a, b] = [predictions, references].map((values) => {
     const middle = mean(values);
     return values.map((value) => value - middle);

@@ -44,6 +44,7 @@ describe('metrics are those of scikit-learn, SciPy and rouge_score', () => {
 
   it('are 0 where a side is constant', () => {
     expect([pearson([1, 1], [1, 2]), spearman([2, 2, 2], [1, 2, 3])]).toEqual([0, 0]);
+    expect(pearson([0.1, 0.1, 0.1], [0.1, 0.1, 0.1])).toBe(0);
     expect(microF1([[], []], [[], []])).toBe(0);
   });
 });
