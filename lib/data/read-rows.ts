@@ -50,9 +50,10 @@ export async function* fileRows(
  * Formats: `.jsonl` (one object a line; also `.ndjson` and `.json`, which may hold one array of objects), `.csv`
  * (RFC 4180; with semicolons, tabs or bars where the header has those), `.tsv` (no quoting), the latter two with a
  * header line or with `columns`, `.txt` (a text a line, as the field `text`), and `.parquet`; each also compressed by gzip
- * or zstd. Parquet, compression and JSON are known by what is in the file, whatever it is called. Text is UTF-8, with or
- * without a byte order mark; lines end in LF, CR LF or CR; empty lines are skipped. A row that ends early lacks the
- * fields of its last columns; cells beyond the header are left out, of `.csv` only where they are empty.
+ * or zstd. Parquet, compression and JSON are known by what is in the file, whatever it is called, but for JSON in `.txt`.
+ * Text is UTF-8, with or without a byte order mark; lines end in LF, CR LF or, where there is no LF, in CR; empty lines are
+ * skipped. A row that ends early lacks the fields of its last columns; cells beyond the header are left out, of `.csv` only
+ * where they are empty.
  *
  * @example
  * import { readRows } from 'node-zest';

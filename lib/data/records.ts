@@ -19,6 +19,7 @@ const simple = (add: LineParser['add']): LineParser => ({
 /** One JSON object a line. */
 export const jsonLines = (file: string): LineParser =>
   simple(({ line, content }) => {
+    if (content.trim() === '') return undefined;
     let fields: unknown;
     try {
       fields = JSON.parse(content);

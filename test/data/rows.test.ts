@@ -25,7 +25,7 @@ const fault = async (name: string, content: string | Uint8Array) => {
 
 describe('readRows: jsonl', () => {
   it('reads one object a line, with its line number', async () => {
-    const content = '\ufeff{"sentence":"a\u2028b","label":1}\r\n\n{"label":0,"sentence":"c"}';
+    const content = '\ufeff{"sentence":"a\u2028b","label":1}\r\n \t\n{"label":0,"sentence":"c"}';
     expect(await read('a.jsonl', content)).toEqual([
       [1, { sentence: 'a\u2028b', label: 1 }],
       [3, { sentence: 'c', label: 0 }],
