@@ -126,24 +126,27 @@ const separatorOf = (header: string): string => {
   return count === 1 ? ',' : choice;
 };
 
-/**
- * The separator of lines with so many columns, of which the first may be no header: one that gives most of them as many
- * cells; or fewer, where rows end early.
- */
-const separatorAmong = (lines: readonly string[], columns: number): string => {
-  if (columns === 1) return ',';
-  for (const isFit of [(cells: number) => cells === columns, (cells: number) => cells > 1 && cells < columns]) {
-    const fitting = (separator: string) => lines.filter((line) => isFit(cellCount(line, separator))).length;
-    const { choice, count } = most(SEPARATORS, fitting);
-    if (count > 0) return choice;
-  }
-  return separatorOf(lines[0]!);
-};
-
 /** Whether a line is the header of a table that has the columns asked for, with others beside them. */
 export const isHeaderOf = (columns: readonly string[], line: string): boolean => {
   const cells = line.split(separatorOf(line)).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
   return cells.length > 1 && columns.every((name) => cells.includes(name));
+};
+
+/**
+ * The separator of lines with the columns that are named, of which the first may be no header: one that gives most lines as
+ * many cells; or fewer, where rows end early.
+ */
+const separatorAmong = (lines: readonly string[], columns: readonly string[]): string => {
+  const [first] = lines as [string, ...string[]];
+  if (isHeaderOf(columns, first)) return separatorOf(first);
+  const many = columns.length;
+  if (many === 1) return ',';
+  for (const isFit of [(cells: number) => cells === many, (cells: number) => cells > 1 && cells < many]) {
+    const fitting = (separator: string) => lines.filter((line) => isFit(cellCount(line, separator))).length;
+    const { choice, count } = most(SEPARATORS, fitting);
+    if (count > 0) return choice;
+  }
+  return separatorOf(first);
 };
 
 const neverClosed = (place: string): Error =>
@@ -172,7 +175,7 @@ export const separatedLines = (file: string, columns?: readonly string[], first:
       separator = SAID.exec(content)?.[1];
       if (separator !== undefined) return undefined;
       const lines = begin.length > 0 ? begin.slice(0, LOOKED) : [content];
-      separator = columns === undefined ? separatorOf(content) : separatorAmong(lines, columns.length);
+      separator = columns === undefined ? separatorOf(content) : separatorAmong(lines, columns);
     }
     if (spaced === undefined) {
       const [, ...others] = content.split(separator);

@@ -24,7 +24,8 @@ export interface MultiLabelSpec {
   labels: readonly string[];
   /**
    * Name of the field that holds the labels of an example: a list of names or numbers from 0, or a text with commas,
-   * semicolons or bars between them. Default `label`.
+   * semicolons or bars between them. As many numbers as there are labels, 0 and 1 alone, may be flags: they are refused.
+   * Default `label`.
    */
   labelField?: string;
   /** Metrics that it is judged by; the first decides which weights are best. Default `['microF1', 'subsetAccuracy']`. */

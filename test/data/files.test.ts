@@ -75,6 +75,8 @@ describe('a table', () => {
     expect(await fieldsOf('a.tsv', 'label\ttext\tid\n1\tgood\t7\n', columns)).toEqual([
       { label: '1', text: 'good', id: '7' },
     ]);
+    expect(await fieldsOf('a.csv', 'text;label\ngood;1\n', ['text'])).toEqual([{ text: 'good', label: '1' }]);
+    expect(await fieldsOf('a.csv', 'good; fine\nbad\n', ['text'])).toEqual([{ text: 'good; fine' }, { text: 'bad' }]);
     expect(await fieldsOf('a.csv', 'text,text\ngood,1\n', columns)).toEqual([
       { text: 'text', label: 'text' },
       { text: 'good', label: '1' },
