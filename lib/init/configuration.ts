@@ -37,10 +37,13 @@ export interface StartingPoint {
 
 const WIDTH = 110;
 
-/** A comment of YAML, in lines of a fair length. */
+/**
+ * A comment of YAML, in lines of a fair length. The text may quote the data, whose line breaks must not end the comment:
+ * what follows would be keys of the configuration.
+ */
 const comment = (text: string, indent = ''): string => {
   const lines = [`${indent}#`];
-  for (const word of text.split(' ')) {
+  for (const word of text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').split(' ')) {
     const line = lines.at(-1) as string;
     if (line.length + 1 + word.length > WIDTH) lines.push(`${indent}# ${word}`);
     else lines[lines.length - 1] = `${line} ${word}`;
@@ -147,7 +150,7 @@ const optimizerLines = ({ learningRate, whyNotFound }: StartingPoint): string[] 
       `  schedule: ${AT_A_RATE.schedule}`,
     ];
   }
-  const why = whyNotFound === undefined ? '' : ` (None was found: ${whyNotFound.replace(/\s+/g, ' ')})`;
+  const why = whyNotFound === undefined ? '' : ` (None was found: ${whyNotFound})`;
   return [
     comment(
       `Measures its learning rate as it goes, which others have to be told: ${WITHOUT_A_RATE.directions} directions a step, which takes ${WITHOUT_A_RATE.directions} forwards, and 2 more every fourth step.${why} Another method, such as zest or mezo (docs/methods.md), may do better at a rate of its own, which --find-learning-rate finds in some 500 to 900 forwards.`,

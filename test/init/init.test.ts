@@ -197,6 +197,47 @@ describe('zest init', () => {
     expect(dry.warnings.map(({ code }) => code)).toContain('WARN_ZEST_ROWS');
   });
 
+  it.each([
+    ['a key', 'x\nobjective: {reward: ./e.mjs} #'],
+    ['a line', 'two\nlines'],
+    ['every sign of a line', 'a\u0085b\u2028c\u2029d\u000be\u000cf\u0000g'],
+  ])('quotes labels in comments without the lines in them: %s', async (name, label) => {
+    const rows = texts.map(({ text, good }) => JSON.stringify({ text, label: good ? label : 'other' }));
+    const { config } = await start(`${name.replaceAll(' ', '-')}.jsonl`, rows);
+    expect(Object.keys(config)).toEqual(['model', 'head', 'task', 'data', 'optimizer', 'training', 'output']);
+    expect(config.task).toEqual({ kind: 'class', fields: ['text'], classes: 2, labels: ['other', label].sort() });
+  });
+
+  it('writes what was meant, whatever lines file, model and failures have', () => {
+    const line = 'x\ntraining: {steps: 1}\n#';
+    const text = configurationText({
+      file: `${line}.csv`,
+      model: line,
+      isBuiltIn: true,
+      isQuantized: false,
+      rows: 8,
+      task: { kind: 'regression', fields: [line], labelField: line },
+      why: [line],
+      balance: [],
+      leftOut: 1,
+      tokens: { median: 1, most: 2 },
+      maxLength: 8,
+      whyNotFound: line,
+      steps: 10,
+      batchSize: 4,
+      output: line,
+    });
+    expect(parse(text)).toEqual({
+      model: line,
+      head: { classes: 1 },
+      task: { kind: 'regression', fields: [line], labelField: line },
+      data: { train: `${line}.csv`, validation: 0.2 },
+      optimizer: { method: 'auto' },
+      training: { steps: 10, batchSize: 4, maxLength: 8, evaluateEvery: 1 },
+      output: line,
+    });
+  });
+
   it('takes the columns that are named, and names those that there are', async () => {
     const lines = ['a,b,c', ...texts.map(({ text, good }, i) => `${good ? 'x' : 'y'},"${text}",${i % 2}`)];
     expect((await start('named.csv', lines, { text: ['b'], label: 'c' })).config.task).toMatchObject({
