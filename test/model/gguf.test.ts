@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -164,6 +164,51 @@ describe('a broken GGUF file', () => {
     ['no file', () => join(scratch, 'none.gguf'), 'ERR_ZEST_FILE', /none\.gguf cannot be read/],
   ])('is refused: %s', async (_, path, code, text) => {
     await rejects(() => Model.load(path()), code, text);
+  });
+
+  // Types of values.
+  const [FLAG, TEXT, ARRAY] = [7, 8, 9];
+
+  it.each<[string, number, { of?: number; type: number; length: bigint }, RegExp]>([
+    ['a text longer than memory', 5e9, { type: TEXT, length: 4_500_000_000n }, /header goes on beyond byte 100000000/],
+    ['a text longer than any', 1e9, { type: TEXT, length: 900_000_000n }, /header goes on beyond byte 100000000/],
+    [
+      'an array larger than memory',
+      7e8,
+      { type: ARRAY, of: FLAG, length: 690_000_000n },
+      /690000000 values of a; expected at most 8388608/,
+    ],
+    [
+      'an array longer than any',
+      5e9,
+      { type: ARRAY, of: FLAG, length: 4_500_000_000n },
+      /4500000000 values of a; expected at most/,
+    ],
+    [
+      'texts for which it has no bytes',
+      8e6,
+      { type: ARRAY, of: TEXT, length: 1_500_000n },
+      /1500000 values of a, more than the file/,
+    ],
+    [
+      'arrays for which it has no bytes',
+      8e6,
+      { type: ARRAY, of: ARRAY, length: 1_000_000n },
+      /1000000 values of a, more than the file/,
+    ],
+  ])('is refused without being read: %s', async (_, size, { type, of, length }, text) => {
+    const header = Buffer.alloc(64);
+    header.write('GGUF');
+    header.writeUInt32LE(3, 4);
+    header.writeBigUInt64LE(1n, 16);
+    header.writeBigUInt64LE(1n, 24);
+    header.write('a', 32);
+    header.writeUInt32LE(type, 33);
+    if (of !== undefined) header.writeUInt32LE(of, 37);
+    header.writeBigUInt64LE(length, of === undefined ? 37 : 41);
+    const path = write(header);
+    truncateSync(path, size);
+    await rejects(() => readGguf(path), 'ERR_ZEST_GGUF', text);
   });
 
   it('is refused for a type of tensor that is not computed', async () => {

@@ -46,9 +46,16 @@ export const blockBytes = (type: string, elements: number): number => {
 };
 
 const FIRST_READ_BYTES = 1 << 22;
+/** As of safetensors; a large vocabulary with its merges has some 15 MB. */
+const MOST_HEADER_BYTES = 100_000_000;
+/** Tensors, keys and values of arrays in all, far above any vocabulary's: each takes more memory than bytes of the file. */
+const MOST_VALUES = 1 << 23;
 const MOST_DIMENSIONS = 4;
 const MOST_NESTED = 4;
 const DEFAULT_ALIGNMENT = 32;
+
+/** Bytes that a value takes at least, by its type: numbers, truth values, the length of a text, type and length of an array. */
+const LEAST_BYTES = [1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8];
 
 /** What is read lies beyond the bytes at hand, though perhaps not beyond the file. */
 class NeedsMore extends Error {}
@@ -59,6 +66,7 @@ class Reader {
   readonly #fileBytes: number;
   readonly bad: (what: string) => ZestError;
   #at = 0;
+  #values = 0;
 
   constructor(bytes: Buffer, fileBytes: number, bad: (what: string) => ZestError) {
     this.#bytes = bytes;
@@ -74,6 +82,8 @@ class Reader {
     const at = this.#at;
     if (bytes > this.#fileBytes - at)
       throw this.bad(`it ends at byte ${this.#fileBytes}, inside its header; it is truncated, or its counts are wrong`);
+    if (bytes > MOST_HEADER_BYTES - at)
+      throw this.bad(`its header goes on beyond byte ${MOST_HEADER_BYTES}, where it has to end at the latest`);
     if (bytes > this.#bytes.length - at) throw new NeedsMore();
     this.#at += bytes;
     return at;
@@ -83,13 +93,21 @@ class Reader {
     return this.#bytes.readUInt32LE(this.take(4));
   }
 
-  /** A 64-bit count of things that take `bytes` each at least, of which there must be so many. */
-  count(what: string, bytes: number): number {
+  /** A 64-bit count of what takes `bytes` each at least, of which there must be so many. */
+  #length(what: string, bytes: number): number {
     const value = this.#bytes.readBigUInt64LE(this.take(8));
     if (value > BigInt(Math.floor((this.#fileBytes - this.#at) / bytes))) {
       throw this.bad(`it says that there are ${value} ${what}, more than the file has bytes for`);
     }
     return Number(value);
+  }
+
+  /** Such a count of things that are kept. */
+  count(what: string, bytes: number): number {
+    const value = this.#length(what, bytes);
+    this.#values += value;
+    if (this.#values <= MOST_VALUES) return value;
+    throw this.bad(`it says that there are ${value} ${what}; expected at most ${MOST_VALUES} tensors, keys and values`);
   }
 
   uint64(what: string): number {
@@ -99,7 +117,7 @@ class Reader {
   }
 
   string(what: string): string {
-    const bytes = this.count(`bytes of ${what}`, 1);
+    const bytes = this.#length(`bytes of ${what}`, 1);
     const at = this.take(bytes);
     return this.#bytes.toString('utf8', at, at + bytes);
   }
@@ -129,7 +147,7 @@ class Reader {
       case 9: {
         if (depth === MOST_NESTED) throw this.bad(`${key} has arrays within arrays within arrays`);
         const element = this.uint32();
-        const count = this.count(`values of ${key}`, 1);
+        const count = this.count(`values of ${key}`, LEAST_BYTES[element] ?? 1);
         return Array.from({ length: count }, () => this.value(element, key, depth + 1));
       }
       case 10:
