@@ -2,7 +2,7 @@ import type { Outcome } from './classification-report.ts';
 import type { LabelledExample } from './prompt.ts';
 
 /** log Σ exp, in float64. */
-const logSumExp = (scores: Float32Array): number => {
+export const logSumExp = (scores: Float32Array): number => {
   const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   return largest + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - largest), 0));
 };

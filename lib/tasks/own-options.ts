@@ -3,7 +3,7 @@ import { ZestError } from '../errors.ts';
 import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../text/show.ts';
-import { largestAt, probabilitiesOf } from './answer.ts';
+import { largestAt, logSumExp, probabilitiesOf } from './answer.ts';
 import type { AskedSequence } from './asked.ts';
 import type { ChoiceSpec } from './choice.ts';
 import { cutToFit } from './choice-prompt.ts';
@@ -136,11 +136,11 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     };
     const rows = await model.logits(batch, { signal });
     return examples.map(({ reference }, i) => {
-      const probabilities = probabilitiesOf(rows[i]!);
-      const right = reference?.reduce((sum, option) => sum + probabilities[option]!, 0);
+      const scores = rows[i]!;
+      const right = reference && Float32Array.from(reference, (option) => scores[option]!);
       return {
-        answer: { option: largestAt(rows[i]!), probabilities },
-        loss: right === undefined ? undefined : -Math.log(right),
+        answer: { option: largestAt(scores), probabilities: probabilitiesOf(scores) },
+        loss: right && logSumExp(scores) - logSumExp(right),
       };
     });
   }

@@ -153,6 +153,19 @@ describe('a choice among options of each example', () => {
     await rejects(() => metricObjective(model, task, 'f1'), 'ERR_ZEST_OPTION', own);
   });
 
+  it('has a finite loss, however unlikely the right option is', async () => {
+    const task = await loadTask({ ...ending, normalize: 'none' }, tokenizer);
+    using sure = await Model.load(folder);
+    await sure.apply({ decay: 0, terms: [{ stream: 1n, coefficient: 30 }] });
+    const example = { start: 'a', ends: ['b', 'z'.repeat(40)], right: 1 };
+    const [scores] = await sure.logits(task.batch([example]));
+    const further = scores![0]! - scores![1]!;
+    expect(Math.exp(-further)).toBe(0);
+    const lossOf = async (right: unknown) => (await task.score(sure, [{ ...example, right }])).loss;
+    expect(await lossOf(1)).toBeCloseTo(further, 6);
+    expect(await lossOf([1, 0])).toBe(0);
+  });
+
   it('takes a number for the number of an option, and a text for the text of one first', async () => {
     const task = await loadTask(ending, tokenizer);
     const right = (label: unknown, ends = ['1', '0']) =>
