@@ -82,8 +82,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /**
    * Reads the label of fields: an integer from 0, as a number or in digits (1.0 is 1), or one of `labels`, without which
-   * the label words are names. With `labels` that are integers themselves, only those; label words that are integers are no
-   * names.
+   * the label words are names. With `labels` of which one is a number itself, only those, compared as numbers; label words
+   * that are numbers are no names.
    *
    * @param place `file:line`, for the error
    * @throws ERR_ZEST_DATA without the field, ERR_ZEST_LABEL for a label that is not in the list

@@ -96,24 +96,61 @@ const quoted = (value: unknown): string => {
   }
 };
 
+/** The number that a text is, with a fraction or without; undefined: it is none. */
+const numberOf = (text: string): number | undefined =>
+  text !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined;
+
+/** What labels may be called, and the label that a text is, from 0; undefined: none. */
+export interface LabelNames {
+  keys: readonly string[];
+  find(text: string): number | undefined;
+}
+
+/**
+ * Finds labels by index or by name: as it is spelt, or else without white space around it. Names that are numbers
+ * themselves (stars, say) are compared as numbers, and leave no room for labels by index; label words that are leave none
+ * for names.
+ */
+export const labelNames = (names: readonly string[], { areWords = false } = {}): LabelNames => {
+  const numbers = names.map((_, i) => `${i}`);
+  const areNumbers = names.some((name) => numberOf(name.trim()) !== undefined);
+  const keys = !areNumbers ? [...numbers, ...names] : areWords ? numbers : names;
+  const spellings: ((text: string) => string | number | undefined)[] = [
+    (text) => text,
+    (text) => text.trim(),
+    (text) => (areNumbers && !areWords ? numberOf(text.trim()) : integerText(text.trim())),
+  ];
+  const known = spellings.map((spell) => {
+    const labels = new Map<string | number | undefined, number>();
+    for (const [i, key] of keys.entries()) if (!labels.has(spell(key))) labels.set(spell(key), i % names.length);
+    labels.delete(undefined);
+    return labels;
+  });
+  return {
+    keys,
+    find(text) {
+      for (const [i, spell] of spellings.entries()) {
+        const label = known[i]!.get(spell(text));
+        if (label !== undefined) return label;
+      }
+      return undefined;
+    },
+  };
+};
+
 /** Reads labels by index or, of those that have one, by name. */
 export const labelReader = (spec: Labels, names: readonly string[]): LabelReader => {
   const field = spec.labelField ?? 'label';
-  const numbers = names.map((_, i) => `${i}`);
-  // Names that are integers themselves (stars, say) leave no room for labels by index, and label words none for names.
-  const integers = names.some((name) => /^-?\d+$/.test(name));
-  const keys = integers ? (spec.labels ?? numbers) : [...numbers, ...names];
-  const known = new Map(keys.map((key, i) => [key, i % names.length]));
+  const known = labelNames(names, { areWords: spec.labels === undefined });
   const labelOf = (fields: ExampleFields): unknown =>
     reading(field, () => (Object.hasOwn(fields, field) ? fields[field] : undefined));
   const find = (fields: ExampleFields): number | undefined => {
     const value = labelOf(fields);
-    const text = ['string', 'number', 'boolean'].includes(typeof value) ? String(value).trim() : '';
-    return known.get(text) ?? known.get(integerText(text));
+    return ['string', 'number', 'boolean'].includes(typeof value) ? known.find(String(value)) : undefined;
   };
   const isMissing = (fields: ExampleFields): boolean => {
     const value = labelOf(fields);
-    const isEmpty = typeof value === 'string' && isNoLabel(value.trim()) && !known.has(value.trim());
+    const isEmpty = typeof value === 'string' && isNoLabel(value.trim()) && known.find(value) === undefined;
     return value === undefined || value === null || isEmpty;
   };
   return {
@@ -132,7 +169,7 @@ export const labelReader = (spec: Labels, names: readonly string[]): LabelReader
       if (label !== undefined) return label;
       throw new ZestError(
         'ERR_ZEST_LABEL',
-        `${place}: label ${quoted(value)} is none of ${listed(known.keys())}${spec.labels ? '' : '; task.labels names those of the data, in order'}`,
+        `${place}: label ${quoted(value)} is none of ${listed(known.keys)}${spec.labels ? '' : '; task.labels names those of the data, in order'}`,
       );
     },
   };

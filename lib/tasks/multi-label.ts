@@ -9,7 +9,7 @@ import type { ClassMeasures } from './classification-report.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';
-import { metricList, names } from './labels.ts';
+import { type LabelNames, labelNames, metricList, names } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
 import type { Answer, Compared } from './reference-task.ts';
 import type { Examination, ExampleFields } from './task.ts';
@@ -57,6 +57,7 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
   /** Names of the labels, one an output of the head. */
   readonly labels: readonly string[];
   protected readonly outputs: number;
+  readonly #known: LabelNames;
 
   constructor(spec: MultiLabelSpec, tokenizer: Tokenizer, maxLength: number | undefined) {
     const metrics = (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS;
@@ -64,6 +65,7 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
     this.spec = spec;
     this.labels = spec.labels;
     this.outputs = spec.labels.length;
+    this.#known = labelNames(spec.labels);
   }
 
   /** No label at all is an answer, too. */
@@ -73,12 +75,8 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
 
   protected read(fields: ExampleFields, place: string): readonly number[] {
     const value = fieldValue(fields, this.labelField);
-    const find = (label: unknown): number => {
-      const text = String(label).trim();
-      const named = this.labels.indexOf(text);
-      return named >= 0 || !/^\d+$/.test(text) || Number(text) >= this.labels.length ? named : Number(text);
-    };
-    const isOne = !Array.isArray(value) && find(value) >= 0;
+    const find = (label: unknown) => this.#known.find(String(label));
+    const isOne = !Array.isArray(value) && find(value) !== undefined;
     const parts = Array.isArray(value) ? value : isOne ? [value] : String(value).split(/[,;|]/);
     const given = parts.filter((label) => String(label).trim() !== '');
     const isFlag = (label: unknown) => FLAG.test(String(label).trim()) && !this.labels.includes(String(label).trim());
@@ -88,8 +86,8 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
         `${place}: label ${show(value)} may be a flag for each label, or the numbers of labels; expected the names of those that hold`,
       );
     }
-    const unknown = given.find((label) => find(label) < 0);
-    const labels = [...new Set(given.map(find))];
+    const unknown = given.find((label) => find(label) === undefined);
+    const labels = [...new Set(given.flatMap((label) => find(label) ?? []))];
     if (labels.length < given.length && unknown === undefined) {
       throw new ZestError(
         'ERR_ZEST_LABEL',
@@ -97,10 +95,7 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
       );
     }
     if (unknown === undefined) return labels.sort((a, b) => a - b);
-    throw new ZestError(
-      'ERR_ZEST_LABEL',
-      `${place}: label ${show(unknown)} is none of ${listed(this.labels)}; expected their names or numbers from 0`,
-    );
+    throw new ZestError('ERR_ZEST_LABEL', `${place}: label ${show(unknown)} is none of ${listed(this.#known.keys)}`);
   }
 
   protected target(reference: readonly number[] = []): Target {

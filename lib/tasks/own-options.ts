@@ -79,11 +79,14 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     const value = fieldValue(fields, this.labelField);
     const given: unknown[] = Array.isArray(value) ? value : [value];
     const right = given.map((each) => {
-      const text = String(each).trim();
-      const number = integerText(text);
+      const text = String(each);
+      const number = integerText(text.trim());
       const numbered = /^\d+$/.test(number) && Number(number) < options.length ? Number(number) : -1;
-      // A number is one, also where options are numbers; a text is first of all a text.
-      return typeof each === 'number' ? numbered : options.includes(text) ? options.indexOf(text) : numbered;
+      // A number is one, also where options are numbers; a text is first of all a text, with the white space around it.
+      if (typeof each === 'number') return numbered;
+      const same = options.indexOf(text);
+      const named = same >= 0 ? same : options.findIndex((option) => option.trim() === text.trim());
+      return named >= 0 ? named : numbered;
     });
     if (right.some((option) => option >= 0)) return [...new Set(right.filter((option) => option >= 0))];
     throw new ZestError(

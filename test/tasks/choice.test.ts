@@ -172,6 +172,7 @@ describe('a choice among options of each example', () => {
       task.example(row({ start: 'a', ends, right: label }, 9)).reference as readonly number[];
     expect([right(1), right('1'), right(['0', 0])]).toEqual([[1], [0], [1, 0]]);
     expect([1, '1', '1.0', 'c'].map((label) => right(label, ['b', 'c']))).toEqual([[1], [1], [1], [1]]);
+    expect([' b', 'b', 'c ', 'c'].map((label) => right(label, ['b', ' b', ' c']))).toEqual([[1], [0], [2], [2]]);
   });
 
   it('refuses options that are none, and labels that are none of them', async () => {

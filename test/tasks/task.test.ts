@@ -136,6 +136,28 @@ describe('Task.examples', () => {
     expect(message).toBe('data.jsonl:2: label 0 is none of 1, 2, 3');
   });
 
+  it('compares names that are numbers as numbers, with a fraction or without', async () => {
+    const labels = ['0.5', '1.0', '1.5', '2.0'];
+    const ratings = await loadTask({ kind: 'class', fields: ['text'], classes: 4, labels }, tokenizer);
+    const labelOf = (label: unknown) => ratings.examples(rowsOf({ text: 'x', label }))[0]!.label;
+    expect([0.5, '.50', 1, '1', '1.0', 1.5, 2, '2.0', ' 2 '].map(labelOf)).toEqual([0, 0, 1, 1, 1, 2, 3, 3, 3]);
+    const message = await fault('ERR_ZEST_LABEL', () => labelOf(0));
+    expect(message).toBe('data.jsonl:2: label 0 is none of 0.5, 1.0, 1.5, 2.0');
+    const some = await loadTask({ kind: 'multiLabel', fields: ['text'], labels }, tokenizer);
+    const given = [[1, '1.50'], '2;0.5'].map((label) => some.examples(rowsOf({ text: 'x', label }))[0]!);
+    expect(given.map(({ reference }) => reference)).toEqual([
+      [1, 2],
+      [0, 3],
+    ]);
+  });
+
+  it('takes a name with white space around it as it is, and without', async () => {
+    const labels = [' pos', 'neg', 'neg '];
+    const spaced = await loadTask({ kind: 'class', fields: ['text'], classes: 3, labels }, tokenizer);
+    const rows = [' pos', 'pos', 'neg', 'neg ', ' neg'].map((label) => ({ text: 'x', label }));
+    expect(spaced.examples(rowsOf(...rows)).map(({ label }) => label)).toEqual([0, 0, 1, 2, 1]);
+  });
+
   it('names the row whose label is not in the list', async () => {
     for (const label of [2, -1, 0.5, '01', '', 'Good', null, true, [0], { a: 1 }]) {
       const rows = rowsOf({ sentence: 'x', label: 0 }, { sentence: 'x', label });
