@@ -4,6 +4,7 @@ import { rangeError, ZestError } from '../errors.ts';
 import type { Batch } from '../model/batch.ts';
 import { assertList } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
+import { show } from '../text/show.ts';
 import { Answers } from './answer-report.ts';
 import { type AskedSequence, batchOf, responses } from './asked.ts';
 import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';
@@ -106,7 +107,10 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   /** Shows what the model sees of an example. */
   abstract preview(example: ReferencedExample<R>): Preview;
 
-  /** Checks rows of a data file. `unlabelled` (default false) takes rows without a right answer, too. */
+  /**
+   * Checks rows of a data file. `unlabelled` (default false) takes rows without a right answer, or with one that is not
+   * the task's, too.
+   */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): ReferencedExample<R>[] {
     assertRows(rows);
     this.checkColumns(rows, { unlabelled: true });
@@ -144,9 +148,23 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
     );
   }
 
-  /** Finds the right answer of a row that is none of the task's; there is none where any will do. */
-  unknownLabel(_row: Row): string | undefined {
-    return undefined;
+  /** Finds the right answer that a row has where it is none of the task's. */
+  unknownLabel(row: Row): string | undefined {
+    assertRow(row);
+    const fields = this.derived(row.fields);
+    if (this.isMissing(fields) || this.#known(fields, placeOf(row)) !== undefined) return undefined;
+    const value = fieldValue(fields, this.labelField);
+    return typeof value === 'string' ? value.trim() : show(value);
+  }
+
+  /** The right answer of fields; undefined where it is none of the task's. */
+  #known(fields: ExampleFields, place: string): R | undefined {
+    try {
+      return this.read(fields, place);
+    } catch (error) {
+      if (error instanceof ZestError && ['ERR_ZEST_LABEL', 'ERR_ZEST_DATA'].includes(error.code)) return undefined;
+      throw error;
+    }
   }
 
   /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
@@ -165,7 +183,10 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   protected exampleOf(given: ExampleFields, place: string, unlabelled: boolean): ReferencedExample<R> {
     const fields = this.derived(given);
     const texts = textsOf(this.fields, fields, place);
-    if (unlabelled && this.isMissing(fields)) return new ReferencedExample<R>(texts, undefined, place);
+    if (unlabelled) {
+      const reference = this.isMissing(fields) ? undefined : this.#known(fields, place);
+      return new ReferencedExample<R>(texts, reference, place);
+    }
     if (fieldValue(fields, this.labelField) === undefined) {
       throw dataError(place, `has no field ${JSON.stringify(this.labelField)} for the answer`);
     }

@@ -126,7 +126,7 @@ export interface Task<E extends Example = Example> {
   readonly metrics: readonly Metric[];
   /** Names of the answers there are to choose from, by number; none where they are no classes. */
   readonly names: readonly string[];
-  /** Checks rows of a data file; `unlabelled` (default false) takes rows without an answer. */
+  /** Checks rows of a data file; `unlabelled` (default false) takes rows without an answer, or with one that is not the task's. */
   examples(rows: readonly Row[], options?: { unlabelled?: boolean }): E[];
   /** Checks one row, as {@link examples} does several. */
   example(row: Row, options?: { unlabelled?: boolean }): E;

@@ -42,9 +42,10 @@ export class UnknownLabels {
     if (this.#rows === 0) return undefined;
     const rows = this.#rows === 1 ? '1 row has' : `${this.#rows} rows have`;
     const labels = [...this.#labels].map((label, i) => (i < NAMED ? JSON.stringify(label) : '…')).join(', ');
+    const expected = names.length > 0 ? `; expected one of ${listed(names)}` : '';
     return warning(
       'WARN_ZEST_UNKNOWN_LABEL',
-      `${rows} in ${JSON.stringify(labelField)} a label that is none of the task's: ${labels}; expected one of ${listed(names)}. Such rows are answered and not scored`,
+      `${rows} in ${JSON.stringify(labelField)} a label that is none of the task's: ${labels}${expected}. Such rows are answered and not scored`,
     );
   }
 }

@@ -1,11 +1,13 @@
 import { cpSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import {
   dryRun,
+  type Examination,
   evaluate,
   evaluateModel,
   loadTask,
@@ -57,6 +59,15 @@ const listed = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   return all;
 };
 
+/** What is no right answer of a kind of task, as a warning has it. */
+const FOREIGN: Record<keyof typeof tasks, [field: string, value: unknown, shown: string]> = {
+  choice: ['label', 'maybe', '"maybe"'],
+  'choice of own options': ['label', -1, '"-1"'],
+  generate: ['answer', true, '"true"'],
+  regression: ['score', 'n/a', '"n/a"'],
+  multiLabel: ['tags', 'up;rage', '"up;rage"'],
+};
+
 /** Outputs that a kind of task needs of a new head. */
 const HEADS: Record<string, number> = { regression: 1, multiLabel: 2 };
 
@@ -99,6 +110,21 @@ describe.each(Object.entries(tasks))('a task of kind %s', (kind, task) => {
     }
     const run = await openRun<GenerationTask>(output);
     const answers = await listed(predict(run, data));
+    const [field, value, shown] = FOREIGN[kind as keyof typeof tasks];
+    const foreign = Buffer.from(
+      rows.map((row, i) => JSON.stringify(i === 1 ? { ...row, [field]: value } : row)).join('\n'),
+    );
+    const counts: number[] = [];
+    const warnings: string[] = [];
+    const heard = {
+      onScore: ({ score }: Examination) => counts.push(score.count),
+      onWarning: ({ message }: Warning) => warnings.push(message),
+    };
+    expect(await listed(predict(run, Readable.from([foreign]), heard))).toHaveLength(rows.length);
+    expect([counts, warnings]).toEqual([
+      [rows.length - 1],
+      [expect.stringContaining(`1 row has in "${field}" a label that is none of the task's: ${shown}`)],
+    ]);
     run.model.dispose();
     expect(answers).toHaveLength(12);
     expect(answers[0]).toMatchObject(kind === 'generate' ? { answer: expect.any(String) } : { text: 'row 0' });
