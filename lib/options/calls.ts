@@ -19,15 +19,13 @@ export const given = z.unknown().optional();
 
 export const signal = coded(kind<AbortSignal>(isSignal, 'an AbortSignal').optional(), 'ERR_ZEST_ARGUMENT');
 
+/** A bigint that an int64 of the engine holds, from 0n on. */
+export const int64 = z.custom<bigint>((value) => typeof value === 'bigint' && value >= 0n && value < 2n ** 63n, {
+  error: 'a bigint from 0n and below 2^63',
+});
+
 /** The first of some streams. */
-export const stream = coded(
-  z
-    .custom<bigint>((value) => typeof value === 'bigint' && value >= 0n && value < 2n ** 63n, {
-      error: 'a bigint from 0n and below 2^63',
-    })
-    .optional(),
-  'ERR_ZEST_STREAM',
-);
+export const stream = coded(int64.optional(), 'ERR_ZEST_STREAM');
 
 /** A function that is called of something. */
 export const callbackOf = <F extends (...values: never[]) => void>() => kind<F>(isFunction, 'a function').optional();

@@ -1,16 +1,13 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
 import type { DirectionOptions, EvaluationOptions, GradientOptions } from '../objective.ts';
-import { given, optionsOf, signal } from './calls.ts';
+import { given, int64, optionsOf, signal } from './calls.ts';
 import { coded } from './check.ts';
 
 // The options of the calls that every objective has.
 
-/** The version that the weights have to be at. */
-const atVersion = coded(
-  z.custom<bigint>((value) => typeof value === 'bigint' && value >= 0n, { error: 'a bigint ≥ 0' }).optional(),
-  'ERR_ZEST_ARGUMENT',
-);
+/** The version that the weights have to be at, an int64 of the engine. */
+const atVersion = coded(int64.optional(), 'ERR_ZEST_ARGUMENT');
 
 /** The number of sequences evaluated at a time, an int32 of the engine. */
 const microBatch = z

@@ -233,6 +233,18 @@ describe('directions', () => {
 
 describe('other arguments', () => {
   it.each<[string, () => Promise<unknown>, string, RegExp]>([
+    [
+      'a version beyond int64',
+      () => model.evaluate(good, [[]], { atVersion: 2n ** 64n }),
+      'ERR_ZEST_ARGUMENT',
+      /atVersion is 18446744073709551616n?; expected a bigint from 0n and below 2\^63/,
+    ],
+    [
+      'any version',
+      () => model.evaluate(good, [[]], { atVersion: 2n ** 63n }),
+      'ERR_ZEST_ARGUMENT',
+      /atVersion is 9223372036854775808/,
+    ],
     ['a version below 0', () => model.evaluate(good, [[]], { atVersion: -1n }), 'ERR_ZEST_ARGUMENT', /atVersion is -1/],
     [
       'a version that is a number',
