@@ -47,7 +47,10 @@ export const assertKnown = (value: object, keys: readonly string[], name: string
 
 const checked = <S extends z.ZodObject>(schema: S, options: unknown, name: string): z.output<S> => {
   const result = schema.safeParse(options, { error: expectation });
-  if (result.success) return result.data;
+  // An option that is undefined is absent: it takes the place of no other when the two are put together.
+  if (result.success) {
+    return Object.fromEntries(Object.entries(result.data).filter(([, value]) => value !== undefined)) as z.output<S>;
+  }
   const faults = result.error.issues.flatMap((issue) => describeIssue(issue, options, name));
   // A misspelt name is often why another option is missing.
   const fault = (faults.find(({ issue }) => issue.code === 'unrecognized_keys') ?? faults[0]) as Fault;

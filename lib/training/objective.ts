@@ -34,7 +34,9 @@ export const configuredReward = async ({ objective }: ResolvedConfig): Promise<R
 
 /** The options of generation among those of an objective. */
 export const decodingOf = (config: ObjectiveConfig): Decoding =>
-  Object.fromEntries(Object.entries(config).filter(([key]) => key in decoding)) as Decoding;
+  Object.fromEntries(
+    Object.entries(config).filter(([key, value]) => key in decoding && value !== undefined),
+  ) as Decoding;
 
 /** The objective of a configuration, over its model: batches are examples. */
 export const configuredObjective = (

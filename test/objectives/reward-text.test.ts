@@ -45,7 +45,11 @@ describe('a reward of texts', () => {
     expect(seen).toEqual([...here, ...(await written({ ...decoding, at: point })), ...here]);
     expect(seen.slice(3, 6)).not.toEqual(here);
     const greedy: string[] = [];
-    await rewardObjective(model, task, ({ answer }) => greedy.push(answer)).evaluate(examples, [[]], { microBatch: 2 });
+    const absent = { maxTokens: undefined, temperature: undefined, onError: undefined };
+    await rewardObjective(model, task, ({ answer }) => greedy.push(answer), absent).evaluate(examples, [[]], {
+      microBatch: 2,
+      atVersion: undefined,
+    });
     expect(greedy).toEqual(await written({}));
   });
 
