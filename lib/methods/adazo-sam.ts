@@ -1,4 +1,5 @@
-import { gradientDiagnostics, lengthOfVector } from './gradient.ts';
+import { norm } from '../numbers/vectors.ts';
+import { gradientDiagnostics } from './gradient.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { mezoMethod } from './mezo.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
@@ -33,7 +34,7 @@ export const adazoSamMethod = defineMethod({
     const step = length > 0 ? options.radius / length : 0;
     const above = terms.map(({ stream, coefficient }) => ({ stream, scale: step * coefficient }));
     const vector = yield { gradient: above };
-    return { terms: [], vector, meanLoss, diagnostics: { gradientNorm: lengthOfVector(vector) } };
+    return { terms: [], vector, meanLoss, diagnostics: { gradientNorm: norm(vector) } };
   },
   diagnostics: gradientDiagnostics,
 });

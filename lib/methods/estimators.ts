@@ -2,6 +2,7 @@ import { type ErrorCode, rangeError, typeError } from '../errors.ts';
 import type { NativeEstimatorOptions } from '../native/binding.ts';
 import { native } from '../native/load.ts';
 import { isNameOf, NAMES } from '../native/names.ts';
+import { norm } from '../numbers/vectors.ts';
 import { given, optionsOf } from '../options/calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
@@ -159,8 +160,7 @@ const knownOptions = optionsOf<StepOptions>({
 });
 
 /** ‖c‖·√d */
-const gradientNorm = (c: Float64Array, dimension: number): number =>
-  c.reduce((norm, x) => Math.hypot(norm, x), 0) * Math.sqrt(dimension);
+const gradientNorm = (c: Float64Array, dimension: number): number => norm(c) * Math.sqrt(dimension);
 
 /** What the core does with its own coefficients; where the unit is 0, as σ of equal losses is, they stay. */
 const normalized = (c: Float64Array, losses: Float64Array, settings: NativeEstimatorOptions): Float64Array => {

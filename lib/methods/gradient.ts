@@ -1,8 +1,5 @@
 // What methods of first order have in common.
 
-export const lengthOfVector = (vector: Float64Array): number =>
-  vector.reduce((length, value) => Math.hypot(length, value), 0);
-
 export const gradientDiagnostics = {
   gradientNorm: {
     title: 'Gradient norm',

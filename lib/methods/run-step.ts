@@ -201,7 +201,7 @@ export const estimateStep = async <B>(
       ? await lossesOfHalves(objective, call.says ?? objective, batch, points, { ...own, microBatch })
       : await objective.evaluate(of, points, { ...own, microBatch });
     assertFinite(losses, points);
-    seen.push(...losses);
+    for (const loss of losses) seen.push(loss);
     round = rounds.next(losses);
   }
   return { ...round.value, losses: Float64Array.from(seen) };

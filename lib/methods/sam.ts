@@ -1,4 +1,5 @@
-import { gradientDiagnostics, lengthOfVector } from './gradient.ts';
+import { norm } from '../numbers/vectors.ts';
+import { gradientDiagnostics } from './gradient.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { positive } from './options.ts';
@@ -17,11 +18,11 @@ export const samMethod = defineMethod({
   forwards: () => 2,
   *estimate({ radius }) {
     const gradient = yield { gradient: [] };
-    const length = lengthOfVector(gradient);
+    const length = norm(gradient);
     const above = { vector: gradient, scale: length > 0 ? radius / length : 0 };
     const vector = yield { gradient: above };
     const [here, there] = (yield [[], above]) as Float64Array & [number, number];
-    const diagnostics = { gradientNorm: lengthOfVector(vector), ascent: there - here };
+    const diagnostics = { gradientNorm: norm(vector), ascent: there - here };
     return { terms: [], vector, meanLoss: here, diagnostics };
   },
   diagnostics: {

@@ -1,4 +1,5 @@
-import { gradientDiagnostics, lengthOfVector } from './gradient.ts';
+import { norm } from '../numbers/vectors.ts';
+import { gradientDiagnostics } from './gradient.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 
@@ -18,7 +19,7 @@ export const sgdMethod = defineMethod({
     const vector = yield { gradient: [] };
     const losses = yield [[]];
     const meanLoss = losses[0]!;
-    return { terms: [], vector, meanLoss, diagnostics: { gradientNorm: lengthOfVector(vector) } };
+    return { terms: [], vector, meanLoss, diagnostics: { gradientNorm: norm(vector) } };
   },
   diagnostics: gradientDiagnostics,
 });

@@ -1,4 +1,5 @@
 import { mean, populationDeviation } from '../numbers/statistics.ts';
+import { norm } from '../numbers/vectors.ts';
 
 // What becomes of the losses of a round before they weigh its directions.
 
@@ -22,7 +23,7 @@ export const centredRanks = (losses: readonly number[]): number[] =>
 
 /** The length of Σ cᵢ·vᵢ, ‖c‖·√d, as of directions that are orthogonal and of length √d. */
 export const lengthOf = (coefficients: readonly number[], dimension: number): number =>
-  Math.hypot(...coefficients) * Math.sqrt(dimension);
+  norm(coefficients) * Math.sqrt(dimension);
 
 /** The scalars of most methods. */
 export const commonDiagnostics = {

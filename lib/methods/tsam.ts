@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { mean } from '../numbers/statistics.ts';
-import { gradientDiagnostics, lengthOfVector } from './gradient.ts';
+import { norm } from '../numbers/vectors.ts';
+import { gradientDiagnostics } from './gradient.ts';
 import { defineMethod, type MethodInput } from './method.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions, law, positive } from './options.ts';
@@ -40,7 +41,7 @@ export const tsamMethod = defineMethod({
       terms: [],
       vector,
       meanLoss: mean(losses),
-      diagnostics: { gradientNorm: lengthOfVector(vector), effectiveSampleSize },
+      diagnostics: { gradientNorm: norm(vector), effectiveSampleSize },
     };
   },
   diagnostics: {

@@ -107,7 +107,7 @@ export const warnOfExtraLayers = (
     return !read.has(index) && bare.startsWith(layer) && number >= layers ? [number] : [];
   });
   if (numbers.length === 0) return;
-  const stored = Math.max(...numbers) + 1;
+  const stored = numbers.reduce((most, number) => Math.max(most, number)) + 1;
   const message = `${file}: ${family.config.layers[0]} is ${layers}, and the checkpoint has ${stored} layers; the others are not used`;
   process.emitWarning(message, { code: 'WARN_ZEST_LAYERS' });
 };

@@ -4,5 +4,9 @@ export const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   return sum;
 };
 
+/** The length of a vector, however many values it has. */
+export const norm = (a: Float64Array | readonly number[]): number =>
+  (a as readonly number[]).reduce((length, value) => Math.hypot(length, value), 0);
+
 export const cosine = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));

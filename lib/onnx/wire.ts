@@ -43,7 +43,8 @@ const piecesOf = (message: Message): Uint8Array[] => {
     const inner = content instanceof Uint8Array ? [content] : piecesOf(content);
     const head = new BinaryWriter().tag(number, type);
     if (type === WireType.LengthDelimited) head.uint32(lengthOf(inner));
-    pieces.push(head.finish(), ...inner);
+    pieces.push(head.finish());
+    for (const piece of inner) pieces.push(piece);
   }
   return pieces;
 };

@@ -19,7 +19,7 @@ export const cutToFit = (
     maxLength = Number.POSITIVE_INFINITY,
   }: { fields: Readonly<Record<string, string>>; options: readonly number[][]; maxLength: number | undefined },
 ): Prompt => {
-  const longest = Math.max(...options.map(({ length }) => length));
+  const longest = options.reduce((most, { length }) => Math.max(most, length), 0);
   if (longest >= maxLength) {
     throw rangeError(
       'ERR_ZEST_SEQUENCE_LENGTH',

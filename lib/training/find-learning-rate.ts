@@ -5,6 +5,7 @@ import { methodOf } from '../methods/registry.ts';
 import { estimateStep, perturbationScale } from '../methods/run-step.ts';
 import { learningRateFactor } from '../methods/schedule.ts';
 import { deviation, mean } from '../numbers/statistics.ts';
+import { norm } from '../numbers/vectors.ts';
 import type { CallOptions, Directions, Objective, Point } from '../objective.ts';
 import { MEASURING_STREAM } from '../objectives/directions.ts';
 import { optionsOf, overrides, signal } from '../options/calls.ts';
@@ -292,7 +293,7 @@ export const findLearningRate = async (
 
   const { probes, loss, stepRate, isQuadratic, measured } = await withModel(async (objective) => {
     const probes = await makeProbes(resolved, objective, batchOf, call);
-    const size = mean(probes.map(({ terms }) => Math.hypot(...terms.map(({ coefficient }) => coefficient))));
+    const size = mean(probes.map(({ terms }) => norm(terms.map(({ coefficient }) => coefficient))));
     if (size === 0) {
       throw new ZestError('ERR_ZEST_LEARNING_RATE', 'the loss is the same in all directions: no step has a length');
     }

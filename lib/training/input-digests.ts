@@ -28,7 +28,7 @@ const dataFiles = async (data: ResolvedConfig['data']): Promise<[key: string, fi
     const source = data[split];
     if (source === undefined || typeof source === 'number') continue;
     const files: string[] = [];
-    for (const path of pathsOf(source, data)) files.push(...(await filesOf(path, undefined)).map(({ path }) => path));
+    for (const name of pathsOf(source, data)) for (const { path } of await filesOf(name, undefined)) files.push(path);
     if (!files.includes('-')) found.push([`data.${split}`, files]);
   }
   return found;

@@ -37,6 +37,17 @@ const bowl = (law: zest.Law = 'gaussian') =>
 const vectorBowl = (options: zest.VectorObjectiveOptions) =>
   zest.vectorObjective((x) => x.reduce((sum, value, i) => sum + (1 + i) * (value - i) ** 2, 1), [2, 2, 2], options);
 
+it.each<[string, Make]>([
+  ['zest', zest.zest],
+  ['nspsa', zest.nspsa],
+  ['fzoo', zest.fzoo],
+])('%s takes more directions than a call has arguments', async (_, make) => {
+  const objective = zest.vectorObjective(([x = 0]) => (x - 1) ** 2, [0]);
+  const { losses, diagnostics } = await make({ learningRate: 1e-9, rho: 0.01, directions: 130_000 }).step(objective);
+  expect(losses.length).toBeGreaterThanOrEqual(130_000);
+  expect(diagnostics.gradientNorm).toBeGreaterThan(0);
+});
+
 describe.each(METHODS)('%s', (name, make, options, forwards) => {
   const long = { schedule: 'linear', totalSteps: 150, ...options } as never;
 
