@@ -155,6 +155,13 @@ describe('a checkpoint', () => {
     });
   });
 
+  it('may have more of them than a call has arguments', async () => {
+    const extra = Array.from({ length: 130_000 }, (_, i) => [`bert.encoder.layer.${i + 1}.x`, f32([1], [0])]);
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    await load(folderOf({ ...tinyTensors(), ...Object.fromEntries(extra) }));
+    expect((await warned).message).toContain('the checkpoint has 130001 layers');
+  });
+
   it('says which tensor is missing, of the wrong shape, or not finite', async () => {
     const { 'bert.encoder.layer.0.output.dense.weight': gone, ...rest } = tinyTensors();
     await rejects(
