@@ -38,7 +38,9 @@ export interface PrefaceReader {
 
 /** Stands for a text of which only its surroundings are wanted; no token has this id. */
 const PLACE = -1;
-const CONTENT = '\u0000content';
+/** Stands for the text of a message. No template that writes it otherwise, as JSON say, leaves a NUL as it is. */
+const contentOf = (message: number | string): string => `\u0000content ${message}\u0000`;
+const CONTENTS = new RegExp(contentOf('(\\d+)'));
 
 const spaceAtEnd = (text: string): string => /\s*$/.exec(text)![0];
 
@@ -68,12 +70,20 @@ const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | u
     const texts = turns.flatMap(({ fields, answer }) => [filled(fields), answer]);
     const messages: ChatMessage[] = [...texts, ''].map((_, i) => ({
       role: i % 2 === 0 ? 'user' : 'assistant',
-      content: CONTENT,
+      content: contentOf(i),
     }));
-    const around = template.render(messages).split(CONTENT);
+    const parts = template.render(messages).split(CONTENTS);
+    const around = parts.filter((_, i) => i % 2 === 0);
+    const written = parts.filter((_, i) => i % 2 === 1);
+    if (written.join() !== messages.map((_, i) => i).join()) {
+      throw new ZestError(
+        'ERR_ZEST_TEMPLATE',
+        `the chat template of ${tokenizer.folder} writes the texts of ${messages.length} messages ${written.length} times as they are; expected each once, in their order`,
+      );
+    }
     const encoded = around.map((text) => tokenizer.encode(text, { addSpecialTokens: false }));
     const before = texts.flatMap((text, i) => [...encoded[i]!, ...tokenizer.tokenize(text)]);
-    return { before: [...before, ...(encoded[texts.length] ?? [])], after: encoded.slice(texts.length + 1).flat() };
+    return { before: [...before, ...encoded[texts.length]!], after: encoded[texts.length + 1]! };
   };
   const around = new Map<number, { before: number[]; after: number[] }>();
   /** What stands around the question after the last `count` demonstrations. */
@@ -139,7 +149,8 @@ const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | u
  *
  * With `chat`, the text is what the user says in the chat template of the tokenizer's model.
  *
- * @throws ERR_ZEST_UNSUPPORTED for an encoder, ERR_ZEST_TEMPLATE for a broken text, or a model without a chat template
+ * @throws ERR_ZEST_UNSUPPORTED for an encoder, ERR_ZEST_TEMPLATE for a broken text, or a model without a chat template;
+ * what it makes throws that for a chat template which changes texts, repeats them or leaves some out
  */
 export const prefaceReader = async (
   { kind, prompt, chat = false }: { kind: string; prompt: string; chat?: boolean },

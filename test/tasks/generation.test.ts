@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -82,6 +82,25 @@ describe('a task that generates', () => {
     expect(ids.filter((id) => id === tokenizer.beginId)).toHaveLength(1);
     const { sequences } = task.batch([fields]);
     expect(tokenizer.decode([...sequences[0]!].slice(ids.length))).toBe('up\n');
+  });
+
+  it.each([
+    ['changes the text', '{{ m.content|tojson }}', 0],
+    ['repeats the text', '{{ m.content }} / {{ m.content }}', 2],
+    ['changes the last text', '{{ messages[-1].content|upper }}', 0],
+    ['leaves the text out', '{{ m.role }}', 0],
+  ])('refuses a chat template that %s', async (name, text, times) => {
+    const other = join(scratch, name.replaceAll(' ', '-'));
+    mkdirSync(other);
+    const template = `{% for m in messages %}<|user|>${text}{% endfor %}`;
+    writeByteTokenizer(other, { size: 103, characters: ' abcdefghijklmnopqrstuvwxyz.,:\n?', chat: template });
+    cpSync(join(folder, 'config.json'), join(other, 'config.json'));
+    const spelt = await Tokenizer.load(other);
+    await rejects(
+      () => loadTask({ ...qa, chat: true }, spelt),
+      'ERR_ZEST_TEMPLATE',
+      new RegExp(`chat template of .* writes the texts of 1 messages ${times} times as they are; expected each once`),
+    );
   });
 
   it('cuts what a model wrote at what ends an answer', async () => {
