@@ -17,6 +17,14 @@ export const tokensBehind = (before: string, text: string, tokenizer: Tokenizer)
   return undefined;
 };
 
+/** The special token that a text spells out, such as `</s>`, which plain text never holds; undefined for other texts. */
+export const specialToken = (text: string, tokenizer: Tokenizer): number | undefined => {
+  const [id, ...others] = tokenizer.encode(text, { addSpecialTokens: false });
+  if (id === undefined || others.length > 0 || tokenizer.token(id) !== text) return undefined;
+  const isPlain = tokenizer.tokenize(text).join() === `${id}`;
+  return isPlain && tokenizer.decode([id], { skipSpecialTokens: true }) !== '' ? undefined : id;
+};
+
 /** The tokens of a text that follows another, or those that it has alone. */
 export const continuationTokens = (before: string, text: string, tokenizer: Tokenizer): number[] =>
   tokensBehind(before, text, tokenizer) ?? tokenizer.tokenize(text);

@@ -4,11 +4,15 @@ import type { Model } from '../model/model.ts';
 import { assertHas } from '../options/calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
+import { specialToken } from './continuation.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** How {@link streamText} and {@link generateText} continue a text. */
 export interface TextOptions extends Omit<GenerateOptions, 'stop'> {
-  /** Texts that end a continuation and are no part of it, beside the model's end of text. Default: none. */
+  /**
+   * Texts that end a continuation and are no part of it, beside the model's end of text; `</s>` and its like are the
+   * token that they spell out. Default: none.
+   */
   stop?: readonly string[];
   /** Whether the prompt is written with special tokens, as a chat template writes it. Default false. */
   hasSpecialTokens?: boolean;
@@ -63,6 +67,7 @@ export async function* streamText(
   const stops = checkedList(stop, { name: 'stop', code: 'ERR_ZEST_ARGUMENT', expected, each });
   if (onToken !== undefined && typeof onToken !== 'function')
     throw typeError('ERR_ZEST_ARGUMENT', `onToken is ${show(onToken)}; expected a function`);
+  const ends = stops.map((text) => specialToken(text, tokenizer));
   const ids = tokenizer.encode(prompt, { addSpecialTokens: !hasSpecialTokens });
   // Decoded together with the prompt's last tokens: some tokenizers write the first token of a text otherwise.
   const context = ids.slice(-4);
@@ -80,6 +85,7 @@ export async function* streamText(
   };
   for await (const { token } of model.stream([ids], options)) {
     onToken?.(token);
+    if (ends.includes(token)) break;
     // Vocabularies are padded with ids that no tokenizer knows.
     if (tokenizer.token(token) === undefined) continue;
     made.push(token);

@@ -6,7 +6,7 @@ import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../text/show.ts';
 import type { AskedSequence } from './asked.ts';
-import { continuationTokens } from './continuation.ts';
+import { continuationTokens, specialToken } from './continuation.ts';
 import { fieldValue } from './fields.ts';
 import type { Derive, TaskKind } from './kind.ts';
 import { metricList } from './labels.ts';
@@ -33,7 +33,10 @@ export interface GenerateSpec {
   within?: string;
   /** Number of tokens of an answer, at most. Default 50. */
   maxTokens?: number;
-  /** Texts that end an answer and are no part of it, beside the model's end of text. Default: none. */
+  /**
+   * Texts that end an answer and are no part of it, beside the model's end of text; `</s>` and its like are the token
+   * that they spell out. Default: none.
+   */
   stop?: readonly string[];
   /** Whether the prompt is what a user says in the model's chat template. Default false. */
   chat?: boolean;
@@ -105,12 +108,20 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     return known;
   }
 
+  /** What an answer ends with where it is shown or trained: a text, or the token that it spells out. */
+  #ending(): { text: string; token?: number } {
+    const [stop = ''] = this.#stops;
+    const token = specialToken(stop, this.#tokenizer);
+    return token === undefined ? { text: stop } : { text: '', token };
+  }
+
   /** Shows examples with their answers before each prompt from now on, with `separator` behind each. */
   override demonstrate(examples: readonly ReferencedExample<readonly string[]>[], separator: string): void {
-    const [ending = ''] = this.#stops;
+    const { text, token } = this.#ending();
     const shown = examples.map(({ fields, reference }) => ({
       fields,
-      answer: this.shownReference(reference ?? []) + ending,
+      answer: this.shownReference(reference ?? []) + text,
+      end: token,
     }));
     this.#reader.demonstrate(shown, separator);
     this.#prompts = new WeakMap();
@@ -132,7 +143,10 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
 
   /** How a model is asked to write answers: how many tokens, and the tokens that end one. */
   generation({ endTokens = [] }: Pick<Writer, 'endTokens'>): { maxTokens: number; stop: number[][] } {
-    const ends = this.#stops.map((stop) => continuationTokens('.', stop, this.#tokenizer));
+    const ends = this.#stops.map((stop) => {
+      const token = specialToken(stop, this.#tokenizer);
+      return token === undefined ? continuationTokens('.', stop, this.#tokenizer) : [token];
+    });
     return { maxTokens: this.maxTokens, stop: [...endTokens.map((token) => [token]), ...ends] };
   }
 
@@ -167,10 +181,9 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
   protected asked(example: ReferencedExample<readonly string[]>): AskedSequence {
     const { ids } = this.#prefaced(example);
     const [answer = ''] = example.reference as readonly string[];
-    const ending = this.#stops[0] ?? '';
-    const tokens = this.#reader.answer(answer + ending);
-    const { endId } = this.#tokenizer;
-    const whole = ending === '' && endId !== undefined ? [...tokens, endId] : tokens;
+    const { text, token = text === '' ? this.#tokenizer.endId : undefined } = this.#ending();
+    const tokens = this.#reader.answer(answer + text);
+    const whole = token === undefined ? tokens : [...tokens, token];
     const sequence = [...ids, ...whole.slice(0, this.maxTokens)];
     return { ids: sequence, target: { kind: 'tokens', from: ids.length, to: sequence.length } };
   }

@@ -17,6 +17,8 @@ export interface Prefaced {
 export interface Demonstration {
   fields: Texts;
   answer: string;
+  /** Token that ends the answer; templates end a turn themselves. Default: none. */
+  end?: number;
 }
 
 /** A text with fields, as a model reads it, and the answers that follow it. */
@@ -96,9 +98,12 @@ const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | u
       : {
           before: [
             ...begin,
-            ...turns.flatMap(({ fields, answer }) =>
-              tokenizer.tokenize(`${filled(fields)}${joined(answer)}${separator}`),
-            ),
+            ...turns.flatMap(({ fields, answer, end }) => {
+              const text = `${filled(fields)}${joined(answer)}`;
+              return end === undefined
+                ? tokenizer.tokenize(text + separator)
+                : [...tokenizer.tokenize(text), end, ...tokenizer.tokenize(separator)];
+            }),
           ],
           after: [],
         };

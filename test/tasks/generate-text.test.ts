@@ -65,6 +65,20 @@ describe('text', () => {
     );
   });
 
+  it('ends before the special token that a stop spells out', async () => {
+    let ended = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      const options = { maxTokens: 30, temperature: 3, seed };
+      const [ids] = await model.generate([tokenizer.encode('a b')], options);
+      const at = ids!.indexOf(tokenizer.tokenId('<|user|>')!);
+      const text = await generateText(model, tokenizer, 'a b', { ...options, stop: ['<|user|>'] });
+      if (at < 0) continue;
+      ended++;
+      expect(text).toBe(tokenizer.decode(ids!.slice(0, at), { skipSpecialTokens: true }));
+    }
+    expect(ended).toBeGreaterThan(0);
+  });
+
   it('refuses what is no prompt or stop', async () => {
     await rejects(
       () => generateText(model, tokenizer, 5 as never, { maxTokens: 3 }),

@@ -22,6 +22,7 @@ beforeAll(async () => {
 });
 
 const idsOf = (text: string) => tokenizer.encode(text);
+const plain = (text: string) => tokenizer.encode(text, { addSpecialTokens: false });
 const qa = {
   kind: 'generate',
   prompt: '{context}\n{question}? answer:',
@@ -50,6 +51,24 @@ describe('a task that generates', () => {
     const { sequences } = task.batch(task.examples(rows));
     expect(sequences[1]!.at(-1)).toBe(tokenizer.endId);
   });
+
+  it.each(['</s>', '<|user|>'])(
+    'is trained on the token that a stop spells out, which ends what it writes: %s',
+    async (stop) => {
+      const task = await loadTask({ ...qa, stop: [stop, '\n'] }, tokenizer);
+      const token = tokenizer.tokenId(stop)!;
+      const [example] = task.examples(rows);
+      const [sequence] = task.batch([example!]).sequences;
+      expect([...sequence!]).toEqual([...idsOf('up is up.\nwhat is up? answer: up'), token]);
+      expect(task.generation({ endTokens: [2] }).stop).toEqual([[2], [token], plain('\n')]);
+      task.demonstrate([example!], '\n\n');
+      const { sequences } = task.batch(task.examples(rows.slice(1)));
+      expect([...sequences[0]!]).toEqual([
+        ...[...idsOf('up is up.\nwhat is up? answer: up'), token],
+        ...[...plain('\n\na\nb? answer: c'), token],
+      ]);
+    },
+  );
 
   it('puts a space before an answer, unless the prompt ends with white space', async () => {
     const textOf = async (prompt: string) => {
