@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NameOf } from '../native/names.ts';
+import { isPositiveFloat32, POSITIVE_FLOAT32 } from '../numbers/float32.ts';
 import { show } from '../text/show.ts';
 import type { ConfigKey, Family, Setting } from './families/family.ts';
 import { FAMILIES, familyOf } from './families/index.ts';
@@ -118,8 +119,8 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
     key === undefined || value(...(key as [string, unknown])) == null ? otherwise : count(key);
   const positive = ([key, absent]: ConfigKey<number>): number => {
     const given = value(key, absent);
-    if (typeof given === 'number' && given > 0 && Number.isFinite(given)) return given;
-    throw bad(`${key} is ${show(given)}; expected a number > 0`);
+    if (isPositiveFloat32(given)) return given;
+    throw bad(`${key} is ${show(given)}; expected ${POSITIVE_FLOAT32}`);
   };
   const flag = (setting: Setting<boolean>): boolean => {
     if (typeof setting === 'boolean') return setting;
@@ -198,7 +199,7 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
     parallel: flag(family.parallel ?? false),
     window: countOr(family.window, 0),
     rotaryFrequencies: family.rotary
-      ? rotaryFrequencies({ file, json }, family.rotary, headWidth)
+      ? rotaryFrequencies({ file, json }, family.rotary, { headWidth, positions })
       : new Float32Array(0),
     activation: ACTIVATIONS[activationName] as NameOf<'activation'>,
     paddingId: isToken ? (paddingId as number) : undefined,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { law, seed } from '../methods/options.ts';
 import { NAMES } from '../native/names.ts';
+import { isPositiveFloat32 } from '../numbers/float32.ts';
 import type { Directions, Point } from '../objective.ts';
 import { callbackOf, signal } from '../options/calls.ts';
 import { coded } from '../options/check.ts';
@@ -15,8 +16,6 @@ const MOST_THREADS = 1024;
 
 const globs = () => z.array(z.string().min(1)).min(1).describe('globs over checkpoint names');
 
-const isFloat32 = (value: number): boolean => Number.isFinite(Math.fround(value)) && Math.fround(value) !== 0;
-
 const lora = z
   .strictObject({
     rank: count().describe('rank of what is added to a weight'),
@@ -30,7 +29,7 @@ const lora = z
       ),
     seed: z.int().min(0).default(0).describe('seed of the initial A'),
   })
-  .refine(({ alpha, rank }) => !(rank >= 1 && alpha > 0) || isFloat32(alpha / rank), {
+  .refine(({ alpha, rank }) => !(rank >= 1 && alpha > 0) || isPositiveFloat32(alpha / rank), {
     path: ['alpha'],
     error: 'a number > 0 whose quotient by the rank float32 can hold',
   })

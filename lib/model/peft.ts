@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { ModelParts } from '../hub/models.ts';
+import { isPositiveFloat32, POSITIVE_FLOAT32 } from '../numbers/float32.ts';
 import { isObject, readJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { somethingElse } from '../text/what-is.ts';
@@ -85,7 +86,10 @@ const readAdapter = async (folder: string): Promise<StoredAdapter> => {
     }
   }
   if (!Number.isSafeInteger(rank) || (rank as number) < 1) throw bad(`r is ${show(rank)}; expected a whole number ≥ 1`);
-  if (typeof alpha !== 'number' || !(alpha > 0)) throw bad(`lora_alpha is ${show(alpha)}; expected a number > 0`);
+  const scale = Number(alpha) / (use_rslora === true ? Math.sqrt(rank as number) : (rank as number));
+  if (!isPositiveFloat32(alpha) || !isPositiveFloat32(scale)) {
+    throw bad(`lora_alpha is ${show(alpha)}, and r ${rank}; expected ${POSITIVE_FLOAT32}, as the quotient by r, too`);
+  }
 
   const modules = new Map<string, { a: TensorEntry; b: TensorEntry }>();
   const replaced = new Map<string, TensorEntry>();
@@ -108,7 +112,6 @@ const readAdapter = async (folder: string): Promise<StoredAdapter> => {
     }
   }
   if (modules.size === 0) throw unsupported('the adapter has no tensors of LoRA');
-  const scale = alpha / (use_rslora === true ? Math.sqrt(rank as number) : (rank as number));
   return {
     folder,
     rank: rank as number,

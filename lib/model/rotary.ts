@@ -1,4 +1,5 @@
 import { ZestError } from '../errors.ts';
+import { isPositiveFloat32, POSITIVE_FLOAT32 } from '../numbers/float32.ts';
 import { show } from '../text/show.ts';
 import type { Family } from './families/family.ts';
 
@@ -9,14 +10,11 @@ const TYPES = ['default', 'linear', 'llama3'] as const;
 
 const { fround } = Math;
 
-/**
- * Computes the frequencies of rotary positions (Su et al. 2021, https://arxiv.org/abs/2104.09864) as transformers does,
- * in float32: base^(−2i ÷ columns), i from 0, scaled as the configuration says. Settings are read in both dialects:
- * `rope_theta` with `rope_scaling`, and `rope_parameters`.
- *
- * @throws ERR_ZEST_CONFIG_JSON for values that are none, ERR_ZEST_UNSUPPORTED for another kind of scaling
- */
-export const rotaryFrequencies = (
+/** What the engine turns by is exact below this angle. */
+const MOST_ANGLE = 2 ** 20;
+
+/** The frequencies, whatever angles they make. */
+const scaledFrequencies = (
   { file, json }: { file: string; json: Json },
   { share, base }: NonNullable<Family['rotary']>,
   headWidth: number,
@@ -29,8 +27,8 @@ export const rotaryFrequencies = (
   if (typeof given !== 'object' || Array.isArray(given)) throw bad(key, given, 'an object');
   const positive = (name: string, absent?: unknown): number => {
     const value = given[name] ?? absent;
-    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-    throw bad(`${key}.${name}`, value, 'a number > 0');
+    if (isPositiveFloat32(value)) return value;
+    throw bad(`${key}.${name}`, value, POSITIVE_FLOAT32);
   };
 
   const type = given.rope_type ?? given.type ?? 'default';
@@ -61,4 +59,26 @@ export const rotaryFrequencies = (
     const smooth = fround(fround(fround(context / wavelength) - low) / (high - low));
     return fround(fround(fround(1 - smooth) * frequency) / factor) + fround(smooth * frequency);
   });
+};
+
+/**
+ * Computes the frequencies of rotary positions (Su et al. 2021, https://arxiv.org/abs/2104.09864) as transformers does,
+ * in float32: base^(−2i ÷ columns), i from 0, scaled as the configuration says. Settings are read in both dialects:
+ * `rope_theta` with `rope_scaling`, and `rope_parameters`.
+ *
+ * @throws ERR_ZEST_CONFIG_JSON for values that are none or make angles beyond what is computed, ERR_ZEST_UNSUPPORTED for another kind of scaling
+ */
+export const rotaryFrequencies = (
+  from: { file: string; json: Json },
+  rotary: NonNullable<Family['rotary']>,
+  { headWidth, positions }: { headWidth: number; positions: number },
+): Float32Array => {
+  const frequencies = scaledFrequencies(from, rotary, headWidth);
+  const last = Math.min(positions, MOST_ANGLE) - 1;
+  const wrong = frequencies.find((frequency) => !(Math.abs(last * frequency) < MOST_ANGLE));
+  if (wrong === undefined) return frequencies;
+  throw new ZestError(
+    'ERR_ZEST_CONFIG_JSON',
+    `${from.file}: rope_theta and its scaling turn position ${last} by ${last * wrong}; expected an angle below ${MOST_ANGLE}`,
+  );
 };

@@ -1,5 +1,6 @@
-import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/model/batch.ts';
 import { film } from '../fixtures/film.ts';
@@ -51,6 +52,18 @@ describe('config.json', () => {
       /hidden_size 6 is not a multiple of num_attention_heads 4/,
     ],
     ['an epsilon below 0', { layer_norm_eps: -1 }, 'ERR_ZEST_CONFIG_JSON', /layer_norm_eps is -1/],
+    [
+      'an epsilon beyond float32',
+      { layer_norm_eps: 1e60 },
+      'ERR_ZEST_CONFIG_JSON',
+      /layer_norm_eps is 1e\+60; expected a number > 0 that float32/,
+    ],
+    [
+      'an epsilon that float32 makes 0 of',
+      { layer_norm_eps: 1e-60 },
+      'ERR_ZEST_CONFIG_JSON',
+      /layer_norm_eps is 1e-60/,
+    ],
     ['a padding id out of range', { pad_token_id: 11 }, 'ERR_ZEST_CONFIG_JSON', /pad_token_id is 11/],
     ['a tie that is a number', { tie_word_embeddings: 1 }, 'ERR_ZEST_CONFIG_JSON', /tie_word_embeddings is 1/],
     [
@@ -67,6 +80,41 @@ describe('config.json', () => {
     ],
   ])('may not have %s', async (_, changes, code, text) => {
     await rejects(() => load(folderOf(tinyTensors(), changes)), code, text);
+  });
+
+  it.each<[string, object, RegExp]>([
+    [
+      'a base beyond float32',
+      { rope_theta: 1e60 },
+      /rope_parameters.rope_theta is 1e\+60; expected a number > 0 that float32/,
+    ],
+    ['a base far below 1', { rope_theta: 1e-30 }, /turn position 69 by .*; expected an angle below 1048576/],
+    [
+      'a factor that float32 makes 0 of',
+      { rope_scaling: { rope_type: 'linear', factor: 1e-40 } },
+      /rope_scaling.factor is 1e-40/,
+    ],
+    ['a factor far below 1', { rope_scaling: { rope_type: 'linear', factor: 1e-30 } }, /turn position 69 by/],
+    [
+      'no factors apart',
+      {
+        rope_scaling: {
+          rope_type: 'llama3',
+          factor: 8,
+          low_freq_factor: 4,
+          high_freq_factor: 4,
+          original_max_position_embeddings: 8 * Math.fround(Math.PI),
+        },
+      },
+      /turn position 69 by NaN/,
+    ],
+    ['an epsilon beyond float32', { rms_norm_eps: 1e60 }, /rms_norm_eps is 1e\+60/],
+  ])('of a Llama may not have %s', async (_, changes, text) => {
+    const folder = join(scratch, 'llama');
+    cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), folder, { recursive: true });
+    const { rope_parameters, ...config } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, rope_theta: 500, ...changes }));
+    await rejects(() => load(folder), 'ERR_ZEST_CONFIG_JSON', text);
   });
 
   it('of a RoBERTa needs a padding id with positions after it', async () => {

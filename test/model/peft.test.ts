@@ -135,6 +135,13 @@ describe("LoRA in PEFT's files", () => {
     await rejects(() => changed({ use_dora: true }), 'ERR_ZEST_UNSUPPORTED', /use_dora/);
     await rejects(() => changed({ rank_pattern: { query: 4 } }), 'ERR_ZEST_UNSUPPORTED', /rank_pattern/);
     await rejects(() => changed({ r: 3 }), 'ERR_ZEST_TENSOR_SHAPE', /lora_A.*\[3,6\]/);
+    for (const numbers of [{ lora_alpha: 1e60 }, { lora_alpha: 1e-60 }, { lora_alpha: 2e-38, r: 2 ** 20 }]) {
+      await rejects(
+        () => changed(numbers),
+        'ERR_ZEST_CONFIG_JSON',
+        /lora_alpha is .*, and r \d+; expected a number > 0/,
+      );
+    }
     await rejects(() => changed({ base_model_name_or_path: '/no/base' }), 'ERR_ZEST_FILE', /\/no\/base.*as adapter/);
     await rejects(() => load(base, { adapter: '/no/adapter' }), 'ERR_ZEST_FILE', /adapter_config.json cannot be read/);
     const scaled = await changed({ use_rslora: true });

@@ -55,7 +55,7 @@ const llama3Scaling = ({ file, ropeFactors = [] }: Gguf, theta: number, headWidt
     rotaryFrequencies(
       { file, json: { rope_theta: theta, ...scaling } },
       { share: 1, base: ['rope_theta', 10000] },
-      headWidth,
+      { headWidth, positions: 1 },
     );
   const [plain, scaled] = [frequencies({}), frequencies({ rope_scaling })];
   const same =
