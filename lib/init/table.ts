@@ -1,4 +1,5 @@
 import { readRows } from '../data/read-rows.ts';
+import { dataError, type Row } from '../data/rows.ts';
 
 /** A data file whose columns have names. */
 export interface DataTable {
@@ -10,8 +11,8 @@ export interface DataTable {
   rows: Record<string, string | undefined>[];
 }
 
-/** Stand for the columns until it is known whether the first line names them. */
-const PLACES = Array.from({ length: 1000 }, (_, i) => `column ${i + 1}`);
+/** Stand for the columns until it is known whether the first line names them: more than a table has. */
+const PLACES = Array.from({ length: 100_000 }, (_, i) => `column ${i + 1}`);
 
 /** Tells whether a cell is a number as tables have them, with a point or a comma. */
 export const isNumber = (cell: string): boolean => /^[-+]?\d+([.,]\d+)?$/.test(cell.trim());
@@ -41,22 +42,28 @@ const textOf = (value: unknown): string | undefined => {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 };
 
+const fieldsOf = async (file: string, columns: string[] | undefined): Promise<Row['fields'][]> =>
+  (await readRows(file, { columns })).map(({ fields }) => fields);
+
+const tableOf = (file: string, columns: string[] | undefined, fields: readonly Row['fields'][]): DataTable => {
+  const rows = fields.map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)])),
+  );
+  return { file, columns, names: [...new Set(rows.slice(0, 1000).flatMap((row) => Object.keys(row)))], rows };
+};
+
 /**
  * Reads a whole data file, with a header or without.
  *
- * @throws ERR_ZEST_DATA as reading it does
+ * @throws ERR_ZEST_DATA as reading it does, and for stdin
  */
 export const readTable = async (file: string): Promise<DataTable> => {
-  const read = async (columns?: string[]): Promise<DataTable> => {
-    const rows = (await readRows(file, { columns })).map(({ fields }) =>
-      Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, textOf(value)])),
-    );
-    return { file, columns, names: [...new Set(rows.slice(0, 1000).flatMap((row) => Object.keys(row)))], rows };
-  };
-  const [first, ...rest] = (await readRows(file, { columns: PLACES })).map(({ fields }) => fields);
+  if (file === '-') throw dataError('stdin', 'comes once, and a configuration names its data; expected a file');
+  const rows = await fieldsOf(file, PLACES);
+  const [first, ...rest] = rows;
   // JSON and Parquet name their fields themselves.
-  if (!Object.hasOwn(first as object, PLACES[0]!)) return read();
+  if (!Object.hasOwn(first as object, PLACES[0]!)) return tableOf(file, undefined, rows);
   const cells = Object.values(first as Record<string, string>);
-  if (isHeader(cells, rest)) return read();
-  return read(PLACES.slice(0, cells.length));
+  const columns = isHeader(cells, rest) ? undefined : PLACES.slice(0, cells.length);
+  return tableOf(file, columns, await fieldsOf(file, columns));
 };

@@ -238,6 +238,15 @@ describe('zest init', () => {
     });
   });
 
+  it('reads a table of more columns than most have', async () => {
+    const beside = Array(1200).fill('x').join(',');
+    const rows = texts.map(({ text, good }, i) => `${i},"${text}",${good ? 1 : 0},${beside}`);
+    const output = join(folder, 'wide.yaml');
+    const { texts: chosen, label } = await init(written('wide.csv', rows), { output });
+    expect([chosen, label]).toEqual([['text'], 'label']);
+    expect(parse(await readFile(output, 'utf8')).data.columns).toHaveLength(1203);
+  });
+
   it('takes the columns that are named, and names those that there are', async () => {
     const lines = ['a,b,c', ...texts.map(({ text, good }, i) => `${good ? 'x' : 'y'},"${text}",${i % 2}`)];
     expect((await start('named.csv', lines, { text: ['b'], label: 'c' })).config.task).toMatchObject({
@@ -295,6 +304,11 @@ describe('zest init', () => {
       const file = written(name, lines);
       await rejects(() => init(file, { output: join(folder, 'never.yaml') }), 'ERR_ZEST_DATA', message);
     }
+    await rejects(
+      () => init('-', { output: join(folder, 'never.yaml') }),
+      'ERR_ZEST_DATA',
+      /^stdin: comes once, and a configuration names its data; expected a file$/,
+    );
     await rejects(
       () => init(join(folder, 'reviews.csv'), { output: join(folder, 'reviews.csv.yaml') }),
       'ERR_ZEST_FILE',
