@@ -2,10 +2,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { stringify } from 'yaml';
-import { makeFolder, writeAtomic, writing } from '../files/files.ts';
+import { makeFolder, writing } from '../files/files.ts';
 import type { TrainEvent } from '../runs/events.ts';
-import { runFolder } from '../runs/folder.ts';
+import { runFolder, writeConfig } from '../runs/folder.ts';
 import { folderUnlocked } from '../runs/lock.ts';
 import { parseJson } from '../text/json.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
@@ -43,7 +42,7 @@ export const runJob = async (config: ResolvedConfig, options: JobOptions): Promi
   await writing(run.path, makeFolder(run.path));
   await folderUnlocked(run.path, signal);
   if (signal.aborted) return undefined;
-  await writeAtomic(run.config, stringify(config));
+  await writeConfig(run, config);
   const child = fork(MAIN, ['train', run.config, '--resume', '--json'], {
     stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
     execArgv: [],

@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, writing } from '../files/files.ts';
+import { isThere, writeAtomic, writing } from '../files/files.ts';
 import { modelFolder } from '../model/built-in.ts';
 import { isObject } from '../text/json.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
@@ -40,6 +40,16 @@ export const runFolder = (path: string): RunFolder => ({
   sharpness: join(path, 'sharpness.json'),
   sharpnessPage: join(path, 'sharpness.html'),
 });
+
+/**
+ * Writes the resolved configuration of a run, from which it is read back as it is.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+export const writeConfig = async (run: RunFolder, config: object): Promise<void> => {
+  const { yamlOf } = await import('../text/yaml.ts');
+  await writeAtomic(run.config, yamlOf(config));
+};
 
 /**
  * Checks that a folder holds no run.

@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files/files.ts';
+import { isThere, makeFolder, removeLeftovers, writing } from '../files/files.ts';
 import {
   assertNoLinks,
   assertNoRun,
@@ -11,6 +11,7 @@ import {
   type RunFolder,
   removeAll,
   runFolder,
+  writeConfig,
 } from './folder.ts';
 import { openTrajectory } from './trajectory.ts';
 
@@ -130,8 +131,7 @@ export const createRun = async <T>(run: RunFolder, config: object, begin: () => 
     await moveParts((await partsOf(run)).reverse(), aside);
   }
   try {
-    const { stringify } = await import('yaml');
-    await writeAtomic(run.config, stringify(config));
+    await writeConfig(run, config);
     return await begin();
   } catch (error) {
     await removeAll(run.trajectory);

@@ -1,9 +1,8 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { isThere, writeAtomic, writing } from '../files/files.ts';
+import { isThere, writing } from '../files/files.ts';
 import { differences } from '../options/differences.ts';
-import { runFolder } from '../runs/folder.ts';
+import { runFolder, writeConfig } from '../runs/folder.ts';
 import { isLocked } from '../runs/lock.ts';
 import { readConfig } from '../training/config.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
@@ -58,6 +57,6 @@ export const renameRuns = async (plan: Plan): Promise<void> => {
     const { config } = run;
     if (await isThere(config.output)) continue;
     await writing(config.output, rename(config.output + MOVING, config.output));
-    await writeAtomic(runFolder(config.output).config, stringify(config));
+    await writeConfig(runFolder(config.output), config);
   }
 };

@@ -6,10 +6,12 @@ import {
   LineCounter,
   Parser,
   parseDocument,
+  stringify,
   visit,
   YAMLParseError,
   type Node as YamlNode,
 } from 'yaml';
+import { differences } from '../options/differences.ts';
 
 // What is deeper, longer or has more aliases is nothing that anyone wrote, and would take the library minutes or the
 // stack.
@@ -64,4 +66,20 @@ export const parseYaml = (source: string, lines = new LineCounter()): Document =
   const wrong = fault ?? (document.errors.length === 0 ? repeatedKey(document) : undefined);
   if (wrong) document.errors.push(wrong);
   return document;
+};
+
+/**
+ * Writes a value as YAML that is read back as it was: in JSON, which is YAML, where the library's own does not come back,
+ * as lines of white space alone in a text that it folds do not.
+ */
+export const yamlOf = (value: unknown): string => {
+  const text = stringify(value, {
+    lineWidth: 0,
+    doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER,
+    aliasDuplicateObjects: false,
+  });
+  // As a file has it, which holds no half of a character.
+  const there = parseYaml(Buffer.from(text).toString());
+  const isSame = there.errors.length === 0 && differences(there.toJS(), value).length === 0;
+  return isSame ? text : `${JSON.stringify(value, null, 2)}\n`;
 };

@@ -1,11 +1,11 @@
 import { readFile, stat, truncate } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
-import { isThere, writeAtomic, writing } from '../files/files.ts';
+import { isThere, writing } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import { differences } from '../options/differences.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainOptions } from '../runs/events.ts';
-import { type RunFolder, reopenRun, runFolder } from '../runs/folder.ts';
+import { type RunFolder, reopenRun, runFolder, writeConfig } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { isReplacing, settleRun } from '../runs/replacement.ts';
 import { isTrajectory, openTrajectory, TrajectoryWriter } from '../runs/trajectory.ts';
@@ -199,8 +199,7 @@ export const resumeRun = async (
       update,
       event: events[from + i]!,
     }));
-    const { stringify } = await import('yaml');
-    await writeAtomic(run.config, stringify(config));
+    await writeConfig(run, config);
     await writing(run.trajectory, truncate(run.trajectory, (log.places.at(-1) as Place).at));
     writer = await TrajectoryWriter.open(run.trajectory, log.places[steps]!);
     const written = lines[steps - 1]?.end ?? 0;
