@@ -183,17 +183,18 @@ async function* compareInFolder(
   const [before, compared] = yield* eventsOf<ExperimentEvent, [ExperimentResult['before'], MethodResult[]]>(
     signal,
     (push, stopped) => {
+      const bases = new Map();
       const slot = limit(options.jobs ?? chooseThreads(undefined));
       const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
         slot(async () => {
           throwIfAborted(stopped);
           const config = configOf(dataset, method, learningRate, seed, budget);
-          const earlier = await finishedSummary(config, { resume: true });
+          const earlier = await finishedSummary(config, { resume: true, bases });
           if (earlier) return earlier;
           const began = performance.now();
           const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
           throwIfAborted(stopped);
-          const summary = await readFinished(config);
+          const summary = error === undefined ? await readFinished(config) : undefined;
           const seconds = (performance.now() - began) / 1000;
           const validation = summary?.validation ?? null;
           push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });

@@ -2,13 +2,15 @@ import { ZestError } from '../errors.ts';
 import { isThere } from '../files/files.ts';
 import { differences } from '../options/differences.ts';
 import type { Summary } from '../runs/events.ts';
-import { runFolder } from '../runs/folder.ts';
+import { type RunFolder, runFolder } from '../runs/folder.ts';
+import { openTrajectory } from '../runs/trajectory.ts';
 import type { Metric } from '../tasks/metrics.ts';
 import { readJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { readConfig } from '../training/config.ts';
 import { runMetric } from '../training/objective.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
+import { assertUnchanged, type Bases } from '../training/unchanged.ts';
 
 /**
  * Checks that the run in a folder has the same configuration. Where the folder is does not matter.
@@ -38,15 +40,26 @@ export const readFinished = async (config: ResolvedConfig): Promise<Summary | un
   return isWhole(summary, runMetric(config)) ? summary : undefined;
 };
 
+/** Whether a run would compute today what it has. */
+const isUnchanged = async (run: RunFolder, config: ResolvedConfig, bases: Bases): Promise<boolean> => {
+  try {
+    const { header } = await openTrajectory(run.trajectory);
+    await assertUnchanged(run.path, header, config, bases);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 /**
  * The summary of a run if its folder holds it finished, undefined if it is to be run, whatever an earlier sweep left of
- * it.
+ * it: also where its data, its base or the version has changed, since the run itself then says so.
  *
  * @throws ERR_ZEST_RUN if the folder holds a run of another configuration, and without `resume` if it holds one at all
  */
 export const finishedSummary = async (
   config: ResolvedConfig,
-  { resume }: { resume: boolean },
+  { resume, bases }: { resume: boolean; bases: Bases },
 ): Promise<Summary | undefined> => {
   const run = runFolder(config.output);
   // Of a run that was killed while it replaced another, the configuration may be missing.
@@ -55,5 +68,6 @@ export const finishedSummary = async (
     throw new ZestError('ERR_ZEST_RUN', `${run.path} holds a run already; go on with --resume, or name another output`);
   }
   await assertSameConfig(run.config, config);
-  return readFinished(config);
+  const summary = await readFinished(config);
+  return summary && (await isUnchanged(run, config, bases)) ? summary : undefined;
 };

@@ -166,8 +166,9 @@ async function* sweepPlan(
   const table = join(plan.output, 'sweep.json');
   const rows = new Map<string, SweepRun>();
   if (resume) await renameRuns(plan);
+  const bases = new Map();
   for (const run of plan.runs) {
-    const summary = await finishedSummary(run.config, { resume });
+    const summary = await finishedSummary(run.config, { resume, bases });
     if (summary) rows.set(run.name, doneRun(run, summary));
   }
   if (!resume) await assertNoSweep(table);

@@ -2,27 +2,23 @@ import { readFile, stat, truncate } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
 import { isThere, writing } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
-import { differences } from '../options/differences.ts';
-import { baseDigest } from '../runs/base-digest.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainOptions } from '../runs/events.ts';
 import { type RunFolder, reopenRun, runFolder, writeConfig } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { isReplacing, settleRun } from '../runs/replacement.ts';
 import { isTrajectory, openTrajectory, TrajectoryWriter } from '../runs/trajectory.ts';
-import type { Place, TrajectoryHeader } from '../runs/trajectory-format.ts';
+import type { Place } from '../runs/trajectory-format.ts';
 import { isObject, parseJson, readJson } from '../text/json.ts';
-import { show } from '../text/show.ts';
-import { version } from '../version.ts';
 import { settleBest } from './best-checkpoint.ts';
 import { readResumable, ruinedBy } from './checkpoints.ts';
 import { loadConfig } from './config.ts';
-import { inputDigests } from './input-digests.ts';
 import { prepareRun } from './prepare-run.ts';
 import { initialState, type RunState, resumedState } from './run-state.ts';
 import { weightsAt } from './run-weights.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 import { type RunContext, runContext } from './start-run.ts';
 import { type RecordedStep, replaySteps } from './training-loop.ts';
+import { assertUnchanged } from './unchanged.ts';
 
 /** A run that goes on. */
 export interface ResumedRun {
@@ -34,52 +30,6 @@ export interface ResumedRun {
   /** Whether the metrics have the start of the run. */
   hasStart: boolean;
 }
-
-/** Keys of a configuration that do not change what a run computes. */
-const FREE = [
-  'output',
-  ...['checkpointEvery', 'keepCheckpoints', 'sync', 'tensorboard', 'weights'].map((key) => `training.${key}`),
-];
-
-/** What is not as the run in a folder began with, in sentences. */
-const changes = async (header: TrajectoryHeader, config: ResolvedConfig): Promise<string[]> => {
-  const now = JSON.parse(JSON.stringify(config));
-  const isLonger = ({ key, a, b }: { key: string; a: unknown; b: unknown }) =>
-    key === 'training.steps' && config.optimizer.schedule === 'constant' && Number(b) > Number(a);
-  const ofConfig = differences(header.config, now)
-    .filter((difference) => !FREE.includes(difference.key) && !isLonger(difference))
-    .map(({ key, a, b }) => {
-      const why = key === 'training.steps' ? ' (more steps are taken with schedule constant only)' : '';
-      return `${key} is ${show(b)}; expected ${show(a)}, which it was begun with${why}`;
-    });
-  const inputs = await inputDigests(config);
-  const files = (digest: unknown) => (digest === undefined ? 'no file' : `of the digest ${show(digest)}`);
-  const ofInputs = differences(header.inputs, inputs).map(
-    ({ key, a, b }) =>
-      `what ${key} names is ${files(b)}${key === 'model' ? ' (config.json and tokenizer)' : ''}; expected ${files(a)}`,
-  );
-  const base = await baseDigest(config.model);
-  return [
-    ...ofConfig,
-    ...ofInputs,
-    ...(base === header.base
-      ? []
-      : [`the weights of model ${config.model} have the digest ${base}; expected ${header.base}`]),
-    ...(version === header.version ? [] : [`node-zest is ${version}; expected ${header.version}`]),
-  ];
-};
-
-/**
- * Checks that a run would compute what it began with.
- *
- * @throws ERR_ZEST_RUN with each difference
- */
-const assertUnchanged = async (path: string, header: TrajectoryHeader, config: ResolvedConfig): Promise<void> => {
-  const found = await changes(header, config);
-  if (found.length > 0) {
-    throw new ZestError('ERR_ZEST_RUN', `${path} cannot go on as it began: ${found.join('\n')}`);
-  }
-};
 
 /** The steps of a metrics.jsonl without a gap from the first on, and the byte at which the line of each ends. */
 const readSteps = async (file: string): Promise<{ event: StepEvent; end: number }[]> => {

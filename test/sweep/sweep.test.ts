@@ -153,6 +153,22 @@ describe('a sweep', () => {
     expect(named(events).sort()).toEqual(['tilt=0_seed=3', 'tilt=tau-1_seed=3']);
   });
 
+  it('takes no finished run of other data, which is a row that says so', async () => {
+    const copy = join(folder, 'changing.jsonl');
+    const rows = await readFile(join(folder, 'train.jsonl'), 'utf8');
+    await writeFile(copy, rows);
+    const options = { overrides: [`data.train=${copy}`, 'training.steps=1'], grid: { 'training.seed': [1] } };
+    await all('changing', options);
+    await writeFile(copy, rows.slice(rows.indexOf('\n') + 1));
+    const again = (await all('changing', { ...options, resume: true })).at(-1);
+    if (again?.kind !== 'done') throw new Error('no result');
+    expect(again.result.points[0]).toMatchObject({ failed: 1, validation: null });
+    expect(again.result.runs[0]).toMatchObject({
+      status: 'failed',
+      error: expect.stringMatching(/cannot go on as it began: what data.train names is of the digest .sha256:/),
+    });
+  });
+
   it('finds its runs under the names that they had in a smaller grid', async () => {
     const [mezo, zest, steep] = [{ method: 'mezo' }, { method: 'zest' }, { method: 'zest', tilt: 5 }].map((one) => ({
       ...one,
