@@ -111,6 +111,7 @@ export const autoMethod = defineMethod({
   ],
   streams: ({ directions }) => directions,
   forwards: ({ directions }) => directions + 2 / PAIR_EVERY,
+  forwardsOfFirst: ({ directions }, steps) => directions * steps + 2 * Math.ceil(steps / PAIR_EVERY),
   initialState: (): State => ({
     steps: 0,
     loss: 0,

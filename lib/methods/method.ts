@@ -104,6 +104,8 @@ export interface Method<Shape extends z.ZodRawShape = z.ZodRawShape, S extends M
    * 1 if nothing is said.
    */
   forwards(options: MethodOptions<Shape>, batches?: number): number;
+  /** Counts those of a run's first steps together, where steps differ. Default: so many times `forwards`. */
+  forwardsOfFirst?(options: MethodOptions<Shape>, steps: number, batches?: number): number;
   /** Makes the state before the first step. Default: none. */
   initialState?(options: MethodOptions<Shape>): S;
   /** Schemas of the values of a state, which a restored one is held to. Default: the kinds of those of the first. */
@@ -149,6 +151,7 @@ const MORE: Record<Exclude<keyof Method, keyof typeof PARTS>, true> = {
   title: true,
   conflicts: true,
   metric: true,
+  forwardsOfFirst: true,
   initialState: true,
   stateShape: true,
   warnings: true,

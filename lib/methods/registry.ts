@@ -94,6 +94,12 @@ export const methodOf = ({ method }: { method: string }): AnyMethod => {
 /** Forward passes of a batch that a step of a configuration's optimizer takes. */
 export const forwardsOfStep = (optimizer: { method: string }): number => methodOf(optimizer).forwards(optimizer);
 
+/** Those of the first steps of a run, whose training data are so many batches. */
+export const forwardsOfFirst = (optimizer: { method: string }, steps: number, batches = 1): number => {
+  const method = methodOf(optimizer);
+  return method.forwardsOfFirst?.(optimizer, steps, batches) ?? steps * method.forwards(optimizer, batches);
+};
+
 /** Every method. */
 export const allMethods = (): AnyMethod[] => [...methods.values()];
 

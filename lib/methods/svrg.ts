@@ -66,6 +66,10 @@ export const svrgMethod = defineMethod({
   streams: ({ directions, anchorDirections }) => Math.max(directions, anchorDirections),
   forwards: ({ directions, anchorDirections, interval }, batches = 1) =>
     Math.ceil((2 * anchorDirections * batches + (interval - 1) * 4 * directions) / interval),
+  forwardsOfFirst({ directions, anchorDirections, interval }, steps, batches = 1) {
+    const anchors = Math.ceil(steps / interval);
+    return anchors * 2 * anchorDirections * batches + (steps - anchors) * 4 * directions;
+  },
   initialState: (): SvrgState => ({ age: 0, estimate: [], moved: [] }),
   stateShape: { age: z.int().min(0), estimate: termsSchema, moved: termsSchema },
   *estimate({ rho, directions, anchorDirections, interval }, { streams, dimension, state, learningRate }) {

@@ -1,4 +1,3 @@
-import { forwardsOfStep } from '../methods/registry.ts';
 import type { EstimateEvent } from '../runs/events.ts';
 import type { PlannedRun } from './plan.ts';
 
@@ -27,10 +26,9 @@ export const estimateSweep = (
 ): SweepEstimate => {
   let seconds = 0;
   let forwards = 0;
-  for (const { config } of left) {
+  for (const { config, forwards: ofRun } of left) {
     const { steps, evaluateEvery, batchSize } = config.training;
     const { directions } = config.optimizer;
-    const ofRun = steps * forwardsOfStep(config.optimizer);
     forwards += ofRun;
     seconds += (ofRun * estimate.forwardSeconds * batchSize) / first.config.training.batchSize;
     seconds += (steps * estimate.updateSeconds * directions) / first.config.optimizer.directions;

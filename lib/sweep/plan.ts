@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ZestError } from '../errors.ts';
-import { withBudget } from '../jobs/budget.ts';
+import { batchesOf, withBudget } from '../jobs/budget.ts';
+import { forwardsOfFirst } from '../methods/registry.ts';
 import { loadConfig } from '../training/config.ts';
 import type { Config, ResolvedConfig } from '../training/schema.ts';
 import { type GridAxis, type GridRun, gridRuns } from './grid.ts';
@@ -10,6 +11,8 @@ import { type GridAxis, type GridRun, gridRuns } from './grid.ts';
 export interface PlannedRun extends GridRun {
   /** Without data.test: only the chosen point is tested. */
   config: ResolvedConfig;
+  /** Number of forward passes that it takes, if it does not stop early. */
+  forwards: number;
 }
 
 export interface Plan {
@@ -61,7 +64,7 @@ const assertCommon = (key: string, forwards: number | undefined): void => {
 /**
  * Makes every run of a sweep with its configuration, checked before the first begins.
  *
- * @throws ERR_ZEST_CONFIG
+ * @throws ERR_ZEST_CONFIG, and what reading the training data throws for a method that looks at all of them
  */
 export const planSweep = async (config: Config | string, options: PlanOptions): Promise<Plan> => {
   const { overrides, forwards } = options;
@@ -83,7 +86,10 @@ export const planSweep = async (config: Config | string, options: PlanOptions): 
     if (data.validation === undefined) fail('data.validation: is missing; a sweep chooses by it');
     output ??= resolved.output;
     const own = { ...resolved, data, output: join(output, run.name) };
-    runs.push({ ...run, config: forwards === undefined ? own : withBudget(own, forwards) });
+    const batches = await batchesOf(own);
+    const budgeted = forwards === undefined ? own : withBudget(own, forwards, batches);
+    const ofRun = forwardsOfFirst(budgeted.optimizer, budgeted.training.steps, batches);
+    runs.push({ ...run, config: budgeted, forwards: Math.ceil(ofRun) });
   }
   assertDistinct(runs);
   return { output: output as string, runs, test: first?.data.test as Plan['test'] };

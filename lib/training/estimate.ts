@@ -1,5 +1,5 @@
 import { shuffledBatches } from '../data/sampling.ts';
-import { methodOf } from '../methods/registry.ts';
+import { forwardsOfFirst, methodOf } from '../methods/registry.ts';
 import { firstRound } from '../methods/run-step.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { Law } from '../objective.ts';
@@ -69,7 +69,7 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
   let pointSeconds = 0;
   for (const batch of batches) pointSeconds += await timed(() => objective.evaluate(batch, points, call));
   const forwardSeconds = pointSeconds / batches.length / points.length;
-  const stepForwards = method.forwards(optimizer, Math.ceil(examples.length / batchSize));
+  const forwards = forwardsOfFirst(optimizer, steps, examples.length / order.size);
 
   let evaluationSeconds = 0;
   let mostTokens = Math.max(...batches.map((batch) => tokensOf(task, batch)));
@@ -88,11 +88,11 @@ export const estimateRun = async (prepared: PreparedRun): Promise<EstimateEvent>
   const memory = model.device === 'cpu' ? model.memory(mostTokens) : undefined;
   return {
     kind: 'estimate',
-    seconds: steps * (stepForwards * forwardSeconds + updateSeconds) + evaluations * evaluationSeconds,
+    seconds: forwards * forwardSeconds + steps * updateSeconds + evaluations * evaluationSeconds,
     forwardSeconds,
     updateSeconds,
     evaluationSeconds,
-    forwards: Math.ceil(steps * stepForwards),
+    forwards: Math.ceil(forwards),
     evaluations,
     memory: memory && {
       ...memory,

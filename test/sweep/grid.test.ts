@@ -186,4 +186,15 @@ describe('a plan', () => {
       expect(set.warmupSteps).toBe(Math.round(steps / 20));
     }
   });
+
+  it('counts the steps of a method one by one where they differ', async () => {
+    const auto = resolveConfig({ ...config, optimizer: { method: 'auto' } });
+    expect(() => withBudget(auto, 17)).toThrow('forwards is 17; expected 18 or more, which a step takes');
+    expect([18, 33, 34, 65, 66].map((forwards) => withBudget(auto, forwards).training.steps)).toEqual([1, 1, 2, 3, 4]);
+    const svrg = resolveConfig({ ...config, optimizer: { method: 'svrg', learningRate: 1e-3, interval: 3 } });
+    // An anchor takes 10 forwards of 5.5 batches, the two steps after it 4 each.
+    const steps = [55, 59, 62, 63, 117, 118].map((most) => withBudget(svrg, most, 5.5).training.steps);
+    expect(steps).toEqual([1, 2, 2, 3, 3, 4]);
+    expect(() => withBudget(svrg, 54, 5.5)).toThrow('expected 55 or more');
+  });
 });

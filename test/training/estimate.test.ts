@@ -116,4 +116,14 @@ describe('the estimate of a sweep', () => {
       memory: 6,
     });
   });
+
+  it('gives a method that looks at all training data no more forwards than the others', async () => {
+    // 40 examples are five batches of 8.
+    const grid = [{ key: 'optimizer', values: ['svrg', 'mezo'].map((method) => ({ method, learningRate: 1e-5 })) }];
+    const { runs } = await planSweep(reviewConfig(folder, 'sweep'), { grid, overrides: [], forwards: 59 });
+    expect(runs.map(({ forwards, config }) => [forwards, config.training.steps])).toEqual([
+      [50 + 2 * 4, 3],
+      [58, 29],
+    ]);
+  });
 });
