@@ -118,12 +118,19 @@ export const shownValues = (points: readonly Pick<SweepPoint, 'values'>[], key: 
   return shown.map((value) => (shown !== values && isObject(value) ? entriesOf(value) : written(value)));
 };
 
+/** A mean without the last digits, in which means of the same values differ by the order of their sum. */
+const rounded = (spread: Spread | undefined): number | undefined => {
+  if (!spread) return undefined;
+  const isRounding = Math.abs(spread.mean) < 1e-12 * (spread.deviation ?? 0);
+  return isRounding ? 0 : Number(spread.mean.toPrecision(12));
+};
+
 /** Best first: better mean metric, then lower mean loss; points with failed runs last. */
 export const ranked = (points: readonly SweepPoint[], metric: Metric): SweepPoint[] => {
   return [...points].sort((a, b) => {
     if (a.failed !== b.failed) return a.failed - b.failed;
     if (!a.validation || !b.validation) return 0;
-    const better = gain(metric, b.validation[metric]?.mean, a.validation[metric]?.mean);
+    const better = gain(metric, rounded(b.validation[metric]), rounded(a.validation[metric]));
     return better || a.validation.loss.mean - b.validation.loss.mean;
   });
 };

@@ -292,6 +292,13 @@ describe('points', () => {
     expect(ranked(points, 'accuracy').map(({ name }) => name)).toEqual(['b', 'a', 'c', 'd']);
   });
 
+  it('are ranked by their loss where the same answers are right, however the mean was added up', () => {
+    const of = (name: string, rights: number[], loss: number) =>
+      rights.map((right, i) => done(`${name}${i}`, right / 212, loss));
+    const points = pointsOf([...of('a', [196, 112, 127], 0.9), ...of('b', [201, 112, 122], 0.1)]);
+    expect(ranked(points, 'accuracy').map(({ name }) => name)).toEqual(['b', 'a']);
+  });
+
   it('are shown with what differs of whole objects', () => {
     const values = (...optimizers: unknown[]) => optimizers.map((optimizer) => ({ values: { optimizer } }));
     const zest = { method: 'zest', learningRate: 1e-4, tilt: { tau: 1 } };
