@@ -19,13 +19,11 @@ import type { ClassificationTask } from '../tasks/classification.ts';
 import { firstMetric } from '../tasks/load.ts';
 import type { Metric } from '../tasks/metrics.ts';
 import type { Score } from '../tasks/task.ts';
-import { readJson } from '../text/json.ts';
 import { resolveConfig } from '../training/config.ts';
 import { scoreSplit } from '../training/evaluate.ts';
 import { loadInputs, type RunInputs } from '../training/inputs.ts';
 import { readTraining } from '../training/read-data.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
-import { version } from '../version.ts';
 import { chooseRate, RUNGS } from './choose-rate.ts';
 import {
   type Dataset,
@@ -41,10 +39,12 @@ import {
 import { BASELINE, type BaselineSplits, compareBaseline } from './embedding-baseline.ts';
 import { CONTENDERS, defaultMethods, METHODS, type Method } from './methods.ts';
 import {
+  askedOf,
   type Budget,
   type ExperimentResult,
   type ExperimentRun,
   earlierResult,
+  kept,
   type MethodResult,
   resultFile,
   TEST_SEEDS,
@@ -145,15 +145,6 @@ const sharpnessOf = (folder: string, { task, validation }: RunInputs, options: C
     return result.radii[0]?.increase?.value ?? Number.NaN;
   });
 
-/** Computed once: kept in `file`. */
-const kept = async <T>(file: string, compute: () => Promise<T>): Promise<T> => {
-  const earlier = await readJson(file);
-  if (earlier !== undefined) return earlier as T;
-  const value = await compute();
-  await writeAtomic(file, JSON.stringify(value));
-  return value;
-};
-
 const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, isSharp: boolean, options: CallOptions) => ({
   test: await withModel(model, options, (before) => scoreSplit(loaded, before, 'test', options)),
   ...(isSharp && { sharpness: await sharpnessOf(model, loaded, options) }),
@@ -167,12 +158,14 @@ async function* compareInFolder(
   budget: Budget,
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void> {
-  const { output, forwards, seeds } = budget;
+  const { output, seeds } = budget;
   const { signal } = options;
   const hasSharpness = !isOfDecoder(name);
+  const asked = await askedOf(name, files, budget, options);
+  // Before the data of the runs that are there are replaced.
+  const earlier = await earlierResult(output, asked);
   const dataset = await experimentData(name, files, join(output, 'data'), options);
   const metric = experimentMetric(name);
-  const earlier = await earlierResult(name, budget);
   // All of them, so that too few forwards for one method are told before the first run of another.
   for (const method of methods) configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget);
   const seeded = (seed: number) => configOf(dataset, METHODS[0]!, 1, seed, budget);
@@ -209,7 +202,9 @@ async function* compareInFolder(
         const run = runFolder(configOf(dataset, method, learningRate, seed, budget).output);
         const weights = join(run.checkpoints, summary.kept.name);
         const sharpness = await slot(() =>
-          kept(run.sharpness, () => sharpnessOf(weights, loaded, { signal: stopped })),
+          kept(run.sharpness, { ...SHARPNESS, digest: summary.digest, kept: summary.kept }, () =>
+            sharpnessOf(weights, loaded, { signal: stopped }),
+          ),
         );
         return { ...tested, sharpness };
       };
@@ -241,12 +236,14 @@ async function* compareInFolder(
             signal: stopped,
           }),
         );
-      const baselines = hasBaseline ? [slot(() => kept(join(output, `${BASELINE.name}.json`), baseline))] : [];
+      const baselines = hasBaseline ? [slot(() => kept(join(output, `${BASELINE.name}.json`), asked, baseline))] : [];
 
       return Promise.all([
         earlier?.before ??
           slot(() =>
-            kept(join(output, 'before.json'), () => scoreBefore(base, loaded, hasSharpness, { signal: stopped })),
+            kept(join(output, 'before.json'), asked, () =>
+              scoreBefore(base, loaded, hasSharpness, { signal: stopped }),
+            ),
           ),
         Promise.all([...methods.map(compare), ...baselines]),
       ]);
@@ -254,11 +251,7 @@ async function* compareInFolder(
   );
   const all = [...compared, ...(earlier?.methods ?? [])];
   const results = CONTENDERS.flatMap((name) => all.find((one) => one.name === name) ?? []);
-  const sized = {
-    ...(!hasSharpness && { seeds, examples: budget.examples }),
-    ...(budget.evaluations > 1 && { evaluations: budget.evaluations }),
-  };
-  const result: ExperimentResult = { name, forwards, ...sized, before, methods: results, version };
+  const result: ExperimentResult = { ...asked, before, methods: results };
   await writeAtomic(resultFile(output), `${JSON.stringify(result, null, 2)}\n`);
   yield { kind: 'done', output, result };
 }

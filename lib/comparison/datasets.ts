@@ -93,7 +93,6 @@ export const experimentFiles = async (name: string, folder: string | undefined):
 /** Whether an experiment's answers are classes or choices, which a classifier of embeddings gives. */
 export const hasClasses = (name: string): boolean => definitionOf(experimentMetric(name)).of === 'classes';
 
-const ENCODER = { model: BUILT_IN_MODEL, batchSize: 16 };
 const LORA = { lora: { rank: 8, alpha: 16 } };
 
 /** Whether an experiment is of the decoder. */
@@ -103,6 +102,8 @@ export const isOfDecoder = (name: string): boolean => settingOf(name).decoder !=
 export const rateFactor = (name: string): number =>
   ({ full: 0.1, lora: 100, none: 1 })[settingOf(name).decoder ?? 'none'];
 
+const DECODER = 'HuggingFaceTB/SmolLM2-135M-Instruct';
+
 /** What is asked of the decoder. */
 export interface DecoderOptions {
   /** A folder or a name. Default HuggingFaceTB/SmolLM2-135M-Instruct. */
@@ -111,16 +112,21 @@ export interface DecoderOptions {
   examples?: number;
 }
 
+/** The model that an experiment trains. */
+export const experimentModel = (name: string, { model = DECODER }: DecoderOptions): string =>
+  isOfDecoder(name) ? model : BUILT_IN_MODEL;
+
 /** The data of an experiment, of the files that {@link experimentFiles} found; what is made is written to `scratch`. */
 export const experimentData = async (
   name: string,
   files: readonly string[],
   scratch: string,
-  { model = 'HuggingFaceTB/SmolLM2-135M-Instruct', examples = 256 }: DecoderOptions,
+  options: DecoderOptions,
 ): Promise<Dataset> => {
   const { source, shots, labelNoise, decoder } = settingOf(name);
   const { task, maxLength } = source;
-  const data = { ...(await source.files(files, scratch, examples)), shots, labelNoise };
-  if (decoder === undefined) return { task, data, ...ENCODER };
+  const data = { ...(await source.files(files, scratch, options.examples ?? 256)), shots, labelNoise };
+  const model = experimentModel(name, options);
+  if (decoder === undefined) return { task, data, model, batchSize: 16 };
   return { task, data, model, batchSize: 8, maxLength, ...(decoder === 'lora' && { trainable: LORA }) };
 };

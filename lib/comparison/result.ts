@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { writeAtomic } from '../files/files.ts';
+import type { CallOptions } from '../objective.ts';
+import { differences } from '../options/differences.ts';
+import { baseDigest, digestOfFiles } from '../runs/base-digest.ts';
 import type { Score } from '../tasks/task.ts';
-import { readJson } from '../text/json.ts';
+import { isObject, readJson } from '../text/json.ts';
+import { show } from '../text/show.ts';
+import { version } from '../version.ts';
 import type { ChosenRate } from './choose-rate.ts';
+import { type DecoderOptions, experimentModel } from './datasets.ts';
 
 /** Seeds that are tested where nothing is said. */
 export const TEST_SEEDS = 5;
@@ -30,20 +37,33 @@ export interface MethodResult {
   runs: (ExperimentRun | null)[];
 }
 
-/** The content of experiment.json. */
-export interface ExperimentResult {
+/** All that decides what comes of a method; results are of one table where all of it is the same. */
+export interface Asked {
   name: string;
   forwards: number;
-  /** The model as it came. */
-  before: { test: Score; sharpness?: number };
-  methods: MethodResult[];
-  version: string;
-  /** Seeds that were tested, and examples of the test, of an experiment of the decoder. */
-  seeds?: number;
+  /** Seeds that are tested. */
+  seeds: number;
+  /** Examples of the test, where they were asked for. */
   examples?: number;
-  /** Evaluations of a run, where the best weights of several were kept. */
-  evaluations?: number;
+  /** Half decades that the search for a learning rate goes to either side. */
+  rungs: number;
+  /** Evaluations of a run; of several the best weights are kept. */
+  evaluations: number;
+  model: string;
+  /** Digest of the model's weights. */
+  base: string;
+  /** Digest of the files of the data set; of words there are none. */
+  data?: string;
+  version: string;
 }
+
+/** The content of experiment.json; those of early versions have not all that was asked. */
+export type ExperimentResult = Pick<Asked, 'name' | 'forwards' | 'version'> &
+  Partial<Asked> & {
+    /** The model as it came. */
+    before: { test: Score; sharpness?: number };
+    methods: MethodResult[];
+  };
 
 /** Where runs are written, and how much is computed. */
 export interface Budget {
@@ -55,26 +75,44 @@ export interface Budget {
   evaluations: number;
 }
 
+/** Computed once of what `of` says: kept in `file`. */
+export const kept = async <T>(file: string, of: object, compute: () => Promise<T>): Promise<T> => {
+  const earlier = await readJson(file);
+  if (isObject(earlier) && differences(earlier.of, of).length === 0) return earlier.value as T;
+  const value = await compute();
+  await writeAtomic(file, JSON.stringify({ of, value }));
+  return value;
+};
+
+/** All that an experiment is asked, with digests of what its options name. */
+export const askedOf = async (
+  name: string,
+  files: readonly string[],
+  { output: _, ...sizes }: Budget,
+  options: DecoderOptions & CallOptions,
+): Promise<Asked> => {
+  const model = experimentModel(name, options);
+  const base = await baseDigest(model, options.signal);
+  return { name, ...sizes, model, base, ...(files.length > 0 && { data: await digestOfFiles(files) }), version };
+};
+
 /** Where an experiment's result is. */
 export const resultFile = (output: string): string => join(output, 'experiment.json');
 
 /**
  * Reads what earlier calls, with other methods, found.
  *
- * @throws ERR_ZEST_RUN for the results of another experiment, or of another size
+ * @throws ERR_ZEST_RUN for the results of another experiment, and where anything else was asked
  */
-export const earlierResult = async (
-  name: string,
-  { output, forwards, seeds, examples, evaluations }: Budget,
-): Promise<ExperimentResult | undefined> => {
-  const earlier = (await readJson(resultFile(output))) as ExperimentResult | undefined;
-  if (!earlier) return undefined;
-  const same = earlier.name === name && earlier.forwards === forwards;
-  const { seeds: tested = TEST_SEEDS, examples: scored, evaluations: kept = 1 } = earlier;
-  if (same && tested === seeds && scored === examples && kept === evaluations) return earlier;
-  const sized = (of: number, on: number | undefined, best: number) =>
-    same ? `, ${of} seeds, ${on ?? 'the usual'} examples and ${best} evaluations` : '';
-  const found = `${earlier.name} with ${earlier.forwards} forwards a run${sized(tested, scored, kept)}`;
-  const asked = `${name} with ${forwards}${sized(seeds, examples, evaluations)}`;
-  throw new ZestError('ERR_ZEST_RUN', `${output} has the results of ${found}, not ${asked}; give another output`);
+export const earlierResult = async (output: string, asked: Asked): Promise<ExperimentResult | undefined> => {
+  const file = resultFile(output);
+  const earlier = await readJson(file);
+  if (!isObject(earlier)) return undefined;
+  const { before: _, methods: _m, ...there } = earlier;
+  const found = differences(there, asked).map(
+    ({ key, a, b }) =>
+      `${key} is ${b === undefined ? 'not given' : show(b)}; expected ${show(a)}, of the results there`,
+  );
+  if (found.length === 0) return earlier as unknown as ExperimentResult;
+  throw new ZestError('ERR_ZEST_RUN', `${file} is of another experiment, give another output: ${found.join('\n')}`);
 };

@@ -59,7 +59,9 @@ describe('compareMethods', () => {
     expect(more.result.methods[1]).toEqual(methods[0]);
     await expect(run('afinn-noise-0.4', { ...other, forwards: 20 })).rejects.toMatchObject({
       code: 'ERR_ZEST_RUN',
-      message: expect.stringMatching(/has the results of afinn-noise-0.4 with 10 forwards a run, not .* with 20; give/),
+      message: expect.stringMatching(
+        /experiment.json is of another experiment, give another output: forwards is 20; expected 10, of the results/,
+      ),
     });
   }, 180_000);
 
@@ -112,7 +114,13 @@ describe('compareMethods', () => {
     expect(trained).toMatch(/rank: 8/);
     expect(experimentMarkdown(last.result)).not.toContain('sharpness');
     await expect(run('smollm2-sst2-lora', { ...options, seeds: 3 })).rejects.toThrow(
-      /a run, 2 seeds, 20 examples and 1 evaluations, not smollm2-sst2-lora with 10, 3 seeds, 20 examples and 1 eval/,
+      /another output: seeds is 3; expected 2, of the results there$/,
+    );
+    const other = join(folder, 'other-decoder');
+    cpSync(model, other, { recursive: true });
+    await writeFile(join(folder, 'few', 'sst2', 'train.jsonl'), rows.slice(1).join('\n'));
+    await expect(run('smollm2-sst2-lora', { ...options, model: other, rungs: 1 })).rejects.toThrow(
+      /rungs is 1; expected 0, .*\nmodel is '.*other-decoder'; expected .*\ndata is 'sha256:/,
     );
   }, 60_000);
 
@@ -142,9 +150,7 @@ describe('compareMethods', () => {
       expect(test.count).toBe(60);
     }
     const { evaluations, ...once } = options;
-    await expect(run('snli-16', once)).rejects.toThrow(
-      /and 3 evaluations, not snli-16 with 120.* and 1 evaluations; give/,
-    );
+    await expect(run('snli-16', once)).rejects.toThrow(/evaluations is 1; expected 3, of the results there/);
   }, 60_000);
 
   it('fits logistic regression to embeddings: classes of a prompt, and options of each example', async () => {
@@ -161,7 +167,11 @@ describe('compareMethods', () => {
     for (const one of found!.runs) expect(one!.test.accuracy).toBeGreaterThan(0.52);
     expect(new Set(found!.runs.map((one) => one!.test.loss)).size).toBe(5); // each seed has words of its own
     expect(experimentMarkdown(last.result)).toMatch(/frozen embeddings, logistic regression \| C = [\de.-]+ \| /);
-    expect(await run('afinn-16', { output, forwards: 10, methods: ['embeddings'] })).toEqual([last]);
+    const one = { output, forwards: 10, methods: ['embeddings'], seeds: 1 };
+    await rm(join(output, 'experiment.json'));
+    const fewer = (await run('afinn-16', one)).at(-1);
+    expect(fewer).toMatchObject({ result: { seeds: 1, methods: [{ runs: [found!.runs[0]] }] } });
+    expect(await run('afinn-16', one)).toEqual([fewer]);
 
     const model = join(folder, 'chooser');
     cpSync(fileURLToPath(new URL('../fixtures/parity/llama-grouped', import.meta.url)), model, { recursive: true });
