@@ -4,6 +4,7 @@ import { ZestError } from '../errors.ts';
 import { batchesOf, withBudget } from '../jobs/budget.ts';
 import { forwardsOfFirst } from '../methods/registry.ts';
 import { loadConfig } from '../training/config.ts';
+import { runMetric } from '../training/objective.ts';
 import type { Config, ResolvedConfig } from '../training/schema.ts';
 import { type GridAxis, type GridRun, gridRuns } from './grid.ts';
 
@@ -46,6 +47,21 @@ const assertDistinct = (runs: readonly PlannedRun[]): void => {
     if (other !== undefined) fail(`the grid has one run twice, as ${other} and as ${name}`);
     names.set(content, name);
   }
+};
+
+/**
+ * Checks that all runs are judged by one metric, of which the best point has the most.
+ *
+ * @throws ERR_ZEST_CONFIG
+ */
+const assertComparable = (runs: readonly PlannedRun[]): void => {
+  const [first, ...others] = runs.map(({ name, config }) => ({ name, metric: runMetric(config) }));
+  const other = others.find(({ metric }) => metric !== first?.metric);
+  if (!first || !other) return;
+  fail(
+    `the grid has ${first.name}, which is judged by ${first.metric}, and ${other.name} by ${other.metric}; ` +
+      'expected runs with one first metric, which the best is chosen by',
+  );
 };
 
 /** Why no run can have a value of its own for a key; undefined where it can. */
@@ -92,5 +108,6 @@ export const planSweep = async (config: Config | string, options: PlanOptions): 
     runs.push({ ...run, config: budgeted, forwards: Math.ceil(ofRun) });
   }
   assertDistinct(runs);
+  assertComparable(runs);
   return { output: output as string, runs, test: first?.data.test as Plan['test'] };
 };

@@ -160,6 +160,12 @@ describe('a plan', () => {
       { overrides: ['optimizer.tilt.tau=1'] },
       'the grid has one run twice, as tilt=0 and as tilt=1',
     ],
+    [
+      'task',
+      ['sst2', 'cola'],
+      { overrides: [] },
+      'the grid has task=sst2, which is judged by accuracy, and task=cola by matthews; expected runs with one',
+    ],
     ['output', ['a'], {}, 'the grid cannot have output'],
     ['data.test', ['a'], {}, 'the grid cannot have data.test'],
     ['training.steps', [1], { forwards: 10 }, 'forwards sets it'],
