@@ -67,12 +67,18 @@ const tickLabel = (value: number, step: number, format: Format): string => {
 /** Values no further apart than this, as a share of their size, differ by rounding. */
 const ROUNDING = 1e-9;
 
+/** The largest end of an axis, and the least width: what is computed of two of them is finite, and no step is 0. */
+const MOST = Number.MAX_VALUE / 4;
+const LEAST = 1e-300;
+
+const bounded = (value: number, least = -MOST): number => Math.min(MOST, Math.max(least, value));
+
 /** An even axis. A range of no width is widened. */
 export const linearScale = (from: number, to: number, count = 5, format: Format = 'number'): Scale => {
-  let [low, high] = [from, to];
-  if (!(high - low > ROUNDING * Math.abs(low))) {
-    const room = Math.abs(low) * 0.1 || 1;
-    [low, high] = [low - room, low + room];
+  let [low, high] = [bounded(from), bounded(to)];
+  if (!(high - low > Math.max(LEAST, ROUNDING * Math.abs(low)))) {
+    const room = Math.abs(low) > LEAST ? Math.abs(low) * 0.1 : 1;
+    [low, high] = [bounded(low - room), bounded(low + room)];
   }
   const { values, step } = roundValues(low, high, count);
   return {
@@ -86,8 +92,9 @@ export const linearScale = (from: number, to: number, count = 5, format: Format 
 
 /** A logarithmic axis of values above 0. */
 export const logScale = (from: number, to: number, count = 5): Scale => {
-  const [low, high] = to > from * (1 + ROUNDING) ? [from, to] : [from / 2, from * 2];
-  const decades = Math.log10(high / low);
+  const ends = to > from * (1 + ROUNDING) ? [from, to] : [from / 2, from * 2];
+  const [low, high] = ends.map((end) => bounded(end, Number.MIN_VALUE)) as [number, number];
+  const decades = Math.log10(high) - Math.log10(low);
   const every = Math.max(1, Math.ceil(decades / count));
   const factors = decades <= 2 ? [1, 2, 5] : [1];
   const first = Math.floor(Math.log10(low));
@@ -99,7 +106,13 @@ export const logScale = (from: number, to: number, count = 5): Scale => {
     values.length >= 2
       ? values.map((value) => ({ value, label: logLabel(value) }))
       : linearScale(low, high, count).ticks;
-  return { low, high, log: true, at: (value) => Math.log(value / low) / Math.log(high / low), ticks };
+  return {
+    low,
+    high,
+    log: true,
+    at: (value) => (Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low)),
+    ticks,
+  };
 };
 
 /** Shares of the values, at either end, that may lie outside of an axis. */

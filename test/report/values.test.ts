@@ -56,6 +56,14 @@ describe('an axis', () => {
       expect(scale.at(low)).toBeCloseTo(0.5, 12);
       expect(scale.ticks.length).toBeGreaterThan(1);
     }
+    const ends = [0, 5e-324, 1e-300, 1, 1e300, Number.MAX_VALUE].flatMap((size) => [-size, size]);
+    for (const values of ends.flatMap((one) => ends.map((other) => [one, other]))) {
+      const scale = valueScale(values);
+      expect(scale.ticks.map(({ value }) => value).filter((value) => !Number.isFinite(value))).toEqual([]);
+      const shown = values.filter((value) => value > 0 || !scale.log);
+      expect(shown.map(scale.at).filter(Number.isNaN)).toEqual([]);
+    }
+    expect(valueScale([1, 1e300]).log).toBe(true);
     // A tau of 1, in float64.
     expect(labels(valueScale([1, 1 - 2 ** -53, 1 + 2 ** -52]))).toEqual(['0.90', '0.95', '1.00', '1.05', '1.10']);
     expect(labels(valueScale([1, 1 + 2 ** -52], { log: true })).length).toBeGreaterThan(1);
