@@ -1,6 +1,7 @@
 import {
   CST,
   Document,
+  isAlias,
   isScalar,
   Lexer,
   LineCounter,
@@ -38,20 +39,22 @@ const excess = (source: string, lines: LineCounter): YAMLParseError | undefined 
   return undefined;
 };
 
-/** The first key of a map that it has already: the library compares each with each. */
+/** The first key of a map that the object made of it has already: the library compares each with each, as values. */
 const repeatedKey = (document: Document): YAMLParseError | undefined => {
   let found: YAMLParseError | undefined;
   visit(document, {
     Map(_, { items }) {
-      const keys = new Set<unknown>();
+      const names = new Set<string>();
       for (const { key } of items) {
-        if (!isScalar(key)) continue;
+        const named = isAlias(key) ? key.resolve(document) : key;
+        if (!isScalar(named)) continue;
         const at = (key as YamlNode).range?.[0] ?? 0;
-        if (keys.has(key.value)) {
+        const name = String(named.value ?? '');
+        if (names.has(name)) {
           found = new YAMLParseError([at, at], 'DUPLICATE_KEY', 'Map keys must be unique');
           return visit.BREAK;
         }
-        keys.add(key.value);
+        names.add(name);
       }
       return undefined;
     },

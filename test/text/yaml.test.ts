@@ -20,3 +20,13 @@ it('a value comes back from its YAML as it was, whatever its texts are', () => {
 it('a text of several lines stays one that can be read', () => {
   expect(yamlOf({ template: 'A word.\n{word} .\n' })).toMatch(/^template: \|\n {2}A word\.\n {2}\{word\}/);
 });
+
+it.each([
+  '{1: 1, 0: 0, "1": 0, "0": 1}',
+  '{~: 1, "": 2}',
+  '{&a b: 1, *a : 2}',
+  '{0x10: 1, 16: 2}',
+  '{true: 1, "true": 2}',
+])('a map has a key but once, also as another value: %s', (text) => {
+  expect(parseYaml(text).errors.map(({ message }) => message)).toEqual(['Map keys must be unique']);
+});
