@@ -5,6 +5,12 @@ import type { ClassificationReport } from '../tasks/classification-report.ts';
 /** Gives the place of an example without the folders of its file. */
 export const shortPlace = (source: string): string => source.replace(/^.*[\\/]/, '');
 
+/** Gives how often an answer was given to a label. Classes may have any name: that of what every object has, too. */
+export const timesOf = (confusion: ClassificationReport['confusion'], label: string, answer: string): number => {
+  const row = Object.hasOwn(confusion, label) ? confusion[label]! : {};
+  return Object.hasOwn(row, answer) ? row[answer]! : 0;
+};
+
 /** Finds the pairs of classes that are taken for each other most often, and how often. */
 export const mostConfused = (
   confusion: ClassificationReport['confusion'],

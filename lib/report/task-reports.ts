@@ -2,7 +2,7 @@ import type { RunRecord } from '../runs/read.ts';
 import type { AnswerReport } from '../tasks/answer-report.ts';
 import type { CalibrationBin, ClassificationReport } from '../tasks/classification-report.ts';
 import type { TaskReport } from '../tasks/task.ts';
-import { mostConfused, shortPlace } from './answers.ts';
+import { mostConfused, shortPlace, timesOf } from './answers.ts';
 import { HEIGHT, PLOT } from './chart.ts';
 import { escaped, table } from './html.ts';
 import { colorKey, figure } from './page.ts';
@@ -49,7 +49,7 @@ const confusionTable = ({ classes, confusion }: ClassificationReport): string =>
     columns: ['label \\ answer', ...names],
     rows: classes.map(({ name, count }) => [
       name,
-      ...names.map((answer) => cell(confusion[name]?.[answer] ?? 0, count)),
+      ...names.map((answer) => cell(timesOf(confusion, name, answer), count)),
     ]),
   });
 };

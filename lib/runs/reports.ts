@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AnswerReport } from '../tasks/answer-report.ts';
 import type { ClassificationReport } from '../tasks/classification-report.ts';
 import type { TaskReport } from '../tasks/task.ts';
+import { isObject } from '../text/json.ts';
 
 /** The reports of a run's classification.json, by split. */
 export type RunReports = Partial<Record<'validation' | 'test', TaskReport>>;
@@ -17,10 +18,15 @@ const example = {
   loss: z.number(),
 };
 
+/** A record of zod's would leave a class out that is called __proto__. */
+const isConfusion = (value: unknown): boolean =>
+  isObject(value) &&
+  Object.values(value).every((row) => isObject(row) && Object.values(row).every((times) => typeof times === 'number'));
+
 const classification: z.ZodType<ClassificationReport> = z.object({
   classes,
   macro: z.object(measures),
-  confusion: z.record(z.string(), z.record(z.string(), z.number())),
+  confusion: z.custom<ClassificationReport['confusion']>(isConfusion),
   calibration: z.object({
     error: z.number(),
     bins: z.array(

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { classificationText } from '../../lib/cli/terminal/classification.ts';
 import { report } from '../../lib/report/report.ts';
 import { Outcomes } from '../../lib/tasks/classification-report.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
@@ -50,6 +51,22 @@ describe('the classes of a report', () => {
     expect(text).toContain('test.csv:3 &lt;b&gt;1&lt;/b&gt; | pair bad good 24.7 % 1.40');
     expect(html).toMatch(/<svg id="calibration-0-test" class="chart"/);
     expect(html).toMatch(/<details class="classes" open/);
+  });
+
+  it('may be called as what every object has', async () => {
+    const test = reportOf(
+      ['constructor', '__proto__', 'toString'],
+      [
+        [0, 1],
+        [1, 1],
+        [1, 1],
+        [2, 0],
+      ],
+    );
+    const { html } = await report([await writtenRun('named', { test })]);
+    const rows = 'constructor 0 1 0 __proto__ 0 2 0 toString 1 0 0';
+    expect(textOf(html)).toContain(`label \\ answer constructor __proto__ toString ${rows}`);
+    expect(textOf(classificationText(test, 80))).toContain(rows);
   });
 
   it('of many are the pairs that are confused most; several runs are folded', async () => {

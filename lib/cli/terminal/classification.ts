@@ -1,4 +1,4 @@
-import { mostConfused, shortPlace } from '../../report/answers.ts';
+import { mostConfused, shortPlace, timesOf } from '../../report/answers.ts';
 import type { ClassificationReport, WorstExample } from '../../tasks/classification-report.ts';
 import { count, percent } from '../../text/show.ts';
 import { table } from './output.ts';
@@ -35,7 +35,7 @@ const classTable = ({ classes, macro }: ClassificationReport): string => {
 const confusionTable = ({ classes, confusion }: ClassificationReport): string => {
   const names = classes.map(({ name }) => name);
   if (names.length <= MOST_COLUMNS) {
-    const rows = names.map((label) => [label, ...names.map((answer) => count(confusion[label]?.[answer] ?? 0))]);
+    const rows = names.map((label) => [label, ...names.map((answer) => count(timesOf(confusion, label, answer)))]);
     return table([['label \\ answer', ...names], ...rows], 1);
   }
   const pairs = mostConfused(confusion, SHOWN).map(({ label, answer, times }) => [label, answer, count(times)]);
