@@ -1,6 +1,7 @@
 import { shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
 import type { StepEstimate } from '../methods/method.ts';
+import type { StepCallOptions } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
 import { estimateStep, perturbationScale } from '../methods/run-step.ts';
 import { learningRateFactor } from '../methods/schedule.ts';
@@ -12,7 +13,7 @@ import { optionsOf, overrides, signal } from '../options/calls.ts';
 import type { Example } from '../tasks/task.ts';
 import { show } from '../text/show.ts';
 import { loadConfig } from './config.ts';
-import { needsNoRate } from './configured-optimizer.ts';
+import { needsNoRate, stepCall } from './configured-optimizer.ts';
 import { type FollowedRate, falls, followedSteps, followRate, holds } from './follow-rate.ts';
 import { loadInputs, loadModel } from './inputs.ts';
 import { configuredObjective } from './objective.ts';
@@ -127,6 +128,7 @@ const makeProbes = async (
   objective: Learning,
   batchOf: (index: number) => readonly Example[],
   call: ProbeCall,
+  stepping: StepCallOptions,
 ): Promise<Probe[]> => {
   const method = methodOf(optimizer);
   if (optimizer.rule !== 'plain') {
@@ -139,7 +141,8 @@ const makeProbes = async (
   for (let i = 0; i < count; i++) {
     const firstStream = MEASURING_STREAM + BigInt(i * streams);
     const state = method.initialState?.(optimizer) ?? {};
-    const { terms } = await estimateStep(objective, batchOf(2 * i), method, optimizer, { ...call, firstStream, state });
+    const own = { ...stepping, ...call, firstStream, state };
+    const { terms } = await estimateStep(objective, batchOf(2 * i), method, optimizer, own);
     const heldOut = batchOf(2 * i + 1);
     const [loss] = await objective.evaluate(heldOut, [[]], call);
     probes.push({ terms, heldOut, loss: loss as number });
@@ -279,6 +282,7 @@ export const findLearningRate = async (
   const groups = new Map<string, string>();
   const examples = await readTraining(resolved.data, inputs.task, undefined, groups);
   const batches = shuffledBatches(examples.length, batchSize, seed);
+  const stepping = stepCall(resolved, examples, signal);
   const batchOf = (index: number) => batches.batch(index).map((row) => examples[row]!);
   let sequences = 0n;
   const withModel = async <T>(work: (objective: Learning) => Promise<T>): Promise<T> => {
@@ -292,7 +296,7 @@ export const findLearningRate = async (
   };
 
   const { probes, loss, stepRate, isQuadratic, measured } = await withModel(async (objective) => {
-    const probes = await makeProbes(resolved, objective, batchOf, call);
+    const probes = await makeProbes(resolved, objective, batchOf, call, stepping);
     const size = mean(probes.map(({ terms }) => norm(terms.map(({ coefficient }) => coefficient))));
     if (size === 0) {
       throw new ZestError('ERR_ZEST_LEARNING_RATE', 'the loss is the same in all directions: no step has a length');
@@ -313,7 +317,7 @@ export const findLearningRate = async (
     const own = { ...resolved, optimizer: { ...optimizer, learningRate } };
     const allowed = COST_OF_STEP * loss * (learningRate / stepRate) ** 2 * scheduledFollowed;
     const at = { batchOf, judges: probes, allowed };
-    const one = await withModel((objective) => followRate(own, objective, at, call));
+    const one = await withModel((objective) => followRate(own, objective, at, stepping));
     followed.push(one);
     if (!(isQuadratic ? holds(one) : falls(one))) continue;
     return {

@@ -1,6 +1,7 @@
 import { ZestError } from '../errors.ts';
+import type { StepCallOptions } from '../methods/optimizer.ts';
 import { deviation, mean } from '../numbers/statistics.ts';
-import type { CallOptions, Objective } from '../objective.ts';
+import type { Objective } from '../objective.ts';
 import type { Example } from '../tasks/task.ts';
 import { configuredOptimizer } from './configured-optimizer.ts';
 import type { ResolvedConfig } from './schema.ts';
@@ -43,16 +44,16 @@ export const followRate = async (
     judges,
     allowed,
   }: { batchOf(step: number): readonly Example[]; judges: readonly JudgingBatch[]; allowed: number },
-  { signal }: CallOptions,
+  call: StepCallOptions,
 ): Promise<FollowedRate> => {
   const { learningRate } = config.optimizer;
   const optimizer = configuredOptimizer(config);
   let steps = 0;
   try {
-    for (; steps < followedSteps(config); steps++) await optimizer.step(objective, batchOf(steps), { signal });
+    for (; steps < followedSteps(config); steps++) await optimizer.step(objective, batchOf(steps), call);
     const changes: number[] = [];
     for (const { heldOut, loss } of judges) {
-      const [after] = await objective.evaluate(heldOut, [[]], { signal });
+      const [after] = await objective.evaluate(heldOut, [[]], { signal: call.signal });
       changes.push((after as number) - loss);
     }
     const changeError = deviation(changes) / Math.sqrt(changes.length);

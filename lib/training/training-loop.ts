@@ -8,6 +8,7 @@ import type { LoggedUpdate } from '../runs/trajectory-format.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample } from '../tasks/task.ts';
 import { isNotFinite, ruinedBy, saveCheckpoint } from './checkpoints.ts';
+import { stepCall } from './configured-optimizer.ts';
 import { examineSplit } from './evaluate.ts';
 import { collapse, divergence, isJudged } from './outcome.ts';
 import { mark, type RunState } from './run-state.ts';
@@ -135,9 +136,7 @@ const takeStep = async (context: RunContext, state: RunState, began: number): Pr
   let update: LoggedUpdate;
   let scalars: Pick<StepEvent, 'meanLoss'> & Record<string, number | string>;
   try {
-    const all = () => context.examples;
-    const { batchSize } = config.training;
-    const stepping = optimizer.step(objective, batch, { signal: options.signal, all, microBatch: batchSize });
+    const stepping = optimizer.step(objective, batch, stepCall(config, context.examples, options.signal));
     const [{ update: applied, meanLoss, diagnostics, losses: found }, next] = await Promise.all([
       stepping,
       prepareNext(context, losses.length + 1),

@@ -43,6 +43,17 @@ describe('the learning rate finder', () => {
     expect(await readdir(folder)).not.toContain('never');
   });
 
+  it('takes the steps that the run would, also of a method that looks at all training data', async () => {
+    const svrg = { method: 'svrg', directions: 1, tilt: undefined, interval: 2, anchorDirections: 1 };
+    const found = await findLearningRate(rateless(svrg as Partial<Rateless>, { steps: 4 }));
+    const { measured, measuredSteps, followed, forwards } = found;
+    // 40 examples are ten batches, looked at twice in each of the two steps with an anchor; the others take four.
+    const followedForwards = 2 * 20 + 2 * 4;
+    expect(forwards).toBe(
+      measuredSteps * (20 + 1 + 2 * measured.length) + followed.length * (followedForwards + measuredSteps),
+    );
+  });
+
   it('allows for the length of a run and its schedule, up to the rate of a single step', async () => {
     const { stepRate, learningRate: long } = await findLearningRate(rateless({}, { steps: 400 }));
     const { scheduledSteps, learningRate } = await findLearningRate(rateless({ schedule: 'linear' }));
