@@ -39,9 +39,13 @@ const jsonOf = (value: unknown): string | undefined => {
   }
 };
 
-/** Characters of a value, and of a whole name, beyond which a hash stands for the rest. */
+/** Bytes of a value, and of a whole name, beyond which a hash stands for the rest: file systems count those. */
 const LONGEST_VALUE = 60;
 const LONGEST_NAME = 200;
+
+/** As many whole characters of a text as fit into so many bytes. */
+const within = (text: string, bytes: number): string =>
+  new TextDecoder().decode(Buffer.from(text).subarray(0, bytes), { stream: true });
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
 
@@ -96,8 +100,9 @@ const slug = (value: unknown): string =>
 const valueNames = (values: readonly unknown[]): string[] => {
   const slugs = distinctions(values).map(slug);
   return slugs.map((name, i) => {
-    const clear = name !== '' && name.length <= LONGEST_VALUE && slugs.indexOf(name) === slugs.lastIndexOf(name);
-    return clear ? name : `${name.slice(0, LONGEST_VALUE)}-${hash(JSON.stringify(values[i]))}`;
+    const fits = Buffer.byteLength(name) <= LONGEST_VALUE;
+    const clear = name !== '' && fits && slugs.indexOf(name) === slugs.lastIndexOf(name);
+    return clear ? name : `${within(name, LONGEST_VALUE)}-${hash(JSON.stringify(values[i]))}`;
   });
 };
 
@@ -105,7 +110,7 @@ const lastPart = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
 
 const joined = (parts: readonly string[]): string => {
   const name = parts.join('_');
-  return name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME)}-${hash(name)}`;
+  return Buffer.byteLength(name) <= LONGEST_NAME ? name : `${within(name, LONGEST_NAME)}-${hash(name)}`;
 };
 
 /**

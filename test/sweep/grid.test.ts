@@ -96,6 +96,9 @@ describe('a grid', () => {
     expect(a?.name).not.toBe(b?.name);
     const [long] = gridRuns(Array.from({ length: 9 }, (_, i) => ({ key: `k${i}`, values: ['x'.repeat(500)] })));
     expect(long?.name.length).toBeLessThan(255);
+    const [wide] = gridRuns(['a', 'b', 'c', 'd'].map((key) => ({ key, values: ['語é'.repeat(30)] })));
+    expect(Buffer.byteLength(wide!.name)).toBeLessThan(210);
+    expect(wide!.name).not.toContain('\ufffd');
     expect(gridRuns([{ key: 'a', values: ['../../etc', '', '…'] }]).map(({ name }) => name)).toEqual([
       'a=..-..-etc',
       expect.stringMatching(/^a=-[0-9a-f]{8}$/),
