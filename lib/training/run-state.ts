@@ -97,8 +97,12 @@ export const resumedState = (fresh: RunState, resumable: Resumable, losses: numb
 const NUMBER = '#number';
 const encode = (_: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isFinite(value) ? { [NUMBER]: String(value) } : value;
+const NUMBERS: readonly unknown[] = ['NaN', 'Infinity', '-Infinity'];
+/** A label may have that name, too: it has a number beside it, not such a text. */
 const decode = (_: string, value: unknown): unknown =>
-  isObject(value) && NUMBER in value ? Number(value[NUMBER]) : value;
+  isObject(value) && Object.keys(value).join() === NUMBER && NUMBERS.includes(value[NUMBER])
+    ? Number(value[NUMBER])
+    : value;
 
 const checksumOf = (text: string): string => crc32c(Buffer.from(text)).toString(16).padStart(8, '0');
 
