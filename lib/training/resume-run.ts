@@ -64,6 +64,13 @@ export const configToTrain = async (
   const isFolder = typeof config === 'string' && ((await stat(config).catch(() => undefined))?.isDirectory() ?? false);
   if (!isFolder || !resume) return loadConfig(config, overrides, option);
   const run = runFolder(config);
+  const elsewhere = overrides.find((override) => override.split('=', 1)[0] === 'output');
+  if (elsewhere !== undefined) {
+    throw new ZestError(
+      'ERR_ZEST_CONFIG',
+      `${option ?? '--set'} ${elsewhere}: expected no output beside the folder of a run, ${config}, in which it goes on`,
+    );
+  }
   await putBack(run);
   const own = [...overrides, `output=${JSON.stringify(run.path)}`];
   if (await isThere(run.config)) return loadConfig(run.config, own, option);

@@ -2,6 +2,7 @@ import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } fro
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../../lib/runs/events.ts';
+import { decodeResumable, encodeResumable } from '../../lib/training/run-state.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
 import { film } from '../fixtures/film.ts';
@@ -118,6 +119,11 @@ describe('a run that goes on', () => {
     expect(rest).toEqual(others);
   });
 
+  it('has its state back whatever its labels are called', () => {
+    const state = { level: Number.NaN, told: { '#number': 3 }, seconds: { '#number': -Infinity, a: 'NaN' } } as never;
+    expect(decodeResumable(encodeResumable(state, 'sha256:0'))).toEqual({ resumable: state, digest: 'sha256:0' });
+  });
+
   it('begins where there is none, and is refused beside overwrite', async () => {
     const config = reviewConfig(folder, 'new');
     const events = await run({ ...config, training: { ...config.training, steps: 1 } }, { resume: true });
@@ -126,6 +132,10 @@ describe('a run that goes on', () => {
     await expect(train(folder, { resume: true }).next()).rejects.toMatchObject({
       code: 'ERR_ZEST_RUN',
       message: `${folder} holds no run; expected the folder of one, or a configuration`,
+    });
+    await expect(train(config.output, { resume: true, overrides: ['output=elsewhere'] }).next()).rejects.toMatchObject({
+      code: 'ERR_ZEST_CONFIG',
+      message: `override output=elsewhere: expected no output beside the folder of a run, ${config.output}, in which it goes on`,
     });
   });
 
