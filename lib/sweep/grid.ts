@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { ZestError } from '../errors.ts';
 import { isObject } from '../text/json.ts';
-import { parseYaml } from '../text/yaml.ts';
+import { show } from '../text/show.ts';
+import { parseValue } from '../training/config.ts';
 
 /** One key of a grid and the values that it takes. */
 export interface GridAxis {
@@ -26,14 +27,22 @@ export interface GridRun {
   values: Record<string, unknown>;
 }
 
-const fail = (message: string, cause?: unknown): never => {
-  throw new ZestError('ERR_ZEST_CONFIG', message, { cause });
+const fail = (message: string): never => {
+  throw new ZestError('ERR_ZEST_CONFIG', message);
 };
 
-/** A value as JSON; undefined for what JSON does not have: a function, a BigInt, a circle, a getter that throws. */
+const assertFinite = (_: string, value: unknown): unknown => {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`${value} is not finite`);
+  return value;
+};
+
+/**
+ * A value as JSON; undefined for what JSON does not have: a function, a BigInt, an infinity, a circle, a getter that
+ * throws.
+ */
 const jsonOf = (value: unknown): string | undefined => {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value, assertFinite);
   } catch {
     return undefined;
   }
@@ -58,10 +67,7 @@ export const parseAxis = (text: string): GridAxis => {
   const name = `--grid ${text}`;
   const equals = text.indexOf('=');
   if (equals < 1) fail(`${name}: expected key.path=value,value…`);
-  const document = parseYaml(`[${text.slice(equals + 1)}]`);
-  const [error] = document.errors;
-  if (error) fail(`${name}: expected values of YAML with commas between them: ${error.message}`, error);
-  const values: unknown = document.toJS();
+  const values = parseValue(`[${text.slice(equals + 1)}]`, name, '; expected values of YAML with commas between them');
   if (!Array.isArray(values) || values.length === 0) return fail(`${name}: expected at least one value`);
   return { key: text.slice(0, equals), values };
 };
@@ -128,7 +134,9 @@ export const gridRuns = (axes: readonly GridAxis[]): GridRun[] => {
   for (const { key, values } of axes) {
     if (keys.indexOf(key) !== keys.lastIndexOf(key)) fail(`the grid has ${key} twice`);
     if (values.length === 0) fail(`the grid has no value for ${key}`);
-    const texts = values.map((value) => jsonOf(value) ?? fail(`the grid has a value for ${key} that is not JSON`));
+    const texts = values.map(
+      (value) => jsonOf(value) ?? fail(`the grid has a value for ${key} that is not JSON: ${show(value)}`),
+    );
     const twice = texts.find((text, i) => texts.indexOf(text) !== i);
     if (twice !== undefined) fail(`the grid has ${key}=${twice} twice`);
     const short = keys.filter((other) => lastPart(other) === lastPart(key)).length === 1 ? lastPart(key) : key;

@@ -13,6 +13,7 @@ import {
   type Node as YamlNode,
 } from 'yaml';
 import { differences } from '../options/differences.ts';
+import { isDeeperThan } from './json.ts';
 
 // What is deeper, longer or has more aliases is nothing that anyone wrote, and would take the library minutes or the
 // stack.
@@ -69,6 +70,32 @@ export const parseYaml = (source: string, lines = new LineCounter()): Document =
   const wrong = fault ?? (document.errors.length === 0 ? repeatedKey(document) : undefined);
   if (wrong) document.errors.push(wrong);
   return document;
+};
+
+/** Whether a document holds itself somewhere, or more than anyone wrote. */
+const isBoundless = (document: Document): boolean => {
+  try {
+    return isDeeperThan(document.toJS(), MOST_LEVELS);
+  } catch {
+    return true;
+  }
+};
+
+/** Puts a copy in the place of each alias, so that a key may be set in one place and stay as it is in the others. */
+export const resolveAliases = (document: Document): void => {
+  if (isBoundless(document)) return;
+  visit(document, {
+    Alias(_, alias) {
+      const copy = alias.resolve(document)?.clone() as YamlNode | undefined;
+      if (copy) copy.range = alias.range;
+      return copy;
+    },
+  });
+  visit(document, {
+    Node(_, node) {
+      if ('anchor' in node) delete node.anchor;
+    },
+  });
 };
 
 /**

@@ -7,7 +7,7 @@ import { loadMethod } from '../methods/registry.ts';
 import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
 import { reading } from '../options/reading.ts';
 import { somethingElse } from '../text/what-is.ts';
-import { parseYaml } from '../text/yaml.ts';
+import { parseYaml, resolveAliases } from '../text/yaml.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
 
 const fail = (message: string, cause?: unknown): never => {
@@ -96,6 +96,14 @@ const plain = (document: Document, name: string): unknown => {
   }
 };
 
+/**
+ * Reads a value that was written on the command line. `name` says where, and `cure` what may help where it cannot be read.
+ *
+ * @throws ERR_ZEST_CONFIG
+ */
+export const parseValue = (text: string, name: string, cure = ''): unknown =>
+  plain(parse(text, name, undefined, cure), name);
+
 /** Sets a key; a value on the way to it that holds no keys gives way. */
 const assign = (document: Document, override: string, option: string): void => {
   const equals = override.indexOf('=');
@@ -105,7 +113,7 @@ const assign = (document: Document, override: string, option: string): void => {
   const text = override.slice(equals + 1);
   const cure = text.trimStart().startsWith('{') ? '; a text that begins with a brace stands in quotes of its own' : '';
   // Which is stdin, and an empty list to YAML.
-  const value = text.trim() === '-' ? '-' : plain(parse(text, name, undefined, cure), name);
+  const value = text.trim() === '-' ? '-' : parseValue(text, name, cure);
   const blocked = path.findIndex((_, depth) => depth > 0 && isScalar(document.getIn(path.slice(0, depth), true)));
   try {
     if (blocked > 0) document.setIn(path.slice(0, blocked), document.createNode({}));
@@ -119,6 +127,7 @@ const depth = (override: string): number => override.split('=', 1)[0]!.split('.'
 
 /** Sets keys: one before those within it, whatever their order, so that none is lost; of the same key the last counts. */
 const assignAll = (document: Document, overrides: readonly string[], option: string): void => {
+  if (overrides.length > 0) resolveAliases(document);
   const ordered = [...overrides].sort((a, b) => depth(a) - depth(b));
   for (const override of ordered) assign(document, override, option);
 };

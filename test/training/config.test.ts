@@ -145,6 +145,23 @@ describe('a configuration file', () => {
     expect((await read(YAML, ['data.train=-'])).data.train).toBe('-');
   });
 
+  it('has keys set that others of the file are the same as', async () => {
+    const text = YAML.replace('train: train.jsonl', 'train: &t train.jsonl\n  validation: *t\n  test: *t')
+      .replace('optimizer:', 'optimizer: &o')
+      .replace('template:', 'template: &u');
+    const { data } = await read(text, ['data.train=other.jsonl', 'data.test=third.jsonl']);
+    expect(data).toMatchObject({ train: 'other.jsonl', validation: 'train.jsonl', test: 'third.jsonl' });
+    await expect(read(text.replace(': *t', ': [1]\n  shots: *t'), ['data.train=a'])).rejects.toThrow(
+      /run\.yaml:7: data\.validation.*\n.*run\.yaml:8: data\.shots is 'train\.jsonl'/s,
+    );
+    const circle = YAML.replace('labelWords:', 'labelWords: &l\n    - *l\n  other:');
+    await expect(read(circle, ['data.train=a'])).rejects.toMatchObject({ code: 'ERR_ZEST_CONFIG' });
+    const shared = { ...(await read(YAML)).data, train: ['a'], validation: ['a'] };
+    shared.validation = shared.train;
+    const apart = resolveConfig({ ...(await read(YAML)), data: shared } as Config, ['data.train.0=b']);
+    expect(apart.data).toMatchObject({ train: ['b'], validation: ['a'] });
+  });
+
   it('is refused where it is not UTF-8, naming the line', async () => {
     await writeFile(file, Buffer.from(YAML.replace('runs/film', 'runs/\xe9t\xe9'), 'latin1'));
     const line = YAML.split('\n').findIndex((text) => text.startsWith('output')) + 1;
