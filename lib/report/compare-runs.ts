@@ -46,8 +46,10 @@ export interface SeedGroup {
 /** What the names of runs begin with, without the seed's number and the word that leads to it. */
 const commonName = (names: readonly string[]): string => {
   const [first = ''] = names;
-  const differing = [...first].findIndex((character, i) => names.some((name) => name[i] !== character));
-  const shared = differing < 0 ? first : first.slice(0, differing);
+  const spelt = names.map((name) => [...name]);
+  const characters = [...first];
+  const differing = characters.findIndex((character, i) => spelt.some((other) => other[i] !== character));
+  const shared = differing < 0 ? first : characters.slice(0, differing).join('');
   const cutsNumber = names.some((name) => /\d/.test(name[shared.length] ?? ''));
   const whole = cutsNumber ? shared.replace(/\d+$/, '') : shared;
   return whole.replace(/([-_. /]+s|[-_. /]*seed)?[-_. =/]*$/i, '') || `${first} and others`;

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ranked, type Spread, type SweepPoint, type SweepResult, shownValues } from '../sweep/results.ts';
 import { metricSpread, spreadText } from '../sweep/spread.ts';
@@ -57,7 +58,11 @@ const section = (folder: string, { points, best, metric }: SweepResult): string 
 /** Says what the sweeps of some folders found: their points, the best, and its score on the test data. */
 export const sweepSections = async (folders: readonly string[]): Promise<string[]> => {
   const sections: string[] = [];
-  for (const folder of new Set(folders)) {
+  const seen = new Set<string>();
+  for (const folder of folders) {
+    const path = await realpath(folder).catch(() => folder);
+    if (seen.has(path)) continue;
+    seen.add(path);
     const result = await readSweep(folder);
     if (result) sections.push(section(folder, result));
   }

@@ -42,8 +42,14 @@ const readIfThere = (file: string): Promise<string | undefined> =>
     throw new ZestError('ERR_ZEST_FILE', `cannot read ${file}: ${cause.message}`, { cause });
   });
 
+/** Whether what an object holds has dotted keys: it has some, and none that has a dot of its own. */
+const hasParts = (value: object): boolean => {
+  const keys = Object.keys(value);
+  return keys.length > 0 && !keys.some((key) => key.includes('.'));
+};
+
 const flattened = (value: unknown, prefix = ''): [string, string][] =>
-  isObject(value) && (prefix === '' || Object.keys(value).length > 0)
+  isObject(value) && (prefix === '' || hasParts(value))
     ? Object.entries(value).flatMap(([key, inner]) => flattened(inner, prefix ? `${prefix}.${key}` : key))
     : [[prefix, typeof value === 'string' ? value : (JSON.stringify(value) ?? '')]];
 

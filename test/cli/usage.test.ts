@@ -51,6 +51,10 @@ describe('zest', () => {
     [['train', 'a.yaml', 'b.yaml'], 'error: too many arguments'],
     [['train', 'a.yaml', '--fast'], "error: unknown option '--fast'"],
     [['train', 'a.yaml', '--set'], "error: option '--set <key.path=value>' argument missing"],
+    [
+      ['train', 'a.yaml', '--dry-run', '--find-learning-rate'],
+      "error: option '--dry-run' cannot be used with option '--find-learning-rate'",
+    ],
     [['doctor', 'now'], 'error: too many arguments'],
     [['sweep', 'a.yaml', '--jobs', 'two'], "error: option '--jobs <n>' argument 'two' is invalid."],
     [['experiment', 'afinn', '--forwards', 'abc'], "error: option '--forwards <n>' argument 'abc' is invalid."],

@@ -37,7 +37,8 @@ describe('the report of a sweep', () => {
     const test = { accuracy: { mean: 0.629, deviation: 0.025 }, loss: { mean: 0.6, deviation: 0.1 } };
     const points = [point(2, 0.55), { ...point(1, 0.65), test }];
     writeFileSync(join(folder, 'sweep.json'), JSON.stringify({ metric: 'accuracy', best: 'rate=1', points, runs: [] }));
-    const text = textOf((await report([folder])).html);
+    const text = textOf((await report([folder, `${folder}/`])).html);
+    expect(text.match(/Best by validation/g)).toHaveLength(1);
     expect(text).toContain('Best by validation: rate=1, accuracy 65.0 ± 2.0 %; on the test data 62.9 ± 2.5 %.');
     expect(text).toMatch(/ 1 2 65\.0 ± 2\.0 % 0\.5 ± 0\.1 62\.9 ± 2\.5 % 80 2 2 55\.0 ± 2\.0 % 0\.5 ± 0\.1 – 80 /);
     // Of both seeds one label, in one colour.
@@ -48,6 +49,20 @@ describe('the report of a sweep', () => {
 });
 
 describe('runs of a report', () => {
+  it('have a value whole whose keys have dots of their own', async () => {
+    const folders = await Promise.all(
+      ['x', 'y'].map((label) =>
+        writeRun(join(scratch, label), {
+          metrics: metricLines(4, 2, 2),
+          config: `${configText('mezo', 1, 4)}data: {labels: {a.b: ${label}, a: z}}\n`,
+          summary: finished(4, 2),
+        }),
+      ),
+    );
+    const text = textOf((await report(folders)).html).replaceAll('&quot;', '"');
+    expect(text).toContain('data.labels {"a.b":"x","a":"z"} {"a.b":"y","a":"z"}');
+  });
+
   it('share the colour of their point, whose name stands once', () => {
     const runs = ['a1', 'b', 'a2', 'c'].map((name) => ({ name }));
     expect(runStyles(runs, [{ name: 'a', runs: [0, 2] }])).toEqual([

@@ -166,6 +166,8 @@ describe('what runs have in common', () => {
     [['0.001/1', '0.001/2'], '0.001'],
     [['run_s1', 'run_s2'], 'run'],
     [['1', '2'], '1 and others'],
+    [['😀 a-1', '😀 a-2'], '😀 a'],
+    [['😀', '😁'], '😀 and others'],
   ])('names %j %s', (names, name) => {
     const runs = names.map((name, i) => ({
       name,

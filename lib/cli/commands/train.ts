@@ -111,7 +111,10 @@ export const command: CommandDefinition = {
       'go on with the run that the output folder holds, which may be named in place of the file',
     ).conflicts('overwrite'),
     new Option('--find-learning-rate', 'print a learning rate and how it was found; train nothing'),
-    new Option('--dry-run', 'show the estimate, the data and the first prompts as the model sees them; train nothing'),
+    new Option(
+      '--dry-run',
+      'show the estimate, the data and the first prompts as the model sees them; train nothing',
+    ).conflicts('findLearningRate'),
     new Option('--schema', 'print the JSON Schema of configurations'),
   ],
   async action(path: string | undefined, options: TrainCommandOptions) {
