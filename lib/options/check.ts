@@ -45,12 +45,15 @@ export const assertKnown = (value: object, keys: readonly string[], name: string
   checkOptions(z.strictObject({ [name]: known }), { [name]: value });
 };
 
+/** An option that is undefined is absent: it takes the place of no other when the two are put together. */
+const withoutUndefined = <T extends object>(options: T): T =>
+  Object.values(options).includes(undefined)
+    ? (Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T)
+    : options;
+
 const checked = <S extends z.ZodObject>(schema: S, options: unknown, name: string): z.output<S> => {
   const result = schema.safeParse(options, { error: expectation });
-  // An option that is undefined is absent: it takes the place of no other when the two are put together.
-  if (result.success) {
-    return Object.fromEntries(Object.entries(result.data).filter(([, value]) => value !== undefined)) as z.output<S>;
-  }
+  if (result.success) return withoutUndefined(result.data);
   const faults = result.error.issues.flatMap((issue) => describeIssue(issue, options, name));
   // A misspelt name is often why another option is missing.
   const fault = (faults.find(({ issue }) => issue.code === 'unrecognized_keys') ?? faults[0]) as Fault;
