@@ -1,4 +1,4 @@
-import { mean, populationDeviation } from '../numbers/statistics.ts';
+import { mean, populationDeviation, ranks } from '../numbers/statistics.ts';
 import { norm } from '../numbers/vectors.ts';
 
 // What becomes of the losses of a round before they weigh its directions.
@@ -15,11 +15,7 @@ export const zScores = (losses: readonly number[]): number[] => {
  * are equal share the mean of their ranks, so that a loss without any difference weighs nothing.
  */
 export const centredRanks = (losses: readonly number[]): number[] =>
-  losses.map((loss) => {
-    const below = losses.filter((other) => other < loss).length;
-    const equal = losses.filter((other) => other === loss).length;
-    return (below + (equal - 1) / 2) / (losses.length - 1) - 0.5;
-  });
+  ranks(losses).map((rank) => (rank - 1) / (losses.length - 1) - 0.5);
 
 /** The length of Σ cᵢ·vᵢ, ‖c‖·√d, as of directions that are orthogonal and of length √d. */
 export const lengthOf = (coefficients: readonly number[], dimension: number): number =>

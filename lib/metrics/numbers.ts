@@ -1,3 +1,4 @@
+import { ranks } from '../numbers/statistics.ts';
 import { dot } from '../numbers/vectors.ts';
 
 // Measures of numbers against the right ones.
@@ -18,19 +19,6 @@ export const pearson = (predictions: readonly number[], references: readonly num
   }) as [number[], number[]];
   const size = Math.sqrt(dot(a, a) * dot(b, b));
   return size === 0 ? 0 : Math.max(-1, Math.min(1, dot(a, b) / size));
-};
-
-/** The rank of each value from 1, the mean rank of equals. */
-const ranks = (values: readonly number[]): number[] => {
-  const order = values.map((_, i) => i).sort((a, b) => values[a]! - values[b]!);
-  const ranked = new Array<number>(values.length);
-  for (let from = 0; from < order.length; ) {
-    let to = from + 1;
-    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
-    for (let i = from; i < to; i++) ranked[order[i]!] = (from + 1 + to) / 2;
-    from = to;
-  }
-  return ranked;
 };
 
 /** Measures Spearman's correlation: Pearson's of the ranks. */

@@ -106,3 +106,16 @@ export const estimateDeviation = (losses: readonly number[]): Estimate => {
  * most so, and all n pairs with qⁿ at most, which is 5 % here.
  */
 export const coverageOfMaximum = (pairs: number): number => (1 - CONFIDENCE) ** (1 / pairs);
+
+/** The rank of each value from 1, the mean rank of equals. */
+export const ranks = (values: readonly number[]): number[] => {
+  const order = values.map((_, i) => i).sort((a, b) => values[a]! - values[b]!);
+  const ranked = new Array<number>(values.length);
+  for (let from = 0; from < order.length; ) {
+    let to = from + 1;
+    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
+    for (let i = from; i < to; i++) ranked[order[i]!] = (from + 1 + to) / 2;
+    from = to;
+  }
+  return ranked;
+};

@@ -32,9 +32,11 @@ std::vector<double> option_scores(const Batch& batch, int32_t example,
                                   const std::vector<int32_t>& counts, const double* losses) {
   std::vector<double> scores;
   const bool per_token = batch.examples[static_cast<size_t>(example)].per_token;
-  for (int32_t s = first_sequence(batch, example); s < first_sequence(batch, example + 1); ++s) {
+  const int32_t first = first_sequence(batch, example);
+  for (int32_t s = first; s < first_sequence(batch, example + 1); ++s) {
     const int32_t count = counts[static_cast<size_t>(s)];
-    if (count > 0) scores.push_back(per_token ? -losses[s] : -losses[s] * count);
+    const double loss = losses[s - first];
+    if (count > 0) scores.push_back(per_token ? -loss : -loss * count);
   }
   return scores;
 }
@@ -63,14 +65,13 @@ std::vector<double> example_losses(Backend& backend, const Directions& direction
     backend.sequence_losses(directions, whole ? batch : slice(batch, begin, end), points,
                             part.data(), abort);
     for (size_t p = 0; p < points.size(); ++p) {
-      // By the sequence's number in the whole batch.
-      const double* own = part.data() + p * static_cast<size_t>(end - begin) - begin;
+      const double* of_point = part.data() + p * static_cast<size_t>(end - begin);
       for (int32_t e = first; e < last; ++e) {
         const int32_t label =
             batch.examples.empty() ? -1 : batch.examples[static_cast<size_t>(e)].label;
+        const double* own = of_point + (first_sequence(batch, e) - begin);
         losses[p * static_cast<size_t>(examples) + static_cast<size_t>(e)] =
-            label < 0 ? own[first_sequence(batch, e)]
-                      : cross_entropy(option_scores(batch, e, counts, own), label);
+            label < 0 ? *own : cross_entropy(option_scores(batch, e, counts, own), label);
       }
     }
   }
@@ -109,7 +110,8 @@ std::vector<std::vector<float>> logits(Backend& backend, const Directions& direc
   const std::vector<int32_t> counts = scored_counts(batch);
   std::vector<std::vector<float>> rows;
   for (int32_t e = 0; e < example_count(batch); ++e) {
-    const std::vector<double> scores = option_scores(batch, e, counts, losses.data());
+    const std::vector<double> scores =
+        option_scores(batch, e, counts, losses.data() + first_sequence(batch, e));
     rows.emplace_back(scores.begin(), scores.end());
   }
   return rows;

@@ -24,7 +24,7 @@ const MUTANTS: [fault: string, method: string, file: string, from: string, to: s
   ['N of the other population', 'essam', 'essam.ts', 'score / directions', 'score / first.length'],
   ['ranks from 0', 'es', 'shaping.ts', ' - 0.5', ''],
   ['n for n − 1', 'es', 'shaping.ts', '(losses.length - 1) -', 'losses.length -'],
-  ['reward for loss', 'es', 'shaping.ts', 'other < loss', 'other > loss'],
+  ['reward for loss', 'es', 'shaping.ts', 'ranks(losses)', 'ranks(losses.map((loss) => -loss))'],
   ['sum of the pair', 'es, z-scores of pairs', 'es.ts', 'plus - minus', 'plus + minus'],
   ['directions for losses', 'es, z-scores of pairs', 'es.ts', '/ scores.length', '/ streams.length'],
   ['k for k − 1', 'auto', 'auto.ts', 'power / (k - 1)', 'power / k'],
