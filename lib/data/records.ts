@@ -132,21 +132,31 @@ export const isHeaderOf = (columns: readonly string[], line: string): boolean =>
   return cells.length > 1 && columns.every((name) => cells.includes(name));
 };
 
+/** Cells in quotes, over line ends; the last may be cut. */
+const QUOTED = /(^|[\t\n,;|]) *"[^"]*(?:""[^"]*)*(?:"|$)/g;
+
 /**
- * The separator of lines with the columns that are named, of which the first may be no header: one that gives most lines as
- * many cells; or fewer, where rows end early.
+ * The separator of a text with the columns that are named, whose first record may be no header: one that gives most records
+ * cells for as many, or fewer where rows end early; of equals one that more records have exactly as many with.
  */
-const separatorAmong = (lines: readonly string[], columns: readonly string[]): string => {
-  const [first] = lines as [string, ...string[]];
-  if (isHeaderOf(columns, first)) return separatorOf(first);
+const separatorAmong = (text: string, columns: readonly string[]): string => {
+  const records = text
+    .replace(QUOTED, '$1')
+    .split('\n')
+    .filter((record) => record !== '');
   const many = columns.length;
+  const fits = (separator: string): number => {
+    const counts = records.map((record) => {
+      const cells = record.split(separator);
+      while (cells.length > many && cells.at(-1) === '') cells.pop();
+      return cells.length;
+    });
+    const fitting = counts.filter((count) => count > 1 && count <= many).length;
+    return fitting + counts.filter((count) => count === many).length / (records.length + 1);
+  };
   if (many === 1) return ',';
-  for (const isFit of [(cells: number) => cells === many, (cells: number) => cells > 1 && cells < many]) {
-    const fitting = (separator: string) => lines.filter((line) => isFit(cellCount(line, separator))).length;
-    const { choice, count } = most(SEPARATORS, fitting);
-    if (count > 0) return choice;
-  }
-  return separatorOf(first);
+  const { choice, count } = most(SEPARATORS, fits);
+  return count > 0 ? choice : separatorOf(records[0] ?? '');
 };
 
 const neverClosed = (place: string): Error =>
@@ -162,7 +172,10 @@ const LOOKED = 100;
  */
 export const separatedLines = (file: string, columns?: readonly string[], first: readonly Line[] = []): LineParser => {
   const row = underHeader(file, { columns, extras: false });
-  const begin = first.map(({ content }) => content).filter((content) => content !== '' && !SAID.test(content));
+  const begin = first
+    .map(({ content }) => content)
+    .filter((content) => !SAID.test(content))
+    .slice(0, LOOKED);
   let separator: string | undefined;
   let spaced: boolean | undefined;
   let record: Cells | undefined;
@@ -174,8 +187,10 @@ export const separatedLines = (file: string, columns?: readonly string[], first:
     if (separator === undefined) {
       separator = SAID.exec(content)?.[1];
       if (separator !== undefined) return undefined;
-      const lines = begin.length > 0 ? begin.slice(0, LOOKED) : [content];
-      separator = columns === undefined ? separatorOf(content) : separatorAmong(lines, columns);
+      const isHeader = columns === undefined || isHeaderOf(columns, content);
+      separator = isHeader
+        ? separatorOf(content)
+        : separatorAmong((begin.length ? begin : [content]).join('\n'), columns);
     }
     if (spaced === undefined) {
       const [, ...others] = content.split(separator);

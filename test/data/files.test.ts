@@ -109,6 +109,23 @@ describe('a table', () => {
     ['"a, b; c"|1\n', '|', [['a, b; c', '1']]],
     ['\ngood film\nbad film;0\n', ';', [['good film'], ['bad film', '0']]],
     ['sep=;\ngood, film;1\n', ';', [['good, film', '1']]],
+    [
+      '"Good.\nThin; it is.\nI laughed; cried.",0\n"{\n\tx;\n\ty;\n}",1\n',
+      ',',
+      [
+        ['Good.\nThin; it is.\nI laughed; cried.', '0'],
+        ['{\n\tx;\n\ty;\n}', '1'],
+      ],
+    ],
+    [
+      'good film,1,\nbad; film,0,\ndull film,0,\n',
+      ',',
+      [
+        ['good film', '1'],
+        ['bad; film', '0'],
+        ['dull film', '0'],
+      ],
+    ],
   ])('without a header, %j, has the separator that gives its lines their columns', async (content, _, cells) => {
     const names = ['sentence', 'idx'];
     const expected = cells.map((row) => Object.fromEntries(row.map((cell, i) => [names[i], cell])));
