@@ -67,7 +67,7 @@ const labelsIn = (value: unknown): unknown[] | undefined =>
 /**
  * Makes the selection of rows for a task whose answer is in `labelField`, one label or, with `several`, a set of them.
  * Filters see the names of the data and those of the task. A row that lacks a column lacks its field, also where it has
- * a column of the field's name; but with `orOwn` a row that has none of the columns is as the task reads it.
+ * a column of the field's name; with `orOwn` that column is the field then.
  */
 export const selection = (
   { columns = {}, labels, filter = {} }: SelectionSpec,
@@ -84,9 +84,9 @@ export const selection = (
   let kept = 0;
   const rename = (row: Row): Row => {
     const isThere = ([, column]: [string, string]) => Object.hasOwn(row.fields, column);
-    if (mapped.length === 0 || (orOwn && !mapped.some(isThere))) return row;
+    if (mapped.length === 0) return row;
     const fields: Record<string, unknown> = { ...row.fields };
-    for (const [field] of mapped) delete fields[field];
+    for (const each of mapped) if (!orOwn || isThere(each)) delete fields[each[0]];
     const own = mapped.filter(isThere).map(([field, column]) => [field, row.fields[column]]);
     return { ...row, fields: { ...fields, ...Object.fromEntries(own) } };
   };

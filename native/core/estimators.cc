@@ -105,7 +105,7 @@ Vector jackknife(Losses losses, const Pairs& pairs, double t, double rho) {
   const Vector sums = sums_without_each(inverses);
   const double n = static_cast<double>(k);
   for (size_t i = 0; i < k; ++i) {
-    double left_out = pairs.numerator[i] * sums[i] / (2 * rho);
+    double left_out = c[i] * (pairs.total * sums[i]);
     if (i != largest) left_out += without_largest[i < largest ? i : i - 1];
     c[i] = n * c[i] - (n - 1) / n * left_out;
   }

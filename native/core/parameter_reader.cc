@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -114,6 +112,8 @@ void read_parameters(const ModelSpec& spec, std::span<const ParameterSource> sou
     const ParameterSpec& p = spec.parameters[i];
     const int64_t count = p.rows * p.columns, before = done;
     const bool stays = p.as_stored && store_blocks;
+    if (stays && !is_quantized(source.type))
+      throw Error("ERR_ZEST_INTERNAL", "a parameter that stays as stored is not quantised");
     if (source.file.empty() && !stays) {
       initialise(p, source, where.base[i], static_cast<int>(i), type, store, abort);
       done += bytes_of(i);

@@ -1,7 +1,7 @@
 #include "core/sampling.h"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -24,7 +24,7 @@ double uniform(uint64_t seed, uint64_t stream, uint64_t counter) {
 int32_t sample(std::span<const float> logits, const Sampling& sampling, uint64_t sequence,
                uint64_t place) {
   for (const float logit : logits) {
-    if (!(logit < std::numeric_limits<float>::infinity()))
+    if (!std::isfinite(logit))
       throw Error("ERR_ZEST_LOSS_NOT_FINITE", "the logits of the next token are not finite");
   }
   const auto larger = [&](int32_t a, int32_t b) {

@@ -14,7 +14,7 @@ struct Sampling {
 };
 
 // The uniform number of a place is Philox's, with the sequence as stream and the place as counter.
-// Throws ERR_ZEST_LOSS_NOT_FINITE if a logit is NaN.
+// Throws ERR_ZEST_LOSS_NOT_FINITE if a logit is not finite.
 int32_t sample(std::span<const float> logits, const Sampling& sampling, uint64_t sequence,
                uint64_t place);
 

@@ -128,18 +128,20 @@ class CpuBackend : public Backend {
     for (const Update& update : updates) check_rule(update);
     check_abort(abort);
     while (done < updates.size()) {
-      make_states(updates[done]);
+      const Update& first = updates[done];
       Perturbation* perturbations[updates_at_once];
       size_t count = 0;
       // State is made of the weights that an update meets, so one that makes some begins a pass.
       for (; count < updates_at_once && done + count < updates.size(); ++count) {
         const Update& update = updates[done + count];
-        if (lacks_state(update)) break;
+        if (count > 0 && lacks_state(update, first)) break;
         if (count == several_.size())
           several_.push_back(std::make_unique<Perturbation>(weights_, pool_));
         perturbations[count] = several_[count].get();
         perturbations[count]->set(directions, std::initializer_list<Point>{update.terms});
       }
+      if (done == 0) check_abort(abort);
+      make_states(first);
       move(updates.subspan(done, count), {perturbations, count});
       done += count;
     }
@@ -222,10 +224,11 @@ class CpuBackend : public Backend {
             one(RuleState::anchor)};
   }
 
-  bool lacks_state(const Update& update) const {
+  // Beside what is made for an update before it.
+  bool lacks_state(const Update& update, const Update& before) const {
     for (int s = 0; s < state_count; ++s) {
       const auto state = static_cast<RuleState>(s);
-      if (update.uses(state) && !has_state(state)) return true;
+      if (update.uses(state) && !before.uses(state) && !has_state(state)) return true;
     }
     return false;
   }

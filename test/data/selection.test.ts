@@ -41,10 +41,10 @@ describe('a selection', () => {
     expect(selected({ columns: { a: 'b', b: 'a' } }, [{ a: 1, b: 2 }])).toMatchObject([{ fields: { a: 2, b: 1 } }]);
   });
 
-  it('has the fields of the task where a row has none of the columns, if that may be', () => {
+  it('has a field of the task as the row has it where its column is not there, if that may be', () => {
     const chosen = selection({ columns: { sentence: 'review', label: 'stars' } }, 'label', { orOwn: true });
     expect(chosen.select(rowOf({ sentence: 'b', label: 1 }))?.fields).toEqual({ sentence: 'b', label: 1 });
-    expect(chosen.select(rowOf({ review: 'a', label: 1 }))?.fields).toEqual({ review: 'a', sentence: 'a' });
+    expect(chosen.select(rowOf({ review: 'a', label: 1 }))?.fields).toEqual({ review: 'a', sentence: 'a', label: 1 });
   });
 
   it('of columns that no row has is an error', async () => {

@@ -56,6 +56,16 @@ describe('many updates at once', () => {
     expect(await model.digest()).toBe(before);
   });
 
+  it('leave no state where they cannot be made', async () => {
+    const model = await load(folderOf(tinyTensors()), { device: 'cpu' });
+    const rule = { name: 'momentum', rate: 1e-3, beta: 0.9 } as const;
+    const update: Update = { decay: 0.1, anchored: true, terms: [{ stream: 1n, coefficient: 1 }], rule };
+    // A core of that rank is wider than some weights.
+    const directions = { seed: 3, law: { lowRank: 64, core: true } };
+    await expect(model.applyAll([update], { directions })).rejects.toMatchObject({ code: 'ERR_ZEST_DIRECTIONS' });
+    expect([model.version, model.stateNames]).toEqual([0n, []]);
+  });
+
   it('may ruin the weights, which is found', async () => {
     for (const dtype of ['float32', 'bfloat16'] as const) {
       const model = await load(folderOf(tinyTensors()), { device: 'cpu', dtype, trainable: 'bias' });
