@@ -24,6 +24,7 @@ import { scoreSplit } from '../training/evaluate.ts';
 import { loadInputs, type RunInputs } from '../training/inputs.ts';
 import { readTraining } from '../training/read-data.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
+import type { Digests } from '../training/unchanged.ts';
 import { chooseRate, RUNGS } from './choose-rate.ts';
 import {
   type Dataset,
@@ -39,7 +40,6 @@ import {
 import { BASELINE, type BaselineSplits, compareBaseline } from './embedding-baseline.ts';
 import { CONTENDERS, defaultMethods, METHODS, type Method } from './methods.ts';
 import {
-  askedOf,
   type Budget,
   type ExperimentResult,
   type ExperimentRun,
@@ -47,6 +47,7 @@ import {
   kept,
   type MethodResult,
   resultFile,
+  setupOf,
   TEST_SEEDS,
 } from './result.ts';
 
@@ -161,9 +162,9 @@ async function* compareInFolder(
   const { output, seeds } = budget;
   const { signal } = options;
   const hasSharpness = !isOfDecoder(name);
-  const asked = await askedOf(name, files, budget, options);
+  const setup = await setupOf(name, files, budget, options);
   // Before the data of the runs that are there are replaced.
-  const earlier = await earlierResult(output, asked);
+  const earlier = await earlierResult(output, setup);
   const dataset = await experimentData(name, files, join(output, 'data'), options);
   const metric = experimentMetric(name);
   // All of them, so that too few forwards for one method are told before the first run of another.
@@ -176,13 +177,13 @@ async function* compareInFolder(
   const [before, compared] = yield* eventsOf<ExperimentEvent, [ExperimentResult['before'], MethodResult[]]>(
     signal,
     (push, stopped) => {
-      const bases = new Map();
+      const digests: Digests = new Map();
       const slot = limit(options.jobs ?? chooseThreads(undefined));
       const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
         slot(async () => {
           throwIfAborted(stopped);
           const config = configOf(dataset, method, learningRate, seed, budget);
-          const earlier = await finishedSummary(config, { resume: true, bases });
+          const earlier = await finishedSummary(config, { resume: true, digests });
           if (earlier) return earlier;
           const began = performance.now();
           const error = await runJob(config, { threads: 1, signal: stopped, onEvent: () => {} });
@@ -236,12 +237,12 @@ async function* compareInFolder(
             signal: stopped,
           }),
         );
-      const baselines = hasBaseline ? [slot(() => kept(join(output, `${BASELINE.name}.json`), asked, baseline))] : [];
+      const baselines = hasBaseline ? [slot(() => kept(join(output, `${BASELINE.name}.json`), setup, baseline))] : [];
 
       return Promise.all([
         earlier?.before ??
           slot(() =>
-            kept(join(output, 'before.json'), asked, () =>
+            kept(join(output, 'before.json'), setup, () =>
               scoreBefore(base, loaded, hasSharpness, { signal: stopped }),
             ),
           ),
@@ -251,7 +252,7 @@ async function* compareInFolder(
   );
   const all = [...compared, ...(earlier?.methods ?? [])];
   const results = CONTENDERS.flatMap((name) => all.find((one) => one.name === name) ?? []);
-  const result: ExperimentResult = { ...asked, before, methods: results };
+  const result: ExperimentResult = { ...setup, before, methods: results };
   await writeAtomic(resultFile(output), `${JSON.stringify(result, null, 2)}\n`);
   yield { kind: 'done', output, result };
 }

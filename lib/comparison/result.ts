@@ -38,7 +38,7 @@ export interface MethodResult {
 }
 
 /** All that decides what comes of a method; results are of one table where all of it is the same. */
-export interface Asked {
+export interface ExperimentSetup {
   name: string;
   forwards: number;
   /** Seeds that are tested. */
@@ -58,8 +58,8 @@ export interface Asked {
 }
 
 /** The content of experiment.json; those of early versions have not all that was asked. */
-export type ExperimentResult = Pick<Asked, 'name' | 'forwards' | 'version'> &
-  Partial<Asked> & {
+export type ExperimentResult = Pick<ExperimentSetup, 'name' | 'forwards' | 'version'> &
+  Partial<ExperimentSetup> & {
     /** The model as it came. */
     before: { test: Score; sharpness?: number };
     methods: MethodResult[];
@@ -84,13 +84,13 @@ export const kept = async <T>(file: string, of: object, compute: () => Promise<T
   return value;
 };
 
-/** All that an experiment is asked, with digests of what its options name. */
-export const askedOf = async (
+/** The setup of an experiment, with digests of what its options name. */
+export const setupOf = async (
   name: string,
   files: readonly string[],
   { output: _, ...sizes }: Budget,
   options: DecoderOptions & CallOptions,
-): Promise<Asked> => {
+): Promise<ExperimentSetup> => {
   const model = experimentModel(name, options);
   const base = await baseDigest(model, options.signal);
   return { name, ...sizes, model, base, ...(files.length > 0 && { data: await digestOfFiles(files) }), version };
@@ -104,14 +104,14 @@ export const resultFile = (output: string): string => join(output, 'experiment.j
  *
  * @throws ERR_ZEST_RUN for the results of another experiment, and where anything else was asked
  */
-export const earlierResult = async (output: string, asked: Asked): Promise<ExperimentResult | undefined> => {
+export const earlierResult = async (output: string, setup: ExperimentSetup): Promise<ExperimentResult | undefined> => {
   const file = resultFile(output);
   const earlier = await readJson(file);
   if (!isObject(earlier)) return undefined;
   const { before: _, methods: _m, ...there } = earlier;
-  const found = differences(there, asked).map(
+  const found = differences(there, setup).map(
     ({ key, a, b }) =>
-      `${key} is ${b === undefined ? 'not given' : show(b)}; expected ${show(a)}, of the results there`,
+      `${key} is ${b === undefined ? 'not given' : show(b)}; ${a === undefined ? 'the results there, of an earlier version, do not say theirs' : `expected ${show(a)}, of the results there`}`,
   );
   if (found.length === 0) return earlier as unknown as ExperimentResult;
   throw new ZestError('ERR_ZEST_RUN', `${file} is of another experiment, give another output: ${found.join('\n')}`);

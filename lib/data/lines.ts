@@ -1,4 +1,5 @@
 import type { Content } from './content.ts';
+import { withoutQuoted } from './quoted.ts';
 import { dataError } from './rows.ts';
 
 /** A line, numbered from 1, with what ended it: LF and the CRs before it, or CR, or nothing at the end of the file. */
@@ -17,9 +18,6 @@ export const LONGEST = 2 ** 28;
 /** Bytes from the first CR on that are looked at for an LF. */
 const LOOKED = 2 ** 16;
 
-/** Cells in quotes, in which any line end may stand; the last may be cut. */
-const QUOTED = /(^|[\t\r\n,;|]) *"(?:[^"]|"")*"?/g;
-
 /**
  * The byte that ends the lines of a text that begins so, of which `first` is the first CR or LF: CR where no LF stands
  * outside of quoted cells. Undefined: not known yet.
@@ -27,7 +25,7 @@ const QUOTED = /(^|[\t\r\n,;|]) *"(?:[^"]|"")*"?/g;
 const lineEnd = (begin: Buffer, first: number): number | undefined => {
   const [before, after] = [Math.max(0, first - LOOKED), first + LOOKED];
   const rest = begin.toString('latin1', first, after);
-  const bare = begin.toString('latin1', before, after).replace(QUOTED, '$1');
+  const bare = withoutQuoted(begin.toString('latin1', before, after));
   if (/^\r*\n/.test(rest) || bare.includes('\n')) return LF;
   return begin.length - first < LOOKED ? undefined : CR;
 };

@@ -1,6 +1,7 @@
 import { isObject } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { type Line, LONGEST } from './lines.ts';
+import { withoutQuoted } from './quoted.ts';
 import { dataError, type Row } from './rows.ts';
 
 /** Makes rows of lines that come in order. */
@@ -110,8 +111,7 @@ const SEPARATORS = ['\t', ';', '|', ','] as const;
 const SAID = /^sep=(.)$/;
 
 /** How many cells a line has with a separator, outside of quotes. */
-const cellCount = (line: string, separator: string): number =>
-  line.replace(/"(?:[^"]|"")*"/g, '').split(separator).length;
+const cellCount = (line: string, separator: string): number => withoutQuoted(line).split(separator).length;
 
 /** The choice for which a count is largest, the first of several. */
 const most = <T>(choices: readonly T[], countOf: (choice: T) => number): { choice: T; count: number } => {
@@ -132,16 +132,12 @@ export const isHeaderOf = (columns: readonly string[], line: string): boolean =>
   return cells.length > 1 && columns.every((name) => cells.includes(name));
 };
 
-/** Cells in quotes, over line ends; the last may be cut. */
-const QUOTED = /(^|[\t\n,;|]) *"[^"]*(?:""[^"]*)*(?:"|$)/g;
-
 /**
  * The separator of a text with the columns that are named, whose first record may be no header: one that gives most records
  * cells for as many, or fewer where rows end early; of equals one that more records have exactly as many with.
  */
 const separatorAmong = (text: string, columns: readonly string[]): string => {
-  const records = text
-    .replace(QUOTED, '$1')
+  const records = withoutQuoted(text)
     .split('\n')
     .filter((record) => record !== '');
   const many = columns.length;

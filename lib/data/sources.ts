@@ -58,7 +58,7 @@ const globbed = async (glob: string): Promise<string[]> => {
   if (found.length > 0) return pathsOf(found);
   throw dataError(
     glob,
-    `matches no file; ${all.length === 0 ? `there is none in ${root}` : `${root} has ${listed(pathsOf(all), 5)}`}`,
+    `matches no file${all.length === 0 ? ` in ${root}` : `; ${root} has ${listed(pathsOf(all), 5)}`}`,
   );
 };
 

@@ -10,7 +10,7 @@ import { show } from '../text/show.ts';
 import { readConfig } from '../training/config.ts';
 import { runMetric } from '../training/objective.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
-import { assertUnchanged, type Bases } from '../training/unchanged.ts';
+import { assertUnchanged, type Digests } from '../training/unchanged.ts';
 
 /**
  * Checks that the run in a folder has the same configuration. Where the folder is does not matter.
@@ -41,10 +41,10 @@ export const readFinished = async (config: ResolvedConfig): Promise<Summary | un
 };
 
 /** Whether a run would compute today what it has. */
-const isUnchanged = async (run: RunFolder, config: ResolvedConfig, bases: Bases): Promise<boolean> => {
+const isUnchanged = async (run: RunFolder, config: ResolvedConfig, digests: Digests): Promise<boolean> => {
   try {
     const { header } = await openTrajectory(run.trajectory);
-    await assertUnchanged(run.path, header, config, bases);
+    await assertUnchanged(run.path, header, config, digests);
     return true;
   } catch {
     return false;
@@ -59,7 +59,7 @@ const isUnchanged = async (run: RunFolder, config: ResolvedConfig, bases: Bases)
  */
 export const finishedSummary = async (
   config: ResolvedConfig,
-  { resume, bases }: { resume: boolean; bases: Bases },
+  { resume, digests }: { resume: boolean; digests: Digests },
 ): Promise<Summary | undefined> => {
   const run = runFolder(config.output);
   // Of a run that was killed while it replaced another, the configuration may be missing.
@@ -69,5 +69,5 @@ export const finishedSummary = async (
   }
   await assertSameConfig(run.config, config);
   const summary = await readFinished(config);
-  return summary && (await isUnchanged(run, config, bases)) ? summary : undefined;
+  return summary && (await isUnchanged(run, config, digests)) ? summary : undefined;
 };

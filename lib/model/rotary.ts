@@ -66,7 +66,8 @@ const scaledFrequencies = (
  * in float32: base^(−2i ÷ columns), i from 0, scaled as the configuration says. Settings are read in both dialects:
  * `rope_theta` with `rope_scaling`, and `rope_parameters`.
  *
- * @throws ERR_ZEST_CONFIG_JSON for values that are none or make angles beyond what is computed, ERR_ZEST_UNSUPPORTED for another kind of scaling
+ * @throws ERR_ZEST_CONFIG_JSON for values that are none or make angles beyond what is computed, ERR_ZEST_UNSUPPORTED for
+ *   another kind of scaling
  */
 export const rotaryFrequencies = (
   from: { file: string; json: Json },

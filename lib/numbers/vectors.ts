@@ -5,8 +5,11 @@ export const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 };
 
 /** The length of a vector, however many values it has. */
-export const norm = (a: Float64Array | readonly number[]): number =>
-  (a as readonly number[]).reduce((length, value) => Math.hypot(length, value), 0);
+export const norm = (a: ArrayLike<number>): number => {
+  let length = 0;
+  for (let i = 0; i < a.length; i++) length = Math.hypot(length, a[i]!);
+  return length;
+};
 
 export const cosine = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));

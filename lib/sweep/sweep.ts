@@ -18,6 +18,7 @@ import { testCheckpoint } from '../training/evaluate.ts';
 import { loadInputs, type RunInputs } from '../training/inputs.ts';
 import { runMetric } from '../training/objective.ts';
 import type { Config } from '../training/schema.ts';
+import type { Digests } from '../training/unchanged.ts';
 import { version } from '../version.ts';
 import { estimateSweep } from './estimate.ts';
 import type { SweepEvent, SweepOptions } from './events.ts';
@@ -166,9 +167,9 @@ async function* sweepPlan(
   const table = join(plan.output, 'sweep.json');
   const rows = new Map<string, SweepRun>();
   if (resume) await renameRuns(plan);
-  const bases = new Map();
+  const digests: Digests = new Map();
   for (const run of plan.runs) {
-    const summary = await finishedSummary(run.config, { resume, bases });
+    const summary = await finishedSummary(run.config, { resume, digests });
     if (summary) rows.set(run.name, doneRun(run, summary));
   }
   if (!resume) await assertNoSweep(table);

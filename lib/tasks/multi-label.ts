@@ -23,8 +23,8 @@ export interface MultiLabelSpec {
   /** Names of the labels, one an output of the head. */
   labels: readonly string[];
   /**
-   * Name of the field that holds the labels of an example: a list of names or numbers from 0, or a text with commas,
-   * semicolons or bars between them. As many numbers as there are labels, 0 and 1 alone, may be flags: they are refused.
+   * Name of the field that holds the labels of an example: a list of names or, of labels that are no numbers
+   * themselves, numbers from 0; or a text with commas, semicolons or bars between them. As many numbers as there are labels, 0 and 1 alone, may be flags: they are refused.
    * Default `label`.
    */
   labelField?: string;

@@ -57,7 +57,10 @@ const modelFiles = async ({ model, adapter }: ResolvedConfig): Promise<[key: str
  * another; those that the task, the optimizer and the objective name, without what they import; the model's config.json and
  * tokenizer; the adapter's.
  */
-export const inputDigests = async (config: ResolvedConfig): Promise<Record<string, string>> => {
+export const inputDigests = async (
+  config: ResolvedConfig,
+  digestOf: (files: readonly string[]) => Promise<string> = digestOfFiles,
+): Promise<Record<string, string>> => {
   const { data, task, optimizer, objective } = config;
   const files = [
     ...(await dataFiles(data)),
@@ -65,6 +68,6 @@ export const inputDigests = async (config: ResolvedConfig): Promise<Record<strin
     ...(await modelFiles(config)),
   ];
   const digests: Record<string, string> = {};
-  for (const [key, named] of files) if (named.length > 0) digests[key] = await digestOfFiles(named);
+  for (const [key, named] of files) if (named.length > 0) digests[key] = await digestOf(named);
   return digests;
 };

@@ -25,22 +25,21 @@ std::vector<int32_t> Generations::extend(int32_t number, const std::vector<int32
   for (size_t s = 0; good && s < lengths.size(); ++s) good = starts[s] <= starts[s + 1];
   for (const int32_t id : ids) good = good && id >= 0 && id < spec.vocabulary;
   if (!good) throw Error("ERR_ZEST_INTERNAL", "the tokens do not fit the generation");
-  std::span<const float> logits;
   try {
-    logits = session->extend(ids, starts, abort);
+    const std::span<const float> logits = session->extend(ids, starts, abort);
+    const auto outputs = static_cast<size_t>(spec.outputs);
+    std::vector<int32_t> next;
+    for (size_t s = 0; s < lengths.size(); ++s) {
+      if (starts[s + 1] == starts[s]) continue;
+      lengths[s] += starts[s + 1] - starts[s];
+      next.push_back(sample(logits.subspan(next.size() * outputs, outputs), sampling, s,
+                            static_cast<uint64_t>(lengths[s])));
+    }
+    return next;
   } catch (...) {
     open_.erase(found);  // some sequences may have grown
     throw;
   }
-  const auto outputs = static_cast<size_t>(spec.outputs);
-  std::vector<int32_t> next;
-  for (size_t s = 0; s < lengths.size(); ++s) {
-    if (starts[s + 1] == starts[s]) continue;
-    lengths[s] += starts[s + 1] - starts[s];
-    next.push_back(sample(logits.subspan(next.size() * outputs, outputs), sampling, s,
-                          static_cast<uint64_t>(lengths[s])));
-  }
-  return next;
 }
 
 }  // namespace zest::addon

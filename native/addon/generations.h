@@ -20,7 +20,7 @@ class Generations {
 
   // The tokens that are drawn for the sequences which grow by ids[starts[s] .. starts[s + 1]), in
   // order. Throws ERR_ZEST_VERSION if the weights have moved since it was opened, and ends the
-  // generation where the forward throws.
+  // generation where the forward or the drawing throws.
   std::vector<int32_t> extend(int32_t number, const std::vector<int32_t>& ids,
                               const std::vector<int32_t>& starts, const ModelSpec& spec,
                               uint64_t version, const AbortFlag& abort);

@@ -14,7 +14,7 @@ const LinearRoles* adapted_linear(const ModelSpec& spec, int parameter);
 
 // W + adapter_scale * (B A), rows x columns, in the storage type, little-endian. In float32, each
 // operation rounded: (B A)[i][j] = sum over r ascending of B[i][r] * A[r][j], from 0. Throws
-// ERR_ZEST_TENSOR_VALUE where a value of it is not finite.
+// ERR_ZEST_TENSOR_VALUE where a value of it cannot be stored as a finite one.
 std::vector<std::byte> merged_bytes(Backend& backend, const LinearRoles& linear);
 
 }  // namespace zest

@@ -189,9 +189,7 @@ class CudaBackend : public Backend {
       points_.set(directions, std::initializer_list<Point>{update.terms});
       points_.prepare();
       check_abort(abort);
-      for (int s = 0; s < state_count; ++s) {
-        if (update.uses(static_cast<RuleState>(s))) make_state(static_cast<RuleState>(s));
-      }
+      make_states(update);
       cuda::update(points_.plan(), weights_.type(), points_.all_parameters(),
                    update_shares_.shares.data(), update_shares_.count, step_of(update),
                    states_of(update), rounding_stream_of(update), main_);
@@ -209,7 +207,7 @@ class CudaBackend : public Backend {
 
   void write_state(RuleState state, int parameter, std::span<const float> values) override {
     guarded([&] {
-      make_state(state);
+      if (!has_state(state)) tensor(state) = new_state(state);
       check(cudaMemcpyAsync(tensor(state).data() + weights_.parameter(parameter).state,
                             values.data(), values.size_bytes(), cudaMemcpyHostToDevice, main_),
             "writing state");
@@ -256,8 +254,7 @@ class CudaBackend : public Backend {
   }
 
   // 0, the anchor theta.
-  void make_state(RuleState state) {
-    if (has_state(state)) return;
+  DeviceMemory<float> new_state(RuleState state) {
     DeviceMemory<float> made;
     const size_t count = static_cast<size_t>(std::max<int64_t>(dimension(spec()), 1));
     made.reserve(count);
@@ -272,7 +269,18 @@ class CudaBackend : public Backend {
             "copying weights");
       check(cudaStreamSynchronize(main_), "copying weights");
     }
-    tensor(state) = std::move(made);
+    return made;
+  }
+
+  // All that the update lacks, or nothing.
+  void make_states(const Update& update) {
+    DeviceMemory<float> made[state_count];
+    for (int s = 0; s < state_count; ++s) {
+      const auto state = static_cast<RuleState>(s);
+      if (update.uses(state) && !has_state(state)) made[s] = new_state(state);
+    }
+    for (int s = 0; s < state_count; ++s)
+      if (made[s].size() > 0) states_[s] = std::move(made[s]);
   }
 
   StateTensors states_of(const Update& update) {
