@@ -18,7 +18,7 @@ let seen: Seen;
 beforeAll(async () => {
   expect(existsSync(new URL('../dist/index.js', import.meta.url)), 'dist is missing: npm run build').toBe(true);
   const script = fileURLToPath(new URL('sharing/engines.mjs', import.meta.url));
-  seen = JSON.parse((await promisify(execFile)(process.execPath, [script], { timeout: 60_000 })).stdout);
+  seen = JSON.parse((await promisify(execFile)(process.execPath, [script], { timeout: 110_000 })).stdout);
 });
 
 describe.runIf(existsSync('/proc/self/task'))('engines of a process', () => {

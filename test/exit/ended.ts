@@ -13,7 +13,7 @@ export interface Ended {
 }
 
 /** Runs a script of the folder above in a process of its own. */
-export const ended = (script: string, args: readonly string[] = [], timeout = 60_000): Promise<Ended> =>
+export const ended = (script: string, args: readonly string[] = [], timeout = 110_000): Promise<Ended> =>
   new Promise((resolve) => {
     const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
     let started = performance.now();

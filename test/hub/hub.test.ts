@@ -612,7 +612,7 @@ describe('a download', () => {
 
   it('that falls silent is tried again, and one that is aborted stops', async () => {
     serve({ files: { 'train.jsonl': BIG } });
-    vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.3');
+    vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '2');
     server.mishaps.set('train.jsonl', [{ silent: true }]);
     expect(await count(BIG_PATH)).toBe(20_000);
     expect(server.downloads).toHaveLength(2);
