@@ -50,7 +50,7 @@ describe('zest train', () => {
     // With what the last step measured on the way.
     expect(stderr).toMatch(/^step [1-9]\d*: validation accuracy \d+\.\d %, loss \d\.\d{4}, .*curvature share \d/m);
     expect(stderr).toMatch(
-      /^about \d+ s: 16 forwards of .*, 3 evaluations of .*; memory about \d+ MB, 14 MB of it weights and \d+ MB activations$/m,
+      /^about .*: 16 forwards of .*, 3 evaluations of .*; memory about \d+ MB, 14 MB of it weights and \d+ MB activations$/m,
     );
     expect(stderr).toMatch(/^validation .* % → .* %, test .* % of 30$/m);
     expect(stderr).toMatch(/^4 steps, 16 forwards, /m);

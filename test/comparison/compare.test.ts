@@ -63,7 +63,7 @@ describe('compareMethods', () => {
         /experiment.json is of another experiment, give another output: forwards is 20; expected 10, of the results/,
       ),
     });
-  }, 180_000);
+  }, 300_000);
 
   it('says which experiments and methods there are, and where data are looked for', async () => {
     expect(EXPERIMENTS).toContain('mr-512-noise-0.2');
@@ -122,7 +122,7 @@ describe('compareMethods', () => {
     await expect(run('smollm2-sst2-lora', { ...options, model: other, rungs: 1 })).rejects.toThrow(
       /rungs is 1; expected 0, .*\nmodel is '.*other-decoder'; expected .*\ndata is 'sha256:/,
     );
-  }, 60_000);
+  });
 
   it('keeps the weights that are best in validation, where runs are evaluated more than once', async () => {
     const rows = Array.from({ length: 700 }, (_, i) =>
@@ -151,7 +151,7 @@ describe('compareMethods', () => {
     }
     const { evaluations, ...once } = options;
     await expect(run('snli-16', once)).rejects.toThrow(/evaluations is 1; expected 3, of the results there/);
-  }, 60_000);
+  });
 
   it('fits logistic regression to embeddings: classes of a prompt, and options of each example', async () => {
     const output = join(folder, 'embeddings');
@@ -193,7 +193,7 @@ describe('compareMethods', () => {
       code: 'ERR_ZEST_OPTION',
       message: 'method "embeddings" is a classifier, and the answers of smollm2-squad-lora are texts; expected others',
     });
-  }, 60_000);
+  });
 
   it('refuses numbers of runs and forwards that make no sense before the first run', async () => {
     for (const options of [{ jobs: 0 }, { jobs: 1.5 }, { forwards: 0 }, { forwards: Number.NaN }]) {

@@ -209,7 +209,7 @@ describe('a report of a run that', () => {
     await appendFile(join(folder, 'metrics.jsonl'), '{"kind":"step","step":21,"meanL');
     const { runs, html } = await report([folder]);
     expect(runs[0]).toMatchObject({ status: 'running', steps: 20, notes: [] });
-    expect(runs[0]!.detail).toMatch(/^last line \d s ago$/);
+    expect(runs[0]!.detail).toMatch(/^last line \d+ s ago$/);
     expect(html).toContain('20 of 40');
   });
 

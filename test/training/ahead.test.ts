@@ -2,6 +2,9 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { defineMethod } from '../../lib/methods/method.ts';
 import { registerMethod } from '../../lib/methods/registry.ts';
+import type { Batch } from '../../lib/model/batch.ts';
+import { Model } from '../../lib/model/model.ts';
+import type { Objective } from '../../lib/objective.ts';
 import { ClassificationTask } from '../../lib/tasks/classification.ts';
 import { reviewConfig, reviewFolder, run } from './runs.ts';
 
@@ -34,6 +37,23 @@ it('makes the next batch while the engine computes, and none that no step takes'
     seen.push('batch');
     return batch.call(this, examples);
   });
+  // So few examples are answered at once where the machine stalls: the answer of a step waits for the next batch.
+  const { exclusively } = Model.prototype;
+  let followed = 2; // steps that another follows
+  const stepping = vi.spyOn(Model.prototype, 'exclusively').mockImplementation(function <T>(
+    this: Model,
+    work: (alone: Objective<Batch>) => Promise<T>,
+  ) {
+    return exclusively.call(this, (alone) => {
+      const evaluate: typeof alone.evaluate = async (...call) => {
+        const before = seen.length;
+        const losses = await alone.evaluate(...call);
+        if (followed-- > 0) await vi.waitFor(() => expect(seen.slice(before)).toEqual(['batch']), 60_000);
+        return losses;
+      };
+      return work(Object.create(alone, { evaluate: { value: evaluate } }));
+    }) as Promise<T>;
+  });
   const config = reviewConfig(folder, 'ahead');
   await run({
     ...config,
@@ -41,7 +61,7 @@ it('makes the next batch while the engine computes, and none that no step takes'
     optimizer: { method: 'watched', learningRate: 1e-6 } as never,
     training: { ...config.training, steps: 3 },
   });
-  spied.mockRestore();
+  for (const spy of [spied, stepping]) spy.mockRestore();
   // The estimate before the run makes batches of its own.
   expect(seen.slice(seen.indexOf('answered') - 2)).toEqual([
     'batch',

@@ -100,7 +100,7 @@ describe('a run that goes on', () => {
       for await (const _ of train(config.output, { resume: true }));
       expect({ name, ...(await outcome(config.output)) }).toEqual({ name, ...whole });
     }
-  }, 60_000);
+  });
 
   it('that has ended says so, and takes more steps where the schedule allows it', async () => {
     const config = long(reviewConfig(folder, 'longer'));
