@@ -13,6 +13,8 @@ export interface OwnLosses<B> {
   sequenceLosses?(batch: B, points: readonly Point[], options: EvaluationOptions): Promise<Float64Array[]>;
   prepare?(batch: B): void;
   combine?(losses: Float64Array, batch: B, first: number): number;
+  /** As {@link Objective.exclusively}; no other call on the objective takes effect meanwhile. */
+  exclusively?<T>(work: (alone: Objective<B>) => Promise<T>): Promise<T>;
   /** As {@link Objective.lowestLoss}, which is not that of the other. */
   lowestLoss?: number | undefined;
 }
@@ -76,6 +78,9 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     ...(of.state && { state: of.state.bind(of) }),
     ...(of.restoreState && { restoreState: of.restoreState.bind(of) }),
     ...(own.prepare && { prepare: own.prepare }),
+    ...(own.exclusively && {
+      exclusively: <T>(work: (alone: Objective<B>) => Promise<T>) => inTurn(() => own.exclusively!(work)),
+    }),
     ...(own.combine && {
       combine(losses: Float64Array, batch: B, first: number) {
         if (!Number.isSafeInteger(first) || first < 0)

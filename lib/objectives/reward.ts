@@ -6,7 +6,7 @@ import type { CallOptions, EvaluationOptions, Objective, Point } from '../object
 import { callback, optionsOf } from '../options/calls.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { show } from '../text/show.ts';
-import { derived } from './derived.ts';
+import { derived, type OwnLosses } from './derived.ts';
 import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
 import { type Decoding, modelAt, pointName } from './model-at.ts';
 import { decoding, onError } from './options.ts';
@@ -25,7 +25,8 @@ export type Reward = (answer: Answer, example: Readonly<Example>, call: CallOpti
 export interface RewardOptions extends Decoding {
   /**
    * What comes of a reward that throws, rejects or is no finite number: an error that names example and point, or the
-   * example is left out, at all points of the step alike. Default `throw`.
+   * example is left out, at all points of the call or step alike: a step that has it at other points already begins
+   * anew. Default `throw`.
    */
   onError?: 'throw' | 'skip';
   /** Called with the error of each example that is left out. */
@@ -78,12 +79,11 @@ export const rewardsOf = (
 ): Promise<(number | ZestError)[]> =>
   unlessAborted(Promise.all(rewarded.map((one) => rewardOf(reward, one, signal))), signal);
 
-/** Examples left out of a step. */
-interface Skipped {
-  batch: unknown;
-  version: bigint;
-  examples: Set<number>;
-}
+/** The indices of examples that a call or a step leaves out, by the batch that it evaluates. */
+type LeftOut = Map<Examples, Set<number>>;
+
+/** Thrown where an example drops out of a step that has evaluated it at other points. */
+const ANEW = Symbol('the step is taken anew');
 
 /**
  * Makes an objective of a reward: at each point the model answers every example of the batch, with the same prompts and
@@ -116,7 +116,6 @@ export const rewardObjective = (
   if (typeof reward !== 'function')
     throw typeError('ERR_ZEST_ARGUMENT', `reward is ${show(reward)}; expected a function of an answer`);
   const { onError: failure = 'throw', onSkip, ...own } = rewardOptions(options);
-  let skipped: Skipped | undefined;
 
   /** The rewards at one point: one an example. */
   const rewardsAt = async (
@@ -139,12 +138,12 @@ export const rewardObjective = (
     batch: Examples,
     points: readonly Point[],
     call: EvaluationOptions,
+    leftOut: LeftOut,
   ): Promise<Float64Array[]> => {
     const examples = checkedExamples(task, batch, { unlabelled: true });
     const shown = examples.map((example) => deepFrozen(structuredClone({ ...example })));
-    if (skipped?.batch !== batch || skipped.version !== model.version)
-      skipped = { batch, version: model.version, examples: new Set() };
-    const { examples: left } = skipped;
+    const known = leftOut.get(batch);
+    const left = new Set(known);
     const all: Float64Array[] = [];
     for (const point of points) {
       const rewards = await rewardsAt(examples, shown, point, call);
@@ -156,17 +155,63 @@ export const rewardObjective = (
       }
       all.push(Float64Array.from(rewards, (value) => (typeof value === 'number' ? 0 - value : Number.NaN)));
     }
+    if (left.size === examples.length)
+      throw new ZestError('ERR_ZEST_REWARD', `the rewards of all ${examples.length} examples of the step failed`);
+    leftOut.set(batch, left);
+    if (known && left.size > known.size) throw ANEW;
     for (const losses of all) for (const i of left) losses[i] = Number.NaN;
-    if (left.size < examples.length) return all;
-    throw new ZestError('ERR_ZEST_REWARD', `the rewards of all ${examples.length} examples of the step failed`);
+    return all;
   };
 
   const combine = (losses: Float64Array) => mean([...losses].filter((loss) => !Number.isNaN(loss)));
-  return derived(model, {
-    sequenceLosses: lossesAt,
+
+  /** The losses of calls that leave the same examples out, or each its own. */
+  const lossesOf = (leftOut: () => LeftOut): OwnLosses<Examples> => ({
+    sequenceLosses: (batch, points, call) => lossesAt(batch, points, call, leftOut()),
     combine,
     async evaluate(batch, points, call) {
-      return Float64Array.from(await lossesAt(batch, points, call), combine);
+      return Float64Array.from(await lossesAt(batch, points, call, leftOut()), combine);
     },
   });
+
+  /**
+   * Does work that leaves the same examples out throughout, such as a step of several rounds: where another one drops
+   * out of what was evaluated at other points, it begins anew without it.
+   */
+  const exclusively = async <T>(work: (alone: Objective<Examples>) => Promise<T>): Promise<T> => {
+    const leftOut: LeftOut = new Map();
+    const of = derived(
+      model,
+      lossesOf(() => leftOut),
+    );
+    let { version } = of;
+    let isMoved = false;
+    const at = (call: EvaluationOptions | undefined) => ({ ...call, atVersion: call?.atVersion ?? version });
+    const alone: Objective<Examples> = {
+      dimension: of.dimension,
+      get version() {
+        return of.version;
+      },
+      evaluate: async (batch, points, call) => of.evaluate(batch, points, at(call)),
+      sequenceLosses: async (batch, points, call) => of.sequenceLosses!(batch, points, at(call)),
+      combine,
+      async apply(update, call) {
+        await of.apply(update, call);
+        version = of.version;
+        isMoved = true;
+        leftOut.clear();
+      },
+    };
+    for (;;) {
+      try {
+        return await work(alone);
+      } catch (error) {
+        if (error !== ANEW) throw error;
+        if (isMoved)
+          throw new ZestError('ERR_ZEST_REWARD', 'a reward failed after an update, where the work cannot begin anew');
+      }
+    }
+  };
+
+  return derived(model, { ...lossesOf(() => new Map()), exclusively });
 };

@@ -42,6 +42,10 @@ const withExamples = <B>(
     lowestLoss: of.lowestLoss, // a tilted mean lies between the least and the largest
     sequenceLosses: lossesOf,
     combine: risk,
+    ...(of.exclusively && {
+      exclusively: <T>(work: (alone: Objective<B>) => Promise<T>) =>
+        of.exclusively!((alone) => work(withExamples(alone, risk, check))),
+    }),
     async evaluate(batch, points, options) {
       const all = await lossesOf(batch, points, options);
       return Float64Array.from(all, (losses) => risk(losses, batch, 0));

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ZestError } from '../../lib/errors.ts';
 import { auto } from '../../lib/methods/auto.ts';
 import { zest } from '../../lib/methods/zest.ts';
+import { zosa } from '../../lib/methods/zosa.ts';
 import { Model } from '../../lib/model/model.ts';
 import { type Answer, type Reward, type RewardOptions, rewardObjective } from '../../lib/objectives/reward.ts';
 import { exampleTilt } from '../../lib/objectives/tilt.ts';
@@ -110,7 +111,7 @@ describe('rewardObjective', () => {
     );
   });
 
-  it('leaves an example that fails out at all points of the step alike, once told', async () => {
+  it('leaves an example that fails out at all points of the call alike, once told', async () => {
     let calls = 0;
     const skipped: string[] = [];
     const objective = rewarded(() => (calls++ === 4 ? Number.NaN : calls), {
@@ -120,9 +121,7 @@ describe('rewardObjective', () => {
     // Rewards 1 to 3 at the first point, 4, NaN, 6 at the second.
     expect([...(await objective.evaluate(examples, points))]).toEqual([-2, -5]);
     expect(skipped).toEqual([expect.stringMatching(/example:1 at the point of stream 3/)]);
-    // The next round of the same step leaves it out as well; the next step does not.
     expect([...(await objective.evaluate(examples, [[]]))]).toEqual([-8]);
-    expect([...(await objective.evaluate([...examples], [[]]))]).toEqual([-11]);
     expect(skipped).toHaveLength(1);
     const tilted = exampleTilt(
       rewarded((_: Answer, { fields }: { fields: { sentence: string } }) => (fields.sentence === TEXTS[1] ? '' : 2), {
@@ -133,6 +132,52 @@ describe('rewardObjective', () => {
     expect([...(await tilted.evaluate(examples, [[]]))]).toEqual([-2]);
     const none = rewarded(() => Number.NaN, { onError: 'skip' });
     await rejects(() => none.evaluate(examples, [[]]), 'ERR_ZEST_REWARD', /all 3 examples of the step failed/);
+  });
+
+  it('leaves it out of all rounds of a step, which begins anew where one fails late', async () => {
+    let calls = 0;
+    let skipped = 0;
+    // Of nothing but the example, so that a point is as good as any other.
+    const failing = (call: number) =>
+      rewarded(
+        (_: Answer, { fields }: { fields: { sentence: string } }) =>
+          ++calls === call ? Number.NaN : TEXTS.indexOf(fields.sentence),
+        { onError: 'skip', onSkip: () => skipped++ },
+      );
+    const stepOf = async (call: number, objective = failing(call)) => {
+      [calls, skipped] = [0, 0];
+      const { losses } = await zosa({ learningRate: 1e-4, directions: 2 }).step(objective, examples);
+      return { losses: [...losses], calls, skipped };
+    };
+    // Three points of three examples each in the first round, three in the second.
+    expect(await stepOf(-1)).toEqual({ losses: Array(6).fill(-1), calls: 18, skipped: 0 });
+    expect(await stepOf(2)).toEqual({ losses: Array(6).fill(-1), calls: 18, skipped: 1 });
+    expect(await stepOf(3)).toEqual({ losses: Array(6).fill(-0.5), calls: 18, skipped: 1 });
+    // The last call of the second round: what the step has seen by then is done again.
+    expect(await stepOf(18)).toEqual({ losses: Array(6).fill(-0.5), calls: 36, skipped: 1 });
+    const tilted = await stepOf(18, exampleTilt(failing(18), 0));
+    expect(tilted).toEqual({ losses: Array(6).fill(-0.5), calls: 36, skipped: 1 });
+  });
+
+  it('takes a failed step again with all examples', async () => {
+    let isUp = false;
+    const objective = rewarded(() => (isUp ? 1 : Number.NaN), { onError: 'skip' });
+    const optimizer = zest({ learningRate: 1e-4 });
+    await rejects(() => optimizer.step(objective, examples), 'ERR_ZEST_REWARD', /all 3 examples of the step failed/);
+    isUp = true;
+    expect((await optimizer.step(objective, examples)).meanLoss).toBe(-1);
+  });
+
+  it('says whose weights are moved during its step', async () => {
+    const objective = rewarded(async () => {
+      await model.apply({ decay: 0, terms: [] });
+      return 1;
+    });
+    await rejects(
+      () => zest({ learningRate: 1e-4 }).step(objective, examples),
+      'ERR_ZEST_VERSION',
+      /asked for at version/,
+    );
   });
 
   it('gives a reward nothing that it could spoil', async () => {
@@ -170,6 +215,7 @@ describe('rewardObjective', () => {
   });
 
   it('stops where a reward never settles', async () => {
+    const { version } = model;
     const controller = new AbortController();
     let told: AbortSignal | undefined;
     const objective = rewarded((_: Answer, __: unknown, { signal }: { signal: AbortSignal }) => {
@@ -181,7 +227,7 @@ describe('rewardObjective', () => {
     controller.abort('enough');
     await expect(call).rejects.toBe('enough');
     expect(told.aborted).toBe(true);
-    expect(model.version).toBe(0n);
+    expect(model.version).toBe(version);
   });
 
   it('names what it cannot take', async () => {
