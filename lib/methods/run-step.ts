@@ -153,20 +153,19 @@ const lossesOfHalves = async <B>(
 ): Promise<Float64Array> => {
   const perSequence = await sequenceLossesOf(objective, batch, points, call);
   const sequences = perSequence?.[0]?.length ?? 0;
-  if (!perSequence || sequences < 2) {
+  if (!perSequence || sequences === 0) {
     const losses = await objective.evaluate(batch, points, { ...call, atVersion });
     return Float64Array.from([...losses, ...losses]);
   }
   const meanOf = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
   const lossOf = (losses: Float64Array, first: number) => says.combine?.(losses, batch, first) ?? meanOf(losses);
+  const lossesFrom = (first: number, end: number) =>
+    perSequence.map((losses) => lossOf(losses.subarray(first, end), first));
   const half = sequences >> 1;
-  const halves = [
-    ...perSequence.map((losses) => lossOf(losses.subarray(0, half), 0)),
-    ...perSequence.map((losses) => lossOf(losses.subarray(half), half)),
-  ];
+  const halves = half > 0 ? [...lossesFrom(0, half), ...lossesFrom(half, sequences)] : [Number.NaN];
   if (!halves.some(Number.isNaN)) return Float64Array.from(halves);
-  // A half of which every sequence was left out.
-  const all = perSequence.map((losses) => lossOf(losses, 0));
+  // A half that has no sequence, or of which every one was left out.
+  const all = lossesFrom(0, sequences);
   return Float64Array.from([...all, ...all]);
 };
 

@@ -97,6 +97,12 @@ const boxOptions = optionsOf<BlackBoxOptions<unknown>>({ parameters: given, eval
 const nameOfPoint = ([term]: readonly Perturbation[]): string =>
   term ? `the point of stream ${term.stream}` : 'the parameters themselves';
 
+const wholeOnly = () =>
+  new ZestError(
+    'ERR_ZEST_UNSUPPORTED',
+    'evaluate gives the loss of the whole batch; expected an array with the loss of each example',
+  );
+
 /** The losses that `evaluate` gave, and whether they are those of examples. */
 const checkedLosses = (given: unknown, where: string): { losses: number[]; ofExamples: boolean } => {
   const ofExamples = typeof given !== 'number';
@@ -211,6 +217,7 @@ export const boxOfPoints = <B, Name extends string>({
     batch: B,
     points: Parameters<Objective<B>['evaluate']>[1],
     options: EvaluationOptions | undefined,
+    { ofEach = false } = {},
   ): Promise<ReturnType<typeof checkedLosses>[]> => {
     const { signal, atVersion, directions = defaults } = evaluationOptions(options);
     throwIfAborted(signal);
@@ -229,6 +236,8 @@ export const boxOfPoints = <B, Name extends string>({
         const given = await unlessAborted(evaluateAll(values, batch, { signal }), signal);
         for (const [p, point] of points.entries()) {
           all.push(checkedLosses(given[p], nameOfPoint(point)));
+          // Said after the first points, since a box may be slow.
+          if (ofEach && !all.at(-1)!.ofExamples) throw wholeOnly();
           const [first, latest] = [all[0]!.losses.length, all.at(-1)!.losses.length];
           if (latest !== first) {
             const message = `evaluate gave ${latest} losses at ${nameOfPoint(point)}; expected ${first}, as at the first point`;
@@ -253,13 +262,7 @@ export const boxOfPoints = <B, Name extends string>({
     },
 
     async sequenceLosses(batch, points, options) {
-      const all = await lossesAt(batch, points, options);
-      if (all.some(({ ofExamples }) => !ofExamples)) {
-        throw new ZestError(
-          'ERR_ZEST_UNSUPPORTED',
-          'evaluate gives the loss of the whole batch; expected an array with the loss of each example',
-        );
-      }
+      const all = await lossesAt(batch, points, options, { ofEach: true });
       return all.map(({ losses }) => Float64Array.from(losses));
     },
 

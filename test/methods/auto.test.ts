@@ -282,6 +282,28 @@ describe('auto', () => {
     expect([...tenths.x]).toEqual([1, 2]);
   });
 
+  it('looks at no point twice, be it of one example or of a loss for the whole batch', async () => {
+    let seen = 0;
+    const boxOf = (losses: (x: number) => number | number[]) =>
+      blackBox({
+        parameters: { x: [1] },
+        evaluate: ({ x: [x = 0] }) => {
+          seen++;
+          return losses(x);
+        },
+      });
+    const points = async (losses: (x: number) => number | number[]) => {
+      const [box, optimizer] = [boxOf(losses), auto({ totalSteps: 8 })];
+      seen = 0;
+      for (let step = 0; step < 4; step++) await optimizer.step(box);
+      return seen;
+    };
+    const pairs = await points((x) => [x * x, 2 * x * x]);
+    expect(await points((x) => [x * x])).toBe(pairs);
+    // One to see that there are no losses of examples.
+    expect(await points((x) => x * x)).toBe(pairs + 1);
+  });
+
   it('goes on from its state with the same steps', async () => {
     const { vectorObjective } = await import('../../lib/index.ts');
     const bowl = () => vectorObjective(([x = 0, y = 0]) => x * x + 10 * y * y, [3, 4]);
@@ -352,6 +374,6 @@ it('trains a black box that has one loss for a whole batch, at its cost', async 
   const optimizer = auto({ totalSteps: 40, directions: 4 });
   for (let step = 0; step < 40; step++) await optimizer.step(box, undefined);
   // The first step finds out.
-  expect(calls).toBe(6 + 10 * 6 + 30 * 4);
+  expect(calls).toBe(1 + 10 * 6 + 30 * 4);
   expect(Math.hypot(...(await box.parameter('w')))).toBeLessThan(4); // 5 at the start
 });
