@@ -1,18 +1,29 @@
 import { z } from 'zod';
 import type { UpdateRule } from '../objective.ts';
 
-const beta = (usual: number) => z.number().min(0).lt(1).default(usual);
+/** A share of what was that stays, below 1 also in float32. */
+const share = () =>
+  z
+    .number()
+    .min(0)
+    .lt(1)
+    .refine((value) => Math.fround(value) < 1, { error: 'a number that float32 tells from 1' });
+
+const beta = (usual: number) => share().default(usual);
+
+// The correction of the bias makes it smaller by up to 2⁻¹², and float32 holds the product.
+const epsilon = z.number().min(1e-34).max(1e38);
 
 /** The rule of the updates as configurations and programs give it. */
 export const rule = z.union(
   [
     z.enum(['plain', 'sign', 'momentum', 'adam']),
-    z.strictObject({ momentum: z.number().min(0).lt(1).describe('share of the last step’s momentum that stays, β') }),
+    z.strictObject({ momentum: share().describe('share of the last step’s momentum that stays, β') }),
     z.strictObject({
       adam: z.strictObject({
         beta1: beta(0.9).describe('β₁ of the mean of G'),
         beta2: beta(0.999).describe('β₂ of the mean of G²'),
-        epsilon: z.number().positive().default(1e-8).describe('added to the root of the mean of G²'),
+        epsilon: epsilon.default(1e-8).describe('added to the root of the mean of G²'),
       }),
     }),
   ],

@@ -167,6 +167,23 @@ describe('zest', () => {
     expect(second.state()).toEqual(uninterrupted.state());
   });
 
+  it('gives a state that whoever has it may change', async () => {
+    const valuesWith = async (change: (state: Record<string, unknown>) => void) => {
+      const { svrg, vectorObjective } = await import('../../lib/index.ts');
+      const bowl = vectorObjective(([x = 0]) => x * x, [1]);
+      const optimizer = svrg({ learningRate: 0.1, interval: 3 });
+      for (let step = 0; step < 4; step++) {
+        await optimizer.step(bowl);
+        change(optimizer.state());
+      }
+      return bowl.x;
+    };
+    const cleared = await valuesWith(({ estimate, moved }) => {
+      for (const list of [estimate, moved] as unknown[][]) list.length = 0;
+    });
+    expect(cleared).toEqual(await valuesWith(() => {}));
+  });
+
   it('refuses the state of another optimizer', () => {
     const state = zest(OPTIONS).state();
     const refused = (message: string, change: object, options = {}) =>

@@ -103,6 +103,9 @@ describe('what a rule is not', () => {
 
   it.each([
     [{ rule: { momentum: 1 } }, /rule.momentum is 1; expected a number < 1/],
+    [{ rule: { momentum: 1 - 1e-8 } }, /rule.momentum is 0.99999999; expected a number that float32 tells from 1/],
+    [{ rule: { adam: { beta2: 1 - 1e-8 } } }, /rule.adam.beta2 is 0.99999999; expected a number that float32 tells/],
+    [{ rule: { adam: { epsilon: 1e-44 } } }, /rule.adam.epsilon is 1e-44; expected a number ≥ 1e-34/],
     [{ rule: { adam: { beta3: 1 } } }, /rule.adam.beta3 is not known/],
     [{ rule: 'adan' }, /rule is 'adan'; expected plain, sign, momentum, adam, \{momentum: β\} or \{adam/],
     [{ decayTowards: 'home' }, /decayTowards is 'home'; expected one of zero, start/],
