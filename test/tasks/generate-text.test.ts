@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generateText, loadChatTemplate, Model, streamText, Tokenizer } from '../../lib/index.ts';
-import { parseLines, zest } from '../cli/zest.ts';
+import { parseLines, start, zest } from '../cli/zest.ts';
 import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
@@ -146,6 +146,19 @@ describe('zest generate', () => {
     const full = await zest(['generate', folder, '--prompt', long, '--dtype', 'float32', '--json']);
     const [{ ended }] = parseLines(full.stdout) as [{ ended: string }];
     expect(ended).toBe(made[0]!.length === 3 ? 'positions' : 'stop');
+  });
+
+  it('says what draws nothing, and stops while it waits for its prompt', async () => {
+    const { status, stderr } = await zest(['generate', folder, '--prompt', 'a', '--top-k', '3', '--seed', '4']);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^error: --top-k, --seed without --temperature: .*; add --temperature 1, say \(ERR_ZEST_OPT/,
+    );
+    const waiting = start(['generate', folder, '--prompt', '-'], {}, 'pipe');
+    // More than a pipe holds, so that it is being read by then.
+    await new Promise((written) => waiting.child.stdin?.write('a'.repeat(4_000_000), written));
+    waiting.child.kill('SIGINT');
+    expect((await waiting.finished).status).toBe(130);
   });
 
   it('chats', async () => {

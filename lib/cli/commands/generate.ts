@@ -1,4 +1,6 @@
+import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
+import { rangeError, ZestError } from '../../errors.ts';
 import { count } from '../../text/show.ts';
 import { type CommandDefinition, counting, jsonLines, number, repeated } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
@@ -28,26 +30,41 @@ const real = (flags: string, help: string, absent: number): Option =>
 const MOST_PROMPT_BYTES = 1 << 26;
 
 /** The prompt given, or all of stdin. */
-const readPrompt = async (prompt: string): Promise<string> => {
+const readPrompt = async (prompt: string, signal: AbortSignal): Promise<string> => {
   if (prompt !== '-') return prompt;
-  const { rangeError } = await import('../../errors.ts');
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of process.stdin) {
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes > MOST_PROMPT_BYTES) {
-      throw rangeError(
-        'ERR_ZEST_SEQUENCE_LENGTH',
-        `the prompt on stdin is longer than ${megabytes(MOST_PROMPT_BYTES)}`,
-      );
+  try {
+    for await (const piece of addAbortSignal(signal, process.stdin)) {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > MOST_PROMPT_BYTES) {
+        throw rangeError(
+          'ERR_ZEST_SEQUENCE_LENGTH',
+          `the prompt on stdin is longer than ${megabytes(MOST_PROMPT_BYTES)}`,
+        );
+      }
     }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
   } catch (cause) {
     throw rangeError('ERR_ZEST_ARGUMENT', 'the prompt on stdin is not UTF-8', { cause });
   }
+};
+
+/** Checks that what says how tokens are drawn is given only where they are. */
+const assertDrawn = ({ temperature, topK, topP, seed }: GenerateCommandOptions): void => {
+  if (temperature > 0) return;
+  const given = [topK !== undefined && '--top-k', topP > 0 && topP < 1 && '--top-p', seed !== 0 && '--seed'].filter(
+    Boolean,
+  );
+  if (given.length === 0) return;
+  const message = `${given.join(', ')} without --temperature: the most probable token is taken, and none drawn; add --temperature 1, say`;
+  throw rangeError('ERR_ZEST_OPTION', message);
 };
 
 export const command: CommandDefinition = {
@@ -67,7 +84,6 @@ export const command: CommandDefinition = {
     jsonLines,
   ],
   async action(path: string, options: GenerateCommandOptions) {
-    const { ZestError } = await import('../../errors.ts');
     const { notCausal } = await import('../../model/generate.ts');
     const { Model } = await import('../../model/model.ts');
     const { adaptedSource } = await import('../../model/peft.ts');
@@ -76,13 +92,14 @@ export const command: CommandDefinition = {
     const { streamText } = await import('../../tasks/generate-text.ts');
     const { Tokenizer } = await import('../../tasks/tokenizer.ts');
     const { chat = false, system, json, prompt: given, dtype, dequantize, ...sampling } = options;
+    assertDrawn(options);
     const signal = stopSignal();
     const folder = await modelOf(path);
     // First, so that what is no causal model is told as such, and not by its tokenizer.
     const { base } = await adaptedSource(folder, undefined, 'tokenizer', signal);
     const { modelType, family } = await readSourceConfig(base);
     if (!family.causal) throw notCausal(modelType, { causal: false });
-    const prompt = await readPrompt(given);
+    const prompt = await readPrompt(given, signal);
     const tokenizer = await Tokenizer.load(folder, { signal });
     let text = prompt;
     if (chat) {
