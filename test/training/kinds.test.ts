@@ -222,6 +222,8 @@ describe('evaluateModel', () => {
     expect(status).toBe(0);
     for (const [args, message] of [
       [['--task', 'sst2'], /--data is missing; expected --task and --data/],
+      [['--task', '{kind: [', '--data', data], /^error: --task: .*\(ERR_ZEST_CONFIG\)$/m],
+      [['--task', '{kind: *a}', '--data', data], /^error: --task: .*alias.*\(ERR_ZEST_CONFIG\)$/m],
       [['--data', data], /--task is missing/],
       [['--task', 'copa', '--data', data, '--from', data], /expected --demonstrations, too/],
     ] as const) {

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { ZestError } from '../../errors.ts';
 import type { Progress, Warning } from '../../runs/events.ts';
+import type { TaskSpec } from '../../tasks/kinds.ts';
 import { count } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
@@ -29,9 +30,9 @@ const ofModel = async ({ task, data, demonstrations, from }: EvaluateCommandOpti
       '--from is what demonstrations are drawn from; expected --demonstrations, too',
     );
   }
-  const { parse } = await import('yaml');
+  const { parseValue } = await import('../../training/config.ts');
   return {
-    task: task.trimStart().startsWith('{') ? parse(task) : task,
+    task: task.trimStart().startsWith('{') ? (parseValue(task, '--task') as TaskSpec) : task,
     data,
     demonstrations,
     demonstrationsFrom: from,
