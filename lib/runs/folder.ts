@@ -1,5 +1,5 @@
 import { lstat, readdir, readFile, realpath, rm } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isThere, writeAtomic, writing } from '../files/files.ts';
 import { modelFolder } from '../model/built-in.ts';
@@ -102,6 +102,20 @@ export const partsOf = async (run: RunFolder): Promise<string[]> => {
   const events = names.map((name) => join(run.path, name));
   const { sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory } = run;
   return [...events, sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory];
+};
+
+/**
+ * Checks that a file to be written is no part of a run.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+export const assertNoPart = async (file: string): Promise<void> => {
+  const path = await realpath(file).catch(() => undefined);
+  if (path === undefined) return;
+  const run = runFolder(dirname(path));
+  const parts = [run.summary, run.reports, run.state, run.metrics, run.config, run.trajectory];
+  if (!parts.includes(path) || !(await isTrajectory(run.trajectory))) return;
+  throw new ZestError('ERR_ZEST_FILE', `${file} is a part of the run in ${run.path}; expected another file to write`);
 };
 
 export const removeAll = (path: string): Promise<void> => writing(path, rm(path, { recursive: true, force: true }));

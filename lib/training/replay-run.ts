@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
 import { writeAtomic } from '../files/files.ts';
@@ -8,6 +7,7 @@ import { assertPath, callback, given, optionsOf, overrides, signal } from '../op
 import { checkedWhole } from '../options/checked-whole.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { Progress, Summary } from '../runs/events.ts';
+import { assertNoPart } from '../runs/folder.ts';
 import { heldRun } from '../runs/replacement.ts';
 import { averaging, leadOn } from '../runs/replay.ts';
 import { type OpenTrajectory, openTrajectory } from '../runs/trajectory.ts';
@@ -155,9 +155,7 @@ export const exportLog = async (
   const { toStep } = replayRunOptions(given);
   const run = await heldRun(path);
   const log = await openTrajectory(run.trajectory);
-  if ((await realpath(file).catch(() => undefined)) === (await realpath(run.trajectory))) {
-    throw new ZestError('ERR_ZEST_FILE', `${file} is the log of the run itself; expected another file to write`);
-  }
+  await assertNoPart(file);
   const steps = checkedWhole('toStep', toStep ?? stepsOf(log), 0, stepsOf(log));
   const summary = (await readJson(run.summary)) as Summary | undefined;
   const header: TrajectoryHeader = {

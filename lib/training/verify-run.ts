@@ -21,6 +21,8 @@ export interface VerifiedCheckpoint {
   name: string;
   /** Number of steps that its weights have seen; NaN, null in JSON, where it does not say. */
   step: number;
+  /** Whether the log leads to that step; one that lost its end does not. */
+  isLogged: boolean;
   /** Whether it has the weights that the log leads to. */
   isRight: boolean;
 }
@@ -111,10 +113,10 @@ export const verifyRun = async (
     const verified: VerifiedCheckpoint[] = [];
     let at = 0;
     for (const { name, step, isOf } of claims) {
-      const isThere = Number.isSafeInteger(step) && step >= at && step <= stepsOf(log);
-      if (isThere) await leadOn(model, log.header, log.updates(at, step), options);
-      at = isThere ? step : at;
-      verified.push({ name, step, isRight: isThere && (await isOf(model)) });
+      const isLogged = Number.isSafeInteger(step) && step >= at && step <= stepsOf(log);
+      if (isLogged) await leadOn(model, log.header, log.updates(at, step), options);
+      at = isLogged ? step : at;
+      verified.push({ name, step, isLogged, isRight: isLogged && (await isOf(model)) });
     }
     return verified;
   } finally {

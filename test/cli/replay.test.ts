@@ -66,7 +66,7 @@ describe('zest replay', () => {
     const { status, lines } = await verify(output);
     expect(status).toBe(0);
     expect(lines.sort((a, b) => String(a.name).localeCompare(String(b.name)))).toEqual(
-      names.map((name) => ({ name, step: steps[name], isRight: true })),
+      names.map((name) => ({ name, step: steps[name], isLogged: true, isRight: true })),
     );
     const other = join(folder, 'other');
     await cp(output, other, { recursive: true });
@@ -79,15 +79,17 @@ describe('zest replay', () => {
     await appendFile(join(other, 'checkpoints', 'last', 'model.safetensors'), six!);
     const wrong = await verify(other);
     expect(wrong.status).toBe(1);
-    expect(wrong.lines.filter(({ isRight }) => !isRight)).toEqual([{ name: 'last', step: 6, isRight: false }]);
+    expect(wrong.lines.filter(({ isRight }) => !isRight)).toEqual([
+      { name: 'last', step: 6, isLogged: true, isRight: false },
+    ]);
     // Cut ones are wrong, and keep none of the others from being looked at.
     await truncate(join(other, 'checkpoints', 'step-4', 'model.safetensors'), 4);
     await truncate(join(other, 'checkpoints', 'last', 'model.safetensors'), 5_000_000);
     const cut = await verify(other);
     expect(cut.status).toBe(1);
     expect(cut.lines.filter(({ isRight }) => !isRight)).toEqual([
-      { name: 'last', step: 6, isRight: false },
-      { name: 'step-4', step: null, isRight: false },
+      { name: 'last', step: 6, isLogged: true, isRight: false },
+      { name: 'step-4', step: null, isLogged: false, isRight: false },
     ]);
   });
 
@@ -123,6 +125,13 @@ describe('zest replay', () => {
         `${torn}: ${tornBytes} bytes at the end of its log are no whole record, and are left out`,
       );
     }
+  });
+
+  it('says of a checkpoint that it is of a step behind the end of a log', async () => {
+    const { status, stderr } = await zest(['replay', join(folder, 'torn'), '--verify']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('step-4, step 4: as the log leads to it\n');
+    expect(stderr).toContain('step-6, step 6: NOT in the log, which ends before it\n');
   });
 
   it('takes no mean of weights that a rule with state moved', async () => {
@@ -200,9 +209,17 @@ describe('zest export-log and apply-log', () => {
     const before = await readFile(own);
     await expect(exportLog(output, own)).rejects.toMatchObject({
       code: 'ERR_ZEST_FILE',
-      message: `${own} is the log of the run itself; expected another file to write`,
+      message: `${own} is a part of the run in ${output}; expected another file to write`,
     });
     expect(await readFile(own)).toEqual(before);
+    for (const args of [
+      ['report', output, '--output', join(output, 'metrics.jsonl')],
+      ['predict', output, '--input', join(folder, 'train.jsonl'), '--output', join(output, 'config.yaml')],
+    ]) {
+      const { status, stderr } = await zest(args);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`is a part of the run in ${output}; expected another file to write (ERR_ZEST_FILE)`);
+    }
     // A log of anyone may name any folder.
     const { header } = await readTrajectory(file);
     const foreign = join(folder, 'foreign.zest');

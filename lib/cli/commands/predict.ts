@@ -56,7 +56,9 @@ export const command: CommandDefinition = {
     const output = file === '-' ? undefined : file;
     if (output !== undefined) {
       const { assertWritableFile } = await import('../../files/files.ts');
+      const { assertNoPart } = await import('../../runs/folder.ts');
       await assertWritableFile(output);
+      await assertNoPart(output);
     }
     const { openRun } = await import('../../training/open-run.ts');
     const { predict } = await import('../../training/predict.ts');

@@ -20,8 +20,11 @@ const stretch = (value: string): [number, number] => {
   return [Number(from), Number(to)];
 };
 
-const verifiedText = ({ name, step, isRight }: VerifiedCheckpoint): string =>
-  `${name}, ${Number.isNaN(step) ? 'of no known step' : `step ${count(step)}`}: ${isRight ? 'as the log leads to it' : 'NOT what the log leads to'}`;
+const verifiedText = ({ name, step, isLogged, isRight }: VerifiedCheckpoint): string => {
+  if (Number.isNaN(step)) return `${name}, of no known step: NOT what the log leads to`;
+  const found = isRight ? 'as the log leads to it' : 'NOT what the log leads to';
+  return `${name}, step ${count(step)}: ${isLogged ? found : 'NOT in the log, which ends before it'}`;
+};
 
 export const command: CommandDefinition = {
   argument: 'the folder of a run, which may go on meanwhile',

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { rangeError } from '../../errors.ts';
 import { assertWritableFile, writeAtomic } from '../../files/files.ts';
+import { assertNoPart } from '../../runs/folder.ts';
 import type { CommandDefinition } from '../command.ts';
 import { printJson, printLine, printText } from '../terminal/output.ts';
 
@@ -15,7 +16,10 @@ export const command: CommandDefinition = {
     if (toStdout && options.json) {
       throw rangeError('ERR_ZEST_OPTION', '--output is - and --json is there; expected one of them, for one stdout');
     }
-    if (!toStdout) await assertWritableFile(options.output);
+    if (!toStdout) {
+      await assertWritableFile(options.output);
+      await assertNoPart(options.output);
+    }
     const { report } = await import('../../report/report.ts');
     const { html, runs: overviews, files } = await report(runs);
     if (toStdout) printText(html);
