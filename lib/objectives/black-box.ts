@@ -133,7 +133,7 @@ const checkedLosses = (given: unknown, where: string): { losses: number[]; ofExa
  * its first dimension by the others.
  *
  * `evaluate` is called once for each point, in order, one call at a time, with arrays of its own. Calls take effect in
- * call order.
+ * call order: one of the box that its own `evaluate` awaits would wait for ever.
  *
  * @example
  * import { blackBox, mezo } from 'node-zest';
