@@ -8,7 +8,8 @@ export type Section = { id: number } | { text: string; isFirst: boolean };
 const endsWithWord = new RegExp(`[${WORD}]$`, 'u');
 const startsWithWord = new RegExp(`^[${WORD}]`, 'u');
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+// Not the hyphen: with the flag u, an escape that is not needed is an error.
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 /** Finds tokens in a text: from the left, the longest first. */
 const finder = (tokens: ReadonlyMap<string, AddedToken>): ((text: string) => Section[]) => {

@@ -171,6 +171,19 @@ describe('tokens that a user added', () => {
     expect(await inTask(join(root, 'bert-uncased'), 'the [MASK]')).not.toContain('[MASK]');
   });
 
+  it('may hold any character that means something in a pattern', async () => {
+    const tokens = ['<|fim-prefix|>', '[E1-START]', '\\^$.*+?()[]{}|/-', '~!@#%&_=:;"\'`,'];
+    const folder = await folderOf('bert-uncased', {
+      'added_tokens.json': Object.fromEntries(tokens.map((token, i) => [token, 500 + i])),
+    });
+    const tokenizer = await Tokenizer.load(folder);
+    for (const [i, token] of tokens.entries()) {
+      const [the, film] = ['the', 'film'].map((word) => tokenizer.encode(word, { addSpecialTokens: false }));
+      const ids = tokenizer.encode(`the ${token}film`, { addSpecialTokens: false });
+      expect(ids, token).toEqual([...the!, 500 + i, ...film!]);
+    }
+  });
+
   it.each<[string, Record<string, unknown>]>([
     ['added_tokens.json', { 'added_tokens.json': { '<e>': 500 } }],
     [
