@@ -189,7 +189,7 @@ export type {
   TaskReport,
   Writer,
 } from './tasks/task.ts';
-export { type Encoding, Tokenizer } from './tasks/tokenizer.ts';
+export { type DecodeOptions, type Encoding, Tokenizer } from './tasks/tokenizer.ts';
 export { type DataOverview, type DryRun, type DryRunOptions, dryRun, type PromptOverview } from './training/dry-run.ts';
 export { type EvaluateModelOptions, type EvaluateOptions, evaluate, evaluateModel } from './training/evaluate.ts';
 export {

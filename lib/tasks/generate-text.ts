@@ -4,6 +4,7 @@ import type { Model } from '../model/model.ts';
 import { assertHas } from '../options/calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
+import { cleanedUp, settled } from '../tokenizer/clean-up.ts';
 import { specialToken } from './continuation.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -71,17 +72,20 @@ export async function* streamText(
   const ids = tokenizer.encode(prompt, { addSpecialTokens: !hasSpecialTokens });
   // Decoded together with the prompt's last tokens: some tokenizers write the first token of a text otherwise.
   const context = ids.slice(-4);
-  const before = tokenizer.decode(context, { skipSpecialTokens: true });
+  // Cleaned up by itself: otherwise it might change what the prompt's last tokens say.
+  const decoded = (tokens: number[]) =>
+    tokenizer.decode(tokens, { skipSpecialTokens: true, cleanUpTokenizationSpaces: false });
+  const cleans = tokenizer.cleanUpTokenizationSpaces;
+  const before = decoded(context);
   const made: number[] = [];
   let told = 0;
   const certain = (last: boolean): { text: string; ended: boolean } => {
-    const whole = tokenizer.decode([...context, ...made], { skipSpecialTokens: true }).slice(before.length);
+    let whole = decoded([...context, ...made]).slice(before.length);
+    while (!last && whole.endsWith(INCOMPLETE)) whole = whole.slice(0, -1);
+    if (cleans) whole = cleanedUp(last ? whole : settled(whole));
     const { at, held } = findStop(whole, stops);
     if (at !== Number.POSITIVE_INFINITY) return { text: whole.slice(told, at), ended: true };
-    if (last) return { text: whole.slice(told), ended: true };
-    let end = whole.length - held;
-    while (end > 0 && whole.endsWith(INCOMPLETE, end)) end--;
-    return { text: whole.slice(told, end), ended: false };
+    return { text: whole.slice(told, last ? undefined : whole.length - held), ended: last };
   };
   for await (const { token } of model.stream([ids], options)) {
     onToken?.(token);

@@ -9,6 +9,7 @@ import { refuseMoreOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
+import { cleanedUp, isCleanedUp } from '../tokenizer/clean-up.ts';
 import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
 import { vocabularyOf } from '../tokenizer/json.ts';
 import { type Library, type Lookup, libraryTokenizer, lookups } from '../tokenizer/library.ts';
@@ -30,7 +31,16 @@ const checkedText = (text: unknown): string => {
 };
 
 const encodeOptions = optionsOf<{ addSpecialTokens?: boolean }>({ addSpecialTokens: flag });
-const decodeOptions = optionsOf<{ skipSpecialTokens?: boolean }>({ skipSpecialTokens: flag });
+
+/** What {@link Tokenizer.decode} does with the text that it makes. */
+export interface DecodeOptions {
+  /** Leaves special tokens out. Default false. */
+  skipSpecialTokens?: boolean;
+  /** Takes out spaces before marks and the ends of contractions. Default: the tokenizer's own `cleanUpTokenizationSpaces`. */
+  cleanUpTokenizationSpaces?: boolean;
+}
+
+const decodeOptions = optionsOf<DecodeOptions>({ skipSpecialTokens: flag, cleanUpTokenizationSpaces: flag });
 
 const checkedNumbers = (ids: unknown, name: string): number[] => {
   const each = (id: unknown, place: string): number => {
@@ -77,6 +87,11 @@ export class Tokenizer {
   readonly maskStrips: { left: boolean; right: boolean };
   /** Whether the second text of a pair has a segment of its own, as BERT's has. */
   readonly segmentsPairs: boolean;
+  /**
+   * Whether decoded texts lose the spaces before marks and the ends of contractions: where tokenizer_config.json says so
+   * (`clean_up_tokenization_spaces`), and the model is not BPE.
+   */
+  readonly cleanUpTokenizationSpaces: boolean;
 
   readonly #library: Library;
   readonly #ids: Map<string, number>;
@@ -93,6 +108,7 @@ export class Tokenizer {
     this.folder = folder;
     this.#files = files;
     this.#library = libraryTokenizer(json, config);
+    this.cleanUpTokenizationSpaces = isCleanedUp(json, config);
     this.#ids = vocabularyOf(json);
     for (const { content, id } of json.added_tokens) this.#ids.set(content, id);
     this.vocabularySize = this.#library.model.vocab.length;
@@ -257,7 +273,7 @@ export class Tokenizer {
   }
 
   /**
-   * Decodes ids into text. `skipSpecialTokens` (default false) leaves special tokens out.
+   * Decodes ids into text.
    *
    * @example
    * const ids = tokenizer.encode('a charming film');
@@ -265,11 +281,13 @@ export class Tokenizer {
    *
    * @throws ERR_ZEST_TOKEN (RangeError) for an id that the tokenizer does not have
    */
-  decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string {
-    const { skipSpecialTokens = false } = decodeOptions(options);
+  decode(ids: ArrayLike<number>, options?: DecodeOptions): string {
+    const { skipSpecialTokens = false, cleanUpTokenizationSpaces = this.cleanUpTokenizationSpaces } =
+      decodeOptions(options);
     const list = this.#checkedIds(ids, 'ids');
     if (list.length === 0) return '';
-    return this.#safely(() => this.#library.decode(list, { skip_special_tokens: skipSpecialTokens }));
+    const text = this.#safely(() => this.#library.decode(list, { skip_special_tokens: skipSpecialTokens }));
+    return cleanUpTokenizationSpaces ? cleanedUp(text) : text;
   }
 
   /**

@@ -28,7 +28,11 @@ export interface Library {
  * and split here: there the library differs from Hugging Face's own tokenizers in many rare characters.
  */
 export const libraryTokenizer = (json: TokenizerJson, config: object): Library => {
-  const library = new LibraryTokenizer({ ...json, normalizer: null, pre_tokenizer: null }, config);
+  const library = new LibraryTokenizer(
+    { ...json, normalizer: null, pre_tokenizer: null },
+    // The library would clean up texts where no file says so.
+    { ...config, clean_up_tokenization_spaces: false },
+  );
   const { model } = library as unknown as Library;
   if (JSON.stringify(json.decoder ?? null).includes('"Regex"')) {
     const decode = library.decode.bind(library);

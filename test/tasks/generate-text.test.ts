@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -37,6 +37,14 @@ const drawn = async (seed: number, maxTokens = 30) => {
   return tokenizer.decode(ids!, { skipSpecialTokens: true });
 };
 
+/** A model that draws these tokens. */
+const drawing = (tokens: readonly number[]): Model =>
+  ({
+    async *stream() {
+      for (const token of tokens) yield { token };
+    },
+  }) as never;
+
 describe('text', () => {
   it('is that of the tokens, in whole characters', async () => {
     for (let seed = 0; seed < 20; seed++) {
@@ -62,6 +70,38 @@ describe('text', () => {
         expect(pieces.join('')).toBe(whole.slice(0, whole.indexOf(stop)));
       }),
       { numRuns: 40 },
+    );
+  });
+
+  it('tells nothing of a stop after the first byte of a character of it', async () => {
+    const [a, first, second] = tokenizer.encode('aé', { addSpecialTokens: false });
+    const pieces = [];
+    const model = drawing([a!, first!, second!]);
+    for await (const piece of streamText(model, tokenizer, 'b', { maxTokens: 3, stop: ['aé'] })) pieces.push(piece);
+    expect(pieces).toEqual([]);
+  });
+
+  it.each(['bert-uncased', 'xlm-roberta', 'roberta'])('of %s is whole where decoded text may shrink', async (name) => {
+    const own = join(scratch, `cleaned-${name}`);
+    cpSync(fileURLToPath(new URL(`../fixtures/tokenizer/${name}`, import.meta.url)), own, { recursive: true });
+    const config = JSON.parse(readFileSync(join(own, 'tokenizer_config.json'), 'utf8'));
+    writeFileSync(
+      join(own, 'tokenizer_config.json'),
+      JSON.stringify({ ...config, clean_up_tokenization_spaces: true }),
+    );
+    const cleaning = await Tokenizer.load(own);
+    const word = fc.constantFrom('a', "'", ',', '.', '!', 'n', 't', "n't", 's', "'s", "'m", 've', 'film', 'é');
+    await fc.assert(
+      fc.asyncProperty(fc.array(word, { maxLength: 12 }), fc.array(word, { maxLength: 2 }), async (words, ends) => {
+        const ids = cleaning.encode(words.join(' '), { addSpecialTokens: false });
+        const whole = cleaning.decode(ids, { skipSpecialTokens: true });
+        const options = { maxTokens: 50, stop: ends };
+        const text = await generateText(drawing(ids), cleaning, '', options);
+        expect(text).toBe(whole.slice(0, Math.min(...ends.map((end) => whole.indexOf(end) >>> 0))));
+        // After a prompt that could be cleaned up together with it, no letter is lost either.
+        const after = await generateText(drawing(ids), cleaning, "a '", { maxTokens: 50 });
+        expect(after.replaceAll(' ', '')).toBe(whole.replaceAll(' ', ''));
+      }),
     );
   });
 
