@@ -30,8 +30,13 @@ export interface Library {
 export const libraryTokenizer = (json: TokenizerJson, config: object): Library => {
   const library = new LibraryTokenizer(
     { ...json, normalizer: null, pre_tokenizer: null },
-    // The library would clean up texts where no file says so.
-    { ...config, clean_up_tokenization_spaces: false },
+    {
+      ...config,
+      // The library would clean up texts where no file says so.
+      clean_up_tokenization_spaces: false,
+      // For WordLevel it looks here alone, not in the model.
+      ...(typeof json.model.unk_token === 'string' && { unk_token: json.model.unk_token }),
+    },
   );
   const { model } = library as unknown as Library;
   if (JSON.stringify(json.decoder ?? null).includes('"Regex"')) {

@@ -97,6 +97,29 @@ describe('special tokens', () => {
   });
 });
 
+// What transformers 5.24 gives for the same folders.
+it.each([undefined, '[UNK]', '[PAD]'])(
+  "a model of whole words has its own unknown token, beside the folder's %s",
+  async (unk_token) => {
+    const folder = await folderOf('bert-uncased', {
+      'config.json': undefined,
+      'tokenizer.json': {
+        added_tokens: [],
+        normalizer: null,
+        pre_tokenizer: { type: 'Whitespace' },
+        post_processor: null,
+        decoder: null,
+        model: { type: 'WordLevel', vocab: { a: 0, film: 1, '[UNK]': 2, '[PAD]': 3, '.': 4 }, unk_token: '[UNK]' },
+      },
+      'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast', unk_token },
+    });
+    const tokenizer = await Tokenizer.load(folder);
+    const ids = tokenizer.encode('a good film .');
+    expect(ids).toEqual([0, 2, 1, 4]);
+    expect(tokenizer.decode(ids)).toBe('a [UNK] film .');
+  },
+);
+
 describe('what a class sets itself', () => {
   const cased = (json: Json) => ({ ...json, normalizer: { ...(json.normalizer as Json), lowercase: false } });
 
