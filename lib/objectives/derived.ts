@@ -79,7 +79,11 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     ...(of.restoreState && { restoreState: of.restoreState.bind(of) }),
     ...(own.prepare && { prepare: own.prepare }),
     ...(own.exclusively && {
-      exclusively: <T>(work: (alone: Objective<B>) => Promise<T>) => inTurn(() => own.exclusively!(work)),
+      async exclusively<T>(work: (alone: Objective<B>) => Promise<T>) {
+        if (typeof work !== 'function')
+          throw typeError('ERR_ZEST_ARGUMENT', `work is ${show(work)}; expected a function of the objective`);
+        return await inTurn(() => own.exclusively!(work));
+      },
     }),
     ...(own.combine && {
       combine(losses: Float64Array, batch: B, first: number) {

@@ -259,7 +259,7 @@ export const rightCalls = async (scratch: string) => {
       },
     },
     metric: { of: metric, calls: ofExamples },
-    reward: { of: reward, calls: { ...ofExamples, combine: [[-1], [row], 0] } },
+    reward: { of: reward, calls: { ...ofExamples, combine: [[-1], [row], 0], exclusively: [async () => {}] } },
     tilted: {
       of: tilted,
       calls: { ...objective, sequenceLosses: [undefined, [point]], combine: [[1, 2], undefined, 0] },
