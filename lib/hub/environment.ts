@@ -10,6 +10,8 @@ export interface HubEnvironment {
   cache: string;
   /** Token of HF_TOKEN, or else the one that `hf auth login` keeps in a file. */
   token: string | undefined;
+  /** Where the token came from: the name of a variable, or the path of the file. */
+  tokenSource: string;
   /** Whether nothing may be asked of the network. */
   isOffline: boolean;
   /** Time that the other side may keep silent, in milliseconds. */
@@ -22,9 +24,12 @@ const isSet = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(
 
 const expanded = (path: string): string => path.replace(/^~(?=$|\/)/, homedir());
 
+/** A token on one line: line breaks are taken out, wherever they are, as Python's library does. */
+const onOneLine = (token: string | undefined): string | undefined => filled(token?.replace(/[\r\n]/g, ''));
+
 const kept = (file: string): string | undefined => {
   try {
-    return filled(readFileSync(file, 'utf8'));
+    return onOneLine(readFileSync(file, 'utf8'));
   } catch {
     return undefined;
   }
@@ -36,14 +41,14 @@ export const hubEnvironment = (): HubEnvironment => {
   const home = expanded(
     filled(env.HF_HOME) ?? join(filled(env.XDG_CACHE_HOME) ?? join(homedir(), '.cache'), 'huggingface'),
   );
+  const variable = ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'].find((each) => onOneLine(env[each]) !== undefined);
+  const tokenFile = expanded(filled(env.HF_TOKEN_PATH) ?? join(home, 'token'));
   const seconds = Number(filled(env.HF_HUB_DOWNLOAD_TIMEOUT) ?? 10);
   return {
     endpoint: (filled(env.HF_ENDPOINT) ?? 'https://huggingface.co').replace(/\/+$/, ''),
     cache: expanded(filled(env.HF_HUB_CACHE) ?? filled(env.HUGGINGFACE_HUB_CACHE) ?? join(home, 'hub')),
-    token:
-      filled(env.HF_TOKEN) ??
-      filled(env.HUGGING_FACE_HUB_TOKEN) ??
-      kept(expanded(filled(env.HF_TOKEN_PATH) ?? join(home, 'token'))),
+    token: variable === undefined ? kept(tokenFile) : onOneLine(env[variable]),
+    tokenSource: variable ?? tokenFile,
     isOffline: isSet(env.HF_HUB_OFFLINE) || isSet(env.TRANSFORMERS_OFFLINE),
     patience: 1000 * (seconds > 0 ? seconds : 10),
   };

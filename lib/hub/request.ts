@@ -83,6 +83,22 @@ const refusal = async (name: HubName, response: Response, what: string): Promise
 };
 
 /**
+ * The header that has the token; none without one. A token that no header can hold is refused here, for fetch would put
+ * it into the message of its error, and that into logs.
+ */
+const authorization = (): Record<string, string> => {
+  const { token, tokenSource } = hubEnvironment();
+  if (token === undefined) return {};
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(token)) {
+    throw new ZestError(
+      'ERR_ZEST_HUB',
+      `the token in ${tokenSource} has a character that no header of HTTP can hold; put the token there as the hub shows it, or remove it`,
+    );
+  }
+  return { authorization: `Bearer ${token}` };
+};
+
+/**
  * Asks the hub for something of a repository. What passes (no connection, 429, 5xx) is tried again.
  *
  * @param what it is, for messages
@@ -94,10 +110,9 @@ export const ask = async (
   what: string,
   { headers = {}, signal }: { headers?: Record<string, string>; signal?: AbortSignal } = {},
 ): Promise<Response> => {
-  const { endpoint, token, patience } = hubEnvironment();
+  const { endpoint, patience } = hubEnvironment();
   const url = `${endpoint}${path}`;
-  const own: Record<string, string> = { 'user-agent': 'node-zest' };
-  if (token !== undefined) own.authorization = `Bearer ${token}`;
+  const own = { 'user-agent': 'node-zest', ...authorization() };
   for (let attempt = 1; ; attempt++) {
     const silence = new AbortController();
     const timer = setTimeout(() => silence.abort(new DOMException('no answer', 'TimeoutError')), patience);

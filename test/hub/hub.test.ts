@@ -203,6 +203,26 @@ describe('a model of the hub', () => {
     expect(server.leaked).toBe(false);
   });
 
+  it('takes a token of several lines as one, and refuses one that no header can hold without printing it', async () => {
+    serveFilm({ gated: true, tokens: ['hf_good'] });
+    const file = join(process.env.HF_HOME as string, 'token');
+    writeFileSync(file, 'hf_secret\u2026\n');
+    const refused = (source: string) =>
+      rejects(
+        () => Tokenizer.load('org/film'),
+        'ERR_ZEST_HUB',
+        new RegExp(
+          `^the token in ${source} has a character that no header of HTTP can hold; put .{0,60}, or remove it$`,
+        ),
+      );
+    await refused(file);
+    vi.stubEnv('HF_TOKEN', 'hf_\x07secret');
+    await refused('HF_TOKEN');
+    expect(server.requests).toEqual([]);
+    vi.stubEnv('HF_TOKEN', ' hf_\r\ngood\n');
+    expect((await Tokenizer.load('org/film')).vocabularySize).toBe(8192);
+  });
+
   it('without safetensors says how to get them', async () => {
     const { 'model.safetensors': _, ...rest } = filmFiles;
     serve({ kind: 'model', id: 'org/old', files: { ...rest, 'pytorch_model.bin': 'x' } });
