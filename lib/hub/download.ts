@@ -19,6 +19,15 @@ const sizeOf = (file: string): Promise<number> =>
     () => -1,
   );
 
+/** Number of bytes of a file that the cache lacks: none with its blob, the rest after a download that was cut. */
+export const lackingBytes = async (name: HubName, { etag, size }: HubFile): Promise<number> => {
+  const blob = join(storage(name), 'blobs', etag);
+  if ((await sizeOf(blob)) === size) return 0;
+  const there = await sizeOf(`${blob}.incomplete`);
+  // What is longer than the file is no beginning of it.
+  return there > 0 && there <= size ? size - there : size;
+};
+
 /** The hash that an etag is: sha256 of the content, or Git's sha1 of it with its length before. */
 const hashOf = ({ etag, size }: HubFile): Hash =>
   etag.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);

@@ -10,9 +10,9 @@ export interface Download {
   license: string | undefined;
   /** Folder that it is kept in. */
   folder: string;
-  /** Number of bytes that are there; 0 at the first call. */
+  /** Number of bytes that have come; 0 at the first call. */
   done: number;
-  /** Number of bytes to download. */
+  /** Number of bytes to download, without those that the cache has already. */
   total: number;
 }
 

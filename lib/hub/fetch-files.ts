@@ -6,7 +6,7 @@ import { ZestError } from '../errors.ts';
 import { makeFolder, replaceFile, writing } from '../files/files.ts';
 import { listed } from '../text/show.ts';
 import { cachedCommit, isCommit, rememberFiles, snapshot, storage, written } from './cache.ts';
-import { downloadBlob } from './download.ts';
+import { downloadBlob, lackingBytes } from './download.ts';
 import { tell } from './downloads.ts';
 import { hubEnvironment } from './environment.ts';
 import type { HubFile, Repository } from './repository.ts';
@@ -68,21 +68,32 @@ export const fetchFiles = async (
   const absent = paths.filter((path) => !existsSync(join(folder, path)));
   if (absent.length > 0 && offline) throw inPart(repository, paths.length, absent, offline);
   const wanted = absent.map((path) => files.get(path) as HubFile);
-  const total = wanted.reduce((sum, { size }) => sum + size, 0);
   if (wanted.length > 0) {
+    // By blob: files with the same content have one.
+    const lacking = new Map<string, number>();
+    for (const file of wanted) lacking.set(file.etag, await lackingBytes(name, file));
+    const total = [...lacking.values()].reduce((sum, bytes) => sum + bytes, 0);
     await assertRoom(storage(name), total, repository);
     // Before the first file, so that what a cut leaves is known to be a part.
     await rememberFiles(name, commit, repository.paths);
     const said = { name: written(name), license, folder, total };
-    tell({ ...said, done: 0 });
+    // Where only links are lacking, nothing is downloaded.
+    if (total > 0) tell({ ...said, done: 0 });
     let before = 0;
     for (const file of wanted) {
-      await downloadBlob(repository, file, (done) => tell({ ...said, done: before + done }), signal);
+      const bytes = lacking.get(file.etag) ?? 0;
+      const report = (there: number) => {
+        const come = there - (file.size - bytes);
+        // Less than was there comes of a beginning that was no good; 0 is what the first call says.
+        if (come > 0) tell({ ...said, done: before + come });
+      };
+      await downloadBlob(repository, file, report, signal);
       const path = join(folder, file.path);
       await writing(path, link(join(storage(name), 'blobs', file.etag), path));
-      before += file.size;
+      before += bytes;
+      lacking.delete(file.etag);
     }
-    tell({ ...said, done: total });
+    if (total > 0) tell({ ...said, done: total });
   } else if (!offline) {
     // Files that others have put there are enough, also where nothing can be written.
     await rememberFiles(name, commit, repository.paths).catch(() => {});

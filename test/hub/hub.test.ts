@@ -13,7 +13,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import disk from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readRows } from '../../lib/data/read-rows.ts';
@@ -491,6 +493,42 @@ describe('a download', () => {
     await rejects(() => onDownload(7 as never), 'ERR_ZEST_ARGUMENT', /listener is 7; expected a function/);
   });
 
+  it('is of what the cache lacks: no blob of another commit, and the rest of one that was cut', async () => {
+    const files = { 'train.jsonl': BIG, 'test.jsonl': lines(3) };
+    const commits = { main: sha1('main'), next: sha1('next'), last: sha1('last') };
+    serve({
+      files,
+      revisions: commits,
+      filesAt: {
+        [commits.next]: { ...files, 'test.jsonl': lines(4), 'again.jsonl': lines(4) },
+        [commits.last]: { 'train.jsonl': lines(20_000, 'anew') },
+      },
+    });
+    const heard: Download[] = [];
+    const stop = onDownload((download) => heard.push(download));
+    const hearsAll = (total: number) => {
+      const done = heard.map((each) => each.done);
+      expect(done).toEqual([...done].sort((a, b) => a - b));
+      expect(done.filter((each) => each === 0)).toHaveLength(1);
+      expect(heard.splice(0).at(-1)).toMatchObject({ done: total, total });
+    };
+    await count('hf://datasets/org/rows/*.jsonl');
+    heard.length = 0;
+    await count('hf://datasets/org/rows@next/*.jsonl');
+    expect(server.downloads.filter((each) => each === 'train.jsonl')).toHaveLength(1);
+    hearsAll(lines(4).length);
+    rmSync(join(cache, 'datasets--org--rows/snapshots'), { recursive: true });
+    await count('hf://datasets/org/rows@next/*.jsonl');
+    expect(heard).toEqual([]);
+    const last = lines(20_000, 'anew');
+    const etag = createHash('sha256').update(last).digest('hex');
+    writeFileSync(join(cache, 'datasets--org--rows/blobs', `${etag}.incomplete`), last.slice(0, 50_000));
+    await count('hf://datasets/org/rows@last/train.jsonl');
+    expect(server.downloads.at(-1)).toBe('train.jsonl bytes=50000-');
+    hearsAll(last.length - 50_000);
+    stop();
+  });
+
   it('that is cut goes on where it was', async () => {
     serve({ files: { 'train.jsonl': BIG } });
     server.mishaps.set('train.jsonl', [{ cutAfter: 50_000 }, { cutAfter: 70_000 }, { status: 503 }]);
@@ -628,6 +666,28 @@ describe('a download', () => {
       /takes \d+ MB, and .* has room for \d+ MB; make room, or name an/,
     );
     other.close();
+  });
+
+  it('for which there is room beside what is there begins', async () => {
+    const served = serve({ files: { 'train.jsonl': BIG, 'test.jsonl': lines(3) } });
+    await count('hf://datasets/org/rows/*.jsonl');
+    served.revisions = { main: sha1('org/rows'), next: sha1('next') };
+    served.files = { 'train.jsonl': BIG, 'test.jsonl': lines(4) };
+    const full = vi.spyOn(disk, 'statfs').mockImplementation((async () => ({ bavail: 1, bsize: 4096 })) as never);
+    syncBuiltinESMExports();
+    try {
+      expect(await count('hf://datasets/org/rows@next/*.jsonl')).toBe(20_004);
+      served.revisions.last = sha1('last');
+      served.files = { 'train.jsonl': lines(20_000, 'anew') };
+      await rejects(
+        () => count('hf://datasets/org/rows@last/*'),
+        'ERR_ZEST_FILE',
+        /takes 1 MB, and .* has room for 1 MB/,
+      );
+    } finally {
+      full.mockRestore();
+      syncBuiltinESMExports();
+    }
   });
 
   it('that falls silent is tried again, and one that is aborted stops', async () => {
