@@ -16,6 +16,7 @@ import {
 import disk from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readRows } from '../../lib/data/read-rows.ts';
@@ -722,6 +723,30 @@ describe('a download', () => {
     rmSync(link);
     expect(await count(BIG_PATH)).toBe(20_000);
     expect(server.downloads).toHaveLength(2);
+  });
+
+  it('needs no home directory where a variable names the folder', async () => {
+    serve({ files: { 'train.jsonl': lines(3) } });
+    // As for a user id that no user has: libuv finds no entry of it.
+    const homeless = vi.spyOn(os, 'homedir').mockImplementation(() => {
+      throw new Error('A system error occurred: uv_os_homedir returned ENOENT (no such file or directory)');
+    });
+    syncBuiltinESMExports();
+    try {
+      expect(await count(BIG_PATH)).toBe(3);
+      vi.stubEnv('HF_HUB_CACHE', cache);
+      vi.stubEnv('HF_HOME', undefined);
+      vi.stubEnv('XDG_CACHE_HOME', undefined);
+      expect(await count(BIG_PATH)).toBe(3);
+      vi.stubEnv('HF_HUB_CACHE', undefined);
+      const refused = /^no folder for downloads: this user has no home directory; name a folder in HF_HOME/;
+      await rejects(() => count(BIG_PATH), 'ERR_ZEST_HUB', refused);
+      vi.stubEnv('HF_HOME', '~/models');
+      await rejects(() => Tokenizer.load('org/film'), 'ERR_ZEST_HUB', refused);
+    } finally {
+      homeless.mockRestore();
+      syncBuiltinESMExports();
+    }
   });
 
   it('keeps the commit of a process though the branch moves, and a new process sees it', async () => {
