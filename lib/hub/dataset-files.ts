@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { hasRows, withRows } from '../data/formats.ts';
 import { isGlob, matchesPath } from '../data/path-glob.ts';
 import { ZestError } from '../errors.ts';
@@ -68,61 +68,65 @@ const hasWord = (path: string, word: string): boolean =>
 const isOfSplit = (path: string, split: string): boolean =>
   (SYNONYMS[split] ?? [split]).some((word) => hasWord(path, word));
 
-/** Splits by subset, as the head of README.md lists them: globs over the files. */
-type Listed = Map<string, Map<string, string[]>>;
+/** A subset, as the head of README.md describes it. */
+interface Subset {
+  /** Folder that its files are in, with a slash at its end; empty for the repository itself. */
+  folder: string;
+  /** Globs over the files by split; undefined where the names of the files in the folder tell the splits. */
+  splits: Map<string, string[]> | undefined;
+}
+
+/** Subsets by name, and the one that is meant where none is named. */
+interface Card {
+  subsets: Map<string, Subset>;
+  main: string | undefined;
+}
 
 const listOf = (value: unknown): string[] => [value].flat().filter((each) => typeof each === 'string');
 
-const cardOf = async (card: string): Promise<{ splits: Listed; main: string | undefined }> => {
+const cardOf = async (card: string): Promise<Card> => {
   const { parse } = await import('yaml');
   const head = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1];
-  const splits: Listed = new Map();
+  const subsets: Card['subsets'] = new Map();
   let main: string | undefined;
   let value: unknown;
   try {
     value = parse(head ?? '');
   } catch {
-    return { splits, main };
+    return { subsets, main };
   }
   const configs = isObject(value) && Array.isArray(value.configs) ? value.configs : [];
   for (const config of configs) {
     if (!isObject(config)) continue;
     const subset = typeof config.config_name === 'string' ? config.config_name : 'default';
-    const files = [config.data_files].flat();
-    const root = typeof config.data_dir === 'string' ? `${config.data_dir}/` : '';
-    const found = new Map<string, string[]>();
-    for (const entry of files) {
+    // `english`, `./english` and `english/` are the same folder.
+    const folder = typeof config.data_dir === 'string' ? posix.join('/', config.data_dir, '/').slice(1) : '';
+    const splits = new Map<string, string[]>();
+    for (const entry of [config.data_files ?? []].flat()) {
       const [split, globs] = isObject(entry) ? [String(entry.split), listOf(entry.path)] : ['train', listOf(entry)];
-      if (globs.length > 0) found.set(split, [...(found.get(split) ?? []), ...globs.map((glob) => root + glob)]);
+      if (globs.length > 0) splits.set(split, [...(splits.get(split) ?? []), ...globs.map((glob) => folder + glob)]);
     }
-    if (found.size > 0) splits.set(subset, found);
+    const isByName = config.data_files === undefined || config.data_files === null;
+    if (isByName || splits.size > 0) subsets.set(subset, { folder, splits: isByName ? undefined : splits });
     if (config.default === true) main = subset;
   }
-  return { splits, main };
+  return { subsets, main };
 };
 
 const fail = (name: HubName, message: string): ZestError => new ZestError('ERR_ZEST_HUB', `${called(name)} ${message}`);
 
-/** Files of a split that the card lists; undefined where it lists none at all. */
-const byCard = (
-  { name, paths }: Repository,
-  { splits, main }: Awaited<ReturnType<typeof cardOf>>,
-  split: string,
-  subset: string | undefined,
-): string[] | undefined => {
-  if (splits.size === 0) return undefined;
-  const subsets = [...splits.keys()];
-  const chosen = subset ?? main ?? (splits.has('default') ? 'default' : subsets.length === 1 ? subsets[0] : undefined);
-  if (chosen === undefined) throw fail(name, `has several subsets; expected one of them as subset: ${listed(subsets)}`);
-  const found = splits.get(chosen);
-  if (!found) throw fail(name, `has no subset ${JSON.stringify(chosen)}; expected one of ${listed(subsets)}`);
-  const globs = found.get(split);
-  if (!globs) throw fail(name, `has no split ${JSON.stringify(split)}; expected one of ${listed(found.keys())}`);
-  return paths.filter((path) => globs.some((glob) => path === glob || matchesPath(glob, path)));
+/** The subset that is read: the one that is named, or else the main one of the card. */
+const chosenOf = (name: HubName, { subsets, main }: Card, asked: string | undefined): string | undefined => {
+  if (subsets.size === 0) return asked;
+  const all = [...subsets.keys()];
+  const chosen = asked ?? main ?? (subsets.has('default') ? 'default' : all.length === 1 ? all[0] : undefined);
+  if (chosen === undefined) throw fail(name, `has several subsets; expected one of them as subset: ${listed(all)}`);
+  if (subsets.has(chosen)) return chosen;
+  throw fail(name, `has no subset ${JSON.stringify(chosen)}; expected one of ${listed(all)}`);
 };
 
 /** Files of a split by their names; all are training data where no name says what it is. */
-const byName = ({ paths }: Repository, split: string, subset: string | undefined): string[] => {
+const byName = (paths: readonly string[], split: string, subset?: string): string[] => {
   const all = withRows(paths.filter((path) => !/(^|\/)\./.test(path)));
   const tables = all.filter((path) => !/\.json$/i.test(path));
   const data = (tables.length > 0 ? tables : all).filter(
@@ -133,14 +137,29 @@ const byName = ({ paths }: Repository, split: string, subset: string | undefined
   return found.length > 0 || isSplit || split !== 'train' ? found : data;
 };
 
+/** Files of a split of a subset that the card describes. */
+const byCard = ({ name, paths }: Repository, { folder, splits }: Subset, split: string): string[] => {
+  if (!splits) {
+    // The names of the folder itself tell nothing of a split.
+    const inside = paths.filter((path) => path.startsWith(folder)).map((path) => path.slice(folder.length));
+    return byName(inside, split).map((path) => folder + path);
+  }
+  const globs = splits.get(split);
+  if (!globs) throw fail(name, `has no split ${JSON.stringify(split)}; expected one of ${listed(splits.keys())}`);
+  return paths.filter((path) => globs.some((glob) => path === glob || matchesPath(glob, path)));
+};
+
 const splitFiles = async (
-  { name, split, subset }: HubPath & { split: string },
+  { name, split, subset: asked }: HubPath & { split: string },
   signal: AbortSignal | undefined,
 ): Promise<{ repository: Repository; paths: string[] }> => {
   const repository = await openRepository(name, signal);
   const isDescribed = repository.paths.includes(CARD);
   const card = isDescribed ? await readFile(join(await fetchFiles(repository, [CARD], signal), CARD), 'utf8') : '';
-  const paths = byCard(repository, await cardOf(card), split, subset) ?? byName(repository, split, subset);
+  const described = await cardOf(card);
+  const subset = chosenOf(name, described, asked);
+  const chosen = subset === undefined ? undefined : described.subsets.get(subset);
+  const paths = chosen ? byCard(repository, chosen, split) : byName(repository.paths, split, subset);
   if (paths.length > 0) return { repository, paths };
   if (name.revision === 'main') {
     const converted = await openRepository({ ...name, revision: AS_PARQUET }, signal).catch((error) => {
@@ -155,7 +174,8 @@ const splitFiles = async (
     if (converted && inside && inside.length > 0) return { repository: converted, paths: inside };
   }
   if (repository.offline) throw repository.offline;
-  const some = listed(repository.paths.filter(hasRows), 5);
+  const inside = repository.paths.filter((path) => path.startsWith(chosen?.folder ?? ''));
+  const some = listed(inside.filter(hasRows), 5);
   throw fail(
     name,
     `has no files of the split ${JSON.stringify(split)}${subset === undefined ? '' : ` of the subset ${subset}`}; ${some === '' ? 'none of its files has rows' : `it has ${some}; a file is named by ${SCHEME}${name.id}/PATH`}`,

@@ -429,6 +429,42 @@ configs:
     expect(await count(`${path}?split=train`)).toBe(8);
   });
 
+  it('has subsets that are folders, whose splits the names of their files tell', async () => {
+    // Numbers as load_dataset of Python's datasets 5.2.0 gives them for such a folder.
+    const card = `---
+configs:
+- config_name: en
+  data_dir: english
+  default: true
+- config_name: fr
+  data_dir: ./test-french/
+- config_name: all
+---`;
+    serve({
+      files: {
+        'README.md': card,
+        ...{ 'english/train.jsonl': lines(1), 'english/dev.jsonl': lines(2) },
+        ...{ 'test-french/a.jsonl': lines(4), 'english-old/train.jsonl': lines(8) },
+      },
+    });
+    const path = 'hf://datasets/org/rows';
+    expect(await count(`${path}?split=train`)).toBe(1);
+    expect(await count(`${path}?split=train&subset=en`)).toBe(1);
+    expect(await count(`${path}?split=validation`)).toBe(2);
+    expect(await count(`${path}?split=train&subset=fr`)).toBe(4);
+    expect(await count(`${path}?split=test&subset=all`)).toBe(4);
+    await rejects(
+      () => count(`${path}?split=test`),
+      'ERR_ZEST_HUB',
+      /has no files of the split "test" of the subset en; it has english\/dev\.jsonl, english\/train\.jsonl; a file/,
+    );
+    await rejects(
+      () => count(`${path}?split=train&subset=de`),
+      'ERR_ZEST_HUB',
+      /no subset "de"; expected one of en, fr, all/,
+    );
+  });
+
   it('without a card is told by the names of its files', async () => {
     const path = 'hf://datasets/org/rows';
     const served = serve({
