@@ -31,12 +31,16 @@ interface HubPath {
 const PATH =
   /^hf:\/\/datasets\/([\w-][\w.-]*(?:\/[\w-][\w.-]*)?)(?:@(refs\/(?:pr|convert)\/[\w.-]+|[^/?]+))?(?:\/([^?]+))?(?:\?(.*))?$/;
 
+/** Writes a revision so that its slashes are none of the path behind it; those of the hub's own refs are known. */
+const inPath = (revision: string): string =>
+  /^refs\/(pr|convert)\/[\w.-]+$/.test(revision) ? revision : encodeURIComponent(revision);
+
 /** Writes the path of a split. */
 export const splitPath = (
   hub: string,
   { split, subset, revision }: { split: string; subset?: string; revision?: string },
 ): string => {
-  const at = revision === undefined || hub.includes('@') ? hub : `${hub}@${revision}`;
+  const at = revision === undefined || hub.includes('@') ? hub : `${hub}@${inPath(revision)}`;
   return `${SCHEME}${at}?${new URLSearchParams({ ...(subset !== undefined && { subset }), split })}`;
 };
 

@@ -15,7 +15,9 @@ interface HubModel {
   file: string | undefined;
 }
 
-const NAME = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*?)(?:@(refs\/(?:pr|convert)\/[\w.-]+|[\w][\w.-]*))?(?:\/(.+\.gguf))?$/i;
+// A branch may have slashes: it is as short as may be, so that the rest is the path of a GGUF file, if it is one.
+const NAME =
+  /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*?)(?:@(refs\/(?:pr|convert)\/[\w.-]+|\w[\w.-]*(?:\/\w[\w.-]*)*?))?(?:\/(.+\.gguf))?$/i;
 
 /**
  * The model of the hub that a name stands for: `name`, `org/name`, `org/name@revision`, or `org/name/file.gguf`. What is

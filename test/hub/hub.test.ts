@@ -20,7 +20,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readRows } from '../../lib/data/read-rows.ts';
-import { hubFiles } from '../../lib/hub/dataset-files.ts';
+import { hubFiles, splitPath } from '../../lib/hub/dataset-files.ts';
 import { type Download, onDownload } from '../../lib/hub/downloads.ts';
 import { missingShards } from '../../lib/hub/shards.ts';
 import { Model } from '../../lib/model/model.ts';
@@ -167,6 +167,17 @@ describe('a model of the hub', () => {
     } finally {
       process.chdir(before);
     }
+  });
+
+  it('may be at a branch with slashes, and what ends as a GGUF file is one', async () => {
+    const revisions = { main: sha1('main'), next: sha1('next'), 'feature/x/y': sha1('xy') };
+    serveFilm({ revisions, filesAt: { [revisions.next]: { 'x/y.gguf': 'GGUF' } } });
+    expect((await Tokenizer.load('org/film@feature/x/y')).vocabularySize).toBe(8192);
+    expect(readFileSync(join(cache, 'models--org--film/refs/feature/x/y'), 'utf8')).toBe(revisions['feature/x/y']);
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect((await Tokenizer.load('org/film@feature/x/y')).vocabularySize).toBe(8192);
+    vi.stubEnv('HF_HUB_OFFLINE', undefined);
+    await rejects(() => Model.load('org/film@next/x/y.gguf'), 'ERR_ZEST_GGUF', /x\/y\.gguf/);
   });
 
   it('that there is not says so, as a folder and as a name', async () => {
@@ -427,6 +438,16 @@ configs:
     await rejects(() => count('hf://datasets/org/absent?split=train'), 'ERR_ZEST_HUB', /has no data set "org\/absent"/);
     vi.stubEnv('HF_HUB_OFFLINE', '1');
     expect(await count(`${path}?split=train`)).toBe(8);
+  });
+
+  it('may be at a branch with slashes', async () => {
+    const revisions = { main: sha1('main'), 'feature/x': sha1('x'), 'refs/pr/3': sha1('pr') };
+    serve({ files: { 'train.jsonl': lines(1) }, revisions, filesAt: { [sha1('x')]: { 'train.jsonl': lines(2) } } });
+    expect(await count('hf://datasets/org/rows@feature%2Fx/train.jsonl')).toBe(2);
+    expect(await count(splitPath('org/rows', { split: 'train', revision: 'feature/x' }))).toBe(2);
+    expect(splitPath('org/rows', { split: 'train', revision: 'refs/pr/3' })).toBe(
+      'hf://datasets/org/rows@refs/pr/3?split=train',
+    );
   });
 
   it('has subsets that are folders, whose splits the names of their files tell', async () => {
