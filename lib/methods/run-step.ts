@@ -1,5 +1,6 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
+import { assertFinite } from '../objectives/finite-losses.ts';
 import { show } from '../text/show.ts';
 import type { AnyMethod, MethodState, Round, StepContext, StepEstimate } from './method.ts';
 import { type RuleOption, updateRule } from './rule.ts';
@@ -43,20 +44,6 @@ export interface StepLength {
   /** Updates that came before, for rules that count them. Default 0. */
   updates?: number;
 }
-
-const placeOf = (point: Point): string => {
-  const [term] = [point].flat();
-  if (!term) return 'the unperturbed weights';
-  return 'stream' in term ? `stream ${term.stream}, scale ${term.scale}` : `a vector, scale ${term.scale}`;
-};
-
-const assertFinite = (losses: Float64Array, points: readonly Point[]): void => {
-  const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (bad < 0) return;
-  const point = points[bad % points.length]!;
-  const where = placeOf(point);
-  throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${losses[bad]}`);
-};
 
 /** The streams of a step, from its first on. */
 export const streamsFrom = (first: bigint, count: number): bigint[] =>

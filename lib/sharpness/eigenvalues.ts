@@ -5,7 +5,7 @@ import { MEASURING_STREAM } from '../objectives/directions.ts';
 import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import { checkedScale, type LossesAt, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
-import { addTimes, coordinates, pointOf, wholeDirection } from './subspace.ts';
+import { addTimes, coordinates, firstBeside, pointOf, wholeDirection } from './subspace.ts';
 import { symmetricEigen } from './symmetric.ts';
 
 /** Options of {@link topEigenvalues}. */
@@ -124,7 +124,11 @@ export const topEigenvalues = async <B>(
     next = orthogonal(image, basis);
     // The Krylov space is exhausted: all of H's eigenvectors that the start had a part in are found.
     if (Math.sqrt(dot(next, next)) <= EXHAUSTED * Math.sqrt(dot(image, image))) {
-      next = orthogonal(await wholeDirection(objective, firstStream + BigInt(basis.length)), basis);
+      next = await firstBeside(firstStream + BigInt(basis.length), async (stream) => {
+        const v = await wholeDirection(objective, stream);
+        const rest = orthogonal(v, basis);
+        return { rest, share: dot(rest, rest) / dot(v, v) };
+      });
     }
   }
 };

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Objective, Point } from '../objective.ts';
+import { assertFinite } from '../objectives/finite-losses.ts';
 import { assertList, callback, signal, stream } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import { reading } from '../options/reading.ts';
@@ -27,8 +28,14 @@ export type LossesAt = (points: readonly Point[]) => Promise<Float64Array>;
 /** Points between two looks at the signal and two reports of progress. */
 const POINTS_OF_CALL = 8;
 
+/** The number of sequences of a batch, or of examples of one that is a list. */
+const weightOf = (batch: unknown): number => {
+  if (Array.isArray(batch)) return batch.length;
+  return (batch as { sequences?: readonly unknown[] } | undefined)?.sequences?.length ?? 1;
+};
+
 /**
- * The loss of one batch, or the mean over several, each with the weight of its sequences, at points around the weights
+ * The loss of one batch, or the mean over several, each with the weight of its sequences or examples, at points around the weights
  * as they are now: evaluations reject with ERR_ZEST_VERSION once they are others. A loss that is not finite is an error,
  * ERR_ZEST_LOSS_NOT_FINITE, or NaN with `keepNotFinite`.
  */
@@ -41,15 +48,16 @@ export const lossesAround = <B>(
   if (isList) assertList(batch, 'batch', 'batches');
   const batches = (isList ? batch : [batch]) as readonly B[];
   if (batches.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no batches to measure on');
-  const weights = reading('batch', () =>
-    batches.map((one) => (one as { sequences?: readonly unknown[] } | undefined)?.sequences?.length ?? 1),
-  );
+  const weights = reading('batch', () => batches.map(weightOf));
   const totalWeight = weights.reduce((a, b) => a + b);
   const atVersion = objective.version;
 
   const evaluate = async (batch: B, points: readonly Point[]): Promise<Float64Array> => {
     try {
-      return await objective.evaluate(batch, points, { signal, atVersion });
+      const losses = await objective.evaluate(batch, points, { signal, atVersion });
+      if (keepNotFinite) return losses.map((loss) => (Number.isFinite(loss) ? loss : Number.NaN));
+      assertFinite(losses, points);
+      return losses;
     } catch (error) {
       if (!keepNotFinite || !(error instanceof ZestError) || error.code !== 'ERR_ZEST_LOSS_NOT_FINITE') throw error;
       if (points.length === 1) return Float64Array.of(Number.NaN);

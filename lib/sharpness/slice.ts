@@ -5,7 +5,7 @@ import { assertObjective, given, optionsOf } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import { DEFAULTS } from './defaults.ts';
 import { checkedScale, lossesAround, type MeasureOptions, measureShape } from './losses.ts';
-import { gramMatrix } from './subspace.ts';
+import { firstBeside, gramMatrix } from './subspace.ts';
 
 /** Options of {@link lossSlice}. */
 export interface SliceOptions extends MeasureOptions {
@@ -38,8 +38,8 @@ export const checkedSize = (name: string, value: number, dimension: number): num
 };
 
 /**
- * Evaluates the loss on the plane of two directions, v(firstStream) and what of v(firstStream + 1) is orthogonal to it,
- * both scaled to √d. One scale for all layers: a point is a sum of whole directions, so that Li et al.'s (2018) filter
+ * Evaluates the loss on the plane of two directions, v(firstStream) and what of v(firstStream + 1) is orthogonal to it (of
+ * a later stream where that lies along the first), both scaled to √d. One scale for all layers: a point is a sum of whole directions, so that Li et al.'s (2018) filter
  * normalisation is not at hand. Takes size² forwards.
  *
  * @example
@@ -62,14 +62,17 @@ export const lossSlice = async <B>(
   const d = objective.dimension;
   const size = checkedSize('size', options.size ?? DEFAULTS.sliceSize, d);
   const radius = checkedScale('radius', options.radius ?? DEFAULTS.sliceRadius);
-  const streams = [firstStream, firstStream + 1n];
-  const [aa, ab, , bb] = await gramMatrix(objective, streams);
-  const alongA = Math.sqrt(d / aa!);
-  const alongB = Math.sqrt(d / (bb! - ab! ** 2 / aa!));
+  const { streams, aa, ab, bb } = await firstBeside(firstStream + 1n, async (stream) => {
+    const streams = [firstStream, stream];
+    const [aa = 0, ab = 0, , bb = 0] = await gramMatrix(objective, streams);
+    return { rest: { streams, aa, ab, bb: bb - ab ** 2 / aa }, share: (bb - ab ** 2 / aa) / bb };
+  });
+  const alongA = Math.sqrt(d / aa);
+  const alongB = Math.sqrt(d / bb);
   const half = (size - 1) / 2;
   const steps = Array.from({ length: size }, (_, i) => ((i - half) / half) * radius);
   const point = (a: number, b: number): Point => {
-    const scales = [a * alongA - (b * alongB * ab!) / aa!, b * alongB];
+    const scales = [a * alongA - (b * alongB * ab) / aa, b * alongB];
     return a === 0 && b === 0 ? [] : streams.map((stream, i) => ({ stream, scale: scales[i]! }));
   };
   const points = steps.flatMap((a) => steps.map((b) => point(a, b)));

@@ -1,4 +1,4 @@
-import { ZestError } from '../errors.ts';
+import { rangeError, ZestError } from '../errors.ts';
 import { dot } from '../numbers/vectors.ts';
 import type { Objective, Perturbation } from '../objective.ts';
 
@@ -39,6 +39,32 @@ const trainableNames = <B>(objective: Objective<B>): readonly string[] => {
 /** y += factor·x */
 export const addTimes = (y: Float64Array, factor: number, x: Float64Array): void => {
   for (let i = 0; i < y.length; i++) y[i] = y[i]! + factor * x[i]!;
+};
+
+/** Share of a direction's squared length below which what is left of it beside others is rounding. */
+const LEAST_REST = 1e-6;
+
+/** Streams that are looked at for a direction beside others: half of Rademacher's are none in the plane. */
+const MOST_STREAMS = 64;
+
+/**
+ * Finds the first of some streams whose direction has a part beside others', which `restOf` gives with its squared length
+ * as a share of the direction's.
+ *
+ * @throws ERR_ZEST_DIMENSION where none has
+ */
+export const firstBeside = async <T>(
+  firstStream: bigint,
+  restOf: (stream: bigint) => Promise<{ rest: T; share: number }>,
+): Promise<T> => {
+  for (let i = 0; i < MOST_STREAMS; i++) {
+    const { rest, share } = await restOf(firstStream + BigInt(i));
+    if (share > LEAST_REST) return rest;
+  }
+  throw rangeError(
+    'ERR_ZEST_DIMENSION',
+    `the directions of ${MOST_STREAMS} streams from ${firstStream} lie along those before; expected directions that differ`,
+  );
 };
 
 /** Beyond two a dimension, so that the directions of one or two dimensions span them too. */

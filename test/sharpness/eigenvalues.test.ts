@@ -98,6 +98,20 @@ describe('topEigenvalues', () => {
     }
   });
 
+  it('where directions lie along one another, as signs in a plane do', async () => {
+    for (let seed = 0; seed < 12; seed++) {
+      const bowl = vectorObjective(([x = 0, y = 0]) => x * x + y * y, [1, 0], {
+        directions: { law: 'rademacher', seed },
+      });
+      const { eigenvalues, converged } = await topEigenvalues(bowl, undefined, { count: 2 });
+      expect(converged).toBe(true);
+      for (const { value, residual } of eigenvalues) {
+        expect(value).toBeCloseTo(2, 6);
+        expect(residual).toBeLessThan(1e-6);
+      }
+    }
+  });
+
   it('says when the steps did not do', async () => {
     const values = Array.from({ length: 30 }, (_, i) => i);
     const objective = quadratic(diagonal(values));

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { coverageOfMaximum, deviation } from '../../lib/numbers/statistics.ts';
 import type { Objective } from '../../lib/objective.ts';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
+import { hessianTrace, quadraticForm } from '../../lib/sharpness/curvature.ts';
 import { neighbourhood } from '../../lib/sharpness/neighbourhood.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';
@@ -82,6 +83,27 @@ describe('neighbourhood', () => {
     expect(losses).toHaveLength(32);
     const nowhere = vectorObjective(() => Number.NaN, [0]);
     await rejects(() => neighbourhood(nowhere, undefined), 'ERR_ZEST_LOSS_NOT_FINITE', /x itself/);
+  });
+
+  it('weighs batches that are lists by their examples, and refuses a loss of one’s own at θ that is no number', async () => {
+    const of = (evaluate: (batch: number[], points: number) => number): Objective<number[]> => ({
+      dimension: 2,
+      version: 0n,
+      evaluate: async (batch, points) => Float64Array.from(points, (point) => evaluate(batch, [point].flat().length)),
+      apply: async () => {},
+    });
+    const mean = of((batch) => batch.reduce((sum, value) => sum + value, 0) / batch.length);
+    expect((await neighbourhood(mean, [[0, 0, 0], [4]], { samples: 2 })).loss).toBe(1);
+    const infinite = of((_, terms) => (terms > 0 ? Number.POSITIVE_INFINITY : 1));
+    const { radii } = await neighbourhood(infinite, [[1]], { samples: 2 });
+    expect(radii[0]).toMatchObject({ losses: Array(4).fill(Number.NaN), notFinite: 4, mean: null });
+    const none = of(() => Number.NaN);
+    await rejects(() => neighbourhood(none, [[1]]), 'ERR_ZEST_LOSS_NOT_FINITE', /at the unperturbed weights is NaN/);
+    for (const measure of [
+      () => hessianTrace(infinite, [[1]], { samples: 2 }),
+      () => quadraticForm(infinite, [[1]], { stream: 3n, scale: 1 }),
+    ])
+      await rejects(measure, 'ERR_ZEST_LOSS_NOT_FINITE', /the loss at stream \d+, scale .* is Infinity/);
   });
 
   it('holds for losses that are tiny, and for those that are 0', async () => {

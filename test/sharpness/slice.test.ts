@@ -32,6 +32,21 @@ describe('lossSlice', () => {
     expect(seen).toHaveLength(9);
   });
 
+  it('takes a stream that does not lie along the first, as half of the signs in a plane do', async () => {
+    for (let seed = 0; seed < 12; seed++) {
+      const bowl = vectorObjective(([x = 0, y = 0]) => x * x + y * y, [0, 0], {
+        directions: { law: 'rademacher', seed },
+      });
+      const { losses } = await lossSlice(bowl, undefined, { size: 3, radius: 1 });
+      const rounded = losses.map((row) => row.map((loss) => Number(loss.toFixed(5))));
+      expect(rounded).toEqual([
+        [4, 2, 4],
+        [2, 0, 2],
+        [4, 2, 4],
+      ]);
+    }
+  });
+
   it('keeps losses that are not finite', async () => {
     const objective = vectorObjective((x) => (Math.hypot(...x) > 1 ? Number.NaN : 0), [0, 0]);
     const { losses } = await lossSlice(objective, undefined, { size: 3, radius: 1 });
