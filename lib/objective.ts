@@ -156,7 +156,10 @@ export interface Objective<B> {
   combine?(losses: Float64Array, batch: B, first: number): number;
   /** Makes what evaluations of a batch need beside the engine, such as its tokens, so that they find it made. */
   prepare?(batch: B): void;
-  /** Does some work with the objective while no call of others takes effect on it. */
+  /**
+   * Does some work with the objective while no call of others takes effect on it. One that leaves examples out may begin
+   * the work anew before its first update.
+   */
   exclusively?<T>(work: (alone: Objective<B>) => Promise<T>): Promise<T>;
   /** Names of the trainable parameters, in canonical order; together they have `dimension` elements. */
   readonly trainableNames?: readonly string[];

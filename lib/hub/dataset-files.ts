@@ -40,7 +40,9 @@ export const splitPath = (
   hub: string,
   { split, subset, revision }: { split: string; subset?: string; revision?: string },
 ): string => {
-  const at = revision === undefined || hub.includes('@') ? hub : `${hub}@${inPath(revision)}`;
+  const [id, own] = hub.split('@', 2);
+  const written = own?.includes('/') ? inPath(own) : (own ?? (revision && inPath(revision)));
+  const at = written === undefined ? id : `${id}@${written}`;
   return `${SCHEME}${at}?${new URLSearchParams({ ...(subset !== undefined && { subset }), split })}`;
 };
 

@@ -261,7 +261,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       assertKnown(objective);
       return await queued(() => take(objective, batch as B, call));
     },
-    state: () => structuredClone({ ...state, ...own, step: steps, ...known }),
+    state: () => reading('the state', () => structuredClone({ ...state, ...own, step: steps, ...known })),
     restore(saved: OptimizerState) {
       if (typeof saved !== 'object' || saved === null)
         throw typeError('ERR_ZEST_OPTION', `the state is ${show(saved)}; expected what state() gives`);

@@ -254,8 +254,11 @@ export const runStep = async <B>(
   call: StepCall & StepLength,
 ): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state' | 'rate'>> => {
   assertLowest(objective.lowestLoss);
+  // The same batch also where the objective has the step taken anew.
+  let everything: unknown;
+  const all = call.all && (() => (everything ??= call.all!()));
   const take = async (of: Objective<B>, atVersion?: bigint) => {
-    const estimate = await estimateStep(of, batch, method, options, { ...call, says: objective, atVersion });
+    const estimate = await estimateStep(of, batch, method, options, { ...call, all, says: objective, atVersion });
     const update = updateOf(estimate, call);
     await of.apply(update, { directions: call.directions, signal: call.signal });
     return { ...estimate, update };

@@ -82,8 +82,15 @@ export const rewardsOf = (
 /** The indices of examples that a call or a step leaves out, by the batch that it evaluates. */
 type LeftOut = Map<Examples, Set<number>>;
 
+/** Most times that a step begins anew: rewards that still fail then go on failing. */
+const MOST_BEGINNINGS = 100;
+
 /** Thrown where an example drops out of a step that has evaluated it at other points. */
-const ANEW = Symbol('the step is taken anew');
+class LateFailure extends ZestError {
+  constructor() {
+    super('ERR_ZEST_REWARD', 'a reward failed that had not failed at other points of the step, which begins anew');
+  }
+}
 
 /**
  * Makes an objective of a reward: at each point the model answers every example of the batch, with the same prompts and
@@ -158,7 +165,7 @@ export const rewardObjective = (
     if (left.size === examples.length)
       throw new ZestError('ERR_ZEST_REWARD', `the rewards of all ${examples.length} examples of the step failed`);
     leftOut.set(batch, left);
-    if (known && left.size > known.size) throw ANEW;
+    if (known && left.size > known.size) throw new LateFailure();
     for (const losses of all) for (const i of left) losses[i] = Number.NaN;
     return all;
   };
@@ -202,11 +209,14 @@ export const rewardObjective = (
         leftOut.clear();
       },
     };
-    for (;;) {
+    for (let begun = 1; ; begun++) {
       try {
         return await work(alone);
       } catch (error) {
-        if (error !== ANEW) throw error;
+        if (!(error instanceof LateFailure)) throw error;
+        if (begun === MOST_BEGINNINGS) {
+          throw new ZestError('ERR_ZEST_REWARD', `rewards failed late in each of ${begun} beginnings of the step`);
+        }
         if (isMoved)
           throw new ZestError('ERR_ZEST_REWARD', 'a reward failed after an update, where the work cannot begin anew');
       }

@@ -1,5 +1,5 @@
 import { lstat, readdir, readFile, realpath, rm } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { isThere, writeAtomic, writing } from '../files/files.ts';
 import { modelFolder } from '../model/built-in.ts';
@@ -104,18 +104,33 @@ export const partsOf = async (run: RunFolder): Promise<string[]> => {
   return [...events, sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory];
 };
 
+/** Folders from a run down to the weights of an adapter: checkpoints/best/adapter. */
+const MOST_LEVELS = 4;
+
+/** The folder of a path, and those above it that might be a run's. */
+const foldersAbove = (path: string): string[] => {
+  const folders = [dirname(path)];
+  while (folders.length < MOST_LEVELS) folders.push(dirname(folders.at(-1)!));
+  return folders;
+};
+
 /**
- * Checks that a file to be written is no part of a run.
+ * Checks that a file to be written is no part of a run, nor what a part links to.
  *
  * @throws ERR_ZEST_FILE
  */
 export const assertNoPart = async (file: string): Promise<void> => {
   const path = await realpath(file).catch(() => undefined);
   if (path === undefined) return;
-  const run = runFolder(dirname(path));
-  const parts = [run.summary, run.reports, run.state, run.metrics, run.config, run.trajectory];
-  if (!parts.includes(path) || !(await isTrajectory(run.trajectory))) return;
-  throw new ZestError('ERR_ZEST_FILE', `${file} is a part of the run in ${run.path}; expected another file to write`);
+  for (const folder of new Set([resolve(file), path].flatMap(foldersAbove))) {
+    const run = runFolder(folder);
+    if (!(await isThere(run.config)) || !(await isTrajectory(run.trajectory))) continue;
+    for (const part of await partsOf(run)) {
+      const real = await realpath(part).catch(() => part);
+      if (path !== real && !path.startsWith(real + sep)) continue;
+      throw new ZestError('ERR_ZEST_FILE', `${file} is a part of the run in ${folder}; expected another file to write`);
+    }
+  }
 };
 
 export const removeAll = (path: string): Promise<void> => writing(path, rm(path, { recursive: true, force: true }));

@@ -35,8 +35,8 @@ const weightOf = (batch: unknown): number => {
 };
 
 /**
- * The loss of one batch, or the mean over several, each with the weight of its sequences or examples, at points around the weights
- * as they are now: evaluations reject with ERR_ZEST_VERSION once they are others. A loss that is not finite is an error,
+ * The loss of one batch, or the mean over several, each with the weight of its sequences or examples, at points around the
+ * weights as they are now: evaluations reject with ERR_ZEST_VERSION once they are others. A loss that is not finite is an error,
  * ERR_ZEST_LOSS_NOT_FINITE, or NaN with `keepNotFinite`.
  */
 export const lossesAround = <B>(
@@ -50,6 +50,7 @@ export const lossesAround = <B>(
   if (batches.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no batches to measure on');
   const weights = reading('batch', () => batches.map(weightOf));
   const totalWeight = weights.reduce((a, b) => a + b);
+  if (totalWeight === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there is nothing in the batches to measure on');
   const atVersion = objective.version;
 
   const evaluate = async (batch: B, points: readonly Point[]): Promise<Float64Array> => {

@@ -85,7 +85,8 @@ const summarise = (radius: number, dimension: number, losses: number[], loss: nu
 /**
  * Measures the loss around the weights: its mean, spread and maximum at θ ± ρv(stream) for `samples` directions of the
  * objective's law and seed, over radii. Intervals are 95 %, for the directions and not for the choice of examples: the
- * loss is that of the batch, or of a list of batches; a batch that is a list, of examples say, stands in one. Takes 1 + 2·samples·radii forwards.
+ * loss is that of the batch, or of a list of batches; a batch that is a list, of examples say, stands in one. Takes
+ * 1 + 2·samples·radii forwards.
  *
  * @example
  * import { neighbourhood, vectorObjective } from 'node-zest';

@@ -39,8 +39,8 @@ export const checkedSize = (name: string, value: number, dimension: number): num
 
 /**
  * Evaluates the loss on the plane of two directions, v(firstStream) and what of v(firstStream + 1) is orthogonal to it (of
- * a later stream where that lies along the first), both scaled to √d. One scale for all layers: a point is a sum of whole directions, so that Li et al.'s (2018) filter
- * normalisation is not at hand. Takes size² forwards.
+ * a later stream where that lies along the first), both scaled to √d. One scale for all layers: a point is a sum of whole
+ * directions, so that Li et al.'s (2018) filter normalisation is not at hand. Takes size² forwards.
  *
  * @example
  * import { lossSlice, vectorObjective } from 'node-zest';

@@ -1,4 +1,4 @@
-import { appendFile, cp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
@@ -9,6 +9,7 @@ import { applyLog, exportLog, replayRun } from '../../lib/training/replay-run.ts
 import { train } from '../../lib/training/train.ts';
 import { verifyRun } from '../../lib/training/verify-run.ts';
 import { film } from '../fixtures/film.ts';
+import { rejects } from '../fixtures/rejects.ts';
 import { digestOf, readSummary, reviewConfig, reviewFolder, run } from '../training/runs.ts';
 import { parseLines, zest } from './zest.ts';
 
@@ -212,8 +213,16 @@ describe('zest export-log and apply-log', () => {
       message: `${own} is a part of the run in ${output}; expected another file to write`,
     });
     expect(await readFile(own)).toEqual(before);
+    const link = join(folder, 'linked');
+    await cp(output, link, { recursive: true });
+    await rename(join(link, 'trajectory.zest'), join(folder, 'elsewhere.zest'));
+    await symlink(join(folder, 'elsewhere.zest'), join(link, 'trajectory.zest'));
+    await rejects(() => exportLog(link, join(link, 'trajectory.zest')), 'ERR_ZEST_FILE', /is a part of the run in/);
+    // What was exported is no run, whatever it is called.
+    for (let time = 0; time < 2; time++) await exportLog(output, join(folder, 'trajectory.zest'));
     for (const args of [
       ['report', output, '--output', join(output, 'metrics.jsonl')],
+      ['report', output, '--output', join(output, 'checkpoints', 'best', 'model.safetensors')],
       ['predict', output, '--input', join(folder, 'train.jsonl'), '--output', join(output, 'config.yaml')],
     ]) {
       const { status, stderr } = await zest(args);

@@ -445,6 +445,7 @@ configs:
     serve({ files: { 'train.jsonl': lines(1) }, revisions, filesAt: { [sha1('x')]: { 'train.jsonl': lines(2) } } });
     expect(await count('hf://datasets/org/rows@feature%2Fx/train.jsonl')).toBe(2);
     expect(await count(splitPath('org/rows', { split: 'train', revision: 'feature/x' }))).toBe(2);
+    expect(splitPath('org/rows@feature/x', { split: 'train' })).toBe('hf://datasets/org/rows@feature%2Fx?split=train');
     expect(splitPath('org/rows', { split: 'train', revision: 'refs/pr/3' })).toBe(
       'hf://datasets/org/rows@refs/pr/3?split=train',
     );

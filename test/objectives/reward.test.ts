@@ -2,6 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ZestError } from '../../lib/errors.ts';
 import { auto } from '../../lib/methods/auto.ts';
+import { defineMethod } from '../../lib/methods/method.ts';
+import { createOptimizer } from '../../lib/methods/optimizer.ts';
 import { zest } from '../../lib/methods/zest.ts';
 import { zosa } from '../../lib/methods/zosa.ts';
 import { Model } from '../../lib/model/model.ts';
@@ -157,6 +159,33 @@ describe('rewardObjective', () => {
     expect(await stepOf(18)).toEqual({ losses: Array(6).fill(-0.5), calls: 36, skipped: 1 });
     const tilted = await stepOf(18, exampleTilt(failing(18), 0));
     expect(tilted).toEqual({ losses: Array(6).fill(-0.5), calls: 36, skipped: 1 });
+  });
+
+  it('begins a step anew with the same batch of all data', async () => {
+    let calls = 0;
+    const twice = defineMethod({
+      name: 'twice-all',
+      title: 'A method that looks at all data twice',
+      options: {},
+      streams: () => 1,
+      forwards: () => 2,
+      diagnostics: {},
+      *estimate(_, { streams: [stream = 0n] }) {
+        yield { points: [[]], of: 'all' };
+        const losses: Float64Array = yield { points: [{ stream, scale: 1e-3 }], of: 'all' };
+        return { terms: [], meanLoss: losses[0]!, diagnostics: {} };
+      },
+    });
+    const objective = rewarded(
+      (_: Answer, { fields }: { fields: { sentence: string } }) =>
+        ++calls > 3 && fields.sentence === TEXTS[2] ? Number.NaN : 1,
+      { onError: 'skip' },
+    );
+    const { losses } = await createOptimizer(twice, { learningRate: 1e-4 }).step(objective, examples, {
+      all: () => [...examples],
+    });
+    expect([...losses]).toEqual([-1, -1]);
+    expect(calls).toBe(12);
   });
 
   it('takes a failed step again with all examples', async () => {

@@ -97,6 +97,7 @@ describe('neighbourhood', () => {
     const infinite = of((_, terms) => (terms > 0 ? Number.POSITIVE_INFINITY : 1));
     const { radii } = await neighbourhood(infinite, [[1]], { samples: 2 });
     expect(radii[0]).toMatchObject({ losses: Array(4).fill(Number.NaN), notFinite: 4, mean: null });
+    await rejects(() => neighbourhood(mean, [[]]), 'ERR_ZEST_BATCH_EMPTY', /nothing in the batches/);
     const none = of(() => Number.NaN);
     await rejects(() => neighbourhood(none, [[1]]), 'ERR_ZEST_LOSS_NOT_FINITE', /at the unperturbed weights is NaN/);
     for (const measure of [

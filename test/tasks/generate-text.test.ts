@@ -194,6 +194,8 @@ describe('zest generate', () => {
     expect(stderr).toMatch(
       /^error: --top-k, --seed without --temperature: .*; add --temperature 1, say \(ERR_ZEST_OPT/,
     );
+    const wrong = await zest(['generate', folder, '--prompt', 'a', '--temperature', '-1', '--seed', '4']);
+    expect(wrong.stderr).toContain('temperature is -1; expected');
     const waiting = start(['generate', folder, '--prompt', '-'], {}, 'pipe');
     // More than a pipe holds, so that it is being read by then.
     await new Promise((written) => waiting.child.stdin?.write('a'.repeat(4_000_000), written));

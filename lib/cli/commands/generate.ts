@@ -58,7 +58,7 @@ const readPrompt = async (prompt: string, signal: AbortSignal): Promise<string> 
 
 /** Checks that what says how tokens are drawn is given only where they are. */
 const assertDrawn = ({ temperature, topK, topP, seed }: GenerateCommandOptions): void => {
-  if (temperature > 0) return;
+  if (temperature !== 0) return;
   const given = [topK && '--top-k', topP > 0 && topP < 1 && '--top-p', seed !== 0 && '--seed'].filter(Boolean);
   if (given.length === 0) return;
   const message = `${given.join(', ')} without --temperature: the most probable token is taken, and none drawn; add --temperature 1, say`;
