@@ -35,9 +35,9 @@ const weightOf = (batch: unknown): number => {
 };
 
 /**
- * The loss of one batch, or the mean over several, each with the weight of its sequences or examples, at points around the
- * weights as they are now: evaluations reject with ERR_ZEST_VERSION once they are others. A loss that is not finite is an error,
- * ERR_ZEST_LOSS_NOT_FINITE, or NaN with `keepNotFinite`.
+ * The loss of one batch, or the mean over several, each with the weight of its sequences or examples, at points around
+ * the weights as they are now: evaluations reject with ERR_ZEST_VERSION once they are others. A loss that is not finite is
+ * an error, ERR_ZEST_LOSS_NOT_FINITE, or NaN with `keepNotFinite`.
  */
 export const lossesAround = <B>(
   objective: Objective<B>,

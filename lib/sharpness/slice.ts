@@ -62,13 +62,14 @@ export const lossSlice = async <B>(
   const d = objective.dimension;
   const size = checkedSize('size', options.size ?? DEFAULTS.sliceSize, d);
   const radius = checkedScale('radius', options.radius ?? DEFAULTS.sliceRadius);
-  const { streams, aa, ab, bb } = await firstBeside(firstStream + 1n, async (stream) => {
-    const streams = [firstStream, stream];
-    const [aa = 0, ab = 0, , bb = 0] = await gramMatrix(objective, streams);
-    return { rest: { streams, aa, ab, bb: bb - ab ** 2 / aa }, share: (bb - ab ** 2 / aa) / bb };
+  const { second, aa, ab, rest } = await firstBeside(firstStream + 1n, async (second) => {
+    const [aa = 0, ab = 0, , bb = 0] = await gramMatrix(objective, [firstStream, second]);
+    const rest = bb - ab ** 2 / aa;
+    return { rest: { second, aa, ab, rest }, share: rest / bb };
   });
+  const streams = [firstStream, second];
   const alongA = Math.sqrt(d / aa);
-  const alongB = Math.sqrt(d / bb);
+  const alongB = Math.sqrt(d / rest);
   const half = (size - 1) / 2;
   const steps = Array.from({ length: size }, (_, i) => ((i - half) / half) * radius);
   const point = (a: number, b: number): Point => {

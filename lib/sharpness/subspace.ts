@@ -41,15 +41,15 @@ export const addTimes = (y: Float64Array, factor: number, x: Float64Array): void
   for (let i = 0; i < y.length; i++) y[i] = y[i]! + factor * x[i]!;
 };
 
-/** Share of a direction's squared length below which what is left of it beside others is rounding. */
+/** Share of a direction's squared length below which the part that is orthogonal to others is rounding. */
 const LEAST_REST = 1e-6;
 
-/** Streams that are looked at for a direction beside others: half of Rademacher's are none in the plane. */
+/** Streams that are looked at for such a part: in a plane half of Rademacher's directions lie along the first. */
 const MOST_STREAMS = 64;
 
 /**
- * Finds the first of some streams whose direction has a part beside others', which `restOf` gives with its squared length
- * as a share of the direction's.
+ * Finds the first stream whose direction does not lie along others: `restOf` gives what is made of its orthogonal part,
+ * and the share of the squared length that this part has.
  *
  * @throws ERR_ZEST_DIMENSION where none has
  */

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
 import { writeAtomic } from '../files/files.ts';
@@ -156,6 +157,9 @@ export const exportLog = async (
   const run = await heldRun(path);
   const log = await openTrajectory(run.trajectory);
   await assertNoPart(file);
+  // A log alone in its folder is no run's part.
+  if ((await realpath(file).catch(() => undefined)) === (await realpath(run.trajectory)))
+    throw new ZestError('ERR_ZEST_FILE', `${file} is the log that is exported; expected another file to write`);
   const steps = checkedWhole('toStep', toStep ?? stepsOf(log), 0, stepsOf(log));
   const summary = (await readJson(run.summary)) as Summary | undefined;
   const header: TrajectoryHeader = {

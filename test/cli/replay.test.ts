@@ -1,4 +1,4 @@
-import { appendFile, cp, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
@@ -218,6 +218,10 @@ describe('zest export-log and apply-log', () => {
     await rename(join(link, 'trajectory.zest'), join(folder, 'elsewhere.zest'));
     await symlink(join(folder, 'elsewhere.zest'), join(link, 'trajectory.zest'));
     await rejects(() => exportLog(link, join(link, 'trajectory.zest')), 'ERR_ZEST_FILE', /is a part of the run in/);
+    const bare = join(folder, 'bare');
+    await mkdir(bare);
+    await writeFile(join(bare, 'trajectory.zest'), before);
+    await rejects(() => exportLog(bare, join(bare, 'trajectory.zest')), 'ERR_ZEST_FILE', /is the log that is exported/);
     // What was exported is no run, whatever it is called.
     for (let time = 0; time < 2; time++) await exportLog(output, join(folder, 'trajectory.zest'));
     for (const args of [
