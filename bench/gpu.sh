@@ -2,8 +2,8 @@
 # bench/gpu.sh [NAME]: judges the CUDA backend on this machine's GPU with cmake, nvcc and cuBLAS alone, in under ten
 # minutes: builds zest_gpu_check for this card, runs it under compute-sanitizer on small sizes where that is installed,
 # then in earnest, and writes bench/results/gpu-NAME.json. Where Python has torch, PyTorch runs beside it; where ncu is,
-# it times the kernels of a forward and of an update. AGAINST=FOLDER, another checkout, has its timings taken in the
-# same call.
+# it times the kernels of a forward and of an update; where Node, dist and zest_cuda.node are, steps from JavaScript.
+# AGAINST=FOLDER, another checkout, has its timings taken in the same call.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 name=${1:-$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1 | tr -cs '[:alnum:]\n' '-' | sed 's/-$//')}
@@ -22,10 +22,15 @@ check=$build/native/test/cuda/zest_gpu_check
 
 status=0
 if command -v compute-sanitizer > /dev/null; then
-  for tool in memcheck racecheck initcheck; do
-    echo "=== compute-sanitizer --tool $tool"
-    timeout 60 compute-sanitizer --tool "$tool" --error-exitcode 3 "$check" --small --no-tests "$build/$tool.json" || status=1
-  done
+  # sanitized TOOL [OPTION…]: the timings on tiny shapes, once each.
+  sanitized() {
+    echo "=== compute-sanitizer --tool $*"
+    timeout 60 compute-sanitizer --tool "$1" --error-exitcode 3 "$check" --small --no-tests "${@:2}" "$build/$1.json" || status=1
+  }
+  sanitized memcheck
+  # These take longer: all of it did not end in a minute.
+  sanitized racecheck --only 'tiny 3 x 5 bfloat16'
+  sanitized initcheck --only 'tiny 3 x 5 bfloat16'
 else
   echo 'compute-sanitizer was not found: memory and races were not checked'
 fi
@@ -47,6 +52,11 @@ if command -v ncu > /dev/null; then
   # With --kill the status is that of a program that was ended.
   { of 'attention|normalize|bias_activation|embed' 60 || true; of 'update|perturb_rows|extend' 12 || true; } \
     > "$results/gpu-$name-kernels.txt"
+fi
+if command -v node > /dev/null && [[ -e build/Release/zest_cuda.node && -e dist/index.js ]]; then
+  timeout 60 node bench/javascript.mjs --device cuda --dtype bfloat16 --output "$results/gpu-$name-javascript.json" || status=1
+else
+  echo 'Node, dist or build/Release/zest_cuda.node was not found: steps from JavaScript were not measured'
 fi
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit --format=csv > "$results/gpu-$name.csv"
 if python3 -c 'import torch' 2> /dev/null; then

@@ -283,7 +283,7 @@ std::vector<Timing> measure(bool small, const std::string& only) {
       const Directions gaussian = {7, Law::gaussian, 0}, rademacher = {7, Law::rademacher, 0},
                        low_rank = {7, Law::low_rank, 4}, sphere = {7, Law::sphere, 0};
       uint64_t next = 0;
-      const auto evaluate_at = [&](const Directions& directions, int points) {
+      const auto evaluate_at = [&](const Directions& directions, const Batch& at, int points) {
         std::vector<Point> list;
         for (int i = 0; i < points; ++i) {
           list.push_back(
@@ -291,8 +291,8 @@ std::vector<Timing> measure(bool small, const std::string& only) {
                           : Point{{next + static_cast<uint64_t>(i / 2), i % 2 ? -1e-3f : 1e-3f}});
         }
         next += static_cast<uint64_t>(points);
-        std::vector<double> losses(list.size() * static_cast<size_t>(batch.sequences()));
-        backend->sequence_losses(directions, batch, list, losses.data(), never);
+        std::vector<double> losses(list.size() * static_cast<size_t>(at.sequences()));
+        backend->sequence_losses(directions, at, list, losses.data(), never);
       };
       const auto step_of = [&](const Directions& directions, int k) {
         StepOptions options;
@@ -308,10 +308,13 @@ std::vector<Timing> measure(bool small, const std::string& only) {
       all.push_back(products_alone(measure, name + "products of ten forwards, alone", w, 10, type));
       const double products_10 = all.back().milliseconds;
       const double forward =
-          add("forward", products_1, "its products", [&] { evaluate_at(gaussian, 1); });
+          add("forward", products_1, "its products", [&] { evaluate_at(gaussian, batch, 1); });
+      const Batch ten = repeated(batch, 10);
+      add("forward of ten batches", products_10, "the products of ten forwards",
+          [&] { evaluate_at(gaussian, ten, 1); });
       const int64_t drawn_once = samples(model.spec, batch);
       add("evaluation of ten points, Gaussian", products_10 + milliseconds(5 * drawn_once, rate[0]),
-          "its products and samples", [&] { evaluate_at(gaussian, 10); });
+          "its products and samples", [&] { evaluate_at(gaussian, batch, 10); });
       add("step k = 5, Gaussian", 10 * forward + milliseconds(5 * drawn_once, rate[0]),
           "ten forwards and the samples", [&] { step_of(gaussian, 5); });
       add("step k = 5, Rademacher", 10 * forward, "ten forwards", [&] { step_of(rademacher, 5); });

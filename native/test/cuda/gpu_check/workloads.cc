@@ -196,6 +196,24 @@ std::vector<NamedWorkload> small_workloads() {
   return all;
 }
 
+Batch repeated(const Batch& batch, int32_t count) {
+  Batch all = batch;
+  for (int32_t i = 1; i < count; ++i) {
+    const int32_t sequence = all.sequences(), token = all.starts.back();
+    all.ids.insert(all.ids.end(), batch.ids.begin(), batch.ids.end());
+    all.segments.insert(all.segments.end(), batch.segments.begin(), batch.segments.end());
+    all.references.insert(all.references.end(), batch.references.begin(), batch.references.end());
+    for (int32_t s = 0; s < batch.sequences(); ++s)
+      all.starts.push_back(token + batch.starts[static_cast<size_t>(s) + 1]);
+    for (const int32_t parent : batch.parents)
+      all.parents.push_back(parent < 0 ? -1 : sequence + parent);
+    for (ScoredPosition at : batch.scored) at.sequence += sequence, all.scored.push_back(at);
+    for (Example example : batch.examples)
+      example.first += sequence, all.examples.push_back(example);
+  }
+  return all;
+}
+
 std::vector<ProductShape> products_of(const Workload& workload) {
   return ProductList(workload.model.spec, workload.batch).shapes;
 }

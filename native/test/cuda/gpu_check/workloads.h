@@ -28,6 +28,9 @@ std::vector<NamedWorkload> workloads();
 // The same parts, small.
 std::vector<NamedWorkload> small_workloads();
 
+// The sequences of a batch, `count` times.
+Batch repeated(const Batch& batch, int32_t count);
+
 // The products of one forward, in its order.
 struct ProductShape {
   int64_t rows, outputs, depth;
