@@ -1,7 +1,9 @@
 #include "cpu/backend.h"
 
 #include <algorithm>
+#include <compare>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/floating_point.h"
@@ -23,13 +25,31 @@ bool same_streams(const Point& a, const Point& b) {
                     [](const Term& x, const Term& y) { return x.stream == y.stream; });
 }
 
-// Updates of one pass over the weights: their coefficients and factors are in memory together.
+// Updates of one pass over the weights: their coefficients are in memory together.
 constexpr size_t updates_at_once = 16;
+
+// The rows that a thread moves at once: from `row` on.
+struct RowBlock {
+  int parameter;
+  int64_t row;
+  auto operator<=>(const RowBlock&) const = default;
+};
+
+std::vector<RowBlock> trainable_blocks(const ModelSpec& spec) {
+  std::vector<RowBlock> blocks;
+  for (size_t i = 0; i < spec.parameters.size(); ++i) {
+    const ParameterSpec& p = spec.parameters[i];
+    for (int64_t row = 0; p.trainable && row < p.rows; row += rows_at_once)
+      blocks.push_back({static_cast<int>(i), row});
+  }
+  return blocks;
+}
 
 class CpuBackend : public Backend {
  public:
   CpuBackend(const ModelSpec& spec, StorageType storage, const Shortcuts& shortcuts, int threads)
       : weights_(spec, storage),
+        trainable_(trainable_blocks(spec)),
         shortcuts_(shortcuts),
         pool_(threads),
         perturbation_(weights_, pool_),
@@ -113,11 +133,8 @@ class CpuBackend : public Backend {
     const CoreShare share;
     check_abort(abort);
     check_rule(update);
-    perturbation_.set(directions, std::initializer_list<Point>{update.terms});
-    check_abort(abort);
-    make_states(update);
     Perturbation* const one = &perturbation_;
-    move({&update, 1}, {&one, 1});
+    pass(directions, {&update, 1}, {&one, 1}, abort);
   }
 
   void apply_all(const Directions& directions, std::span<const Update> updates,
@@ -127,22 +144,20 @@ class CpuBackend : public Backend {
     done = 0;
     for (const Update& update : updates) check_rule(update);
     check_abort(abort);
+    const AbortFlag never{false};
     while (done < updates.size()) {
       const Update& first = updates[done];
       Perturbation* perturbations[updates_at_once];
       size_t count = 0;
       // State is made of the weights that an update meets, so one that makes some begins a pass.
       for (; count < updates_at_once && done + count < updates.size(); ++count) {
-        const Update& update = updates[done + count];
-        if (count > 0 && lacks_state(update, first)) break;
+        if (count > 0 && lacks_state(updates[done + count], first)) break;
         if (count == several_.size())
           several_.push_back(std::make_unique<Perturbation>(weights_, pool_));
         perturbations[count] = several_[count].get();
-        perturbations[count]->set(directions, std::initializer_list<Point>{update.terms});
       }
-      if (done == 0) check_abort(abort);
-      make_states(first);
-      move(updates.subspan(done, count), {perturbations, count});
+      pass(directions, updates.subspan(done, count), {perturbations, count},
+           done == 0 ? abort : never);
       done += count;
     }
   }
@@ -174,7 +189,8 @@ class CpuBackend : public Backend {
     const DefaultFloatingPoint environment;
     const CoreShare share;
     const Matrix& m = weights_.matrix(parameter);
-    perturbation_.set(directions, std::initializer_list<Point>{{{stream, 1.0f}}});
+    perturbation_.set(directions, std::initializer_list<Point>{{{stream, 1.0f}}},
+                      {parameter, parameter + 1});
     const Noise noise = perturbation_.of(parameter);
     if (noise.count == 0) {
       std::fill(out, out + m.rows * m.columns, 0.0f);
@@ -245,29 +261,41 @@ class CpuBackend : public Backend {
       if (!made[s].empty()) states_[s] = std::move(made[s]);
   }
 
-  // Updates with the perturbation of each: all of them of some rows before the next rows, so that
-  // memory is passed over once.
-  void move(std::span<const Update> updates, std::span<Perturbation* const> perturbations) {
-    struct Part {
-      int parameter;
-      int64_t first;
-    };
-    std::vector<Part> parts;
-    for (size_t i = 0; i < spec().parameters.size(); ++i) {
-      const ParameterSpec& p = spec().parameters[i];
-      if (!p.trainable) continue;
-      for (int64_t first = 0; first < p.rows; first += rows_at_once)
-        parts.push_back({static_cast<int>(i), first});
+  // Updates with a perturbation each, of which the first alone may lack state. An abort is looked
+  // at until weights move, and all memory had by then.
+  void pass(const Directions& directions, std::span<const Update> updates,
+            std::span<Perturbation* const> perturbations, const AbortFlag& abort) {
+    size_t terms = 0;
+    for (const Update& update : updates) terms += update.terms.size();
+    bool moves = false;
+    for (const Stretch& stretch : stretches(spec(), directions, terms)) {
+      for (size_t u = 0; u < updates.size(); ++u) {
+        perturbations[u]->set(directions, {&updates[u].terms, 1}, stretch);
+      }
+      if (!std::exchange(moves, true)) {
+        check_abort(abort);
+        make_states(updates[0]);
+      }
+      move(updates, perturbations, stretch);
     }
-    pool_.run(static_cast<int64_t>(parts.size()), [&](int64_t item, int) {
-      const Part& part = parts[static_cast<size_t>(item)];
+  }
+
+  // All updates of some rows before the next rows, so that memory is passed over once.
+  void move(std::span<const Update> updates, std::span<Perturbation* const> perturbations,
+            const Stretch& stretch) {
+    const auto first = std::lower_bound(trainable_.begin(), trainable_.end(),
+                                        RowBlock{stretch.parameter, stretch.row});
+    const auto last =
+        std::lower_bound(first, trainable_.end(), RowBlock{stretch.end - 1, stretch.end_row});
+    pool_.run(last - first, [&](int64_t item, int) {
+      const RowBlock& part = first[item];
       const ParameterSpec& p = spec().parameters[static_cast<size_t>(part.parameter)];
       for (size_t u = 0; u < updates.size(); ++u) {
         const Update& update = updates[u];
         Step step = step_of(update);
         if (!p.decays) step.decay = 0;
         kernels().apply(weights_.matrix(part.parameter), perturbations[u]->of(part.parameter),
-                        {nullptr, part.first, std::min(rows_at_once, p.rows - part.first)}, step,
+                        {nullptr, part.row, std::min(rows_at_once, p.rows - part.row)}, step,
                         states_of(update, part.parameter), rounding_stream_of(update));
       }
     });
@@ -328,6 +356,7 @@ class CpuBackend : public Backend {
   }
 
   Weights weights_;
+  const std::vector<RowBlock> trainable_;
   const Shortcuts shortcuts_;
   ThreadPool pool_;
   Perturbation perturbation_;

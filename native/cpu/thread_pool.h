@@ -10,6 +10,9 @@
 
 namespace zest {
 
+// The items of a loop over `count` things, of which an item takes so many.
+inline int64_t parts(int64_t count, int64_t at_once) { return (count + at_once - 1) / at_once; }
+
 // A call's share of the machine while it computes. Engines of a process take turns so that no more
 // calls compute at once than there are cores, and those that do divide their threads between them.
 class CoreShare {

@@ -413,6 +413,30 @@ TEST("directions that keep their factors, with a core of their own") {
                model->direction({7, Law::low_rank, 65, 1, true}, 0, 0, part.data()));
 }
 
+TEST("an update has the factors of a part of the weights in memory, and the bits of all") {
+  const Directions low_rank = {7, Law::low_rank, 64, 2};
+  Point few, many;  // so many that the words' embeddings go in two parts
+  for (uint64_t i = 0; i < 1600; ++i) {
+    const float factor = i % 500 == 7 ? 0.5f : 0;
+    if (factor != 0) few.push_back({i, factor});
+    many.push_back({i, factor});
+  }
+  for (const bool several : {false, true}) {
+    const auto moved = [&](const Point& terms) {
+      const std::unique_ptr<Backend> model = backend(odd, 2);
+      size_t done = 0;
+      const std::vector<Update> updates = {{0.1f, terms}, {0, {{9, 0.5f}}}};
+      if (several) {
+        model->apply_all(low_rank, updates, never, done);
+      } else {
+        for (const Update& update : updates) model->apply(low_rank, update, never);
+      }
+      return digest(*model);
+    };
+    CHECK(moved(many) == moved(few));
+  }
+}
+
 TEST("flush-to-zero of the caller does not reach the engine") {
   const std::vector<double> expected = losses(*backend(odd), laws[0]);
   const uint64_t saved = floating_point_control();

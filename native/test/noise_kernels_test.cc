@@ -141,8 +141,8 @@ struct Case {
                             int64_t stride) {
         const int64_t middle = count / 2;
         set.factor(noise.seed, stream, base, 0, middle, noise.rank, transposed, out, stride);
-        set.factor(noise.seed, stream, base, middle, count - middle, noise.rank, transposed, out,
-                   stride);
+        set.factor(noise.seed, stream, base, middle, count - middle, noise.rank, transposed,
+                   out + (transposed ? middle : middle * stride), stride);
       };
       make(base_a, w.rows, false, rows_of_a.data(), noise.rank);
       make(base_b, w.columns, true, columns_of_b.data(), padded);

@@ -56,6 +56,61 @@ std::vector<ParameterSpec> parameters(bool all_trainable) {
           {"d", 1, 1, false, all_trainable, false}};
 }
 
+// What `set` says of a stretch is what it says of all, and stretches are all rows, once.
+void check_stretches(const std::vector<ParameterSpec>& parameters, const Directions& directions,
+                     int64_t floats, size_t expected) {
+  ModelSpec spec;
+  spec.parameters = parameters;
+  cpu::Weights weights(spec, StorageType::float32);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const std::vector<std::byte> zeros(
+        4 * static_cast<size_t>(parameters[i].rows * parameters[i].columns));
+    weights.write(static_cast<int>(i), zeros);
+  }
+  ThreadPool pool(2);
+  cpu::Perturbation whole(weights, pool), part(weights, pool);
+  const Point terms = {{1, 1.0f}, {4, 0.5f}, {7, -2.0f}};
+  whole.set(directions, {&terms, 1});
+  const std::vector<cpu::Stretch> cut = cpu::stretches(spec, directions, terms.size(), floats);
+  CHECK(cut.size() == expected);
+  std::vector<std::set<int64_t>> rows(parameters.size());
+  for (const cpu::Stretch& stretch : cut) {
+    part.set(directions, {&terms, 1}, stretch);
+    for (int i = stretch.parameter; i < stretch.end; ++i) {
+      const cpu::Matrix& w = weights.matrix(i);
+      for (int64_t row = stretch.row; row < std::min(w.rows, stretch.end_row); ++row) {
+        CHECK(rows[static_cast<size_t>(i)].insert(row).second);
+        if (row % 97 > 1 && row + 1 != std::min(w.rows, stretch.end_row)) continue;
+        const auto moved = [&](const cpu::Perturbation& by) {
+          std::vector<float> v(static_cast<size_t>(w.columns));
+          float* const out = v.data();
+          cpu::kernels().perturb(w, by.of(i), {nullptr, row, 1}, &out, w.columns);
+          return v;
+        };
+        CHECK(moved(part) == moved(whole));
+      }
+    }
+  }
+  for (size_t i = 0; i < parameters.size(); ++i)
+    CHECK(static_cast<int64_t>(rows[i].size()) == parameters[i].rows);
+}
+
+TEST("low rank has the factors of a stretch of the weights in memory, and they are those of all") {
+  const std::vector<ParameterSpec> many = {
+      {"a", 500, 60, true, true, true},  {"b", 1, 60, false, true, false},
+      {"c", 3, 200, true, false, true},  {"d", 60, 500, true, true, true},
+      {"e", 6000, 70, true, true, true}, {"f", 1, 1, false, true, false}};
+  for (const bool core : {false, true}) {
+    const Directions low_rank = {3, Law::low_rank, 16, 2, core};
+    const int64_t row = 3 * low_rank.rank;  // of the factors of three directions
+    check_stretches(many, low_rank, 10'000 * row, 1);
+    check_stretches(many, low_rank, 5'300 * row, 4);  // a to d, e in two, f
+    check_stretches(many, low_rank, 700 * row, 15);   // a to c, d, e in twelve, f
+    check_stretches(many, low_rank, 0, 58);           // a in 8, e in 47: as many rows as B has
+  }
+  check_stretches(many, {3, Law::gaussian, 0}, 0, 1);
+}
+
 double squared_norm(const std::vector<std::vector<float>>& v) {
   double total = 0;
   for (const std::vector<float>& part : v) {

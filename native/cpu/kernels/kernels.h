@@ -28,9 +28,12 @@ struct Noise {
   Law law = Law::gaussian;  // low_rank only where factors_a is set: vectors stay Gaussian
   int count = 0;            // streams
   const uint64_t* streams = nullptr;
-  const float* radius = nullptr;            // Law::sphere: sqrt(d) / |z|, one a stream
-  const float* const* factors_a = nullptr;  // low rank: A, rows x rank, one a stream
-  const float* const* factors_b = nullptr;  // low rank: B transposed, rank x padded columns
+  const float* radius = nullptr;  // Law::sphere: sqrt(d) / |z|, one a stream
+  // Low rank, one a stream: A, rows x rank, from factors_row on; B transposed, rank x padded
+  // columns.
+  const float* const* factors_a = nullptr;
+  const float* const* factors_b = nullptr;
+  int64_t factors_row = 0;
   int rank = 0;
   int points = 1;
   const float* scales[max_points] = {};  // one a stream
@@ -107,8 +110,8 @@ struct Kernels {
                float* out);
   // round(z^2 2^24), summed over elements of a Gaussian row.
   int64_t (*sum_of_squares)(uint64_t seed, uint64_t stream, uint64_t offset, int64_t length);
-  // The first `rank` <= 64 values of Gaussian rows first .. first + count; transposed: out[q *
-  // stride + i].
+  // The first `rank` <= 64 values of Gaussian rows first .. first + count: out[i * stride + q], or
+  // transposed out[q * stride + i].
   void (*factor)(uint64_t seed, uint64_t stream, uint64_t base, int64_t first, int64_t count,
                  int rank, bool transposed, float* out, int64_t stride);
   // v of one stream (scale 1, no weights) for rows of a matrix: out[i * columns].

@@ -62,7 +62,7 @@ ZEST_INLINE void direction_chunk(const Noise& n, int i, const Matrix& w, int64_t
   const uint64_t offset = w.base + static_cast<uint64_t>(row) * noise::row_span(w.columns) +
                           static_cast<uint64_t>(column);
   if (n.factors_a) {
-    const float* a = n.factors_a[i] + row * n.rank;
+    const float* a = n.factors_a[i] + (row - n.factors_row) * n.rank;
     const float* b = n.factors_b[i] + column;
     const int64_t stride = (w.columns + chunk - 1) / chunk * chunk;
     F32 sums[4] = {broadcast(0.0f), broadcast(0.0f), broadcast(0.0f), broadcast(0.0f)};
@@ -187,8 +187,7 @@ static void factor(uint64_t seed, uint64_t stream, uint64_t base, int64_t first,
                    v);
     float values[chunk];
     for (int j = 0; j < 4; ++j) store(values + 16 * j, v[j]);
-    for (int q = 0; q < rank; ++q)
-      out[transposed ? q * stride + first + i : (first + i) * stride + q] = values[q];
+    for (int q = 0; q < rank; ++q) out[transposed ? q * stride + i : i * stride + q] = values[q];
   }
 }
 

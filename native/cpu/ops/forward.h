@@ -28,8 +28,6 @@ constexpr int64_t rows_at_once = 16;
 // would share one set of the first-level cache.
 inline int64_t row_stride(int64_t columns) { return ((columns + 15) / 16 | 1) * 16; }
 
-inline int64_t parts(int64_t count, int64_t at_once) { return (count + at_once - 1) / at_once; }
-
 // Keys and values of the tokens that sequences had before, one row a token: of every layer, of the
 // first point.
 class KeyValueCache : public Growth {
