@@ -108,15 +108,16 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
  */
 export const modelConfig = (file: string, json: Record<string, unknown>, end?: unknown): ModelConfig => {
   const bad = (what: string) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`);
-  const value = (key: string, absent: unknown) => json[key] ?? absent;
+  /** What a key says; null is a value of its own, and no default stands for it. */
+  const value = (key: string, absent?: unknown) => (json[key] === undefined ? absent : json[key]);
   const count = ([key, absent]: ConfigKey<number | null>): number => {
     const given = value(key, absent);
     if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) <= MOST) return given as number;
     throw bad(`${key} is ${show(given)}; expected a whole number from 1 to ${MOST}`);
   };
-  /** A count, or what it follows from where it is left out. */
+  /** A count, or what stands for null. */
   const countOr = (key: ConfigKey<number | null> | undefined, otherwise: number): number =>
-    key === undefined || value(...(key as [string, unknown])) == null ? otherwise : count(key);
+    key === undefined || value(...key) === null ? otherwise : count(key);
   const positive = ([key, absent]: ConfigKey<number>): number => {
     const given = value(key, absent);
     if (isPositiveFloat32(given)) return given;

@@ -3,12 +3,45 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/model/batch.ts';
+import { modelConfig } from '../../lib/model/config-json.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
 import { modelTests } from '../fixtures/tiny-models.ts';
 
 const { scratch, load, folderOf } = modelTests();
+
+const sizes = {
+  ...{ vocab_size: 60, hidden_size: 48, num_hidden_layers: 1, intermediate_size: 9 },
+  ...{ num_attention_heads: 6, num_key_value_heads: 3 },
+};
+/** A configuration without a folder. */
+const configOf = (model_type: string, settings: object) =>
+  modelConfig('config.json', { model_type, ...sizes, ...settings });
+
+describe('null in config.json', () => {
+  // What transformers' configuration classes make of it.
+  it('is what the key means by it, where it means something, and no default', () => {
+    const window = (settings: object) => configOf('mistral', settings).window;
+    expect([window({}), window({ sliding_window: null }), window({ sliding_window: 9 })]).toEqual([4096, 0, 9]);
+    for (const type of ['llama', 'mistral', 'qwen2', 'qwen3'])
+      expect(configOf(type, { num_key_value_heads: null, head_dim: 4 }).keyValueHeads).toBe(6);
+    expect(configOf('llama', { head_dim: null }).headWidth).toBe(8);
+    expect(configOf('opt', { word_embed_proj_dim: null }).embedding).toBe(48);
+    expect(configOf('gpt2', { n_embd: 48, n_inner: null }).intermediate).toBe(192);
+  });
+
+  it.each([
+    ['llama', 'hidden_size', /hidden_size is null; expected a whole number/],
+    ['llama', 'rms_norm_eps', /rms_norm_eps is null; expected a number/],
+    ['bert', 'tie_word_embeddings', /tie_word_embeddings is null; expected true or false/],
+    ['qwen2', 'use_sliding_window', /use_sliding_window is null; expected true or false/],
+    ['opt', 'do_layer_norm_before', /do_layer_norm_before is null; expected true or false/],
+    ['gpt2', 'activation_function', /activation_function is null; this version takes gelu/],
+  ])('of a %s is refused as its %s', (type, key, text) => {
+    expect(() => configOf(type, { [key]: null })).toThrow(text);
+  });
+});
 
 describe('config.json', () => {
   it.each<[string, object, string, RegExp]>([

@@ -31,9 +31,9 @@ export interface Family {
     hidden: ConfigKey<number>;
     layers: ConfigKey<number>;
     heads: ConfigKey<number>;
-    /** Heads of keys and values. Left out, or null: as many as of queries. */
+    /** Heads of keys and values; null, or no such key: as many as of queries. */
     keyValueHeads?: ConfigKey<number | null>;
-    /** Columns of a head. Left out, or null: hidden ÷ heads. */
+    /** Columns of a head; null, or no such key: hidden ÷ heads. */
     headWidth?: ConfigKey<number | null>;
     /** null: four times hidden. */
     intermediate: ConfigKey<number | null>;
@@ -41,7 +41,7 @@ export interface Family {
     positions: ConfigKey<number>;
     /** Left out: the family has no segments. */
     segments?: ConfigKey<number>;
-    /** Columns of the word embeddings. Left out, or null: hidden. */
+    /** Columns of the word embeddings; null, or no such key: hidden. */
     embedding?: ConfigKey<number | null>;
     normEpsilon: Setting<number>;
     activation: ConfigKey<string>;
