@@ -108,20 +108,35 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
  */
 export const modelConfig = (file: string, json: Record<string, unknown>, end?: unknown): ModelConfig => {
   const bad = (what: string) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`);
+  const modelType = json.model_type;
+  const family = familyOf(modelType);
+  if (typeof modelType !== 'string' || !family) {
+    const known = Object.keys(FAMILIES).join(', ');
+    throw new ZestError('ERR_ZEST_FAMILY', `${file}: model_type is ${show(modelType)}; known: ${known}`);
+  }
+  const keys = family.config;
+  /** The name by which the file has a key. */
+  const named = (key: string): string => {
+    const alias = keys.aliases?.[key] ?? key;
+    return json[alias] === undefined ? key : alias;
+  };
   /** What a key says; null is a value of its own, and no default stands for it. */
-  const value = (key: string, absent?: unknown) => (json[key] === undefined ? absent : json[key]);
+  const value = (key: string, absent?: unknown) => {
+    const given = json[named(key)];
+    return given === undefined ? absent : given;
+  };
   const count = ([key, absent]: ConfigKey<number | null>): number => {
     const given = value(key, absent);
     if (Number.isSafeInteger(given) && (given as number) >= 1 && (given as number) <= MOST) return given as number;
-    throw bad(`${key} is ${show(given)}; expected a whole number from 1 to ${MOST}`);
+    throw bad(`${named(key)} is ${show(given)}; expected a whole number from 1 to ${MOST}`);
   };
   /** A count, or what stands for null. */
   const countOr = (key: ConfigKey<number | null> | undefined, otherwise: number): number =>
     key === undefined || value(...key) === null ? otherwise : count(key);
-  const positive = ([key, absent]: ConfigKey<number>): number => {
+  const notNegative = ([key, absent]: ConfigKey<number>): number => {
     const given = value(key, absent);
-    if (isPositiveFloat32(given)) return given;
-    throw bad(`${key} is ${show(given)}; expected ${POSITIVE_FLOAT32}`);
+    if (given === 0 || isPositiveFloat32(given)) return given;
+    throw bad(`${key} is ${show(given)}; expected 0 or ${POSITIVE_FLOAT32}`);
   };
   const flag = (setting: Setting<boolean>): boolean => {
     if (typeof setting === 'boolean') return setting;
@@ -131,13 +146,6 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
     throw bad(`${key} is ${show(given)}; expected true or false`);
   };
 
-  const modelType = json.model_type;
-  const family = familyOf(modelType);
-  if (typeof modelType !== 'string' || !family) {
-    const known = Object.keys(FAMILIES).join(', ');
-    throw new ZestError('ERR_ZEST_FAMILY', `${file}: model_type is ${show(modelType)}; known: ${known}`);
-  }
-  const keys = family.config;
   const unsupported = (key: string, expected: string) =>
     new ZestError('ERR_ZEST_UNSUPPORTED', `${file}: ${key} is ${show(json[key])}; this version takes ${expected}`);
   for (const [key, only] of Object.entries(keys.only)) {
@@ -153,11 +161,11 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
   const heads = count(keys.heads);
   const headWidth = countOr(keys.headWidth, hidden / heads);
   if (!Number.isInteger(headWidth)) {
-    throw bad(`${keys.hidden[0]} ${hidden} is not a multiple of ${keys.heads[0]} ${heads}`);
+    throw bad(`${named(keys.hidden[0])} ${hidden} is not a multiple of ${named(keys.heads[0])} ${heads}`);
   }
   if (headWidth > MOST_HEAD_WIDTH) {
     throw bad(
-      `${keys.headWidth?.[0] ?? keys.heads[0]} makes heads of ${headWidth} columns; expected at most ${MOST_HEAD_WIDTH}`,
+      `${keys.headWidth?.[0] ?? named(keys.heads[0])} makes heads of ${headWidth} columns; expected at most ${MOST_HEAD_WIDTH}`,
     );
   }
   const keyValueHeads = countOr(keys.keyValueHeads, heads);
@@ -176,7 +184,7 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
   const positionOffset = afterPadding ? (paddingId as number) + 1 : (family.firstPosition as number);
   const positions = count(keys.positions) + (afterPadding ? 0 : positionOffset);
   if (positions <= positionOffset) {
-    throw bad(`${keys.positions[0]} is ${positions}, which leaves no position after pad_token_id ${paddingId}`);
+    throw bad(`${named(keys.positions[0])} is ${positions}, which leaves no position after pad_token_id ${paddingId}`);
   }
   const architectures = Array.isArray(json.architectures) ? json.architectures : [];
   return {
@@ -195,7 +203,7 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
     positions,
     positionOffset,
     segments: keys.segments ? count(keys.segments) : 1,
-    normEpsilon: typeof keys.normEpsilon === 'number' ? keys.normEpsilon : positive(keys.normEpsilon),
+    normEpsilon: typeof keys.normEpsilon === 'number' ? keys.normEpsilon : notNegative(keys.normEpsilon),
     normFirst: flag(family.normFirst ?? false),
     parallel: flag(family.parallel ?? false),
     window: countOr(family.window, 0),
@@ -205,7 +213,7 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
     activation: ACTIVATIONS[activationName] as NameOf<'activation'>,
     paddingId: isToken ? (paddingId as number) : undefined,
     tied: flag(keys.tied),
-    initializerRange: json.initializer_range === 0 ? 0.02 : positive(['initializer_range', 0.02]),
+    initializerRange: notNegative(['initializer_range', 0.02]) || 0.02,
     endTokens: [end ?? json.eos_token_id]
       .flat()
       .filter((id) => Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < vocabulary) as number[],

@@ -19,6 +19,37 @@ const sizes = {
 const configOf = (model_type: string, settings: object) =>
   modelConfig('config.json', { model_type, ...sizes, ...settings });
 
+describe('a setting of config.json', () => {
+  // As the modules of transformers read it: the head_dim of a Qwen2's configuration, where there is one.
+  it('is the width of heads', () => {
+    const widths = ['llama', 'mistral', 'qwen2', 'qwen3'].map((type) => configOf(type, { head_dim: 12 }).headWidth);
+    expect(widths).toEqual([12, 12, 12, 12]);
+    expect(configOf('qwen2', {}).headWidth).toBe(8);
+  });
+
+  it('is refused where it is not computed, whatever the file says beside it', () => {
+    const llama = (settings: object) => () => configOf('llama', settings);
+    const rope_parameters = { rope_type: 'default', rope_theta: 300 };
+    expect(llama({ rope_parameters, rope_scaling: { rope_type: 'yarn', factor: 2 } })).toThrow(
+      /rope_scaling.rope_type is 'yarn'; this version takes default, linear, llama3/,
+    );
+    const linear = { rope_type: 'linear', factor: 2 };
+    for (const part of [
+      { rope_scaling: linear, partial_rotary_factor: 0.5 },
+      { rope_parameters: { ...linear, partial_rotary_factor: 0.5 } },
+    ])
+      expect(llama(part)).toThrow(/partial_rotary_factor is 0.5; this version takes 1 only where rope_\w+ scales/);
+  });
+
+  it('is named as the file has it', () => {
+    expect(() => configOf('gpt2', { num_attention_heads: 7 })).toThrow(
+      /hidden_size 48 is not a multiple of num_attention_heads 7/,
+    );
+    expect(() => configOf('gpt2', { num_attention_heads: 0 })).toThrow(/num_attention_heads is 0/);
+    expect(() => configOf('gpt2', { hidden_size: undefined, n_embd: 0 })).toThrow(/n_embd is 0/);
+  });
+});
+
 describe('null in config.json', () => {
   // What transformers' configuration classes make of it.
   it('is what the key means by it, where it means something, and no default', () => {
@@ -33,7 +64,7 @@ describe('null in config.json', () => {
 
   it.each([
     ['llama', 'hidden_size', /hidden_size is null; expected a whole number/],
-    ['llama', 'rms_norm_eps', /rms_norm_eps is null; expected a number/],
+    ['llama', 'rms_norm_eps', /rms_norm_eps is null; expected 0 or a number/],
     ['bert', 'tie_word_embeddings', /tie_word_embeddings is null; expected true or false/],
     ['qwen2', 'use_sliding_window', /use_sliding_window is null; expected true or false/],
     ['opt', 'do_layer_norm_before', /do_layer_norm_before is null; expected true or false/],
@@ -89,7 +120,7 @@ describe('config.json', () => {
       'an epsilon beyond float32',
       { layer_norm_eps: 1e60 },
       'ERR_ZEST_CONFIG_JSON',
-      /layer_norm_eps is 1e\+60; expected a number > 0 that float32/,
+      /layer_norm_eps is 1e\+60; expected 0 or a number > 0 that float32/,
     ],
     [
       'an epsilon that float32 makes 0 of',
@@ -116,11 +147,7 @@ describe('config.json', () => {
   });
 
   it.each<[string, object, RegExp]>([
-    [
-      'a base beyond float32',
-      { rope_theta: 1e60 },
-      /rope_parameters.rope_theta is 1e\+60; expected a number > 0 that float32/,
-    ],
+    ['a base beyond float32', { rope_theta: 1e60 }, /json: rope_theta is 1e\+60; expected a number > 0 that float32/],
     ['a base far below 1', { rope_theta: 1e-30 }, /turn position 69 by .*; expected an angle below 1048576/],
     [
       'a factor that float32 makes 0 of',

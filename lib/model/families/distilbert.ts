@@ -16,6 +16,7 @@ export const distilbert: Family = {
     normEpsilon: 1e-12,
     activation: ['activation', 'gelu'],
     tied: ['tie_word_embeddings', true],
+    aliases: { dim: 'hidden_size', n_layers: 'num_hidden_layers', n_heads: 'num_attention_heads' },
     // Whether the positions began as sines does not matter (sinusoidal_pos_embds): their table is a tensor either way.
     only: {},
   },

@@ -46,6 +46,8 @@ export interface Family {
     normEpsilon: Setting<number>;
     activation: ConfigKey<string>;
     tied: ConfigKey<boolean>;
+    /** Other names of keys, which count where both are there: transformers' attribute_map. */
+    aliases?: Readonly<Record<string, string>>;
     /** Keys that may have this value only. */
     only: Readonly<Record<string, boolean | string | null>>;
   };
@@ -57,7 +59,7 @@ export interface Family {
   causal?: boolean;
   /** Number of tokens back that one attends to; null: all. */
   window?: ConfigKey<number | null>;
-  /** Rotary positions, of this share of a head's columns. Left out: positions have embeddings. */
+  /** Rotary positions, of this share of a head's columns, whatever else is said of a number. Left out: positions have embeddings. */
   rotary?: { share: Setting<number>; base: ConfigKey<number> };
   /** transformers' default of pad_token_id, an id that sequences may not have. Left out: they may have any. */
   paddingId?: number;

@@ -20,6 +20,12 @@ export const gpt2: Family = {
     normEpsilon: ['layer_norm_epsilon', 1e-5],
     activation: ['activation_function', 'gelu_new'],
     tied: ['tie_word_embeddings', true],
+    aliases: {
+      n_embd: 'hidden_size',
+      n_layer: 'num_hidden_layers',
+      n_head: 'num_attention_heads',
+      n_positions: 'max_position_embeddings',
+    },
     only: { scale_attn_weights: true, scale_attn_by_inverse_layer_idx: false, add_cross_attention: false },
   },
   norm: 'layer',

@@ -8,7 +8,6 @@ export const qwen2: Family = {
   config: {
     ...mistral.config,
     keyValueHeads: ['num_key_value_heads', 32],
-    headWidth: undefined,
     intermediate: ['intermediate_size', 22016],
     vocabulary: ['vocab_size', 151936],
     positions: ['max_position_embeddings', 32768],
