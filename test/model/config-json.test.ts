@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../lib/model/batch.ts';
 import { modelConfig } from '../../lib/model/config-json.ts';
+import { FAMILIES } from '../../lib/model/families/index.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { tinyConfig, tinyTensors } from '../fixtures/tiny-bert.ts';
@@ -39,6 +40,13 @@ describe('a setting of config.json', () => {
       { rope_parameters: { ...linear, partial_rotary_factor: 0.5 } },
     ])
       expect(llama(part)).toThrow(/partial_rotary_factor is 0.5; this version takes 1 only where rope_\w+ scales/);
+  });
+
+  // Every mask of transformers' causal models is of all tokens then.
+  it.each(Object.keys(FAMILIES).filter((type) => FAMILIES[type]!.causal))('may not let a %s look ahead', (type) => {
+    expect(() => configOf(type, { is_causal: false })).toThrow(/is_causal is false; this version takes true only/);
+    expect(() => configOf(type, { is_causal: null })).toThrow(/is_causal is null; expected true or false/);
+    expect(configOf(type, { is_causal: true }).family.causal).toBe(true);
   });
 
   it('is named as the file has it', () => {

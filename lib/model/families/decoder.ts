@@ -6,6 +6,9 @@ const heads: Readonly<Record<string, HeadKind | 'none'>> = {
   Model: 'none',
 };
 
+/** Keys of config.json that causal models take one value of: attention to tokens that come after makes another model. */
+export const causalOnly = { is_causal: true } as const;
+
 /** What causal models have in common: norms before attention and MLP, and a classifier that reads the last token. */
 export const decoder = {
   heads,

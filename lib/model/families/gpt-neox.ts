@@ -1,4 +1,4 @@
-import { decoder } from './decoder.ts';
+import { causalOnly, decoder } from './decoder.ts';
 import type { Family } from './family.ts';
 
 const attention = {
@@ -22,7 +22,7 @@ export const gptNeox: Family = {
     normEpsilon: ['layer_norm_eps', 1e-5],
     activation: ['hidden_act', 'gelu'],
     tied: ['tie_word_embeddings', false],
-    only: {},
+    only: causalOnly,
   },
   norm: 'layer',
   parallel: ['use_parallel_residual', true],

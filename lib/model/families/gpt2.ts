@@ -1,4 +1,4 @@
-import { decoder } from './decoder.ts';
+import { causalOnly, decoder } from './decoder.ts';
 import type { Family } from './family.ts';
 
 const transposed = true;
@@ -26,7 +26,12 @@ export const gpt2: Family = {
       n_head: 'num_attention_heads',
       n_positions: 'max_position_embeddings',
     },
-    only: { scale_attn_weights: true, scale_attn_by_inverse_layer_idx: false, add_cross_attention: false },
+    only: {
+      ...causalOnly,
+      scale_attn_weights: true,
+      scale_attn_by_inverse_layer_idx: false,
+      add_cross_attention: false,
+    },
   },
   norm: 'layer',
   embeddings: { words: 'wte', positions: 'wpe' },

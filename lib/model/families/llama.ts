@@ -1,4 +1,4 @@
-import { decoder } from './decoder.ts';
+import { causalOnly, decoder } from './decoder.ts';
 import type { Family } from './family.ts';
 
 /** transformers, modeling_llama.py. */
@@ -18,7 +18,7 @@ export const llama: Family = {
     normEpsilon: ['rms_norm_eps', 1e-6],
     activation: ['hidden_act', 'silu'],
     tied: ['tie_word_embeddings', false],
-    only: {},
+    only: causalOnly,
   },
   norm: 'rms',
   rotary: { share: 1, base: ['rope_theta', 10000] },

@@ -1,4 +1,4 @@
-import { decoder } from './decoder.ts';
+import { causalOnly, decoder } from './decoder.ts';
 import type { Family, LinearName } from './family.ts';
 
 const linear = (name: string): LinearName => ({ name, bias: ['enable_bias', true] });
@@ -19,7 +19,7 @@ export const opt: Family = {
     normEpsilon: 1e-5,
     activation: ['activation_function', 'relu'],
     tied: ['tie_word_embeddings', true],
-    only: { layer_norm_elementwise_affine: true, _remove_final_layer_norm: false },
+    only: { ...causalOnly, layer_norm_elementwise_affine: true, _remove_final_layer_norm: false },
   },
   norm: 'layer',
   normFirst: ['do_layer_norm_before', true],

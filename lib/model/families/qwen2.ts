@@ -11,7 +11,7 @@ export const qwen2: Family = {
     intermediate: ['intermediate_size', 22016],
     vocabulary: ['vocab_size', 151936],
     positions: ['max_position_embeddings', 32768],
-    only: { use_sliding_window: false },
+    only: { ...mistral.config.only, use_sliding_window: false },
   },
   window: undefined,
   layer: {
