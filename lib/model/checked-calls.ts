@@ -46,11 +46,12 @@ export class CheckedCalls {
   constructor(engine: NativeEngine, origin: Origin, directions: () => Directions) {
     const { config, description } = origin;
     const { spec, head, stored, problemType } = description;
-    const classToken = config.family.classifier.token;
+    const { family, paddingId: passedOver } = config;
+    const classToken = family.classifier.token;
     this.#engine = engine;
     this.#origin = origin;
     this.#directions = directions;
-    this.#limits = { ...spec, head: head.kind, stored, problemType, classToken };
+    this.#limits = { ...spec, head: head.kind, stored, problemType, classToken, passedOver };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 

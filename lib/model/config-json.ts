@@ -53,6 +53,7 @@ export interface ModelConfig {
   window: number;
   rotaryFrequencies: Float32Array;
   activation: NameOf<'activation'>;
+  /** What {@link Family.paddingId} is the default of. */
   paddingId: number | undefined;
   tied: boolean;
   initializerRange: number;
@@ -174,10 +175,10 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
   }
   const vocabulary = count(keys.vocabulary);
   const afterPadding = family.firstPosition === 'afterPadding';
-  const givenPadding = json.pad_token_id === undefined ? family.paddingId : json.pad_token_id;
-  const paddingId = family.paddingId === undefined ? null : givenPadding;
+  const paddingId = value('pad_token_id', family.paddingId);
   const isToken = Number.isSafeInteger(paddingId) && (paddingId as number) >= 0 && (paddingId as number) < vocabulary;
-  if (!isToken && (paddingId !== null || afterPadding)) {
+  // Llama's first checkpoints say −1, which no token is.
+  if (!isToken && !family.causal && (paddingId !== null || afterPadding)) {
     throw bad(`pad_token_id is ${show(paddingId)}; expected a token id below ${keys.vocabulary[0]} ${vocabulary}`);
   }
   // The rows that precede the first position are counted by max_position_embeddings where padding decides on them.

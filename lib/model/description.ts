@@ -132,7 +132,7 @@ const numbersOf = (config: ModelConfig) => {
     window,
     rotaryFrequencies,
     activation,
-    paddingId: paddingId ?? -1,
+    paddingId: (family.causal ? undefined : paddingId) ?? -1,
     norm: family.norm,
     causal: family.causal ?? false,
     rotaryScale: 1,

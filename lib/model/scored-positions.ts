@@ -19,6 +19,8 @@ export type BatchLimits = Pick<
   problemType: ProblemType | undefined;
   /** The token that a classifier reads. */
   classToken: 'first' | 'last';
+  /** An id that is not the last token for it. */
+  passedOver: number | undefined;
 };
 
 /** Token ids, or numbers of outputs. */
@@ -130,6 +132,13 @@ export const questionSequences = (
   return { prompt: ids.slice(0, -1), options: sequences };
 };
 
+/** Position of the token that a classifier reads, as transformers finds it: of nothing but padding, the first. */
+const classPosition = (ids: Ids, { classToken, passedOver }: BatchLimits): number => {
+  let position = classToken === 'first' ? 0 : ids.length - 1;
+  while (position > 0 && ids[position] === passedOver) position--;
+  return position;
+};
+
 /** 1 for each output that is among the labels, 0 for the others. */
 const presence = (labels: unknown, name: string, { outputs }: BatchLimits): number[] => {
   const present = new Set<number>(checkedIds(labels, outputs, `${name}.labels`, 'ERR_ZEST_TARGET'));
@@ -180,7 +189,7 @@ export const scoredPositions = (
       needsProblem(target.kind, name, limits);
       return [
         {
-          position: limits.classToken === 'first' ? 0 : length - 1,
+          position: classPosition(ids, limits),
           label: index(target.label, limits.outputs, 'label'),
         },
       ];
@@ -188,7 +197,7 @@ export const scoredPositions = (
     case 'values': {
       needs('classifier');
       needsProblem(target.kind, name, limits);
-      const position = limits.classToken === 'first' ? 0 : length - 1;
+      const position = classPosition(ids, limits);
       const references = target.kind === 'values' ? target.values : presence(target.labels, name, limits);
       if (!Array.isArray(references) || references.length !== limits.outputs) {
         const message = `${name}.values is ${show(references)}; expected a number for each of the head's ${limits.outputs} outputs`;

@@ -15,6 +15,7 @@ export const decoder = {
   normFirst: true,
   causal: true,
   firstPosition: 0,
+  paddingId: null,
   languageModel: { decoder: 'lm_head' },
   classifier: { token: 'last', output: { name: 'score', bias: false } },
 } as const satisfies Partial<Family>;

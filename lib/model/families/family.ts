@@ -61,8 +61,11 @@ export interface Family {
   window?: ConfigKey<number | null>;
   /** Rotary positions, of this share of a head's columns, whatever else is said of a number. Left out: positions have embeddings. */
   rotary?: { share: Setting<number>; base: ConfigKey<number> };
-  /** transformers' default of pad_token_id, an id that sequences may not have. Left out: they may have any. */
-  paddingId?: number;
+  /**
+   * transformers' default of pad_token_id; null: none. Sequences of an encoder may not have that id, and the classifier
+   * of a causal model passes over it at the end.
+   */
+  paddingId: number | null;
   /** Row of the first position in its table: a number, or one after the padding id. */
   firstPosition: number | 'afterPadding';
   /** Tensors of the embeddings, after the prefix. */
@@ -99,7 +102,7 @@ export interface Family {
   };
   /** One token → dense, activation, if there is one → output. */
   classifier: {
-    /** The token: first or last of the sequence. */
+    /** The token: first of the sequence, or last that is no padding. */
     token: 'first' | 'last';
     dense?: string;
     activation?: NameOf<'activation'>;

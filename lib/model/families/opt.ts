@@ -24,6 +24,7 @@ export const opt: Family = {
   norm: 'layer',
   normFirst: ['do_layer_norm_before', true],
   firstPosition: 2,
+  paddingId: 1,
   embeddings: {
     words: 'decoder.embed_tokens',
     positions: 'decoder.embed_positions',
