@@ -209,6 +209,18 @@ describe('distilbert', () => {
     });
   });
 
+  it('may have the old names of norms', async () => {
+    const folder = join(FIXTURES, 'distilbert-tiny-embeddings');
+    const old = [...readTensors(folder)].map(([name, { dtype, shape, bytes }]) => [
+      name.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta'),
+      { dtype, shape, bytes },
+    ]);
+    const json = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+    const renamed = writeFolder(copy(), json, Object.fromEntries(old));
+    expect(readTensors(renamed).has('distilbert.embeddings.LayerNorm.gamma')).toBe(true);
+    expect(await logitsDifference(renamed, expectedOf('distilbert-tiny-embeddings'))).toBeLessThan(TOLERANCE);
+  });
+
   it('takes a new head where the checkpoint is of a bare encoder', async () => {
     const folder = join(FIXTURES, 'distilbert-f16-classes');
     const bare = copy();

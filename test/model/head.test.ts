@@ -79,6 +79,23 @@ describe('a head', () => {
       'ERR_ZEST_TENSOR_MISSING',
       /cls.predictions.transform.dense.weight/,
     );
+    // What ELECTRA is published as tells words that were replaced.
+    const discriminator = Object.fromEntries(
+      Object.entries(tinyTensors())
+        .filter(([name]) => name.startsWith('bert.'))
+        .map(([name, tensor]) => [name.replace('bert.', 'electra.'), tensor]),
+    );
+    const published = folderOf(
+      { ...discriminator, 'discriminator_predictions.dense.weight': f32([6, 6], Array(36).fill(1)) },
+      { architectures: ['ElectraForPreTraining'], model_type: 'electra', embedding_size: 6 },
+    );
+    await rejects(
+      () => load(published),
+      'ERR_ZEST_UNSUPPORTED',
+      /ElectraForPreTraining, whose head is not known \(ElectraForMaskedLM, .* put a new one on with head: { classes }/,
+    );
+    expect(await (await load(published, { head: { classes: 3 } })).logits(tinyClasses)).toHaveLength(2);
+
     const one = {
       ...tinyTensors(),
       ...tinyClassifier(),

@@ -5,6 +5,7 @@ import type { Family } from './family.ts';
 export const bert: Family = {
   ...encoder,
   architecture: 'Bert',
+  heads: { ...encoder.heads, ForPreTraining: 'languageModel' },
   prefix: 'bert.',
   config: {
     hidden: ['hidden_size'],
@@ -45,6 +46,4 @@ export const bert: Family = {
     decoder: 'cls.predictions.decoder',
   },
   classifier: { token: 'first', dense: 'bert.pooler.dense', activation: 'tanh', output: 'classifier' },
-  // As the first published checkpoints have them, from TensorFlow.
-  formerEnds: { 'LayerNorm.weight': 'LayerNorm.gamma', 'LayerNorm.bias': 'LayerNorm.beta' },
 };
