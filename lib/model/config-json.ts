@@ -57,7 +57,7 @@ export interface ModelConfig {
   paddingId: number | undefined;
   tied: boolean;
   initializerRange: number;
-  /** Tokens that end a text, as generation_config.json or config.json says. */
+  /** Tokens that end a text, as generation_config.json says, or config.json where there is none. */
   endTokens: readonly number[];
   /** The class that wrote the checkpoint, e.g. RobertaForMaskedLM. */
   architecture: string | undefined;
@@ -65,10 +65,14 @@ export interface ModelConfig {
   flag(setting: Setting<boolean>): boolean;
 }
 
-/** What generation_config.json says of the tokens that end a text; nothing if it is broken. */
-const endTokens = (text: string): unknown => {
+/**
+ * What generation_config.json says of the tokens that end a text, null if it leaves them out; undefined if there is no
+ * such file, or it is broken.
+ */
+const endTokens = async (folder: string): Promise<unknown> => {
   try {
-    return JSON.parse(text)?.eos_token_id;
+    const { eos_token_id = null } = JSON.parse(await readFile(join(folder, 'generation_config.json'), 'utf8'));
+    return eos_token_id;
   } catch {
     return undefined;
   }
@@ -97,13 +101,12 @@ export const readModelConfig = async (folder: string): Promise<ModelConfig> => {
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw bad('expected a JSON object');
 
-  const generation = await readFile(join(folder, 'generation_config.json'), 'utf8').catch(() => '{}');
-  return modelConfig(file, json, endTokens(generation));
+  return modelConfig(file, json, await endTokens(folder));
 };
 
 /**
- * Checks a configuration, as config.json has it. `end` are the tokens that end a text, where another file than `file`
- * says so.
+ * Checks a configuration, as config.json has it. `end` are the tokens that end a text, null for none, where another file
+ * than `file` says so.
  *
  * @throws what {@link readModelConfig} throws for a file that can be read
  */
@@ -215,7 +218,7 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
     paddingId: isToken ? (paddingId as number) : undefined,
     tied: flag(keys.tied),
     initializerRange: notNegative(['initializer_range', 0.02]) || 0.02,
-    endTokens: [end ?? json.eos_token_id]
+    endTokens: [end === undefined ? json.eos_token_id : end]
       .flat()
       .filter((id) => Number.isSafeInteger(id) && (id as number) >= 0 && (id as number) < vocabulary) as number[],
     architecture: typeof architectures[0] === 'string' ? architectures[0] : undefined,

@@ -12,7 +12,7 @@ export interface GenerateOptions extends DirectionOptions {
   maxTokens: number;
   /**
    * Sequences of token ids that end a continuation and are no part of it. Default: the end-of-text tokens that
-   * generation_config.json, or config.json, names; `[]`: none.
+   * generation_config.json names, or config.json where there is no such file; `[]`: none.
    */
   stop?: readonly (readonly number[])[];
   /** What logits are divided by before a token is drawn; 0 takes the most probable one. Default 0. */

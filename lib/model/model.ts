@@ -105,7 +105,7 @@ export class Model implements Objective<Batch> {
     return new Model(device, engine, origin, directions);
   }
 
-  /** Ids of the tokens that end a text, as generation_config.json, or config.json, names them. */
+  /** Ids of the tokens that end a text, as generation_config.json names them, or config.json without one. */
   get endTokens(): readonly number[] {
     return this.#origin.config.endTokens;
   }

@@ -1,13 +1,16 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GeneratedToken, type GenerateOptions, Model } from '../../lib/index.ts';
 import { film } from '../fixtures/film.ts';
+import { withConfig } from '../fixtures/parity/checkpoint.ts';
 import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/parity/', import.meta.url));
+const scratch = scratchFolder();
 const CAUSAL = readdirSync(FIXTURES).filter((name) => existsSync(join(FIXTURES, name, 'generated.json')));
 
 interface Generated {
@@ -42,6 +45,27 @@ describe.each(CAUSAL)('%s', (name) => {
     expect(await model.generate(prompts, options)).toEqual(generated.map(({ ids }) => ids));
     const last = prompts.at(-1)!;
     expect(await model.generate([last], options)).toEqual([generated.at(-1)!.ids]);
+  });
+});
+
+describe('end tokens', () => {
+  // transformers 5.23 reads config.json's where there is no generation_config.json that it can read, and only then.
+  it("are generation_config.json's alone, where it is there", async () => {
+    const { prompt, ids } = generatedOf('llama-llama3')[0]!;
+    const [ours, theirs] = [ids[9]!, ids[3]!];
+    const until = (end: number) => ids.slice(0, ids.indexOf(end));
+    expect([until(ours).length, until(theirs).length]).toEqual([9, 3]);
+    const continued = async (generation?: string): Promise<number[]> => {
+      const folder = withConfig(join(FIXTURES, 'llama-llama3'), { eos_token_id: ours }, join(scratch, 'ends'));
+      if (generation !== undefined) writeFileSync(join(folder, 'generation_config.json'), generation);
+      using model = await Model.load(folder);
+      return (await model.generate([prompt], { maxTokens: ids.length }))[0]!;
+    };
+    expect(await continued()).toEqual(until(ours));
+    expect(await continued('{')).toEqual(until(ours));
+    expect(await continued(JSON.stringify({ eos_token_id: [theirs, 1000] }))).toEqual(until(theirs));
+    expect(await continued(JSON.stringify({ eos_token_id: null }))).toEqual(ids);
+    expect(await continued(JSON.stringify({ do_sample: true }))).toEqual(ids);
   });
 });
 
