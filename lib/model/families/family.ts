@@ -59,7 +59,7 @@ export interface Family {
   causal?: boolean;
   /** Number of tokens back that one attends to; null: all. */
   window?: ConfigKey<number | null>;
-  /** Rotary positions, of this share of a head's columns, whatever else is said of a number. Left out: positions have embeddings. */
+  /** Rotary positions, of this share of a head's columns; a number: always. Left out: positions have embeddings. */
   rotary?: { share: Setting<number>; base: ConfigKey<number> };
   /**
    * transformers' default of pad_token_id; null: none. Sequences of an encoder may not have that id, and the classifier
