@@ -69,7 +69,7 @@ export {
   zest,
   zosa,
 } from './methods/registry.ts';
-export type { RuleOption } from './methods/rule.ts';
+export type { LoggedRule, RuleOption } from './methods/rule.ts';
 export type { StepResult } from './methods/run-step.ts';
 export type { ScheduleName, ScheduleOptions } from './methods/schedule.ts';
 export type { LoraOptions, PrefixOptions } from './model/adapter-options.ts';
@@ -128,7 +128,7 @@ export type {
   Warning,
   WarningEvent,
 } from './runs/events.ts';
-export { type RecordOptions, recordTrajectory } from './runs/record.ts';
+export { type Recordable, type RecordOptions, recordTrajectory } from './runs/record.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
 export type { RunStatus } from './runs/status.ts';
 export { readTrajectory, type Trajectory, type TrajectoryWriter } from './runs/trajectory.ts';

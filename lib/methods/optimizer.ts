@@ -17,7 +17,7 @@ import {
   type MethodState,
   programSchema,
 } from './method.ts';
-import type { RuleOption } from './rule.ts';
+import { type LoggedRule, type RuleOption, ruleName } from './rule.ts';
 import { estimateFrom, runStep, type StepLength, type StepResult, updateOf } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
 
@@ -56,6 +56,13 @@ export interface StepCallOptions extends CallOptions {
 export interface Optimizer {
   /** Name of the method. */
   readonly method: string;
+  /** Seed and law of the directions of its steps. */
+  readonly directions: Directions;
+  /**
+   * How its updates move the weights, as a log has it: `plain`, `sign`, `momentum` or `adam`, with ` anchored` behind it
+   * where they decay towards the weights of the start.
+   */
+  readonly rule: LoggedRule;
   /** Number of forward passes of a batch that a step takes. */
   readonly forwards: number;
   /** The learning rate of the next step, after the schedule. */
@@ -243,6 +250,8 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
 
   return withoutMoreOptions({
     method: method.name,
+    directions: Object.freeze(structuredClone(drawn)),
+    rule: ruleName(options),
     get keepsState() {
       return keepsState();
     },

@@ -48,6 +48,32 @@ export type RuleOption = z.output<typeof rule>;
 const ofName = (name: 'momentum' | 'adam'): Exclude<RuleOption, string> =>
   name === 'momentum' ? { momentum: USUAL.momentum } : { adam: USUAL.adam };
 
+/** Names of the rules, as a log has them. */
+const LOGGED = ['plain', 'sign', 'momentum', 'adam'] as const;
+
+/** How the updates of a run move the weights, in the words of a log. */
+export type LoggedRule = (typeof LOGGED)[number] | `${(typeof LOGGED)[number]} anchored`;
+
+/** All of them. */
+export const LOGGED_RULES: readonly LoggedRule[] = LOGGED.flatMap((name) => [name, `${name} anchored` as const]);
+
+/** Options that say it. */
+interface Ruled {
+  rule?: RuleOption;
+  decayTowards?: string;
+  weightDecay?: number;
+}
+
+/** The words of a log for a rule whose name is given, and for the place that the decay is towards. */
+export const loggedRule = (name: (typeof LOGGED)[number], anchored: boolean): LoggedRule =>
+  anchored ? `${name} anchored` : name;
+
+/** How the updates of such options move the weights; of methods without a rule, plainly. */
+export const ruleName = ({ rule = 'plain', decayTowards, weightDecay = 0 }: Ruled): LoggedRule => {
+  const name = typeof rule === 'string' ? rule : 'momentum' in rule ? 'momentum' : 'adam';
+  return loggedRule(name, decayTowards === 'start' && weightDecay > 0);
+};
+
 /**
  * Makes the rule of one update of a run, in float32 values: `updates` came before it. Undefined is the plain update.
  *

@@ -14,6 +14,7 @@ import { assertPath, given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
+import type { LoggedTensor } from '../runs/trajectory-format.ts';
 import { listed, show } from '../text/show.ts';
 import { assertPlain, checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { drawDirection } from './draw.ts';
@@ -48,6 +49,11 @@ type Loss = number | ArrayLike<number>;
 export interface BlackBox<B> extends Objective<B> {
   /** Names of the tensors that are trained, in canonical order. */
   readonly trainableNames: readonly string[];
+  /**
+   * All tensors in canonical order: name, shape, whether updates move it, and whether weight decay does. A shape of more
+   * than two dimensions is that of the matrix that it counts as.
+   */
+  readonly parameters: readonly LoggedTensor[];
   /**
    * Computes the loss of each example at each point, of an `evaluate` that gives them.
    *
@@ -252,6 +258,12 @@ export const boxOfPoints = <B, Name extends string>({
   return withoutMoreOptions({
     dimension: trained.reduce((sum, { values }) => sum + values.length, 0),
     trainableNames: trained.map(({ name }) => name),
+    parameters: tensors.map(({ name, isMatrix, rows, columns, frozen, decays }) => ({
+      name,
+      shape: isMatrix ? [rows, columns] : [columns],
+      trainable: !frozen,
+      decays,
+    })),
     get version() {
       return version;
     },

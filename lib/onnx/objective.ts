@@ -227,6 +227,7 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
   return {
     dimension: box.dimension,
     trainableNames: box.trainableNames,
+    parameters: box.parameters,
     parameter,
     apply,
     direction,

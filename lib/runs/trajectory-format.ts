@@ -68,7 +68,7 @@ export interface TrajectoryHeader {
   directions: { seed: string; law: Law };
   /** Name of the method that made the updates. */
   method: string;
-  /** Rule by which updates move the weights: `plain`, or another, with `anchored` behind it where they decay so. */
+  /** Rule by which updates move the weights: `plain`, or another, with ` anchored` behind it where they decay so. */
   rule: string;
   /** Configuration of the run with every default filled in. */
   config: unknown;

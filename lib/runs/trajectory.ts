@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { writeAtomic, writeWhole, writing } from '../files/files.ts';
 import { notThere } from '../files/not-there.ts';
+import { turns } from '../objectives/turns.ts';
 import { assertPath } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
 import { somethingElse } from '../text/what-is.ts';
@@ -35,6 +36,9 @@ export class TrajectoryWriter {
   readonly #file: string;
   readonly #handle: FileHandle;
   #place: Place;
+  readonly #calls = turns();
+  /** Number of records that could not be written. */
+  #failed = 0;
 
   private constructor(file: string, handle: FileHandle, place: Place) {
     this.#file = file;
@@ -58,16 +62,33 @@ export class TrajectoryWriter {
     return new TrajectoryWriter(file, handle, place);
   }
 
-  /** Adds a record, in one write; of one that fails nothing stays. */
+  /**
+   * Adds a record behind those before it, in one write. Of one that fails nothing stays, and those that wait behind it
+   * fail with it: without it they would lead elsewhere.
+   *
+   * @throws ERR_ZEST_FILE; ERR_ZEST_UPDATE for more terms than a record has room for
+   */
   async append(update: LoggedUpdate): Promise<void> {
-    const { bytes, next } = encodeRecord(update, this.#place);
-    await writing(this.#file, writeWhole(this.#handle, bytes, this.#place.at));
-    this.#place = next;
+    const failed = this.#failed;
+    await this.#calls.inTurn(async () => {
+      if (this.#failed !== failed) {
+        const message = `${this.#file}: a record before this one was not written; append that one again, and then this one`;
+        throw new ZestError('ERR_ZEST_FILE', message);
+      }
+      try {
+        const { bytes, next } = encodeRecord(update, this.#place);
+        await writing(this.#file, writeWhole(this.#handle, bytes, this.#place.at));
+        this.#place = next;
+      } catch (error) {
+        this.#failed++;
+        throw error;
+      }
+    });
   }
 
   /** Takes away what stands behind the last record. */
   cut(): Promise<void> {
-    return writing(this.#file, this.#handle.truncate(this.#place.at));
+    return this.#calls.inTurn(() => writing(this.#file, this.#handle.truncate(this.#place.at)));
   }
 
   /**
@@ -76,7 +97,7 @@ export class TrajectoryWriter {
    * @throws ERR_ZEST_FILE also where the file has been removed or replaced meanwhile: what is written to it is lost
    */
   async flush(): Promise<void> {
-    await writing(this.#file, this.#handle.datasync());
+    await this.#calls.inTurn(() => writing(this.#file, this.#handle.datasync()));
     const [open, named] = await Promise.all([
       this.#handle.stat({ bigint: true }),
       stat(this.#file, { bigint: true }).catch(() => undefined),
@@ -88,8 +109,9 @@ export class TrajectoryWriter {
     );
   }
 
+  /** Closes the log once the records so far are written. */
   close(): Promise<void> {
-    return this.#handle.close();
+    return this.#calls.inTurn(() => this.#handle.close());
   }
 }
 

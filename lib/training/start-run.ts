@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { type ShuffledBatches, shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
+import { ruleName } from '../methods/rule.ts';
 import type { Model } from '../model/model.ts';
 import { baseDigest } from '../runs/base-digest.ts';
 import type { EstimateEvent, TrainOptions } from '../runs/events.ts';
@@ -29,12 +30,6 @@ export interface RunContext extends PreparedRun {
   /** The right to write to the run's folder. */
   lock: FileHandle;
 }
-
-/** The name of the rule that a run's updates follow. */
-const ruleName = ({ rule, decayTowards, weightDecay }: ResolvedConfig['optimizer']): string => {
-  const [name] = typeof rule === 'string' ? [rule] : Object.keys(rule);
-  return decayTowards === 'start' && weightDecay > 0 ? `${name} anchored` : String(name);
-};
 
 /** What the log of a run begins with; a run that goes on has to have the same. */
 const trajectoryHeader = async (config: ResolvedConfig, model: Model): Promise<TrajectoryHeader> => ({
