@@ -1,6 +1,5 @@
 export { z } from 'zod';
-export type { RowInput } from './data/content.ts';
-export type { RowFormat } from './data/formats.ts';
+export type { RowFormat, RowInput } from './data/input.ts';
 export { type ReadRowsOptions, readRows } from './data/read-rows.ts';
 export type { Row } from './data/rows.ts';
 export { type ShuffledBatches, shuffledBatches } from './data/sampling.ts';
@@ -128,11 +127,11 @@ export type {
   Warning,
   WarningEvent,
 } from './runs/events.ts';
+export type { LoggedTensor, LoggedUpdate, TrajectoryHeader } from './runs/logged.ts';
 export { type Recordable, type RecordOptions, recordTrajectory } from './runs/record.ts';
 export { type Replayable, type ReplayOptions, replayTrajectory } from './runs/replay.ts';
 export type { RunStatus } from './runs/status.ts';
 export { readTrajectory, type Trajectory, type TrajectoryWriter } from './runs/trajectory.ts';
-export type { LoggedTensor, LoggedUpdate, TrajectoryHeader } from './runs/trajectory-format.ts';
 export {
   hessianTrace,
   type QuadraticFormOptions,

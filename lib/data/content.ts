@@ -3,14 +3,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { notThere } from '../files/not-there.ts';
+import { inputName, type RowInput } from './input.ts';
 import { dataError } from './rows.ts';
 import { isZstd, unzstd } from './zstd.ts';
-
-/** Path of a file, or its content as it comes, such as `process.stdin`. */
-export type RowInput = string | AsyncIterable<Uint8Array | string>;
-
-/** What an input is called in messages. */
-export const inputName = (input: RowInput): string => (typeof input === 'string' ? input : 'the input');
 
 type Pieces = AsyncIterable<Uint8Array>;
 

@@ -1,12 +1,9 @@
 import { extname } from 'node:path';
 import { somethingElse } from '../text/what-is.ts';
 import type { Content } from './content.ts';
+import type { RowFormat } from './input.ts';
 import type { Line } from './lines.ts';
 import { dataError } from './rows.ts';
-
-export const ROW_FORMATS = ['jsonl', 'csv', 'tsv', 'txt'] as const;
-/** Format of text with rows: JSON lines, or one array of objects; commas; tabs; or a text a line. */
-export type RowFormat = (typeof ROW_FORMATS)[number];
 
 const EXTENSIONS: Readonly<Record<string, RowFormat>> = {
   '.jsonl': 'jsonl',

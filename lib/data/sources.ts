@@ -5,8 +5,8 @@ import { hubFiles, isHubPath } from '../hub/dataset-files.ts';
 import { listed, show } from '../text/show.ts';
 import { byUtf8 } from '../text/utf8-order.ts';
 import { somethingElse } from '../text/what-is.ts';
-import type { RowInput } from './content.ts';
 import { withRows } from './formats.ts';
+import type { RowInput } from './input.ts';
 import { isGlob, leadsTo, matchesPath } from './path-glob.ts';
 import { dataError } from './rows.ts';
 

@@ -1,4 +1,4 @@
-import type { MethodInput } from './method.ts';
+import type { Method, MethodInput } from './method.ts';
 import { mezoMethod } from './mezo.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
 import { directions } from './options.ts';
@@ -9,7 +9,7 @@ const shape = { ...mezoMethod.options, directions: directions(5) };
 export interface NspsaOptions extends MethodInput<typeof shape> {}
 
 /** n-SPSA (Spall 1992; Malladi et al. 2023, Definition 1 and Appendix A). */
-export const nspsaMethod = { ...mezoMethod, name: 'nspsa', title: 'n-SPSA', options: shape };
+export const nspsaMethod: Method<typeof shape> = { ...mezoMethod, name: 'nspsa', title: 'n-SPSA', options: shape };
 
 /**
  * Makes the optimizer of n-SPSA: the mean of k two-sided differences, c = (f⁺ − f⁻)/(2kρ). MeZO with more than one

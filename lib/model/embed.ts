@@ -23,7 +23,10 @@ export interface EmbedOptions extends DirectionOptions {
 }
 
 /** Options, checked, with their defaults. */
-export const checkedEmbedding = (options: EmbedOptions = {}, { causal }: BatchLimits) => {
+export const checkedEmbedding = (
+  options: EmbedOptions = {},
+  { causal }: BatchLimits,
+): EmbedOptions & Required<Pick<EmbedOptions, 'pooling' | 'at'>> => {
   const { pooling = causal ? 'last' : 'mean', ...checked } = checkOptions(embedSchema, options);
   return { ...checked, pooling };
 };

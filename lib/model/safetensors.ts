@@ -164,7 +164,7 @@ export const readMetadata = async (file: string): Promise<Record<string, unknown
 export const safetensorsHeader = (
   tensors: readonly { name: string; dtype: 'F32' | 'BF16'; shape: readonly number[] }[],
   metadata: Readonly<Record<string, string>> = {},
-) => {
+): Uint8Array => {
   let end = 0;
   const entries = tensors.map(({ name, dtype, shape }) => {
     const begin = end;

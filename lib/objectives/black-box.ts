@@ -14,7 +14,7 @@ import { assertPath, given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
-import type { LoggedTensor } from '../runs/trajectory-format.ts';
+import type { LoggedTensor } from '../runs/logged.ts';
 import { listed, show } from '../text/show.ts';
 import { assertPlain, checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { drawDirection } from './draw.ts';

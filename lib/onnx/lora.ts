@@ -5,23 +5,9 @@ import type { TensorSpec } from '../objectives/tensors.ts';
 import { type LayerType, type LinearLayer, linearLayers } from './linear-layers.ts';
 import type { Graph } from './model-file.ts';
 import { castNode, inputsOf, newInput, newNode, outputsOf, withOutput } from './nodes.ts';
+import type { OnnxLora } from './options.ts';
 import { float32Tensor, newTensor } from './tensor.ts';
 import type { Message } from './wire.ts';
-
-/** Low-rank adaptation of a graph: a layer computes x·W + (alpha / rank)·(x·Aᵀ)·B, and A and B are trained. */
-export interface OnnxLora {
-  /** Rows of A and of B, at most the rows and columns of a layer's matrix; 8, say. */
-  rank: number;
-  /** Numerator of the product's scale alpha / rank, a number > 0. Default: the rank. */
-  alpha?: number;
-  /**
-   * Globs over the names of linear layers, or over their ends after a dot: `query`, `layer.0.*.value`. Default: every
-   * layer that multiplies by a constant matrix of as many rows and columns as the rank.
-   */
-  targets?: string[];
-  /** Seed that A is drawn from, a whole number ≥ 0; B begins at zero. Default 0. */
-  seed?: number;
-}
 
 /** The nodes that add scale · (x·Aᵀ)·B to a layer's output. */
 const adapted = ({ name, node, type, isTurned }: LinearLayer, together: boolean): Message[] => {

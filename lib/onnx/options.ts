@@ -3,8 +3,22 @@ import type { CallOptions, Directions } from '../objective.ts';
 import { callback, given } from '../options/calls.ts';
 import { coded } from '../options/check.ts';
 import type { Feeds } from './feeds.ts';
-import type { OnnxLora } from './lora.ts';
 import type { OnnxRuntime, OnnxTensor } from './runtime.ts';
+
+/** Low-rank adaptation of a graph: a layer computes x·W + (alpha / rank)·(x·Aᵀ)·B, and A and B are trained. */
+export interface OnnxLora {
+  /** Rows of A and of B, at most the rows and columns of a layer's matrix; 8, say. */
+  rank: number;
+  /** Numerator of the product's scale alpha / rank, a number > 0. Default: the rank. */
+  alpha?: number;
+  /**
+   * Globs over the names of linear layers, or over their ends after a dot: `query`, `layer.0.*.value`. Default: every
+   * layer that multiplies by a constant matrix of as many rows and columns as the rank.
+   */
+  targets?: string[];
+  /** Seed that A is drawn from, a whole number ≥ 0; B begins at zero. Default 0. */
+  seed?: number;
+}
 
 /**
  * What of a graph is trained:

@@ -8,9 +8,10 @@ import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { version } from '../version.ts';
+import type { LoggedUpdate, TrajectoryHeader } from './logged.ts';
 import type { Replayable } from './replay.ts';
 import { TrajectoryWriter } from './trajectory.ts';
-import { type LoggedUpdate, NOISE_VERSION, type TrajectoryHeader } from './trajectory-format.ts';
+import { NOISE_VERSION } from './trajectory-format.ts';
 
 /** How {@link recordTrajectory} describes a run of one's own: by its optimizer, or by the directions of its updates. */
 export interface RecordOptions {

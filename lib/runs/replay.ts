@@ -3,8 +3,9 @@ import type { CallOptions, DirectionOptions, Update } from '../objective.ts';
 import type { Part } from '../objectives/part.ts';
 import { assertHas, given, optionsOf, signal } from '../options/calls.ts';
 import { show } from '../text/show.ts';
+import type { TrajectoryHeader } from './logged.ts';
 import { type OpenTrajectory, readTrajectory, type Trajectory } from './trajectory.ts';
-import { NOISE_VERSION, type TrajectoryHeader } from './trajectory-format.ts';
+import { NOISE_VERSION } from './trajectory-format.ts';
 
 /** A model as its run loaded it: `Model` is one. */
 export interface Replayable {

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import type { Law, Update } from '../objective.ts';
+import type { Update } from '../objective.ts';
 import { describeIssue, expectation } from '../options/messages.ts';
 import { isObject, parseJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { crc32c } from './crc32c.ts';
+import type { LoggedUpdate, Place, TrajectoryHeader } from './logged.ts';
 
 // docs/trajectory.md is the specification of these bytes.
 
@@ -36,52 +37,6 @@ const HAS_REST = 0x20;
 const KNOWN_PARTS = 0x3f;
 const MOST_TERMS = 2 ** 24 - 1;
 
-/** A parameter of the model of a log, in canonical order. */
-export interface LoggedTensor {
-  /** Name of the parameter. */
-  name: string;
-  /** Rows and columns, or the length of a vector. */
-  shape: readonly number[];
-  /** Whether updates move it. */
-  trainable: boolean;
-  /** Whether weight decay moves it. */
-  decays: boolean;
-}
-
-/** Beginning of a log: the weights that its updates apply to, and how they were made. */
-export interface TrajectoryHeader {
-  /** Version of docs/noise.md that the directions are of: 1. */
-  noiseVersion: number;
-  /** Digest of the weight files that the run started from. */
-  base: string;
-  /** Digest of the trainable parameters before the first update, as `Model.digest` gives it. */
-  trainable: string;
-  /** Digest of the other parameters, likewise. Logs of early versions do not have it. */
-  frozen?: string;
-  /** Number of trainable parameters, d. */
-  dimension: number;
-  /** Type that the weights are stored in. */
-  dtype: 'float32' | 'bfloat16';
-  /** Parameters of the model in canonical order. */
-  tensors: readonly LoggedTensor[];
-  /** Seed, in decimal, and law of the directions. */
-  directions: { seed: string; law: Law };
-  /** Name of the method that made the updates. */
-  method: string;
-  /** Rule by which updates move the weights: `plain`, or another, with ` anchored` behind it where they decay so. */
-  rule: string;
-  /** Configuration of the run with every default filled in. */
-  config: unknown;
-  /** Digests of the files that the configuration names, by its key. */
-  inputs: Readonly<Record<string, string>>;
-  /** Device that the losses were computed on: `cpu`, say. */
-  device: string;
-  /** Version of node-zest. */
-  version: string;
-  /** Of a log that was exported, digest of the trainable parameters that it leads to, where it is known. */
-  result?: string;
-}
-
 /** What is used of a header before its weights are known to be those at hand. */
 const headerSchema = z.looseObject({
   noiseVersion: z.number(),
@@ -97,14 +52,6 @@ const headerSchema = z.looseObject({
   version: z.string(),
   result: z.string().optional(),
 });
-
-/** An update as a log has it. */
-export interface LoggedUpdate extends Update {
-  /** Under the sphere law, the radius of each term's direction: float32(√d/‖z‖). Default: the reader computes it. */
-  radii?: readonly number[];
-  /** Losses that the method was given, where its state needs them. */
-  losses?: readonly number[];
-}
 
 /** What is asked of a reader of a rule's updates. */
 const featuresOf = ({ rule }: TrajectoryHeader): number => (rule === 'plain' ? 0 : FEATURES.rule);
@@ -122,16 +69,6 @@ export const encodeHeader = (header: TrajectoryHeader): { bytes: Buffer; place: 
   bytes.writeUInt32LE(checksum, bytes.length - CHECKSUM_BYTES);
   return { bytes, place: { at: bytes.length, checksum, stream: 0n } };
 };
-
-/** Where a record stands in a log, and what of those before it is needed to write or to read it. */
-export interface Place {
-  /** Byte at which it begins. */
-  at: number;
-  /** Checksum before it. */
-  checksum: number;
-  /** First stream that no record before it has. */
-  stream: bigint;
-}
 
 /** Where a log goes on behind a record that ends at a byte with a checksum. */
 const after = (update: Update, before: Place, at: number, checksum: number): Place => {

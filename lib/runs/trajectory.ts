@@ -7,17 +7,8 @@ import { turns } from '../objectives/turns.ts';
 import { assertPath } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
 import { somethingElse } from '../text/what-is.ts';
-import {
-  assertOfHeader,
-  decodeHeader,
-  decodeRecord,
-  encodeHeader,
-  encodeRecord,
-  type LoggedUpdate,
-  MAGIC,
-  type Place,
-  type TrajectoryHeader,
-} from './trajectory-format.ts';
+import type { LoggedUpdate, Place, TrajectoryHeader } from './logged.ts';
+import { assertOfHeader, decodeHeader, decodeRecord, encodeHeader, encodeRecord, MAGIC } from './trajectory-format.ts';
 
 /** A log as read: replayed onto the base in order, `updates` give the run's weights. */
 export interface Trajectory {

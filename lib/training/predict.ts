@@ -1,5 +1,4 @@
-import { inputName, type RowInput } from '../data/content.ts';
-import type { RowFormat } from '../data/formats.ts';
+import { inputName, type RowFormat, type RowInput } from '../data/input.ts';
 import { streamRows } from '../data/row-stream.ts';
 import { dataError } from '../data/rows.ts';
 import { columnsOf } from '../data/selection.ts';

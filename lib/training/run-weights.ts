@@ -1,10 +1,10 @@
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { TrainOptions } from '../runs/events.ts';
+import type { TrajectoryHeader } from '../runs/logged.ts';
 import { heldRun } from '../runs/replacement.ts';
 import { assertBegins, assertNoise, leadOn } from '../runs/replay.ts';
 import type { OpenTrajectory } from '../runs/trajectory.ts';
-import type { TrajectoryHeader } from '../runs/trajectory-format.ts';
 import type { Tokenizer } from '../tasks/tokenizer.ts';
 import { findCheckpoints } from './checkpoints.ts';
 import { loadModel } from './inputs.ts';

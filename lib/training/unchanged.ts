@@ -1,7 +1,7 @@
 import { ZestError } from '../errors.ts';
 import { differences } from '../options/differences.ts';
 import { baseDigest, digestOfFiles } from '../runs/base-digest.ts';
-import type { TrajectoryHeader } from '../runs/trajectory-format.ts';
+import type { TrajectoryHeader } from '../runs/logged.ts';
 import { show } from '../text/show.ts';
 import { version } from '../version.ts';
 import { inputDigests } from './input-digests.ts';

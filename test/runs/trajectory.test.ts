@@ -5,13 +5,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Update } from '../../lib/objective.ts';
 import { crc32c } from '../../lib/runs/crc32c.ts';
+import type { LoggedUpdate, TrajectoryHeader } from '../../lib/runs/logged.ts';
 import { openTrajectory, readTrajectory, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
-import {
-  encodeHeader,
-  encodeRecord,
-  type LoggedUpdate,
-  type TrajectoryHeader,
-} from '../../lib/runs/trajectory-format.ts';
+import { encodeHeader, encodeRecord } from '../../lib/runs/trajectory-format.ts';
 
 let folder: string;
 let file: string;

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
-import { ROW_FORMATS, type RowFormat } from '../../data/formats.ts';
+import { ROW_FORMATS, type RowFormat } from '../../data/input.ts';
 import type { Warning } from '../../runs/events.ts';
 import type { Examination } from '../../tasks/task.ts';
 import { count } from '../../text/show.ts';

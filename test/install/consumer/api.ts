@@ -25,6 +25,7 @@ import {
   type ZestOptions,
   zest,
 } from 'node-zest';
+import { type OnnxOptions, onnxObjective } from 'node-zest/onnx';
 
 const folder = 'film-roberta-mini';
 const options: ZestOptions = { learningRate: 1e-3, rho: 1e-2, tilt: { tau: 1 }, schedule: 'linear', totalSteps: 20 };
@@ -79,5 +80,7 @@ export const useFiles = async (config: Config): Promise<Prediction[]> => {
   console.log((await report(['runs/words'])).html.length);
   return predictions;
 };
+
+export const withOnnx = (options: OnnxOptions<number[]>) => onnxObjective('model.onnx', options);
 
 export const codeOf = (error: unknown): string | undefined => (error instanceof ZestError ? error.code : undefined);
