@@ -50,6 +50,7 @@ export {
   mezo,
   type NspsaOptions,
   nspsa,
+  type OwnMethodName,
   registerMethod,
   type SaboOptions,
   type SamOptions,

@@ -17,7 +17,7 @@ export interface Method {
   optimizer(learningRate: number): Config['optimizer'];
 }
 
-type Zest = Omit<Config['optimizer'] & { method: 'zest' }, 'method' | 'learningRate'>;
+type Zest = Omit<Extract<Config['optimizer'], { method: 'zest' }>, 'method' | 'learningRate'>;
 
 const zest = (name: string, title: string, options: Zest, learningRate = 1e-4): Method => ({
   name,

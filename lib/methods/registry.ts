@@ -103,27 +103,35 @@ export const forwardsOfFirst = (optimizer: { method: string }, steps: number, ba
 /** Every method. */
 export const allMethods = (): AnyMethod[] => [...methods.values()];
 
+declare const registered: unique symbol;
+
+/** What a configuration names a method of one's own by: what {@link registerMethod} gives, or the path of its module. */
+export type OwnMethodName = `${string}.${string}` | `${string}/${string}` | (string & { readonly [registered]: true });
+
 /**
  * Adds a method, so that configurations can name it. `name` is what they write: default the method's own.
  *
  * @example
  * import { openRun, registerMethod } from 'node-zest';
  * import halves from './halves.mjs'; // what defineMethod returns
- * registerMethod(halves);
+ * const method = registerMethod(halves);
+ * console.log(method); // halves
  * const overrides = ['optimizer={method: halves, learningRate: 1e-6}'];
  * const { config } = await openRun('run.yaml', { overrides });
  * console.log(config.optimizer.method); // halves
  *
+ * @returns the name, of a type that `Config` takes
  * @throws ZestError with ERR_ZEST_OPTION for what is no method, or a name that another one has
  * @function
  */
-export const registerMethod = withoutOptions((method: AnyMethod, name?: string): void => {
+export const registerMethod = withoutOptions((method: AnyMethod, name?: string): OwnMethodName => {
   assertMethod(method, name === undefined ? 'method' : `method ${show(name)}`);
   const own = name ?? method.name;
   if (typeof own !== 'string') throw typeError('ERR_ZEST_OPTION', `name is ${show(own)}; expected a string`);
   const other = methods.get(own);
   if (other && other !== method) throw new ZestError('ERR_ZEST_OPTION', `method ${own} is another one already`);
   methods.set(own, method);
+  return own as OwnMethodName;
 });
 
 /** Whether a method's name is the path of a module. */
@@ -155,9 +163,9 @@ export const optimizerSchemas = () => {
 type BuiltIn = typeof builtIn;
 
 /** The `optimizer` of a configuration as written: keys with defaults may be absent. */
-export type MethodConfig = {
-  [Name in keyof BuiltIn]: { method: Name } & ConfigurationInput<BuiltIn[Name]['options']>;
-}[keyof BuiltIn];
+export type MethodConfig =
+  | { [Name in keyof BuiltIn]: { method: Name } & ConfigurationInput<BuiltIn[Name]['options']> }[keyof BuiltIn]
+  | { method: OwnMethodName; [option: string]: unknown };
 
 /** The `optimizer` of a configuration with every default filled in. */
 export type MethodSettings = {

@@ -109,6 +109,17 @@ describe('a method of a program', () => {
 
   it('cannot take the name of another', async () => {
     registerMethod(still);
+    const optimizer: Config['optimizer'] = { method: registerMethod(still), learningRate: 0.5 };
+    expect(resolveConfig({ ...reviewConfig(folder, 'still'), optimizer }).optimizer).toMatchObject({ method: 'still' });
+    const byPath: Config['optimizer'] = { method: './still.mjs', learningRate: 0.5 };
+    // @ts-expect-error there is no such option of zest
+    const wrong: Config['optimizer'] = { method: 'zest', learningRate: 0.5, rhoo: 1 };
+    for (const other of [byPath, wrong])
+      await rejects(
+        () => resolveConfig({ ...reviewConfig(folder, 'still'), optimizer: other }),
+        'ERR_ZEST_CONFIG',
+        /still|rhoo/,
+      );
     await rejects(() => registerMethod({ ...still }), 'ERR_ZEST_OPTION', /method still is another one already/);
     await rejects(() => registerMethod({ ...still, name: 'zest' }), 'ERR_ZEST_OPTION', /method zest is another one/);
   });

@@ -81,6 +81,8 @@ export const useFiles = async (config: Config): Promise<Prediction[]> => {
   return predictions;
 };
 
+export const withOwn = (config: Config): Config => ({ ...config, optimizer: { method: './own.mjs', learningRate: 1 } });
+
 export const withOnnx = (options: OnnxOptions<number[]>) => onnxObjective('model.onnx', options);
 
 export const codeOf = (error: unknown): string | undefined => (error instanceof ZestError ? error.code : undefined);
