@@ -159,9 +159,17 @@ export class CheckedCalls {
 
   direction(stream: bigint, name: string, options?: DirectionOptions): CheckedCall<Float32Array> {
     const index = this.#index(name);
-    const directions = this.#directionsOf(directionOptions(options));
+    const checked = directionOptions(options);
+    const directions = this.#directionsOf(checked);
     checkedStream(stream, 'stream');
-    return { run: () => this.#engine.direction(directions, stream, index) };
+    const { signal } = checked;
+    const run = async () => {
+      const v = await this.#engine.direction(directions, stream, index);
+      // The engine draws too fast to be stopped, but the draw may have waited for others.
+      throwIfAborted(signal);
+      return v;
+    };
+    return { signal, run };
   }
 
   state(name: NameOf<'state'>, parameter: string): CheckedCall<Float32Array> {

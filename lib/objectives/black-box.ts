@@ -305,7 +305,8 @@ export const boxOfPoints = <B, Name extends string>({
     },
 
     async direction(stream, name, options) {
-      const { directions = defaults } = directionOptions(options);
+      const { signal, directions = defaults } = directionOptions(options);
+      throwIfAborted(signal);
       const tensor = named(name);
       const v = drawer(directions)(checkedStream(stream, 'stream')).get(tensor);
       return v ?? new Float32Array(tensor.values.length);

@@ -204,7 +204,8 @@ export const vectorObjective = (
     },
 
     async direction(stream, name, options) {
-      const { directions = own } = directionOptions(options);
+      const { signal, directions = own } = directionOptions(options);
+      throwIfAborted(signal);
       if (name !== undefined && name !== 'x')
         throw rangeError('ERR_ZEST_PARAMETER', `there is no parameter ${show(name)}; the only one is 'x'`);
       return Float32Array.from(drawn(directions)(checkedStream(stream, 'stream')));

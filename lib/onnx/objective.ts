@@ -223,14 +223,21 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
     void running.then(() => session.release());
   };
 
-  const { parameter, apply, direction } = box;
+  /** A call that is refused once the session is freed. */
+  const whileOpen =
+    <Values extends unknown[], T>(call: (...values: Values) => Promise<T>) =>
+    async (...values: Values): Promise<T> => {
+      assertOpen();
+      return call(...values);
+    };
+
   return {
     dimension: box.dimension,
     trainableNames: box.trainableNames,
     parameters: box.parameters,
-    parameter,
-    apply,
-    direction,
+    parameter: whileOpen(box.parameter),
+    apply: whileOpen(box.apply),
+    direction: whileOpen(box.direction),
     inputNames: inputs.map(({ name }) => name),
     outputNames,
     get version() {
@@ -248,16 +255,16 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
       return found;
     },
     // What is not trained stays in the file.
-    digest: async (part) => (part === 'frozen' ? digest : box.digest(part)),
-    async save(target) {
+    digest: whileOpen(async (part) => (part === 'frozen' ? digest : box.digest(part))),
+    save: whileOpen(async (target) => {
       assertPath(target, 'file');
       // Asked for at once, so that no update comes in between.
       const names = box.trainableNames;
       const values = await Promise.all(names.map((name) => box.parameter(name)));
       await saveOnnx(target, { file, digest }, trainable, new Map(names.map((name, i) => [name, values[i]!])));
-    },
-    saveWeights: (target) => box.save(target),
-    loadWeights: (target) => box.load(target),
+    }),
+    saveWeights: whileOpen((target) => box.save(target)),
+    loadWeights: whileOpen((target) => box.load(target)),
     dispose,
     [Symbol.dispose]: dispose,
   };

@@ -17,7 +17,7 @@ const step: ModelStepOptions = {
   ...{ directions: 200, firstStream: 0n, rho: 1e-3, learningRate: 1e-4, tilt: 1, estimator: 'naive', sides: 'two' },
 };
 
-/** Every call that takes a signal, each a matter of seconds but apply. */
+/** Every call that takes a signal, each a matter of seconds but the last two. */
 const calls = (model: Model): [string, (signal: AbortSignal) => Promise<unknown>][] => [
   ['evaluate', (signal) => model.evaluate(batch, points, { signal })],
   ['sequenceLosses', (signal) => model.sequenceLosses(batch, points, { signal })],
@@ -25,6 +25,7 @@ const calls = (model: Model): [string, (signal: AbortSignal) => Promise<unknown>
   ['step', (signal) => model.step(batch, { ...step, signal })],
   ['step of a function', (signal) => model.step(batch, { ...step, signal, estimator: () => new Float64Array(200) })],
   ['apply', (signal) => model.apply({ decay: 0, terms: [{ stream: 1n, coefficient: 1 }] }, { signal })],
+  ['direction', (signal) => model.direction(1n, 'lm_head.bias', { signal })],
 ];
 
 describe('abort', () => {
@@ -41,7 +42,7 @@ describe('abort', () => {
     const model = await load(film);
     const digest = await model.digest();
     for (const [name, call] of calls(model)) {
-      if (name === 'logits' || name === 'apply') continue; // too short
+      if (['logits', 'apply', 'direction'].includes(name)) continue; // too short
       const controller = new AbortController();
       const pending = call(controller.signal);
       const stopped = wait(100).then(() => {

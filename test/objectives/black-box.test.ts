@@ -279,6 +279,7 @@ describe('blackBox', () => {
     controller.abort('enough');
     await expect(call).rejects.toBe('enough');
     expect([...(await next)]).toEqual([3]);
+    await expect(box.direction(0n, 'x', { signal: controller.signal })).rejects.toBe('enough');
   });
 
   it('takes calls in their order, each at its version', async () => {

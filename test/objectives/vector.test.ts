@@ -138,6 +138,7 @@ describe('vectorObjective', () => {
     expect(calls).toBe(2);
     await expect(objective.evaluate(undefined, [[]], { signal })).rejects.toBe('enough');
     await expect(objective.apply({ decay: 1, terms: [] }, { signal })).rejects.toBe('enough');
+    await expect(objective.direction(0n, 'x', { signal })).rejects.toBe('enough');
     expect([objective.x[0], objective.version, calls]).toEqual([1, 0n, 2]);
   });
 

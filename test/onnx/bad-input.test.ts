@@ -216,7 +216,21 @@ describe.skipIf(skip)('calls', () => {
     model.dispose();
     model.dispose();
     await rejects(() => before, 'ERR_ZEST_DISPOSED', /bert.onnx was disposed/);
-    await rejects(() => model.evaluate(batch, [[]]), 'ERR_ZEST_DISPOSED', /bert.onnx was disposed/);
+    const name = model.trainableNames[0]!;
+    for (const call of [
+      () => model.evaluate(batch, [[]]),
+      () => model.sequenceLosses(batch, [[]]),
+      () => model.outputs(batch),
+      () => model.apply({ decay: 0, terms: [] }),
+      () => model.parameter(name),
+      () => model.direction(0n, name),
+      () => model.digest(),
+      () => model.digest('frozen'),
+      () => model.save(join(folder, 'disposed.onnx')),
+      () => model.saveWeights(join(folder, 'disposed.safetensors')),
+      () => model.loadWeights(join(folder, 'disposed.safetensors')),
+    ])
+      await rejects(call, 'ERR_ZEST_DISPOSED', /bert.onnx was disposed/);
   });
 
   it('take effect in their order', async () => {
