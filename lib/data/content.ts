@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { types } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { notThere } from '../files/not-there.ts';
+import { show } from '../text/show.ts';
 import { inputName, type RowInput } from './input.ts';
 import { dataError } from './rows.ts';
 import { isZstd, unzstd } from './zstd.ts';
@@ -85,7 +87,8 @@ export const openContent = async (
   const raw = async function* (): AsyncGenerator<Uint8Array> {
     try {
       for await (const piece of typeof input === 'string' ? createReadStream(input, { signal }) : input) {
-        const found = typeof piece === 'string' ? Buffer.from(piece) : piece;
+        const found: unknown = typeof piece === 'string' ? Buffer.from(piece) : piece;
+        if (!types.isUint8Array(found)) throw dataError(name, `gave ${show(found)}; expected bytes or text`);
         bytes += found.length;
         yield found;
       }

@@ -160,6 +160,13 @@ describe('streamRows', () => {
     await rejects(() => read(file('b.csv', 'a,b\n1,2\n3,4,5\n')), 'ERR_ZEST_DATA', /b\.csv:3: has 3 columns/);
   });
 
+  it('refuses what comes as neither bytes nor text', async () => {
+    for (const piece of [{ word: 'x' }, 1n, Symbol('x'), ['x'], 7]) {
+      const stream = () => streamRows(Readable.from([piece]) as RowInput, { fields: ['text'] }).next();
+      await rejects(stream, 'ERR_ZEST_DATA', /^the input: gave .*; expected bytes or text$/);
+    }
+  });
+
   it('stops when told to, while it waits', async () => {
     const controller = new AbortController();
     const stream = streamRows(file('long.txt', 'x\n'.repeat(100_000)), { fields: ['text'], signal: controller.signal });
