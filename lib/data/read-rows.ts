@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { assertPath, optionsOf } from '../options/calls.ts';
+import { rangeError } from '../errors.ts';
+import { assertList, assertPath, optionsOf } from '../options/calls.ts';
 import { isText } from './formats.ts';
 import { streamRows } from './row-stream.ts';
 import { dataError, type Row } from './rows.ts';
@@ -44,8 +45,8 @@ export async function* fileRows(
 /**
  * Reads data files into rows. `path` is a file, a folder (all files with rows below it; `.txt` only where there are no
  * others), a glob (`data/train-*.parquet`), `-` for stdin, or files of a data set on Hugging Face's hub
- * (`hf://datasets/stanfordnlp/sst2/data/train-*.parquet`), which are downloaded once. Several files are read in the order
- * of their names.
+ * (`hf://datasets/stanfordnlp/sst2/data/train-*.parquet`), which are downloaded once; several files are read in the order
+ * of their names. A list of these is read one after another.
  *
  * Formats: `.jsonl` (one object a line; also `.ndjson` and `.json`, which may hold one array of objects), `.csv`
  * (RFC 4180; with semicolons, tabs or bars where the header has those), `.tsv` (no quoting), the latter two with a
@@ -63,10 +64,14 @@ export async function* fileRows(
  * @throws ERR_ZEST_DATA naming `file:line`: unreadable, empty, another kind of file, not UTF-8, a broken line, too many
  * columns, cut or damaged Parquet
  */
-export const readRows = async (path: string, given?: ReadRowsOptions): Promise<Row[]> => {
-  assertPath(path, 'path');
+export const readRows = async (path: string | readonly string[], given?: ReadRowsOptions): Promise<Row[]> => {
+  const isList = Array.isArray(path);
+  if (isList) assertList(path, 'path', 'paths', (each) => typeof each === 'string');
+  else assertPath(path, 'path');
+  const paths: readonly string[] = isList ? [...path] : [path];
+  if (paths.length === 0) throw rangeError('ERR_ZEST_ARGUMENT', 'path is []; expected at least one path');
   const options = readRowsOptions(given);
   const all: Row[] = [];
-  for await (const rows of fileRows(path, options)) for (const row of rows) all.push(row);
+  for (const each of paths) for await (const rows of fileRows(each, options)) for (const row of rows) all.push(row);
   return all;
 };

@@ -102,6 +102,16 @@ describe('readRows: tsv', () => {
 });
 
 describe('readRows: any file', () => {
+  it('reads the files of a list one after another', async () => {
+    const [a, b] = ['a.csv', 'b.jsonl'].map((name) => join(folder, name)) as [string, string];
+    await writeFile(a, 'word\nfine\n');
+    await writeFile(b, '{"word":"dull"}\n');
+    const words = (await readRows([b, a])).map(({ fields }) => fields.word);
+    expect(words).toEqual(['dull', 'fine']);
+    for (const path of [[], [a, 3]])
+      await expect(readRows(path as string[])).rejects.toMatchObject({ code: 'ERR_ZEST_ARGUMENT' });
+  });
+
   it('refuses a file without rows', async () => {
     for (const [name, content] of [
       ['e.jsonl', ''],
