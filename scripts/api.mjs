@@ -134,6 +134,10 @@ const writePages = async (output) => {
   const project = await app.convert();
   if (!project) throw new Error('typedoc could not read lib');
   await app.generateOutputs(project);
+  for (const [name, text] of filesOf(output)) {
+    // Examples are JavaScript, and run as such; typedoc calls all code TypeScript.
+    writeFileSync(join(output, name), text.replaceAll(/^(#+ Examples?\n\n```)ts$/gm, '$1js'));
+  }
 };
 
 const filesOf = (folder) =>
