@@ -435,7 +435,8 @@ export class Model implements Objective<Batch> {
    * const saved = await Model.load('tuned');
    * console.log((await saved.digest()) === (await model.digest())); // true
    *
-   * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have
+   * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have;
+   * ERR_ZEST_WEIGHTS_NOT_FINITE, as {@link notFinite} finds it, for weights that could not be loaded again
    */
   async save(folder: string, options?: SaveOptions): Promise<void> {
     const call = this.#calls.save(folder, options);

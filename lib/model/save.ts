@@ -115,7 +115,8 @@ export interface SaveOptions {
  * tensors of its own. The weights come last; each file is replaced at once, so that the folder it was loaded from may be
  * given.
  *
- * @throws ERR_ZEST_FILE; ERR_ZEST_OPTION where there is no LoRA to be saved alone
+ * @throws ERR_ZEST_FILE; ERR_ZEST_OPTION where there is no LoRA to be saved alone; ERR_ZEST_WEIGHTS_NOT_FINITE naming a
+ *   trained tensor
  */
 export const saveModel = async (
   folder: string,
@@ -126,6 +127,13 @@ export const saveModel = async (
   const { spec, merged, adapter } = origin.description;
   if (weights !== 'merged' && !adapter) {
     throw rangeError('ERR_ZEST_OPTION', `weights is '${weights}'; expected 'merged' for a model without LoRA`);
+  }
+  const bad = await engine.notFinite();
+  if (bad >= 0) {
+    throw new ZestError(
+      'ERR_ZEST_WEIGHTS_NOT_FINITE',
+      `tensor '${spec.parameters[bad]?.name}' is not finite, and nothing is saved in ${folder}; expected numbers, which Model.load takes alone`,
+    );
   }
   try {
     if (adapter && weights === 'adapter') await saveAdapter(folder, engine, origin, adapter, metadata);

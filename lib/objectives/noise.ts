@@ -30,7 +30,7 @@ const noiseOptions = neededOptionsOf<NoiseOptions>({
   law: given,
 });
 
-const MOST_VALUES = 2 ** 30;
+export const MOST_VALUES = 2 ** 30;
 
 /**
  * Computes the values of noise version 1 (docs/noise.md) at the addresses offset … offset + length − 1 of a stream:

@@ -46,7 +46,7 @@ const shape = {
     .optional()
     .describe('learn the metric itself, or what each answer costs, in the place of the loss of the task'),
   reward: z
-    .string()
+    .string({ error: 'the path of a module; a program gives a function to rewardObjective' })
     .min(1)
     .optional()
     .describe('learn a reward: the path of a module whose default export says how good an answer is (rewards.md)'),

@@ -3,6 +3,7 @@ import { rangeError, typeError } from '../errors.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { byUtf8 } from '../text/utf8-order.ts';
+import { MOST_VALUES } from './noise.ts';
 
 /** A named tensor of a {@link blackBox}. */
 export interface TensorSpec {
@@ -100,11 +101,16 @@ const checkedTensor = (name: string, given: unknown): Omit<Tensor, 'base' | 'fac
     throw rangeError('ERR_ZEST_ARGUMENT', `${place}.data[${bad}] is ${data?.[bad]}; expected a finite number`);
   const isMatrix = shape.length > 1;
   const rows = isMatrix ? shape[0]! : 1;
+  const columns = size / rows;
+  if (columns > MOST_VALUES) {
+    const fault = `${place} has ${columns} values in a row; expected at most 2^30, as noise has, in a vector or a row`;
+    throw rangeError('ERR_ZEST_ARGUMENT', fault);
+  }
   return {
     name,
     shape,
     rows,
-    columns: size / rows,
+    columns,
     isMatrix,
     frozen: checkedFlag(frozen, `${place}.frozen`),
     decays: checkedFlag(decays, `${place}.decays`),

@@ -101,8 +101,14 @@ export const groupTilt = withoutOptions(
       throw typeError('ERR_ZEST_ARGUMENT', `groupsOf is ${show(groupsOf)}; expected a function of a batch`);
     const checkedGroups = (batch: B, least: number, most: number): readonly (string | number)[] => {
       const groups = groupsOf(batch);
-      if (Array.isArray(groups) && groups.length >= least && groups.length <= most) return groups;
-      throw typeError('ERR_ZEST_ARGUMENT', `groupsOf gave ${show(groups)}; expected a list of ${least} groups`);
+      if (!Array.isArray(groups) || groups.length < least || groups.length > most)
+        throw typeError('ERR_ZEST_ARGUMENT', `groupsOf gave ${show(groups)}; expected a list of ${least} groups`);
+      const wrong = groups.findIndex((group) => typeof group !== 'string' && typeof group !== 'number');
+      if (wrong < 0) return groups;
+      throw typeError(
+        'ERR_ZEST_ARGUMENT',
+        `groupsOf gave ${show(groups[wrong])} for example ${wrong}; expected a string or a number`,
+      );
     };
     const check = (batch: B, count: number) => {
       checkedGroups(batch, count, count);

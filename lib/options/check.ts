@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ErrorCode, rangeError, typeError } from '../errors.ts';
-import { describeIssue, expectation, type Fault, valueAt } from './messages.ts';
+import { describeIssues, expectation, type Fault, valueAt } from './messages.ts';
 import { reading } from './reading.ts';
 
 /** The error codes of options that have one of their own; the others are ERR_ZEST_OPTION. */
@@ -54,7 +54,7 @@ const withoutUndefined = <T extends object>(options: T): T =>
 const checked = <S extends z.ZodObject>(schema: S, options: unknown, name: string): z.output<S> => {
   const result = schema.safeParse(options, { error: expectation });
   if (result.success) return withoutUndefined(result.data);
-  const faults = result.error.issues.flatMap((issue) => describeIssue(issue, options, name));
+  const faults = describeIssues(result.error.issues, options, name);
   // A misspelt name is often why another option is missing.
   const fault = (faults.find(({ issue }) => issue.code === 'unrecognized_keys') ?? faults[0]) as Fault;
   const make = isWrongKind(fault, valueAt(options, fault.path)) ? typeError : rangeError;

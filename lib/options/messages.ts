@@ -91,8 +91,19 @@ const meant = (issue: core.$ZodIssue): core.$ZodIssue[] | undefined => {
     : undefined;
 };
 
-/** Describes an issue, one fault a key: `root` is what was parsed, `name` how it is called itself. */
-export const describeIssue = (issue: core.$ZodIssue, root: unknown, name: string): Fault[] => {
+/**
+ * Describes issues, one fault a key: `root` is what was parsed, `name` how it is called itself. Of a value of the wrong
+ * kind nothing else is said, since zod asks a function how long it is where a string is wanted.
+ */
+export const describeIssues = (issues: readonly core.$ZodIssue[], root: unknown, name: string): Fault[] => {
+  const ofWrongKind = (path: Path) =>
+    issues.find((issue) => issue.code === 'invalid_type' && dotted(issue.path) === dotted(path));
+  return issues
+    .filter((issue) => (ofWrongKind(issue.path) ?? issue) === issue)
+    .flatMap((issue) => describeIssue(issue, root, name));
+};
+
+const describeIssue = (issue: core.$ZodIssue, root: unknown, name: string): Fault[] => {
   const inner = meant(issue);
   if (inner) return inner.flatMap((one) => describeIssue(one, root, name));
   if (issue.code === 'unrecognized_keys') {

@@ -61,7 +61,7 @@ export const assertNoRun = async (run: RunFolder): Promise<void> => {
     if (!(await isThere(part))) continue;
     throw new ZestError(
       'ERR_ZEST_RUN',
-      `${run.path} holds a run already (${part}); name another folder as output, or replace the run with --overwrite`,
+      `${run.path} holds a run already (${part}); name another folder as output, or replace the run by the option overwrite`,
     );
   }
 };
@@ -89,7 +89,7 @@ export const assertModelApart = async (run: RunFolder, model: string): Promise<v
   if (first === '..') return;
   throw new ZestError(
     'ERR_ZEST_RUN',
-    `the model ${model} is a checkpoint of the run in ${run.path}, which --overwrite would remove; name another folder as output`,
+    `the model ${model} is a checkpoint of the run in ${run.path}, which the option overwrite would remove; name another folder as output`,
   );
 };
 

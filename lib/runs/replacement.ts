@@ -50,7 +50,7 @@ const assertAllOurs = async (run: RunFolder): Promise<void> => {
   if (foreign === undefined) return;
   throw new ZestError(
     'ERR_ZEST_RUN',
-    `${foreign} is none of the run's own; expected nothing else where --overwrite removes: move it, or name another output`,
+    `${foreign} is none of the run's own; expected nothing else where the option overwrite removes: move it, or name another output`,
   );
 };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
 import type { Update } from '../objective.ts';
-import { describeIssue, expectation } from '../options/messages.ts';
+import { describeIssues, expectation } from '../options/messages.ts';
 import { isObject, parseJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { crc32c } from './crc32c.ts';
@@ -150,7 +150,7 @@ export const decodeHeader = (bytes: Buffer, file: string): { header: TrajectoryH
   const json = parseJson(bytes.toString('utf8', PREFIX_BYTES, checksumAt));
   if (json === undefined) fail('has a header that is not JSON');
   const { error } = headerSchema.safeParse(json, { error: expectation });
-  const [fault] = error?.issues.flatMap((issue) => describeIssue(issue, json, 'it')) ?? [];
+  const [fault] = describeIssues(error?.issues ?? [], json, 'it');
   if (fault) fail(`has a header in which ${fault.message}`);
   return { header: json as TrajectoryHeader, place: { at: end, checksum, stream: 0n } };
 };

@@ -4,7 +4,7 @@ import { decodeUtf8 } from '../data/utf8.ts';
 import { ZestError } from '../errors.ts';
 import { notThere } from '../files/not-there.ts';
 import { loadMethod } from '../methods/registry.ts';
-import { describeIssue, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
+import { describeIssues, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
 import { reading } from '../options/reading.ts';
 import { somethingElse } from '../text/what-is.ts';
 import { parseYaml, resolveAliases } from '../text/yaml.ts';
@@ -70,7 +70,7 @@ const check = (value: unknown, where: (path: Path) => string): ResolvedConfig =>
   const { data, problems } = reading('the configuration', () => {
     const { data, error } = configSchema().safeParse(value, { error: expectation });
     const problems = error
-      ? error.issues.flatMap((issue) => describeIssue(issue, value, 'the configuration'))
+      ? describeIssues(error.issues, value, 'the configuration')
       : conflicts(data as ResolvedConfig);
     return { data, problems };
   });

@@ -41,6 +41,19 @@ export const replayRunOptions = optionsOf<ReplayRunOptions>({
   onProgress: callback,
 });
 
+/**
+ * Checks that a log has the configuration of a run, which says what its base is loaded with.
+ *
+ * @throws ERR_ZEST_TRAJECTORY
+ */
+const assertOfRun = (file: string, { config }: TrajectoryHeader): void => {
+  if (isObject(config) && typeof config.model === 'string') return;
+  throw new ZestError(
+    'ERR_ZEST_TRAJECTORY',
+    `${file}: is of no run: it has no configuration; replayTrajectory applies it to what it began with`,
+  );
+};
+
 /** What the weights of a run's log are made from, with the run's configuration as the log has it. */
 export const openLog = async (
   file: string,
@@ -49,8 +62,7 @@ export const openLog = async (
 ): Promise<RunWeights> => {
   const log = await openTrajectory(file);
   // Who made the updates is not asked again: a log may come from anyone, and name a module as its method.
-  if (!isObject(log.header.config))
-    throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: is of no run: it has no configuration`);
+  assertOfRun(file, log.header);
   const { optimizer: _, ...logged } = log.header.config as unknown as Config;
   const config = change(resolveConfig({ ...logged, optimizer: { method: 'mezo', learningRate: 1e-6 } }, overrides));
   const { tokenizer } = await loadTokenizedTask(config);
@@ -216,6 +228,7 @@ export const applyLog = async (
   assertPath(file, 'file');
   const { toStep, average: _, ...options } = replayRunOptions(given);
   const { header, tornBytes } = await openTrajectory(file);
+  assertOfRun(file, header);
   assertAdapterGiven(file, header, options.overrides);
   const digest = await baseDigest(base, options.signal);
   if (digest !== header.base) {

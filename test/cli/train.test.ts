@@ -74,7 +74,7 @@ describe('zest train', () => {
     expect((await zest(args)).status).toBe(0);
     const refused = await zest(args);
     expect(refused.status).toBe(2);
-    expect(refused.stderr).toMatch(/^error: .*twice holds a run already .*--overwrite \(ERR_ZEST_RUN\)\n$/);
+    expect(refused.stderr).toMatch(/^error: .*twice holds a run already .*option overwrite \(ERR_ZEST_RUN\)\n$/);
     expect((await zest([...args, '--overwrite'])).status).toBe(0);
   });
 

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Update } from '../../lib/objective.ts';
@@ -5,7 +7,7 @@ import { LAWS, nameOf } from '../fixtures/film.ts';
 import { tinyTensors } from '../fixtures/tiny-bert.ts';
 import { modelTests } from '../fixtures/tiny-models.ts';
 
-const { folderOf, load } = modelTests();
+const { folderOf, load, scratch } = modelTests();
 
 describe('many updates at once', () => {
   it.each(
@@ -66,13 +68,19 @@ describe('many updates at once', () => {
     expect([model.version, model.stateNames]).toEqual([0n, []]);
   });
 
-  it('may ruin the weights, which is found', async () => {
+  it('may ruin the weights, which is found, and not saved', async () => {
     for (const dtype of ['float32', 'bfloat16'] as const) {
       const model = await load(folderOf(tinyTensors()), { device: 'cpu', dtype, trainable: 'bias' });
       expect(await model.notFinite()).toBeUndefined();
       await model.apply({ decay: 0, terms: [{ stream: 1n, coefficient: 3e38 }] });
       await model.apply({ decay: 0, terms: [{ stream: 1n, coefficient: 3e38 }] });
-      expect(model.trainableNames).toContain(await model.notFinite());
+      const name = await model.notFinite();
+      expect(model.trainableNames).toContain(name);
+      await expect(model.save(join(scratch, 'ruined'))).rejects.toMatchObject({
+        code: 'ERR_ZEST_WEIGHTS_NOT_FINITE',
+        message: expect.stringContaining(`tensor '${name}' is not finite`),
+      });
+      expect(existsSync(join(scratch, 'ruined'))).toBe(false);
     }
   });
 });

@@ -216,6 +216,7 @@ describe('blackBox', () => {
       [undefined, /parameters is undefined/],
       [{}, /parameters are empty/],
       [{ x: { shape: [1], frozen: true } }, /all frozen/],
+      [{ x: [2 ** 30 + 1] }, /\["x"\] has 1073741825 values in a row; expected at most 2\^30/],
       [{ x: 3 }, /parameters\["x"\] is 3; expected a shape/],
       [{ x: [0] }, /\["x"\].* is \[ 0 \]; expected a shape/],
       [{ x: [1.5] }, /whole numbers/],

@@ -132,6 +132,12 @@ describe('groupTilt', () => {
     const short = groupTilt(fixed(LOSSES), 1, () => ['a']);
     await rejects(() => short.evaluate(undefined, [[]]), 'ERR_ZEST_ARGUMENT', /expected a list of 4 groups/);
     await rejects(() => groupTilt(fixed([1]), 1, 'a' as never), 'ERR_ZEST_ARGUMENT', /groupsOf is 'a'/);
+    for (const group of [null, {}, true])
+      await rejects(
+        () => groupTilt(fixed([1, 2]), 1, () => ['a', group] as never).evaluate(undefined as never, [[]]),
+        'ERR_ZEST_ARGUMENT',
+        /^groupsOf gave .* for example 1; expected a string or a number$/,
+      );
     await rejects(() => groupTilt(fixed([1]), Number.NaN, () => []), 'ERR_ZEST_TILT', /s is NaN/);
   });
 });

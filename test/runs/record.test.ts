@@ -10,6 +10,7 @@ import { blackBox } from '../../lib/objectives/black-box.ts';
 import { type RecordOptions, recordTrajectory } from '../../lib/runs/record.ts';
 import { replayTrajectory } from '../../lib/runs/replay.ts';
 import { readTrajectory, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
+import { applyLog } from '../../lib/training/replay-run.ts';
 import { film, filmBatch } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 
@@ -59,6 +60,11 @@ describe('the log of a run of one’s own', () => {
       { name: 'at', shape: [2, 12], trainable: false, decays: true },
       { name: 'x', shape: [3, 2], trainable: true, decays: true },
     ]);
+  });
+
+  it('is of no run that could be made from a base', async () => {
+    await (await recordTrajectory(bowl(), file, { directions })).close();
+    await rejects(() => applyLog(film, file), 'ERR_ZEST_TRAJECTORY', /is of no run: .*; replayTrajectory applies it/);
   });
 
   it('refuses what its header does not say, and goes on', async () => {

@@ -285,6 +285,10 @@ describe('a message names the place, the key, and what was expected', () => {
     ['device=cuda:x', "--set device is 'cuda:x'; expected auto, cpu, cuda or cuda:N"],
     ['dtype=float16', "--set dtype is 'float16'; expected one of float32, bfloat16 (did you mean bfloat16?)"],
     ['head=none', "--set head is 'none'; expected languageModel or {classes, seed}"],
+    [
+      'objective.reward=3',
+      '--set objective.reward is 3; expected the path of a module; a program gives a function to rewardObjective',
+    ],
     ['model.x=3', '--set model is { x: 3 }; expected a string'],
     ['task=3', '--set task is 3; expected the name of a built-in task or {template, labelWords}'],
     ['task={template: a}', '--set task.labelWords is missing; expected a list'],
@@ -337,6 +341,10 @@ describe('a message names the place, the key, and what was expected', () => {
     const config = { model: 'm', output: 'o', task: 'sst2', data: {}, optimizer: { method: 'zest' } };
     expect(() => resolveConfig(config as unknown as Config)).toThrow(
       'data.train is missing; expected a file, a folder, a glob or a split, or a list of them\noptimizer.learningRate is missing; expected a number',
+    );
+    const reward = () => 1;
+    expect(() => resolveConfig({ ...config, objective: { reward } } as unknown as Config)).toThrow(
+      /objective\.reward is \[Function: reward\]; expected the path of a module[^\n]*(\n(?!objective).*)*$/,
     );
   });
 });

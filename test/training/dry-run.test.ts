@@ -101,7 +101,7 @@ describe('a dry run', () => {
     const [held, replaced] = [await dryRun(config), await dryRun(config, { overwrite: true })];
     expect(held.warnings[0]).toMatchObject({
       code: 'WARN_ZEST_OUTPUT',
-      message: expect.stringMatching(/holds a run already .*--overwrite$/),
+      message: expect.stringMatching(/holds a run already .*option overwrite$/),
     });
     expect(replaced).toEqual({ ...held, warnings: held.warnings.slice(1), estimate: expect.anything() });
   });

@@ -199,7 +199,7 @@ describe('a run', () => {
   it('is not overwritten unless asked', async () => {
     await expect(run(config)).rejects.toMatchObject({
       code: 'ERR_ZEST_RUN',
-      message: `${config.output} holds a run already (${join(config.output, 'config.yaml')}); name another folder as output, or replace the run with --overwrite`,
+      message: `${config.output} holds a run already (${join(config.output, 'config.yaml')}); name another folder as output, or replace the run by the option overwrite`,
     });
     expect(await readSummary(config.output)).toEqual(summary);
     const other = reviewConfig(folder, 'replaced');
@@ -215,7 +215,7 @@ describe('a run', () => {
     for (const model of [kept, join(folder, 'by-another-name', 'checkpoints', 'last')]) {
       await expect(run({ ...other, model }, { overwrite: true })).rejects.toMatchObject({
         code: 'ERR_ZEST_RUN',
-        message: `the model ${model} is a checkpoint of the run in ${other.output}, which --overwrite would remove; name another folder as output`,
+        message: `the model ${model} is a checkpoint of the run in ${other.output}, which the option overwrite would remove; name another folder as output`,
       });
     }
     expect(await digestOf(kept)).toBe((await readSummary(other.output)).digest);
