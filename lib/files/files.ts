@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import {
   access,
   constants,
+  copyFile,
   type FileHandle,
+  link,
   mkdir,
   open,
   readdir,
@@ -11,6 +13,7 @@ import {
   rename,
   rm,
   stat,
+  writeFile,
 } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -81,7 +84,7 @@ export const openFile = async (file: string): Promise<FileHandle> => {
 };
 
 /**
- * Makes a folder, and those above it that are missing. (Node's own recursive `mkdir` never returns where the folder
+ * Makes a folder, and those above it that are missing, and has their names on disk. (Node's own recursive `mkdir` never returns where the folder
  * above is there and takes none, as /proc.)
  *
  * @throws the system's error
@@ -99,7 +102,15 @@ export const makeFolder = async (path: string): Promise<void> => {
     await makeFolder(above);
     error = await fault();
   }
-  if (error === undefined) return;
+  if (error === undefined) {
+    // One that may be written to and not looked into cannot be flushed.
+    const canBeRead = await access(above, constants.R_OK).then(
+      () => true,
+      () => false,
+    );
+    if (canBeRead) await flushPath(above);
+    return;
+  }
   const { code } = error;
   if (code !== 'EEXIST') throw error;
   if (await isFolder(folder)) return;
@@ -166,8 +177,9 @@ export const flushPath = async (path: string): Promise<void> => {
 /** This machine, as the names of its temporary files have it. */
 const HOST = hostname().replace(/[^\w]+/g, '_') || '_';
 
-/** A name beside a file that says which process of which machine writes it. */
-const temporaryName = (file: string): string => `${file}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.partial`;
+/** A name beside a file that says which process of which machine writes it: {@link removeLeftovers} knows it. */
+export const temporaryName = (file: string): string =>
+  `${file}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.partial`;
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -188,38 +200,62 @@ export const removeLeftovers = async (folder: string, of = ''): Promise<void> =>
   }
 };
 
+/** Writes a temporary file beside a file, has it on disk, and puts it in its place; if anything fails, it is removed. */
+const placed = async (
+  file: string,
+  write: (temporary: string) => Promise<void>,
+  place: (temporary: string, file: string) => Promise<void>,
+): Promise<void> => {
+  await removeLeftovers(dirname(file), basename(file));
+  const temporary = temporaryName(file);
+  try {
+    await write(temporary);
+    await flushPath(temporary);
+    await place(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+  await flushPath(dirname(file));
+};
+
 /**
  * Replaces a file so that a reader sees the old content or the new, never a part, whoever else replaces it: `write` makes
- * a temporary file beside it, which then takes its name, or is removed if anything fails. One that a killed process left
- * is removed by the next that replaces the file. What a link leads to is replaced, and the link stays.
+ * a temporary file beside it, which then takes its name, on disk, or is removed if anything fails. One that a killed
+ * process left is removed by the next that replaces the file. What a link leads to is replaced, and the link stays.
  *
  * @throws Error for a folder, a device or a pipe; what `write` throws
  */
 export const replaceFile = async (path: string, write: (temporary: string) => Promise<void>): Promise<void> => {
   await assertReplaceable(path);
-  const file = await followed(path);
-  await removeLeftovers(dirname(file), basename(file));
-  const temporary = temporaryName(file);
-  try {
-    await write(temporary);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
+  await placed(await followed(path), write, rename);
 };
 
-/** Writes a whole file at once, as {@link replaceFile} does, and has it on disk, under its name. */
+/** Writes a whole file at once, as {@link replaceFile} does. */
 export const writeAtomic = (file: string, content: string | Uint8Array): Promise<void> =>
   writing(
     file,
-    replaceFile(file, async (temporary) => {
-      const handle = await open(temporary, 'w');
+    replaceFile(file, (temporary) => writeFile(temporary, content)),
+  );
+
+/**
+ * Writes a whole file at once, on disk, where there is none of that name.
+ *
+ * @throws the system's error, EEXIST where something has that name
+ */
+export const writeNew = (file: string, content: string): Promise<void> =>
+  placed(
+    file,
+    (temporary) => writeFile(temporary, content),
+    async (temporary) => {
       try {
-        await handle.writeFile(content);
-        await handle.sync();
-      } finally {
-        await handle.close();
+        await link(temporary, file);
+        await rm(temporary);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+        // Not every file system has a second name for a file.
+        await copyFile(temporary, file, constants.COPYFILE_EXCL);
+        await rm(temporary);
       }
-    }).then(async () => flushPath(dirname(await followed(file)))),
+    },
   );

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { copyFile, rename, rm, statfs, symlink } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { makeFolder, replaceFile, writing } from '../files/files.ts';
+import { makeFolder, removeLeftovers, temporaryName, writeAtomic, writing } from '../files/files.ts';
 import { listed } from '../text/show.ts';
 import { cachedCommit, isCommit, rememberFiles, snapshot, storage, written } from './cache.ts';
 import { downloadBlob, lackingBytes } from './download.ts';
@@ -16,8 +15,9 @@ const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
 /** Puts a link to a blob at its path in a snapshot, at once; a copy where the system takes no links. */
 const link = async (blob: string, path: string): Promise<void> => {
-  const temporary = `${path}.${randomUUID()}`;
+  const temporary = temporaryName(path);
   await makeFolder(dirname(path));
+  await removeLeftovers(dirname(path), basename(path));
   try {
     await symlink(relative(dirname(path), blob), temporary);
   } catch {
@@ -101,10 +101,7 @@ export const fetchFiles = async (
   if (!offline && !isCommit(name.revision) && cachedCommit(name) !== commit) {
     const ref = join(storage(name), 'refs', ...name.revision.split('/'));
     await writing(ref, makeFolder(dirname(ref)));
-    await writing(
-      ref,
-      replaceFile(ref, (temporary) => writeFile(temporary, commit)),
-    );
+    await writeAtomic(ref, commit);
   }
   return folder;
 };

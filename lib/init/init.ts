@@ -1,9 +1,8 @@
-import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parse } from 'yaml';
 import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
-import { assertWritableFile, isThere, writing } from '../files/files.ts';
+import { assertWritableFile, isThere, writeNew, writing } from '../files/files.ts';
 import { BUILT_IN_MODEL, builtInModels, modelFolder } from '../model/built-in.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { quantile } from '../numbers/statistics.ts';
@@ -157,18 +156,6 @@ const promptLengths = async (
     .sort((a, b) => a - b);
 };
 
-/** Writes a file unless one has come to be there meanwhile. */
-const writeNew = async (file: string, text: string): Promise<void> => {
-  const handle = await open(file, 'wx').catch((error: NodeJS.ErrnoException) =>
-    error.code === 'EEXIST' ? refuseOverwriting(file) : writing(file, Promise.reject(error)),
-  );
-  try {
-    await writing(file, handle.writeFile(text));
-  } finally {
-    await handle.close();
-  }
-};
-
 /**
  * Looks at a data file, and writes a configuration to start from, its choices explained.
  *
@@ -212,6 +199,8 @@ export const init = async (file: string, options: InitOptions = {}): Promise<Ini
   if (options.findLearningRate) Object.assign(start, await foundRate(start, signal));
   const text = configurationText(start);
   resolveConfig(parse(text));
-  await writeNew(written, text);
+  await writeNew(written, text).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'EEXIST' ? refuseOverwriting(written) : writing(written, Promise.reject(error)),
+  );
   return { ...start, written, texts, label };
 };

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
-import { flushPath, makeFolder, replaceFile } from '../files/files.ts';
+import { makeFolder, replaceFile } from '../files/files.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import { isObject } from '../text/json.ts';
 import type { ModelConfig } from './config-json.ts';
@@ -40,10 +40,7 @@ const savedConfig = ({ config, description, dtype }: Origin): Record<string, unk
 };
 
 const writeContent = (file: string, content: string | Uint8Array): Promise<void> =>
-  replaceFile(file, async (temporary) => {
-    await writeFile(temporary, content);
-    await flushPath(temporary);
-  });
+  replaceFile(file, (temporary) => writeFile(temporary, content));
 
 const jsonOf = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -144,7 +141,6 @@ export const saveModel = async (
       const kept = tensors.filter(({ index }) => !merged.has(index));
       await writeWeights(join(folder, 'model.safetensors'), engine, origin, kept, metadata);
     }
-    await flushPath(folder);
   } catch (cause) {
     if (cause instanceof ZestError) throw cause;
     throw new ZestError('ERR_ZEST_FILE', `${folder}: the model cannot be saved: ${(cause as Error).message}`, {

@@ -23,7 +23,6 @@ export const writeTensors = (
       try {
         await handle.writeFile(safetensorsHeader(tensors.map(({ name, shape }) => ({ name, shape, dtype: 'F32' }))));
         for (const { values } of tensors) await handle.writeFile(bytesOf(values));
-        await handle.sync();
       } finally {
         await handle.close();
       }

@@ -51,7 +51,6 @@ const writeData = async (
           initializers.set(name, withPlace(tensor, basename(file), offset, bytes.length));
           end = offset + bytes.length;
         }
-        await handle.sync();
       } finally {
         await handle.close();
       }

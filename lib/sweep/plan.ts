@@ -91,6 +91,7 @@ export const planSweep = async (config: Config | string, options: PlanOptions): 
   for (const run of gridRuns(options.grid)) {
     const values = Object.entries(run.values).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
     const all = [...overrides, ...values];
+    if (options.output !== undefined) all.push(`output=${JSON.stringify(options.output)}`);
     const resolved = await loadConfig(config, all, '--set or --grid');
     first ??= resolved;
     // A key above them may be in the grid.

@@ -141,6 +141,14 @@ describe('a plan', () => {
     expect(runs.every((run) => run.config.data.test === undefined)).toBe(true);
   });
 
+  it('has its own folder for that of a configuration, which may have none', async () => {
+    const { output: _, ...without } = config;
+    const grid = [{ key: 'optimizer.tilt', values: [0] }];
+    const planned = await planSweep(without as typeof config, { grid, overrides: [], output: 'elsewhere' });
+    expect(planned.output).toBe('elsewhere');
+    expect(planned.runs.map((run) => run.config.output)).toEqual(['elsewhere/tilt=0']);
+  });
+
   it('sets a key before those within it, on the grid and beside it', async () => {
     const methods = [1e-4, 2e-4].map((learningRate) => ({ method: 'zest', learningRate }));
     const grid = [
