@@ -274,7 +274,8 @@ export interface NativeEngine {
   digest(frozen?: boolean): Promise<string>;
   /**
    * Writes `header`, then the stored bytes of the parameters in the order of `indexes`, flushed to disk. The weight of a
-   * layer with LoRA is written as W + adapterScale·B·A, computed in float32 and rounded to nearest.
+   * layer with LoRA is written as W + adapterScale·B·A, computed in float32 and rounded to nearest, unless A is written
+   * beside it.
    */
   writeFile(path: string, header: Uint8Array, indexes: Int32Array): Promise<void>;
   /** Updates applied so far. */

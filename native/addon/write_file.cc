@@ -28,7 +28,10 @@ void write_file(const std::string& path, const std::vector<uint8_t>& header,
   write(file, std::as_bytes(std::span(header)), abort);
   for (const int32_t index : indexes) {
     const ParameterSpec& p = backend.spec().parameters[static_cast<size_t>(index)];
-    if (const LinearRoles* linear = adapted_linear(backend.spec(), index)) {
+    const LinearRoles* linear = adapted_linear(backend.spec(), index);
+    const bool has_adapter_beside =
+        linear && std::find(indexes.begin(), indexes.end(), linear->adapter_a) != indexes.end();
+    if (linear && !has_adapter_beside) {
       write(file, merged_bytes(backend, *linear), abort);
     } else if (p.as_stored) {
       std::vector<float> values(static_cast<size_t>(p.rows * p.columns));
