@@ -3,48 +3,35 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { ModelParts } from '../hub/models.ts';
-import { isPositiveFloat32, POSITIVE_FLOAT32 } from '../numbers/float32.ts';
 import { isObject, readJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { somethingElse } from '../text/what-is.ts';
+import { withinTime } from '../time-limit.ts';
 import { modelFolder } from './built-in.ts';
 import type { Family } from './families/family.ts';
 import { fetchedFolder } from './fetched-folder.ts';
 import { lfsFault } from './git-lfs.ts';
 import { labelsOf } from './labels.ts';
+import { type PeftConfig, peftConfig } from './peft-config.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';
 import { bareName } from './tensor-names.ts';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 
+const MATCH_SECONDS = 2;
+
 /** Before every name in the weights of an adapter. */
 const WRAPPER = 'base_model.model.';
 
 /** LoRA as PEFT keeps it in a folder. */
-export interface StoredAdapter {
+export interface StoredAdapter extends Omit<PeftConfig, 'isTarget'> {
   folder: string;
-  rank: number;
-  alpha: number;
-  /** What B·A is multiplied with. */
-  scale: number;
-  /** The folder of its base, if it names one. */
-  base: string | undefined;
   /** A and B by the names of their modules, as transformers calls them. */
   modules: ReadonlyMap<string, { a: TensorEntry; b: TensorEntry }>;
   /** Tensors that replace those of the base: a head that was trained with it. */
   replaced: ReadonlyMap<string, TensorEntry>;
 }
-
-/** Values of adapter_config.json that node-zest computes; what others mean would be left out silently. */
-const ONLY: Readonly<Record<string, readonly unknown[]>> = {
-  peft_type: ['LORA'],
-  bias: ['none', undefined],
-  use_dora: [false, undefined, null],
-  lora_bias: [false, undefined, null],
-  trainable_token_indices: [undefined, null],
-  target_parameters: [undefined, null],
-};
 
 /** Whether a folder holds an adapter, and no model of its own. */
 export const isAdapterFolder = (folder: string): boolean =>
@@ -73,24 +60,8 @@ const readAdapter = async (folder: string): Promise<StoredAdapter> => {
     throw bad(lfsFault(text) ?? `not JSON: ${(cause as Error).message}`, cause);
   }
   if (!isObject(json)) throw bad('expected a JSON object');
-  const { r: rank, lora_alpha: alpha, use_rslora, base_model_name_or_path: base } = json;
+  const { isTarget, ...config } = peftConfig(file, json);
   const unsupported = (what: string) => new ZestError('ERR_ZEST_UNSUPPORTED', `${file}: ${what}`);
-  for (const [key, only] of Object.entries(ONLY)) {
-    if (!only.includes(json[key]))
-      throw unsupported(`${key} is ${show(json[key])}; this version takes ${show(only[0])}`);
-  }
-  for (const key of ['rank_pattern', 'alpha_pattern']) {
-    const pattern = json[key] ?? {};
-    if (!isObject(pattern) || Object.keys(pattern).length > 0) {
-      throw unsupported(`${key} is ${show(pattern)}; this version takes one rank and one alpha`);
-    }
-  }
-  if (!Number.isSafeInteger(rank) || (rank as number) < 1) throw bad(`r is ${show(rank)}; expected a whole number ≥ 1`);
-  const scale = Number(alpha) / (use_rslora === true ? Math.sqrt(rank as number) : (rank as number));
-  if (!isPositiveFloat32(alpha) || !isPositiveFloat32(scale)) {
-    throw bad(`lora_alpha is ${show(alpha)}, and r ${rank}; expected ${POSITIVE_FLOAT32}, as the quotient by r, too`);
-  }
-
   const modules = new Map<string, { a: TensorEntry; b: TensorEntry }>();
   const replaced = new Map<string, TensorEntry>();
   const tensors = new Map(
@@ -105,22 +76,27 @@ const readAdapter = async (folder: string): Promise<StoredAdapter> => {
       if (name.includes('.lora_')) throw unsupported(`tensor '${name}' is of no linear layer`);
       const own = name.replace('.modules_to_save.', '.');
       replaced.set(own, { ...tensor, name: own });
-    } else if (part === 'A') {
-      const b = tensors.get(`${module}.lora_B.weight`);
-      if (!b) throw new ZestError('ERR_ZEST_TENSOR_MISSING', `${tensor.file}: '${module}' has lora_A and no lora_B`);
-      modules.set(module, { a: tensor, b });
+    } else {
+      const [a, b] = ['A', 'B'].map((each) => tensors.get(`${module}.lora_${each}.weight`));
+      if (!a || !b) {
+        const message = `${tensor.file}: '${module}' has lora_${part} and no lora_${part === 'A' ? 'B' : 'A'}`;
+        throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);
+      }
+      modules.set(module, { a, b });
     }
   }
   if (modules.size === 0) throw unsupported('the adapter has no tensors of LoRA');
-  return {
-    folder,
-    rank: rank as number,
-    alpha,
-    scale,
-    modules,
-    replaced,
-    base: typeof base === 'string' && base !== '' ? base : undefined,
-  };
+  // What they say may be a regular expression, which may take more time than anyone has.
+  const keys = 'target_modules, exclude_modules and layers_to_transform';
+  const leftOut = withinTime(
+    MATCH_SECONDS,
+    () => [...modules.keys()].find((module) => !isTarget(module)),
+    () => unsupported(`${keys} take more than ${MATCH_SECONDS} s to be matched; expected lists of names`),
+  );
+  if (leftOut !== undefined) {
+    throw unsupported(`${keys} leave out '${leftOut}', which the adapter has tensors for; PEFT would not use those`);
+  }
+  return { folder, modules, replaced, ...config };
 };
 
 /** What a model is loaded from. */

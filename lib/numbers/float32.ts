@@ -7,3 +7,10 @@ export const isPositiveFloat32 = (value: unknown): value is number =>
 
 /** What {@link isPositiveFloat32} expects, for a message. */
 export const POSITIVE_FLOAT32 = 'a number > 0 that float32 can hold';
+
+/** Whether a value is a number of either sign, or 0, that float32 can hold. */
+export const isFloat32 = (value: unknown): value is number =>
+  value === 0 || (typeof value === 'number' && isPositiveFloat32(Math.abs(value)));
+
+/** What {@link isFloat32} expects, for a message. */
+export const FLOAT32 = 'a number that float32 can hold';
