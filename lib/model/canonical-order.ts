@@ -1,10 +1,9 @@
-import { dirname } from 'node:path';
 import { byUtf8 } from '../text/utf8-order.ts';
 import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
 import type { StoredAdapter } from './peft.ts';
 import type { TensorEntry } from './safetensors.ts';
-import { bareName, checkpointName, unwrapped } from './tensor-names.ts';
+import { bareName, checkpointName } from './tensor-names.ts';
 import { isFloat, type NewTensor, newTensor } from './tensors.ts';
 
 // Which tensors of a checkpoint are parameters, and in which order.
@@ -15,33 +14,13 @@ export type Checkpoint = ReadonlyMap<string, TensorEntry>;
 export const classifierWeight = ({ family }: ModelConfig): string =>
   `${linearOf(family.classifier.output).name}.weight`;
 
-/**
- * The checkpoint with its word embeddings under their own name, where they are there under the name of the decoder that is
- * tied to them alone: with another head they would be saved as what its class does not read.
- */
-const withWords = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): Checkpoint => {
-  const words = `${family.prefix}${family.embeddings.words}.weight`;
-  const decoder = `${family.languageModel.decoder}.weight`;
-  const tensor = checkpoint.get(decoder);
-  if (!tied || !tensor || checkpointName(words, family, checkpoint) !== undefined) return checkpoint;
-  const named = new Map(checkpoint).set(words, { ...tensor, name: words });
-  named.delete(decoder);
-  return named;
-};
-
-/**
- * The tensors of files under the names that a checkpoint has for them, those of an adapter in the place of those that they
- * replace.
- *
- * @throws ERR_ZEST_UNSUPPORTED for weights that PEFT has split
- */
+/** The tensors of a checkpoint, those of an adapter in the place of those that they replace. */
 export const namedTensors = (
-  config: ModelConfig,
+  { family }: ModelConfig,
   files: Checkpoint,
   adapter: StoredAdapter | undefined,
 ): Map<string, TensorEntry> => {
-  const { file, family } = config;
-  const named = new Map(withWords(config, unwrapped(files, family, dirname(file))));
+  const named = new Map(files);
   for (const [name, tensor] of adapter?.replaced ?? []) {
     const spelled = checkpointName(name, family, named) ?? name;
     named.set(spelled, { ...tensor, name: spelled });
@@ -69,17 +48,9 @@ const newClassifier = (
   return [...(hasDense ? [] : linear(dense, [hidden, hidden])), ...linear(output, [classes, inputs])];
 };
 
-/** Tensors that are another's second name. */
-const aliases = ({ family, tied }: ModelConfig, checkpoint: Checkpoint): string[] => {
-  const { decoder, bias } = family.languageModel;
-  if (!tied) return [];
-  const hasBoth = bias !== undefined && bias !== `${decoder}.bias` && checkpoint.has(bias);
-  return hasBoth ? [`${decoder}.weight`, `${decoder}.bias`] : [`${decoder}.weight`];
-};
-
 /**
- * The parameters of a model but for its adapters, in canonical order: all floating-point tensors of the checkpoint but
- * aliases, and those of a new head, by the UTF-8 bytes of their names.
+ * The parameters of a model but for its adapters, in canonical order: all floating-point tensors of the checkpoint,
+ * and those of a new head, by the UTF-8 bytes of their names.
  *
  * @param prefix names of the tensors of a prefix, which come later
  */
@@ -88,7 +59,7 @@ export const baseTensors = (
   checkpoint: Checkpoint,
   { created, prefix }: { created: { classes: number; seed: number } | undefined; prefix: readonly string[] },
 ): TensorEntry[] => {
-  const skipped = new Set([...aliases(config, checkpoint), ...prefix]);
+  const skipped = new Set(prefix);
   return [...checkpoint.values(), ...(created ? newClassifier(config, checkpoint, created) : [])]
     .filter((tensor) => isFloat(tensor) && !skipped.has(tensor.name))
     .sort((a, b) => byUtf8(a.name, b.name));

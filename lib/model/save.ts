@@ -29,6 +29,7 @@ const savedConfig = ({ config, description, dtype }: Origin): Record<string, unk
   const typeKeys = ['dtype', 'torch_dtype'].filter((key) => key in json);
   const saved: Record<string, unknown> = { ...json };
   for (const key of typeKeys.length > 0 ? typeKeys : ['dtype']) saved[key] = dtype;
+  if (config.flag(family.config.tied) !== config.tied) saved[family.config.tied[0]] = config.tied;
   if (architectureHead(config) !== head.kind) saved.architectures = [architectureOf(family, head.kind)];
   if (head.kind !== 'classifier') return saved;
   const isRenamed = labels !== undefined && String(labels) !== String(labelsOf(json));

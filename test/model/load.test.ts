@@ -71,22 +71,6 @@ describe('a checkpoint', () => {
     await rejects(() => load(adapted), 'ERR_ZEST_UNSUPPORTED', /query.base_layer.weight.*merge_and_unload/);
   });
 
-  it('may bring aliases of tied tensors, which are no parameters', async () => {
-    const tensors = tinyTensors();
-    const other = f32([11, 6], Array(66).fill(3));
-    const aliased = {
-      ...tensors,
-      'cls.predictions.decoder.weight': other,
-      'cls.predictions.decoder.bias': f32([11], Array(11).fill(2)),
-    };
-    const model = await load(folderOf(aliased));
-    expect(model.parameterNames).toEqual(Object.keys(tensors).sort());
-    expect(await logits(folderOf(aliased))).toEqual(await logits(folderOf(tensors)));
-    const untied = folderOf(aliased, { tie_word_embeddings: false });
-    expect((await load(untied)).parameterNames).toContain('cls.predictions.decoder.weight');
-    expect(await logits(untied)).not.toEqual(await logits(folderOf(tensors)));
-  });
-
   it('may have the bias of its decoder under the other name only', async () => {
     const change = (name: string) => name.replace('predictions.bias', 'predictions.decoder.bias');
     expect(await logits(folderOf(renamed(tinyTensors(), change)))).toEqual(await logits(folderOf(tinyTensors())));

@@ -99,6 +99,8 @@ export interface Family {
     bias?: string;
     /** The output's own weight, where it is not tied, and another name of the bias. */
     decoder: string;
+    /** What transformers' class calls the decoder, where checkpoints have another name. */
+    decoderModule?: string;
   };
   /** One token → dense, activation, if there is one → output. */
   classifier: {

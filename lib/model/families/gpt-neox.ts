@@ -40,5 +40,6 @@ export const gptNeox: Family = {
     outputNorm: 'post_attention_layernorm',
   },
   finalNorm: 'final_layer_norm',
-  languageModel: { decoder: 'embed_out' },
+  // transformers ≥ 5.23 calls the module lm_head, and still stores it as embed_out.
+  languageModel: { decoder: 'embed_out', decoderModule: 'lm_head' },
 };

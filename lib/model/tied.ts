@@ -1,0 +1,76 @@
+import { openFile } from '../files/files.ts';
+import type { Checkpoint } from './canonical-order.ts';
+import type { ModelConfig } from './config-json.ts';
+import type { TensorEntry } from './safetensors.ts';
+import type { ModelSource } from './source.ts';
+import { checkpointName } from './tensor-names.ts';
+
+// A decoder that is tied is the word embeddings, and its bias may have a second name. What a checkpoint has of it twice is
+// left out where it is the same; where it differs, the configuration is wrong, and nothing is tied: as in transformers 5.
+
+/** Bytes that are compared at once. */
+const CHUNK = 1 << 20;
+
+/** Whether two tensors are stored alike; both are read, as far as they are the same. */
+const isSame = async (a: TensorEntry, b: TensorEntry): Promise<boolean> => {
+  if (a.dtype !== b.dtype || a.bytes !== b.bytes || String(a.shape) !== String(b.shape)) return false;
+  const handles = [await openFile(a.file), await openFile(b.file)] as const;
+  try {
+    for (let at = 0; at < a.bytes; at += CHUNK) {
+      const length = Math.min(CHUNK, a.bytes - at);
+      const [first, second] = await Promise.all([
+        handles[0].read(Buffer.alloc(length), 0, length, a.offset + at),
+        handles[1].read(Buffer.alloc(length), 0, length, b.offset + at),
+      ]);
+      if (!first.buffer.equals(second.buffer)) return false;
+    }
+    return true;
+  } finally {
+    for (const handle of handles) await handle.close();
+  }
+};
+
+/** The names of the word embeddings and of the decoder that may be tied to them. */
+export const decoderNames = ({ family: { languageModel, prefix, embeddings } }: ModelConfig) => ({
+  words: `${prefix}${embeddings.words}.weight`,
+  decoder: `${languageModel.decoder}.weight`,
+  bias: languageModel.bias,
+  decoderBias: `${languageModel.decoder}.bias`,
+});
+
+/** A model whose decoder has a weight of its own, `weight` if none is stored, and its bias under the decoder's name. */
+export const untied = (
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  weight: TensorEntry | undefined,
+): { config: ModelConfig; checkpoint: Map<string, TensorEntry> } => {
+  const { decoder, bias, decoderBias } = decoderNames(config);
+  const whole = new Map(checkpoint);
+  const add = (name: string, tensor: TensorEntry | undefined) => {
+    if (tensor && !whole.has(name)) whole.set(name, { ...tensor, name });
+  };
+  add(decoder, weight);
+  if (bias !== undefined) add(decoderBias, checkpoint.get(bias));
+  return { config: { ...config, tied: false }, checkpoint: whole };
+};
+
+/**
+ * A model without second names of what is tied. Its word embeddings are under their own name also where they are there as
+ * the decoder alone: with another head they would be saved as what its class does not read.
+ */
+export const withTies = async ({ config, checkpoint }: ModelSource): Promise<ModelSource> => {
+  const { words, decoder, bias, decoderBias } = decoderNames(config);
+  if (!config.tied) return { config, checkpoint };
+  const once = new Map(checkpoint);
+  if (bias !== undefined && bias !== decoderBias) {
+    const [first, second] = [once.get(bias), once.get(decoderBias)];
+    if (first && second && (await isSame(first, second))) once.delete(decoderBias);
+  }
+  const weight = once.get(decoder);
+  if (!weight) return { config, checkpoint: once };
+  const embeddings = once.get(checkpointName(words, config.family, once) ?? '');
+  if (embeddings && !(await isSame(embeddings, weight))) return untied(config, once, weight);
+  once.delete(decoder);
+  if (!embeddings) once.set(words, { ...weight, name: words });
+  return { config, checkpoint: once };
+};
