@@ -1,9 +1,8 @@
 import { byUtf8 } from '../text/utf8-order.ts';
 import type { ModelConfig } from './config-json.ts';
 import { type LinearName, linearOf } from './families/family.ts';
-import type { StoredAdapter } from './peft.ts';
 import type { TensorEntry } from './safetensors.ts';
-import { bareName, checkpointName } from './tensor-names.ts';
+import { bareName, checkpointName, spelling } from './tensor-names.ts';
 import { isFloat, type NewTensor, newTensor } from './tensors.ts';
 
 // Which tensors of a checkpoint are parameters, and in which order.
@@ -14,20 +13,6 @@ export type Checkpoint = ReadonlyMap<string, TensorEntry>;
 export const classifierWeight = ({ family }: ModelConfig): string =>
   `${linearOf(family.classifier.output).name}.weight`;
 
-/** The tensors of a checkpoint, those of an adapter in the place of those that they replace. */
-export const namedTensors = (
-  { family }: ModelConfig,
-  files: Checkpoint,
-  adapter: StoredAdapter | undefined,
-): Map<string, TensorEntry> => {
-  const named = new Map(files);
-  for (const [name, tensor] of adapter?.replaced ?? []) {
-    const spelled = checkpointName(name, family, named) ?? name;
-    named.set(spelled, { ...tensor, name: spelled });
-  }
-  return named;
-};
-
 /** The tensors of a new classifier: linear layers with weights N(0, initializer_range²) and biases 0. */
 const newClassifier = (
   config: ModelConfig,
@@ -36,12 +21,11 @@ const newClassifier = (
 ): NewTensor[] => {
   const { family, hidden, embedding, initializerRange } = config;
   const inputs = family.outputProjection ? embedding : hidden;
-  const isBare = !checkpoint.has(`${family.prefix}${family.embeddings.words}.weight`);
   const linear = (named: LinearName, shape: [number, number]): NewTensor[] => {
     const { name, bias = true } = linearOf(named);
-    const spelled = isBare ? bareName(name, family) : name;
-    const weight = newTensor(`${spelled}.weight`, shape, initializerRange, seed);
-    return config.flag(bias) ? [weight, newTensor(`${spelled}.bias`, [shape[0]], 0, seed)] : [weight];
+    const at = (end: string) => spelling(`${name}.${end}`, family, checkpoint);
+    const weight = newTensor(at('weight'), shape, initializerRange, seed);
+    return config.flag(bias) ? [weight, newTensor(at('bias'), [shape[0]], 0, seed)] : [weight];
   };
   const { dense, output } = family.classifier;
   const hasDense = dense === undefined || checkpointName(`${dense}.weight`, family, checkpoint) !== undefined;

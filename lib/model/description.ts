@@ -3,13 +3,15 @@ import { rangeError, ZestError } from '../errors.ts';
 import type { NativeModelSpec, NativeParameter } from '../native/binding.ts';
 import type { NameOf } from '../native/names.ts';
 import { byUtf8 } from '../text/utf8-order.ts';
+import { assertRead, candidateTensors, replacedTensors, untiedByAdapter } from './adapted.ts';
 import { adapterOptions } from './adapter-options.ts';
-import { baseTensors, type Checkpoint, classifierWeight, namedTensors, warnOfExtraLayers } from './canonical-order.ts';
+import { baseTensors, type Checkpoint, classifierWeight, warnOfExtraLayers } from './canonical-order.ts';
 import type { ModelConfig } from './config-json.ts';
 import { chooseHead, type Head, type HeadOption, type HeadTensors, type ProblemType } from './head.ts';
 import { assertSameOrder, labelsOf } from './labels.ts';
 import { type AdapterTensor, newLora, storedLora } from './lora.ts';
-import { ADAPTER_WEIGHTS, type AdapterParts, fullName, type StoredAdapter } from './peft.ts';
+import { ADAPTER_WEIGHTS, type StoredAdapter } from './peft.ts';
+import { type AdapterParts, adapterParts } from './peft-save.ts';
 import { prefixTensors } from './prefix.ts';
 import { assignRoles, type Role, type Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
@@ -34,7 +36,9 @@ export interface Description {
   read: ReadonlySet<number>;
   /** Parameters that are no tensors of a saved model: LoRA's, which are merged into the weights. */
   merged: ReadonlySet<number>;
-  /** What of the model is LoRA, with a head that is new. */
+  /** Whether the decoder of the language model is the word embeddings. */
+  tied: boolean;
+  /** What of the model is saved as an adapter, where it has LoRA. */
   adapter: AdapterParts | undefined;
 }
 
@@ -146,10 +150,11 @@ const numbersOf = (config: ModelConfig) => {
  * Tensors that no loss reads keep their place, but are never trained.
  *
  * @throws ERR_ZEST_TENSOR_MISSING, ERR_ZEST_TENSOR_SHAPE or ERR_ZEST_TENSOR_DTYPE for a tensor that does not fit its
- * role, ERR_ZEST_OPTION and ERR_ZEST_TRAINABLE for options that do not fit the checkpoint
+ * role, ERR_ZEST_OPTION and ERR_ZEST_TRAINABLE for options that do not fit the checkpoint, ERR_ZEST_UNSUPPORTED for
+ * an adapter that replaces what nothing reads
  */
 export const describe = (
-  config: ModelConfig,
+  asked: ModelConfig,
   files: Checkpoint,
   options: {
     head?: HeadOption;
@@ -159,16 +164,19 @@ export const describe = (
     dequantize?: boolean;
   },
 ): Description => {
-  const { family } = config;
+  const { family } = asked;
   const { adapter } = options;
-  const folder = dirname(config.file);
-  const checkpoint = namedTensors(config, files, adapter);
-  const stored = storedHeads(config, checkpoint);
-  const weight = classifierWeight(config);
-  const classes = checkpoint.get(weight)?.shape[0] ?? 2;
+  const folder = dirname(asked.file);
+  const replaced = replacedTensors(asked, files, adapter);
+  const whole = new Map([...files, ...replaced.map((tensor) => [tensor.name, tensor] as const)]);
+  const stored = storedHeads(asked, whole);
+  const weight = classifierWeight(asked);
+  const classes = whole.get(weight)?.shape[0] ?? 2;
   const brings = adapter?.replaced.has(weight) && options.head === undefined;
-  const head: Head = brings ? { kind: 'classifier' } : chooseHead(config, stored, options.head);
+  const head: Head = brings ? { kind: 'classifier' } : chooseHead(asked, stored, options.head);
   const isClassifier = head.kind === 'classifier';
+  const named = { config: asked, checkpoint: whole };
+  const { config, checkpoint } = isClassifier || !adapter ? named : untiedByAdapter(named, files, adapter);
   const created = isClassifier ? head.initialize : undefined;
   if (created) for (const name of [weight, weight.replace(/weight$/, 'bias')]) checkpoint.delete(name);
   const { lora, prefix } = adapterOptions(options.trainable);
@@ -209,10 +217,16 @@ export const describe = (
   const tensors = [...base, ...adapters.map(({ tensor }) => tensor)];
   warnOfExtraLayers(config, tensors, read);
 
+  const names = new Set([...read.keys()].map((index) => tensors[index]!.name));
+  assertRead(config, replaced, { names, hasChosenHead: options.head !== undefined });
+
   const adapterFile = adapter && join(adapter.folder, ADAPTER_WEIGHTS);
+  const isChanged = ({ file }: TensorEntry) => file === '' || file === adapterFile;
+  /** Whether LoRA is put on what a tensor is of: then the tensor itself is of the base. */
+  const hasLora = ({ name }: TensorEntry) => names.has(name.replace(/[^.]+$/, 'lora_A.weight'));
   const readParameters = [...read].map(([index, role]) => {
-    const { name, file } = tensors[index]!;
-    return { ...role, index, name, isNew: file === '' || file === adapterFile };
+    const tensor = tensors[index]!;
+    return { ...role, name: tensor.name, isNew: isChanged(tensor) && !hasLora(tensor) };
   });
   const isWhole = adapter !== undefined && options.trainable === 'all';
   const trained = selectTrainable(isWhole ? { lora: adapter } : options.trainable, readParameters);
@@ -236,12 +250,13 @@ export const describe = (
     ...roles,
   };
   const { rank } = lora ?? adapter ?? { rank: 0 };
-  const saved = readParameters.filter((each) => each.adapter === 'lora' || (each.isHead && each.isNew));
-  const parts = {
-    rank,
-    alpha: adapterScale * rank,
-    tensors: saved.map(({ index, name }) => ({ index, name: fullName(name, family) })),
-  };
+  const candidates = tensors.map((tensor, index) => ({
+    name: tensor.name,
+    role: read.get(index),
+    isChanged: read.has(index) && (isChanged(tensor) || trained.has(tensor.name)),
+  }));
+  const parts = () =>
+    adapterParts({ rank, alpha: adapterScale * rank }, candidateTensors(config, roles, candidates), isClassifier);
   return {
     spec,
     head,
@@ -253,7 +268,8 @@ export const describe = (
     shapes: tensors.map(({ shape }) => shape),
     read: new Set(read.keys()),
     merged: new Set(adapters.flatMap(({ index, role }) => (role.adapter === 'lora' ? [index] : []))),
-    adapter: rank > 0 ? parts : undefined,
+    tied: config.tied,
+    adapter: rank > 0 ? parts() : undefined,
   };
 };
 

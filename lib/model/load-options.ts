@@ -37,7 +37,8 @@ export interface LoadOptions extends CallOptions {
   head?: HeadOption;
   /**
    * Folder of an adapter: LoRA as PEFT saves it, which is put on the model. `trainable` `all` then means the adapter, and
-   * a head that it brings. A folder that holds an adapter alone may also be loaded itself, with the base that it names.
+   * what it brings: a head, or other modules that were trained with it. A folder that holds an adapter alone may also be
+   * loaded itself, with the base that it names.
    */
   adapter?: string;
   /**

@@ -4,10 +4,10 @@ import { listed } from '../text/show.ts';
 import type { CheckedLora } from './adapter-options.ts';
 import { type Family, linearOf } from './families/family.ts';
 import { matchesGlob } from './glob.ts';
-import { fullName, type StoredAdapter } from './peft.ts';
+import type { StoredAdapter } from './peft.ts';
 import { linearsOf, type Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
-import { bareName } from './tensor-names.ts';
+import { fullName } from './tensor-names.ts';
 import { assertFits, newTensor } from './tensors.ts';
 
 /** A tensor of an adapter; `place` tells its role which parameter it is. */
@@ -90,7 +90,7 @@ export const storedLora = (
 ): AdapterTensor[] => {
   const modules = linearModules(roles, tensors);
   return [...stored].flatMap(([name, { a, b }]) => {
-    const module = modules.find((each) => fullName(each.name, family) === name || bareName(each.name, family) === name);
+    const module = modules.find((each) => fullName(each.name, family) === fullName(name, family));
     if (!module) {
       const message = `${a.file}: the adapter is for '${name}', which is no linear layer of the model; there are ${listed(ends(modules))}`;
       throw new ZestError('ERR_ZEST_TENSOR_MISSING', message);

@@ -423,8 +423,8 @@ export class Model implements Objective<Batch> {
    *
    * `weights` (default `merged`) says what is saved of LoRA:
    * - `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no adapter
-   * - `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new; the folder
-   *   loads as a model while its base is where it was
+   * - `adapter`: PEFT's files, adapter_config.json and adapter_model.safetensors, with a head that is new and
+   *   all else that is trained; the folder loads as a model while its base is where it was
    * - `both`: merged, and PEFT's files in its folder `adapter`
    *
    * A prefix is saved as tensors of its own, which {@link Model.load} finds and uses; transformers loads the folder, warns

@@ -8,13 +8,11 @@ import { show } from '../text/show.ts';
 import { somethingElse } from '../text/what-is.ts';
 import { withinTime } from '../time-limit.ts';
 import { modelFolder } from './built-in.ts';
-import type { Family } from './families/family.ts';
 import { fetchedFolder } from './fetched-folder.ts';
 import { lfsFault } from './git-lfs.ts';
 import { labelsOf } from './labels.ts';
 import { type PeftConfig, peftConfig } from './peft-config.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';
-import { bareName } from './tensor-names.ts';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
@@ -22,14 +20,16 @@ export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 const MATCH_SECONDS = 2;
 
 /** Before every name in the weights of an adapter. */
-const WRAPPER = 'base_model.model.';
+export const WRAPPER = 'base_model.model.';
+/** Between the name of a module that LoRA is put on and those of its own tensors. */
+export const BASE_LAYER = '.base_layer.';
 
 /** LoRA as PEFT keeps it in a folder. */
 export interface StoredAdapter extends Omit<PeftConfig, 'isTarget'> {
   folder: string;
   /** A and B by the names of their modules, as transformers calls them. */
   modules: ReadonlyMap<string, { a: TensorEntry; b: TensorEntry }>;
-  /** Tensors that replace those of the base: a head that was trained with it. */
+  /** Tensors that replace those of the base: of modules that were trained with it, and of some that LoRA is put on. */
   replaced: ReadonlyMap<string, TensorEntry>;
 }
 
@@ -74,7 +74,7 @@ const readAdapter = async (folder: string): Promise<StoredAdapter> => {
     const [, module, part] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
     if (module === undefined) {
       if (name.includes('.lora_')) throw unsupported(`tensor '${name}' is of no linear layer`);
-      const own = name.replace('.modules_to_save.', '.');
+      const own = name.replace('.modules_to_save.', '.').replace(BASE_LAYER, '.');
       replaced.set(own, { ...tensor, name: own });
     } else {
       const [a, b] = ['A', 'B'].map((each) => tensors.get(`${module}.lora_${each}.weight`));
@@ -146,65 +146,3 @@ export const adaptedSource = async (
 /** How an adapter names its base: by the name of a built-in model or of the hub, others by their path from the root. */
 export const baseName = (name: string, base: string): string =>
   base !== name && modelFolder(name) === base && !name.includes('@') ? name : resolve(base);
-
-/** A name in a checkpoint as transformers' class with a head has it: checkpoints of a bare model lack the prefix. */
-export const fullName = (name: string, family: Family): string => {
-  const { prefix, layers, classifier } = family;
-  const dense = classifier.dense ?? '';
-  const bare = [`${layers}.`, ...(dense.startsWith(prefix) ? [`${bareName(dense, family)}.`] : [])];
-  return !name.startsWith(prefix) && bare.some((beginning) => name.startsWith(beginning)) ? prefix + name : name;
-};
-
-/** What is saved of a model as an adapter: LoRA's tensors, and those of a head that is new. */
-export interface AdapterParts {
-  rank: number;
-  alpha: number;
-  /** Indexes of the parameters, and their names as transformers has them. */
-  tensors: { index: number; name: string }[];
-}
-
-const moduleOf = (name: string): string => name.replace(/\.lora_[AB]\.weight$/, '');
-
-/** The ends of modules' names after the number of their layer, where all layers have them; full names for others. */
-const targetsOf = (modules: readonly string[], { layers }: Family, count: number): string[] => {
-  const ends = new Map<string, string[]>();
-  for (const module of modules) {
-    const end = new RegExp(`(?:^|\\.)${layers.replaceAll('.', '\\.')}\\.\\d+\\.(.*)$`).exec(module)?.[1] ?? module;
-    ends.set(end, [...(ends.get(end) ?? []), module]);
-  }
-  return [...ends].flatMap(([end, names]) => (names.length === count ? [end] : names)).sort();
-};
-
-/** The adapter_config.json of an adapter. */
-export const adapterConfig = (
-  { rank, alpha, tensors }: AdapterParts,
-  family: Family,
-  { layers, task, base }: { layers: number; task: 'SEQ_CLS' | 'CAUSAL_LM' | null; base: string },
-): object => {
-  const names = tensors.map(({ name }) => name);
-  const modules = names.filter((name) => name.endsWith('.lora_A.weight')).map(moduleOf);
-  const others = names.filter((name) => !/\.lora_[AB]\.weight$/.test(name));
-  const saved = new Set(others.map((name) => bareName(name, family).split('.')[0]!));
-  const transposed = Object.values(family.layer).some((part) => typeof part === 'object' && part.transposed === true);
-  return {
-    peft_type: 'LORA',
-    task_type: task,
-    base_model_name_or_path: base,
-    inference_mode: true,
-    r: rank,
-    lora_alpha: alpha,
-    lora_dropout: 0,
-    bias: 'none',
-    fan_in_fan_out: transposed,
-    target_modules: targetsOf(modules, family, layers),
-    modules_to_save: saved.size > 0 ? [...saved].sort() : null,
-    use_rslora: false,
-    use_dora: false,
-    rank_pattern: {},
-    alpha_pattern: {},
-    init_lora_weights: true,
-  };
-};
-
-/** The name of a tensor in an adapter's weights. */
-export const adapterName = (name: string): string => WRAPPER + name;

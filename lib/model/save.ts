@@ -8,7 +8,8 @@ import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
 import { architectureHead, architectureOf } from './head.ts';
 import { labelKeys, labelsOf } from './labels.ts';
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type AdapterParts, adapterConfig, adapterName } from './peft.ts';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from './peft.ts';
+import { type AdapterParts, adapterConfig } from './peft-save.ts';
 import { safetensorsHeader } from './safetensors.ts';
 import type { TokenizerFiles } from './tokenizer-files.ts';
 
@@ -24,12 +25,12 @@ export interface Origin {
 
 /** The configuration with which transformers loads the weights as they are saved. */
 const savedConfig = ({ config, description, dtype }: Origin): Record<string, unknown> => {
-  const { head, labels, problemType, spec } = description;
+  const { head, labels, problemType, spec, tied } = description;
   const { json, family } = config;
   const typeKeys = ['dtype', 'torch_dtype'].filter((key) => key in json);
   const saved: Record<string, unknown> = { ...json };
   for (const key of typeKeys.length > 0 ? typeKeys : ['dtype']) saved[key] = dtype;
-  if (config.flag(family.config.tied) !== config.tied) saved[family.config.tied[0]] = config.tied;
+  if (config.flag(family.config.tied) !== tied) saved[family.config.tied[0]] = tied;
   if (architectureHead(config) !== head.kind) saved.architectures = [architectureOf(family, head.kind)];
   if (head.kind !== 'classifier') return saved;
   const isRenamed = labels !== undefined && String(labels) !== String(labelsOf(json));
@@ -83,14 +84,11 @@ const saveAdapter = async (
 ): Promise<void> => {
   const { config, description } = origin;
   const speaks = config.family.causal ? 'CAUSAL_LM' : null;
-  // PEFT asks an adapter of SEQ_CLS for a head of its own.
-  const bringsHead = parts.tensors.some(({ index }) => !description.merged.has(index));
-  const task = bringsHead ? 'SEQ_CLS' : description.head.kind === 'classifier' ? null : speaks;
+  const task = parts.bringsHead ? 'SEQ_CLS' : description.head.kind === 'classifier' ? null : speaks;
   const json = adapterConfig(parts, config.family, { layers: config.layers, task, base: origin.base });
   await writeRest(folder, origin);
   await writeContent(join(folder, ADAPTER_CONFIG), jsonOf(json));
-  const tensors = parts.tensors.map(({ index, name }) => ({ index, name: adapterName(name) }));
-  await writeWeights(join(folder, ADAPTER_WEIGHTS), engine, origin, tensors, metadata);
+  await writeWeights(join(folder, ADAPTER_WEIGHTS), engine, origin, parts.tensors, metadata);
 };
 
 /** What is saved of a model with LoRA: the weights that it is merged into, PEFT's files, or both. */

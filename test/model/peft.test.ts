@@ -98,7 +98,7 @@ describe("LoRA in PEFT's files", () => {
     await model.apply(update);
     const folder = fresh();
     await model.save(folder, { weights: 'adapter' });
-    expect(json(folder)).toMatchObject({ task_type: 'SEQ_CLS', modules_to_save: ['classifier', 'pooler'] });
+    expect(json(folder)).toMatchObject({ task_type: 'SEQ_CLS', modules_to_save: ['bert.pooler.dense', 'classifier'] });
     expect(json(folder, 'config.json')).toMatchObject({
       architectures: ['BertForSequenceClassification'],
       id2label: { 0: 'bad', 1: 'good' },
@@ -159,7 +159,7 @@ describe('an adapter that PEFT made', () => {
   const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
   const { sequences, adapters } = JSON.parse(readFileSync(`${fixtures}peft/expected.json`, 'utf8')) as {
     sequences: number[][];
-    adapters: Record<string, { classes: boolean; causal: boolean; logits: number[][] }>;
+    adapters: Record<string, { base: string; classes: boolean; causal: boolean; logits: number[][] }>;
   };
   const target = ({ classes, causal }: { classes: boolean; causal: boolean }, { length }: number[]): Target => {
     if (classes) return { kind: 'class', label: 0 };
@@ -167,14 +167,27 @@ describe('an adapter that PEFT made', () => {
     return { kind: 'maskedTokens', positions: [length - 1], ids: [1] };
   };
 
-  it.each(Object.entries(adapters))('for %s gives the logits that PEFT gives', async (name, expected) => {
-    const model = await load(`${fixtures}parity/${name}`, { adapter: `${fixtures}peft/${name}` });
-    const targets = sequences.map((ids) => target(expected, ids));
-    const logits = await rows(model, { sequences, targets });
-    for (const [i, row] of expected.logits.entries()) {
-      expect(logits[i]).toHaveLength(row.length);
-      for (const [j, value] of row.entries()) expect(logits[i]?.[j]).toBeCloseTo(value, 5);
-    }
-    await rejects(() => load(`${fixtures}peft/${name}`), 'ERR_ZEST_FILE', /base_model_name_or_path is null/);
-  });
+  it.each(Object.entries(adapters))(
+    'for %s gives the logits that PEFT gives, also saved again',
+    async (name, expected) => {
+      const base = `${fixtures}parity/${expected.base}`;
+      const model = await load(base, { adapter: `${fixtures}peft/${name}` });
+      const batch = { sequences, targets: sequences.map((ids) => target(expected, ids)) };
+      const check = async (of: Model) => {
+        const logits = await rows(of, batch);
+        for (const [i, row] of expected.logits.entries()) {
+          expect(logits[i]).toHaveLength(row.length);
+          for (const [j, value] of row.entries()) expect(logits[i]?.[j]).toBeCloseTo(value, 5);
+        }
+      };
+      await check(model);
+      const folder = fresh();
+      await model.save(folder, { weights: 'both' });
+      const again = await load(base, { adapter: join(folder, 'adapter') });
+      await check(again);
+      expect(again.trainableNames).toEqual(model.trainableNames);
+      await check(await load(folder));
+      await rejects(() => load(`${fixtures}peft/${name}`), 'ERR_ZEST_FILE', /base_model_name_or_path is null/);
+    },
+  );
 });
