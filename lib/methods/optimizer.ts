@@ -9,6 +9,8 @@ import { checkOptions } from '../options/check.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
+import { initialState, streamCount } from './checked-rounds.ts';
+import { giveTurn } from './event-loop.ts';
 import {
   type AnyMethod,
   assertMethod,
@@ -18,7 +20,7 @@ import {
   programSchema,
 } from './method.ts';
 import { type LoggedRule, type RuleOption, ruleName } from './rule.ts';
-import { estimateFrom, runStep, type StepLength, type StepResult, updateOf } from './run-step.ts';
+import { alone, estimateFrom, type StepLength, type StepResult, takeStep, updateOf } from './run-step.ts';
 import { learningRateFactor, type ScheduleOptions } from './schedule.ts';
 
 /** State of an optimizer: JSON, and all that a restored one needs to go on with the same bits. */
@@ -148,9 +150,9 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
   const { learningRate, weightDecay, decayTowards, rule, seed, law = 'gaussian' } = options;
   const factor = learningRateFactor(options);
   const drawn: Directions = { seed, law, ...(any.metric && { metric: any.metric }) };
-  const directions = any.streams(options);
+  const directions = streamCount(any, options);
   const own = { method: method.name, directions, seed: String(seed), law, ...(rule !== 'plain' && { rule }) };
-  const initial: MethodState = any.initialState?.(options) ?? {};
+  const initial = initialState(any, options);
   let state = initial;
   let steps = 0;
   const { inTurn } = turns();
@@ -181,7 +183,12 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     throw new ZestError('ERR_ZEST_OPTION', message);
   };
 
-  const take = async <B>(objective: Objective<B>, batch: B, call: StepCallOptions): Promise<StepResult> => {
+  const take = async <B>(
+    objective: Objective<B>,
+    of: Objective<B>,
+    batch: B,
+    call: StepCallOptions,
+  ): Promise<StepResult> => {
     assertKnown(objective); // which the calls before it may have decided
     const {
       state: next,
@@ -190,7 +197,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       curvature: _c,
       rate: _r,
       ...result
-    } = await runStep(objective, batch, any, options, {
+    } = await takeStep(objective, of, batch, any, options, {
       ...call,
       directions: drawn,
       firstStream: BigInt(steps) * BigInt(directions),
@@ -266,9 +273,14 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
     },
     async step<B>(objective: Objective<B>, batch?: B, options?: StepCallOptions) {
       assertObjective(objective);
-      const call = stepOptions(options);
+      const { all, ...call } = stepOptions(options);
       assertKnown(objective);
-      return await queued(() => take(objective, batch as B, call));
+      // The same batch also where the objective has the step taken anew.
+      let everything: unknown;
+      const own = { ...call, ...(all && { all: () => (everything ??= all()) }) };
+      const result = await queued(() => alone(objective, (of) => take(objective, of, batch as B, own)));
+      await giveTurn();
+      return result;
     },
     state: () => reading('the state', () => structuredClone({ ...state, ...own, step: steps, ...known })),
     restore(saved: OptimizerState) {

@@ -1,7 +1,15 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, EvaluationOptions, Objective, Point, Update } from '../objective.ts';
-import { assertFinite } from '../objectives/finite-losses.ts';
-import { show } from '../text/show.ts';
+import {
+  assertFinite,
+  assertSays,
+  checkedCombined,
+  checkedGradient,
+  checkedLosses,
+  checkedSequenceLosses,
+} from '../objectives/checked-results.ts';
+import { assertObjective } from '../options/calls.ts';
+import { checkedRounds, initialState, streamCount } from './checked-rounds.ts';
 import type { AnyMethod, MethodState, Round, StepContext, StepEstimate } from './method.ts';
 import { type RuleOption, updateRule } from './rule.ts';
 
@@ -51,9 +59,13 @@ export const streamsFrom = (first: bigint, count: number): bigint[] =>
 
 /** The rounds of a run's first step, in one dimension. */
 const firstRounds = (method: AnyMethod, options: Record<string, unknown>) => {
-  const streams = streamsFrom(0n, method.streams(options));
-  const state = method.initialState?.(options) ?? {};
-  return method.estimate(options, { streams, dimension: 1, state, learningRate: 0 });
+  const streams = streamsFrom(0n, streamCount(method, options));
+  return checkedRounds(method, options, {
+    streams,
+    dimension: 1,
+    state: initialState(method, options),
+    learningRate: 0,
+  });
 };
 
 /** The points of a round. */
@@ -101,13 +113,7 @@ const gradientAt = async <B>(
     const message = `method ${name} needs a gradient, and the objective has none; expected an objective with a gradient, or a method of losses alone such as mezo`;
     throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
   }
-  return objective.gradient(batch, { ...call, at });
-};
-
-/** Checks what an objective of a caller's own says of itself. */
-const assertLowest = (value: unknown): void => {
-  if (value === undefined || Number.isFinite(value)) return;
-  throw typeError('ERR_ZEST_ARGUMENT', `lowestLoss of the objective is ${show(value)}; expected a finite number`);
+  return checkedGradient(await objective.gradient(batch, { ...call, at }), objective.dimension);
 };
 
 /** Objectives whose loss is that of a whole batch. */
@@ -120,14 +126,16 @@ const sequenceLossesOf = async <B>(
   points: readonly Point[],
   call: EvaluationOptions,
 ): Promise<Float64Array[] | undefined> => {
-  if (whole.has(objective)) return undefined;
+  if (objective.sequenceLosses === undefined || whole.has(objective)) return undefined;
+  let given: unknown;
   try {
-    return await objective.sequenceLosses?.(batch, points, call);
+    given = await objective.sequenceLosses(batch, points, call);
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== 'ERR_ZEST_UNSUPPORTED') throw error;
     whole.add(objective);
     return undefined;
   }
+  return checkedSequenceLosses(given, points);
 };
 
 /** The losses of the two halves of a batch, as {@link Round} says. */
@@ -141,11 +149,12 @@ const lossesOfHalves = async <B>(
   const perSequence = await sequenceLossesOf(objective, batch, points, call);
   const sequences = perSequence?.[0]?.length ?? 0;
   if (!perSequence || sequences === 0) {
-    const losses = await objective.evaluate(batch, points, { ...call, atVersion });
+    const losses = checkedLosses(await objective.evaluate(batch, points, { ...call, atVersion }), points);
     return Float64Array.from([...losses, ...losses]);
   }
   const meanOf = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-  const lossOf = (losses: Float64Array, first: number) => says.combine?.(losses, batch, first) ?? meanOf(losses);
+  const lossOf = (losses: Float64Array, first: number) =>
+    says.combine ? checkedCombined(says.combine(losses, batch, first)) : meanOf(losses);
   const lossesFrom = (first: number, end: number) =>
     perSequence.map((losses) => lossOf(losses.subarray(first, end), first));
   const half = sequences >> 1;
@@ -165,10 +174,10 @@ export const estimateStep = async <B>(
   call: StepCall & Partial<StepLength>,
 ): Promise<StepEstimate & { losses: Float64Array }> => {
   const { directions, firstStream, state, atVersion, microBatch, signal, all, learningRate = 0 } = call;
-  const streams = streamsFrom(firstStream, method.streams(options));
+  const streams = streamsFrom(firstStream, streamCount(method, options));
   const { dimension } = objective;
   const { lowestLoss } = call.says ?? objective;
-  const rounds = method.estimate(options, { streams, dimension, lowestLoss, state, learningRate });
+  const rounds = checkedRounds(method, options, { streams, dimension, lowestLoss, state, learningRate });
   const seen: number[] = [];
   let everything: B | undefined;
   let round = rounds.next();
@@ -185,7 +194,7 @@ export const estimateStep = async <B>(
     const of = isOfAll ? (everything as B) : batch;
     const losses = asksForHalves(asked)
       ? await lossesOfHalves(objective, call.says ?? objective, batch, points, { ...own, microBatch })
-      : await objective.evaluate(of, points, { ...own, microBatch });
+      : checkedLosses(await objective.evaluate(of, points, { ...own, microBatch }), points);
     assertFinite(losses, points);
     for (const loss of losses) seen.push(loss);
     round = rounds.next(losses);
@@ -200,8 +209,8 @@ export const estimateFrom = (
   options: Record<string, unknown>,
   { firstStream, ...context }: Pick<StepCall, 'firstStream'> & Omit<StepContext, 'streams'>,
 ): StepEstimate => {
-  const streams = streamsFrom(firstStream, method.streams(options));
-  const rounds = method.estimate(options, { streams, ...context });
+  const streams = streamsFrom(firstStream, streamCount(method, options));
+  const rounds = checkedRounds(method, options, { streams, ...context });
   let round = rounds.next();
   for (let done = 0; !round.done; ) {
     const length = answersTo(round.value);
@@ -214,7 +223,7 @@ export const estimateFrom = (
 /** A coefficient times the learning rate, which has made it too large where float32 cannot hold the product. */
 const scaled = (coefficient: number, factor: number): number => {
   const product = Math.fround(factor * coefficient);
-  if (Number.isFinite(product) || !Number.isFinite(coefficient)) return product;
+  if (Number.isFinite(product)) return product;
   throw rangeError(
     'ERR_ZEST_UPDATE',
     `the update has a coefficient of ${factor * coefficient}, ${coefficient} at a learning rate of ${factor}; expected one that float32 can hold: use a smaller learning rate`,
@@ -243,25 +252,44 @@ export const updateOf = (
 };
 
 /**
- * The step of every method: rounds of points → losses → direction → update. No other call on the objective takes effect
- * in between where it can say so ({@link Objective.exclusively}).
+ * Does a step's work while no other call on the objective takes effect, where it can say so
+ * ({@link Objective.exclusively}).
  */
-export const runStep = async <B>(
+export const alone = async <B, T>(objective: Objective<B>, work: (of: Objective<B>) => Promise<T>): Promise<T> => {
+  assertSays(objective);
+  if (!objective.exclusively) return await work(objective);
+  let done: { result: T } | undefined;
+  await objective.exclusively(async (of) => {
+    assertObjective(of, 'what exclusively of the objective gives its work');
+    done = { result: await work(of) };
+  });
+  if (done) return (done as { result: T }).result;
+  throw typeError(
+    'ERR_ZEST_ARGUMENT',
+    'exclusively of the objective settled before its work; expected it to do the work, and to wait for it',
+  );
+};
+
+/** A step that was taken, with what the method made of its losses. */
+type TakenStep = StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state' | 'rate'>;
+
+/**
+ * The step of every method: rounds of points → losses → direction → update.
+ *
+ * @param of the objective itself, or what it gives to work that has it {@link alone}
+ */
+export const takeStep = async <B>(
   objective: Objective<B>,
+  of: Objective<B>,
   batch: B,
   method: AnyMethod,
   options: Record<string, unknown>,
   call: StepCall & StepLength,
-): Promise<StepResult & Pick<StepEstimate, 'terms' | 'vector' | 'curvature' | 'state' | 'rate'>> => {
-  assertLowest(objective.lowestLoss);
-  // The same batch also where the objective has the step taken anew.
-  let everything: unknown;
-  const all = call.all && (() => (everything ??= call.all!()));
-  const take = async (of: Objective<B>, atVersion?: bigint) => {
-    const estimate = await estimateStep(of, batch, method, options, { ...call, all, says: objective, atVersion });
-    const update = updateOf(estimate, call);
-    await of.apply(update, { directions: call.directions, signal: call.signal });
-    return { ...estimate, update };
-  };
-  return await (objective.exclusively?.((alone) => take(alone)) ?? take(objective, objective.version));
+): Promise<TakenStep> => {
+  // What has the objective alone needs no look at the version, and may not know the newest yet.
+  const own = { ...call, says: objective, atVersion: of === objective ? of.version : undefined };
+  const estimate = await estimateStep(of, batch, method, options, own);
+  const update = updateOf(estimate, call);
+  await of.apply(update, { directions: call.directions, signal: call.signal });
+  return { ...estimate, update };
 };

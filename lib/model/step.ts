@@ -1,7 +1,7 @@
 import { rangeError, typeError } from '../errors.ts';
 import type { Coefficients, EstimatorOptions } from '../methods/estimators.ts';
 import { programSchema } from '../methods/method.ts';
-import { runStep } from '../methods/run-step.ts';
+import { alone, takeStep } from '../methods/run-step.ts';
 import { withEstimator, zestMethod } from '../methods/zest.ts';
 import type { CallOptions, Directions, Objective, Update } from '../objective.ts';
 import { checkedStream } from '../objectives/directions.ts';
@@ -81,7 +81,8 @@ export const stepModel = async (
   checkedStream(firstStream, 'firstStream');
   checkedStream(firstStream + BigInt(options.directions - 1), 'firstStream + directions − 1');
   const call = { directions, firstStream, state: {}, microBatch, signal, learningRate, weightDecay };
-  const result = await runStep(model, batch, withEstimator(estimator), options, call);
+  const method = withEstimator(estimator);
+  const result = await alone(model, (of) => takeStep(model, of, batch, method, options, call));
   const { losses, update, meanLoss, terms } = result;
   const { tilt, tau, tiltedLoss, effectiveSampleSize, gradientNorm } = result.diagnostics as ZestScalars;
   const coefficients = Float64Array.from(terms, ({ coefficient }) => coefficient);

@@ -4,6 +4,7 @@ import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { assertObjective } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
 import { show } from '../text/show.ts';
+import { checkedSequenceLosses } from './checked-results.ts';
 import { derived } from './derived.ts';
 
 /** Losses of examples; one that is NaN was left out, as `rewardObjective` does with `onError: 'skip'`. */
@@ -26,14 +27,14 @@ const withExamples = <B>(
   check: (batch: B, count: number) => void = () => {},
 ): Objective<B> => {
   assertObjective(of);
-  if (of.sequenceLosses === undefined) {
+  if (typeof of.sequenceLosses !== 'function') {
     throw new ZestError(
       'ERR_ZEST_UNSUPPORTED',
       'the objective has no losses of examples (sequenceLosses); expected a model, or an objective whose loss is their mean',
     );
   }
   const lossesOf = async (batch: B, points: readonly Point[], options: EvaluationOptions) => {
-    const all = await of.sequenceLosses!(batch, points, options);
+    const all = checkedSequenceLosses(await of.sequenceLosses!(batch, points, options), points);
     if (all[0]) check(batch, all[0].length);
     return all;
   };

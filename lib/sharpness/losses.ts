@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../abort.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import type { CallOptions, Objective, Point } from '../objective.ts';
-import { assertFinite } from '../objectives/finite-losses.ts';
+import { assertFinite, checkedLosses } from '../objectives/checked-results.ts';
 import { assertList, callback, signal, stream } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import { reading } from '../options/reading.ts';
@@ -55,7 +55,7 @@ export const lossesAround = <B>(
 
   const evaluate = async (batch: B, points: readonly Point[]): Promise<Float64Array> => {
     try {
-      const losses = await objective.evaluate(batch, points, { signal, atVersion });
+      const losses = checkedLosses(await objective.evaluate(batch, points, { signal, atVersion }), points);
       if (keepNotFinite) return losses.map((loss) => (Number.isFinite(loss) ? loss : Number.NaN));
       assertFinite(losses, points);
       return losses;

@@ -246,4 +246,14 @@ describe('noise', () => {
   ])('takes no bad %s (%o)', async (_, changes, code, text) => {
     await rejects(() => noise({ seed: 0, stream: 0n, offset: 0, length: 4, ...changes }), code, text);
   });
+
+  it('leaves timers and signals their turn, however many steps wait for nothing', async () => {
+    const bowl = vectorObjective(([x = 0]) => x * x, [1]);
+    const optimizer = mezo({ learningRate: 1e-6 });
+    const signal = AbortSignal.timeout(50);
+    const steps = async () => {
+      for (let i = 0; i < 200_000; i++) await optimizer.step(bowl, undefined, { signal });
+    };
+    await expect(steps()).rejects.toThrow(expect.objectContaining({ name: 'TimeoutError' }));
+  });
 });
