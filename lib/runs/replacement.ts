@@ -13,7 +13,7 @@ import {
   runFolder,
   writeConfig,
 } from './folder.ts';
-import { openTrajectory } from './trajectory.ts';
+import { isTrajectory, openTrajectory } from './trajectory.ts';
 
 /** Where the parts of a run that is being replaced stand, until the new one has a step. */
 const ASIDE = '.replaced';
@@ -33,6 +33,9 @@ const asideOf = async (run: RunFolder): Promise<{ aside: RunFolder; hasBegun: bo
   // One that has something else in it is somebody's own.
   return names.every((name) => parts.includes(name)) ? { aside, hasBegun: await isThere(run.trajectory) } : undefined;
 };
+
+/** Whether a folder holds a run with a log: one that can be gone on with. */
+export const holdsLog = async (path: string): Promise<boolean> => isTrajectory((await heldRun(path)).trajectory);
 
 /** Whether a folder holds a run that another one is replacing. */
 export const isReplacing = async (path: string): Promise<boolean> => (await asideOf(runFolder(path))) !== undefined;

@@ -9,7 +9,7 @@ import { assertModelApart, assertNoSweep, type RunFolder, runFolder } from '../r
 import { lockFolder } from '../runs/lock.ts';
 import type { TrajectoryHeader } from '../runs/logged.ts';
 import { type Metrics, MetricsLog } from '../runs/metrics-log.ts';
-import { assertFree, createRun } from '../runs/replacement.ts';
+import { assertFree, createRun, holdsLog } from '../runs/replacement.ts';
 import { syncSchedule } from '../runs/sync.ts';
 import { EventFileWriter } from '../runs/tensorboard.ts';
 import { TrajectoryWriter } from '../runs/trajectory.ts';
@@ -68,13 +68,21 @@ export const runContext = async (
   };
 };
 
-/** Loads all that a run needs, tries it, and, once that has worked, makes its folder. */
-export const startRun = async (
-  config: ResolvedConfig,
-  options: TrainOptions,
-): Promise<{ context: RunContext; estimate: EstimateEvent }> => {
+/** A run that begins. */
+export interface StartedRun {
+  context: RunContext;
+  estimate: EstimateEvent;
+}
+
+/**
+ * Loads all that a run needs, tries it, and, once that has worked, makes its folder. Undefined with `resume` where another
+ * run has begun there meanwhile, which is then the one to go on with.
+ */
+export const startRun = async (config: ResolvedConfig, options: TrainOptions): Promise<StartedRun | undefined> => {
   const run = runFolder(config.output);
-  const { overwrite = false } = options;
+  const { resume = false } = options;
+  // Without a log there is no run to go on with: what else is there was left by one that was killed before it had its log.
+  const overwrite = resume || options.overwrite === true;
   await assertFree(run.path, { overwrite });
   await assertNoSweep(run);
   const prepared = await prepareRun(config, options);
@@ -88,6 +96,11 @@ export const startRun = async (
     const estimate = await estimateRun(prepared);
     lock = await lockFolder(run.path);
     // Another run may have been there, and ended, since the first look.
+    if (resume && (await holdsLog(run.path))) {
+      model.dispose();
+      await lock.close();
+      return undefined;
+    }
     await assertFree(run.path, { overwrite });
     await assertModelApart(run, config.model);
     if (config.adapter !== undefined) await assertModelApart(run, config.adapter);

@@ -1,14 +1,14 @@
 import { arch, cpus, hostname, platform } from 'node:os';
 import { isError, rangeError } from '../errors.ts';
 import { callback, flag, optionsOf, overrides, signal } from '../options/calls.ts';
-import type { Environment, FailureEvent, TrainEvent, TrainOptions } from '../runs/events.ts';
+import type { Environment, FailureEvent, Summary, TrainEvent, TrainOptions } from '../runs/events.ts';
 import { isReplacing, settleRun } from '../runs/replacement.ts';
 import { version } from '../version.ts';
 import { finishRun } from './finish-run.ts';
-import { catchUp, configToTrain, resumeRun } from './resume-run.ts';
+import { catchUp, configToTrain, type ResumedRun, resumeRun } from './resume-run.ts';
 import { initialState, type RunState } from './run-state.ts';
-import type { Config } from './schema.ts';
-import { type RunContext, startRun } from './start-run.ts';
+import type { Config, ResolvedConfig } from './schema.ts';
+import { type RunContext, type StartedRun, startRun } from './start-run.ts';
 import { trainingLoop, warn } from './training-loop.ts';
 
 const environment = (): Environment => ({
@@ -25,6 +25,18 @@ const failure = (step: number, error: unknown): FailureEvent => ({
   message: isError(error) ? error.message : String(error),
   ...(isError(error) && 'code' in error && { code: String(error.code) }),
 });
+
+/** Goes on with the run that is there, with `resume`, or begins one: again, while others begin there meanwhile. */
+const openOrStart = async (
+  config: ResolvedConfig,
+  options: TrainOptions,
+): Promise<ResumedRun | { summary: Summary } | StartedRun> => {
+  for (;;) {
+    const found = options.resume ? await resumeRun(config, options) : undefined;
+    const opened = found ?? (await startRun(config, options));
+    if (opened) return opened;
+  }
+};
 
 /** Whether a run has nothing yet, and would take the place of one that has. */
 const isOnlyReplacing = async ({ run }: RunContext, { losses }: RunState): Promise<boolean> =>
@@ -67,14 +79,13 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
     throw rangeError('ERR_ZEST_OPTION', 'resume is true; expected false with overwrite, which replaces the run');
   }
   const resolved = await configToTrain(config, { overrides, resume }, 'override');
-  const found = resume ? await resumeRun(resolved, options) : undefined;
-  if (found && 'summary' in found) {
-    yield { kind: 'done', output: resolved.output, summary: found.summary };
+  const opened = await openOrStart(resolved, options);
+  if ('summary' in opened) {
+    yield { kind: 'done', output: resolved.output, summary: opened.summary };
     return;
   }
-  // Without a log there is no run to go on with, whatever else is in the folder.
-  const begun = found ? undefined : await startRun(resolved, { ...options, overwrite: overwrite || resume });
-  const { context } = found ?? (begun as NonNullable<typeof begun>);
+  const { context } = opened;
+  const found = 'state' in opened ? opened : undefined;
   const { run, inputs, examples, model, log, metrics, lock } = context;
   const state = found?.state ?? initialState(context);
   try {
@@ -96,7 +107,7 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
     if (!found?.hasStart) await metrics.add(start);
     yield start;
     for (const warning of found?.hasStart ? [] : context.warnings) yield await warn(context, warning);
-    if (begun) yield begun.estimate;
+    if ('estimate' in opened) yield opened.estimate;
     if (found) {
       await catchUp(found);
       yield found.event;
