@@ -20,32 +20,62 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { notThere } from './not-there.ts';
 
+const naming =
+  (act: string) =>
+  async <T>(file: string, call: Promise<T>): Promise<T> => {
+    try {
+      return await call;
+    } catch (cause) {
+      if (cause instanceof ZestError) throw cause;
+      throw new ZestError('ERR_ZEST_FILE', `cannot ${act} ${file}: ${(cause as Error).message}`, { cause });
+    }
+  };
+
 /** Waits for a write; one that fails rejects with ERR_ZEST_FILE naming the file. Errors that have a code of ours stay. */
-export const writing = async <T>(file: string, write: Promise<T>): Promise<T> => {
-  try {
-    return await write;
-  } catch (cause) {
-    if (cause instanceof ZestError) throw cause;
-    throw new ZestError('ERR_ZEST_FILE', `cannot write ${file}: ${(cause as Error).message}`, { cause });
-  }
-};
+export const writing = naming('write');
 
-/** Whether a path leads to something. */
-export const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
+/** Waits for a read, or a look, as {@link writing} does for a write. */
+export const reading = naming('read');
+
+/** Codes of errors that say that a path leads to nothing; by the last two it can lead nowhere. */
+const LEADS_NOWHERE = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
+
+/**
+ * Waits for a read; undefined where the path leads to nothing. Any other failure is an error: a file that cannot be read
+ * now, as with too many open ones, is there all the same, and must not be taken for one that is not.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+export const ifThere = <T>(path: string, read: Promise<T>): Promise<T | undefined> =>
+  reading(
+    path,
+    read.catch((error: NodeJS.ErrnoException) => {
+      if (!LEADS_NOWHERE.includes(error.code ?? '')) throw error;
+      return undefined;
+    }),
   );
 
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+/**
+ * Whether a path leads to something.
+ *
+ * @throws ERR_ZEST_FILE where that cannot be found out
+ */
+export const isThere = async (path: string): Promise<boolean> =>
+  (await ifThere(
+    path,
+    access(path).then(() => true),
+  )) ?? false;
+
+const isFolder = async (path: string): Promise<boolean> => (await ifThere(path, stat(path)))?.isDirectory() ?? false;
 
 /** Where a path leads: the end of a link, of one that leads to nothing yet, too; itself where it is no link. */
 const followed = async (path: string): Promise<string> => {
-  const link = await readlink(path).catch(() => undefined);
+  const link = await ifThere(
+    path,
+    readlink(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EINVAL') throw error; // what is no link
+    }),
+  );
   if (link === undefined) return path;
   // Links that lead in a circle have no end; a folder on the way may be a link itself.
   const end = await realpath(path).catch((error: NodeJS.ErrnoException) => {
@@ -61,7 +91,7 @@ const followed = async (path: string): Promise<string> => {
  * @throws Error
  */
 const assertReplaceable = async (file: string): Promise<void> => {
-  const found = await stat(file).catch(() => undefined);
+  const found = await ifThere(file, stat(file));
   if (found === undefined || found.isFile()) return;
   const what = found.isDirectory()
     ? 'a folder'

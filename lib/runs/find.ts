@@ -18,7 +18,8 @@ const runsUnder = async (path: string, depth = DEPTH): Promise<string[]> => {
   const found: string[] = [];
   for (const name of folders.map(({ name }) => name).sort()) {
     const folder = join(path, name);
-    if (await isRun(folder)) found.push(folder);
+    // One that may not be looked at is passed over.
+    if (await isRun(folder).catch(() => false)) found.push(folder);
     else if (depth > 1) found.push(...(await runsUnder(folder, depth - 1)));
   }
   return found;

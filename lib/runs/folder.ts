@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, writeAtomic, writing } from '../files/files.ts';
+import { ifThere, isThere, reading, writeAtomic, writing } from '../files/files.ts';
 import { modelFolder } from '../model/built-in.ts';
 import { isObject } from '../text/json.ts';
 import { EVENT_FILE_PREFIX } from './tensorboard.ts';
@@ -83,7 +83,7 @@ export const assertNoSweep = async ({ path }: RunFolder): Promise<void> => {
  * @throws ERR_ZEST_RUN
  */
 export const assertModelApart = async (run: RunFolder, model: string): Promise<void> => {
-  const checkpoints = await realpath(run.checkpoints).catch(() => undefined);
+  const checkpoints = await ifThere(run.checkpoints, realpath(run.checkpoints));
   if (checkpoints === undefined) return;
   const [first] = relative(checkpoints, await realpath(modelFolder(model))).split(sep);
   if (first === '..') return;
@@ -98,7 +98,7 @@ export const isCheckpoint = (name: string): boolean => /^(best|last|\.?step-\d+)
 
 /** The parts of a run, with its event files; the log, by which a run is known, is the last. */
 export const partsOf = async (run: RunFolder): Promise<string[]> => {
-  const names = (await readdir(run.path)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
+  const names = (await reading(run.path, readdir(run.path))).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
   const events = names.map((name) => join(run.path, name));
   const { sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory } = run;
   return [...events, sharpness, sharpnessPage, summary, reports, state, metrics, checkpoints, config, trajectory];
@@ -120,13 +120,13 @@ const foldersAbove = (path: string): string[] => {
  * @throws ERR_ZEST_FILE
  */
 export const assertNoPart = async (file: string): Promise<void> => {
-  const path = await realpath(file).catch(() => undefined);
+  const path = await ifThere(file, realpath(file));
   if (path === undefined) return;
   for (const folder of new Set([resolve(file), path].flatMap(foldersAbove))) {
     const run = runFolder(folder);
     if (!(await isThere(run.config)) || !(await isTrajectory(run.trajectory))) continue;
     for (const part of await partsOf(run)) {
-      const real = await realpath(part).catch(() => part);
+      const real = (await ifThere(part, realpath(part))) ?? part;
       if (path !== real && !path.startsWith(real + sep)) continue;
       throw new ZestError('ERR_ZEST_FILE', `${file} is a part of the run in ${folder}; expected another file to write`);
     }
@@ -138,8 +138,9 @@ export const removeAll = (path: string): Promise<void> => writing(path, rm(path,
 /** Whether a file is a configuration of ours. */
 const isConfig = async (file: string): Promise<boolean> => {
   const { parse } = await import('yaml');
+  const text = await reading(file, readFile(file, 'utf8'));
   try {
-    const value: unknown = parse(await readFile(file, 'utf8'), { logLevel: 'error' });
+    const value: unknown = parse(text, { logLevel: 'error' });
     return isObject(value) && ['model', 'data', 'optimizer', 'output'].every((key) => key in value);
   } catch {
     return false;
@@ -153,7 +154,7 @@ const isConfig = async (file: string): Promise<boolean> => {
  */
 export const assertNoLinks = async (run: RunFolder): Promise<void> => {
   for (const part of await partsOf(run)) {
-    const found = await lstat(part).catch(() => undefined);
+    const found = await ifThere(part, lstat(part));
     if (!found?.isSymbolicLink()) continue;
     throw new ZestError(
       'ERR_ZEST_RUN',

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ZestError } from '../errors.ts';
-import { isThere } from '../files/files.ts';
+import { ifThere, isThere } from '../files/files.ts';
 import { notThere } from '../files/not-there.ts';
 import { type AnyMethod, configurationSchema } from '../methods/method.ts';
 import { findMethod } from '../methods/registry.ts';
@@ -33,14 +33,8 @@ export interface RunRecord extends RunMetrics {
   notes: string[];
 }
 
-const absent = (error: NodeJS.ErrnoException): boolean => error.code === 'ENOENT' || error.code === 'ENOTDIR';
-
 /** The text of a file; undefined if there is none. */
-const readIfThere = (file: string): Promise<string | undefined> =>
-  readFile(file, 'utf8').catch((cause) => {
-    if (absent(cause)) return undefined;
-    throw new ZestError('ERR_ZEST_FILE', `cannot read ${file}: ${cause.message}`, { cause });
-  });
+const readIfThere = (file: string): Promise<string | undefined> => ifThere(file, readFile(file, 'utf8'));
 
 /** Whether what an object holds has dotted keys: it has some, and none that has a dot of its own. */
 const hasParts = (value: object): boolean => {

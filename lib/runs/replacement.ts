@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere, makeFolder, removeLeftovers, writing } from '../files/files.ts';
+import { ifThere, isThere, makeFolder, removeLeftovers, writing } from '../files/files.ts';
 import {
   assertNoLinks,
   assertNoRun,
@@ -27,7 +27,7 @@ const moveParts = async (parts: readonly string[], to: RunFolder): Promise<void>
 /** The run that a folder holds aside, and whether the one in its place has begun its log. */
 const asideOf = async (run: RunFolder): Promise<{ aside: RunFolder; hasBegun: boolean } | undefined> => {
   const aside = runFolder(join(run.path, ASIDE));
-  const names = await readdir(aside.path).catch(() => undefined);
+  const names = await ifThere(aside.path, readdir(aside.path));
   if (names === undefined) return undefined;
   const parts = (await partsOf(aside)).map((part) => basename(part));
   // One that has something else in it is somebody's own.
@@ -46,7 +46,7 @@ export const isReplacing = async (path: string): Promise<boolean> => (await asid
  * @throws ERR_ZEST_RUN
  */
 const assertAllOurs = async (run: RunFolder): Promise<void> => {
-  const checkpoints = await readdir(run.checkpoints).catch(() => []);
+  const checkpoints = (await ifThere(run.checkpoints, readdir(run.checkpoints))) ?? [];
   const other = checkpoints.find((name) => !isCheckpoint(name) && !name.endsWith('.partial'));
   const isTaken = (await isThere(join(run.path, ASIDE))) && (await asideOf(run)) === undefined;
   const foreign = other !== undefined ? join(run.checkpoints, other) : isTaken ? join(run.path, ASIDE) : undefined;
@@ -58,12 +58,8 @@ const assertAllOurs = async (run: RunFolder): Promise<void> => {
 };
 
 /** Whether a run has something to lose: a step in its log, or an end. */
-const hasStep = async (run: RunFolder): Promise<boolean> =>
-  (await isThere(run.summary)) ||
-  openTrajectory(run.trajectory).then(
-    ({ places }) => places.length > 1,
-    () => false,
-  );
+const hasStep = async ({ summary, trajectory }: RunFolder): Promise<boolean> =>
+  (await isThere(summary)) || ((await isThere(trajectory)) && (await openTrajectory(trajectory)).places.length > 1);
 
 /**
  * Ends the replacement of a run: one that has a step is what the folder holds from then on. One that has none, whatever
@@ -80,6 +76,12 @@ export const settleRun = async (run: RunFolder): Promise<void> => {
     await moveParts(await partsOf(aside), run);
   }
   await removeAll(aside.path);
+};
+
+/** Ends the replacement of a run by one that has a step, as {@link settleRun} does, for who knows that it has. */
+export const endReplacement = async (run: RunFolder): Promise<void> => {
+  const found = await asideOf(run);
+  if (found) await removeAll(found.aside.path);
 };
 
 /** The parts of the run that a folder holds. */

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reading } from '../files/files.ts';
 import { AppendedFile } from './appended-file.ts';
 import { crc32c } from './crc32c.ts';
 
@@ -86,7 +87,7 @@ const now = (): number => Date.now() / 1000;
 
 /** Seconds since 1970 that the newest event file of a folder is named after; 0 where there is none. */
 const newestTime = async (folder: string): Promise<number> => {
-  const names = (await readdir(folder)).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
+  const names = (await reading(folder, readdir(folder))).filter((name) => name.startsWith(EVENT_FILE_PREFIX));
   const times = names.map((name) => Number.parseInt(name.slice(EVENT_FILE_PREFIX.length), 10));
   return Math.max(0, ...times.filter(Number.isSafeInteger));
 };

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { writeAtomic, writeWhole, writing } from '../files/files.ts';
+import { ifThere, reading, writeAtomic, writeWhole, writing } from '../files/files.ts';
 import { notThere } from '../files/not-there.ts';
 import { turns } from '../objectives/turns.ts';
 import { assertPath } from '../options/calls.ts';
@@ -77,9 +77,12 @@ export class TrajectoryWriter {
     });
   }
 
-  /** Takes away what stands behind the last record. */
-  cut(): Promise<void> {
-    return this.#calls.inTurn(() => writing(this.#file, this.#handle.truncate(this.#place.at)));
+  /** Takes away what stands behind the last record, but for those that lead on from it where `keepsRecords` says so. */
+  cut({ keepsRecords = false } = {}): Promise<void> {
+    return this.#calls.inTurn(async () => {
+      const end = keepsRecords ? ((await openTrajectory(this.#file)).places.at(-1) as Place) : this.#place;
+      await writing(this.#file, this.#handle.truncate(end.at));
+    });
   }
 
   /**
@@ -90,8 +93,8 @@ export class TrajectoryWriter {
   async flush(): Promise<void> {
     await this.#calls.inTurn(() => writing(this.#file, this.#handle.datasync()));
     const [open, named] = await Promise.all([
-      this.#handle.stat({ bigint: true }),
-      stat(this.#file, { bigint: true }).catch(() => undefined),
+      reading(this.#file, this.#handle.stat({ bigint: true })),
+      ifThere(this.#file, stat(this.#file, { bigint: true })),
     ]);
     if (named?.ino === open.ino && named.dev === open.dev) return;
     throw new ZestError(
@@ -106,17 +109,17 @@ export class TrajectoryWriter {
   }
 }
 
-/** Whether a file is a log, of whatever format. */
+/**
+ * Whether a file is a log, of whatever format.
+ *
+ * @throws ERR_ZEST_FILE where that cannot be found out
+ */
 export const isTrajectory = async (file: string): Promise<boolean> => {
-  const handle = await open(file, 'r').catch(() => undefined);
-  try {
-    const { buffer } = (await handle?.read(Buffer.alloc(4), 0, 4, 0)) ?? {};
-    return buffer?.toString('latin1') === MAGIC;
-  } catch {
-    return false;
-  } finally {
-    await handle?.close();
-  }
+  if (!(await ifThere(file, stat(file)))?.isFile()) return false;
+  const handle = await ifThere(file, open(file));
+  if (handle === undefined) return false;
+  const { buffer } = await reading(file, handle.read(Buffer.alloc(4), 0, 4, 0)).finally(() => handle.close());
+  return buffer.toString('latin1') === MAGIC;
 };
 
 /** A log that is read record by record. */

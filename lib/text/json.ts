@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { ifThere } from '../files/files.ts';
 
 /** Whether a value is an object of keys, not null and no array. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -20,10 +21,17 @@ export const parseJson = (text: string): unknown => {
   }
 };
 
-/** Reads a JSON file; undefined where there is none, or none that can be read. */
-export const readJson = (file: string): Promise<unknown> => readFile(file, 'utf8').then(parseJson, () => undefined);
+/**
+ * Reads a JSON file; undefined where there is none, or what is there is no JSON.
+ *
+ * @throws ERR_ZEST_FILE where it cannot be read
+ */
+export const readJson = async (file: string): Promise<unknown> => {
+  const text = await ifThere(file, readFile(file, 'utf8'));
+  return text === undefined ? undefined : parseJson(text);
+};
 
-/** Reads a JSON file at once, as {@link readJson} does. */
+/** Reads a JSON file at once, for what an error is to say; undefined where it cannot be read, too. */
 export const readJsonSync = (file: string): unknown => {
   try {
     return parseJson(readFileSync(file, 'utf8'));

@@ -1,7 +1,7 @@
 import { copyFile, link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { flushPath, isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files/files.ts';
+import { flushPath, ifThere, isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import { ADAPTER_WEIGHTS } from '../model/peft.ts';
 import { readMetadata } from '../model/safetensors.ts';
@@ -128,9 +128,9 @@ export const saveCheckpoint = async (
   return { kind: 'checkpoint', step, name, folder };
 };
 
-/** Reads what a run goes on from; undefined where there is none that can be read. */
+/** Reads what a run goes on from; undefined where there is none, or none that is whole. */
 export const readResumable = async ({ state }: RunFolder): Promise<ReturnType<typeof decodeResumable>> =>
-  readFile(state, 'utf8').then(decodeResumable, () => undefined);
+  decodeResumable((await ifThere(state, readFile(state, 'utf8'))) ?? '');
 
 /** The files with weights that a checkpoint has. */
 export const weightFiles = async (folder: string): Promise<string[]> => {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filesOf } from '../data/sources.ts';
+import { ifThere } from '../files/files.ts';
 import { isGguf } from '../model/gguf/format.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { TOKENIZER_FILES } from '../model/tokenizer-files.ts';
@@ -11,7 +12,7 @@ import type { ResolvedConfig } from './schema.ts';
 
 const CONFIG = 'config.json';
 
-const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() ?? false;
+const isFile = async (path: string): Promise<boolean> => (await ifThere(path, stat(path)))?.isFile() ?? false;
 
 /** The files that the leaves of a value name, by dotted key. */
 const namedFiles = async (value: unknown, ...path: string[]): Promise<[key: string, files: string[]][]> => {

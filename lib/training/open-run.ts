@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere } from '../files/files.ts';
+import { ifThere, isThere } from '../files/files.ts';
 import { notThere } from '../files/not-there.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
@@ -76,8 +76,9 @@ const savedCheckpoint = async (run: HeldRun, cause: unknown): Promise<Kept> => {
  * @throws ERR_ZEST_RUN if the run has none
  */
 const keptCheckpoint = async (run: HeldRun): Promise<Kept> => {
+  const text = (await ifThere(run.summary, readFile(run.summary, 'utf8'))) ?? '';
   try {
-    const { kept, warnings = [] }: Summary = JSON.parse(await readFile(run.summary, 'utf8'));
+    const { kept, warnings = [] }: Summary = JSON.parse(text);
     const { name, step } = kept;
     // Runs of an earlier version have no warnings.
     const untold = step === 0 && warnings.length === 0;
@@ -116,7 +117,7 @@ export const newHeadWarnings = async ({ head }: ResolvedConfig, file?: string): 
 export const findRun = async (path: string, overrides: readonly string[] = []): Promise<RunSource> => {
   const { readConfig } = await import('./config.ts');
   const configured = async (file: string) => ({ file, config: await readConfig(file, overrides) });
-  const found = await stat(path).catch(() => undefined);
+  const found = await ifThere(path, stat(path));
   if (found === undefined && !/\.(ya?ml|json)$/i.test(path)) {
     const other = somethingElse(path, 'run');
     throw new ZestError(

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
-import { writeAtomic } from '../files/files.ts';
+import { ifThere, reading, writeAtomic } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, given, optionsOf, overrides, signal } from '../options/calls.ts';
@@ -171,7 +171,7 @@ export const exportLog = async (
   const log = await openTrajectory(run.trajectory);
   await assertNoPart(file);
   // A log alone in its folder is no run's part.
-  if ((await realpath(file).catch(() => undefined)) === (await realpath(run.trajectory)))
+  if ((await ifThere(file, realpath(file))) === (await reading(run.trajectory, realpath(run.trajectory))))
     throw new ZestError('ERR_ZEST_FILE', `${file} is the log that is exported; expected another file to write`);
   const steps = checkedWhole('toStep', toStep ?? stepsOf(log), 0, stepsOf(log));
   const summary = (await readJson(run.summary)) as Summary | undefined;

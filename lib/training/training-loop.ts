@@ -4,7 +4,7 @@ import type { Update } from '../objective.ts';
 import type { CheckpointEvent, EvaluationEvent, StepEvent, TrainEvent, Warning, WarningEvent } from '../runs/events.ts';
 import type { LoggedUpdate } from '../runs/logged.ts';
 import { NO_METRICS } from '../runs/metrics-log.ts';
-import { settleRun } from '../runs/replacement.ts';
+import { endReplacement } from '../runs/replacement.ts';
 import { gain, type Metric } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample } from '../tasks/task.ts';
 import { isNotFinite, ruinedBy, saveCheckpoint } from './checkpoints.ts';
@@ -165,7 +165,7 @@ const takeStep = async (context: RunContext, state: RunState, began: number): Pr
   if (state.losses.length === 1) {
     // From here on there is something to lose of this run, and a run that it replaces may go.
     await log.flush();
-    await settleRun(context.run);
+    await endReplacement(context.run);
   }
   if (context.isSyncDue()) await Promise.all([log.flush(), metrics.flush().catch(() => {})]);
   return event;

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { isThere } from '../files/files.ts';
+import { ifThere, isThere } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import { assertPath } from '../options/calls.ts';
 import { digestOfFiles } from '../runs/base-digest.ts';
@@ -75,7 +75,7 @@ const claimOf = async (run: RunFolder, name: string, weights: RunWeights): Promi
 
 const claimsOf = async (run: RunFolder, weights: RunWeights): Promise<Claim[]> => {
   const claims: Claim[] = [];
-  for (const name of (await readdir(run.checkpoints).catch(() => [])).sort()) {
+  for (const name of ((await ifThere(run.checkpoints, readdir(run.checkpoints))) ?? []).sort()) {
     const claim = await claimOf(run, name, weights);
     if (claim) claims.push(claim);
   }

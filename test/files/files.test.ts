@@ -12,7 +12,14 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { assertWritable, assertWritableFile, makeFolder, replaceFile, writeAtomic } from '../../lib/files/files.ts';
+import {
+  assertWritable,
+  assertWritableFile,
+  isThere,
+  makeFolder,
+  replaceFile,
+  writeAtomic,
+} from '../../lib/files/files.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
 
@@ -34,6 +41,16 @@ describe('what is no file', () => {
     }
     expect(statSync(pipe).isFIFO()).toBe(true);
   });
+});
+
+it('what cannot be looked at is not taken for what is not there', async () => {
+  const [file, circle] = [join(scratch, 'looked-at'), join(scratch, 'looked-at-circle')];
+  writeFileSync(file, '');
+  symlinkSync(circle, circle);
+  expect(await isThere(file)).toBe(true);
+  for (const path of [join(scratch, 'nothing'), join(file, 'below'), 'x'.repeat(5000), 'a\0b'])
+    expect(await isThere(path)).toBe(false);
+  await rejects(() => isThere(circle), 'ERR_ZEST_FILE', new RegExp(`^cannot read ${circle}: ELOOP`));
 });
 
 describe('a file that is replaced', () => {

@@ -17,6 +17,16 @@ describe.skipIf(process.platform !== 'linux').each(BEGINNINGS)('at every call of
   });
   afterAll(() => run.dispose());
 
+  it('a read that fails loses nothing', async () => {
+    const looking = await FaultyRun.create(beginning, 'reads');
+    const survived: Survived[] = [];
+    for (let i = 0; i < looking.calls.length; i += AT_ONCE) {
+      survived.push(...(await looking.survive('an I/O error', looking.calls.slice(i, i + AT_ONCE))));
+    }
+    await looking.dispose();
+    expect(survived.filter(({ failure }) => failure)).toEqual([]);
+  });
+
   it.each(Object.keys(FAULTS) as Fault[])('%s loses nothing', async (fault) => {
     const survived: Survived[] = [];
     const atOnce = fault.startsWith('killed') ? 1 : AT_ONCE;

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Update } from '../../lib/objective.ts';
 import { crc32c } from '../../lib/runs/crc32c.ts';
 import type { LoggedUpdate, TrajectoryHeader } from '../../lib/runs/logged.ts';
-import { openTrajectory, readTrajectory, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
+import { isTrajectory, openTrajectory, readTrajectory, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
 import { encodeHeader, encodeRecord } from '../../lib/runs/trajectory-format.ts';
 
 let folder: string;
@@ -243,6 +243,33 @@ describe('a trajectory', () => {
     await log.cut();
     expect((await readTrajectory(file)).tornBytes).toBe(0);
     await log.close();
+  });
+
+  it('is cut behind its last record, or behind those that lead on from it', async () => {
+    for (const [keepsRecords, kept] of [
+      [true, UPDATES],
+      [false, UPDATES.slice(0, 1)],
+    ] as const) {
+      await write(UPDATES);
+      await appendFile(file, 'torn');
+      const log = await TrajectoryWriter.open(file, (await openTrajectory(file)).places[1]!);
+      await log.cut({ keepsRecords });
+      await log.close();
+      expect(await readTrajectory(file)).toMatchObject({ updates: kept, tornBytes: 0 });
+    }
+  });
+
+  it('is told from what is none, and from what cannot be read', async () => {
+    await write([]);
+    expect(await isTrajectory(file)).toBe(true);
+    for (const other of [join(file, '..'), join(file, 'below'), `${file}-not-there`])
+      expect(await isTrajectory(other)).toBe(false);
+    const circle = `${file}-circle`;
+    await symlink(circle, circle);
+    await expect(isTrajectory(circle)).rejects.toMatchObject({
+      code: 'ERR_ZEST_FILE',
+      message: expect.stringMatching(/^cannot read .*-circle: ELOOP/),
+    });
   });
 
   it('that is removed or replaced while it is written is told of', async () => {

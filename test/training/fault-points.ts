@@ -28,7 +28,10 @@ export const FAULTS = {
 } as const;
 export type Fault = keyof typeof FAULTS;
 
-/** A call by which a run changes its folder: 'fsync', and the path in the folder. */
+/** Calls that have faults: those by which a run changes its folder, or those by which it looks at it. */
+export type Calls = 'changes' | 'reads';
+
+/** A call by which a run changes its folder, or looks at it: 'fsync', and the path in the folder. */
 export interface Call {
   number: number;
   name: string;
@@ -49,7 +52,18 @@ export interface Ended {
   codes: string[];
   /** The error's message. */
   message: string;
+  /** The step that it went on from; absent where it took none. */
+  from?: number;
+  /** Number of steps that it took. */
+  steps: number;
 }
+
+/** Steps of the run that is gone on with. */
+const LEFT_AFTER = 3;
+
+/** What is wrong with where a run went on, if it did. */
+const misbegun = (from: number | undefined): string | undefined =>
+  from === undefined || from >= LEFT_AFTER ? undefined : `went on from step ${from}`;
 
 /** What became of a run that had a fault. */
 export interface Survived {
@@ -67,13 +81,15 @@ export class FaultyRun {
   readonly #library = join(this.folder, 'calls.so');
   readonly #config: Config;
   readonly #beginning: Beginning;
+  readonly #calls: Calls;
   /** The calls of a run without a fault. */
   calls: Call[] = [];
   /** What it came to; of one that takes another's place, also what that had come to. */
   #outcomes: unknown[] = [];
 
-  private constructor(beginning: Beginning) {
+  private constructor(beginning: Beginning, calls: Calls) {
     this.#beginning = beginning;
+    this.#calls = calls;
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', this.#library, join(fixtures, 'calls.c'), '-ldl']);
     const run = writeTinyRun(this.folder, {
       ...{ steps: 4, batchSize: 4, evaluateEvery: 4, checkpointEvery: 2, keepCheckpoints: 1 },
@@ -83,8 +99,8 @@ export class FaultyRun {
   }
 
   /** Runs once without a fault. */
-  static async create(beginning: Beginning): Promise<FaultyRun> {
-    const run = new FaultyRun(beginning);
+  static async create(beginning: Beginning, calls: Calls = 'changes'): Promise<FaultyRun> {
+    const run = new FaultyRun(beginning, calls);
     await run.#prepare();
     const [ended] = (await run.#runs([{ output: 'whole', at: 0 }])).ends;
     if (ended?.status !== 0) throw new Error(ended?.message);
@@ -104,7 +120,7 @@ export class FaultyRun {
     const isLeft = this.#beginning === 'going on';
     const optimizer = { ...config.optimizer, ...(!isLeft && { learningRate: 1e-3 }) } as Config['optimizer'];
     for await (const event of train({ ...config, optimizer })) {
-      if (isLeft && event.kind === 'step' && event.step === 3) break;
+      if (isLeft && event.kind === 'step' && event.step === LEFT_AFTER) break;
     }
     if (!isLeft) this.#outcomes.push(await this.#outcome('before'));
   }
@@ -128,6 +144,7 @@ export class FaultyRun {
         LD_PRELOAD: this.#library,
         ZEST_THREADS: '1',
         NODE_COMPILE_CACHE: join(this.folder, 'compiled'),
+        ZEST_FAULT_CALLS: this.#calls,
         ZEST_FAULT_LOG: join(this.folder, `calls-of-${output}`),
         ...env,
       },
@@ -194,6 +211,8 @@ export class FaultyRun {
   #misfit(output: string, fault: Fault, ended: Ended | undefined): string | undefined {
     const [error] = ended?.codes.filter((code) => code?.startsWith('ERR_') ?? true) ?? [];
     if (fault.startsWith('killed') !== (ended === undefined)) return `ended with ${ended?.status}: ${ended?.message}`;
+    const begun = this.#beginning === 'going on' ? misbegun(ended?.from) : undefined;
+    if (begun) return begun;
     const isNamed = error === 'ERR_ZEST_FILE' && ended?.message.includes(join(this.folder, output));
     return ended?.status === 1 && !isNamed ? `failed with ${error}: ${ended.message}` : undefined;
   }
@@ -206,9 +225,16 @@ export class FaultyRun {
     if (isWhole) await this.#assertEvents(folder);
     // What it was is in the folder, unless that was still empty.
     const source = this.#beginning === 'anew' ? this.#of(output) : folder;
-    if (!isWhole) for await (const _ of train(source, { resume: true }));
+    let from: number | undefined;
+    for await (const event of isWhole ? [] : train(source, { resume: true })) {
+      if (event.kind === 'resume') from = event.step;
+      if (event.kind === 'step') from ??= event.step - 1;
+    }
+    const begun = this.#beginning === 'going on' ? misbegun(from) : undefined;
+    if (begun) return `${begun} at last`;
     const outcome = await this.#outcome(output);
-    const expected = isWhole ? this.#outcomes.slice(-1) : this.#outcomes;
+    // Once it has taken a step there is something to lose of it.
+    const expected = isWhole || ended?.steps ? this.#outcomes.slice(-1) : this.#outcomes;
     return expected.some((each) => isDeepStrictEqual(outcome, each)) ? undefined : 'came to something else';
   }
 
