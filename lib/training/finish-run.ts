@@ -57,7 +57,8 @@ export async function* finishRun(
   const { config, run, inputs, model, options } = context;
   const { losses } = state;
   const steps = losses.length;
-  await context.log.cut();
+  // A run that went back, as its metrics had fewer steps than its log, may have been stopped before it took those again.
+  await context.log.cut({ keepsRecords: options.signal?.aborted ?? false });
   yield await saveCheckpoint(context, state, 'last');
   const digest = await model.digest();
   const { device } = model;

@@ -1,8 +1,8 @@
 import { readFile, stat, truncate } from 'node:fs/promises';
 import { ZestError } from '../errors.ts';
-import { isThere, writing } from '../files/files.ts';
+import { ifThere, isThere, writing } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
-import type { ResumeEvent, StepEvent, Summary, TrainOptions } from '../runs/events.ts';
+import type { ResumeEvent, StepEvent, Summary, TrainOptions, Warning } from '../runs/events.ts';
 import { type RunFolder, reopenRun, runFolder, writeConfig } from '../runs/folder.ts';
 import { lockFolder } from '../runs/lock.ts';
 import type { Place } from '../runs/logged.ts';
@@ -27,13 +27,15 @@ export interface ResumedRun {
   /** Steps after those of the state, which are taken again as they were recorded. */
   recorded: RecordedStep[];
   event: ResumeEvent;
+  /** That the run goes back further than a process that was killed makes it. */
+  warning: Warning | undefined;
   /** Whether the metrics have the start of the run. */
   hasStart: boolean;
 }
 
 /** The steps of a metrics.jsonl without a gap from the first on, and the byte at which the line of each ends. */
 const readSteps = async (file: string): Promise<{ event: StepEvent; end: number }[]> => {
-  const bytes = await readFile(file).catch(() => Buffer.alloc(0));
+  const bytes = (await ifThere(file, readFile(file))) ?? Buffer.alloc(0);
   const steps: { event: StepEvent; end: number }[] = [];
   for (let start = 0; ; ) {
     const end = bytes.indexOf('\n', start) + 1;
@@ -48,6 +50,15 @@ const readSteps = async (file: string): Promise<{ event: StepEvent; end: number 
   }
 };
 
+/** What is said where the metrics have fewer steps than the log: one is missing where a process is killed between the two. */
+const missingSteps = ({ metrics, trajectory }: RunFolder, steps: number, logged: number): Warning | undefined =>
+  logged - steps > 1
+    ? {
+        code: 'WARN_ZEST_METRICS',
+        message: `${metrics} has ${steps} of the ${logged} steps that ${trajectory} has; those that are missing are taken again, to the same weights. If you have the whole file, stop this run, put it back, and go on`,
+      }
+    : undefined;
+
 /** Puts a run back that was to be replaced when a process was killed, before its configuration is read. */
 const putBack = async (run: RunFolder): Promise<void> => {
   if (!(await isReplacing(run.path))) return;
@@ -61,7 +72,7 @@ export const configToTrain = async (
   { overrides = [], resume = false }: Pick<TrainOptions, 'overrides' | 'resume'>,
   option?: string,
 ): Promise<ResolvedConfig> => {
-  const isFolder = typeof config === 'string' && ((await stat(config).catch(() => undefined))?.isDirectory() ?? false);
+  const isFolder = typeof config === 'string' && ((await ifThere(config, stat(config)))?.isDirectory() ?? false);
   if (!isFolder || !resume) return loadConfig(config, overrides, option);
   const run = runFolder(config);
   const elsewhere = overrides.find((override) => override.split('=', 1)[0] === 'output');
@@ -124,7 +135,8 @@ export const resumeRun = async (
       return { summary };
     }
     const lines = await readSteps(run.metrics);
-    const steps = Math.min(lines.length, log.places.length - 1);
+    const logged = log.places.length - 1;
+    const steps = Math.min(lines.length, logged);
     const saved = await readResumable(run);
     const resumable = saved && saved.resumable.step <= steps ? saved.resumable : undefined;
     const from = resumable?.step ?? 0;
@@ -165,6 +177,7 @@ export const resumeRun = async (
       state: resumable ? resumedState(fresh, resumable, losses) : fresh,
       recorded,
       event: { kind: 'resume', step: steps, checkpoint, tornBytes: log.tornBytes },
+      warning: missingSteps(run, steps, logged),
       hasStart: steps > 0,
     };
   } catch (error) {

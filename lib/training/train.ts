@@ -111,6 +111,7 @@ export async function* train(config: Config | string, given?: TrainOptions): Asy
     if (found) {
       await catchUp(found);
       yield found.event;
+      if (found.warning) yield await warn(context, found.warning);
     }
     try {
       yield* trainingLoop(context, state);
