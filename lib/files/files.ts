@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   access,
   constants,
-  copyFile,
   type FileHandle,
   link,
   mkdir,
@@ -132,15 +131,7 @@ export const makeFolder = async (path: string): Promise<void> => {
     await makeFolder(above);
     error = await fault();
   }
-  if (error === undefined) {
-    // One that may be written to and not looked into cannot be flushed.
-    const canBeRead = await access(above, constants.R_OK).then(
-      () => true,
-      () => false,
-    );
-    if (canBeRead) await flushPath(above);
-    return;
-  }
+  if (error === undefined) return flushFolder(above);
   const { code } = error;
   if (code !== 'EEXIST') throw error;
   if (await isFolder(folder)) return;
@@ -204,6 +195,15 @@ export const flushPath = async (path: string): Promise<void> => {
   await writing(path, handle.sync()).finally(() => handle.close());
 };
 
+/** Waits until the names in a folder are on the disk; one that may be written to and not looked into cannot be asked. */
+const flushFolder = async (folder: string): Promise<void> => {
+  const canBeRead = await access(folder, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+  if (canBeRead) await flushPath(folder);
+};
+
 /** This machine, as the names of its temporary files have it. */
 const HOST = hostname().replace(/[^\w]+/g, '_') || '_';
 
@@ -246,7 +246,7 @@ const placed = async (
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
-  await flushPath(dirname(file));
+  await flushFolder(dirname(file));
 };
 
 /**
@@ -278,14 +278,12 @@ export const writeNew = (file: string, content: string): Promise<void> =>
     file,
     (temporary) => writeFile(temporary, content),
     async (temporary) => {
-      try {
-        await link(temporary, file);
-        await rm(temporary);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+      await link(temporary, file).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EEXIST') throw error;
         // Not every file system has a second name for a file.
-        await copyFile(temporary, file, constants.COPYFILE_EXCL);
-        await rm(temporary);
-      }
+        await (await open(file, 'wx')).close();
+        await rename(temporary, file);
+      });
+      await rm(temporary, { force: true });
     },
   );

@@ -70,7 +70,8 @@ export const loggedRule = (name: (typeof LOGGED)[number], anchored: boolean): Lo
 
 /** How the updates of such options move the weights; of methods without a rule, plainly. */
 export const ruleName = ({ rule = 'plain', decayTowards, weightDecay = 0 }: Ruled): LoggedRule => {
-  const name = typeof rule === 'string' ? rule : 'momentum' in rule ? 'momentum' : 'adam';
+  const given = typeof rule === 'string' ? rule : Object.keys(rule ?? {})[0];
+  const name = LOGGED.find((known) => known === given) ?? 'plain'; // a method of one's own may call something else so
   return loggedRule(name, decayTowards === 'start' && weightDecay > 0);
 };
 

@@ -7,35 +7,61 @@ import type { CandidateTensor } from './peft-save.ts';
 import type { Role, Roles } from './roles.ts';
 import type { TensorEntry } from './safetensors.ts';
 import { checkpointName, className, fullName, spelling } from './tensor-names.ts';
+import { isFloat } from './tensors.ts';
 import { decoderNames, untied } from './tied.ts';
 
 // A base with the tensors of an adapter in the place of its own, and which of a model's tensors an adapter holds.
 
-/** The tensors of an adapter that replace those of a checkpoint, under the names that it has for them. */
-export const replacedTensors = (
-  { family }: ModelConfig,
-  checkpoint: Checkpoint,
-  adapter: StoredAdapter | undefined,
-): TensorEntry[] =>
-  [...(adapter?.replaced ?? [])].map(([name, tensor]) => ({
-    ...tensor,
-    name: spelling(fullName(name, family), family, checkpoint),
-  }));
+/** Buffers of modules that transformers once stored with their weights. */
+const BUFFER = /(^|\.)(attn\.(masked_)?bias|attention\.(masked_)?bias|position_ids|token_type_ids|inv_freq)$/;
+
+/** Whether an adapter has a decoder or word embeddings of its own, in a base that ties them. */
+const isApart = (
+  config: ModelConfig,
+  { modules, replaced, isSaved }: Pick<StoredAdapter, 'modules' | 'replaced' | 'isSaved'>,
+): boolean => {
+  const { family } = config;
+  const { words, decoder } = decoderNames(config);
+  const ends = [words, decoder];
+  const saved = [...replaced.keys()].map((name) => name.replace(/\.[^.]+$/, '')).filter(isSaved);
+  return [...modules.keys(), ...saved].some((name) => ends.includes(`${fullName(name, family)}.weight`));
+};
 
 /**
- * A language model with its decoder on its own, if an adapter changes that or the word embeddings: PEFT changes one of the
- * two that are tied, and leaves the other as the base has it.
+ * The tensors of an adapter that replace those of a checkpoint, under the names that it has for them. Where PEFT saved word
+ * embeddings beside the adapter and the decoder is tied to them, one is the other's second name.
+ */
+export const replacedTensors = (
+  config: ModelConfig,
+  checkpoint: Checkpoint,
+  adapter: StoredAdapter | undefined,
+): TensorEntry[] => {
+  if (!adapter) return [];
+  const { family } = config;
+  const { words, decoder } = decoderNames(config);
+  const named = new Map<string, TensorEntry>();
+  for (const [name, tensor] of adapter.replaced)
+    if (isFloat(tensor) && !BUFFER.test(name)) named.set(fullName(name, family), tensor);
+  const second = config.tied && !isApart(config, adapter) ? named.get(decoder) : undefined;
+  if (second) {
+    named.delete(decoder);
+    if (!named.has(words)) named.set(words, second);
+  }
+  return [...named].map(([name, tensor]) => ({ ...tensor, name: spelling(name, family, checkpoint) }));
+};
+
+/**
+ * A language model with its decoder on its own, if an adapter has a copy of that or of the word embeddings, or LoRA on one:
+ * PEFT changes one of the two that are tied, and leaves the other as the base has it.
  */
 export const untiedByAdapter = (
   model: { config: ModelConfig; checkpoint: Map<string, TensorEntry> },
   base: Checkpoint,
-  { modules, replaced }: Pick<StoredAdapter, 'modules' | 'replaced'>,
+  adapter: Pick<StoredAdapter, 'modules' | 'replaced' | 'isSaved'>,
 ): { config: ModelConfig; checkpoint: Map<string, TensorEntry> } => {
   const { config, checkpoint } = model;
-  const { words, decoder } = decoderNames(config);
-  const changed = [...replaced.keys(), ...[...modules.keys()].map((name) => `${name}.weight`)];
-  const isChanged = changed.some((name) => [words, decoder].includes(fullName(name, config.family)));
-  if (!config.tied || !isChanged) return model;
+  const { words } = decoderNames(config);
+  if (!config.tied || !isApart(config, adapter)) return model;
   return untied(config, checkpoint, base.get(checkpointName(words, config.family, base) ?? ''));
 };
 

@@ -147,6 +147,7 @@ export const modelConfig = (file: string, json: Record<string, unknown>, end?: u
     const [key, absent] = setting;
     const given = value(key, absent);
     if (typeof given === 'boolean') return given;
+    if (given === null && !absent) return false;
     throw bad(`${key} is ${show(given)}; expected true or false`);
   };
 

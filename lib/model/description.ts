@@ -273,7 +273,7 @@ export const describe = (
   };
 };
 
-/** The names that a model of a checkpoint folder would have as its `trainableNames`; its weights are not read. */
+/** The names that a model of a checkpoint folder would have as its `trainableNames`; of its weights, tied ones alone are looked at. */
 export const trainableNames = async (
   folder: string,
   options: { head?: HeadOption; trainable: Trainable },

@@ -44,7 +44,7 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
   const threads = chooseThreads(checked.threads);
   const { folder, base, adapter, ...source } = await adaptedSource(name, checked.adapter, 'weights', signal);
   const labels = checked.labels ?? source.labels;
-  const read = await readSource(base);
+  const read = await readSource(base, signal);
   const { config } = read;
   const tokenizer = await readTokenizerFiles(folder);
   let failed: { error: unknown } | undefined; // of onProgress

@@ -1,6 +1,6 @@
 import { ZestError } from '../errors.ts';
 import { FLOAT32, isFloat32 } from '../numbers/float32.ts';
-import { show } from '../text/show.ts';
+import { listed, show } from '../text/show.ts';
 
 // What adapter_config.json says, as PEFT 0.21 takes it. What would change the outputs is refused by name.
 
@@ -14,6 +14,8 @@ export interface PeftConfig {
   base: string | undefined;
   /** Whether PEFT puts LoRA on the module of a name. */
   isTarget: (module: string) => boolean;
+  /** Whether PEFT has a copy, which was trained, of the module of a name or of one that it is in. */
+  isSaved: (module: string) => boolean;
 }
 
 /** PEFT's default of `r` and `lora_alpha`. */
@@ -57,11 +59,15 @@ const notComputed = (json: Readonly<Record<string, unknown>>): [key: string, exp
   const variant = VARIANTS.find((key) => !isOff(json[key]));
   if (variant !== undefined) return [variant, 'this version takes null or false'];
   const pattern = ['rank_pattern', 'alpha_pattern'].find((key) => mayBeOn(json[key]));
-  if (pattern !== undefined) return [pattern, 'this version takes one rank and one alpha'];
-  const unknown = Object.keys(json).find((key) => !KNOWN.has(key) && !VARIANTS.includes(key) && mayBeOn(json[key]));
-  return unknown === undefined
-    ? undefined
-    : [unknown, 'which this version does not know; leave it out if it does nothing'];
+  return pattern === undefined ? undefined : [pattern, 'this version takes one rank and one alpha'];
+};
+
+/** Warns of keys that no version known here has, as PEFT does; a number is a setting of a switch. */
+const warnOfUnknown = (file: string, json: Readonly<Record<string, unknown>>): void => {
+  const unknown = Object.keys(json).filter((key) => !KNOWN.has(key) && !VARIANTS.includes(key) && mayBeOn(json[key]));
+  if (unknown.length === 0) return;
+  const message = `${file}: ${listed(unknown, 3)} is not known; what it asks for is not computed`;
+  process.emitWarning(message, { code: 'WARN_ZEST_ADAPTER' });
 };
 
 /** A regular expression of Python's; undefined for one that JavaScript does not have. */
@@ -78,6 +84,12 @@ const isNamed = (module: string, names: unknown): boolean | undefined =>
   typeof names === 'string'
     ? regExpOf(`^(?:${names})$`)?.test(module)
     : Array.isArray(names) && names.some((name) => module === name || module.endsWith(`.${name}`));
+
+/** The names of a module and of those that it is in. */
+const withAbove = (module: string): string[] => {
+  const parts = module.split('.');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
+};
 
 /** Whether a module is in one of some layers, whose number PEFT finds after a pattern. */
 const isInLayer = (module: string, layers: unknown, pattern: unknown): boolean | undefined => {
@@ -111,6 +123,7 @@ export const peftConfig = (file: string, json: Readonly<Record<string, unknown>>
     const message = `${file}: ${key} is ${show(json[key])}; ${expected}`;
     throw new ZestError('ERR_ZEST_UNSUPPORTED', message);
   }
+  warnOfUnknown(file, json);
   const { r: rank = DEFAULT_SIZE, lora_alpha: alpha = DEFAULT_SIZE, base_model_name_or_path: base } = json;
   const bad = (what: string) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`);
   if (!Number.isSafeInteger(rank) || (rank as number) < 1) throw bad(`r is ${show(rank)}; expected a whole number ≥ 1`);
@@ -124,5 +137,6 @@ export const peftConfig = (file: string, json: Readonly<Record<string, unknown>>
     scale,
     base: typeof base === 'string' && base !== '' ? base : undefined,
     isTarget: targetsOf(json),
+    isSaved: (module) => withAbove(module).some((each) => isNamed(each, json.modules_to_save)),
   };
 };

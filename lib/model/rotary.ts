@@ -41,7 +41,7 @@ const scaledFrequencies = (
   });
   /** What the first place that is not left out says. */
   const positive = (...places: [Place, ...Place[]]): number => {
-    const { name, value } = places.find((place) => place.value !== undefined) ?? places[0];
+    const { name, value } = places.find((place) => (place.value ?? null) !== null) ?? places[0];
     if (isPositiveFloat32(value)) return value;
     throw bad(name, value, POSITIVE_FLOAT32);
   };

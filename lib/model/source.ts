@@ -22,11 +22,11 @@ export const readSourceConfig = async (name: string): Promise<ModelConfig> =>
  * @throws what {@link readModelConfig}, {@link readCheckpoint}, {@link unwrapped}, {@link readGguf} and {@link ggufModel}
  * throw
  */
-export const readSource = async (name: string): Promise<ModelSource> => {
+export const readSource = async (name: string, signal?: AbortSignal): Promise<ModelSource> => {
   if (isGguf(name)) {
     const { json, checkpoint } = ggufModel(await readGguf(name));
     return { config: modelConfig(name, json), checkpoint };
   }
   const config = await readModelConfig(name);
-  return withTies({ config, checkpoint: unwrapped(await readCheckpoint(name), config.family, name) });
+  return withTies({ config, checkpoint: unwrapped(await readCheckpoint(name), config.family, name) }, signal);
 };

@@ -1,3 +1,6 @@
+import type { FileHandle } from 'node:fs/promises';
+import { throwIfAborted } from '../abort.ts';
+import { ZestError } from '../errors.ts';
 import { openFile } from '../files/files.ts';
 import type { Checkpoint } from './canonical-order.ts';
 import type { ModelConfig } from './config-json.ts';
@@ -6,23 +9,34 @@ import type { ModelSource } from './source.ts';
 import { checkpointName } from './tensor-names.ts';
 
 // A decoder that is tied is the word embeddings, and its bias may have a second name. What a checkpoint has of it twice is
-// left out where it is the same; where it differs, the configuration is wrong, and nothing is tied: as in transformers 5.
+// left out where it is the same; where the decoder differs, the configuration is wrong, and it is not tied: as in
+// transformers 5. A second bias that differs is kept.
 
 /** Bytes that are compared at once. */
 const CHUNK = 1 << 20;
 
+const fromFile = <T>(file: string, read: Promise<T>): Promise<T> =>
+  read.catch((cause: Error) => {
+    throw new ZestError('ERR_ZEST_FILE', `${file} cannot be read: ${cause.message}`, { cause });
+  });
+
 /** Whether two tensors are stored alike; both are read, as far as they are the same. */
-const isSame = async (a: TensorEntry, b: TensorEntry): Promise<boolean> => {
+const isSame = async (a: TensorEntry, b: TensorEntry, signal: AbortSignal | undefined): Promise<boolean> => {
   if (a.dtype !== b.dtype || a.bytes !== b.bytes || String(a.shape) !== String(b.shape)) return false;
-  const handles = [await openFile(a.file), await openFile(b.file)] as const;
+  const sides = [a, b].map((tensor) => ({ ...tensor, chunk: Buffer.allocUnsafeSlow(Math.min(CHUNK, a.bytes)) }));
+  const handles: FileHandle[] = [];
   try {
+    for (const { file } of sides) handles.push(await fromFile(file, openFile(file)));
     for (let at = 0; at < a.bytes; at += CHUNK) {
+      throwIfAborted(signal);
       const length = Math.min(CHUNK, a.bytes - at);
-      const [first, second] = await Promise.all([
-        handles[0].read(Buffer.alloc(length), 0, length, a.offset + at),
-        handles[1].read(Buffer.alloc(length), 0, length, b.offset + at),
-      ]);
-      if (!first.buffer.equals(second.buffer)) return false;
+      const [first, second] = await Promise.all(
+        sides.map(async ({ file, offset, chunk }, i) => {
+          const read = handles[i]!.read(chunk, 0, length, offset + at);
+          return chunk.subarray(0, (await fromFile(file, read)).bytesRead);
+        }),
+      );
+      if (first!.length !== length || !first!.equals(second!)) return false;
     }
     return true;
   } finally {
@@ -58,18 +72,22 @@ export const untied = (
  * A model without second names of what is tied. Its word embeddings are under their own name also where they are there as
  * the decoder alone: with another head they would be saved as what its class does not read.
  */
-export const withTies = async ({ config, checkpoint }: ModelSource): Promise<ModelSource> => {
+export const withTies = async ({ config, checkpoint }: ModelSource, signal?: AbortSignal): Promise<ModelSource> => {
   const { words, decoder, bias, decoderBias } = decoderNames(config);
   if (!config.tied) return { config, checkpoint };
   const once = new Map(checkpoint);
   if (bias !== undefined && bias !== decoderBias) {
     const [first, second] = [once.get(bias), once.get(decoderBias)];
-    if (first && second && (await isSame(first, second))) once.delete(decoderBias);
+    if (first && second && (await isSame(first, second, signal))) once.delete(decoderBias);
   }
   const weight = once.get(decoder);
   if (!weight) return { config, checkpoint: once };
   const embeddings = once.get(checkpointName(words, config.family, once) ?? '');
-  if (embeddings && !(await isSame(embeddings, weight))) return untied(config, once, weight);
+  if (embeddings && !(await isSame(embeddings, weight, signal))) {
+    const message = `${config.file}: ${config.family.config.tied[0]} is true, and tensors '${embeddings.name}' and '${decoder}' differ; each is taken for itself`;
+    process.emitWarning(message, { code: 'WARN_ZEST_TIED' });
+    return untied(config, once, weight);
+  }
   once.delete(decoder);
   if (!embeddings) once.set(words, { ...weight, name: words });
   return { config, checkpoint: once };

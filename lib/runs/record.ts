@@ -50,7 +50,11 @@ const described = (
   if (optimizer !== undefined) {
     assertHas(optimizer, 'optimizer', ['step', 'state'], 'what mezo or another method makes');
     const surplus = (['directions', 'rule'] as const).find((key) => options[key] !== undefined);
-    if (surplus === undefined) return optimizer;
+    if (surplus === undefined && LOGGED_RULES.includes(optimizer.rule)) return optimizer;
+    if (surplus === undefined) {
+      const message = `optimizer.rule is ${show(optimizer.rule)}; expected one of ${LOGGED_RULES.join(', ')}, as mezo or another method has it`;
+      throw rangeError('ERR_ZEST_OPTION', message);
+    }
     const message = `${surplus} is ${show(options[surplus])}; expected none beside an optimizer, which has its own`;
     throw rangeError('ERR_ZEST_OPTION', message);
   }
@@ -129,7 +133,8 @@ export const recordTrajectory = async (
   });
   return withoutMoreOptions({
     append: async (update: LoggedUpdate) => {
-      const checked = checkedLogged(update);
+      // As it is now: it is written when its turn comes.
+      const checked = structuredClone(checkedLogged(update));
       assertSaid(checked, rule);
       await writer.append(checked);
     },

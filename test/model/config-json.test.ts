@@ -66,6 +66,7 @@ describe('null in config.json', () => {
     for (const type of ['llama', 'mistral', 'qwen2', 'qwen3'])
       expect(configOf(type, { num_key_value_heads: null, head_dim: 4 }).keyValueHeads).toBe(6);
     expect(configOf('llama', { head_dim: null }).headWidth).toBe(8);
+    expect(configOf('qwen2', { use_sliding_window: null }).window).toBe(0);
     expect(configOf('opt', { word_embed_proj_dim: null }).embedding).toBe(48);
     expect(configOf('gpt2', { n_embd: 48, n_inner: null }).intermediate).toBe(192);
   });
@@ -74,7 +75,6 @@ describe('null in config.json', () => {
     ['llama', 'hidden_size', /hidden_size is null; expected a whole number/],
     ['llama', 'rms_norm_eps', /rms_norm_eps is null; expected 0 or a number/],
     ['bert', 'tie_word_embeddings', /tie_word_embeddings is null; expected true or false/],
-    ['qwen2', 'use_sliding_window', /use_sliding_window is null; expected true or false/],
     ['opt', 'do_layer_norm_before', /do_layer_norm_before is null; expected true or false/],
     ['gpt2', 'activation_function', /activation_function is null; this version takes gelu/],
   ])('of a %s is refused as its %s', (type, key, text) => {

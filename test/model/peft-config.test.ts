@@ -32,10 +32,6 @@ describe('adapter_config.json', () => {
     { layer_replication: [[0, 2]] },
     { bias: 'all' },
     { rank_pattern: { q: 3 } },
-    { use_later: true },
-    { later_config: { a: 1 } },
-    { later_list: [1] },
-    { later_kind: 'other' },
   ])('is refused with %j, by the name of its key', async (json) => {
     await rejects(
       () => read(json),
@@ -81,4 +77,15 @@ describe('adapter_config.json', () => {
     const { isTarget } = read(json);
     expect([isTarget(first), isTarget(second)]).toEqual([isFirst, isSecond]);
   });
+
+  it.each([{ use_later: true }, { later_config: { a: 1 } }, { later_list: [1] }, { later_kind: 'other' }])(
+    'is warned of with %j, which PEFT does not know either',
+    async (json) => {
+      const warned = new Promise<Error & { code?: string }>((resolve) => process.once('warning', resolve));
+      expect(read(json)).toMatchObject({ rank: 4 });
+      const { code, message } = await warned;
+      expect(code).toBe('WARN_ZEST_ADAPTER');
+      expect(message).toContain(`adapter_config.json: ${Object.keys(json)[0]} is not known`);
+    },
+  );
 });

@@ -65,7 +65,9 @@ describe('modules that were trained with an adapter', () => {
     const untied = { 'cls.predictions.decoder.weight': tensors[WORDS]!, ...other };
     const whole = folderOf({ ...tensors, ...untied }, { tie_word_embeddings: false });
     const expected = await rows(await load(whole, { adapter: adapterOf({}) }));
-    const model = await load(folderOf(tensors), { adapter: adapterOf(other) });
+    const saved = { modules_to_save: ['decoder', 'word_embeddings'] };
+    const adapter = adapterOf(other, 'bert.', saved);
+    const model = await load(folderOf(tensors), { adapter });
     expect(await rows(model)).toEqual(expected);
     const folder = fresh();
     await model.save(folder);
@@ -75,8 +77,28 @@ describe('modules that were trained with an adapter', () => {
       for (const [j, value] of row.entries()) expect(value).toBeCloseTo(expected[i]![j]!, 4);
     }
     // With another head, what is tied is not needed.
-    const classifier = await load(folderOf(tensors), { adapter: adapterOf(other), head: { classes: 2 } });
+    const classifier = await load(folderOf(tensors), { adapter, head: { classes: 2 } });
     expect(classifier.parameterNames).not.toContain('cls.predictions.decoder.bias');
+  });
+
+  it('leave a decoder tied where the words were saved beside the adapter alone', async () => {
+    const words = f32([11, 6], sines(66));
+    const names = ['bert.embeddings.word_embeddings.weight', 'cls.predictions.decoder.weight'] as const;
+    const changed = folderOf({ ...tensors, [names[0]]: words });
+    const expected = await load(changed, { adapter: adapterOf({}) });
+    for (const of of [names, [names[0]], [names[1]]]) {
+      const model = await load(folderOf(tensors), {
+        adapter: adapterOf(Object.fromEntries(of.map((n) => [n, words]))),
+      });
+      expect([model.parameterNames, await rows(model)]).toEqual([expected.parameterNames, await rows(expected)]);
+    }
+  });
+
+  it('may be stored with buffers, which are passed over', async () => {
+    const base = folderOf(tensors);
+    const buffers = { 'bert.embeddings.position_ids': f32([1, 4], [0, 1, 2, 3]) };
+    const expected = await rows(await load(base, { adapter: adapterOf({}) }));
+    expect(await rows(await load(base, { adapter: adapterOf(buffers) }))).toEqual(expected);
   });
 
   it('are refused by name where nothing reads them', async () => {

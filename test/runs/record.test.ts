@@ -106,6 +106,16 @@ describe('records that are not waited for', () => {
     expect(await readTrajectory(file)).toMatchObject({ updates, tornBytes: 0 });
   });
 
+  it('are what they were when they were given', async () => {
+    const log = await recordTrajectory(bowl(), file, { directions });
+    const update = plain(3);
+    const written = log.append(update);
+    Object.assign(update.terms[0]!, { coefficient: 99 });
+    await written;
+    await log.close();
+    expect((await readTrajectory(file)).updates).toEqual([plain(3)]);
+  });
+
   it('fail with the one before them that does, and can be written again', async () => {
     await (await recordTrajectory(bowl(), file, { directions })).close();
     const { validBytes: at } = await readTrajectory(file);
