@@ -77,12 +77,18 @@ export class TrajectoryWriter {
     });
   }
 
-  /** Takes away what stands behind the last record, but for those that lead on from it where `keepsRecords` says so. */
-  cut({ keepsRecords = false } = {}): Promise<void> {
-    return this.#calls.inTurn(async () => {
-      const end = keepsRecords ? ((await openTrajectory(this.#file)).places.at(-1) as Place) : this.#place;
-      await writing(this.#file, this.#handle.truncate(end.at));
-    });
+  /** Takes away what stands behind the last record. */
+  cut(): Promise<void> {
+    return this.#calls.inTurn(() => this.#cutAt(this.#place));
+  }
+
+  /** Takes away what stands behind the last record, but for records that lead on from it. */
+  cutTorn(): Promise<void> {
+    return this.#calls.inTurn(async () => this.#cutAt((await openTrajectory(this.#file)).places.at(-1) as Place));
+  }
+
+  #cutAt({ at }: Place): Promise<void> {
+    return writing(this.#file, this.#handle.truncate(at));
   }
 
   /**

@@ -58,7 +58,7 @@ export async function* finishRun(
   const { losses } = state;
   const steps = losses.length;
   // A run that went back, as its metrics had fewer steps than its log, may have been stopped before it took those again.
-  await context.log.cut({ keepsRecords: options.signal?.aborted ?? false });
+  await (options.signal?.aborted ? context.log.cutTorn() : context.log.cut());
   yield await saveCheckpoint(context, state, 'last');
   const digest = await model.digest();
   const { device } = model;

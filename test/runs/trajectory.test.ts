@@ -246,14 +246,14 @@ describe('a trajectory', () => {
   });
 
   it('is cut behind its last record, or behind those that lead on from it', async () => {
-    for (const [keepsRecords, kept] of [
-      [true, UPDATES],
-      [false, UPDATES.slice(0, 1)],
+    for (const [cut, kept] of [
+      ['cutTorn', UPDATES],
+      ['cut', UPDATES.slice(0, 1)],
     ] as const) {
       await write(UPDATES);
       await appendFile(file, 'torn');
       const log = await TrajectoryWriter.open(file, (await openTrajectory(file)).places[1]!);
-      await log.cut({ keepsRecords });
+      await log[cut]();
       await log.close();
       expect(await readTrajectory(file)).toMatchObject({ updates: kept, tornBytes: 0 });
     }
