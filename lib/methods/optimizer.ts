@@ -71,8 +71,9 @@ export interface Optimizer {
   readonly learningRate: number;
   /**
    * Takes a step: evaluates the batch at the method's points, and applies the update that it makes of the losses. A step
-   * that fails or is aborted changes nothing and may be taken again. Calls take effect one after another, and a batch is
-   * read when the turn of its step comes, by methods of several rounds once a round: leave it as it is until then.
+   * that fails or is aborted changes nothing and may be taken again. Steps take effect one after another, and a batch is
+   * read when the turn of its step comes, by methods of several rounds once a round: leave it as it is until then. Calls
+   * on the objective itself may come before a step that is not awaited.
    */
   step<B>(objective: Objective<B>, batch: B, options?: StepCallOptions): Promise<StepResult>;
   /** Takes a step of an objective without a batch, such as `vectorObjective` makes. */

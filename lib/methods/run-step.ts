@@ -286,8 +286,8 @@ export const takeStep = async <B>(
   options: Record<string, unknown>,
   call: StepCall & StepLength,
 ): Promise<TakenStep> => {
-  // What has the objective alone needs no look at the version, and may not know the newest yet.
-  const own = { ...call, says: objective, atVersion: of === objective ? of.version : undefined };
+  // Where calls of others may come in between, they are to be found out.
+  const own = { ...call, says: objective, ...(!objective.exclusively && { atVersion: of.version }) };
   const estimate = await estimateStep(of, batch, method, options, own);
   const update = updateOf(estimate, call);
   await of.apply(update, { directions: call.directions, signal: call.signal });

@@ -1,5 +1,6 @@
 import { shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
+import { initialState } from '../methods/checked-rounds.ts';
 import type { StepEstimate } from '../methods/method.ts';
 import type { StepCallOptions } from '../methods/optimizer.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -140,7 +141,7 @@ const makeProbes = async (
   const count = Math.max(LEAST_STEPS, Math.ceil(LEAST_DIRECTIONS / streams));
   for (let i = 0; i < count; i++) {
     const firstStream = MEASURING_STREAM + BigInt(i * streams);
-    const state = method.initialState?.(optimizer) ?? {};
+    const state = initialState(method, optimizer);
     const own = { ...stepping, ...call, firstStream, state };
     const { terms } = await estimateStep(objective, batchOf(2 * i), method, optimizer, own);
     const heldOut = batchOf(2 * i + 1);
