@@ -258,7 +258,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
 
   return withoutMoreOptions({
     method: method.name,
-    directions: Object.freeze(structuredClone(drawn)),
+    directions: Object.freeze({ ...drawn }),
     rule: ruleName(options),
     get keepsState() {
       return keepsState();
@@ -279,9 +279,11 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
       // The same batch also where the objective has the step taken anew.
       let everything: unknown;
       const own = { ...call, ...(all && { all: () => (everything ??= all()) }) };
-      const result = await queued(() => alone(objective, (of) => take(objective, of, batch as B, own)));
-      await giveTurn();
-      return result;
+      return await queued(async () => {
+        const result = await alone(objective, (of) => take(objective, of, batch as B, own));
+        await giveTurn();
+        return result;
+      });
     },
     state: () => reading('the state', () => structuredClone({ ...state, ...own, step: steps, ...known })),
     restore(saved: OptimizerState) {

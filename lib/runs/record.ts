@@ -84,6 +84,15 @@ const assertSaid = ({ rule, anchored, curvature, vector }: LoggedUpdate, said: s
   );
 };
 
+/** A copy of an update, which is written when its turn comes, whatever becomes of it until then. */
+const asItIs = ({ terms, rule, radii, losses, ...rest }: LoggedUpdate): LoggedUpdate => ({
+  ...rest,
+  terms: terms.map((term) => ({ ...term })),
+  ...(rule && { rule: { ...rule } }),
+  ...(radii && { radii: [...radii] }),
+  ...(losses && { losses: [...losses] }),
+});
+
 /**
  * Begins a log of a run of one's own, whose updates {@link replayTrajectory} applies again. An objective with `digest`
  * has it: `Model`, or what `blackBox` makes. Replaces a file of that name. Updates are written in the order of the calls
@@ -133,8 +142,7 @@ export const recordTrajectory = async (
   });
   return withoutMoreOptions({
     append: async (update: LoggedUpdate) => {
-      // As it is now: it is written when its turn comes.
-      const checked = structuredClone(checkedLogged(update));
+      const checked = asItIs(checkedLogged(update));
       assertSaid(checked, rule);
       await writer.append(checked);
     },
