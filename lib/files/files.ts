@@ -113,8 +113,8 @@ export const openFile = async (file: string): Promise<FileHandle> => {
 };
 
 /**
- * Makes a folder, and those above it that are missing, and has their names on disk. (Node's own recursive `mkdir` never returns where the folder
- * above is there and takes none, as /proc.)
+ * Makes a folder, and those above it that are missing, and has their names on disk. (Node's own recursive `mkdir` never
+ * returns where the folder above is there and takes none, as /proc.)
  *
  * @throws the system's error
  */

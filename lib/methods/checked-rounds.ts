@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { rangeError, typeError } from '../errors.ts';
+import { isObject } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import type { AnyMethod, MethodState, Round, StepContext, StepEstimate } from './method.ts';
 
@@ -7,8 +8,6 @@ import type { AnyMethod, MethodState, Round, StepContext, StepEstimate } from '.
 
 const fault = ({ name }: Pick<AnyMethod, 'name'>, message: string): TypeError =>
   typeError('ERR_ZEST_OPTION', `method ${name}: ${message}`);
-
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** Objects deeper than this are taken for ones that hold themselves. */
 const DEEPEST = 64;
@@ -28,8 +27,7 @@ const notJson = (value: unknown, place: string, depth = 0): { place: string; val
 
 /** Checks that a state of a method is JSON. */
 const checkedState = <S>(method: AnyMethod, state: S): S => {
-  if (!isObject(state) || Array.isArray(state))
-    throw fault(method, `state is ${show(state)}; expected an object of JSON`);
+  if (!isObject(state)) throw fault(method, `state is ${show(state)}; expected an object of JSON`);
   const found = notJson(state, 'state');
   if (found) throw fault(method, `${found.place} is ${show(found.value)}; expected what JSON can hold`);
   return state;
@@ -57,7 +55,12 @@ export const streamCount = (method: AnyMethod, options: Record<string, unknown>)
 const checkedRound = (method: AnyMethod, round: unknown): Round => {
   if (Array.isArray(round)) return round;
   const { gradient, points, of } = Object(round) as Record<string, unknown>;
-  if (isObject(gradient) || (Array.isArray(points) && (of === 'all' || of === 'halves'))) return round as Round;
+  // A point may be a list.
+  if (
+    (typeof gradient === 'object' && gradient !== null) ||
+    (Array.isArray(points) && (of === 'all' || of === 'halves'))
+  )
+    return round as Round;
   const expected = "a list of points, { points, of: 'all' or 'halves' } or { gradient: point }";
   throw fault(method, `estimate yielded ${show(round)}; expected ${expected}`);
 };

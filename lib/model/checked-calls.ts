@@ -46,12 +46,12 @@ export class CheckedCalls {
   constructor(engine: NativeEngine, origin: Origin, directions: () => Directions) {
     const { config, description } = origin;
     const { spec, head, stored, problemType } = description;
-    const { family, paddingId: passedOver } = config;
+    const { family, paddingId: classPadding } = config;
     const classToken = family.classifier.token;
     this.#engine = engine;
     this.#origin = origin;
     this.#directions = directions;
-    this.#limits = { ...spec, head: head.kind, stored, problemType, classToken, passedOver };
+    this.#limits = { ...spec, head: head.kind, stored, problemType, classToken, classPadding };
     this.#indexes = new Map(spec.parameters.map(({ name }, index) => [name, index]));
   }
 

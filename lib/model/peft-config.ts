@@ -14,7 +14,7 @@ export interface PeftConfig {
   base: string | undefined;
   /** Whether PEFT puts LoRA on the module of a name. */
   isTarget: (module: string) => boolean;
-  /** Whether PEFT has a copy, which was trained, of the module of a name or of one that it is in. */
+  /** Whether PEFT has a copy, which was trained, of the module of a name or of one that it is in: it takes a list alone. */
   isSaved: (module: string) => boolean;
 }
 
@@ -125,6 +125,7 @@ export const peftConfig = (file: string, json: Readonly<Record<string, unknown>>
   }
   warnOfUnknown(file, json);
   const { r: rank = DEFAULT_SIZE, lora_alpha: alpha = DEFAULT_SIZE, base_model_name_or_path: base } = json;
+  const saved = Array.isArray(json.modules_to_save) ? json.modules_to_save : [];
   const bad = (what: string) => new ZestError('ERR_ZEST_CONFIG_JSON', `${file}: ${what}`);
   if (!Number.isSafeInteger(rank) || (rank as number) < 1) throw bad(`r is ${show(rank)}; expected a whole number ≥ 1`);
   const scale = Number(alpha) / (json.use_rslora === true ? Math.sqrt(rank as number) : (rank as number));
@@ -137,6 +138,6 @@ export const peftConfig = (file: string, json: Readonly<Record<string, unknown>>
     scale,
     base: typeof base === 'string' && base !== '' ? base : undefined,
     isTarget: targetsOf(json),
-    isSaved: (module) => withAbove(module).some((each) => isNamed(each, json.modules_to_save)),
+    isSaved: (module) => saved.length > 0 && withAbove(module).some((each) => isNamed(each, saved)),
   };
 };

@@ -19,8 +19,8 @@ export type BatchLimits = Pick<
   problemType: ProblemType | undefined;
   /** The token that a classifier reads. */
   classToken: 'first' | 'last';
-  /** An id that is not the last token for it. */
-  passedOver: number | undefined;
+  /** The padding id that it passes over at the end, where it reads the last token. */
+  classPadding: number | undefined;
 };
 
 /** Token ids, or numbers of outputs. */
@@ -133,9 +133,9 @@ export const questionSequences = (
 };
 
 /** Position of the token that a classifier reads, as transformers finds it: of nothing but padding, the first. */
-const classPosition = (ids: Ids, { classToken, passedOver }: BatchLimits): number => {
+const classPosition = (ids: Ids, { classToken, classPadding }: BatchLimits): number => {
   let position = classToken === 'first' ? 0 : ids.length - 1;
-  while (position > 0 && ids[position] === passedOver) position--;
+  while (position > 0 && ids[position] === classPadding) position--;
   return position;
 };
 

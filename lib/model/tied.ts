@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../abort.ts';
-import { ZestError } from '../errors.ts';
-import { openFile } from '../files/files.ts';
+import { openFile, reading } from '../files/files.ts';
 import type { Checkpoint } from './canonical-order.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { TensorEntry } from './safetensors.ts';
@@ -15,25 +14,20 @@ import { checkpointName } from './tensor-names.ts';
 /** Bytes that are compared at once. */
 const CHUNK = 1 << 20;
 
-const fromFile = <T>(file: string, read: Promise<T>): Promise<T> =>
-  read.catch((cause: Error) => {
-    throw new ZestError('ERR_ZEST_FILE', `${file} cannot be read: ${cause.message}`, { cause });
-  });
-
 /** Whether two tensors are stored alike; both are read, as far as they are the same. */
 const isSame = async (a: TensorEntry, b: TensorEntry, signal: AbortSignal | undefined): Promise<boolean> => {
   if (a.dtype !== b.dtype || a.bytes !== b.bytes || String(a.shape) !== String(b.shape)) return false;
   const sides = [a, b].map((tensor) => ({ ...tensor, chunk: Buffer.allocUnsafeSlow(Math.min(CHUNK, a.bytes)) }));
   const handles: FileHandle[] = [];
   try {
-    for (const { file } of sides) handles.push(await fromFile(file, openFile(file)));
+    for (const { file } of sides) handles.push(await reading(file, openFile(file)));
     for (let at = 0; at < a.bytes; at += CHUNK) {
       throwIfAborted(signal);
       const length = Math.min(CHUNK, a.bytes - at);
       const [first, second] = await Promise.all(
         sides.map(async ({ file, offset, chunk }, i) => {
           const read = handles[i]!.read(chunk, 0, length, offset + at);
-          return chunk.subarray(0, (await fromFile(file, read)).bytesRead);
+          return chunk.subarray(0, (await reading(file, read)).bytesRead);
         }),
       );
       if (first!.length !== length || !first!.equals(second!)) return false;

@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Optimizer } from '../../lib/methods/optimizer.ts';
 import { mezo, zest } from '../../lib/methods/registry.ts';
 import { Model } from '../../lib/model/model.ts';
@@ -13,14 +11,9 @@ import { readTrajectory, TrajectoryWriter } from '../../lib/runs/trajectory.ts';
 import { applyLog } from '../../lib/training/replay-run.ts';
 import { film, filmBatch } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
+import { scratchFolder } from '../fixtures/scratch.ts';
 
-let folder: string;
-let file: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'zest-record-'));
-  file = join(folder, 'log.zest');
-});
-afterAll(() => rm(folder, { recursive: true }));
+const file = join(scratchFolder(), 'log.zest');
 
 const bowl = () =>
   blackBox({ parameters: { x: [3, 2], at: { shape: [2, 3, 4], frozen: true } }, evaluate: ({ x }) => x[0]! ** 2 });
