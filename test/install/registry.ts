@@ -24,6 +24,8 @@ const settings = (storage: string) => {
     storage,
     self_path: storage,
     web: { enable: false },
+    // What a registry of this kind takes unless told otherwise, so that a company's own has room for node-zest.
+    max_body_size: '10mb',
     uplinks: { upstream: { url: uplink, timeout: '60s', max_fails: 20 } },
     packages: { ...Object.fromEntries(OWN.map((name) => [name, own])), '**': { access: '$all', proxy: 'upstream' } },
     log: { type: 'stdout', format: 'pretty', level: 'fatal' },
