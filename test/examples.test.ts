@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -15,6 +17,18 @@ const printed = async (name: string): Promise<string> => {
 };
 
 describe('examples', () => {
+  it('words: writes what its configuration reads, and the configuration where it is not there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'zest-words-'));
+    const write = () => promisify(execFile)(process.execPath, [`${root}examples/words.mjs`], { cwd: folder });
+    const config = join(folder, 'examples/words.yaml');
+    await write();
+    expect(await readFile(config)).toEqual(await readFile(`${root}examples/words.yaml`));
+    expect(await readdir(join(folder, 'examples/words'))).toEqual(['test.jsonl', 'train.jsonl', 'validation.jsonl']);
+    await writeFile(config, 'my own');
+    await write();
+    expect(await readFile(config, 'utf8')).toBe('my own');
+  });
+
   it('embed: the loss falls, and two texts that it has not seen are understood', async () => {
     const [loss, ...answers] = (await printed('embed')).trimEnd().split('\n');
     const [before, after] = loss!.match(/\d\.\d{3}/g)!.map(Number);

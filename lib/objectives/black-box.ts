@@ -78,6 +78,7 @@ export interface BlackBox<B> extends Objective<B> {
   parameter(name: string): Promise<Float32Array>;
   /**
    * Hashes the trained tensors, or the frozen ones, as `Model.digest` does: equal digests are equal values, bit for bit.
+   * What is frozen of an ONNX model is its file.
    *
    * @param part default `trainable`
    * @throws ERR_ZEST_OPTION

@@ -13,6 +13,14 @@ interface Draw extends NativeDirections {
   stream: bigint;
 }
 
+/** What the values of each law are drawn as. */
+const DRAWN_AS: Record<NativeDirections['law'], 'gaussian' | 'rademacher'> = {
+  gaussian: 'gaussian',
+  sphere: 'gaussian',
+  lowRank: 'gaussian',
+  rademacher: 'rademacher',
+};
+
 /** The noise of rows × columns from an address on. */
 const block = (
   { seed, stream, law }: Draw,
@@ -21,10 +29,15 @@ const block = (
   const width = span(columns);
   const values = new Float32Array(rows * columns);
   const rowsAtOnce = Math.max(1, Math.floor(MOST_VALUES / width));
-  const kind = law === 'rademacher' ? law : 'gaussian';
   for (let row = 0; row < rows; row += rowsAtOnce) {
     const count = Math.min(rowsAtOnce, rows - row);
-    const made = noise({ seed, stream, offset: base + row * width, length: (count - 1) * width + columns, law: kind });
+    const made = noise({
+      seed,
+      stream,
+      offset: base + row * width,
+      length: (count - 1) * width + columns,
+      law: DRAWN_AS[law],
+    });
     for (let i = 0; i < count; i++) {
       values.set(made.subarray(i * width, i * width + columns), (row + i) * columns);
     }

@@ -104,7 +104,8 @@ const replayOptions = optionsOf<ReplayOptions>({ signal, toStep: given });
 
 /**
  * Applies the updates of a run's log to the model that the run began with, loaded with its `trainable`, `head` and
- * `dtype`: the model then has the run's weights of that step, bit for bit. Resolves to the log.
+ * `dtype`: the model then has the run's weights of that step, bit for bit. Resolves to the log. A call that is stopped
+ * leaves the weights after as many updates as the model's version says.
  *
  * @example
  * import { Model, replayTrajectory } from 'node-zest';

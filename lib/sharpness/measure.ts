@@ -25,7 +25,8 @@ export interface MeasureSharpnessOptions extends Omit<SharpnessOptions, 'firstSt
   /** Overrides of the configuration, each key.path=value, such as `device=cpu`. Default: none. */
   overrides?: readonly string[];
   /**
-   * Data that the loss is measured on. Default `train`: with its shots and its label noise, the loss that is trained.
+   * Data that the loss is measured on. Default `train`: with its shots and its label noise. The loss is the task's own,
+   * whatever the configuration's `objective`.
    */
   split?: SharpnessReport['split'];
   /** Number of examples of the split, drawn by data.seed. Default 256, or all if there are fewer. */

@@ -121,7 +121,7 @@ const definitionParts = optionsOf<MetricDefinition>({
  * const task = await loadTask({ kind: 'class', fields: ['text'], classes: 2, metrics: ['cost'] }, tokenizer);
  * console.log(task.metrics); // [ 'cost' ]
  *
- * @throws ERR_ZEST_OPTION for a name that is taken, or is no word; ERR_ZEST_ARGUMENT for what is no definition
+ * @throws ERR_ZEST_OPTION for a name that a built-in metric has, or that is no word (of two of one name the last counts); ERR_ZEST_ARGUMENT for what is no definition
  * @function
  */
 export const registerMetric = withoutOptions((name: string, definition: MetricDefinition): void => {

@@ -167,8 +167,9 @@ export interface OpenRun<T extends Task = LoadedTask> {
 
 /**
  * Opens the folder of a run, with the weights that it kept, or has saved so far if it did not get to its end, or a
- * configuration file, with the model as it came. A run's checkpoint is all that is needed: neither its base model nor
- * its data are read.
+ * configuration file, with the model as it came. Of a run nothing but its folder is read, apart from the base of one
+ * with `training.weights: adapter`, the training data that `data.demonstrations` takes examples from, and a module that
+ * the configuration names as its method.
  *
  * The type of the task is a classification's, unless the call says another: `openRun<GenerationTask>(path)`.
  *

@@ -15,7 +15,7 @@ import { selectionFor } from './read-data.ts';
 /** Options of {@link predict}. */
 export interface PredictOptions extends CallOptions {
   /**
-   * Format of the rows. Default: the file's extension; for bytes, jsonl if the first line begins with a brace, csv if the
+   * Format of the rows. Default: the file's extension; for bytes, jsonl if they begin with a brace or as a list of objects, csv if the
    * task has several fields or it is a header with the task's field and others, or else txt.
    */
   format?: RowFormat;

@@ -150,7 +150,7 @@ const shared = ({ model, dtype, head, trainable, adapter, task, optimizer, train
 
 /**
  * Writes a fine-tune as a file of kilobytes: the log of a run with the digest of its base, and without what its
- * configuration says of files. {@link applyLog} makes the weights of it.
+ * configuration says of files, but for the module of a method of one's own. {@link applyLog} makes the weights of it.
  *
  * @example
  * import { exportLog } from 'node-zest';

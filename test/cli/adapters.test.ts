@@ -126,6 +126,10 @@ describe('zest generate', () => {
       return parseLines(stdout)[0]?.text;
     };
     const before = await generated(model);
+    expect(await zest(['generate', model, '--prompt', 'a film', '--device', 'gpu'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/device is 'gpu'; expected .*cuda/),
+    });
     const lora = { lora: { rank: 4, alpha: 8 } };
     const told = new Set([before]);
     for (const [name, trainable, weights] of [

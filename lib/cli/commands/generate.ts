@@ -1,6 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
 import { rangeError, ZestError } from '../../errors.ts';
+import type { LoadOptions } from '../../model/load-options.ts';
 import { count } from '../../text/show.ts';
 import { type CommandDefinition, counting, jsonLines, number, repeated } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
@@ -19,6 +20,7 @@ interface GenerateCommandOptions {
   seed: number;
   stop: string[];
   dtype: 'float32' | 'bfloat16';
+  device: LoadOptions['device'];
   dequantize?: boolean;
   json?: boolean;
 }
@@ -78,6 +80,7 @@ export const command: CommandDefinition = {
     counting('--seed <number>', 'seed that tokens are drawn from', 0),
     repeated('--stop <text>', 'text that ends the continuation; may be repeated'),
     new Option('--dtype <type>', 'type of the weights in memory').choices(['float32', 'bfloat16']).default('bfloat16'),
+    new Option('--device <device>', 'where it is computed: cpu, cuda, cuda:1 or auto').default('cpu'),
     new Option('--dequantize', 'widen the quantised weights of a GGUF file: faster, and more memory'),
     jsonLines,
   ],
@@ -89,7 +92,7 @@ export const command: CommandDefinition = {
     const { loadChatTemplate } = await import('../../tasks/chat-template.ts');
     const { streamText } = await import('../../tasks/generate-text.ts');
     const { Tokenizer } = await import('../../tasks/tokenizer.ts');
-    const { chat = false, system, json, prompt: given, dtype, dequantize, ...sampling } = options;
+    const { chat = false, system, json, prompt: given, dtype, device, dequantize, ...sampling } = options;
     assertDrawn(options);
     const signal = stopSignal();
     const folder = await modelOf(path);
@@ -115,7 +118,7 @@ export const command: CommandDefinition = {
     }
     const progress = progressDisplay();
     const model = await Model.load(folder, {
-      device: 'cpu', // which is where generation runs
+      device,
       dtype,
       trainable: 'none',
       dequantize,
