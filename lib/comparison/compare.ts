@@ -3,11 +3,11 @@ import { throwIfAborted } from '../abort.ts';
 import { rangeError } from '../errors.ts';
 import { writeAtomic } from '../files/files.ts';
 import { withBudget } from '../jobs/budget.ts';
+import { defaultJobs } from '../jobs/default-jobs.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
 import { limit } from '../jobs/limit.ts';
 import { runJob } from '../jobs/process.ts';
 import { eventsOf } from '../jobs/queue.ts';
-import { chooseThreads } from '../model/load-options.ts';
 import { Model } from '../model/model.ts';
 import type { CallOptions } from '../objective.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
@@ -63,7 +63,7 @@ export interface ExperimentOptions extends CallOptions, DecoderOptions {
   output: string;
   /** Forward passes of a run. Default 4,000 for words and questions, 2,000 for sentences. */
   forwards?: number;
-  /** Runs at a time, each with one thread. Default: the cores. */
+  /** Runs at a time, each with one thread. Default: one a thread of this process; 1 where they run on a CUDA device. */
   jobs?: number;
   /** Seeds that are tested. Default 5. */
   seeds?: number;
@@ -178,7 +178,7 @@ async function* compareInFolder(
     signal,
     (push, stopped) => {
       const digests: Digests = new Map();
-      const slot = limit(options.jobs ?? chooseThreads(undefined));
+      const slot = limit(options.jobs ?? defaultJobs([base.device]));
       const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
         slot(async () => {
           throwIfAborted(stopped);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { throwIfAborted } from '../abort.ts';
 import { ZestError } from '../errors.ts';
 import { isThere, writeAtomic } from '../files/files.ts';
+import { defaultJobs } from '../jobs/default-jobs.ts';
 import { finishedSummary, readFinished } from '../jobs/finished.ts';
 import { limit } from '../jobs/limit.ts';
 import { runJob } from '../jobs/process.ts';
@@ -45,10 +46,9 @@ const axesOf = (grid: SweepOptions['grid']): readonly GridAxis[] =>
 
 /** Runs at a time and the threads of each. */
 const share = (jobs: number | undefined, { runs }: Plan): { jobs: number; threads: number } => {
-  const threads = chooseThreads(undefined);
-  const onDevice = runs.some(({ config }) => config.device.startsWith('cuda'));
-  const chosen = Math.min(jobs ?? (onDevice ? 1 : threads), runs.length);
-  return { jobs: chosen, threads: Math.max(1, Math.floor(threads / chosen)) };
+  const atOnce = jobs ?? defaultJobs(runs.map(({ config }) => config.device));
+  const chosen = Math.min(atOnce, runs.length);
+  return { jobs: chosen, threads: Math.max(1, Math.floor(chooseThreads(undefined) / chosen)) };
 };
 
 /** The row of a run: as an earlier sweep left it, or trained now. Undefined if it was stopped. */

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { defaultJobs } from '../../lib/jobs/default-jobs.ts';
 import { runJob } from '../../lib/jobs/process.ts';
+import { chooseDevice, chooseThreads } from '../../lib/model/load-options.ts';
 import type { ResumeEvent, TrainEvent } from '../../lib/runs/events.ts';
 import type { SweepEvent, SweepOptions } from '../../lib/sweep/events.ts';
 import { pointsOf, ranked, type SweepRun, shownValues } from '../../lib/sweep/results.ts';
@@ -31,6 +33,24 @@ const all = async (output: string, options: Partial<SweepOptions> = {}): Promise
 };
 const table = (output: string) => readFile(join(folder, output, 'sweep.json'), 'utf8');
 const named = (events: SweepEvent[]) => events.flatMap((event) => (event.kind === 'run' ? event.run.name : []));
+
+describe('the runs at a time of a sweep and of an experiment', () => {
+  const threads = chooseThreads(undefined);
+
+  it.each([
+    ['the CPU', ['cpu'], 'cuda:0', threads],
+    ['what auto takes where a card can be used', ['auto', 'auto'], 'cuda:0', 1],
+    ['what auto takes where none can', ['auto'], 'cpu', threads],
+    ['a card', ['cuda'], 'cpu', 1],
+    ['a card among others', ['cpu', 'cuda:1'], 'cpu', 1],
+  ])('are one a thread, and one alone on a card: %s', (_, devices, automatic, jobs) => {
+    expect(defaultJobs(devices, () => automatic)).toBe(jobs);
+  });
+
+  it('are those of this machine where nothing else is said', () => {
+    expect(defaultJobs(['auto'])).toBe(chooseDevice('auto').name === 'cpu' ? threads : 1);
+  });
+});
 
 describe('a sweep', () => {
   it('is the runs that train would have made, compared by validation and tested where chosen', async () => {

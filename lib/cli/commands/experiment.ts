@@ -45,7 +45,7 @@ export const command: CommandDefinition = {
       '--evaluations <n>',
       'of a run; of several the weights best in validation are kept (default: 1, the last)',
     ),
-    counting('--jobs <n>', 'runs at a time (default: the cores)'),
+    counting('--jobs <n>', 'runs at a time (default: one a thread; one on a CUDA device)'),
     new Option('--methods <a,b,c>', 'only these; the table has those of earlier calls too'),
     new Option('--json', 'print one JSON object a line on stdout, instead of the table'),
   ],

@@ -117,7 +117,7 @@ export const command: CommandDefinition = {
     ...configOptions,
     repeated('--grid <key=a,b,c>', 'values of a key of the configuration; may be repeated'),
     new Option('--resume', 'go on with the runs that are not finished'),
-    counting('--jobs <n>', 'runs at a time (default: one a thread)'),
+    counting('--jobs <n>', 'runs at a time (default: one a thread; one on a CUDA device)'),
     counting('--forwards <n>', 'forward passes of each run; sets training.steps'),
     new Option('--output <folder>', 'instead of the output of the configuration'),
   ],
