@@ -1,4 +1,7 @@
+import { streamCount } from '../methods/checked-rounds.ts';
+import { methodOf } from '../methods/registry.ts';
 import type { EstimateEvent } from '../runs/events.ts';
+import type { ResolvedConfig } from '../training/schema.ts';
 import type { PlannedRun } from './plan.ts';
 
 /**
@@ -14,6 +17,9 @@ export interface SweepEstimate {
   memory?: number;
 }
 
+/** The directions that an update of a run is made of, to which its time is proportional. */
+const streamsOf = ({ optimizer }: ResolvedConfig): number => streamCount(methodOf(optimizer), optimizer);
+
 /**
  * Scales the estimate of `first` to all runs. A forward's time goes with the batch size; its length is taken to be the
  * same.
@@ -28,10 +34,9 @@ export const estimateSweep = (
   let forwards = 0;
   for (const { config, forwards: ofRun } of left) {
     const { steps, evaluateEvery, batchSize } = config.training;
-    const { directions } = config.optimizer;
     forwards += ofRun;
     seconds += (ofRun * estimate.forwardSeconds * batchSize) / first.config.training.batchSize;
-    seconds += (steps * estimate.updateSeconds * directions) / first.config.optimizer.directions;
+    seconds += (steps * estimate.updateSeconds * streamsOf(config)) / Math.max(1, streamsOf(first.config));
     seconds += (1 + Math.ceil(steps / evaluateEvery)) * estimate.evaluationSeconds;
   }
   const atOnce = Math.min(jobs, left.length);

@@ -1,5 +1,6 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { shuffledBatches } from '../../lib/data/sampling.ts';
 import { memoryUse } from '../../lib/model/memory.ts';
@@ -115,6 +116,37 @@ describe('the estimate of a sweep', () => {
       seconds: 36 * 0.5 * 2 + 6 * 0.25 * 3 + 8,
       memory: 6,
     });
+  });
+
+  it('takes an update to cost what the directions that a method draws do, whatever its options are called', async () => {
+    const learningRate = 1e-5;
+    const own = join(folder, 'ahead.mjs');
+    await writeFile(
+      own,
+      `import { defineMethod, z } from ${JSON.stringify(fileURLToPath(new URL('../../dist/index.js', import.meta.url)))};
+      export default defineMethod({
+        name: 'ahead',
+        title: 'One difference',
+        options: { rho: z.number().positive().default(1e-3).describe('scale') },
+        streams: () => 1,
+        forwards: () => 2,
+        diagnostics: {},
+        *estimate({ rho }, { streams: [stream] }) {
+          const [at, ahead] = yield [[], { stream, scale: rho }];
+          return { terms: [{ stream, coefficient: (ahead - at) / rho }], meanLoss: at, diagnostics: {} };
+        },
+      });`,
+    );
+    const values = [
+      { method: own, learningRate },
+      { method: 'essam', learningRate, directions: 3, ascentDirections: 4 },
+    ];
+    const grid = [{ key: 'optimizer', values }];
+    const config = { ...reviewConfig(folder, 'sweep'), optimizer: values[0] as never };
+    const { runs } = await planSweep(config, { grid, overrides: [] });
+    const seconds = { seconds: 0, forwardSeconds: 0, updateSeconds: 0.25, evaluationSeconds: 0 };
+    const estimate: EstimateEvent = { kind: 'estimate', ...seconds, forwards: 0, evaluations: 0 };
+    expect(estimateSweep(estimate, runs[0]!, runs, 1).seconds).toBe(6 * 0.25 * (1 + 7));
   });
 
   it('gives a method that looks at all training data no more forwards than the others', async () => {
