@@ -13,7 +13,7 @@ import { type OnnxOptions, onnxSchema } from './options.ts';
 import { assertAnyBatch, assertApart, outputsTogether } from './points.ts';
 import { prepared } from './prepare.ts';
 import { roundedTypes } from './rounding.ts';
-import { type OnnxTensor, onnxruntime, openSession, runSession } from './runtime.ts';
+import { type OnnxSession, type OnnxTensor, onnxruntime, openSession, runSession } from './runtime.ts';
 import { saveOnnx } from './save.ts';
 import { type FloatType, readValues, type Weight } from './tensor.ts';
 import { feedName, withWeightInputs } from './weight-inputs.ts';
@@ -100,7 +100,6 @@ const openModel = async (
   const inputs = model.graph.inputs.map(valueInfo).filter(({ name }) => !model.graph.initializers.has(name));
   if (pointsAtOnce > 1) assertAnyBatch(inputs);
   const whole = withWeightInputs(graph, weights);
-  const session = await openSession(runtime, bytesOf(modelFields(model, whole)), file, options);
   const types = roundedTypes(graph, weights);
   const placeOf = (weight: Weight): Place => ({
     feed: feedName(weight),
@@ -109,7 +108,6 @@ const openModel = async (
   });
   return {
     runtime,
-    session,
     parameters,
     digest: model.digest,
     inputs,
@@ -118,6 +116,8 @@ const openModel = async (
       ...weights.map((weight) => [weight.name, placeOf(weight)] as const),
       ...Object.entries(factors).map(([name, { shape }]) => [name, { feed: name, shape, type: 'float32' }] as const),
     ]),
+    // Last, so that none stays open for what is wrong with the rest.
+    session: await openSession(runtime, bytesOf(modelFields(model, whole)), file, options),
   };
 };
 
@@ -152,11 +152,31 @@ const openModel = async (
 export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): Promise<OnnxObjective<B>> => {
   assertPath(file, 'file');
   checkOptions(onnxSchema, options);
-  const { trainable, inputs: inputsOf, loss: lossOf, directions, pointsAtOnce = 1 } = options;
-  const { runtime, session, parameters, digest, inputs, outputNames, places } = await openModel(file, options);
+  const opened = await openModel(file, options);
+  try {
+    return objectiveOf(file, opened, options);
+  } catch (error) {
+    await release(opened.session);
+    throw error;
+  }
+};
+
+/** Frees a session. A runtime that fails at it is nothing that anybody who waits could mend. */
+const release = async (session: OnnxSession): Promise<void> => {
+  try {
+    await session.release();
+  } catch {}
+};
+
+/** The objective of a model whose session is open. */
+const objectiveOf = <B>(
+  file: string,
+  { runtime, session, parameters, digest, inputs, outputNames, places }: Awaited<ReturnType<typeof openModel>>,
+  { trainable, inputs: inputsOf, loss: lossOf, directions, pointsAtOnce = 1 }: OnnxOptions<B>,
+): OnnxObjective<B> => {
   let disposed = false;
-  /** The last run of the session. */
-  let running: Promise<unknown> = Promise.resolve();
+  /** Runs of the session that are under way: calls that are aborted do not end theirs. */
+  const running = new Set<Promise<unknown>>();
 
   const assertOpen = (): void => {
     if (disposed) throw new ZestError('ERR_ZEST_DISPOSED', `the objective of ${file} was disposed`);
@@ -164,8 +184,8 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
 
   const run = (feeds: Tensors): Promise<Tensors> => {
     assertOpen();
-    const outputs = runSession(runtime, session, feeds, file);
-    running = outputs.catch(() => {});
+    const outputs = runSession(runtime, session, feeds, file).finally(() => running.delete(outputs));
+    running.add(outputs);
     return outputs;
   };
 
@@ -220,7 +240,7 @@ export const onnxObjective = async <B>(file: string, options: OnnxOptions<B>): P
   const dispose = (): void => {
     if (disposed) return;
     disposed = true;
-    void running.then(() => session.release());
+    void Promise.allSettled(running).then(() => release(session));
   };
 
   /** A call that is refused once the session is freed. */
