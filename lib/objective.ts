@@ -144,11 +144,7 @@ export interface Objective<B> {
   /** Puts values in the place of that state. */
   restoreState?(name: StateName, parameter: string, values: ArrayLike<number>): Promise<void>;
   /** Computes the loss of each sequence at each point: one array a point. */
-  sequenceLosses?(
-    batch: B,
-    points: readonly Point[],
-    options?: Omit<EvaluationOptions, 'atVersion'>,
-  ): Promise<Float64Array[]>;
+  sequenceLosses?(batch: B, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array[]>;
   /**
    * Makes the loss of a stretch of a batch, whose sequences from `first` on have these losses ({@link sequenceLosses}),
    * for methods that hold parts of a batch against each other. Default: their mean.

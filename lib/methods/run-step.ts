@@ -144,12 +144,12 @@ const lossesOfHalves = async <B>(
   says: Pick<Objective<B>, 'combine'>,
   batch: B,
   points: readonly Point[],
-  { atVersion, ...call }: EvaluationOptions,
+  call: EvaluationOptions,
 ): Promise<Float64Array> => {
   const perSequence = await sequenceLossesOf(objective, batch, points, call);
   const sequences = perSequence?.[0]?.length ?? 0;
   if (!perSequence || sequences === 0) {
-    const losses = checkedLosses(await objective.evaluate(batch, points, { ...call, atVersion }), points);
+    const losses = checkedLosses(await objective.evaluate(batch, points, call), points);
     return Float64Array.from([...losses, ...losses]);
   }
   const meanOf = (losses: Float64Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;

@@ -13,7 +13,7 @@ import {
 } from '../objectives/directions.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
-import { assertStateValues, directionOptions, evaluationOptions, sequenceOptions } from '../options/objective-calls.ts';
+import { assertStateValues, directionOptions, evaluationOptions } from '../options/objective-calls.ts';
 import { reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import type { Batch } from './batch.ts';
@@ -66,20 +66,17 @@ export class CheckedCalls {
     };
   }
 
-  sequenceLosses(
-    batch: Batch,
-    points: readonly Point[],
-    given?: Omit<EvaluationOptions, 'atVersion'>,
-  ): CheckedCall<Float64Array[]> {
-    const options = sequenceOptions(given);
-    const { signal, microBatch = ALL } = options;
+  sequenceLosses(batch: Batch, points: readonly Point[], given?: EvaluationOptions): CheckedCall<Float64Array[]> {
+    const options = evaluationOptions(given);
+    const { signal, atVersion = ANY_VERSION, microBatch = ALL } = options;
     const { directions, packed } = this.#packed(batch, options);
     const terms = checkedPoints(points);
+    const native = nativePoints(terms);
     const sequences = batch.sequences.length;
     return {
       signal,
       run: async (abort) => {
-        const losses = await this.#engine.sequenceLosses(directions, packed, nativePoints(terms), microBatch, abort);
+        const losses = await this.#engine.sequenceLosses(directions, packed, native, microBatch, atVersion, abort);
         const bad = losses.findIndex((loss) => !Number.isFinite(loss));
         if (bad >= 0) {
           const stream = terms[Math.floor(bad / sequences)]?.[0]?.stream;

@@ -182,13 +182,9 @@ export class Model implements Objective<Batch> {
    * const [losses] = await model.sequenceLosses(batch, [[]]);
    * console.log(losses.length); // 1
    *
-   * @throws ERR_ZEST_LOSS_NOT_FINITE naming the stream; what {@link evaluate} throws for the batch and the points
+   * @throws what {@link evaluate} throws
    */
-  async sequenceLosses(
-    batch: Batch,
-    points: readonly Point[],
-    options?: Omit<EvaluationOptions, 'atVersion'>,
-  ): Promise<Float64Array[]> {
+  async sequenceLosses(batch: Batch, points: readonly Point[], options?: EvaluationOptions): Promise<Float64Array[]> {
     return this.#queue.add(this.#calls.sequenceLosses(batch, points, options));
   }
 

@@ -205,15 +205,19 @@ export interface NativeAbort {
 
 export interface NativeEngine {
   load(onProgress: ((done: number, total: number) => void) | undefined, abort: NativeAbort | undefined): Promise<void>;
-  /** losses[p · examples + e]; `microBatch` examples are evaluated at a time, 0: all, and the bits do not depend on it. */
+  /**
+   * losses[p · examples + e]; `microBatch` examples are evaluated at a time, 0: all, and the bits do not depend on it.
+   * `atVersion` < 0n: any.
+   */
   sequenceLosses(
     directions: NativeDirections,
     batch: NativeBatch,
     points: NativePoints,
     microBatch: number,
+    atVersion: bigint,
     abort: NativeAbort | undefined,
   ): Promise<Float64Array>;
-  /** One loss a point. `microBatch` as above; `atVersion` < 0n: any. */
+  /** One loss a point; `microBatch` and `atVersion` as above. */
   evaluate(
     directions: NativeDirections,
     batch: NativeBatch,

@@ -17,11 +17,6 @@ const microBatch = z
   .optional();
 
 export const evaluationOptions = optionsOf<EvaluationOptions>({ signal, directions: given, atVersion, microBatch });
-export const sequenceOptions = optionsOf<Omit<EvaluationOptions, 'atVersion'>>({
-  signal,
-  directions: given,
-  microBatch,
-});
 export const directionOptions = optionsOf<DirectionOptions>({ signal, directions: given });
 export const gradientOptions = optionsOf<GradientOptions>({ signal, directions: given, at: given, atVersion });
 

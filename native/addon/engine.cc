@@ -162,6 +162,13 @@ int32_t Engine::check_trained(int32_t index) const {
   throw Error("ERR_ZEST_PARAMETER", "a parameter that is not trained has no state");
 }
 
+void Engine::check_version(int64_t at_version) const {
+  if (at_version < 0 || static_cast<uint64_t>(at_version) == version_) return;
+  throw Error("ERR_ZEST_VERSION",
+              "the evaluation was asked for at version " + std::to_string(at_version) +
+                  ", but the weights are at version " + std::to_string(version_));
+}
+
 void Engine::count_forwards(const Batch& batch, size_t points) {
   const size_t examples =
       batch.examples.empty() ? static_cast<size_t>(batch.sequences()) : batch.examples.size();
@@ -197,10 +204,11 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Engine::example_losses(const Napi::CallbackInfo& info) {
-  return submit(info, Abort::flag(info[4]), [&]() -> Work {
+  return submit(info, Abort::flag(info[5]), [&]() -> Work {
     return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
-            points = to_points(info[2]),
-            micro_batch = to_int32(info[3])](const AbortFlag& abort) -> Settle {
+            points = to_points(info[2]), micro_batch = to_int32(info[3]),
+            at_version = to_int64(info[4])](const AbortFlag& abort) -> Settle {
+      check_version(at_version);
       std::vector<double> losses =
           zest::example_losses(backend(), directions, batch, points, micro_batch, abort);
       count_forwards(batch, points.size());
@@ -211,16 +219,10 @@ Napi::Value Engine::example_losses(const Napi::CallbackInfo& info) {
 
 Napi::Value Engine::evaluate(const Napi::CallbackInfo& info) {
   return submit(info, Abort::flag(info[5]), [&]() -> Work {
-    bool lossless = false;
-    const int64_t at_version = info[4].As<Napi::BigInt>().Int64Value(&lossless);
-    return [this, at_version, directions = to_directions(info[0]), batch = batch_of(info[1]),
-            points = to_points(info[2]),
-            micro_batch = to_int32(info[3])](const AbortFlag& abort) -> Settle {
-      if (at_version >= 0 && static_cast<uint64_t>(at_version) != version_) {
-        throw Error("ERR_ZEST_VERSION",
-                    "the evaluation was asked for at version " + std::to_string(at_version) +
-                        ", but the weights are at version " + std::to_string(version_));
-      }
+    return [this, directions = to_directions(info[0]), batch = batch_of(info[1]),
+            points = to_points(info[2]), micro_batch = to_int32(info[3]),
+            at_version = to_int64(info[4])](const AbortFlag& abort) -> Settle {
+      check_version(at_version);
       std::vector<double> losses =
           zest::evaluate(backend(), directions, batch, points, micro_batch, abort);
       count_forwards(batch, points.size());

@@ -56,6 +56,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   void count_forwards(const Batch& batch, size_t points);
   // Of the worker's thread.
   Backend& backend();
+  void check_version(int64_t at_version) const;  // below 0: any
   void note_states();
   template <class Apply>
   void count_updates(Apply apply);

@@ -23,6 +23,11 @@ inline uint64_t to_uint64(const Napi::Value& value) {
   throw Napi::RangeError::New(value.Env(), "a bigint from 0 to 2^64 - 1 is expected");
 }
 
+inline int64_t to_int64(const Napi::Value& value) {
+  bool lossless = false;
+  return value.As<Napi::BigInt>().Int64Value(&lossless);
+}
+
 inline Napi::Object object(const Napi::Value& value) {
   if (!value.IsObject()) throw Napi::TypeError::New(value.Env(), "an object is expected");
   return value.As<Napi::Object>();

@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { createOptimizer, defineMethod, vectorObjective } from '../../lib/index.ts';
+import { blackBox, createOptimizer, defineMethod, vectorObjective, z } from '../../lib/index.ts';
 import type { AnyMethod, StepContext } from '../../lib/methods/method.ts';
 import { zest } from '../cli/zest.ts';
 import { rejects } from '../fixtures/rejects.ts';
@@ -127,6 +127,44 @@ describe('a method of one’s own', () => {
     const step = createOptimizer(method, { learningRate: 1 }).step(vectorObjective(([x = 0]) => x, [1]));
     await expect(step).rejects.toBe(mine);
   });
+});
+
+describe('a step of several rounds', () => {
+  it.each([undefined, 'halves'] as const)(
+    'is refused where somebody else moves the weights between them: of %s',
+    async (of) => {
+      const method = defineMethod({
+        name: 'two-rounds',
+        title: 'Two rounds',
+        options: { rho: z.number().positive().default(1e-2).describe('scale') },
+        streams: () => 1,
+        forwards: () => 2,
+        diagnostics: {},
+        *estimate({ rho }, { streams: [stream] }) {
+          const round = (scale: number) => {
+            const points = [{ stream: stream!, scale }];
+            return of ? { points, of } : points;
+          };
+          const ahead = yield round(rho);
+          const behind = yield round(-rho);
+          const coefficient = (ahead[0]! - behind[0]!) / (2 * rho);
+          return { terms: [{ stream: stream!, coefficient }], meanLoss: ahead[0]!, diagnostics: {} };
+        },
+      });
+      const moves: Promise<void>[] = [];
+      const box = blackBox({
+        parameters: { w: [4] },
+        evaluate: async ({ w }) => {
+          if (moves.length === 0) moves.push(box.apply({ decay: 0.9, terms: [] }));
+          return Array.from(w, (value, i) => (value - i) ** 2);
+        },
+      });
+      const optimizer = createOptimizer(method, { learningRate: 1e-3 });
+      await rejects(() => optimizer.step(box), 'ERR_ZEST_VERSION', /version 0.*version 1/);
+      await Promise.all(moves);
+      expect(box.version).toBe(1n);
+    },
+  );
 });
 
 describe('a method in a file of its own', () => {

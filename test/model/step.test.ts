@@ -193,8 +193,10 @@ describe('calls', () => {
   it('are refused at another version than the one asked for', async () => {
     const model = await load();
     const late = model.apply(update).then(() => {});
-    await expect(model.evaluate(batch, [[]], { atVersion: 0n })).rejects.toMatchObject({ code: 'ERR_ZEST_VERSION' });
+    for (const call of ['evaluate', 'sequenceLosses'] as const)
+      await rejects(() => model[call](batch, [[]], { atVersion: 0n }), 'ERR_ZEST_VERSION', /version 0.*version 1/);
     await late;
     await expect(model.evaluate(batch, [[]], { atVersion: 1n })).resolves.toHaveLength(1);
+    await expect(model.sequenceLosses(batch, [[]], { atVersion: 1n })).resolves.toHaveLength(1);
   });
 });

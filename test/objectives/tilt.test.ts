@@ -182,7 +182,8 @@ describe('a derived objective', () => {
     const after = tilted.evaluate(batch, [[]]);
     await moved;
     expect((await before)[0]).not.toBe((await after)[0]);
-    await rejects(() => tilted.evaluate(batch, [[]], { atVersion: 0n }), 'ERR_ZEST_VERSION', /version 0.*version 1/);
+    for (const call of ['evaluate', 'sequenceLosses'] as const)
+      await rejects(() => tilted[call]!(batch, [[]], { atVersion: 0n }), 'ERR_ZEST_VERSION', /version 0.*version 1/);
     const disturbed = tilted.evaluate(batch, Array(20).fill([]));
     const check = rejects(() => disturbed, 'ERR_ZEST_VERSION', /version 1.*version 2/);
     await model.apply({ decay: 0, terms: [] });
