@@ -162,21 +162,3 @@ export interface Objective<B> {
   /** Computes the part of v(stream) that one parameter has. */
   direction?(stream: bigint, name: string, options?: DirectionOptions): Promise<Float32Array>;
 }
-
-/** The objective, with other directions for its calls that do not say which. */
-export const withDirections = <B>(objective: Objective<B>, directions: Directions): Objective<B> => ({
-  dimension: objective.dimension,
-  get version() {
-    return objective.version;
-  },
-  trainableNames: objective.trainableNames,
-  ...(objective.gradient && {
-    gradient: (batch: B, options?: GradientOptions) => objective.gradient!(batch, { directions, ...options }),
-  }),
-  evaluate: (batch, points, options) => objective.evaluate(batch, points, { directions, ...options }),
-  apply: (update, options) => objective.apply(update, { directions, ...options }),
-  ...(objective.direction && {
-    direction: (stream: bigint, name: string, options?: DirectionOptions) =>
-      objective.direction!(stream, name, { directions, ...options }),
-  }),
-});

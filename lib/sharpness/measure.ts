@@ -5,7 +5,6 @@ import { adapterOptions } from '../model/adapter-options.ts';
 import { trainableNames } from '../model/description.ts';
 import type { Model } from '../model/model.ts';
 import { isAdapterFolder } from '../model/peft.ts';
-import { withDirections } from '../objective.ts';
 import { assertPath, callback, flag, given, optionsOf, overrides } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import type { Progress } from '../runs/events.ts';
@@ -17,6 +16,7 @@ import type { ResolvedConfig } from '../training/schema.ts';
 import { version } from '../version.ts';
 import { DEFAULTS } from './defaults.ts';
 import { checkedSamples } from './losses.ts';
+import { measuredAlong } from './measured-along.ts';
 import { type MeasuredWeights, type SharpnessReport, sharpnessChange } from './report.ts';
 import { forwardsOfSharpness, type SharpnessOptions, sharpness, sharpnessShape } from './sharpness.ts';
 
@@ -136,7 +136,7 @@ export const measureSharpness = async (path: string, unchecked?: MeasureSharpnes
           forwards,
         });
       }
-      const around = withDirections(model, { seed, law });
+      const around = measuredAlong(model, { seed, law });
       let done = 0;
       const onForwards = (count: number) => {
         done += count;

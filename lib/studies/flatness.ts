@@ -6,9 +6,9 @@ import { mezo, nspsa, zest, zosa } from '../methods/registry.ts';
 import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { Model } from '../model/model.ts';
 import { estimateMean, mean } from '../numbers/statistics.ts';
-import { withDirections } from '../objective.ts';
 import { hessianTrace } from '../sharpness/curvature.ts';
 import { topEigenvalues } from '../sharpness/eigenvalues.ts';
+import { measuredAlong } from '../sharpness/measured-along.ts';
 import { neighbourhood } from '../sharpness/neighbourhood.ts';
 import { brief } from './figures.ts';
 import type { Study, StudyContext } from './study.ts';
@@ -79,7 +79,7 @@ const largestEigenvalue = async (
     await model.save(folder);
     const part = await Model.load(folder, { device: 'cpu', trainable: { include: BIAS } });
     try {
-      const of = withDirections(part, { seed, law: 'gaussian' });
+      const of = measuredAlong(part, { seed, law: 'gaussian' });
       const { eigenvalues } = await topEigenvalues(of, task.batch(train.slice(0, words)), { iterations });
       return eigenvalues[0]!.value;
     } finally {
@@ -95,11 +95,11 @@ const measure = async (model: Model, words: Words, seed: number, effort: Effort)
   const { samples } = effort;
   const answers = await task.classify(model, heldOut);
   const batch = task.batch(train.slice(0, MEASURED));
-  const { loss, radii } = await neighbourhood(withDirections(model, { seed, law: 'gaussian' }), batch, {
+  const { loss, radii } = await neighbourhood(measuredAlong(model, { seed, law: 'gaussian' }), batch, {
     radii: RADII,
     samples,
   });
-  const trace = await hessianTrace(withDirections(model, { seed, law: 'rademacher' }), batch, { samples });
+  const trace = await hessianTrace(measuredAlong(model, { seed, law: 'rademacher' }), batch, { samples });
   return {
     accuracy: mean(answers.map(({ label }, i) => (label === heldOut[i]!.label ? 1 : 0))),
     loss,

@@ -4,6 +4,7 @@ import { coverageOfMaximum, deviation } from '../../lib/numbers/statistics.ts';
 import type { Objective } from '../../lib/objective.ts';
 import { vectorObjective } from '../../lib/objectives/vector.ts';
 import { hessianTrace, quadraticForm } from '../../lib/sharpness/curvature.ts';
+import { measuredAlong } from '../../lib/sharpness/measured-along.ts';
 import { neighbourhood } from '../../lib/sharpness/neighbourhood.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { diagonal, quadratic } from './quadratic.ts';
@@ -27,6 +28,17 @@ describe('neighbourhood', () => {
       expect(notFinite).toBe(0);
     }
     expect(radii.map(({ radius }) => radius)).toEqual([Math.fround(0.1), 1]);
+  });
+
+  it('along other directions is that of an objective that has them, where a call leaves them out by name too', async () => {
+    const along = measuredAlong(quadratic(diagonal(VALUES), { law: 'rademacher' }), { seed: 7, law: 'gaussian' });
+    const own = quadratic(diagonal(VALUES), { seed: 7, law: 'gaussian' });
+    const options = { radii: [0.1], samples: 5 };
+    expect(await neighbourhood(along, undefined, options)).toEqual(await neighbourhood(own, undefined, options));
+    const point = { stream: 1n, scale: 0.1 };
+    expect(await along.evaluate(undefined, [point], { directions: undefined })).toEqual(
+      await own.evaluate(undefined, [point]),
+    );
   });
 
   it('of a linear function: no increase, and the deviation ρ‖b‖', async () => {
