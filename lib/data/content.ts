@@ -23,7 +23,7 @@ export interface Content {
   /** Bytes of the input that were taken so far, compressed as they are. */
   taken(): number;
   /** Ends the reading of what is not read to its end. */
-  close(): Promise<unknown>;
+  close(): Promise<void>;
 }
 
 /** So many bytes tell what a file is. */
@@ -84,9 +84,10 @@ export const openContent = async (
     if (code === 'EISDIR') return dataError(name, 'is a folder; expected a file with rows', cause);
     return dataError(name, `${fault}: ${code === 'ENOENT' ? `ENOENT: ${notThere(name)}` : message}`, cause);
   };
+  const source = typeof input === 'string' ? createReadStream(input, { signal }) : input;
   const raw = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      for await (const piece of typeof input === 'string' ? createReadStream(input, { signal }) : input) {
+      for await (const piece of source) {
         const found: unknown = typeof piece === 'string' ? Buffer.from(piece) : piece;
         if (!types.isUint8Array(found)) throw dataError(name, `gave ${show(found)}; expected bytes or text`);
         bytes += found.length;
@@ -97,7 +98,12 @@ export const openContent = async (
     }
   };
   const reading = raw();
-  const rest = { taken: () => bytes, close: () => reading.return(undefined) };
+  const close = async (): Promise<void> => {
+    // At once: what is being unpacked may wait for a piece that comes late.
+    if (source instanceof Readable) source.destroy();
+    else await reading.return(undefined);
+  };
+  const rest = { taken: () => bytes, close };
   const found = await peek(reading);
   const packing = PACKINGS.find(({ isPacked }) => isPacked(found.head));
   if (!packing) return { name, ...found, packing: undefined, ...rest };

@@ -82,7 +82,10 @@ const placed = async (
   }
   await close();
   const handle = await open(file);
-  const byteLength = (await handle.stat()).size;
+  const { size: byteLength } = await handle.stat().catch(async (error) => {
+    await handle.close();
+    throw error;
+  });
   const read = async (start: number, end: number): Promise<ArrayBuffer> => {
     const bytes = Buffer.alloc(Math.max(0, Math.min(end, byteLength) - start));
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);

@@ -49,37 +49,41 @@ async function* contentRows(
   const isTable = (first: string) => fields.length > 1 || isHeaderOf(wanted, first);
   const known = { formats, isTable };
   const content = await openContent(input, signal, name);
-  if (isParquet(content)) {
-    const file = typeof input === 'string' && content.packing === undefined && isRegular(input) ? input : undefined;
-    for await (const rows of parquetRows(file, content)) {
-      signal?.throwIfAborted();
-      yield rows;
+  try {
+    if (isParquet(content)) {
+      const file = typeof input === 'string' && content.packing === undefined && isRegular(input) ? input : undefined;
+      for await (const rows of parquetRows(file, content)) {
+        signal?.throwIfAborted();
+        yield rows;
+      }
+      return;
     }
-    return;
+    refuseForeign(content);
+    const source = content.name;
+    const file = typeof input === 'string' ? input : undefined;
+    const parsers: Record<RowFormat, (lines: readonly Line[]) => LineParser | undefined> = {
+      jsonl: (lines) => {
+        const array = isArray(lines);
+        return array === undefined ? undefined : array ? jsonArray(source) : jsonLines(source);
+      },
+      csv: (lines) => separatedLines(source, columns, lines),
+      tsv: () => tabbedLines(source, columns),
+      txt: () => textLines(source, fields),
+    };
+    let parser: LineParser | undefined;
+    for await (const lines of lineStream(content)) {
+      const chosen = parser ? undefined : (format ?? formatOf(file, lines, known));
+      parser ??= chosen && parsers[chosen](lines);
+      const parse = parser;
+      // Lines before the parser is known are blank.
+      if (parse) yield { rows: lines.flatMap((line) => parse.add(line) ?? []), bytes: content.taken() };
+    }
+    // An empty file, too, is of a kind that can be read or is not.
+    if (!parser && format === undefined && file !== undefined) formatOf(file, [], known);
+    parser?.end();
+  } finally {
+    await content.close();
   }
-  refuseForeign(content);
-  const source = content.name;
-  const file = typeof input === 'string' ? input : undefined;
-  const parsers: Record<RowFormat, (lines: readonly Line[]) => LineParser | undefined> = {
-    jsonl: (lines) => {
-      const array = isArray(lines);
-      return array === undefined ? undefined : array ? jsonArray(source) : jsonLines(source);
-    },
-    csv: (lines) => separatedLines(source, columns, lines),
-    tsv: () => tabbedLines(source, columns),
-    txt: () => textLines(source, fields),
-  };
-  let parser: LineParser | undefined;
-  for await (const lines of lineStream(content)) {
-    const chosen = parser ? undefined : (format ?? formatOf(file, lines, known));
-    parser ??= chosen && parsers[chosen](lines);
-    const parse = parser;
-    // Lines before the parser is known are blank.
-    if (parse) yield { rows: lines.flatMap((line) => parse.add(line) ?? []), bytes: content.taken() };
-  }
-  // An empty file, too, is of a kind that can be read or is not.
-  if (!parser && format === undefined && file !== undefined) formatOf(file, [], known);
-  parser?.end();
 }
 
 /**

@@ -43,6 +43,7 @@ const reader = (pieces: Pieces) => {
     return held.length >= length;
   };
   return {
+    close: async () => void (await iterator.return?.()),
     isAtEnd: async (): Promise<boolean> => !(await fill(1)),
     async take(length: number): Promise<Buffer> {
       if (!(await fill(length))) throw new Error('it ends early');
@@ -60,39 +61,44 @@ const reader = (pieces: Pieces) => {
  */
 export async function* unzstd(pieces: Pieces): AsyncGenerator<Uint8Array> {
   const { create64 } = await xxhash();
-  const { isAtEnd, take } = reader(pieces);
-  while (!(await isAtEnd())) {
-    const start = await take(4);
-    const magic = start.readUInt32LE();
-    if (isSkippable(magic)) {
-      for (let left = (await take(4)).readUInt32LE(); left > 0; ) left -= (await take(Math.min(left, 2 ** 16))).length;
-      continue;
+  const { isAtEnd, take, close } = reader(pieces);
+  try {
+    while (!(await isAtEnd())) {
+      const start = await take(4);
+      const magic = start.readUInt32LE();
+      if (isSkippable(magic)) {
+        for (let left = (await take(4)).readUInt32LE(); left > 0; )
+          left -= (await take(Math.min(left, 2 ** 16))).length;
+        continue;
+      }
+      if (magic !== MAGIC) throw new Error('what follows a frame is none');
+      const hash = create64();
+      let made: Uint8Array[] = [];
+      const stream = new Decompress((piece) => made.push(piece));
+      const unpacked = (part: Uint8Array, isLast = false): Uint8Array[] => {
+        stream.push(part, isLast);
+        const taken = made.filter(({ length }) => length > 0);
+        made = [];
+        for (const piece of taken) hash.update(piece);
+        return taken;
+      };
+      const descriptor = await take(1);
+      const bits = descriptor[0]!;
+      yield* unpacked(Buffer.concat([start, descriptor, await take(headerLength(bits))]));
+      for (let isLast = false; !isLast; ) {
+        const header = await take(3);
+        const value = header.readUIntLE(0, 3);
+        isLast = (value & 1) === 1;
+        const length = ((value >> 1) & 3) === RUN ? 1 : value >> 3;
+        yield* unpacked(Buffer.concat([header, await take(length)]));
+      }
+      const hasChecksum = ((bits >> 2) & 1) === 1;
+      const checksum = hasChecksum ? await take(4) : Buffer.alloc(0);
+      yield* unpacked(checksum, true);
+      const expected = Number(hash.digest() & 0xffffffffn);
+      if (hasChecksum && checksum.readUInt32LE() !== expected) throw new Error('its checksum is that of other bytes');
     }
-    if (magic !== MAGIC) throw new Error('what follows a frame is none');
-    const hash = create64();
-    let made: Uint8Array[] = [];
-    const stream = new Decompress((piece) => made.push(piece));
-    const unpacked = (part: Uint8Array, isLast = false): Uint8Array[] => {
-      stream.push(part, isLast);
-      const taken = made.filter(({ length }) => length > 0);
-      made = [];
-      for (const piece of taken) hash.update(piece);
-      return taken;
-    };
-    const descriptor = await take(1);
-    const bits = descriptor[0]!;
-    yield* unpacked(Buffer.concat([start, descriptor, await take(headerLength(bits))]));
-    for (let isLast = false; !isLast; ) {
-      const header = await take(3);
-      const value = header.readUIntLE(0, 3);
-      isLast = (value & 1) === 1;
-      const length = ((value >> 1) & 3) === RUN ? 1 : value >> 3;
-      yield* unpacked(Buffer.concat([header, await take(length)]));
-    }
-    const hasChecksum = ((bits >> 2) & 1) === 1;
-    const checksum = hasChecksum ? await take(4) : Buffer.alloc(0);
-    yield* unpacked(checksum, true);
-    const expected = Number(hash.digest() & 0xffffffffn);
-    if (hasChecksum && checksum.readUInt32LE() !== expected) throw new Error('its checksum is that of other bytes');
+  } finally {
+    await close();
   }
 }

@@ -1,8 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { RowFormat, RowInput } from '../../lib/data/input.ts';
 import { readRows } from '../../lib/data/read-rows.ts';
 import { streamRows } from '../../lib/data/row-stream.ts';
@@ -29,6 +31,17 @@ const inPieces = (content: string | Uint8Array, size: number): AsyncIterable<Uin
   return Readable.from(
     Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size)),
   );
+};
+
+/** A frame of Zstandard whose blocks are stored as they are. */
+const zstdOf = (content: Buffer): Buffer => {
+  const blocks = Array.from({ length: Math.ceil(content.length / 2 ** 16) }, (_, i) => {
+    const bytes = content.subarray(i * 2 ** 16, (i + 1) * 2 ** 16);
+    const header = Buffer.alloc(3);
+    header.writeUIntLE((bytes.length << 3) | Number((i + 1) * 2 ** 16 >= content.length), 0, 3);
+    return [header, bytes];
+  });
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x70]), ...blocks.flat()]);
 };
 
 describe('streamRows', () => {
@@ -177,5 +190,69 @@ describe('streamRows', () => {
         for await (const _ of stream);
       })(),
     ).rejects.toThrow('enough');
+  });
+
+  describe('closes what it does not read to its end', () => {
+    const picture = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(2 ** 18, 1)]);
+    const lines = (broken: number): Buffer =>
+      Buffer.from(Array.from({ length: 50_000 }, (_, i) => (i === broken ? '{"text\n' : `{"text":"${i}"}\n`)).join(''));
+    /** Rows that are left as soon as the first have come. */
+    const left = async (input: RowInput): Promise<void> => {
+      for await (const _ of streamRows(input, { fields: ['text'] })) return;
+    };
+    const refused = (input: RowInput) => rejects(() => read(input), 'ERR_ZEST_DATA', /is a picture|is not JSON/);
+    const cases: [name: string, content: Buffer, read: (input: RowInput) => Promise<unknown>][] = [
+      ['picture.jsonl', picture, refused],
+      ['picture.jsonl.gz', gzipSync(picture, { level: 0 }), refused],
+      ['picture.jsonl.zst', zstdOf(picture), refused],
+      ['broken.jsonl', lines(5), refused],
+      ['broken.jsonl.gz', gzipSync(lines(5), { level: 0 }), refused],
+      ['broken.jsonl.zst', zstdOf(lines(5)), refused],
+      ['left.jsonl', lines(-1), left],
+      ['left.jsonl.gz', gzipSync(lines(-1), { level: 0 }), left],
+      ['left.jsonl.zst', zstdOf(lines(-1)), left],
+    ];
+
+    it.skipIf(process.platform !== 'linux').each(cases)('of a file: %s', async (name, content, reading) => {
+      const path = file(name, content);
+      const links = () =>
+        readdirSync('/proc/self/fd').flatMap((fd) => {
+          try {
+            return readlinkSync(`/proc/self/fd/${fd}`);
+          } catch {
+            return []; // that of this look itself
+          }
+        });
+      await reading(path);
+      await vi.waitFor(() => expect(links()).not.toContain(path), 10_000);
+    });
+
+    it.each(cases)('of what a generator gives: %s', async (_, content, reading) => {
+      let close = (): void => {};
+      const closed = new Promise<void>((resolve) => {
+        close = resolve;
+      });
+      await reading(
+        (async function* () {
+          try {
+            for (let at = 0; at < content.length; at += 2 ** 14) yield content.subarray(at, at + 2 ** 14);
+          } finally {
+            close();
+          }
+        })(),
+      );
+      await closed;
+    });
+  });
+
+  it('is left at once, though more of what is compressed may come late', async () => {
+    const packed = gzipSync(`a\nb\n${randomBytes(2 ** 16).toString('hex')}`);
+    const input = new Readable({ read() {} });
+    input.push(packed.subarray(0, 2 ** 15));
+    for await (const { rows } of streamRows(input, { fields: ['text'], format: 'txt' })) {
+      expect(rows[0]?.fields).toEqual({ text: 'a' });
+      break;
+    }
+    expect(input.destroyed).toBe(true);
   });
 });
