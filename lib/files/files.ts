@@ -39,6 +39,16 @@ export const reading = naming('read');
 /** Codes of errors that say that a path leads to nothing; by the last two it can lead nowhere. */
 const LEADS_NOWHERE = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'];
 
+/** Whether an error, or the one that an error of ours tells of, says that a path leads to nothing. */
+const leadsNowhere = (error: unknown): boolean =>
+  error instanceof ZestError
+    ? leadsNowhere(error.cause)
+    : LEADS_NOWHERE.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+
+/** Whether an error says of a file that it is there and cannot be read. */
+export const isUnreadable = (error: unknown): boolean =>
+  error instanceof ZestError && error.code === 'ERR_ZEST_FILE' && error.cause !== undefined && !leadsNowhere(error);
+
 /**
  * Waits for a read; undefined where the path leads to nothing. Any other failure is an error: a file that cannot be read
  * now, as with too many open ones, is there all the same, and must not be taken for one that is not.
@@ -48,8 +58,8 @@ const LEADS_NOWHERE = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VAL
 export const ifThere = <T>(path: string, read: Promise<T>): Promise<T | undefined> =>
   reading(
     path,
-    read.catch((error: NodeJS.ErrnoException) => {
-      if (!LEADS_NOWHERE.includes(error.code ?? '')) throw error;
+    read.catch((error: unknown) => {
+      if (!leadsNowhere(error)) throw error;
       return undefined;
     }),
   );

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { isThere, reading } from '../files/files.ts';
 import { show } from '../text/show.ts';
 import { lfsFault } from './git-lfs.ts';
 import { modelFault } from './no-model.ts';
@@ -13,10 +13,9 @@ const INDEX = 'model.safetensors.index.json';
 /** Tensor name to the name of its shard, as the index says. */
 const readIndex = async (file: string): Promise<Map<string, string>> => {
   const bad = (what: string, cause?: unknown) => new ZestError('ERR_ZEST_SAFETENSORS', `${file}: ${what}`, { cause });
+  const text = await reading(file, readFile(file, 'utf8'));
   let index: unknown;
-  let text = '';
   try {
-    text = await readFile(file, 'utf8');
     index = JSON.parse(text);
   } catch (cause) {
     throw bad(lfsFault(text) ?? `not a JSON file: ${(cause as Error).message}`, cause);
@@ -41,9 +40,9 @@ const readIndex = async (file: string): Promise<Map<string, string>> => {
  */
 export const readCheckpoint = async (folder: string): Promise<Map<string, TensorEntry>> => {
   const single = join(folder, WEIGHTS);
-  if (existsSync(single)) return new Map((await readTensors(single)).map((tensor) => [tensor.name, tensor]));
+  if (await isThere(single)) return new Map((await readTensors(single)).map((tensor) => [tensor.name, tensor]));
   const index = join(folder, INDEX);
-  if (!existsSync(index)) throw new ZestError('ERR_ZEST_FILE', modelFault(folder, 'weights'));
+  if (!(await isThere(index))) throw new ZestError('ERR_ZEST_FILE', modelFault(folder, 'weights'));
   const places = await readIndex(index);
   const tensors = new Map<string, TensorEntry>();
   for (const shard of new Set(places.values())) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import type { NameOf } from '../native/names.ts';
 import { isPositiveFloat32, POSITIVE_FLOAT32 } from '../numbers/float32.ts';
+import { isObject, readJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import type { ConfigKey, Family, Setting } from './families/family.ts';
 import { FAMILIES, familyOf } from './families/index.ts';
@@ -68,14 +69,12 @@ export interface ModelConfig {
 /**
  * What generation_config.json says of the tokens that end a text, null if it leaves them out; undefined if there is no
  * such file, or it is broken.
+ *
+ * @throws ERR_ZEST_FILE where it cannot be read
  */
 const endTokens = async (folder: string): Promise<unknown> => {
-  try {
-    const { eos_token_id = null } = JSON.parse(await readFile(join(folder, 'generation_config.json'), 'utf8'));
-    return eos_token_id;
-  } catch {
-    return undefined;
-  }
+  const json = await readJson(join(folder, 'generation_config.json'));
+  return isObject(json) ? (json.eos_token_id ?? null) : undefined;
 };
 
 /**

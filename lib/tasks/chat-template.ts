@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { typeError, ZestError } from '../errors.ts';
+import { ifThere } from '../files/files.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
@@ -9,7 +10,7 @@ import type { CallOptions } from '../objective.ts';
 import { assertPath, callOptions } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { checkedList } from '../options/reading.ts';
-import { isObject } from '../text/json.ts';
+import { isObject, readJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { withinTime } from '../time-limit.ts';
 
@@ -90,23 +91,21 @@ const contentOf = (token: unknown): string | undefined =>
  * import { loadChatTemplate } from 'node-zest';
  * console.log(await loadChatTemplate('film-roberta-mini')); // undefined
  *
- * @throws ERR_ZEST_TEMPLATE for a template that is broken; what {@link Tokenizer.load} throws for a GGUF file
+ * @throws ERR_ZEST_TEMPLATE for a template that is broken, ERR_ZEST_FILE for a file that cannot be read; what
+ * {@link Tokenizer.load} throws for a GGUF file
  */
 export const loadChatTemplate = async (name: string, options?: CallOptions): Promise<ChatTemplate | undefined> => {
   assertPath(name, 'name');
   const { signal } = callOptions(options);
   const folder = await fetchedFolder(name, 'tokenizer', signal);
-  const read = (file: string) => readFile(join(folder, file), 'utf8').catch(() => undefined);
   const readConfig = async (): Promise<Json> => {
     if (isGguf(folder)) return ggufTokenizer(await readGguf(folder)).config;
-    try {
-      return JSON.parse((await read('tokenizer_config.json')) ?? '{}');
-    } catch {
-      return {}; // Tokenizer.load says what is wrong with it
-    }
+    const json = await readJson(join(folder, 'tokenizer_config.json'));
+    return isObject(json) ? json : {}; // Tokenizer.load says what is wrong with it
   };
   const config = await readConfig();
-  const text = (await read('chat_template.jinja')) ?? templateOf(config.chat_template);
+  const file = join(folder, 'chat_template.jinja');
+  const text = (await ifThere(file, readFile(file, 'utf8'))) ?? templateOf(config.chat_template);
   if (text === undefined) return undefined;
   const failure = (what: string, cause: unknown) =>
     new ZestError('ERR_ZEST_TEMPLATE', `the chat template of ${folder} ${what}: ${(cause as Error).message}`, {

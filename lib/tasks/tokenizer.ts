@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { rangeError, typeError, ZestError } from '../errors.ts';
+import { isThere } from '../files/files.ts';
 import { fetchedFolder } from '../model/fetched-folder.ts';
 import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
 import type { CallOptions } from '../objective.ts';
@@ -158,15 +158,15 @@ export class Tokenizer {
    * const tokenizer = await Tokenizer.load('film-roberta-mini');
    * console.log(tokenizer.vocabularySize); // 8192
    *
-   * @throws ERR_ZEST_FILE for what is no folder; ERR_ZEST_TOKENIZER naming the file that is missing or broken;
-   * ERR_ZEST_HUB, ERR_ZEST_DOWNLOAD
+   * @throws ERR_ZEST_FILE for what is no folder, and for a file that cannot be read; ERR_ZEST_TOKENIZER naming the file
+   * that is missing or broken; ERR_ZEST_HUB, ERR_ZEST_DOWNLOAD
    */
   static async load(name: string, options?: CallOptions): Promise<Tokenizer> {
     assertPath(name, 'folder');
     const { signal } = callOptions(options);
     const given = await fetchedFolder(name, 'tokenizer', signal);
     // An adapter that came without a tokenizer is read with its base's.
-    const hasOwn = !isAdapterFolder(given) || existsSync(join(given, 'tokenizer.json'));
+    const hasOwn = !isAdapterFolder(given) || (await isThere(join(given, 'tokenizer.json')));
     const folder = hasOwn ? given : (await adaptedSource(name, undefined, 'tokenizer', signal)).base;
     const file = join(folder, 'tokenizer.json');
     try {

@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { ifThere, isUnreadable } from '../files/files.ts';
 import { familyOf } from '../model/families/index.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
 import { lfsFault } from '../model/git-lfs.ts';
 import { modelFault } from '../model/no-model.ts';
 import { readSourceConfig } from '../model/source.ts';
-import { isDeeperThan, isObject } from '../text/json.ts';
+import { isDeeperThan, isObject, readJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
 import { somethingElse } from '../text/what-is.ts';
 import { ROLES, type SpecialTokens, type TokenizerClass, type TokenizerConfig, tokenizerClass } from './classes.ts';
@@ -49,10 +50,10 @@ const fail = (message: string, cause?: unknown): never => {
   throw new ZestError('ERR_ZEST_TOKENIZER', message, { cause });
 };
 
-const readObject = async (file: string): Promise<Record<string, unknown>> => {
-  const text = await readFile(file, 'utf8').catch((cause) =>
-    fail(`${file} cannot be read; a tokenizer needs this file`, cause),
-  );
+/** Reads an object of JSON; undefined where there is no such file. */
+const readObject = async (file: string): Promise<Record<string, unknown> | undefined> => {
+  const text = await ifThere(file, readFile(file, 'utf8'));
+  if (text === undefined) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -64,9 +65,6 @@ const readObject = async (file: string): Promise<Record<string, unknown>> => {
   return value as Record<string, unknown>;
 };
 
-const readIfThere = async (file: string): Promise<Record<string, unknown>> =>
-  existsSync(file) ? readObject(file) : {};
-
 const contentOf = (token: unknown): string | undefined =>
   typeof token === 'string' ? token : isObject(token) && typeof token.content === 'string' ? token.content : undefined;
 
@@ -75,9 +73,9 @@ const isFlagged = (token: unknown): token is Omit<AddedToken, 'id'> =>
 
 /** tokenizer_config.json, with what special_tokens_map.json says of tokens where it does not list them by id. */
 const mergedConfig = async (folder: string): Promise<TokenizerConfig> => {
-  const config = await readIfThere(join(folder, 'tokenizer_config.json'));
+  const config = (await readObject(join(folder, 'tokenizer_config.json'))) ?? {};
   if ('added_tokens_decoder' in config) return config;
-  return { ...config, ...(await readIfThere(join(folder, 'special_tokens_map.json'))) };
+  return { ...config, ...(await readObject(join(folder, 'special_tokens_map.json'))) };
 };
 
 /** The added tokens of all files, each once: tokenizer.json's, then those that the configuration lists by id. */
@@ -87,7 +85,7 @@ const addedTokens = async (
   config: TokenizerConfig,
 ): Promise<Map<string, AddedToken>> => {
   const byId = new Map<number, AddedToken>();
-  for (const [content, id] of Object.entries(await readIfThere(join(folder, 'added_tokens.json')))) {
+  for (const [content, id] of Object.entries((await readObject(join(folder, 'added_tokens.json'))) ?? {})) {
     if (typeof id === 'number') byId.set(id, { id, content });
   }
   for (const token of added_tokens) byId.set(token.id, token);
@@ -158,17 +156,17 @@ const missing = (folder: string): never => {
  * merges.txt), tokenizer_config.json, special_tokens_map.json, added_tokens.json, and the type of the model, by which
  * transformers chooses a class with defaults of its own where none is named.
  *
- * @throws ERR_ZEST_FILE for what is no folder; ERR_ZEST_TOKENIZER naming the file that is missing or broken, or the token
- * that tokenizer.json does not have
+ * @throws ERR_ZEST_FILE for what is no folder, and for a file that cannot be read; ERR_ZEST_TOKENIZER naming the file that
+ * is missing or broken, or the token that tokenizer.json does not have
  */
 export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => {
   const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;
   const file = inside ? folder : join(folder, 'tokenizer.json');
-  const read = inside?.json ?? (existsSync(file) ? await readObject(file) : undefined);
-  const given = read as TokenizerJson | undefined;
+  const given = (inside?.json ?? (await readObject(file))) as TokenizerJson | undefined;
   const config: TokenizerConfig = inside?.config ?? (await mergedConfig(folder));
   // What is wrong with config.json is for the model to say.
-  const modelConfig = await readIfThere(join(folder, 'config.json')).catch(() => ({}));
+  const read = await readJson(join(folder, 'config.json'));
+  const modelConfig = isObject(read) ? read : {};
   // A GGUF file says all itself.
   const { known, isNamed } = inside ? { known: undefined, isNamed: true } : tokenizerClass(config, modelConfig);
   const json = given ?? (await tokenizerOfVocabulary(folder, known)) ?? missing(folder);
@@ -206,7 +204,10 @@ export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => 
     tokens.set(content, { ...(isFlagged(token) && token), content, id: idOf(content) ?? next++, special: true });
   }
 
-  const model = await readSourceConfig(folder).catch(() => undefined);
+  const model = await readSourceConfig(folder).catch((error) => {
+    if (isUnreadable(error)) throw error;
+    return undefined;
+  });
   const isOfClass = known !== undefined && (json.model.type ?? known.model) === known.model;
   const names = config.model_input_names;
   return {

@@ -1,7 +1,16 @@
 import { copyFile, link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { flushPath, ifThere, isThere, makeFolder, removeLeftovers, writeAtomic, writing } from '../files/files.ts';
+import {
+  flushPath,
+  ifThere,
+  isThere,
+  isUnreadable,
+  makeFolder,
+  removeLeftovers,
+  writeAtomic,
+  writing,
+} from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import { ADAPTER_WEIGHTS } from '../model/peft.ts';
 import { readMetadata } from '../model/safetensors.ts';
@@ -140,15 +149,22 @@ export const weightFiles = async (folder: string): Promise<string[]> => {
   return found;
 };
 
-/** What the weights of a checkpoint say of themselves; undefined where there are none that do. */
+/**
+ * What the weights of a checkpoint say of themselves; undefined where there are none that do.
+ *
+ * @throws ERR_ZEST_FILE where they cannot be read
+ */
 export const checkpointMetadata = async (
   { checkpoints }: RunFolder,
   name: string,
 ): Promise<{ step: number; digest: string } | undefined> => {
   for (const file of [WEIGHTS, ADAPTER_WEIGHTS]) {
-    const { step, digest } = await readMetadata(join(checkpoints, name, file)).catch(
-      (): Record<string, unknown> => ({}),
-    );
+    const path = join(checkpoints, name, file);
+    const metadata = await ifThere(path, readMetadata(path)).catch((error) => {
+      if (isUnreadable(error)) throw error;
+      return undefined;
+    });
+    const { step, digest } = metadata ?? {};
     if (step !== undefined) return { step: Number(step), digest: String(digest) };
   }
   return undefined;
@@ -165,11 +181,12 @@ export interface FoundCheckpoint {
 export const findCheckpoints = async (run: RunFolder, upTo: number): Promise<FoundCheckpoint[]> => {
   const found: FoundCheckpoint[] = [];
   await removeLeftovers(run.checkpoints);
-  for (const name of await readdir(run.checkpoints).catch(() => [])) {
+  for (const name of (await ifThere(run.checkpoints, readdir(run.checkpoints))) ?? []) {
     if (UNDER_WAY.test(name)) continue;
     const folder = join(run.checkpoints, name);
     await removeLeftovers(folder);
-    const metadata = await checkpointMetadata(run, name);
+    // One that cannot be read is passed over: others, or the log, lead to the same weights.
+    const metadata = await checkpointMetadata(run, name).catch(() => undefined);
     if (metadata && metadata.step <= upTo) found.push({ folder, ...metadata });
   }
   return found.sort((a, b) => b.step - a.step);

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
-import { ifThere, isThere } from '../files/files.ts';
+import { ifThere, isThere, isUnreadable } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
 import { assertPath } from '../options/calls.ts';
 import { digestOfFiles } from '../runs/base-digest.ts';
@@ -68,7 +68,7 @@ const claimOf = async (run: RunFolder, name: string, weights: RunWeights): Promi
     isWhole = await isOf(log.header, model, digest).finally(() => model.dispose());
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (!(error instanceof ZestError) || error.code === 'ERR_ZEST_MEMORY') throw error;
+    if (!(error instanceof ZestError) || error.code === 'ERR_ZEST_MEMORY' || isUnreadable(error)) throw error;
   }
   return { name, step, isOf: async (model) => isWhole && (await model.digest()) === digest };
 };

@@ -92,6 +92,11 @@ describe('zest replay', () => {
       { name: 'last', step: 6, isLogged: true, isRight: false },
       { name: 'step-4', step: null, isLogged: false, isRight: false },
     ]);
+    // One that cannot be read is neither right nor wrong.
+    const config = join(other, 'checkpoints', 'step-6', 'config.json');
+    await rm(config);
+    await mkdir(config);
+    await rejects(() => verifyRun(other), 'ERR_ZEST_FILE', /step-6.config\.json cannot be read: EISDIR/);
   });
 
   it.each(['merged', 'adapter', 'both'] as const)('checks what checkpoints hold of LoRA, %s', async (weights) => {

@@ -10,6 +10,7 @@ import type { Warning } from '../../lib/runs/events.ts';
 import { type OpenRun, openRun } from '../../lib/training/open-run.ts';
 import { type Prediction, type PredictOptions, predict } from '../../lib/training/predict.ts';
 import { replayRun } from '../../lib/training/replay-run.ts';
+import { verifyRun } from '../../lib/training/verify-run.ts';
 import { film } from '../fixtures/film.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { readSummary, reviewConfig, reviewFolder, run } from './runs.ts';
@@ -121,6 +122,10 @@ describe('openRun', () => {
       'ERR_ZEST_RUN',
       /was killed, or failed, and has saved no checkpoint yet; wait for .* go on with it: zest train .* --resume$/,
     );
+    // Weights that are there and cannot be read.
+    await mkdir(join(checkpoints, 'last', 'model.safetensors'), { recursive: true });
+    for (const read of [openRun, verifyRun])
+      await rejects(() => read(killed), 'ERR_ZEST_FILE', /last.model\.safetensors cannot be read: it is no file$/);
   });
 
   it('says of a head that is new that nothing has trained it', async () => {
