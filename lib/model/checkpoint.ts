@@ -7,7 +7,7 @@ import { lfsFault } from './git-lfs.ts';
 import { modelFault } from './no-model.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';
 
-const WEIGHTS = 'model.safetensors';
+export const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
 /** Tensor name to the name of its shard, as the index says. */

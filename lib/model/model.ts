@@ -431,7 +431,8 @@ export class Model implements Objective<Batch> {
    * const saved = await Model.load('tuned');
    * console.log((await saved.digest()) === (await model.digest())); // true
    *
-   * @throws ERR_ZEST_FILE if the folder cannot be written; ERR_ZEST_OPTION for an adapter that the model does not have;
+   * @throws ERR_ZEST_FILE if the folder cannot be written, or has files of another kind of `weights`, which would stay
+   * beside the new ones; ERR_ZEST_OPTION for an adapter that the model does not have;
    * ERR_ZEST_WEIGHTS_NOT_FINITE, as {@link notFinite} finds it, for weights that could not be loaded again
    */
   async save(folder: string, options?: SaveOptions): Promise<void> {

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rangeError, ZestError } from '../errors.ts';
-import { makeFolder, replaceFile } from '../files/files.ts';
+import { isThere, makeFolder, replaceFile } from '../files/files.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import { isObject } from '../text/json.ts';
+import { WEIGHTS } from './checkpoint.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
 import { architectureHead, architectureOf } from './head.ts';
@@ -94,6 +95,42 @@ const saveAdapter = async (
 /** What is saved of a model with LoRA: the weights that it is merged into, PEFT's files, or both. */
 export type SavedWeights = 'merged' | 'adapter' | 'both';
 
+/** Where `both` has PEFT's files. */
+const BESIDE = 'adapter';
+
+/** The files by which a folder is known to hold weights, by what was saved; those that it loads with come first. */
+const FILES: Readonly<Record<SavedWeights, readonly string[]>> = {
+  both: [WEIGHTS, join(BESIDE, ADAPTER_WEIGHTS), join(BESIDE, ADAPTER_CONFIG)],
+  merged: [WEIGHTS],
+  adapter: [ADAPTER_WEIGHTS, ADAPTER_CONFIG],
+};
+
+/** What is saved in a folder, and its files of weights, the one first that the folder loads with; undefined if nothing is. */
+export const savedIn = async (folder: string): Promise<{ weights: SavedWeights; files: string[] } | undefined> => {
+  for (const weights of Object.keys(FILES) as SavedWeights[]) {
+    const files = FILES[weights].filter((name) => name.endsWith('.safetensors'));
+    const found = await Promise.all(files.map((name) => isThere(join(folder, name))));
+    if (!found.includes(false)) return { weights, files };
+  }
+  return undefined;
+};
+
+/**
+ * Checks that a folder has none of the files that saving makes for another kind: they would stay, of other weights, and
+ * might be what is loaded. None is removed, for it may be somebody's only copy, or the base of the adapter that is saved.
+ *
+ * @throws ERR_ZEST_FILE
+ */
+const assertNoOther = async (folder: string, weights: SavedWeights): Promise<void> => {
+  for (const name of Object.values(FILES).flat()) {
+    if (FILES[weights].includes(name) || !(await isThere(join(folder, name)))) continue;
+    throw new ZestError(
+      'ERR_ZEST_FILE',
+      `${folder} has ${name}, which saving with weights '${weights}' would leave beside the new weights; expected a folder without it: remove it, or name another`,
+    );
+  }
+};
+
 /** Texts by name. */
 type Metadata = Readonly<Record<string, string>>;
 
@@ -111,8 +148,8 @@ export interface SaveOptions {
  * tensors of its own. The weights come last; each file is replaced at once, so that the folder it was loaded from may be
  * given.
  *
- * @throws ERR_ZEST_FILE; ERR_ZEST_OPTION where there is no LoRA to be saved alone; ERR_ZEST_WEIGHTS_NOT_FINITE naming a
- *   trained tensor
+ * @throws ERR_ZEST_FILE, also where the folder has other weights that would stay; ERR_ZEST_OPTION where there is no LoRA
+ *   to be saved alone; ERR_ZEST_WEIGHTS_NOT_FINITE naming a trained tensor
  */
 export const saveModel = async (
   folder: string,
@@ -124,6 +161,8 @@ export const saveModel = async (
   if (weights !== 'merged' && !adapter) {
     throw rangeError('ERR_ZEST_OPTION', `weights is '${weights}'; expected 'merged' for a model without LoRA`);
   }
+  await assertNoOther(folder, weights);
+  if (weights === 'both') await assertNoOther(join(folder, BESIDE), 'adapter');
   const bad = await engine.notFinite();
   if (bad >= 0) {
     throw new ZestError(
@@ -133,12 +172,12 @@ export const saveModel = async (
   }
   try {
     if (adapter && weights === 'adapter') await saveAdapter(folder, engine, origin, adapter, metadata);
-    if (adapter && weights === 'both') await saveAdapter(join(folder, 'adapter'), engine, origin, adapter, metadata);
+    if (adapter && weights === 'both') await saveAdapter(join(folder, BESIDE), engine, origin, adapter, metadata);
     if (weights !== 'adapter') {
       await writeRest(folder, origin);
       const tensors = spec.parameters.map(({ name }, index) => ({ index, name }));
       const kept = tensors.filter(({ index }) => !merged.has(index));
-      await writeWeights(join(folder, 'model.safetensors'), engine, origin, kept, metadata);
+      await writeWeights(join(folder, WEIGHTS), engine, origin, kept, metadata);
     }
   } catch (cause) {
     if (cause instanceof ZestError) throw cause;

@@ -12,8 +12,8 @@ import {
   writing,
 } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
-import { ADAPTER_WEIGHTS } from '../model/peft.ts';
 import { readMetadata } from '../model/safetensors.ts';
+import { savedIn } from '../model/save.ts';
 import type { CheckpointEvent } from '../runs/events.ts';
 import type { RunFolder } from '../runs/folder.ts';
 import { decodeResumable, encodeResumable, type RunState } from './run-state.ts';
@@ -22,9 +22,6 @@ import type { RunContext } from './start-run.ts';
 // A checkpoint is a model folder whose files are replaced one by one, each at once. All but the weights stay the same from
 // step to step, and the header of the weights' file says of which step they are: whenever a process is killed, the folder
 // is whole. State of a method that is as large as the weights belongs beside them, in a file whose header says its step.
-
-/** The weights of a checkpoint. */
-const WEIGHTS = 'model.safetensors';
 
 /** Earlier checkpoints that are kept, as step-500. */
 const EARLIER = /^step-(\d+)$/;
@@ -141,14 +138,6 @@ export const saveCheckpoint = async (
 export const readResumable = async ({ state }: RunFolder): Promise<ReturnType<typeof decodeResumable>> =>
   decodeResumable((await ifThere(state, readFile(state, 'utf8'))) ?? '');
 
-/** The files with weights that a checkpoint has. */
-export const weightFiles = async (folder: string): Promise<string[]> => {
-  const found: string[] = [];
-  for (const file of [WEIGHTS, ADAPTER_WEIGHTS, join('adapter', ADAPTER_WEIGHTS)])
-    if (await isThere(join(folder, file))) found.push(file);
-  return found;
-};
-
 /**
  * What the weights of a checkpoint say of themselves; undefined where there are none that do.
  *
@@ -158,16 +147,16 @@ export const checkpointMetadata = async (
   { checkpoints }: RunFolder,
   name: string,
 ): Promise<{ step: number; digest: string } | undefined> => {
-  for (const file of [WEIGHTS, ADAPTER_WEIGHTS]) {
-    const path = join(checkpoints, name, file);
-    const metadata = await ifThere(path, readMetadata(path)).catch((error) => {
-      if (isUnreadable(error)) throw error;
-      return undefined;
-    });
-    const { step, digest } = metadata ?? {};
-    if (step !== undefined) return { step: Number(step), digest: String(digest) };
-  }
-  return undefined;
+  const folder = join(checkpoints, name);
+  const [file] = (await savedIn(folder))?.files ?? [];
+  if (file === undefined) return undefined;
+  const path = join(folder, file);
+  const metadata = await ifThere(path, readMetadata(path)).catch((error) => {
+    if (isUnreadable(error)) throw error;
+    return undefined;
+  });
+  const { step, digest } = metadata ?? {};
+  return step === undefined ? undefined : { step: Number(step), digest: String(digest) };
 };
 
 /** A checkpoint of a run whose weights can be gone on from. */

@@ -19,7 +19,7 @@ const once = (digests: Digests, of: string, take: () => Promise<string>): Promis
 /** Keys of a configuration that do not change what a run computes. */
 const FREE = [
   'output',
-  ...['checkpointEvery', 'keepCheckpoints', 'sync', 'tensorboard', 'weights'].map((key) => `training.${key}`),
+  ...['checkpointEvery', 'keepCheckpoints', 'sync', 'tensorboard'].map((key) => `training.${key}`),
 ];
 
 /** What is not as the run in a folder began with, in sentences. */

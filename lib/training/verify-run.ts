@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { ZestError } from '../errors.ts';
 import { ifThere, isThere, isUnreadable } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
+import { savedIn } from '../model/save.ts';
 import { assertPath } from '../options/calls.ts';
 import { digestOfFiles } from '../runs/base-digest.ts';
 import type { RunFolder } from '../runs/folder.ts';
 import { heldRun } from '../runs/replacement.ts';
 import { leadOn } from '../runs/replay.ts';
 import { isObject, readJson } from '../text/json.ts';
-import { checkpointMetadata, weightFiles } from './checkpoints.ts';
+import { checkpointMetadata } from './checkpoints.ts';
 import { loadModel } from './inputs.ts';
 import { openLog, type ReplayRunOptions, replayRunOptions, stepsOf } from './replay-run.ts';
 import { isAdapted, isOf, loadBase, type RunWeights } from './run-weights.ts';
@@ -36,8 +37,9 @@ interface Claim {
 
 /** Whether a checkpoint's weights, of which what is trained cannot be told apart, are those that a model would save. */
 const isSavedBy = async (model: Model, folder: string, metadata: Record<string, string>): Promise<boolean> => {
-  const files = await weightFiles(folder);
-  const weights = files.length === 2 ? 'both' : files[0] === 'model.safetensors' ? 'merged' : 'adapter';
+  const saved = await savedIn(folder);
+  if (saved === undefined) return false;
+  const { weights, files } = saved;
   const scratch = await mkdtemp(join(tmpdir(), 'zest-verify-'));
   try {
     await model.save(scratch, { weights, metadata });
@@ -56,8 +58,7 @@ const claimOf = async (run: RunFolder, name: string, weights: RunWeights): Promi
   const folder = join(run.checkpoints, name);
   const found = await checkpointMetadata(run, name);
   if (found === undefined) {
-    const hasWeights = (await weightFiles(folder)).length > 0;
-    return hasWeights ? { name, step: Number.NaN, isOf: async () => false } : undefined;
+    return (await savedIn(folder)) ? { name, step: Number.NaN, isOf: async () => false } : undefined;
   }
   const { step, digest } = found;
   const metadata = { step: String(step), digest };

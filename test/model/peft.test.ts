@@ -91,6 +91,31 @@ describe("LoRA in PEFT's files", () => {
     await expect(plain.save(fresh(), { weights: 'adapter' })).rejects.toBeInstanceOf(RangeError);
   });
 
+  it('is not saved beside other weights, which would be loaded in its stead, nor these beside it', async () => {
+    const model = await load(folderOf(tinyTensors()), { trainable: { lora } });
+    for (const [first, second, file] of [
+      ['merged', 'adapter', 'model.safetensors'],
+      ['adapter', 'merged', 'adapter_model.safetensors'],
+      ['adapter', 'both', 'adapter_model.safetensors'],
+      ['both', 'merged', 'adapter.adapter_model.safetensors'],
+      ['both', 'adapter', 'model.safetensors'],
+    ] as const) {
+      const folder = fresh();
+      await model.save(folder, { weights: first });
+      const saved = await rows(await load(folder));
+      await model.apply(update);
+      const refused = new RegExp(`has ${file}, .* weights '${second}' .*; expected a folder without it`);
+      await rejects(() => model.save(folder, { weights: second }), 'ERR_ZEST_FILE', refused);
+      expect(await rows(await load(folder))).toEqual(saved);
+      // The same kind takes its place.
+      await model.save(folder, { weights: first });
+      expect(await rows(await load(folder))).not.toEqual(saved);
+    }
+    const folder = fresh();
+    for (const weights of ['merged', 'both'] as const) await model.save(folder, { weights });
+    expect(await rows(await load(join(folder, 'adapter')))).toEqual(await rows(model));
+  });
+
   it('brings a head that was new, with the names of its classes', async () => {
     const base = folderOf(tinyTensors());
     const options = { trainable: { lora }, head: { classes: 2, seed: 3 }, labels: ['bad', 'good'] };

@@ -2,9 +2,11 @@ import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } fro
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainEvent } from '../../lib/runs/events.ts';
+import { replayRun } from '../../lib/training/replay-run.ts';
 import { decodeResumable, encodeResumable } from '../../lib/training/run-state.ts';
 import type { Config } from '../../lib/training/schema.ts';
 import { train } from '../../lib/training/train.ts';
+import { verifyRun } from '../../lib/training/verify-run.ts';
 import { film } from '../fixtures/film.ts';
 import { outcome, timeless } from './kills.ts';
 import { ofKind, readMetrics, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
@@ -155,6 +157,11 @@ describe('a run that goes on', () => {
     );
     await refused({ ...config, training: { ...config.training, steps: 5 } }, /training.steps is 5; expected 6/);
     await refused({ ...config, training: { ...config.training, seed: 2 } }, /training.seed is 2; expected 1/);
+    // Checkpoints of one kind would stand beside those of the other.
+    await refused(
+      { ...config, trainable: { lora: { rank: 2, alpha: 4 } }, training: { ...config.training, weights: 'adapter' } },
+      /training.weights is 'adapter'; expected 'merged', which it was begun with/,
+    );
     const linear = { ...config, optimizer: { ...config.optimizer, schedule: 'linear' as const } };
     await refused(
       { ...linear, training: { ...config.training, steps: 9 } },
@@ -240,6 +247,18 @@ describe('what else a run goes on with', () => {
     ['linear', (config) => ({ ...config, optimizer: { ...config.optimizer, schedule: 'linear', warmupSteps: 2 } })],
   ])('%s', async (name, change) => {
     await same(name, change, 5);
+  });
+
+  it('verifies a checkpoint of LoRA by the weights that it loads with, whatever else is in the folder', async () => {
+    const config: Config = { ...reviewConfig(folder, 'beside'), trainable: { lora: { rank: 2, alpha: 4 } } };
+    await run(config);
+    const [last, other] = [join(config.output, 'checkpoints', 'last'), join(folder, 'beside-adapter')];
+    const { model } = await replayRun(config.output, { toStep: 1 });
+    await model.save(other, { weights: 'adapter' });
+    model.dispose();
+    await cp(other, last, { recursive: true, force: false });
+    expect(await readdir(last)).toEqual(expect.arrayContaining(['adapter_model.safetensors', 'model.safetensors']));
+    expect(await verifyRun(config.output)).toContainEqual({ name: 'last', step: 6, isLogged: true, isRight: true });
   });
 
   it('a method with a state of its own', async () => {
