@@ -18,6 +18,10 @@ export const throwIfAborted = (signal: AbortSignal | undefined): void => {
   signal.throwIfAborted();
 };
 
+/** Whether an error is that of a signal that was aborted; what fails for another reason meanwhile has an error of its own. */
+export const isInterruption = (error: unknown, signal: AbortSignal | undefined): boolean =>
+  signal?.aborted === true && error === signal.reason;
+
 /**
  * Waits for what a function of the caller's gives, as long as the signal is not aborted: it may never settle.
  *

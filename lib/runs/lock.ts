@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { closeAfter } from '../closing.ts';
 import { ZestError } from '../errors.ts';
 import { makeFolder, writing } from '../files/files.ts';
 import { native } from '../native/load.ts';
@@ -63,9 +64,5 @@ export const folderUnlocked = async (folder: string, signal: AbortSignal): Promi
  */
 export async function* lockingFolder<T>(folder: string, work: () => AsyncGenerator<T, void>): AsyncGenerator<T, void> {
   const lock = await lockFolder(folder);
-  try {
-    yield* work();
-  } finally {
-    await lock.close();
-  }
+  yield* closeAfter(work(), [() => lock.close()]);
 }

@@ -1,3 +1,4 @@
+import { closeAll, closeOnError } from '../closing.ts';
 import { AppendedFile } from './appended-file.ts';
 import type { EvaluationEvent, StepEvent } from './events.ts';
 import type { EventFileWriter } from './tensorboard.ts';
@@ -54,7 +55,7 @@ export class MetricsLog implements Metrics {
     try {
       return new MetricsLog(await AppendedFile.open(file, length), events);
     } catch (error) {
-      await events?.close();
+      await closeOnError([() => events?.close()]);
       throw error;
     }
   }
@@ -72,8 +73,7 @@ export class MetricsLog implements Metrics {
     await this.#events?.flush();
   }
 
-  async close(): Promise<void> {
-    await this.#events?.close();
-    await this.#lines.close();
+  close(): Promise<void> {
+    return closeAll([() => this.#events?.close(), () => this.#lines.close()]);
   }
 }

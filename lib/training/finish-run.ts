@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isInterruption } from '../abort.ts';
 import { writeAtomic } from '../files/files.ts';
 import type { EvaluationEvent, Summary, TrainEvent } from '../runs/events.ts';
 import type { Examination, ScoredExample } from '../tasks/task.ts';
@@ -32,7 +33,7 @@ async function* validateLast(context: RunContext, state: RunState): AsyncGenerat
   try {
     yield* validate(context, state, { signal });
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!isInterruption(error, signal)) throw error;
   }
 }
 
@@ -77,7 +78,7 @@ export async function* finishRun(
       await context.metrics.add(event);
       yield event;
     } catch (error) {
-      if (!options.signal?.aborted) throw error;
+      if (!isInterruption(error, options.signal)) throw error;
     }
   }
   if (validated || test) {

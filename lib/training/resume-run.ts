@@ -1,4 +1,5 @@
 import { readFile, stat, truncate } from 'node:fs/promises';
+import { closeOnError } from '../closing.ts';
 import { ZestError } from '../errors.ts';
 import { ifThere, isThere, writing } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
@@ -181,9 +182,7 @@ export const resumeRun = async (
       hasStart: steps > 0,
     };
   } catch (error) {
-    model?.dispose();
-    await writer?.close();
-    await lock.close();
+    await closeOnError([() => model?.dispose(), () => writer?.close(), () => lock.close()]);
     throw error;
   }
 };

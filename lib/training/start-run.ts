@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { closeOnError } from '../closing.ts';
 import { type ShuffledBatches, shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
 import { ruleName } from '../methods/rule.ts';
@@ -108,9 +109,7 @@ export const startRun = async (config: ResolvedConfig, options: TrainOptions): P
     log = await createRun(run, config, () => TrajectoryWriter.create(run.trajectory, header));
     return { context: await runContext(prepared, { run, lock, log, written: 0 }), estimate };
   } catch (error) {
-    model.dispose();
-    await log?.close();
-    await lock?.close();
+    await closeOnError([() => model.dispose(), () => log?.close(), () => lock?.close()]);
     throw error;
   }
 };

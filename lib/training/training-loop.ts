@@ -137,10 +137,10 @@ const takeStep = async (context: RunContext, state: RunState, began: number): Pr
   let scalars: Pick<StepEvent, 'meanLoss'> & Record<string, number | string>;
   try {
     const stepping = optimizer.step(objective, batch, stepCall(config, context.examples, options.signal));
-    const [{ update: applied, meanLoss, diagnostics, losses: found }, next] = await Promise.all([
-      stepping,
-      prepareNext(context, losses.length + 1),
-    ]);
+    const both = [stepping, prepareNext(context, losses.length + 1)] as const;
+    // The engine is at work until the step has ended, whatever becomes of the next batch.
+    await Promise.allSettled(both);
+    const [{ update: applied, meanLoss, diagnostics, losses: found }, next] = await Promise.all(both);
     state.next = next;
     update = optimizer.keepsState ? { ...applied, losses: [...found] } : applied;
     scalars = { meanLoss, ...diagnostics };

@@ -1,11 +1,13 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defineMethod } from '../../lib/methods/method.ts';
+import { registerMethod } from '../../lib/methods/registry.ts';
 import type { TrainEvent } from '../../lib/runs/events.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
 import { evaluate } from '../../lib/training/evaluate.ts';
 import { train } from '../../lib/training/train.ts';
-import { digestOf, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
+import { digestOf, readMetrics, readSummary, replay, reviewConfig, reviewFolder, run } from './runs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -58,6 +60,38 @@ describe('an abort', () => {
       expect(summary).toMatchObject({ steps, interrupted: true });
       expect((await replay(config.output)).after).toBe(summary.digest);
     }
+  });
+
+  it('while a step fails ends with what failed, and saves no weights that the log may not lead to', async () => {
+    const config = reviewConfig(folder, 'failed');
+    const controller = new AbortController();
+    const broken = new Error('the method is broken');
+    let isBroken = false;
+    const breaking = defineMethod({
+      name: 'breaking',
+      title: 'A method that fails as it is told to stop',
+      options: {},
+      streams: () => 1,
+      forwards: () => 2,
+      diagnostics: {},
+      *estimate(_, { streams: [stream = 0n] }) {
+        const [at, ahead]: Float64Array = yield [[], { stream, scale: 1e-3 }];
+        if (isBroken) {
+          controller.abort(new Error('enough'));
+          throw broken;
+        }
+        return { terms: [{ stream, coefficient: ahead! - at! }], meanLoss: at!, diagnostics: {} };
+      },
+    });
+    registerMethod(breaking);
+    const own = { ...config, optimizer: { method: 'breaking', learningRate: 1e-6 } as never };
+    const failed = (async () => {
+      for await (const { kind } of train(own, { signal: controller.signal })) isBroken ||= kind === 'step';
+    })();
+    await expect(failed).rejects.toBe(broken);
+    expect((await readMetrics(config.output)).at(-1)).toMatchObject({ kind: 'failure', message: broken.message });
+    expect(await readdir(config.output)).not.toContain('summary.json');
+    expect(await readdir(join(config.output, 'checkpoints'))).not.toContain('last');
   });
 
   it('before the start writes nothing', async () => {

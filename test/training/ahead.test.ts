@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { defineMethod } from '../../lib/methods/method.ts';
 import { registerMethod } from '../../lib/methods/registry.ts';
@@ -73,4 +74,43 @@ it('makes the next batch while the engine computes, and none that no step takes'
     // Of an example, to see that the weights that are saved give it a loss.
     'batch',
   ]);
+});
+
+it('fails with the batch that cannot be made once the step under way has ended', async () => {
+  const seen: string[] = [];
+  const { batch } = ClassificationTask.prototype;
+  const { exclusively } = Model.prototype;
+  let stepping = false;
+  const making = vi.spyOn(ClassificationTask.prototype, 'batch').mockImplementation(function (this: never, examples) {
+    if (!stepping) return batch.call(this, examples);
+    seen.push('batch');
+    throw new Error('no such batch');
+  });
+  // The step's losses come well after the batch was asked for.
+  const computing = vi.spyOn(Model.prototype, 'exclusively').mockImplementation(function <T>(
+    this: Model,
+    work: (alone: Objective<Batch>) => Promise<T>,
+  ) {
+    return exclusively.call(this, (alone) => {
+      const evaluate: typeof alone.evaluate = async (...call) => {
+        stepping = true;
+        await vi.waitFor(() => expect(seen).toContain('batch'), 60_000);
+        await delay(200);
+        const losses = await alone.evaluate(...call);
+        seen.push('answered');
+        return losses;
+      };
+      return work(Object.create(alone, { evaluate: { value: evaluate } }));
+    }) as Promise<T>;
+  });
+  const config = reviewConfig(folder, 'no-batch');
+  const failed = run({
+    ...config,
+    data: { train: config.data.train },
+    optimizer: { method: 'mezo', learningRate: 1e-6 },
+    training: { ...config.training, steps: 3 },
+  });
+  await expect(failed).rejects.toThrow('no such batch');
+  expect(seen).toEqual(['batch', 'answered']);
+  for (const spy of [making, computing]) spy.mockRestore();
 });

@@ -1,5 +1,6 @@
 import { addAbortSignal } from 'node:stream';
 import { Option } from 'commander';
+import { isInterruption } from '../../abort.ts';
 import { rangeError, ZestError } from '../../errors.ts';
 import type { LoadOptions } from '../../model/load-options.ts';
 import { count } from '../../text/show.ts';
@@ -139,7 +140,7 @@ export const command: CommandDefinition = {
         if (!json) printText(piece);
       }
     } catch (error) {
-      if (!json || error !== signal.reason) throw error;
+      if (!json || !isInterruption(error, signal)) throw error;
       interrupted = true;
     } finally {
       model.dispose();

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { isInterruption } from '../../abort.ts';
 import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
@@ -180,7 +181,7 @@ export const command: CommandDefinition = {
       }
       showWarnings();
     } catch (error) {
-      if (signal.aborted) {
+      if (isInterruption(error, signal)) {
         showWarnings();
         printLine(
           begun && (stepped || !options.overwrite)
