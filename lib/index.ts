@@ -167,6 +167,7 @@ export type {
   ClassMeasures,
   WorstExample,
 } from './tasks/classification-report.ts';
+export type { LabelledExample as Example } from './tasks/example.ts';
 export { generateText, streamText, type TextOptions } from './tasks/generate-text.ts';
 export type { GenerateSpec, GenerationTask } from './tasks/generation.ts';
 export type { LoadedTask as Task, TaskSpec } from './tasks/kinds.ts';
@@ -174,7 +175,6 @@ export type { LabelWordSpec } from './tasks/label-words.ts';
 export { type LoadTaskOptions, loadTask } from './tasks/load.ts';
 export { type AnswerKind, type Measures, type Metric, type MetricDefinition, registerMetric } from './tasks/metrics.ts';
 export type { MultiLabelSpec, MultiLabelTask } from './tasks/multi-label.ts';
-export type { LabelledExample as Example } from './tasks/prompt.ts';
 export type { RegressionSpec, RegressionTask } from './tasks/regression.ts';
 export type {
   AnswerOptions,

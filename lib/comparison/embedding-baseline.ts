@@ -2,7 +2,7 @@ import { throwIfAborted } from '../abort.ts';
 import type { Batch } from '../model/batch.ts';
 import type { Model } from '../model/model.ts';
 import type { ClassificationTask } from '../tasks/classification.ts';
-import type { LabelledExample } from '../tasks/prompt.ts';
+import type { LabelledExample } from '../tasks/example.ts';
 import { evaluationBatchSize, type Score, type Scorer } from '../tasks/task.ts';
 import { fitLogistic, standardizer } from './logistic-regression.ts';
 import type { ExperimentRun, MethodResult } from './result.ts';

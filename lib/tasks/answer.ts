@@ -1,5 +1,5 @@
 import type { Outcome } from './classification-report.ts';
-import type { LabelledExample } from './prompt.ts';
+import type { LabelledExample } from './example.ts';
 
 /** log Σ exp, in float64. */
 export const logSumExp = (scores: Float32Array): number => {

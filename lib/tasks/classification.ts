@@ -8,13 +8,14 @@ import { listed, show } from '../text/show.ts';
 import { largestAt, outcome, probabilitiesOf } from './answer.ts';
 import { batchOf, responses } from './asked.ts';
 import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';
-import { assertExamples, assertMade, assertRows, isMade } from './checked.ts';
+import { assertFits, assertMade, assertRows } from './checked.ts';
 import { type ClassificationReport, Outcomes } from './classification-report.ts';
+import { isExample, LabelledExample } from './example.ts';
 import { absentField, assertRow, checkColumns, placeOf, textsOf } from './fields.ts';
 import { type LabelReader, type Labels, labelReader } from './labels.ts';
 import { assertMeasured, DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
-import { type Asking, LabelledExample, type Prompt } from './prompt.ts';
+import type { Asking, Prompt } from './prompt.ts';
 import type {
   AnswerOptions,
   Examination,
@@ -145,7 +146,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
   sample(examples: readonly LabelledExample[], sampling: Sampling): LabelledExample[] {
-    assertExamples(examples, LabelledExample);
+    this.#assertOwn(examples);
     const { shots, labelNoise, seed } = samplingOptions(sampling, 'sampling');
     const labelsOf = (some: readonly LabelledExample[]) => some.map(({ label }) => label);
     const chosen =
@@ -159,7 +160,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Counts the examples of each label. */
   balance(examples: readonly LabelledExample[]): { name: string; count: number }[] {
-    assertExamples(examples, LabelledExample);
+    this.#assertOwn(examples);
     const counts = this.names.map(() => 0);
     for (const { label } of examples) counts[label]!++;
     return this.names.map((name, i) => ({ name, count: counts[i]! }));
@@ -170,7 +171,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     examples: readonly LabelledExample[],
     options: { share: number; seed: number },
   ): { rest: LabelledExample[]; heldOut: LabelledExample[] } {
-    assertExamples(examples, LabelledExample);
+    this.#assertOwn(examples);
     const labels = examples.map(({ label }) => label);
     const checked = holdOutOptions(options);
     const chosen = new Set(holdOut(labels, { classes: this.names.length, ...checked }));
@@ -183,7 +184,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Shows examples with their labels before each prompt from now on, with `separator` behind each. */
   demonstrate(examples: readonly LabelledExample[], separator: string): void {
     const { demonstrate } = this.#asking;
-    assertExamples(examples, LabelledExample);
+    this.#assertOwn(examples);
     if (typeof separator !== 'string')
       throw typeError('ERR_ZEST_ARGUMENT', `separator is ${show(separator)}; expected a text`);
     if (demonstrate === undefined) throw noDemonstrations('kind' in this.spec ? String(this.spec.kind) : 'labelWords');
@@ -193,8 +194,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Shows what the model sees of an example: its tokens, how many were cut, and the name of its label. */
   preview(example: LabelledExample): Preview {
-    assertMade(example, LabelledExample, 'example', 'example');
-    const { ids, cut } = this.#prompt(example);
+    const { ids, cut } = this.#prompt(this.#own(example, 'example'));
     return { ids, cut, answer: this.names[example.label]! };
   }
 
@@ -263,7 +263,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     const options = answerOptions<Outcomes>(given as AnswerOptions<Outcomes> | undefined);
     assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
     const examples = inputs.map((input, i) => {
-      if (isMade(input, LabelledExample)) return input;
+      if (isExample(input)) return this.#own(input, `inputs[${i}]`);
       const place = `text ${i}`;
       const [only, ...others] = this.fields;
       if (typeof input === 'string' && others.length > 0) {
@@ -312,10 +312,22 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   }
 
   #example(example: LabelledExample | ExampleFields, index: number): LabelledExample {
-    if (isMade(example, LabelledExample)) return example;
+    if (isExample(example)) return this.#own(example, `examples[${index}]`);
     const place = `example ${index}`;
     const texts = this.#texts(example, place);
     return new LabelledExample(texts, this.label(example, place), place);
+  }
+
+  /** Checks an example that some task has made. */
+  #own(example: unknown, name: string): LabelledExample {
+    assertMade(example, LabelledExample, name, 'examples');
+    assertFits(example, name, { fields: this.fields, hasAnswer: () => example.label < this.names.length });
+    return example;
+  }
+
+  #assertOwn(examples: readonly LabelledExample[]): void {
+    assertList(examples, 'examples', 'what examples() of the task gives');
+    for (const [i, example] of examples.entries()) this.#own(example, `examples[${i}]`);
   }
 
   #prompt(example: LabelledExample): Prompt {

@@ -7,12 +7,13 @@ import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../text/show.ts';
 import type { AskedSequence } from './asked.ts';
 import { continuationTokens, specialToken } from './continuation.ts';
+import type { ReferencedExample } from './example.ts';
 import { fieldValue } from './fields.ts';
 import type { Derive, TaskKind } from './kind.ts';
 import { metricList } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
 import { type Prefaced, type PrefaceReader, prefaceReader } from './preface.ts';
-import { type Answer, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import { type Answer, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer, Writer } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -118,7 +119,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
   /** Shows examples with their answers before each prompt from now on, with `separator` behind each. */
   override demonstrate(examples: readonly ReferencedExample<readonly string[]>[], separator: string): void {
     const { text, token } = this.#ending();
-    const shown = examples.map(({ fields, reference }) => ({
+    const shown = this.checked(examples).map(({ fields, reference }) => ({
       fields,
       answer: this.shownReference(reference ?? []) + text,
       end: token,
@@ -152,7 +153,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
 
   /** Shows what the model sees of an example: its tokens, how many were cut, and the right answer. */
   preview(example: ReferencedExample<readonly string[]>): Preview {
-    const { ids, cut } = this.#prefaced(example);
+    const { ids, cut } = this.#prefaced(this.own(example));
     return { ids, cut, answer: this.shownReference(example.reference ?? []) };
   }
 
@@ -200,6 +201,10 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     const [losses] = known.length > 0 ? await model.sequenceLosses(this.batch(known), [[]], { signal }) : [];
     const lossOf = new Map(known.map((example, i) => [example, losses![i]!]));
     return examples.map((example, i) => ({ answer: this.decode(written[i]!), loss: lossOf.get(example) }));
+  }
+
+  protected takes({ reference }: ReferencedExample<unknown>): boolean {
+    return reference === undefined || (Array.isArray(reference) && reference.every((text) => typeof text === 'string'));
   }
 
   protected shownReference([first = '']: readonly string[]): string {

@@ -3,8 +3,9 @@ import type { Target } from '../model/batch.ts';
 import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { type AskedSequence, batchOf } from './asked.ts';
+import type { ReferencedExample } from './example.ts';
 import type { Metric } from './metrics.ts';
-import { type Answer, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import { type Answer, ReferenceTask } from './reference-task.ts';
 import type { Preview, ScoreOptions, Scorer } from './task.ts';
 import { type EncodedTexts, encodeTexts } from './texts.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -48,7 +49,7 @@ export abstract class HeadTask<R, A> extends ReferenceTask<R, A> {
   }
 
   preview(example: ReferencedExample<R>): Preview {
-    const { ids, cut } = this.#encoded(example);
+    const { ids, cut } = this.#encoded(this.own(example));
     const { reference } = example;
     return { ids, cut, answer: reference === undefined ? '' : this.shownReference(reference, example) };
   }

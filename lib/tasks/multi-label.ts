@@ -6,6 +6,7 @@ import { refuseMoreOptions } from '../options/no-options.ts';
 import { listed, show } from '../text/show.ts';
 import type { Answers } from './answer-report.ts';
 import type { ClassMeasures } from './classification-report.ts';
+import type { ReferencedExample } from './example.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';
@@ -96,6 +97,11 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
     }
     if (unknown === undefined) return labels.sort((a, b) => a - b);
     throw new ZestError('ERR_ZEST_LABEL', `${place}: label ${show(unknown)} is none of ${listed(this.#known.keys)}`);
+  }
+
+  protected takes({ reference }: ReferencedExample<unknown>): boolean {
+    const isLabel = (label: unknown) => typeof label === 'number' && label < this.labels.length;
+    return reference === undefined || (Array.isArray(reference) && reference.every(isLabel));
   }
 
   protected target(reference: readonly number[] = []): Target {

@@ -7,13 +7,14 @@ import { largestAt, logSumExp, probabilitiesOf } from './answer.ts';
 import type { AskedSequence } from './asked.ts';
 import type { ChoiceSpec } from './choice.ts';
 import { cutToFit } from './choice-prompt.ts';
+import type { ReferencedExample } from './example.ts';
 import { fieldValue } from './fields.ts';
 import type { Derive } from './kind.ts';
 import { integerText } from './labels.ts';
 import { DEFAULT_METRICS, type Metric } from './metrics.ts';
 import type { PrefaceReader } from './preface.ts';
 import type { Prompt } from './prompt.ts';
-import { type Answer, type Compared, type ReferencedExample, ReferenceTask } from './reference-task.ts';
+import { type Answer, type Compared, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer } from './task.ts';
 
 /** What is right of an example's options, by number. */
@@ -33,7 +34,8 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
   readonly maxLength: number | undefined;
   protected override readonly answerKey = 'labelField';
   readonly #reader: PrefaceReader;
-  readonly #options = new WeakMap<ReferencedExample<RightOptions>, readonly string[]>();
+  /** The options of the examples that tasks of this kind have made, whichever of them. */
+  static readonly #options = new WeakMap<ReferencedExample<unknown>, readonly string[]>();
   #prompts = new WeakMap<ReferencedExample<RightOptions>, Prompt>();
 
   constructor(
@@ -52,12 +54,12 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
 
   /** The options of an example, in the order of its field. */
   optionsOf(example: ReferencedExample<RightOptions>): readonly string[] {
-    return this.#options.get(example)!;
+    return OwnOptionsTask.#options.get(this.own(example))!;
   }
 
   protected override exampleOf(given: ExampleFields, place: string, unlabelled: boolean) {
     const example = super.exampleOf(given, place, unlabelled);
-    this.#options.set(example, this.#listed(this.derived(given), place));
+    OwnOptionsTask.#options.set(example, this.#listed(this.derived(given), place));
     return example;
   }
 
@@ -95,9 +97,13 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     );
   }
 
+  protected takes(example: ReferencedExample<unknown>): boolean {
+    return OwnOptionsTask.#options.has(example);
+  }
+
   /** Shows examples with their answers before each prompt from now on, with `separator` behind each. */
   override demonstrate(examples: readonly ReferencedExample<RightOptions>[], separator: string): void {
-    const shown = examples.map((example) => ({
+    const shown = this.checked(examples).map((example) => ({
       fields: example.fields,
       answer: this.optionsOf(example)[example.reference?.[0] ?? 0]!,
     }));

@@ -1,6 +1,6 @@
 import type { Target } from '../model/batch.ts';
+import type { LabelledExample } from './example.ts';
 import type { Derive } from './kind.ts';
-import type { Example } from './task.ts';
 import type { Encoding } from './tokenizer.ts';
 
 /** A text as the model sees it, and what is asked of it. */
@@ -35,24 +35,4 @@ export interface Asking {
   demonstrate?(examples: readonly LabelledExample[], separator: string): void;
   /** Makes the fields that it reads of those that a data file has. */
   derive?: Derive;
-}
-
-/** An example, its fields and label checked. Its tokens are made when first needed, and kept. */
-export class LabelledExample implements Example {
-  /** Texts by field. */
-  readonly fields: Readonly<Record<string, string>>;
-  /** Label, from 0; 0 where it is not known. */
-  readonly label: number;
-  /** Place that it comes from, `file:line`. */
-  readonly source: string;
-  /** Whether the label is known. */
-  readonly isLabelled: boolean;
-
-  constructor(fields: Readonly<Record<string, string>>, label: number, source: string, isLabelled = true) {
-    this.fields = Object.freeze({ ...fields });
-    this.label = label;
-    this.source = source;
-    this.isLabelled = isLabelled;
-    Object.freeze(this);
-  }
 }

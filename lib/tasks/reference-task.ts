@@ -8,7 +8,8 @@ import { show } from '../text/show.ts';
 import { Answers } from './answer-report.ts';
 import { type AskedSequence, batchOf, responses } from './asked.ts';
 import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';
-import { assertMade, assertRows } from './checked.ts';
+import { assertFits, assertMade, assertRows } from './checked.ts';
+import { isExample, ReferencedExample } from './example.ts';
 import { absentField, assertRow, checkColumns, fieldValue, placeOf, textsOf } from './fields.ts';
 import type { Derive } from './kind.ts';
 import { assertMeasured, definitionOf, type Metric, measure } from './metrics.ts';
@@ -16,7 +17,6 @@ import { noDemonstrations } from './preface.ts';
 import type {
   AnswerOptions,
   Examination,
-  Example,
   ExampleFields,
   Preview,
   Sampling,
@@ -27,23 +27,6 @@ import type {
   Task,
   Writer,
 } from './task.ts';
-
-/** An example, its fields and right answer checked. */
-export class ReferencedExample<R> implements Example {
-  /** Texts by field. */
-  readonly fields: Readonly<Record<string, string>>;
-  /** Right answer; undefined where it is not known. */
-  readonly reference: R | undefined;
-  /** Place that it comes from, `file:line`. */
-  readonly source: string;
-
-  constructor(fields: Readonly<Record<string, string>>, reference: R | undefined, source: string) {
-    this.fields = Object.freeze({ ...fields });
-    this.reference = reference;
-    this.source = source;
-    Object.freeze(this);
-  }
-}
 
 /** An answer and what is right, as metrics take them. */
 export type Compared = Pick<ScoredExample, 'prediction' | 'reference'>;
@@ -104,6 +87,8 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   protected abstract told(answer: A, example: ReferencedExample<R>): Record<string, unknown>;
   /** Whether an answer is a right one. */
   protected abstract isRight(answer: A, reference: R): boolean;
+  /** Whether the right answer of an example that some task has made, where it is known, is one of this task's. */
+  protected abstract takes(example: ReferencedExample<unknown>): boolean;
   /** Shows what the model sees of an example. */
   abstract preview(example: ReferencedExample<R>): Preview;
 
@@ -251,8 +236,15 @@ export abstract class ReferenceTask<R, A> implements Task<ReferencedExample<R>> 
   ): ReferencedExample<R>[] {
     const { unlabelled = false } = options ?? {};
     return examples.map((example, i) =>
-      example instanceof ReferencedExample ? example : this.exampleOf(example, `example ${i}`, unlabelled),
+      isExample(example) ? this.own(example, `examples[${i}]`) : this.exampleOf(example, `example ${i}`, unlabelled),
     );
+  }
+
+  /** Checks an example that some task has made. */
+  protected own(example: unknown, name = 'example'): ReferencedExample<R> {
+    assertMade(example, ReferencedExample, name, 'examples');
+    assertFits(example, name, { fields: this.fields, hasAnswer: () => this.takes(example) });
+    return example as ReferencedExample<R>;
   }
 
   /** Scores a model on examples, in order: the task's metrics, and the loss. */

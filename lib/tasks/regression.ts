@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import type { Target } from '../model/batch.ts';
 import { show } from '../text/show.ts';
+import type { ReferencedExample } from './example.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';
@@ -45,6 +46,10 @@ export class RegressionTask extends HeadTask<number, number> {
     if (Number.isFinite(Math.fround(number))) return number;
     const wanted = Number.isFinite(number) ? 'a number that float32 can hold' : 'a number';
     throw dataError(place, `field ${JSON.stringify(this.labelField)} is ${show(value)}; expected ${wanted}`);
+  }
+
+  protected takes({ reference }: ReferencedExample<unknown>): boolean {
+    return reference === undefined || typeof reference === 'number';
   }
 
   protected override isEmpty(text: string): boolean {

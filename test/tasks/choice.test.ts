@@ -153,6 +153,32 @@ describe('a choice among options of each example', () => {
     await rejects(() => metricObjective(model, task, 'f1'), 'ERR_ZEST_OPTION', own);
   });
 
+  it('takes examples of a task like it, and refuses those that have no options', async () => {
+    const [task, again] = [await loadTask(ending, tokenizer), await loadTask(ending, tokenizer)];
+    const examples = task.examples(rows);
+    expect(again.batch(examples)).toEqual(task.batch(examples));
+    expect(again.optionsOf(examples[1]!)).toEqual(['off', 'a']);
+    const written = await loadTask({ kind: 'generate', prompt: '{start} then', answer: 'right' }, tokenizer);
+    const [foreign] = written.examples([row({ start: 'up', right: 'down' })]) as unknown as typeof examples;
+    for (const call of [
+      () => task.batch([foreign!]),
+      () => task.preview(foreign!),
+      () => task.optionsOf(foreign!),
+      () => task.demonstrate([foreign!], ''),
+      () => written.batch(examples as never[]),
+      () => written.preview(examples[0] as never),
+    ]) {
+      expect(call).toThrow(
+        expect.objectContaining({
+          code: 'ERR_ZEST_ARGUMENT',
+          message: expect.stringMatching(
+            /^example.* has an answer that this task does not have: another task has made it/,
+          ),
+        }),
+      );
+    }
+  });
+
   it('has a finite loss, however unlikely the right option is', async () => {
     const task = await loadTask({ ...ending, normalize: 'none' }, tokenizer);
     using sure = await Model.load(folder);

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Row } from '../../lib/data/rows.ts';
 import type { Batch } from '../../lib/model/batch.ts';
+import { LabelledExample } from '../../lib/tasks/example.ts';
 import type { LoadedTask, TaskSpec } from '../../lib/tasks/kinds.ts';
 import { loadTask } from '../../lib/tasks/load.ts';
-import { LabelledExample } from '../../lib/tasks/prompt.ts';
 import type { Scorer } from '../../lib/tasks/task.ts';
 import { Tokenizer } from '../../lib/tasks/tokenizer.ts';
 import { film } from '../fixtures/film.ts';
@@ -248,6 +248,85 @@ describe('Task.batch', () => {
     expect(batch.segments).toEqual([Int32Array.of(0, 0, 0, 0, 1, 1)]);
     const single = await loadTask({ kind: 'class', fields: ['a'], classes: 2 }, bert);
     expect(single.batch([{ a: 'good film', label: 0 }]).segments).toBeUndefined();
+  });
+});
+
+describe('examples of another task', () => {
+  const three = { template: '{text} . It was {mask} .', labelWords: ['terrible', 'great', 'good'] };
+  const another = /: another task has made it; expected what examples\(\) of this task gives$/;
+
+  it('are refused where they lack a field or have a label too many', async () => {
+    const foreign = (await loadTask(three, tokenizer)).examples(rowsOf({ text: 'a film', label: 2 }));
+    const labelWords = three.labelWords.slice(0, 2);
+    const cases = [
+      ['{sentence} . It was {mask} .', 'has no field "sentence"'],
+      ['{text} . It was {mask} .', 'has an answer that this task does not have'],
+    ] as const;
+    for (const [template, why] of cases) {
+      const task = await loadTask({ template, labelWords }, tokenizer);
+      const calls: ((examples: typeof foreign) => unknown)[] = [
+        (examples) => task.batch(examples),
+        (examples) => task.balance(examples),
+        (examples) => task.sample(examples, { shots: 1, labelNoise: 0, seed: 1 }),
+        (examples) => task.holdOut(examples, { share: 0.5, seed: 1 }),
+        (examples) => task.score(new CountingModel(), examples),
+        (examples) => task.answers(new CountingModel(), examples),
+      ];
+      for (const call of calls) {
+        const message = await fault('ERR_ZEST_ARGUMENT', () => call(foreign));
+        expect(message).toMatch(/^(examples|inputs)\[0\], of data.jsonl:2, /);
+        expect(message).toContain(why);
+        expect(message).toMatch(another);
+      }
+      expect(await fault('ERR_ZEST_ARGUMENT', () => task.preview(foreign[0]!))).toContain(
+        `example, of data.jsonl:2, ${why}`,
+      );
+    }
+  });
+
+  it('are refused where their answers are of another kind', async () => {
+    const fields = ['text'];
+    const labels = ['a', 'b'];
+    const classes = await loadTask({ kind: 'class', fields, classes: 2 }, tokenizer);
+    const regression = await loadTask({ kind: 'regression', fields }, tokenizer);
+    const sets = await loadTask({ kind: 'multiLabel', fields, labels }, tokenizer);
+    const more = await loadTask({ kind: 'multiLabel', fields, labels: [...labels, 'c'] }, tokenizer);
+    // A field that examples of another kind have the place in.
+    const places = await loadTask({ kind: 'regression', fields: ['source'] }, tokenizer);
+    const made = {
+      class: classes.examples(rowsOf({ text: 'x', label: 1 })),
+      number: regression.examples(rowsOf({ text: 'x', label: 1 })),
+      set: more.examples(rowsOf({ text: 'x', label: ['c'] })),
+    };
+    expect(sets.batch(more.examples(rowsOf({ text: 'x', label: ['b'] }))).targets).toEqual([
+      { kind: 'labels', labels: [1] },
+    ]);
+    const wrong: [{ batch(examples: never[]): unknown; preview(example: never): unknown }, readonly unknown[]][] = [
+      [classes, made.number],
+      [classes, made.set],
+      [regression, made.class],
+      [regression, made.set],
+      [sets, made.class],
+      [sets, made.number],
+      [sets, made.set],
+      [places, made.class],
+      [places, made.number],
+    ];
+    for (const [task, examples] of wrong) {
+      const expected = /^example(s\[0\])?.*data.jsonl:2.*; expected what examples\(\) of (the|this) task gives$/s;
+      expect(await fault('ERR_ZEST_ARGUMENT', () => task.batch(examples as never[]))).toMatch(expected);
+      expect(await fault('ERR_ZEST_ARGUMENT', () => task.preview(examples[0] as never))).toMatch(expected);
+    }
+  });
+
+  it('are taken where they have all that the task reads', async () => {
+    const [task, again] = await Promise.all([loadTask(three, tokenizer), loadTask(three, tokenizer)]);
+    const rows = rowsOf({ text: 'a film', label: 2 }, { text: 'a play', label: 0 });
+    expect(again.batch(task.examples(rows).slice(1))).toEqual(again.batch(again.examples(rows).slice(1)));
+    const asked = await loadTask({ ...three, template: '{mask} : {text}' }, tokenizer);
+    expect(asked.batch(task.examples(rows))).toEqual(asked.batch(asked.examples(rows)));
+    const [unlabelled] = task.examples(rowsOf({ text: 'great' }), { unlabelled: true });
+    expect(await asked.classify(new CountingModel(), [unlabelled!])).toMatchObject([{ word: 'great' }]);
   });
 });
 
