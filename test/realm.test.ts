@@ -18,10 +18,13 @@ it('gives and takes errors across realms, as under Jest', async () => {
   const bytes = readFileSync(file);
   // The last value of the last tensor, bfloat16 or float32, becomes NaN: all its bits are 1.
   writeFileSync(file, bytes.fill(0xff, bytes.length - 4));
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...['--experimental-vm-modules', '--no-warnings'],
-    ...[PROGRAM, ENTRY, film, broken],
-  ]);
+  // A port that fetch asks nothing at.
+  const env = { ...process.env, HF_ENDPOINT: 'http://127.0.0.1:1', HF_HOME: join(scratch, 'hub'), HF_HUB_OFFLINE: '' };
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--experimental-vm-modules', '--no-warnings', PROGRAM, ENTRY, film, broken],
+    { env },
+  );
   const lines = stdout
     .trim()
     .split('\n')
@@ -36,6 +39,13 @@ it('gives and takes errors across realms, as under Jest', async () => {
     },
     { name: 'abort', code: null, message: 'mine', ours: false },
     { name: 'own', code: null, message: 'own', ours: false },
+    {
+      name: 'view',
+      code: 'ERR_ZEST_ARGUMENT',
+      message: expect.stringMatching(/^evaluate gave DataView.*at the parameters themselves; expected a number/s),
+      ours: true,
+    },
+    { name: 'hub', code: 'ERR_ZEST_DOWNLOAD', message: expect.stringContaining('bad port'), ours: true },
     { name: 'array', length: 3 },
   ]);
 });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ZestError } from '../errors.ts';
+import { isError, ZestError } from '../errors.ts';
 import { type HubName, written } from './cache.ts';
 import { hubEnvironment } from './environment.ts';
 
@@ -31,9 +31,7 @@ export const noFolder = (name: HubName): string =>
 export const reason = (error: unknown): string => {
   const { message, cause, name } = error as Error;
   if (name === 'TimeoutError') return 'no answer in time';
-  return cause instanceof Error && cause.message !== ''
-    ? cause.message
-    : ((cause as { code?: string })?.code ?? message);
+  return isError(cause) && cause.message !== '' ? cause.message : ((cause as { code?: string })?.code ?? message);
 };
 
 /** Whether another try may bring what this one did not. */

@@ -3,11 +3,10 @@ import { NAMES } from '../native/names.ts';
 import type { Law } from '../objective.ts';
 import { coded } from '../options/check.ts';
 import { count } from '../options/count.ts';
+import { isSeed, SEED } from '../options/seed.ts';
 import { rule } from './rule.ts';
 
 // Options that several methods have. A union's `error` says in words what was expected.
-
-const SEEDS = 2n ** 64n;
 
 export const positive = () => z.number().positive();
 
@@ -95,12 +94,7 @@ export const stepLength = {
 };
 
 /** A seed of directions. */
-export const seed = z.custom<bigint | number>(
-  (value) =>
-    (typeof value === 'bigint' && value >= 0n && value < SEEDS) ||
-    (Number.isSafeInteger(value) && (value as number) >= 0),
-  { error: 'a whole number from 0, safe or a bigint below 2^64' },
-);
+export const seed = z.custom<bigint | number>(isSeed, { error: SEED });
 
 /** What a program may set beside, and a run sets from its own configuration. */
 export const inPrograms = {

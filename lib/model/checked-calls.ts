@@ -11,6 +11,7 @@ import {
   nativePoints,
   nativeUpdate,
 } from '../objectives/directions.ts';
+import { pointName } from '../objectives/point-name.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { assertStateValues, directionOptions, evaluationOptions } from '../options/objective-calls.ts';
@@ -79,9 +80,8 @@ export class CheckedCalls {
         const losses = await this.#engine.sequenceLosses(directions, packed, native, microBatch, atVersion, abort);
         const bad = losses.findIndex((loss) => !Number.isFinite(loss));
         if (bad >= 0) {
-          const stream = terms[Math.floor(bad / sequences)]?.[0]?.stream;
-          const point = stream === undefined ? 'the unperturbed weights' : `the point of stream ${stream}`;
-          const message = `the loss of sequences[${bad % sequences}] at ${point} is ${losses[bad]}`;
+          const at = pointName(terms[Math.floor(bad / sequences)]!);
+          const message = `the loss of sequences[${bad % sequences}] at ${at} is ${losses[bad]}`;
           throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', message);
         }
         return terms.map((_, p) => losses.slice(p * sequences, (p + 1) * sequences));

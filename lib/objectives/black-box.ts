@@ -13,13 +13,15 @@ import type {
 import { assertPath, given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
-import { reading } from '../options/reading.ts';
+import { isList, reading } from '../options/reading.ts';
 import type { LoggedTensor } from '../runs/logged.ts';
 import { listed, show } from '../text/show.ts';
+import { assertVersion } from './at-version.ts';
 import { assertPlain, checkedPoints, checkedStream, nativeDirections, nativeUpdate } from './directions.ts';
 import { drawDirection } from './draw.ts';
 import { fma32 } from './fused-multiply-add.ts';
 import { checkedPart, type Part } from './part.ts';
+import { pointName } from './point-name.ts';
 import { readValues, writeTensors } from './tensor-file.ts';
 import { type Parameter, placedTensors, type Tensor } from './tensors.ts';
 import { turns } from './turns.ts';
@@ -101,8 +103,7 @@ export interface BlackBox<B> extends Objective<B> {
 
 const boxOptions = optionsOf<BlackBoxOptions<unknown>>({ parameters: given, evaluate: given, directions: given });
 
-const nameOfPoint = ([term]: readonly Perturbation[]): string =>
-  term ? `the point of stream ${term.stream}` : 'the parameters themselves';
+const nameOf = (point: readonly Perturbation[]): string => pointName(point, 'the parameters themselves');
 
 const wholeOnly = () =>
   new ZestError(
@@ -113,8 +114,7 @@ const wholeOnly = () =>
 /** The losses that `evaluate` gave, and whether they are those of examples. */
 const checkedLosses = (given: unknown, where: string): { losses: number[]; ofExamples: boolean } => {
   const ofExamples = typeof given !== 'number';
-  const isList = Array.isArray(given) || (ArrayBuffer.isView(given) && !(given instanceof DataView));
-  if (ofExamples && !isList) {
+  if (ofExamples && !isList(given)) {
     throw typeError(
       'ERR_ZEST_ARGUMENT',
       `evaluate gave ${show(given)} at ${where}; expected a number, or an array with the loss of each example`,
@@ -231,10 +231,7 @@ export const boxOfPoints = <B, Name extends string>({
     const terms = checkedPoints(points);
     const direction = drawer(directions);
     return await inTurn(async () => {
-      if (atVersion !== undefined && atVersion !== version) {
-        const message = `the evaluation was asked for at version ${atVersion}, but the parameters are at version ${version}`;
-        throw new ZestError('ERR_ZEST_VERSION', message);
-      }
+      assertVersion(atVersion, version, 'the parameters are');
       const all: ReturnType<typeof checkedLosses>[] = [];
       for (let from = 0; from < terms.length; from += pointsAtOnce) {
         throwIfAborted(signal);
@@ -242,12 +239,12 @@ export const boxOfPoints = <B, Name extends string>({
         const values = points.map((point) => valuesAt(point, direction));
         const given = await unlessAborted(evaluateAll(values, batch, { signal }), signal);
         for (const [p, point] of points.entries()) {
-          all.push(checkedLosses(given[p], nameOfPoint(point)));
+          all.push(checkedLosses(given[p], nameOf(point)));
           // Said after the first points, since a box may be slow.
           if (ofEach && !all.at(-1)!.ofExamples) throw wholeOnly();
           const [first, latest] = [all[0]!.losses.length, all.at(-1)!.losses.length];
           if (latest !== first) {
-            const message = `evaluate gave ${latest} losses at ${nameOfPoint(point)}; expected ${first}, as at the first point`;
+            const message = `evaluate gave ${latest} losses at ${nameOf(point)}; expected ${first}, as at the first point`;
             throw typeError('ERR_ZEST_ARGUMENT', message);
           }
         }

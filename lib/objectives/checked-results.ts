@@ -1,20 +1,13 @@
 import { types } from 'node:util';
 import { typeError, ZestError } from '../errors.ts';
 import type { Objective, Point } from '../objective.ts';
+import { isList } from '../options/reading.ts';
 import { show } from '../text/show.ts';
+import { termsName } from './point-name.ts';
 
 // What an objective says and gives, which may be a caller's own: a method makes numbers of it that move weights.
 
 const fault = (message: string): TypeError => typeError('ERR_ZEST_ARGUMENT', message);
-
-const placeOf = (point: Point): string => {
-  const [term] = [point].flat();
-  if (!term) return 'the unperturbed weights';
-  return 'stream' in term ? `stream ${term.stream}, scale ${term.scale}` : `a vector, scale ${term.scale}`;
-};
-
-const isList = (value: unknown): value is ArrayLike<unknown> =>
-  Array.isArray(value) || (ArrayBuffer.isView(value) && !types.isDataView(value));
 
 /** A list of numbers as float64: itself, where it is that. */
 const float64 = (list: ArrayLike<unknown>, nameOf: (index: number) => string): Float64Array => {
@@ -53,7 +46,7 @@ export const assertSays = (objective: Objective<never>): void => {
  */
 export const checkedLosses = (given: unknown, points: readonly Point[]): Float64Array => {
   if (isList(given) && given.length === points.length)
-    return float64(given, (p) => `the loss at ${placeOf(points[p]!)}`);
+    return float64(given, (p) => `the loss at ${termsName(points[p]!)}`);
   const found = isList(given) ? `a list of ${given.length}` : show(given);
   throw fault(`evaluate of the objective gave ${found}; expected ${points.length} losses, one a point`);
 };
@@ -67,7 +60,7 @@ export const assertFinite = (losses: Float64Array, points: readonly Point[]): vo
   const bad = losses.findIndex((loss) => !Number.isFinite(loss));
   if (bad < 0) return;
   const point = points[bad % points.length]!;
-  const where = placeOf(point);
+  const where = termsName(point);
   throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${where} is ${losses[bad]}`);
 };
 
@@ -81,7 +74,7 @@ export const checkedSequenceLosses = (given: unknown, points: readonly Point[]):
   if (!Array.isArray(given) || given.length !== points.length)
     throw fault(`${name} ${show(given)}; expected ${points.length} arrays, one a point`);
   return given.map((losses: unknown, p) => {
-    const place = () => placeOf(points[p]!);
+    const place = () => termsName(points[p]!);
     if (!isList(losses)) throw fault(`${name} ${show(losses)} at ${place()}; expected the loss of each sequence`);
     if (losses.length !== given[0].length)
       throw fault(`${name} ${losses.length} losses at ${place()}; expected ${given[0].length}, as at the first point`);

@@ -1,9 +1,10 @@
-import { rangeError, typeError, ZestError } from '../errors.ts';
+import { rangeError, typeError } from '../errors.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { evaluationOptions } from '../options/objective-calls.ts';
 import { checkedList } from '../options/reading.ts';
 import { show } from '../text/show.ts';
+import { assertVersion } from './at-version.ts';
 import { checkedPoints } from './directions.ts';
 import { turns } from './turns.ts';
 
@@ -44,11 +45,7 @@ export const derived = <B>(of: Objective<any>, own: OwnLosses<B>): Objective<B> 
     const { atVersion, ...rest } = evaluationOptions(options);
     return await inTurn(async () => {
       const version = atVersion ?? of.version;
-      const check = () => {
-        if (of.version === version) return;
-        const message = `the evaluation was asked for at version ${version}, but the weights are at version ${of.version}`;
-        throw new ZestError('ERR_ZEST_VERSION', message);
-      };
+      const check = () => assertVersion(version, of.version, 'the weights are');
       check();
       const losses = await work(rest);
       check();

@@ -5,6 +5,7 @@ import { isNameOf, NAMES } from '../native/names.ts';
 import type { Directions, Displacement, Perturbation, Point, Update } from '../objective.ts';
 import { assertKnown } from '../options/check.ts';
 import { checkedList, reading } from '../options/reading.ts';
+import { checkedSeed } from '../options/seed.ts';
 import { show } from '../text/show.ts';
 
 // Checked values of the public types in the shape of the native contract.
@@ -13,7 +14,6 @@ import { show } from '../text/show.ts';
 const STREAMS = 2n ** 63n;
 /** First of the streams that measurements draw: no run comes to it. */
 export const MEASURING_STREAM = 2n ** 62n;
-const SEEDS = 2n ** 64n;
 /** Names of the laws that take no rank. */
 const LAWS = NAMES.law.filter((law) => law !== 'lowRank');
 
@@ -26,20 +26,6 @@ export const checkedStream = (value: unknown, name: string): bigint => {
   if (typeof value !== 'bigint') throw typeError('ERR_ZEST_STREAM', `${name} is ${show(value)}; expected a bigint`);
   if (value >= 0n && value < STREAMS) return value;
   throw rangeError('ERR_ZEST_STREAM', `${name} is ${value}; expected 0 ≤ stream < 2^63`);
-};
-
-/**
- * Checks a seed, and gives it as a bigint.
- *
- * @throws ERR_ZEST_DIRECTIONS
- */
-export const checkedSeed = (value: unknown): bigint => {
-  if (typeof value === 'bigint' && value >= 0n && value < SEEDS) return value;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
-  throw rangeError(
-    'ERR_ZEST_DIRECTIONS',
-    `seed is ${show(value)}; expected a whole number from 0, safe or a bigint below 2^64`,
-  );
 };
 
 const unsupportedCurvature = (fault: string) =>

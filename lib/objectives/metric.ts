@@ -10,7 +10,7 @@ import type { Example, Score, ScoredExample, Task } from '../tasks/task.ts';
 import { listed, show } from '../text/show.ts';
 import { derived } from './derived.ts';
 import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
-import { modelAt, pointName } from './model-at.ts';
+import { answeringAt, modelAt } from './model-at.ts';
 
 /** Answers, and what was right: the numbers of labels, or texts and lists of those that are right. */
 export type Answers = readonly unknown[];
@@ -187,7 +187,7 @@ export const metricObjective = withoutOptions((model: Model, task: Task, metric:
       for (const [p, point] of points.entries()) {
         losses[p] = loss.ofBatch(await answersAt(examples, point, options));
         if (Number.isFinite(losses[p])) continue;
-        const message = `the loss at ${pointName(point)} is ${losses[p]}, of the metric; expected a finite number`;
+        const message = `the loss at ${answeringAt(point)} is ${losses[p]}, of the metric; expected a finite number`;
         throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', message);
       }
       return losses;

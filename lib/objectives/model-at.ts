@@ -1,6 +1,7 @@
 import type { GenerateOptions } from '../model/generate.ts';
 import type { Model } from '../model/model.ts';
-import type { DirectionOptions, Perturbation, Point } from '../objective.ts';
+import type { DirectionOptions, Point } from '../objective.ts';
+import { pointName } from './point-name.ts';
 
 /** A model as a task asks it for its answers. */
 export type Answering = Pick<Model, 'logits' | 'generate' | 'sequenceLosses' | 'endTokens'>;
@@ -20,11 +21,5 @@ export const modelAt = (
   sequenceLosses: async (batch, points) => points.map(() => new Float64Array(batch.sequences.length)),
 });
 
-/** A point as a message names it. */
-export const pointName = (point: Point): string => {
-  const terms: readonly Perturbation[] = Array.isArray(point) ? point : [point as Perturbation];
-  const [first] = terms;
-  if (first === undefined) return 'the weights themselves';
-  const rest = terms.length > 1 ? ` and ${terms.length - 1} more` : '';
-  return `the point of stream ${first.stream}, scale ${first.scale}${rest}`;
-};
+/** Such a point, as messages name it. */
+export const answeringAt = (point: Point): string => pointName(point, 'the weights themselves', { scales: true });

@@ -2,8 +2,9 @@ import { types } from 'node:util';
 import { rangeError } from '../errors.ts';
 import { native } from '../native/load.ts';
 import { given, neededOptionsOf } from '../options/calls.ts';
+import { checkedSeed } from '../options/seed.ts';
 import { show } from '../text/show.ts';
-import { checkedSeed, checkedStream } from './directions.ts';
+import { checkedStream } from './directions.ts';
 
 /** Options of {@link noise}. */
 export interface NoiseOptions {

@@ -8,7 +8,7 @@ import type { Example, Task } from '../tasks/task.ts';
 import { show } from '../text/show.ts';
 import { derived, type OwnLosses } from './derived.ts';
 import { assertModel, assertTask, checkedExamples, type Examples } from './examples.ts';
-import { type Decoding, modelAt, pointName } from './model-at.ts';
+import { answeringAt, type Decoding, modelAt } from './model-at.ts';
 import { decoding, onError } from './options.ts';
 
 /**
@@ -46,7 +46,7 @@ const deepFrozen = <T>(value: T): T => {
 };
 
 const rewardError = (example: Example, point: Point, fault: string, cause?: unknown): ZestError =>
-  new ZestError('ERR_ZEST_REWARD', `the reward of ${example.source} at ${pointName(point)} ${fault}`, { cause });
+  new ZestError('ERR_ZEST_REWARD', `the reward of ${example.source} at ${answeringAt(point)} ${fault}`, { cause });
 
 interface Rewarded {
   answer: Answer;

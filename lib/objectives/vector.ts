@@ -16,6 +16,7 @@ import { withoutMoreOptions } from '../options/no-options.ts';
 import { assertStateValues, directionOptions, evaluationOptions, gradientOptions } from '../options/objective-calls.ts';
 import { checkedList, reading } from '../options/reading.ts';
 import { show } from '../text/show.ts';
+import { assertVersion } from './at-version.ts';
 import {
   checkedStream,
   checkedTerms,
@@ -24,6 +25,7 @@ import {
   nativeUpdate,
   vectorUpdate,
 } from './directions.ts';
+import { pointName } from './point-name.ts';
 import { turns } from './turns.ts';
 import { assertState, VectorState } from './vector-state.ts';
 
@@ -124,11 +126,6 @@ export const vectorObjective = (
   let version = 0n;
   const { inTurn } = turns();
 
-  const placeOf = ([term]: readonly (Perturbation | Displacement)[]): string => {
-    if (!term) return 'x itself';
-    return 'stream' in term ? `the point of stream ${term.stream}` : 'the point along a vector';
-  };
-
   const moved = (
     point: readonly (Perturbation | Displacement)[],
     direction: (stream: bigint) => Float32Array | Float64Array,
@@ -149,13 +146,10 @@ export const vectorObjective = (
     const loss = await unlessAborted(f(moved(point, direction)), signal);
     if (typeof loss !== 'number') throw typeError('ERR_ZEST_ARGUMENT', `f returned ${show(loss)}; expected a number`);
     if (Number.isFinite(loss)) return loss;
-    throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `the loss at ${placeOf(point)} is ${loss}; x is unchanged`);
-  };
-
-  const assertVersion = (atVersion: bigint | undefined): void => {
-    if (atVersion === undefined || atVersion === version) return;
-    const message = `the evaluation was asked for at version ${atVersion}, but x is at version ${version}`;
-    throw new ZestError('ERR_ZEST_VERSION', message);
+    throw new ZestError(
+      'ERR_ZEST_LOSS_NOT_FINITE',
+      `the loss at ${pointName(point, 'x itself')} is ${loss}; x is unchanged`,
+    );
   };
 
   /** v(stream) under checked directions, divided by the root of the curvature if they say so. */
@@ -193,7 +187,7 @@ export const vectorObjective = (
       const terms = checkedList(points, { ...list, each: (point, name) => checkedPoint(point as Point, name) });
       const direction = drawn(directions);
       return await inTurn(async () => {
-        assertVersion(atVersion);
+        assertVersion(atVersion, version, 'x is');
         const losses = new Float64Array(terms.length);
         for (const [p, point] of terms.entries()) {
           throwIfAborted(signal);
@@ -276,7 +270,7 @@ export const vectorObjective = (
       const direction = drawn(directions);
       return await inTurn(async () => {
         throwIfAborted(signal);
-        assertVersion(atVersion);
+        assertVersion(atVersion, version, 'x is');
         const values = checkedNumbers(await unlessAborted(gradient(moved(point, direction)), signal), 'the gradient');
         if (values.length === x.length) return values;
         const message = `the gradient has ${values.length} values; expected ${x.length}, one a parameter`;

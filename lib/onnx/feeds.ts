@@ -1,5 +1,6 @@
 import { typeError } from '../errors.ts';
 import { nearest } from '../options/nearest.ts';
+import { isList } from '../options/reading.ts';
 import { listed, show } from '../text/show.ts';
 import { halfBits } from './half.ts';
 import type { OnnxRuntime, OnnxTensor } from './runtime.ts';
@@ -38,9 +39,6 @@ const bad = (what: string): TypeError => typeError('ERR_ZEST_BATCH', `inputs(bat
 
 const isTensor = (value: unknown): value is OnnxTensor =>
   typeof value === 'object' && value !== null && 'dims' in value && 'data' in value && 'type' in value;
-
-const isList = (value: unknown): value is ArrayLike<unknown> =>
-  Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 
 /** The shape of nested lists, whose parts must be alike; their elements go to `elements`, in order. */
 const flatten = (value: unknown, place: string, elements: unknown[]): number[] => {

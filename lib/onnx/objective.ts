@@ -4,6 +4,7 @@ import { type BlackBox, boxOfPoints, type Values } from '../objectives/black-box
 import type { TensorSpec } from '../objectives/tensors.ts';
 import { assertPath } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
+import { isList } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { tensorsOf } from './feeds.ts';
 import { roundValues } from './half.ts';
@@ -67,7 +68,7 @@ interface Work {
 }
 
 const assertLosses = (given: unknown): void => {
-  if (typeof given === 'number' || Array.isArray(given) || ArrayBuffer.isView(given)) return;
+  if (typeof given === 'number' || isList(given)) return;
   const message = `loss gave ${show(given)}; expected a number, or an array with the loss of each example`;
   throw typeError('ERR_ZEST_ARGUMENT', message);
 };

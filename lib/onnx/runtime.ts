@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
+import { types } from 'node:util';
 import { ZestError } from '../errors.ts';
 import { HALVES } from './half.ts';
 
@@ -88,8 +89,9 @@ const withNumbers = (
     Object.entries(outputs).map(([name, tensor]) => {
       const { type, data, dims } = tensor;
       if (type !== 'float16' && type !== 'bfloat16') return [name, tensor];
-      const numbers =
-        data instanceof Uint16Array ? Float32Array.from(data, HALVES[type].value) : Float32Array.from(data as number[]);
+      const numbers = types.isUint16Array(data)
+        ? Float32Array.from(data, HALVES[type].value)
+        : Float32Array.from(data as number[]);
       return [name, new Tensor('float32' as never, numbers as never, dims)];
     }),
   );

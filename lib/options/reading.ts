@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { type ErrorCode, isError, typeError, ZestError } from '../errors.ts';
 import { show } from '../text/show.ts';
 
@@ -28,6 +29,10 @@ export interface ListOf<T> {
   /** Checks an entry. */
   each: (entry: unknown, name: string) => T;
 }
+
+/** Whether a value is an array, or a typed one, of any realm. */
+export const isList = (value: unknown): value is ArrayLike<unknown> =>
+  Array.isArray(value) || types.isTypedArray(value);
 
 const isSized = (value: unknown): value is ArrayLike<unknown> =>
   typeof value === 'object' && value !== null && Number.isSafeInteger((value as ArrayLike<unknown>).length);

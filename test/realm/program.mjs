@@ -7,7 +7,7 @@ import vm from 'node:vm';
 
 const [entry, film, broken] = process.argv.slice(2);
 const shared = { process, console, AbortController, AbortSignal, TextDecoder, TextEncoder, URL, Buffer, performance };
-const context = vm.createContext({ ...shared, setTimeout, clearTimeout });
+const context = vm.createContext({ ...shared, setTimeout, clearTimeout, fetch });
 
 const modules = new Map();
 const ofAnother = async (specifier, from) => {
@@ -44,7 +44,7 @@ const source = async (file) =>
 const library = await load(fileURLToPath(entry), import.meta.filename);
 await library.link((specifier, { identifier }) => load(specifier, identifier));
 await library.evaluate();
-const { Model, noise, vectorObjective, ZestError, zest } = library.namespace;
+const { blackBox, Model, noise, vectorObjective, ZestError, zest } = library.namespace;
 
 const caught = async (call) => {
   try {
@@ -72,6 +72,9 @@ const throwing = vectorObjective(() => {
   throw own;
 }, [1]);
 print('own', await caught(() => zest({ learningRate: 1 }).step(throwing)));
+const box = blackBox({ parameters: { w: [1] }, evaluate: () => new DataView(new ArrayBuffer(8)) });
+print('view', await caught(() => box.evaluate(undefined, [[]])));
+print('hub', await caught(() => Model.load('nobody/nothing')));
 console.log(
   JSON.stringify({
     name: 'array',
