@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { throwIfAborted } from '../abort.ts';
+import { disposeAfter } from '../closing.ts';
 import { rangeError } from '../errors.ts';
 import { writeAtomic } from '../files/files.ts';
 import { withBudget } from '../jobs/budget.ts';
@@ -129,14 +130,8 @@ const shortfall = (summary: Summary | undefined, metric: Metric | undefined): nu
 };
 
 /** Uses a model of its own, on one thread. */
-const withModel = async <T>(folder: string, options: CallOptions, use: (model: Model) => Promise<T>): Promise<T> => {
-  const model = await Model.load(folder, { threads: 1, ...options });
-  try {
-    return await use(model);
-  } finally {
-    model.dispose();
-  }
-};
+const withModel = async <T>(folder: string, options: CallOptions, use: (model: Model) => Promise<T>): Promise<T> =>
+  disposeAfter(await Model.load(folder, { threads: 1, ...options }), use);
 
 const sharpnessOf = (folder: string, { task, validation }: RunInputs, options: CallOptions): Promise<number> =>
   withModel(folder, options, async (model) => {

@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../abort.ts';
+import { disposeOnError } from '../closing.ts';
 import { ZestError } from '../errors.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import { native } from '../native/load.ts';
@@ -62,12 +63,7 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
           engine.dispose();
         }
       };
-      try {
-        await engine.load(onProgress && report, abort);
-      } catch (error) {
-        engine.dispose();
-        throw error;
-      }
+      await disposeOnError(engine, () => engine.load(onProgress && report, abort));
       return engine;
     });
   let { checkpoint } = read;

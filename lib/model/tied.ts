@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../abort.ts';
+import { closeAll } from '../closing.ts';
 import { openFile, reading } from '../files/files.ts';
 import type { Checkpoint } from './canonical-order.ts';
 import type { ModelConfig } from './config-json.ts';
@@ -34,7 +35,7 @@ const isSame = async (a: TensorEntry, b: TensorEntry, signal: AbortSignal | unde
     }
     return true;
   } finally {
-    for (const handle of handles) await handle.close();
+    await closeAll(handles.map((handle) => () => handle.close()));
   }
 };
 

@@ -1,3 +1,4 @@
+import { disposeAfter } from '../closing.ts';
 import type { Model } from '../model/model.ts';
 import { openTrajectory } from '../runs/trajectory.ts';
 import { checkpointMetadata, saveCheckpoint } from './checkpoints.ts';
@@ -23,5 +24,5 @@ export const settleBest = async (context: RunContext, { best, losses }: RunState
   }
   const log = await openTrajectory(run.trajectory);
   const { model } = await weightsAt(step, { config, tokenizer: inputs.tokenizer, log, options });
-  await save(model).finally(() => model.dispose());
+  await disposeAfter(model, save);
 };

@@ -1,3 +1,4 @@
+import { disposeAfter } from '../closing.ts';
 import type { ZestError } from '../errors.ts';
 import { assertWritable } from '../files/files.ts';
 import type { CallOptions } from '../objective.ts';
@@ -143,8 +144,8 @@ export const dryRun = async (config: Config | string, given?: DryRunOptions): Pr
   if (overwrite) await assertFree(resolved.output, { overwrite });
   const warnings = overwrite ? [] : await heldWarnings(resolved.output);
   const prepared = await prepareRun(resolved, { signal, onProgress });
-  const { inputs, examples, model } = prepared;
-  try {
+  const { inputs, examples } = prepared;
+  return disposeAfter(prepared.model, async (model) => {
     const splits = { train: examples, validation: inputs.validation, test: inputs.test };
     return {
       kind: 'dryRun',
@@ -159,7 +160,5 @@ export const dryRun = async (config: Config | string, given?: DryRunOptions): Pr
       warnings: [...warnings, ...prepared.warnings],
       estimate: await estimateRun(prepared),
     };
-  } finally {
-    model.dispose();
-  }
+  });
 };

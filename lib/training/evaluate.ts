@@ -1,3 +1,4 @@
+import { disposeAfter } from '../closing.ts';
 import { ZestError } from '../errors.ts';
 import { assertPath, given, optionsOf } from '../options/calls.ts';
 import type { EvaluationEvent, ExaminationEvent, TrainOptions } from '../runs/events.ts';
@@ -39,11 +40,7 @@ export const testCheckpoint = async (
   options: TrainOptions & Pick<ScoreOptions, 'onExample'>,
 ): Promise<Examination> => {
   const model = await loadModel(config, inputs.tokenizer, options, checkpoint);
-  try {
-    return await examineSplit(inputs, model, 'test', options);
-  } finally {
-    model.dispose();
-  }
+  return disposeAfter(model, () => examineSplit(inputs, model, 'test', options));
 };
 
 /** Options of {@link evaluate}. */

@@ -1,3 +1,4 @@
+import { disposeAfter } from '../closing.ts';
 import { shuffledBatches } from '../data/sampling.ts';
 import { ZestError } from '../errors.ts';
 import { initialState } from '../methods/checked-rounds.ts';
@@ -288,12 +289,11 @@ export const findLearningRate = async (
   let sequences = 0n;
   const withModel = async <T>(work: (objective: Learning) => Promise<T>): Promise<T> => {
     const model = await loadModel(resolved, inputs.tokenizer, { signal });
-    try {
-      return await work(configuredObjective(resolved, model, { ...inputs, groups }));
-    } finally {
+    return disposeAfter(model, async () => {
+      const found = await work(configuredObjective(resolved, model, { ...inputs, groups }));
       sequences += model.forwards;
-      model.dispose();
-    }
+      return found;
+    });
   };
 
   const { probes, loss, stepRate, isQuadratic, measured } = await withModel(async (objective) => {

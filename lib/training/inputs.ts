@@ -1,3 +1,4 @@
+import { disposeOnError } from '../closing.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import type { ProblemType } from '../model/head.ts';
 import { labelsOf } from '../model/labels.ts';
@@ -154,11 +155,6 @@ export const loadModel = async (
     signal,
     onProgress: (done: number, total: number) => onProgress?.({ stage: 'load', done, total }),
   });
-  try {
-    assertVocabulary(tokenizer, model.vocabularySize);
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  await disposeOnError(model, () => assertVocabulary(tokenizer, model.vocabularySize));
   return model;
 };

@@ -1,3 +1,4 @@
+import { disposeOnError } from '../closing.ts';
 import type { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { Objective } from '../objective.ts';
@@ -41,15 +42,11 @@ export const prepareRun = async (
   const modelLength = inputs.tokenizer.maxLength;
   warnings.push(...dataWarnings(config, inputs.task, { ...inputs, train: examples, modelLength }));
   const residentBefore = process.memoryUsage.rss();
-  const model = await load(inputs);
-  try {
+  return disposeOnError(await load(inputs), async (model) => {
     // A head that does not fit the task, or a reward that fails, is found before anything is written.
     await inputs.task.score(model, examples.slice(0, 1), { signal: options.signal });
     const skipped: ZestError[] = [];
     const objective = configuredObjective(config, model, { ...inputs, groups }, (error) => skipped.push(error));
     return { config, inputs, examples, warnings, model, objective, skipped, residentBefore, options };
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  });
 };

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { disposeOnError } from '../closing.ts';
 import { rangeError, ZestError } from '../errors.ts';
 import { ifThere, reading, writeAtomic } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
@@ -130,7 +131,7 @@ export const replayRun = async (path: string, options?: ReplayRunOptions): Promi
   }
   const [first, last] = checkedAverage(average, log);
   const { model, from } = await weightsAt(first, weights);
-  await leadOn(model, log.header, averaging(log, first, last), rest);
+  await disposeOnError(model, () => leadOn(model, log.header, averaging(log, first, last), rest));
   return { model, from, step: last, tornBytes: log.tornBytes };
 };
 
@@ -248,16 +249,12 @@ export const applyLog = async (
   const weights = await openLog(file, (config) => ({ ...config, model: base }), options);
   const { log } = weights;
   const step = checkedWhole('toStep', toStep ?? stepsOf(log), 0, stepsOf(log));
-  const model = await loadBase(file, weights);
-  try {
+  return disposeOnError(await loadBase(file, weights), async (model) => {
     await leadOn(model, log.header, log.updates(0, step), options);
     const { result } = header;
     if (result !== undefined && toStep === undefined && (await model.digest()) !== result) {
       throw new ZestError('ERR_ZEST_TRAJECTORY', `${file}: does not lead to the weights that it was exported with`);
     }
     return { model, step, from: 0, tornBytes: 0 };
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  });
 };

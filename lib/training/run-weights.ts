@@ -1,3 +1,4 @@
+import { disposeOnError } from '../closing.ts';
 import { ZestError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import type { TrainOptions } from '../runs/events.ts';
@@ -26,13 +27,8 @@ export interface RunWeights {
 export const loadBase = async (file: string, { config, tokenizer, log, options }: RunWeights): Promise<Model> => {
   assertNoise(file, log.header);
   const model = await loadModel(config, tokenizer, options);
-  try {
-    await assertBegins(file, log.header, model, `the model ${config.model}`);
-    return model;
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  await disposeOnError(model, () => assertBegins(file, log.header, model, `the model ${config.model}`));
+  return model;
 };
 
 /** Whether what is trained is not in the weights of a checkpoint as the run has it: it is merged, or has another place. */
@@ -56,13 +52,8 @@ export const weightsAt = async (step: number, weights: RunWeights): Promise<{ mo
   const run = await heldRun(config.output);
   assertNoise(run.trajectory, log.header);
   const moved = async (model: Model, from: number) => {
-    try {
-      await leadOn(model, log.header, log.updates(from, step), options);
-      return { model, from };
-    } catch (error) {
-      model.dispose();
-      throw error;
-    }
+    await disposeOnError(model, () => leadOn(model, log.header, log.updates(from, step), options));
+    return { model, from };
   };
   // State that a rule keeps is in no checkpoint: the log makes it, from its beginning.
   const onlyByLog = isAdapted(config) || log.header.rule !== 'plain';
@@ -74,7 +65,7 @@ export const weightsAt = async (step: number, weights: RunWeights): Promise<{ mo
       return undefined;
     });
     if (!model) continue;
-    if (await isOf(log.header, model, found.digest)) return moved(model, found.step);
+    if (await disposeOnError(model, () => isOf(log.header, model, found.digest))) return moved(model, found.step);
     model.dispose();
   }
   return moved(await loadBase(run.trajectory, weights), 0);

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { disposeAfter } from '../closing.ts';
 import { ZestError } from '../errors.ts';
 import { ifThere, isThere, isUnreadable } from '../files/files.ts';
 import type { Model } from '../model/model.ts';
@@ -66,7 +67,7 @@ const claimOf = async (run: RunFolder, name: string, weights: RunWeights): Promi
   let isWhole = false;
   try {
     const model = await loadModel(config, tokenizer, options, folder, { isTrained: true });
-    isWhole = await isOf(log.header, model, digest).finally(() => model.dispose());
+    isWhole = await disposeAfter(model, () => isOf(log.header, model, digest));
   } catch (error) {
     options.signal?.throwIfAborted();
     if (!(error instanceof ZestError) || error.code === 'ERR_ZEST_MEMORY' || isUnreadable(error)) throw error;
@@ -109,8 +110,7 @@ export const verifyRun = async (
   const weights = await openLog(run.trajectory, (config) => ({ ...config, output: run.path }), options);
   const { log } = weights;
   const claims = await claimsOf(run, weights);
-  const model = await loadBase(run.trajectory, weights);
-  try {
+  return disposeAfter(await loadBase(run.trajectory, weights), async (model) => {
     const verified: VerifiedCheckpoint[] = [];
     let at = 0;
     for (const { name, step, isOf } of claims) {
@@ -120,7 +120,5 @@ export const verifyRun = async (
       verified.push({ name, step, isLogged, isRight: isLogged && (await isOf(model)) });
     }
     return verified;
-  } finally {
-    model.dispose();
-  }
+  });
 };

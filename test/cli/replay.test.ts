@@ -1,6 +1,6 @@
 import { appendFile, cp, mkdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Model } from '../../lib/model/model.ts';
 import { replayTrajectory } from '../../lib/runs/replay.ts';
 import { readTrajectory } from '../../lib/runs/trajectory.ts';
@@ -165,6 +165,24 @@ describe('zest replay', () => {
     const alone = await replayRun(output, { average: [3, 3] });
     expect(await alone.model.digest()).toBe((await weightsOf(3)).digest);
     alone.model.dispose();
+  });
+
+  it('leaves no model behind where it is stopped', async () => {
+    const { applyAll } = Model.prototype;
+    const options = [{ toStep: 5 }, { average: [2, 5] }] as const;
+    for (const [calls, option] of options.entries()) {
+      const controller = new AbortController();
+      const models: Model[] = [];
+      const moving = vi.spyOn(Model.prototype, 'applyAll').mockImplementation(function (this: Model, ...call) {
+        // The mean is what the second call leads on to.
+        if (models.push(this) > calls) controller.abort('enough');
+        return applyAll.apply(this, call);
+      });
+      await expect(replayRun(output, { ...option, signal: controller.signal })).rejects.toBe('enough');
+      moving.mockRestore();
+      expect(models).toHaveLength(calls + 1);
+      for (const model of models) await rejects(() => model.digest(), 'ERR_ZEST_DISPOSED', /disposed/);
+    }
   });
 
   it('reads a run that goes on', async () => {
