@@ -11,7 +11,7 @@ import { callEngine } from './call.ts';
 import { type Description, describe } from './description.ts';
 import { chooseDevice, chooseThreads, type Device, type LoadOptions } from './load-options.ts';
 import { loadSchema } from './option-schema.ts';
-import { adaptedSource, baseName } from './peft.ts';
+import { adaptedSource, baseName, hasOwnTokenizer } from './peft.ts';
 import type { Origin } from './save.ts';
 import { readSource } from './source.ts';
 import { stopAtExit } from './stop-at-exit.ts';
@@ -47,7 +47,7 @@ export const loadEngine = async (name: string, options: LoadOptions): Promise<Lo
   const labels = checked.labels ?? source.labels;
   const read = await readSource(base, signal);
   const { config } = read;
-  const tokenizer = await readTokenizerFiles(folder);
+  const tokenizer = await readTokenizerFiles((await hasOwnTokenizer(folder)) ? folder : base);
   let failed: { error: unknown } | undefined; // of onProgress
   const load = ({ binding, cudaDevice }: Device, description: Description) =>
     callEngine(binding, signal, async (abort) => {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ZestError } from '../errors.ts';
+import { isThere } from '../files/files.ts';
 import type { ModelParts } from '../hub/models.ts';
 import { isObject, readJson } from '../text/json.ts';
 import { show } from '../text/show.ts';
@@ -141,6 +142,20 @@ export const adaptedSource = async (
   const json = await readJson(join(place, 'config.json'));
   const labels = isObject(json) && stored.replaced.size > 0 ? labelsOf(json) : undefined;
   return { folder, base, adapter: stored, labels };
+};
+
+/** Whether a model is read with the tokenizer of its own folder; an adapter may have come without one. */
+export const hasOwnTokenizer = async (folder: string): Promise<boolean> =>
+  !isAdapterFolder(folder) || isThere(join(folder, 'tokenizer.json'));
+
+/**
+ * The folder that the tokenizer of a model is in, and its chat template: that of the base for an adapter without them.
+ *
+ * @throws what {@link adaptedSource} throws
+ */
+export const tokenizerFolder = async (name: string, signal?: AbortSignal): Promise<string> => {
+  const folder = await fetchedFolder(name, 'tokenizer', signal);
+  return (await hasOwnTokenizer(folder)) ? folder : (await adaptedSource(name, undefined, 'tokenizer', signal)).base;
 };
 
 /** How an adapter names its base: by the name of a built-in model or of the hub, others by their path from the root. */

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { typeError, ZestError } from '../errors.ts';
 import { ifThere } from '../files/files.ts';
-import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
+import { tokenizerFolder } from '../model/peft.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callOptions } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
@@ -85,7 +85,7 @@ const contentOf = (token: unknown): string | undefined =>
 
 /**
  * Reads the chat template of a model's folder: chat_template.jinja, or what tokenizer_config.json has under
- * `chat_template`. Undefined: the model has none.
+ * `chat_template`. Undefined: the model has none. Of an adapter that came without a tokenizer, its base's.
  *
  * @example
  * import { loadChatTemplate } from 'node-zest';
@@ -97,7 +97,7 @@ const contentOf = (token: unknown): string | undefined =>
 export const loadChatTemplate = async (name: string, options?: CallOptions): Promise<ChatTemplate | undefined> => {
   assertPath(name, 'name');
   const { signal } = callOptions(options);
-  const folder = await fetchedFolder(name, 'tokenizer', signal);
+  const folder = await tokenizerFolder(name, signal);
   const readConfig = async (): Promise<Json> => {
     if (isGguf(folder)) return ggufTokenizer(await readGguf(folder)).config;
     const json = await readJson(join(folder, 'tokenizer_config.json'));

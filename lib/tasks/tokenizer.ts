@@ -1,8 +1,6 @@
 import { join } from 'node:path';
 import { rangeError, typeError, ZestError } from '../errors.ts';
-import { isThere } from '../files/files.ts';
-import { fetchedFolder } from '../model/fetched-folder.ts';
-import { adaptedSource, isAdapterFolder } from '../model/peft.ts';
+import { tokenizerFolder } from '../model/peft.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callOptions, flag, optionsOf } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
@@ -164,10 +162,7 @@ export class Tokenizer {
   static async load(name: string, options?: CallOptions): Promise<Tokenizer> {
     assertPath(name, 'folder');
     const { signal } = callOptions(options);
-    const given = await fetchedFolder(name, 'tokenizer', signal);
-    // An adapter that came without a tokenizer is read with its base's.
-    const hasOwn = !isAdapterFolder(given) || (await isThere(join(given, 'tokenizer.json')));
-    const folder = hasOwn ? given : (await adaptedSource(name, undefined, 'tokenizer', signal)).base;
+    const folder = await tokenizerFolder(name, signal);
     const file = join(folder, 'tokenizer.json');
     try {
       return new Tokenizer(folder, await readTokenizer(folder));

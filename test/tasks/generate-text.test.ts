@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -219,6 +219,23 @@ describe('zest generate', () => {
       'float32',
     ]);
     expect(stdout).toBe(`${expected}\n`);
+  });
+
+  it('chats with an adapter as PEFT writes it, with the tokenizer and the template of its base', async () => {
+    const adapter = join(scratch, 'adapter');
+    using trained = await Model.load(folder, { trainable: { lora: { rank: 2, alpha: 4 } } });
+    await trained.save(adapter, { weights: 'adapter' });
+    for (const name of readdirSync(adapter)) if (!name.startsWith('adapter_')) rmSync(join(adapter, name));
+    const args = ['--prompt', 'why', '--chat', '--max-tokens', '8'];
+    const { status, stdout } = await zest(['generate', adapter, ...args]);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: (await zest(['generate', folder, ...args])).stdout });
+    expect((await loadChatTemplate(adapter))?.render([])).toBe('<s>:');
+    // Saved as one model, it has them itself.
+    using loaded = await Model.load(adapter);
+    const merged = join(scratch, 'merged');
+    await loaded.save(merged, { weights: 'merged' });
+    expect((await Tokenizer.load(merged)).folder).toBe(merged);
+    expect((await loadChatTemplate(merged))?.render([])).toBe('<s>:');
   });
 
   it.each<[string, string[], RegExp]>([
