@@ -3,7 +3,7 @@ import { ARTICLES, meanOfBest } from './texts.ts';
 // Measures of answers of DROP (Dua et al. 2019), as its official script defines them.
 
 const isNumber = (text: string): boolean =>
-  /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i.test(text.trim());
+  /^[+-]?(?:(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i.test(text.trim());
 
 const withoutPunctuation = (text: string): string => text.replace(/[!-/:-@[-`{-~]/g, '');
 

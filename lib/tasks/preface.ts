@@ -1,7 +1,7 @@
 import { rangeError, ZestError } from '../errors.ts';
 import { type ChatMessage, type ChatTemplate, loadChatTemplate } from './chat-template.ts';
 import { continuationTokens, WITHOUT_SPACES } from './continuation.ts';
-import { cutLongest, type Preface, parsePreface, tokenized, withoutEnds } from './template.ts';
+import { cutLongest, lengthWithout, type Preface, parsePreface, tokenized, withoutEnds } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 type Texts = Readonly<Record<string, string>>;
@@ -44,7 +44,13 @@ const PLACE = -1;
 const contentOf = (message: number | string): string => `\u0000content ${message}\u0000`;
 const CONTENTS = new RegExp(contentOf('(\\d+)'));
 
-const spaceAtEnd = (text: string): string => /\s*$/.exec(text)![0];
+/** A space that goes with the answer, and not with the text before it. */
+const SPACE = /[^\S\n\r]/;
+
+const spaceAtEnd = (text: string): string => text.slice(text.trimEnd().length);
+
+/** The last word of a text, with the white space behind it. */
+const lastWord = (text: string): string => text.slice(lengthWithout(text.trimEnd(), /\S/));
 
 const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | undefined): PrefaceReader => {
   const { parts } = preface;
@@ -62,7 +68,7 @@ const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | u
   };
   const filled = (fields: Texts): string => {
     const text = parts.map((part) => (typeof part === 'string' ? part : fields[part.field]!)).join('');
-    return chat ? text : text.replace(/[^\S\n\r]+$/, '');
+    return chat ? text : text.slice(0, lengthWithout(text, SPACE));
   };
   /** A conversation around the question, the texts in it plain: what comes before, and what behind. */
   const conversation = (
@@ -111,11 +117,11 @@ const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | u
     return made;
   };
   // What an answer's tokens are made behind: the last word, with what white space stays with the text.
-  const context = (chat ? '\n' : end.slice(0, end.length - gap.length)).match(/\S*\s*$/)![0];
+  const context = chat ? '\n' : lastWord(end.slice(0, end.length - gap.length));
   return {
     fields: preface.fields,
     fill(fields, most) {
-      const { ids, spans } = tokenized(parts, fields, tokenizer, { end: chat ? undefined : /[^\S\n\r]/ });
+      const { ids, spans } = tokenized(parts, fields, tokenizer, { end: chat ? undefined : SPACE });
       const sizeOf = (count: number) => {
         const { before, after } = surroundings(count);
         return before.length + ids.length + after.length;

@@ -127,8 +127,9 @@ export const parsePreface = (text: string): Preface => {
   return preface;
 };
 
-const isSpace = (character: string | undefined): boolean =>
-  character !== undefined && /\p{White_Space}/u.test(character);
+const WHITE_SPACE = /\p{White_Space}/u;
+
+const isSpace = (character: string | undefined): boolean => character !== undefined && WHITE_SPACE.test(character);
 
 /**
  * The text that `{mask}` follows at once, as far as the template has it: empty where that is a field, undefined where
@@ -158,6 +159,16 @@ const commonPrefix = (a: readonly number[], b: readonly number[]): number => {
   return length;
 };
 
+/**
+ * How long a text is without such characters at its end. (An expression that ends in `+$` would look from each of a run to
+ * the run's end, and data may have long ones.)
+ */
+export const lengthWithout = (text: string, character: RegExp): number => {
+  let length = text.length;
+  while (length > 0 && character.test(text[length - 1]!)) length--;
+  return length;
+};
+
 export const tokenized = (
   parts: readonly TemplatePart[],
   fields: Readonly<Record<string, string>>,
@@ -167,11 +178,9 @@ export const tokenized = (
   const texts = parts.map((part) => (typeof part === 'string' ? part : fields[part.field]!));
   const whole = texts.join('');
   let from = 0;
-  let to = whole.length;
   while (strip.start && isSpace(whole[from])) from++;
-  const isStripped = (character: string) =>
-    strip.end instanceof RegExp ? strip.end.test(character) : strip.end && isSpace(character);
-  while (to > from && isStripped(whole[to - 1]!)) to--;
+  const end = strip.end === true ? WHITE_SPACE : strip.end;
+  const to = end ? Math.max(from, lengthWithout(whole, end)) : whole.length;
   const ids = tokenizer.tokenize(whole.slice(from, to));
   const tokensUpTo = (end: number) =>
     end >= to ? ids.length : commonPrefix(tokenizer.tokenize(whole.slice(from, Math.max(from, end))), ids);

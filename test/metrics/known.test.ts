@@ -6,6 +6,7 @@ import { dropScore } from '../../lib/metrics/drop.ts';
 import { microF1, subsetAccuracy } from '../../lib/metrics/label-sets.ts';
 import { meanSquaredError, pearson, spearman } from '../../lib/metrics/numbers.ts';
 import { exactMatch, normalizedAnswer, rougeL, tokenF1 } from '../../lib/metrics/texts.ts';
+import { withinTime } from '../../lib/time-limit.ts';
 
 interface Known {
   classes: { predictions: number[]; references: number[]; macroF1: number }[];
@@ -81,6 +82,12 @@ describe('answers of DROP', () => {
     expect(dropScore('twenty-two', 'twenty two')).toEqual({ exactMatch: 1, f1: 1 });
     // The punctuation of a number stays: 0.5 is not 05.
     expect(dropScore('0.5', '05')).toEqual({ exactMatch: 0, f1: 0 });
+  });
+
+  it('may have very long numbers', () => {
+    const number = '1'.repeat(500_000);
+    const score = () => dropScore(`${number}x`, number);
+    expect(withinTime(30, score, () => new Error('it takes more than 30 s'))).toEqual({ exactMatch: 0, f1: 0 });
   });
 
   it('have the numbers of Python, and are rounded to hundredths as NumPy does', () => {

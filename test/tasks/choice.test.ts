@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadTask, Model, metricObjective, type ScoredExample, Tokenizer } from '../../lib/index.ts';
+import { withinTime } from '../../lib/time-limit.ts';
 import { writeByteTokenizer } from '../fixtures/byte-tokenizer.ts';
 import { rejects } from '../fixtures/rejects.ts';
 import { scratchFolder } from '../fixtures/scratch.ts';
@@ -103,6 +104,15 @@ describe('a choice among options', () => {
     const [left] = short.batch([short.example(row({ text: 'c', label: 0 }))]).sequences;
     expect([...left!]).toEqual(idsOf('b? yes or no:\nno\n\nc? yes or no:\n'));
     expect(short.preview(short.example(row({ text: 'c', label: 0 }))).cut).toBe('a? yes or no:\nyes\n\n'.length);
+  });
+
+  it('shows demonstrations that have a long run of spaces', async () => {
+    const task = await loadTask(yesNo, tokenizer);
+    task.demonstrate(task.examples([row({ text: `${' '.repeat(500_000)}a`, label: 1 })]), '\n\n');
+    const example = task.example(row({ text: 'c', label: 0 }));
+    const read = () => task.batch([example]).sequences[0]!;
+    const sequence = withinTime(30, read, () => new Error('it takes more than 30 s'));
+    expect([...sequence]).toEqual(idsOf('c? yes or no:\n'));
   });
 });
 
