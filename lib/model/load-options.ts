@@ -4,6 +4,7 @@ import { native, nativeCuda } from '../native/load.ts';
 import type { CallOptions, Directions } from '../objective.ts';
 import { show } from '../text/show.ts';
 import type { HeadOption } from './head.ts';
+import { MOST_THREADS } from './option-schema.ts';
 import { processorQuota } from './processor-quota.ts';
 import type { Trainable } from './trainable.ts';
 
@@ -54,8 +55,6 @@ export interface LoadOptions extends CallOptions {
   /** Called while the weights are read: `done` of `total` bytes. An error that it throws ends the loading. */
   onProgress?: (done: number, total: number) => void;
 }
-
-const MOST_THREADS = 1024;
 
 /** Where a model runs: its name, the addon that has the backend, the index of a CUDA device. */
 export interface Device {

@@ -12,7 +12,8 @@ import type { Batch } from './batch.ts';
 // expected.
 
 const MOST_CLASSES = 2 ** 20;
-const MOST_THREADS = 1024;
+/** What `threads` may be, at most. */
+export const MOST_THREADS = 1024;
 
 const globs = () => z.array(z.string().min(1)).min(1).describe('globs over checkpoint names');
 

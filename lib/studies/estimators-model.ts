@@ -1,5 +1,6 @@
 import { RATED_WORDS, ratedWords } from '../demo/words.ts';
 import { coefficients } from '../methods/estimators.ts';
+import { curvatureShare } from '../methods/zest.ts';
 import { BUILT_IN_MODEL } from '../model/built-in.ts';
 import { Model } from '../model/model.ts';
 import { populationDeviation } from '../numbers/statistics.ts';
@@ -96,13 +97,6 @@ const qualities = ({ dimension, v, losses }: Sample, { tau, tilt, gradient }: Re
     }
   }
   return gathered.map(({ name, estimates }) => ({ forwards, tau, name, ...estimates.quality() }));
-};
-
-/** Means of the pairs over their half differences: below 0.1 a tilt turns nothing. */
-const curvatureShare = (losses: Float64Array): number => {
-  const pairs = Array.from({ length: losses.length / 2 }, (_, i) => [losses[2 * i]!, losses[2 * i + 1]!] as const);
-  const spread = (of: (pair: readonly [number, number]) => number) => populationDeviation(Float64Array.from(pairs, of));
-  return spread(([a, b]) => (a + b) / 2) / spread(([a, b]) => (a - b) / 2);
 };
 
 /** Open question 1, on a transformer. */

@@ -10,7 +10,6 @@ import type { StudyContext } from './study.ts';
 
 // What studies train that ask about a model: the built-in one, on the demo's words.
 
-/** The model that is trained. */
 /** Words of a step. */
 export const BATCH_SIZE = 16;
 
