@@ -18,14 +18,19 @@ beforeAll(async () => {
   process.chdir(scratch); // where a wrong path may lead
   calls = await rightCalls(scratch);
 });
-afterAll(() => {
-  calls.end();
+afterAll(async () => {
+  await calls.end();
   process.chdir('/');
 });
+
+/** Whether an answer is a log, whose file is open. */
+const isLog = (value: unknown): value is Awaited<ReturnType<typeof zest.recordTrajectory>> =>
+  typeof value === 'object' && value !== null && 'append' in value && 'close' in value;
 
 /** Waits for the answer of a call, or for the first of several. */
 const answer = async (result: unknown): Promise<void> => {
   const value = await result;
+  if (isLog(value)) await value.close();
   if (Object.prototype.toString.call(value) !== '[object AsyncGenerator]') return;
   const events = value as AsyncGenerator<unknown>;
   await events.next();

@@ -279,5 +279,9 @@ export const rightCalls = async (scratch: string) => {
     },
     batches: { of: zest.shuffledBatches(4, 2, 1), calls: { batch: [1] } },
   };
-  return { functions, methods, end: () => [model, causal].map((each) => each.dispose()) };
+  const end = async () => {
+    for (const each of [model, causal]) each.dispose();
+    await recorded.close();
+  };
+  return { functions, methods, end };
 };
