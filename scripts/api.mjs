@@ -85,7 +85,9 @@ const addDescriptions = (project, schemas) => {
 /** Leaves out what a type has from types that are not told of. */
 const forgetUntold = (project) => {
   for (const reflection of Object.values(project.reflections)) {
-    if (reflection.inheritedFrom && !reflection.inheritedFrom.reflection) delete reflection.inheritedFrom;
+    for (const from of ['inheritedFrom', 'overwrites']) {
+      if (reflection[from] && !reflection[from].reflection) delete reflection[from];
+    }
     const above = reflection.typeHierarchy;
     const isTold = ({ name, reflection }) => reflection || name === 'Error';
     if (above && !above.isTarget && !above.types.some(isTold)) reflection.typeHierarchy = above.next;

@@ -1,5 +1,13 @@
 // Measures of classes, by number, against the right ones. Where one is undefined it is 0, as scikit-learn has it.
 
+/**
+ * Measures a class by counts: the answers of it that are right, all of them, and its examples.
+ */
+export const measuresOfClass = ({ right, answered, count }: { right: number; answered: number; count: number }) => {
+  const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+  return { precision: ratio(right, answered), recall: ratio(right, count), f1: ratio(2 * right, answered + count) };
+};
+
 const confusion = (predictions: readonly number[], references: readonly number[]) => {
   const count = (answer: number, label: number) =>
     references.filter((l, i) => l === label && predictions[i] === answer).length;
@@ -18,7 +26,8 @@ export const accuracy = (predictions: readonly number[], references: readonly nu
 /** Measures F1 of class 1: the harmonic mean of precision and recall. */
 export const f1 = (predictions: readonly number[], references: readonly number[]): number => {
   const { truePositive, falsePositive, falseNegative } = confusion(predictions, references);
-  return truePositive === 0 ? 0 : (2 * truePositive) / (2 * truePositive + falsePositive + falseNegative);
+  const [answered, count] = [truePositive + falsePositive, truePositive + falseNegative];
+  return measuresOfClass({ right: truePositive, answered, count }).f1;
 };
 
 /** Measures the correlation of predictions and references of two classes (Matthews 1975). */
@@ -37,8 +46,8 @@ export const macroF1 = (predictions: readonly number[], references: readonly num
   const classes = [...new Set([...predictions, ...references])];
   const f1Of = (of: number) => {
     const right = references.filter((reference, i) => reference === of && predictions[i] === of).length;
-    const counted = [predictions, references].map((all) => all.filter((each) => each === of).length);
-    return (2 * right) / (counted[0]! + counted[1]!);
+    const [answered = 0, count = 0] = [predictions, references].map((all) => all.filter((each) => each === of).length);
+    return measuresOfClass({ right, answered, count }).f1;
   };
   return classes.reduce((sum, of) => sum + f1Of(of), 0) / classes.length;
 };

@@ -48,7 +48,8 @@ export class Answers<R, A> {
   #loss = 0;
   #worst: AnsweredExample[] = [];
 
-  constructor(largerIsBetter: boolean) {
+  /** @param largerIsBetter whether of the values of examples, where they have one, the larger is the better */
+  constructor(largerIsBetter = true) {
     this.#sign = largerIsBetter ? 1 : -1;
   }
 
@@ -67,6 +68,7 @@ export class Answers<R, A> {
     return [...this.#worst];
   }
 
+  /** Adds one answer. */
   add({ answer, reference, example }: Answered<R, A>): void {
     this.answers.push(answer);
     this.references.push(reference);

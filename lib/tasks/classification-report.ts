@@ -1,3 +1,6 @@
+import { measuresOfClass } from '../metrics/classes.ts';
+import { type Answered, Answers } from './answer-report.ts';
+
 /** How well one class is told. Where a value is undefined it is 0, as scikit-learn has it. */
 export interface ClassMeasures {
   /** Name of the class. */
@@ -62,62 +65,34 @@ export interface ClassificationReport {
   worst: WorstExample[];
 }
 
-/** One answer to an example. */
-export interface Outcome {
-  example: Pick<WorstExample, 'source' | 'fields'> & { label: number };
-  answer: number;
-  /** Probability of the answer. */
+/** One answer to an example, by number, and the probability that it has. */
+export interface Outcome extends Answered<number, number> {
   confidence: number;
-  /** Cross-entropy of the label, in nats. */
-  loss: number;
 }
 
 const BINS = 10;
-const WORST = 10;
 
-const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
-
-/** Answers as they come; kept are counts, and the worst. */
-export class Outcomes {
-  /** Labels of the examples, and the answers to them. */
-  readonly labels: number[] = [];
-  readonly answers: number[] = [];
+/** Answers as they come, by number, and what the report counts of them. */
+export class Outcomes extends Answers<number, number> {
   readonly #names: readonly string[];
   readonly #pairs = new Map<number, number>();
   readonly #bins = Array.from({ length: BINS }, () => ({ count: 0, confidence: 0, right: 0 }));
-  #loss = 0;
-  #worst: Outcome[] = [];
 
   constructor(names: readonly string[]) {
+    super();
     this.#names = names;
   }
 
-  /** Number of examples. */
-  get count(): number {
-    return this.labels.length;
-  }
-
-  /** Mean cross-entropy, in nats. */
-  get loss(): number {
-    return this.#loss / this.count;
-  }
-
   /** Adds one answer. */
-  add(outcome: Outcome): void {
-    const { answer, confidence, loss } = outcome;
-    const { label } = outcome.example;
-    this.labels.push(label);
-    this.answers.push(answer);
-    this.#loss += loss;
-    const pair = label * this.#names.length + answer;
+  override add(outcome: Outcome): void {
+    super.add(outcome);
+    const { answer, reference, confidence } = outcome;
+    const pair = reference * this.#names.length + answer;
     this.#pairs.set(pair, (this.#pairs.get(pair) ?? 0) + 1);
     const bin = this.#bins[Math.min(BINS - 1, Math.max(0, Math.ceil(confidence * BINS) - 1))]!;
     bin.count++;
     bin.confidence += confidence;
-    if (answer === label) bin.right++;
-    if (this.#worst.length === WORST && loss <= this.#worst[WORST - 1]!.loss) return;
-    const place = this.#worst.findIndex((worst) => worst.loss < loss);
-    this.#worst = this.#worst.toSpliced(place < 0 ? this.#worst.length : place, 0, outcome).slice(0, WORST);
+    if (answer === reference) bin.right++;
   }
 
   /** Makes the report of all that were added. */
@@ -135,9 +110,7 @@ export class Outcomes {
     }
     const all = names.map((name, i) => ({
       name,
-      precision: ratio(right[i]!, answered[i]!),
-      recall: ratio(right[i]!, labelled[i]!),
-      f1: ratio(2 * right[i]!, answered[i]! + labelled[i]!),
+      ...measuresOfClass({ right: right[i]!, answered: answered[i]!, count: labelled[i]! }),
       count: labelled[i]!,
     }));
     const classes = all.filter(({ count }, i) => count + answered[i]! > 0);
@@ -153,12 +126,12 @@ export class Outcomes {
       classes,
       macro: { precision: average('precision'), recall: average('recall'), f1: average('f1') },
       confusion: Object.fromEntries([...rows].map(([label, row]) => [names[label]!, Object.fromEntries(row)])),
-      calibration: { error: ratio(gap, this.count), bins },
-      worst: this.#worst.map(({ example, answer, loss }) => ({
-        source: example.source,
-        fields: example.fields,
-        label: names[example.label]!,
-        answer: names[answer]!,
+      calibration: { error: this.count === 0 ? 0 : gap / this.count, bins },
+      worst: this.worst.map(({ source, fields, label, answer, loss }) => ({
+        source,
+        fields,
+        label,
+        answer,
         probability: Math.exp(-loss),
         loss,
       })),

@@ -1,31 +1,33 @@
-import type { Row } from '../data/rows.ts';
 import { holdOut, sampleShots, withLabelNoise } from '../data/sampling.ts';
 import { typeError, ZestError } from '../errors.ts';
-import type { Batch } from '../model/batch.ts';
 import { assertHas, assertList } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { listed, show } from '../text/show.ts';
-import { largestAt, outcome, probabilitiesOf } from './answer.ts';
-import { batchOf, responses } from './asked.ts';
-import { answerOptions, exampleOptions, holdOutOptions, samplingOptions } from './call-options.ts';
-import { assertFits, assertMade, assertRows } from './checked.ts';
+import { largestAt, logSumExp, probabilitiesOf } from './answer.ts';
+import { type AskedSequence, batchOf } from './asked.ts';
+import { type Answer, BaseTask } from './base-task.ts';
+import { answerOptions, holdOutOptions, samplingOptions } from './call-options.ts';
+import { assertMade, isMade } from './checked.ts';
 import { type ClassificationReport, Outcomes } from './classification-report.ts';
 import { isExample, LabelledExample } from './example.ts';
-import { absentField, assertRow, checkColumns, placeOf, textsOf } from './fields.ts';
-import { type LabelReader, type Labels, labelReader } from './labels.ts';
+import { fieldValue } from './fields.ts';
+import { type Labels, labelReader } from './labels.ts';
 import { assertMeasured, DEFAULT_METRICS, type Metric, measure } from './metrics.ts';
 import { noDemonstrations } from './preface.ts';
 import type { Asking, Prompt } from './prompt.ts';
 import type {
   AnswerOptions,
   Examination,
+  Example,
   ExampleFields,
   Preview,
   Sampling,
   Score,
+  ScoredExample,
   ScoreOptions,
   Scorer,
   Task,
+  Writer,
 } from './task.ts';
 
 /** Score of a classifier on examples, and what it is made of. */
@@ -47,23 +49,19 @@ export interface Classification {
 }
 
 /** A text classification task: turns examples into batches, and a model's scores into metrics and labels. */
-export class ClassificationTask<S extends Labels = Labels> implements Task<LabelledExample> {
+export class ClassificationTask<S extends Labels = Labels>
+  extends BaseTask<LabelledExample, number, Classification, Outcomes>
+  implements Task<LabelledExample>
+{
   /** Spec that the task was made of. */
   readonly spec: S;
   /** Names of the labels, index = label. */
-  readonly names: readonly string[];
-  /** Names of the fields that are read, each a string. */
-  readonly fields: readonly string[];
-  /** Name of the field that holds the label. */
-  get labelField(): string {
-    return this.#labels.field;
-  }
-  /** Metrics that it is judged by; the first decides which weights are best. */
-  readonly metrics: readonly Metric[];
+  override readonly names: readonly string[];
   /** Number of tokens that a sequence may have; longer texts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
+  protected override readonly answerName = 'label';
   readonly #asking: Asking;
-  readonly #labels: LabelReader;
+  readonly #labels: ReturnType<typeof labelReader>;
   #prompts = new WeakMap<LabelledExample, Prompt>();
 
   /**
@@ -71,10 +69,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    * error before any data is read.
    */
   constructor(spec: S, maxLength: number | undefined, asking: Asking) {
+    const metrics = (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS;
+    super({ fields: asking.fields, labelField: spec.labelField ?? 'label', metrics, derive: asking.derive });
     this.spec = spec;
     this.maxLength = maxLength;
-    this.metrics = (spec.metrics as readonly Metric[] | undefined) ?? DEFAULT_METRICS;
-    this.fields = asking.fields;
     this.#asking = asking;
     asking.make(Object.fromEntries(this.fields.map((field) => [field, ''])));
     this.names = spec.labels ?? asking.words ?? Array.from({ length: asking.classes }, (_, i) => `${i}`);
@@ -94,59 +92,32 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       throw typeError('ERR_ZEST_ARGUMENT', `fields is ${show(fields)}; expected an object with the fields of the task`);
     if (typeof place !== 'string')
       throw typeError('ERR_ZEST_ARGUMENT', `place is ${show(place)}; expected where the fields are from, file:line`);
-    return this.#labels.read(fields, place);
+    return this.rightAnswer(fields, place);
   }
 
-  /**
-   * Checks rows of a data file. `unlabelled` (default false) takes rows without a label, or with one that is not the
-   * task's, too.
-   *
-   * @throws ERR_ZEST_TEMPLATE for a field that no row has, ERR_ZEST_DATA and ERR_ZEST_LABEL naming `file:line`
-   */
-  examples(rows: readonly Row[], options?: { unlabelled?: boolean }): LabelledExample[] {
-    assertRows(rows);
-    this.checkColumns(rows, { unlabelled: true });
-    return rows.map((row) => this.example(row, options));
+  protected read(fields: ExampleFields, place: string): number {
+    return this.#labels.read(fieldValue(fields, this.labelField), place);
   }
 
-  /** Checks that some row has each field that is read, the label among them unless `unlabelled`. */
-  checkColumns(rows: readonly Row[], options?: { unlabelled?: boolean }): void {
-    const { unlabelled = false } = exampleOptions(options);
-    assertRows(rows);
-    for (const row of rows) assertRow(row);
-    checkColumns(this.fields, rows, unlabelled ? undefined : { field: this.labelField, key: 'labelField' });
+  protected override isEmpty(text: string): boolean {
+    return this.#labels.isEmpty(text);
   }
 
-  /** Finds a field that a row lacks, its label too unless `unlabelled`; undefined where it has all. */
-  lacking(row: Row, options?: { unlabelled?: boolean }): string | undefined {
-    const { unlabelled = false } = exampleOptions(options);
-    assertRow(row);
-    const { fields } = row;
-    return (
-      absentField(this.fields, fields) ?? (!unlabelled && this.#labels.isMissing(fields) ? this.labelField : undefined)
-    );
-  }
-
-  /** Finds the label of a row that is none of the task's; undefined where it has none, or one of the task's. */
-  unknownLabel(row: Row): string | undefined {
-    assertRow(row);
-    return this.#labels.unknown(row.fields);
-  }
-
-  /** Checks one row, as {@link examples} does several; any field that is missing is ERR_ZEST_DATA. */
-  example(row: Row, options?: { unlabelled?: boolean }): LabelledExample {
-    const { unlabelled = false } = exampleOptions(options);
-    assertRow(row);
-    const place = placeOf(row);
-    const texts = this.#texts(row.fields, place);
-    if (!unlabelled) return new LabelledExample(texts, this.label(row.fields, place), place);
-    const label = this.#labels.find(row.fields);
+  protected made(texts: Record<string, string>, label: number | undefined, place: string): LabelledExample {
     return new LabelledExample(texts, label ?? 0, place, label !== undefined);
+  }
+
+  protected takes(example: Example): boolean {
+    return isMade(example, LabelledExample) && example.label < this.names.length;
+  }
+
+  protected isKnown({ isLabelled }: LabelledExample): boolean {
+    return isLabelled;
   }
 
   /** Takes all examples or `shots` a class, then draws a share of their labels anew. */
   sample(examples: readonly LabelledExample[], sampling: Sampling): LabelledExample[] {
-    this.#assertOwn(examples);
+    this.assertOwn(examples);
     const { shots, labelNoise, seed } = samplingOptions(sampling, 'sampling');
     const labelsOf = (some: readonly LabelledExample[]) => some.map(({ label }) => label);
     const chosen =
@@ -160,7 +131,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Counts the examples of each label. */
   balance(examples: readonly LabelledExample[]): { name: string; count: number }[] {
-    this.#assertOwn(examples);
+    this.assertOwn(examples);
     const counts = this.names.map(() => 0);
     for (const { label } of examples) counts[label]!++;
     return this.names.map((name, i) => ({ name, count: counts[i]! }));
@@ -171,7 +142,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     examples: readonly LabelledExample[],
     options: { share: number; seed: number },
   ): { rest: LabelledExample[]; heldOut: LabelledExample[] } {
-    this.#assertOwn(examples);
+    this.assertOwn(examples);
     const labels = examples.map(({ label }) => label);
     const checked = holdOutOptions(options);
     const chosen = new Set(holdOut(labels, { classes: this.names.length, ...checked }));
@@ -184,7 +155,7 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Shows examples with their labels before each prompt from now on, with `separator` behind each. */
   demonstrate(examples: readonly LabelledExample[], separator: string): void {
     const { demonstrate } = this.#asking;
-    this.#assertOwn(examples);
+    this.assertOwn(examples);
     if (typeof separator !== 'string')
       throw typeError('ERR_ZEST_ARGUMENT', `separator is ${show(separator)}; expected a text`);
     if (demonstrate === undefined) throw noDemonstrations('kind' in this.spec ? String(this.spec.kind) : 'labelWords');
@@ -194,24 +165,12 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
 
   /** Shows what the model sees of an example: its tokens, how many were cut, and the name of its label. */
   preview(example: LabelledExample): Preview {
-    const { ids, cut } = this.#prompt(this.#own(example, 'example'));
+    const { ids, cut } = this.#prompt(this.own(example));
     return { ids, cut, answer: this.names[example.label]! };
   }
 
-  /**
-   * Makes the batch of some examples: those that `examples` made, whose tokens are kept, or plain objects such as
-   * `{ sentence: 'a charming film', label: 1 }`.
-   */
-  batch(examples: readonly (LabelledExample | ExampleFields)[]): Batch {
-    assertList(examples, 'examples', 'examples of this task');
-    return this.#batch(
-      examples.map((example, i) => this.#example(example, i)),
-      { forTraining: true },
-    );
-  }
-
   /** Scores a model on examples, in order: accuracy, the task's other metrics, and the loss. */
-  async score(
+  override async score(
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
     given?: ScoreOptions,
@@ -223,22 +182,12 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
    * Scores a model on examples, and says what the score is made of: precision, recall and F1 of each class, which labels
    * are taken for which, calibration, and the examples of the highest loss.
    */
-  async examine(
+  override async examine(
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
     given?: ScoreOptions,
   ): Promise<ClassExamination> {
-    const options = answerOptions<Outcomes>(given as AnswerOptions<Outcomes> | undefined);
-    assertList(examples, 'examples', 'examples of this task');
-    const outcomes = new Outcomes(this.names);
-    const checked = examples.map((example, i) => this.#example(example, i));
-    for await (const { example, scores } of this.#scores(model, checked, options)) {
-      const { answer, loss, ...rest } = outcome(example, scores);
-      outcomes.add({ answer, loss, ...rest });
-      const isRight = answer === example.label;
-      options.onExample?.({ answer, prediction: answer, reference: example.label, isRight, loss });
-    }
-    return this.examination(outcomes);
+    return (await super.examine(model as Scorer & Writer, examples, given)) as ClassExamination;
   }
 
   /** Begins to collect answers to examples. */
@@ -249,8 +198,8 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
   /** Makes the score and the report of answers that {@link answers} gave. */
   examination(outcomes: Outcomes): ClassExamination {
     assertMade(outcomes, Outcomes, 'outcomes', 'outcomes');
-    const { labels, answers, loss, count } = outcomes;
-    const score = { ...assertMeasured(measure(['accuracy', ...this.metrics], answers, labels)), loss, count };
+    const { references, answers, loss, count } = outcomes;
+    const score = { ...assertMeasured(measure(['accuracy', ...this.metrics], answers, references)), loss, count };
     return { score, report: outcomes.report() };
   }
 
@@ -260,10 +209,10 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     inputs: readonly (string | LabelledExample | ExampleFields)[],
     given?: AnswerOptions<Outcomes>,
   ): Promise<Classification[]> {
-    const options = answerOptions<Outcomes>(given as AnswerOptions<Outcomes> | undefined);
+    const options = answerOptions(given);
     assertList(inputs, 'inputs', this.fields.length === 1 ? 'texts' : 'objects with the fields of the task');
     const examples = inputs.map((input, i) => {
-      if (isExample(input)) return this.#own(input, `inputs[${i}]`);
+      if (isExample(input)) return this.own(input, `inputs[${i}]`);
       const place = `text ${i}`;
       const [only, ...others] = this.fields;
       if (typeof input === 'string' && others.length > 0) {
@@ -272,62 +221,36 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
           `${place} is ${show(input)}; expected an object with the fields ${listed(this.fields)}`,
         );
       }
-      return new LabelledExample(
-        this.#texts(typeof input === 'string' ? { [only!]: input } : input, place),
-        0,
-        place,
-        false,
-      );
+      return this.exampleOf(typeof input === 'string' ? { [only!]: input } : input, place, true);
     });
-    const classifications: Classification[] = [];
-    for await (const { example, scores } of this.#scores(model, examples, options)) {
-      if (example.isLabelled) options.outcomes?.add(outcome(example, scores));
-      const label = largestAt(scores);
-      classifications.push({
-        label,
-        name: this.names[label]!,
-        ...(this.#asking.words && { word: this.#asking.words[label]! }),
-        probabilities: probabilitiesOf(scores),
-      });
-    }
-    return classifications;
+    return await this.answered(model as Scorer & Writer, examples, options);
   }
 
   /** Answers examples with the name of the most probable label, and the probability of each by its name. */
-  async answers(
+  override async answers(
     model: Scorer,
     examples: readonly (LabelledExample | ExampleFields)[],
     options?: AnswerOptions<Outcomes>,
   ): Promise<{ label: string; probabilities: Record<string, number> }[]> {
-    const classifications = await this.classify(model, examples, options);
-    return classifications.map(({ name, probabilities }) => ({
-      label: name,
-      probabilities: Object.fromEntries(this.names.map((each, i) => [each, probabilities[i]!])),
-    }));
+    return (await this.classify(model, examples, options)).map((answer) => this.told(answer));
   }
 
-  #texts(fields: ExampleFields, place: string): Record<string, string> {
-    const isObject = typeof fields === 'object' && fields !== null;
-    return textsOf(this.fields, isObject ? (this.#asking.derive?.(fields) ?? fields) : fields, place);
+  protected told({ name, probabilities }: Classification): { label: string; probabilities: Record<string, number> } {
+    return { label: name, probabilities: Object.fromEntries(this.names.map((each, i) => [each, probabilities[i]!])) };
   }
 
-  #example(example: LabelledExample | ExampleFields, index: number): LabelledExample {
-    if (isExample(example)) return this.#own(example, `examples[${index}]`);
-    const place = `example ${index}`;
-    const texts = this.#texts(example, place);
-    return new LabelledExample(texts, this.label(example, place), place);
+  protected compare({ label }: Classification, example: LabelledExample): Omit<ScoredExample, 'loss'> {
+    return { answer: label, prediction: label, reference: example.label, isRight: label === example.label };
   }
 
-  /** Checks an example that some task has made. */
-  #own(example: unknown, name: string): LabelledExample {
-    assertMade(example, LabelledExample, name, 'examples');
-    assertFits(example, name, { fields: this.fields, hasAnswer: () => example.label < this.names.length });
-    return example;
-  }
-
-  #assertOwn(examples: readonly LabelledExample[]): void {
-    assertList(examples, 'examples', 'what examples() of the task gives');
-    for (const [i, example] of examples.entries()) this.#own(example, `examples[${i}]`);
+  protected collect(
+    outcomes: Outcomes,
+    { source, fields, label: reference }: LabelledExample,
+    { label: answer, name, probabilities }: Classification,
+    loss: number,
+  ): void {
+    const example = { source, fields, label: this.names[reference]!, answer: name, loss };
+    outcomes.add({ answer, reference, confidence: probabilities[answer]!, example });
   }
 
   #prompt(example: LabelledExample): Prompt {
@@ -339,23 +262,24 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
     return prompt;
   }
 
-  #batch(examples: readonly LabelledExample[], { forTraining = false } = {}): Batch {
-    const prompts = examples.map((example) => {
-      const { training, target, ...prompt } = this.#prompt(example);
-      const asked = { ...prompt, target: target(example.label) };
-      return forTraining && training ? { ...asked, ...training(example.label) } : asked;
-    });
-    return batchOf(prompts);
+  #asked(example: LabelledExample): AskedSequence {
+    const { target, ...asked } = this.#prompt(example);
+    return { ...asked, target: target(example.label) };
   }
 
-  async *#scores(
+  protected trained(example: LabelledExample): AskedSequence {
+    return { ...this.#asked(example), ...this.#prompt(example).training?.(example.label) };
+  }
+
+  protected async respond(
     model: Scorer,
     examples: readonly LabelledExample[],
-    options: ScoreOptions,
-  ): AsyncGenerator<{ example: LabelledExample; scores: Float32Array }> {
+    { signal }: ScoreOptions,
+  ): Promise<Answer<Classification>[]> {
     assertHas(model, 'model', ['logits'], 'a Model');
-    const respond = (part: readonly LabelledExample[]) => model.logits(this.#batch(part), { signal: options.signal });
-    for await (const [example, scores] of responses(examples, options, respond)) {
+    const rows = await model.logits(batchOf(examples.map((example) => this.#asked(example))), { signal });
+    return examples.map((example, i) => {
+      const scores = rows[i]!;
       if (scores.length !== this.names.length) {
         throw new ZestError(
           'ERR_ZEST_TARGET',
@@ -365,8 +289,15 @@ export class ClassificationTask<S extends Labels = Labels> implements Task<Label
       if (!scores.every(Number.isFinite)) {
         throw new ZestError('ERR_ZEST_LOSS_NOT_FINITE', `${example.source}: the model's scores are not finite`);
       }
-      yield { example, scores };
-    }
+      const label = largestAt(scores);
+      const answer = {
+        label,
+        name: this.names[label]!,
+        ...(this.#asking.words && { word: this.#asking.words[label]! }),
+        probabilities: probabilitiesOf(scores),
+      };
+      return { answer, loss: logSumExp(scores) - scores[example.label]! };
+    });
   }
 
   static {

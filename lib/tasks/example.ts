@@ -1,3 +1,6 @@
+import { typeError } from '../errors.ts';
+import { reading } from '../options/reading.ts';
+import { show } from '../text/show.ts';
 import { isMade } from './checked.ts';
 import type { Example } from './task.ts';
 
@@ -41,3 +44,29 @@ export class ReferencedExample<R> implements Example {
 /** Whether a value is an example that some task has made. */
 export const isExample = (value: unknown): value is LabelledExample | ReferencedExample<unknown> =>
   isMade(value, LabelledExample) || isMade(value, ReferencedExample);
+
+/**
+ * Checks that a value is an example which some task has made, this one or another, with the fields and an answer of this
+ * one.
+ *
+ * @param hasAnswer whether its answer, where that is known, is one of this task's
+ * @throws ERR_ZEST_ARGUMENT
+ */
+export const assertFits = (
+  example: unknown,
+  name: string,
+  { fields, hasAnswer }: { fields: readonly string[]; hasAnswer: () => boolean },
+): void => {
+  const expected = 'expected what examples() of the task gives';
+  if (!isExample(example)) throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(example)}; ${expected}`);
+  reading(name, () => {
+    const missing = fields.find((field) => !Object.hasOwn(example.fields, field));
+    if (missing === undefined && hasAnswer()) return;
+    const fault =
+      missing === undefined ? 'an answer that this task does not have' : `no field ${JSON.stringify(missing)}`;
+    throw typeError(
+      'ERR_ZEST_ARGUMENT',
+      `${name}, of ${example.source}, has ${fault}: another task has made it; ${expected}`,
+    );
+  });
+};

@@ -6,6 +6,7 @@ import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../text/show.ts';
 import type { AskedSequence } from './asked.ts';
+import type { Answer } from './base-task.ts';
 import { continuationTokens, specialToken } from './continuation.ts';
 import type { ReferencedExample } from './example.ts';
 import { fieldValue } from './fields.ts';
@@ -13,7 +14,7 @@ import type { Derive, TaskKind } from './kind.ts';
 import { metricList } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
 import { type Prefaced, type PrefaceReader, prefaceReader } from './preface.ts';
-import { type Answer, ReferenceTask } from './reference-task.ts';
+import { ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer, Writer } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -63,6 +64,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
   readonly maxTokens: number;
   /** Number of tokens that a sequence may have, prompt and answer; longer prompts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
+  protected override readonly answerKey = 'answer';
   readonly #reader: PrefaceReader;
   readonly #tokenizer: Tokenizer;
   readonly #stops: readonly string[];
@@ -119,7 +121,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
   /** Shows examples with their answers before each prompt from now on, with `separator` behind each. */
   override demonstrate(examples: readonly ReferencedExample<readonly string[]>[], separator: string): void {
     const { text, token } = this.#ending();
-    const shown = this.checked(examples).map(({ fields, reference }) => ({
+    const shown = this.checked(examples, { unlabelled: true }).map(({ fields, reference }) => ({
       fields,
       answer: this.shownReference(reference ?? []) + text,
       end: token,
@@ -203,7 +205,7 @@ export class GenerationTask extends ReferenceTask<readonly string[], string> {
     return examples.map((example, i) => ({ answer: this.decode(written[i]!), loss: lossOf.get(example) }));
   }
 
-  protected takes({ reference }: ReferencedExample<unknown>): boolean {
+  protected fits({ reference }: ReferencedExample<unknown>): boolean {
     return reference === undefined || (Array.isArray(reference) && reference.every((text) => typeof text === 'string'));
   }
 

@@ -3,9 +3,10 @@ import type { Target } from '../model/batch.ts';
 import { assertHas } from '../options/calls.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { type AskedSequence, batchOf } from './asked.ts';
+import type { Answer } from './base-task.ts';
 import type { ReferencedExample } from './example.ts';
 import type { Metric } from './metrics.ts';
-import { type Answer, ReferenceTask } from './reference-task.ts';
+import { ReferenceTask } from './reference-task.ts';
 import type { Preview, ScoreOptions, Scorer } from './task.ts';
 import { type EncodedTexts, encodeTexts } from './texts.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -23,7 +24,6 @@ interface HeadTaskParts {
 export abstract class HeadTask<R, A> extends ReferenceTask<R, A> {
   /** Number of tokens that a sequence may have; longer texts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
-  protected override readonly answerKey = 'labelField';
   readonly #tokenizer: Tokenizer;
   readonly #texts = new WeakMap<ReferencedExample<R>, EncodedTexts>();
 

@@ -1,10 +1,7 @@
 import { z } from 'zod';
-import { dataError } from '../data/rows.ts';
 import { ZestError } from '../errors.ts';
-import { reading } from '../options/reading.ts';
 import { listed, show } from '../text/show.ts';
 import { type AnswerKind, DEFAULT_METRICS, definitionOf, type Metric, type MetricOf, metricNames } from './metrics.ts';
-import type { ExampleFields } from './task.ts';
 
 /** Labels of a classification task. */
 export interface Labels {
@@ -66,20 +63,6 @@ export const refuseLabels =
     }
   };
 
-/** Reads the labels of a task's data. */
-export interface LabelReader {
-  /** Name of the field that holds the label. */
-  readonly field: string;
-  /** Whether a row has no label, or an empty one. */
-  isMissing(fields: ExampleFields): boolean;
-  /** Finds a label that is none of the task's, as text; undefined where there is none, or one of the task's. */
-  unknown(fields: ExampleFields): string | undefined;
-  /** Finds the label of fields; undefined where there is none, or none of the task's. */
-  find(fields: ExampleFields): number | undefined;
-  /** Reads the label of fields; `place` is `file:line`, for the error. */
-  read(fields: ExampleFields, place: string): number;
-}
-
 /** Writes a whole number as spreadsheets and data frames do among others, 1.0, without the fraction; leaves other texts. */
 export const integerText = (text: string): string => text.replace(/^(-?\d+)\.0+$/, '$1');
 
@@ -139,33 +122,15 @@ export const labelNames = (names: readonly string[], { areWords = false } = {}):
 };
 
 /** Reads labels by index or, of those that have one, by name. */
-export const labelReader = (spec: Labels, names: readonly string[]): LabelReader => {
-  const field = spec.labelField ?? 'label';
+export const labelReader = (spec: Labels, names: readonly string[]) => {
   const known = labelNames(names, { areWords: spec.labels === undefined });
-  const labelOf = (fields: ExampleFields): unknown =>
-    reading(field, () => (Object.hasOwn(fields, field) ? fields[field] : undefined));
-  const find = (fields: ExampleFields): number | undefined => {
-    const value = labelOf(fields);
-    return ['string', 'number', 'boolean'].includes(typeof value) ? known.find(String(value)) : undefined;
-  };
-  const isMissing = (fields: ExampleFields): boolean => {
-    const value = labelOf(fields);
-    const isEmpty = typeof value === 'string' && isNoLabel(value.trim()) && known.find(value) === undefined;
-    return value === undefined || value === null || isEmpty;
-  };
   return {
-    field,
-    find,
-    isMissing,
-    unknown(fields) {
-      if (isMissing(fields) || find(fields) !== undefined) return undefined;
-      const value = labelOf(fields);
-      return typeof value === 'string' ? value.trim() : show(value);
-    },
-    read(fields, place) {
-      const value = labelOf(fields);
-      if (value === undefined) throw dataError(place, `has no field ${JSON.stringify(field)} for the label`);
-      const label = find(fields);
+    /** Whether a text stands for no label, and is the name of none. */
+    isEmpty: (text: string): boolean => isNoLabel(text) && known.find(text) === undefined,
+    /** Reads a label; `place` is `file:line`, for the error. */
+    read(value: unknown, place: string): number {
+      const isText = ['string', 'number', 'boolean'].includes(typeof value);
+      const label = isText ? known.find(String(value)) : undefined;
       if (label !== undefined) return label;
       throw new ZestError(
         'ERR_ZEST_LABEL',

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { ZestError } from '../errors.ts';
-import { harmonic } from '../metrics/texts.ts';
+import { measuresOfClass } from '../metrics/classes.ts';
 import type { Target } from '../model/batch.ts';
 import { refuseMoreOptions } from '../options/no-options.ts';
 import { listed, show } from '../text/show.ts';
 import type { Answers } from './answer-report.ts';
+import type { Answer } from './base-task.ts';
 import type { ClassMeasures } from './classification-report.ts';
 import type { ReferencedExample } from './example.ts';
 import { fieldValue } from './fields.ts';
@@ -12,7 +13,7 @@ import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';
 import { type LabelNames, labelNames, metricList, names } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
-import type { Answer, Compared } from './reference-task.ts';
+import type { Compared } from './reference-task.ts';
 import type { Examination, ExampleFields } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -99,7 +100,7 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
     throw new ZestError('ERR_ZEST_LABEL', `${place}: label ${show(unknown)} is none of ${listed(this.#known.keys)}`);
   }
 
-  protected takes({ reference }: ReferencedExample<unknown>): boolean {
+  protected fits({ reference }: ReferencedExample<unknown>): boolean {
     const isLabel = (label: unknown) => typeof label === 'number' && label < this.labels.length;
     return reference === undefined || (Array.isArray(reference) && reference.every(isLabel));
   }
@@ -128,8 +129,7 @@ export class MultiLabelTask extends HeadTask<readonly number[], LabelAnswer> {
       const answered = answers.filter(({ labels }) => labels.includes(label)).length;
       const count = references.filter((labels) => labels.includes(label)).length;
       const right = answers.filter(({ labels }, i) => labels.includes(label) && references[i]!.includes(label)).length;
-      const share = (whole: number) => (whole === 0 ? 0 : right / whole);
-      return { name, precision: share(answered), recall: share(count), f1: harmonic(right, answered, count), count };
+      return { name, ...measuresOfClass({ right, answered, count }), count };
     });
     return { score, report: { ...report, classes } };
   }

@@ -5,6 +5,7 @@ import { refuseMoreOptions } from '../options/no-options.ts';
 import { show } from '../text/show.ts';
 import { largestAt, logSumExp, probabilitiesOf } from './answer.ts';
 import type { AskedSequence } from './asked.ts';
+import type { Answer } from './base-task.ts';
 import type { ChoiceSpec } from './choice.ts';
 import { cutToFit } from './choice-prompt.ts';
 import type { ReferencedExample } from './example.ts';
@@ -14,7 +15,7 @@ import { integerText } from './labels.ts';
 import { DEFAULT_METRICS, type Metric } from './metrics.ts';
 import type { PrefaceReader } from './preface.ts';
 import type { Prompt } from './prompt.ts';
-import { type Answer, type Compared, ReferenceTask } from './reference-task.ts';
+import { type Compared, ReferenceTask } from './reference-task.ts';
 import type { ExampleFields, Preview, ScoreOptions, Scorer } from './task.ts';
 
 /** What is right of an example's options, by number. */
@@ -32,7 +33,6 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
   readonly spec: ChoiceSpec & { options: string };
   /** Number of tokens that a sequence may have; longer prompts are cut. Undefined: no limit. */
   readonly maxLength: number | undefined;
-  protected override readonly answerKey = 'labelField';
   readonly #reader: PrefaceReader;
   /** The options of the examples that tasks of this kind have made, whichever of them. */
   static readonly #options = new WeakMap<ReferencedExample<unknown>, readonly string[]>();
@@ -97,13 +97,13 @@ export class OwnOptionsTask extends ReferenceTask<RightOptions, Choice> {
     );
   }
 
-  protected takes(example: ReferencedExample<unknown>): boolean {
+  protected fits(example: ReferencedExample<unknown>): boolean {
     return OwnOptionsTask.#options.has(example);
   }
 
   /** Shows examples with their answers before each prompt from now on, with `separator` behind each. */
   override demonstrate(examples: readonly ReferencedExample<RightOptions>[], separator: string): void {
-    const shown = this.checked(examples).map((example) => ({
+    const shown = this.checked(examples, { unlabelled: true }).map((example) => ({
       fields: example.fields,
       answer: this.optionsOf(example)[example.reference?.[0] ?? 0]!,
     }));

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { dataError } from '../data/rows.ts';
 import type { Target } from '../model/batch.ts';
 import { show } from '../text/show.ts';
+import type { Answer } from './base-task.ts';
 import type { ReferencedExample } from './example.ts';
 import { fieldValue } from './fields.ts';
 import { HeadTask } from './head-task.ts';
 import type { TaskKind } from './kind.ts';
 import { isNoLabel, metricList, names } from './labels.ts';
 import type { Metric, MetricOf } from './metrics.ts';
-import type { Answer } from './reference-task.ts';
 import type { ExampleFields } from './task.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -48,7 +48,7 @@ export class RegressionTask extends HeadTask<number, number> {
     throw dataError(place, `field ${JSON.stringify(this.labelField)} is ${show(value)}; expected ${wanted}`);
   }
 
-  protected takes({ reference }: ReferencedExample<unknown>): boolean {
+  protected fits({ reference }: ReferencedExample<unknown>): boolean {
     return reference === undefined || typeof reference === 'number';
   }
 

@@ -11,9 +11,11 @@ const folder = scratchFolder();
 
 const reportOf = (names: readonly string[], pairs: readonly [label: number, answer: number][]) => {
   const outcomes = new Outcomes(names);
-  for (const [i, [label, answer]] of pairs.entries()) {
-    const example = { source: `data/test.csv:${i + 2}`, fields: { text: `<b>${i}</b>`, other: 'pair' }, label };
-    outcomes.add({ example, answer, confidence: 0.75, loss: label === answer ? 0.3 : 1.4 });
+  for (const [i, [reference, answer]] of pairs.entries()) {
+    const [source, fields] = [`data/test.csv:${i + 2}`, { text: `<b>${i}</b>`, other: 'pair' }];
+    const loss = reference === answer ? 0.3 : 1.4;
+    const example = { source, fields, label: names[reference]!, answer: names[answer]!, loss };
+    outcomes.add({ example, answer, reference, confidence: 0.75 });
   }
   return outcomes.report();
 };

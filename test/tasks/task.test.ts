@@ -158,6 +158,15 @@ describe('Task.examples', () => {
     expect(spaced.examples(rowsOf(...rows)).map(({ label }) => label)).toEqual([0, 0, 1, 2, 1]);
   });
 
+  it('finds a label within another field, as it does texts', async () => {
+    const nested = await loadTask(
+      { kind: 'class', fields: ['said.text'], classes: 2, labelField: 'said.of' },
+      tokenizer,
+    );
+    const [example] = nested.examples(rowsOf({ said: { text: 'x', of: 1 } }));
+    expect(example).toMatchObject({ fields: { 'said.text': 'x' }, label: 1 });
+  });
+
   it('names the row whose label is not in the list', async () => {
     for (const label of [2, -1, 0.5, '01', '', 'Good', null, true, [0], { a: 1 }]) {
       const rows = rowsOf({ sentence: 'x', label: 0 }, { sentence: 'x', label });
@@ -253,7 +262,7 @@ describe('Task.batch', () => {
 
 describe('examples of another task', () => {
   const three = { template: '{text} . It was {mask} .', labelWords: ['terrible', 'great', 'good'] };
-  const another = /: another task has made it; expected what examples\(\) of this task gives$/;
+  const another = /: another task has made it; expected what examples\(\) of the task gives$/;
 
   it('are refused where they lack a field or have a label too many', async () => {
     const foreign = (await loadTask(three, tokenizer)).examples(rowsOf({ text: 'a film', label: 2 }));
@@ -313,7 +322,7 @@ describe('examples of another task', () => {
       [places, made.number],
     ];
     for (const [task, examples] of wrong) {
-      const expected = /^example(s\[0\])?.*data.jsonl:2.*; expected what examples\(\) of (the|this) task gives$/s;
+      const expected = /^example(s\[0\])?.*data.jsonl:2.*; expected what examples\(\) of the task gives$/s;
       expect(await fault('ERR_ZEST_ARGUMENT', () => task.batch(examples as never[]))).toMatch(expected);
       expect(await fault('ERR_ZEST_ARGUMENT', () => task.preview(examples[0] as never))).toMatch(expected);
     }
@@ -415,6 +424,14 @@ describe('Task.classify', () => {
     expect(found[0]!.probabilities[0]).toBeCloseTo(probability, 12);
     expect(found[1]!.probabilities[1]).toBeCloseTo(probability, 12);
     for (const { probabilities } of found) expect(probabilities.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
+  });
+
+  it('collects the answers to whatever has a label of the task', async () => {
+    const task = await loadTask('sst2', tokenizer);
+    const outcomes = task.outcomes();
+    const inputs = ['great', { sentence: 'great', label: 1 }, { sentence: 'great', label: 'none' }, { sentence: 'x' }];
+    await task.classify(new CountingModel(), inputs, { outcomes });
+    expect(task.examination(outcomes).score).toMatchObject({ accuracy: 1, count: 1 });
   });
 
   it('names classes by number where nothing else does', async () => {
