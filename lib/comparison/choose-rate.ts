@@ -1,5 +1,5 @@
 import { ZestError } from '../errors.ts';
-import type { Method } from './methods.ts';
+import type { ComparedMethod } from './methods.ts';
 
 export interface ChosenRate {
   learningRate: number;
@@ -22,7 +22,7 @@ export const RUNGS = 2;
  * @throws ERR_ZEST_RUN if all runs fail
  */
 export const chooseRate = async (
-  { name, learningRate }: Pick<Method, 'name' | 'learningRate'>,
+  { name, learningRate }: Pick<ComparedMethod, 'name' | 'learningRate'>,
   lossAt: (rate: number) => Promise<number>,
   rungs = RUNGS,
 ): Promise<ChosenRate> => {

@@ -39,7 +39,7 @@ import {
   rateFactor,
 } from './datasets.ts';
 import { BASELINE, type BaselineSplits, compareBaseline } from './embedding-baseline.ts';
-import { CONTENDERS, defaultMethods, METHODS, type Method } from './methods.ts';
+import { CONTENDERS, type ComparedMethod, defaultMethods, METHODS } from './methods.ts';
 import {
   type Budget,
   type ExperimentResult,
@@ -97,7 +97,7 @@ export type ExperimentEvent =
     }
   | { kind: 'done'; output: string; result: ExperimentResult };
 
-const configOf = (dataset: Dataset, method: Method, rate: number, seed: number, budget: Budget) => {
+const configOf = (dataset: Dataset, method: ComparedMethod, rate: number, seed: number, budget: Budget) => {
   const { output, forwards, evaluations } = budget;
   const { model, trainable, task, data, batchSize, maxLength } = dataset;
   const config = resolveConfig({
@@ -149,7 +149,7 @@ const scoreBefore = async ({ model }: ResolvedConfig, loaded: RunInputs, isSharp
 /** An experiment whose folder is ours. */
 async function* compareInFolder(
   name: string,
-  { methods, hasBaseline }: { methods: readonly Method[]; hasBaseline: boolean },
+  { methods, hasBaseline }: { methods: readonly ComparedMethod[]; hasBaseline: boolean },
   files: readonly string[],
   budget: Budget,
   options: ExperimentOptions,
@@ -174,7 +174,7 @@ async function* compareInFolder(
     (push, stopped) => {
       const digests: Digests = new Map();
       const slot = limit(options.jobs ?? defaultJobs([base.device]));
-      const runOnce = (method: Method, learningRate: number, seed: number): Promise<Summary | undefined> =>
+      const runOnce = (method: ComparedMethod, learningRate: number, seed: number): Promise<Summary | undefined> =>
         slot(async () => {
           throwIfAborted(stopped);
           const config = configOf(dataset, method, learningRate, seed, budget);
@@ -189,7 +189,11 @@ async function* compareInFolder(
           push({ kind: 'run', method: method.name, learningRate, seed, validation, error, seconds });
           return summary;
         });
-      const testRun = async (method: Method, learningRate: number, seed: number): Promise<ExperimentRun | null> => {
+      const testRun = async (
+        method: ComparedMethod,
+        learningRate: number,
+        seed: number,
+      ): Promise<ExperimentRun | null> => {
         const summary = await runOnce(method, learningRate, seed);
         if (!summary?.validation || !summary.test) return null;
         const { validation, test, forwards } = summary;
@@ -204,7 +208,7 @@ async function* compareInFolder(
         );
         return { ...tested, sharpness };
       };
-      const compare = async (method: Method): Promise<MethodResult> => {
+      const compare = async (method: ComparedMethod): Promise<MethodResult> => {
         const { rungs } = budget;
         const chosen =
           method.measuresRate || rungs === 0

@@ -32,11 +32,12 @@ const askedOf = async (task: ClassificationTask, examples: readonly LabelledExam
   return { sequences, targets };
 };
 
-const optionsOf = ({ targets }: Batch) => targets.map((target) => (target.kind === 'options' ? target.options : []));
+const optionsOfTargets = ({ targets }: Batch) =>
+  targets.map((target) => (target.kind === 'options' ? target.options : []));
 
 /** Whether options are each example's own, so that it is they that tell. */
 const hasOwnOptions = (batch: Batch): boolean =>
-  new Set(optionsOf(batch).map((options) => JSON.stringify(options))).size > 1;
+  new Set(optionsOfTargets(batch).map((options) => JSON.stringify(options))).size > 1;
 
 /** Embeds sequences, each once however often it is asked for. */
 const embedder = (model: Model, signal: AbortSignal | undefined) => {
@@ -63,7 +64,7 @@ const regression = (model: Model, task: ClassificationTask, signal: AbortSignal 
   const embed = embedder(model, signal);
   /** One row of features an example, or one of each of its options. */
   const rowsOf = async (batch: Batch, hasOptions: boolean): Promise<Float32Array[][]> => {
-    const options = optionsOf(batch);
+    const options = optionsOfTargets(batch);
     const sequences = batch.sequences.map((ids, i) =>
       hasOptions ? (options[i] ?? []).map((option) => [...ids, ...option]) : [ids],
     );

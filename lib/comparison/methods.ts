@@ -2,7 +2,7 @@ import type { Config } from '../training/schema.ts';
 import { BASELINE } from './embedding-baseline.ts';
 
 /** An optimizer but for its learning rate. */
-export interface Method {
+export interface ComparedMethod {
   name: string;
   /** In a table. */
   title: string;
@@ -19,7 +19,7 @@ export interface Method {
 
 type Zest = Omit<Extract<Config['optimizer'], { method: 'zest' }>, 'method' | 'learningRate'>;
 
-const zest = (name: string, title: string, options: Zest, learningRate = 1e-4): Method => ({
+const zest = (name: string, title: string, options: Zest, learningRate = 1e-4): ComparedMethod => ({
   name,
   title,
   learningRate,
@@ -35,7 +35,7 @@ const TILTS = [0.1, 5, 10];
 const FZOO: Zest = { ...ONE_SIDED, tilt: 0, law: 'rademacher', normalize: 'sigma' };
 
 /** What an experiment compares. A step takes ten forwards, MeZO's two. */
-export const METHODS: readonly Method[] = [
+export const METHODS: readonly ComparedMethod[] = [
   {
     name: 'mezo',
     title: 'MeZO',
@@ -78,7 +78,7 @@ const OF_DECODER = ['mezo', 'n-spsa', 'one-sided-t1', 'one-sided-tau1', 'fzoo', 
 export const CONTENDERS: readonly string[] = [...METHODS.map(({ name }) => name), BASELINE.name];
 
 /** The methods that an experiment compares where it is not said which. */
-export const defaultMethods = (isOfDecoder: boolean): Method[] =>
+export const defaultMethods = (isOfDecoder: boolean): ComparedMethod[] =>
   METHODS.filter(({ name, learnsMetric, isAblation }) =>
     isOfDecoder ? OF_DECODER.includes(name) : !learnsMetric && !isAblation,
   );

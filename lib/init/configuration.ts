@@ -4,7 +4,7 @@ import type { ClassSpec } from '../tasks/class.ts';
 import type { GenerateSpec } from '../tasks/generation.ts';
 import type { LabelWordSpec } from '../tasks/label-words.ts';
 import type { RegressionSpec } from '../tasks/regression.ts';
-import { count } from '../text/show.ts';
+import { formatCount } from '../text/show.ts';
 
 /** What a starting configuration is made of. */
 export interface StartingPoint {
@@ -87,7 +87,7 @@ const taskLines = ({ task, why, balance }: StartingPoint): string[] => {
   const largest = [...balance].sort((a, b) => b.count - a.count)[0]!;
   const share = largest.count / balance.reduce((sum, { count }) => sum + count, 0);
   const isSkewed = share >= UNBALANCED && balance.length === 2;
-  const counts = balance.slice(0, 10).map(({ name, count: times }) => `${name} ${count(times)}`);
+  const counts = balance.slice(0, 10).map(({ name, count: times }) => `${name} ${formatCount(times)}`);
   const baseline = `Rows by label: ${counts.join(', ')}${balance.length > 10 ? ', …' : ''}. Always answering ${quoted(largest.name)} would be right in ${(100 * share).toFixed(0)} %.`;
   const lines =
     'template' in task
@@ -167,7 +167,7 @@ export const configurationText = (start: StartingPoint): string => {
   const cut = tokens.most > maxLength ? 'longer texts are cut at their ends' : 'nothing is cut';
   return [
     comment(
-      `Made by zest init from ${file}, which has ${count(start.rows)} rows: a start, to be read and changed. docs/train.md explains, docs/configuration.md has every key. zest train THIS --dry-run shows what the model will see.`,
+      `Made by zest init from ${file}, which has ${formatCount(start.rows)} rows: a start, to be read and changed. docs/train.md explains, docs/configuration.md has every key. zest train THIS --dry-run shows what the model will see.`,
     ),
     '',
     comment(
@@ -187,7 +187,7 @@ export const configurationText = (start: StartingPoint): string => {
     `  train: ${quoted(file)}`,
     ...(start.columns ? [`  columns: ${list(start.columns)}   # the file has no header line`] : []),
     ...(start.leftOut > 0
-      ? [comment(`${count(start.leftOut)} of the rows have no label or no text, and are left out.`, '  ')]
+      ? [comment(`${formatCount(start.leftOut)} of the rows have no label or no text, and are left out.`, '  ')]
       : []),
     comment(
       `${HELD_OUT.words} of the rows of each label is held out to choose by; a file of its own is as good. test names a file to test on.`,
@@ -200,7 +200,7 @@ export const configurationText = (start: StartingPoint): string => {
     '',
     'training:',
     comment(
-      `The budget: ${count(steps)} steps are ${count(forwards)} forwards of ${batchSize} texts. Thousands of forwards are usual, where a gradient would take hundreds of steps.`,
+      `The budget: ${formatCount(steps)} steps are ${formatCount(forwards)} forwards of ${batchSize} texts. Thousands of forwards are usual, where a gradient would take hundreds of steps.`,
       '  ',
     ),
     `  steps: ${steps}`,

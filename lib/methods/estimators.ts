@@ -4,7 +4,7 @@ import { native } from '../native/load.ts';
 import { isNameOf, NAMES } from '../native/names.ts';
 import { norm } from '../numbers/vectors.ts';
 import { given, optionsOf } from '../options/calls.ts';
-import { checkedList, reading } from '../options/reading.ts';
+import { checkedList, readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 
 /**
@@ -99,7 +99,7 @@ const tiltRule = (tilt: Tilt): Pick<NativeEstimatorOptions, 'tiltRule' | 'tiltVa
   if (typeof tilt === 'number') {
     return { tiltRule: 'number', tiltValue: number(tilt, 'tilt', fromZero, 'a finite number ≥ 0', code) };
   }
-  const entries = reading('tilt', () => (typeof tilt === 'object' && tilt !== null ? Object.entries(tilt) : []));
+  const entries = readArgument('tilt', () => (typeof tilt === 'object' && tilt !== null ? Object.entries(tilt) : []));
   const [name = '', value] = entries[0] ?? [];
   if (!isNameOf('tiltRule', name) || name === 'number' || entries.length !== 1) {
     throw typeError(code, `tilt is ${show(tilt)}; expected a number, {tau}, {effectiveSampleSize} or {klRadius}`);

@@ -4,7 +4,7 @@ import type { Point } from '../objective.ts';
 import { given } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { withoutOptions } from '../options/no-options.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { inPrograms, positive, stepLength } from './options.ts';
 
@@ -168,7 +168,7 @@ const parts = z.strictObject(
  * @throws ERR_ZEST_OPTION
  */
 export const assertMethod = (value: unknown, name: string): void => {
-  reading(name, () => {
+  readArgument(name, () => {
     const method = Object(value) as Record<string, unknown>;
     for (const [part, type] of Object.entries(PARTS)) {
       if (typeof method[part] === type && method[part] !== null) continue;
@@ -227,7 +227,7 @@ const refuseConflicts =
   };
 
 /** A method's own options, then those that all have, unless its own has another default for one of them. */
-const optionsOf = <Shape extends z.ZodRawShape>({ options }: { options: Shape }) => ({
+const allOptions = <Shape extends z.ZodRawShape>({ options }: { options: Shape }) => ({
   ...options,
   ...stepLength,
   ...(options as Shape & Partial<typeof stepLength>),
@@ -242,11 +242,11 @@ export const configurationSchema = (method: AnyMethod, name: string = method.nam
   z
     .strictObject({
       method: z.literal(name).describe(`the method: ${method.title}`),
-      ...optionsOf(method),
+      ...allOptions(method),
       learningRate: learningRateOf(method),
     })
     .check(refuseConflicts(method));
 
 /** The options of a method in a program. */
 export const programSchema = <Shape extends z.ZodRawShape>(method: Pick<AnyMethod, 'conflicts'> & { options: Shape }) =>
-  z.strictObject({ ...optionsOf(method), ...inPrograms }).check(refuseConflicts(method));
+  z.strictObject({ ...allOptions(method), ...inPrograms }).check(refuseConflicts(method));

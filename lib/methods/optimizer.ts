@@ -4,10 +4,10 @@ import { typeError, ZestError } from '../errors.ts';
 import type { CallOptions, Directions, Law, Objective, Update } from '../objective.ts';
 import { checkedLogged } from '../objectives/directions.ts';
 import { turns } from '../objectives/turns.ts';
-import { assertObjective, callback, count, optionsOf, signal } from '../options/calls.ts';
+import { assertObjective, callback, optionalCount, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { initialState, streamCount } from './checked-rounds.ts';
 import { giveTurn } from './event-loop.ts';
@@ -101,7 +101,7 @@ export interface Optimizer {
 /** What the optimizer itself reads of a method's options. */
 type SharedOptions = Record<string, unknown> & ScheduleOptions & StepLength & { seed: bigint | number; law?: Law };
 
-const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: count, all: callback });
+const stepOptions = optionsOf<StepCallOptions>({ signal, microBatch: optionalCount, all: callback });
 
 /** What a state says of the objective. */
 const SEEN = { dimension: z.int().min(1).optional() };
@@ -285,7 +285,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
         return result;
       });
     },
-    state: () => reading('the state', () => structuredClone({ ...state, ...own, step: steps, ...known })),
+    state: () => readArgument('the state', () => structuredClone({ ...state, ...own, step: steps, ...known })),
     restore(saved: OptimizerState) {
       if (typeof saved !== 'object' || saved === null)
         throw typeError('ERR_ZEST_OPTION', `the state is ${show(saved)}; expected what state() gives`);
@@ -294,7 +294,7 @@ export const createOptimizer = <Shape extends z.ZodRawShape, S extends MethodSta
           'ERR_ZEST_OPTION',
           'the state cannot be restored while a step is under way; await it before',
         );
-      const given = reading('the state', () => JSON.parse(JSON.stringify(saved)) as OptimizerState);
+      const given = readArgument('the state', () => JSON.parse(JSON.stringify(saved)) as OptimizerState);
       for (const key of KEYS) {
         const [found, expected] = [given[key], own[key]].map((value) => JSON.stringify(value ?? 'plain'));
         if (found !== expected) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { populationDeviation } from '../numbers/statistics.ts';
 import { coded } from '../options/check.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { brief } from '../text/show.ts';
 import { coefficients, type Estimator, type EstimatorOptions, type Tilt } from './estimators.ts';
 import { defineMethod, type MethodInput, type MethodOptions, type StepContext, type StepEstimate } from './method.ts';
@@ -185,7 +185,7 @@ export interface ZestOptions extends Omit<MethodInput<Shape>, 'estimator'> {
  * ERR_ZEST_RHO, ERR_ZEST_TILT or ERR_ZEST_ESTIMATOR
  */
 export const zest = (options: ZestOptions): Optimizer => {
-  const { estimator, ...others } = reading('options', () => ({ ...options }));
+  const { estimator, ...others } = readArgument('options', () => ({ ...options }));
   const named = typeof estimator === 'function' ? undefined : estimator;
   return createOptimizer(withEstimator(estimator), { ...others, estimator: named });
 };

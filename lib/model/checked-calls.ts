@@ -15,7 +15,7 @@ import { pointName } from '../objectives/point-name.ts';
 import { assertList, assertPath, given, optionsOf, signal } from '../options/calls.ts';
 import { checkOptions } from '../options/check.ts';
 import { assertStateValues, directionOptions, evaluationOptions } from '../options/objective-calls.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import type { Batch } from './batch.ts';
 import type { CheckedCall } from './call-queue.ts';
@@ -177,12 +177,12 @@ export class CheckedCalls {
   restoreState(name: NameOf<'state'>, parameter: string, values: ArrayLike<number>): CheckedCall<void> {
     const index = this.#stateIndex(name, parameter);
     const { rows, columns } = this.#origin.description.spec.parameters[index]!;
-    const count = reading('values', () => Object(values).length);
+    const count = readArgument('values', () => Object(values).length);
     if (count !== rows * columns) {
       const message = `values has ${show(count)} numbers; expected ${rows * columns}, one an element of ${parameter}`;
       throw rangeError('ERR_ZEST_ARGUMENT', message);
     }
-    const copy = reading('values', () => Float32Array.from(values));
+    const copy = readArgument('values', () => Float32Array.from(values));
     const bad = copy.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0)
       throw rangeError(

@@ -2,7 +2,7 @@ import { rangeError, typeError } from '../errors.ts';
 import type { NativeBatch } from '../native/binding.ts';
 import type { DirectionOptions, Point } from '../objective.ts';
 import { checkOptions } from '../options/check.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import type { Batch } from './batch.ts';
 import { embedSchema } from './option-schema.ts';
@@ -40,7 +40,7 @@ export const packSequences = (
   { pooling, segments }: Pick<EmbedOptions, 'segments'> & { pooling: NonNullable<EmbedOptions['pooling']> },
   limits: BatchLimits,
 ): NativeBatch =>
-  reading('sequences', () => {
+  readArgument('sequences', () => {
     if (!Array.isArray(sequences))
       throw typeError('ERR_ZEST_BATCH', `sequences is ${show(sequences)}; expected a list of lists of token ids`);
     if (sequences.length === 0)

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeDirections, NativeEngine, NativePoints } from '../native/binding.ts';
 import type { DirectionOptions, Point } from '../objective.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import type { CallQueue } from './call-queue.ts';
 
@@ -57,7 +57,7 @@ export interface Generation {
 export const checkedPrompts = (
   prompts: unknown,
   { vocabulary, longest }: { vocabulary: number; longest: number },
-): readonly (readonly number[])[] => reading('prompts', () => readPrompts(prompts, { vocabulary, longest }));
+): readonly (readonly number[])[] => readArgument('prompts', () => readPrompts(prompts, { vocabulary, longest }));
 
 const readPrompts: typeof checkedPrompts = (prompts, { vocabulary, longest }) => {
   if (!Array.isArray(prompts) || prompts.length === 0) {

@@ -1,6 +1,6 @@
 import { rangeError, typeError, ZestError } from '../errors.ts';
 import type { NativeBatch } from '../native/binding.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import type { Batch, Target } from './batch.ts';
 import {
@@ -74,7 +74,7 @@ export const endToEnd = (
  * place in the batch
  */
 export const packBatch = (batch: Batch, limits: BatchLimits): NativeBatch =>
-  reading('batch', () => readBatch(batch, limits));
+  readArgument('batch', () => readBatch(batch, limits));
 
 const readBatch = (batch: Batch, limits: BatchLimits): NativeBatch => {
   if (typeof batch !== 'object' || batch === null || !Array.isArray(batch.sequences) || !Array.isArray(batch.targets)) {

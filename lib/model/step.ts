@@ -6,7 +6,7 @@ import { withEstimator, zestMethod } from '../methods/zest.ts';
 import type { CallOptions, Directions, Objective, Update } from '../objective.ts';
 import { checkedStream } from '../objectives/directions.ts';
 import { checkOptions } from '../options/check.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import type { Batch } from './batch.ts';
 
@@ -71,7 +71,7 @@ export const stepModel = async (
     signal,
     dimension: _,
     ...others
-  } = reading('options', () => ({
+  } = readArgument('options', () => ({
     ...given,
   }));
   const named = typeof estimator === 'function' ? undefined : estimator;

@@ -13,7 +13,7 @@ import type {
 import { assertPath, given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { directionOptions, evaluationOptions } from '../options/objective-calls.ts';
-import { isList, reading } from '../options/reading.ts';
+import { isList, readArgument } from '../options/reading.ts';
 import type { LoggedTensor } from '../runs/logged.ts';
 import { listed, show } from '../text/show.ts';
 import { assertVersion } from './at-version.ts';
@@ -181,7 +181,7 @@ export const boxOfPoints = <B, Name extends string>({
   pointsAtOnce,
   evaluateAll,
 }: PointsOptions<B, Name>): BlackBox<B> => {
-  const defaults: Directions = { seed: 0, law: 'gaussian', ...reading('directions', () => ({ ...own })) };
+  const defaults: Directions = { seed: 0, law: 'gaussian', ...readArgument('directions', () => ({ ...own })) };
   nativeDirections(defaults);
   const tensors = placedTensors(parameters);
   const trained = tensors.filter(({ frozen }) => !frozen);

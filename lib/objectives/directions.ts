@@ -4,7 +4,7 @@ import { native } from '../native/load.ts';
 import { isNameOf, NAMES } from '../native/names.ts';
 import type { Directions, Displacement, Perturbation, Point, Update } from '../objective.ts';
 import { assertKnown } from '../options/check.ts';
-import { checkedList, reading } from '../options/reading.ts';
+import { checkedList, readArgument } from '../options/reading.ts';
 import { checkedSeed } from '../options/seed.ts';
 import { show } from '../text/show.ts';
 
@@ -40,7 +40,7 @@ const LAW_KEYS = ['lowRank', 'keep', 'core'];
  * @throws ERR_ZEST_DIRECTIONS for a seed or a law that is none
  */
 export const nativeDirections = (directions: Directions): NativeDirections =>
-  reading('directions', () => readDirections(directions));
+  readArgument('directions', () => readDirections(directions));
 
 const readDirections = (directions: Directions): NativeDirections => {
   if (typeof directions !== 'object' || directions === null) {
@@ -88,7 +88,7 @@ const checkedScale = (value: unknown, place: string): number => {
 
 /** Calls `check` with each term of a point and its name. */
 const termsOf = <T>(point: Point, name: string, check: (term: Perturbation | Displacement, place: string) => T): T[] =>
-  reading(name, () =>
+  readArgument(name, () =>
     Array.from(Array.isArray(point) ? point : [point], (term, i) => {
       if (typeof term !== 'object' || term === null) {
         throw typeError('ERR_ZEST_POINT', `${name} is ${show(point)}; expected { stream, scale } or an array of them`);
@@ -131,7 +131,7 @@ export const checkedVectorTerms = (point: Point, name: string, dimension: number
  * @throws what {@link checkedTerms} throws
  */
 export const checkedPoints = (points: readonly Point[]): Perturbation[][] =>
-  reading('points', () => {
+  readArgument('points', () => {
     if (!Array.isArray(points))
       throw typeError('ERR_ZEST_POINT', `points is ${show(points)}; expected an array of points`);
     return Array.from(points, (point, p) => checkedTerms(point, `points[${p}]`));
@@ -181,7 +181,7 @@ const checkedRule = (rule: Update['rule']): Pick<NativeUpdate, 'rule' | 'rate' |
  *
  * @throws ERR_ZEST_UPDATE for values that float32 cannot hold, ERR_ZEST_STREAM for a stream out of range
  */
-export const nativeUpdate = (update: Update): NativeUpdate => reading('update', () => readUpdate(update));
+export const nativeUpdate = (update: Update): NativeUpdate => readArgument('update', () => readUpdate(update));
 
 const readUpdate = (update: Update): NativeUpdate => {
   if (typeof update !== 'object' || update === null || !Array.isArray(update.terms)) {
@@ -206,7 +206,7 @@ const readUpdate = (update: Update): NativeUpdate => {
  * @throws ERR_ZEST_UPDATE or ERR_ZEST_STREAM
  */
 export const checkedLogged = <U extends Update & { losses?: readonly number[] }>(update: U): U =>
-  reading('update', () => {
+  readArgument('update', () => {
     const { losses, ...rest } = { ...Object(update) } as U;
     nativeUpdate({ decay: rest.decay, terms: rest.terms, rule: rest.rule });
     const each = (loss: unknown, name: string): number => {
@@ -226,7 +226,7 @@ export const vectorUpdate = (
   update: Update,
   dimension: number,
 ): { update: NativeUpdate; vector: Float64Array | undefined } => {
-  const { vector, ...others } = reading('update', () => ({ ...Object(update) })) as Update;
+  const { vector, ...others } = readArgument('update', () => ({ ...Object(update) })) as Update;
   return {
     update: nativeUpdate(others),
     vector: vector && checkedVector(vector, 'update.vector', dimension, 'ERR_ZEST_UPDATE'),

@@ -1,6 +1,6 @@
 import { rangeError } from '../errors.ts';
 import { assertHas, assertList } from '../options/calls.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import type { Example, ExampleFields, Task } from '../tasks/task.ts';
 
 /** Examples of a task as a step takes them: checked, or plain objects with their fields. */
@@ -23,7 +23,7 @@ export const assertModel = (value: unknown): void =>
   assertHas(value, 'model', ['evaluate', 'apply', 'logits', 'generate'], 'a Model');
 
 const isChecked = (example: Example | ExampleFields): example is Example =>
-  reading('example', () => typeof example?.source === 'string' && typeof example.fields === 'object');
+  readArgument('example', () => typeof example?.source === 'string' && typeof example.fields === 'object');
 
 /**
  * Checks examples; plain objects need no right answer with `unlabelled`.

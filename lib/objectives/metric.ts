@@ -4,7 +4,7 @@ import { mean } from '../numbers/statistics.ts';
 import type { EvaluationOptions, Objective, Point } from '../objective.ts';
 import { given, optionsOf } from '../options/calls.ts';
 import { withoutOptions } from '../options/no-options.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { type AnswerKind, definitionOf, isMetric, type Metric, measure, metricNames } from '../tasks/metrics.ts';
 import type { Example, Score, ScoredExample, Task } from '../tasks/task.ts';
 import { listed, show } from '../text/show.ts';
@@ -117,7 +117,7 @@ const ownLoss = (metric: (answers: readonly unknown[], references: readonly unkn
 const costOptions = optionsOf<{ cost: unknown }>({ cost: given });
 
 const lossOf = (metric: MetricChoice, task: Task): AnswerLoss =>
-  reading('metric', () => {
+  readArgument('metric', () => {
     if (typeof metric === 'function') return ownLoss(metric);
     if (isMetric(metric)) return namedLoss(metric, task);
     if (typeof metric === 'object' && metric !== null && 'cost' in metric)

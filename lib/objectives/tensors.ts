@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { rangeError, typeError } from '../errors.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { byUtf8 } from '../text/utf8-order.ts';
 import { MOST_VALUES } from './noise.ts';
@@ -126,10 +126,14 @@ const byName = (a: { name: string }, b: { name: string }): number => byUtf8(a.na
  * @throws ERR_ZEST_ARGUMENT naming the tensor
  */
 export const placedTensors = (parameters: Readonly<Record<string, Parameter>>): Tensor[] => {
-  if (typeof parameters !== 'object' || parameters === null || reading('parameters', () => Array.isArray(parameters))) {
+  if (
+    typeof parameters !== 'object' ||
+    parameters === null ||
+    readArgument('parameters', () => Array.isArray(parameters))
+  ) {
     throw typeError('ERR_ZEST_ARGUMENT', `parameters is ${show(parameters)}; expected tensors by name`);
   }
-  const tensors = reading('parameters', () =>
+  const tensors = readArgument('parameters', () =>
     Object.entries(parameters).map(([name, given]) => checkedTensor(name, given)),
   );
   if (tensors.every(({ frozen }) => frozen)) {

@@ -14,7 +14,7 @@ import type {
 import { given, optionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
 import { assertStateValues, directionOptions, evaluationOptions, gradientOptions } from '../options/objective-calls.ts';
-import { checkedList, reading } from '../options/reading.ts';
+import { checkedList, readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { assertVersion } from './at-version.ts';
 import {
@@ -74,7 +74,7 @@ const assertNoBatch = (batch: unknown): void => {
 };
 
 /** Numbers of the curvature's update, one weight a term. */
-const checkedCurvature = (update: Update): Update['curvature'] => reading('update', () => readCurvature(update));
+const checkedCurvature = (update: Update): Update['curvature'] => readArgument('update', () => readCurvature(update));
 
 const readCurvature = ({ curvature, terms }: Update): Update['curvature'] => {
   if (curvature === undefined) return undefined;
@@ -169,7 +169,7 @@ export const vectorObjective = (
     throw typeError('ERR_ZEST_ARGUMENT', `gradient is ${show(gradient)}; expected a function of a vector`);
   const checkedPoint = (point: Point, name: string): (Perturbation | Displacement)[] =>
     gradient ? checkedVectorTerms(point, name, x.length) : checkedTerms(point, name);
-  const own: Directions = { seed: 0, law: 'gaussian', ...reading('directions', () => ({ ...directions })) };
+  const own: Directions = { seed: 0, law: 'gaussian', ...readArgument('directions', () => ({ ...directions })) };
   drawn(own);
   const objective: VectorObjective = {
     x,
@@ -208,7 +208,7 @@ export const vectorObjective = (
     async apply(update, options) {
       const { signal, directions = own } = directionOptions(options);
       throwIfAborted(signal);
-      const { curvature: _, ...rest } = reading('update', () => ({ ...Object(update) }) as Update);
+      const { curvature: _, ...rest } = readArgument('update', () => ({ ...Object(update) }) as Update);
       const { update: checked, vector } = gradient
         ? vectorUpdate(rest, x.length)
         : { update: nativeUpdate(rest), vector: undefined };

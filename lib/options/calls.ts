@@ -4,7 +4,7 @@ import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
 import { show } from '../text/show.ts';
 import { checkOptions, coded } from './check.ts';
-import { reading } from './reading.ts';
+import { readArgument } from './reading.ts';
 
 // What programs pass to the calls of the library: options, each described once, and arguments.
 
@@ -34,7 +34,7 @@ export const callback = callbackOf();
 
 export const flag = z.boolean().optional();
 
-export const count = z.int().min(1).optional();
+export const optionalCount = z.int().min(1).optional();
 
 export const text = z.string().optional();
 
@@ -85,7 +85,7 @@ export const assertList = (
   expected: string,
   is: (entry: unknown) => boolean = (entry) => entry !== undefined,
 ): void =>
-  reading(name, () => {
+  readArgument(name, () => {
     const wrong = (place: string, found: unknown) =>
       typeError('ERR_ZEST_ARGUMENT', `${place} is ${show(found)}; expected a list of ${expected}`);
     if (!Array.isArray(value)) throw wrong(name, value);
@@ -99,7 +99,7 @@ export const assertList = (
  */
 export const assertHas = (value: unknown, name: string, functions: readonly string[], expected: string): void => {
   const has = (key: string) => isFunction((value as Record<string, unknown> | null | undefined)?.[key]);
-  if (reading(name, () => functions.every(has))) return;
+  if (readArgument(name, () => functions.every(has))) return;
   throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(value)}; expected ${expected}`);
 };
 

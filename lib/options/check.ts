@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, rangeError, typeError } from '../errors.ts';
 import { describeIssues, expectation, type Fault, valueAt } from './messages.ts';
-import { reading } from './reading.ts';
+import { readArgument } from './reading.ts';
 
 /** The error codes of options that have one of their own; the others are ERR_ZEST_OPTION. */
 const codes = z.registry<{ code: ErrorCode }>();
@@ -32,7 +32,7 @@ const isWrongKind = ({ issue }: Fault, value: unknown): boolean =>
  * code is that of the option, or ERR_ZEST_OPTION
  */
 export const checkOptions = <S extends z.ZodObject>(schema: S, options: unknown, name = 'options'): z.output<S> =>
-  reading(name, () => checked(schema, options, name));
+  readArgument(name, () => checked(schema, options, name));
 
 /**
  * Checks that an object has no key but some, where its values are checked one by one.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { checkOptions } from './check.ts';
-import { reading } from './reading.ts';
+import { readArgument } from './reading.ts';
 
 // JavaScript drops what a function has no parameter for. An option given to a call that has none would do nothing.
 
@@ -11,7 +11,7 @@ const none = z.strictObject({});
 
 /** Refuses an object behind the last parameter of a call. What `map` passes to its function, an index, is let through. */
 const assertNone = (surplus: unknown): void =>
-  reading('options', () => {
+  readArgument('options', () => {
     if (typeof surplus === 'object' && surplus !== null && !Array.isArray(surplus)) checkOptions(none, surplus);
   });
 

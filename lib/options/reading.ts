@@ -8,7 +8,7 @@ import { show } from '../text/show.ts';
  *
  * @throws ERR_ZEST_ARGUMENT, or what `read` says of the argument
  */
-export const reading = <T>(name: string, read: () => T): T => {
+export const readArgument = <T>(name: string, read: () => T): T => {
   try {
     return read();
   } catch (cause) {
@@ -44,7 +44,7 @@ const isSized = (value: unknown): value is ArrayLike<unknown> =>
  * @throws the code for what is no list; what `each` throws
  */
 export const checkedList = <T>(value: unknown, { name, code, expected, each }: ListOf<T>): T[] =>
-  reading(name, () => {
+  readArgument(name, () => {
     if (!isSized(value) || value.length < 0) throw typeError(code, `${name} is ${show(value)}; expected ${expected}`);
     const list: T[] = [];
     for (let i = 0; i < value.length; i++) list.push(each(value[i], `${name}[${i}]`));

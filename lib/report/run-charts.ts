@@ -2,7 +2,7 @@ import type { Diagnostic } from '../methods/method.ts';
 import { allMethods } from '../methods/registry.ts';
 import { deviation, mean } from '../numbers/statistics.ts';
 import type { RunRecord } from '../runs/read.ts';
-import type { Evaluation, Progress } from '../runs/read-metrics.ts';
+import type { Evaluation, RunAxes } from '../runs/read-metrics.ts';
 import { DEFAULT_METRICS, type Metric, metricNames } from '../tasks/metrics.ts';
 import { type Axis, lineChart, type Series } from './chart.ts';
 import { runStyles, type SeedGroup } from './compare-runs.ts';
@@ -88,7 +88,7 @@ const stepCharts = (): StepChart[] => {
 /** Makes series of values at a run's steps or evaluations: put into bins, and smoothed over a share of them to each side. */
 const seriesAt = (
   { name, run, ...style }: { name: string; run: number; color: number; label: string },
-  progress: Record<keyof Progress, readonly number[]>,
+  progress: Record<keyof RunAxes, readonly number[]>,
   smoothing = 0,
 ) => {
   const bins = equalBins(progress.step.length, BINS);
@@ -109,7 +109,7 @@ const seriesAt = (
   };
 };
 
-const listsOf = (evaluations: readonly Progress[]): Record<keyof Progress, number[]> => ({
+const listsOf = (evaluations: readonly RunAxes[]): Record<keyof RunAxes, number[]> => ({
   step: evaluations.map(({ step }) => step),
   forwards: evaluations.map(({ forwards }) => forwards),
   seconds: evaluations.map(({ seconds }) => seconds),

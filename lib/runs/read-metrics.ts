@@ -1,7 +1,7 @@
 import { isObject, parseJson } from '../text/json.ts';
 
 /** The axes that runs are compared over. */
-export interface Progress {
+export interface RunAxes {
   /** Steps taken. */
   step: number;
   /** Forward passes of a batch so far. */
@@ -10,7 +10,7 @@ export interface Progress {
   seconds: number;
 }
 
-export interface Evaluation extends Progress {
+export interface Evaluation extends RunAxes {
   split: string;
   /** accuracy, loss and whatever else was measured. */
   values: Record<string, number>;

@@ -5,7 +5,7 @@ import type { Directions, Objective } from '../objective.ts';
 import { checkedLogged, nativeDirections } from '../objectives/directions.ts';
 import { assertHas, assertPath, given, neededOptionsOf } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { version } from '../version.ts';
 import type { LoggedUpdate, TrajectoryHeader } from './logged.ts';
@@ -135,7 +135,7 @@ export const recordTrajectory = async (
     directions: { seed: String(directions.seed), law: directions.law },
     method,
     rule,
-    config: reading('config', () => JSON.parse(JSON.stringify(config) ?? 'null')),
+    config: readArgument('config', () => JSON.parse(JSON.stringify(config) ?? 'null')),
     inputs: {},
     device,
     version,

@@ -4,7 +4,7 @@ import type { CallOptions, Objective, Point } from '../objective.ts';
 import { assertFinite, checkedLosses } from '../objectives/checked-results.ts';
 import { assertList, callback, signal, stream } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { DEFAULTS } from './defaults.ts';
 
@@ -44,11 +44,11 @@ export const lossesAround = <B>(
   batch: B | readonly B[],
   { signal, onForwards, keepNotFinite = false }: MeasureOptions & { keepNotFinite?: boolean },
 ): LossesAt => {
-  const isList = reading('batch', () => Array.isArray(batch));
+  const isList = readArgument('batch', () => Array.isArray(batch));
   if (isList) assertList(batch, 'batch', 'batches');
   const batches = (isList ? batch : [batch]) as readonly B[];
   if (batches.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there are no batches to measure on');
-  const weights = reading('batch', () => batches.map(weightOf));
+  const weights = readArgument('batch', () => batches.map(weightOf));
   const totalWeight = weights.reduce((a, b) => a + b);
   if (totalWeight === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', 'there is nothing in the batches to measure on');
   const atVersion = objective.version;

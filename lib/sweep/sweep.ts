@@ -10,7 +10,7 @@ import { runJob } from '../jobs/process.ts';
 import { eventsOf } from '../jobs/queue.ts';
 import { chooseThreads } from '../model/load-options.ts';
 import type { CallOptions } from '../objective.ts';
-import { count, flag, optionsOf, overrides, signal, text } from '../options/calls.ts';
+import { flag, optionalCount, optionsOf, overrides, signal, text } from '../options/calls.ts';
 import type { EstimateEvent, TrainEvent } from '../runs/events.ts';
 import { runFolder } from '../runs/folder.ts';
 import { lockingFolder } from '../runs/lock.ts';
@@ -35,8 +35,8 @@ const sweepOptions = optionsOf<SweepOptions>({
     error: 'a list of values for each key, such as { "training.seed": [1, 2] }',
   }),
   resume: flag,
-  jobs: count,
-  forwards: count,
+  jobs: optionalCount,
+  forwards: optionalCount,
   overrides,
   output: text,
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { callback, count, flag, given, neededOptionsOf, optionsOf, signal } from '../options/calls.ts';
+import { callback, flag, given, neededOptionsOf, optionalCount, optionsOf, signal } from '../options/calls.ts';
 import type { AnswerOptions, Outcomes, Sampling } from './task.ts';
 
 // What the methods of every task take.
@@ -15,7 +15,7 @@ export const samplingOptions = neededOptionsOf<Sampling>({ shots: given, labelNo
 
 const answer = optionsOf<AnswerOptions>({
   signal,
-  batchSize: count,
+  batchSize: optionalCount,
   onProgress: callback,
   onExample: callback,
   outcomes: given,

@@ -1,6 +1,6 @@
 import { typeError } from '../errors.ts';
 import { assertList } from '../options/calls.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 
 // What the methods of a task are passed that a task has made.
@@ -9,7 +9,7 @@ type Class = abstract new (...args: never[]) => object;
 
 /** Whether a value is what the task has made. */
 export const isMade = <T extends object>(value: unknown, of: abstract new (...args: never[]) => T): value is T =>
-  reading('example', () => value instanceof of);
+  readArgument('example', () => value instanceof of);
 
 /**
  * Checks that a value is what a method of the task gave.

@@ -56,7 +56,7 @@ const choiceAmong = (
   });
 };
 
-const optionsOf = z.union(
+const choicesSchema = z.union(
   [
     names().min(2).describe('a text each, index = label; may have {field} for a field of the data'),
     z.string().min(1).describe('the field of the data that holds a list of them'),
@@ -70,7 +70,7 @@ export const choice: TaskKind<ChoiceSpec, Task> = {
     .strictObject({
       kind: z.literal('choice').describe('the option that is likeliest to follow a prompt, for a causal model'),
       prompt: z.string().min(1).describe('text with {field} for a field of the data; the answer follows it'),
-      options: optionsOf.describe('what there is to choose from'),
+      options: choicesSchema.describe('what there is to choose from'),
       normalize: z
         .enum(['tokens', 'none'])
         .optional()

@@ -1,5 +1,5 @@
 import { typeError } from '../errors.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { isMade } from './checked.ts';
 import type { Example } from './task.ts';
@@ -59,7 +59,7 @@ export const assertFits = (
 ): void => {
   const expected = 'expected what examples() of the task gives';
   if (!isExample(example)) throw typeError('ERR_ZEST_ARGUMENT', `${name} is ${show(example)}; ${expected}`);
-  reading(name, () => {
+  readArgument(name, () => {
     const missing = fields.find((field) => !Object.hasOwn(example.fields, field));
     if (missing === undefined && hasAnswer()) return;
     const fault =

@@ -1,12 +1,13 @@
 import { dataError, type Row } from '../data/rows.ts';
 import { typeError, ZestError } from '../errors.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { isObject } from '../text/json.ts';
 import { listed, show } from '../text/show.ts';
 import type { ExampleFields } from './task.ts';
 
 /** The value of a field: of its own name, or of one within others by the path there, such as `answers.text`. */
-export const fieldValue = (fields: ExampleFields, name: string): unknown => reading(name, () => ownValue(fields, name));
+export const fieldValue = (fields: ExampleFields, name: string): unknown =>
+  readArgument(name, () => ownValue(fields, name));
 
 const ownValue = (fields: ExampleFields, name: string): unknown => {
   if (Object.hasOwn(fields, name)) return fields[name];
@@ -17,12 +18,12 @@ const ownValue = (fields: ExampleFields, name: string): unknown => {
 
 /** Checks that a row is one. */
 export const assertRow = (row: Row): void => {
-  if (reading('row', () => typeof row?.fields === 'object' && row.fields !== null)) return;
+  if (readArgument('row', () => typeof row?.fields === 'object' && row.fields !== null)) return;
   throw typeError('ERR_ZEST_ARGUMENT', `row is ${show(row)}; expected { file, line, fields }`);
 };
 
 /** Where a row is from, for errors. */
-export const placeOf = (row: Row): string => reading('row', () => `${String(row.file)}:${String(row.line)}`);
+export const placeOf = (row: Row): string => readArgument('row', () => `${String(row.file)}:${String(row.line)}`);
 
 /**
  * Reads the texts of fields.
@@ -37,7 +38,7 @@ export const textsOf = (names: readonly string[], fields: ExampleFields, place: 
       `${place} is ${show(fields)}; expected an object with the fields ${listed(names)}`,
     );
   }
-  return reading(place, () =>
+  return readArgument(place, () =>
     Object.fromEntries(
       names.map((field) => {
         const text = fieldValue(fields, field);
@@ -68,8 +69,8 @@ export const checkColumns = (
   const [first] = rows;
   if (first?.fields === undefined) return;
   const has = (field: string) =>
-    reading('rows', () => rows.some((row) => fieldValue(Object(row?.fields), field) !== undefined));
-  const columns = reading('rows', () => listed(Object.keys(first.fields)));
+    readArgument('rows', () => rows.some((row) => fieldValue(Object(row?.fields), field) !== undefined));
+  const columns = readArgument('rows', () => listed(Object.keys(first.fields)));
   const absent = names.find((field) => !has(field));
   if (absent !== undefined) {
     throw new ZestError(

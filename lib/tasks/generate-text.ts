@@ -2,7 +2,7 @@ import { typeError } from '../errors.ts';
 import type { GenerateOptions } from '../model/generate.ts';
 import type { Model } from '../model/model.ts';
 import { assertHas } from '../options/calls.ts';
-import { checkedList, reading } from '../options/reading.ts';
+import { checkedList, readArgument } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { cleanedUp, settled } from '../tokenizer/clean-up.ts';
 import { specialToken } from './continuation.ts';
@@ -57,7 +57,7 @@ export async function* streamText(
 ): AsyncGenerator<string> {
   assertHas(model, 'model', ['stream'], 'a Model');
   assertHas(tokenizer, 'tokenizer', ['encode', 'decode'], 'what Tokenizer.load gives');
-  const read = reading('options', () => ({ ...Object(given) }) as TextOptions);
+  const read = readArgument('options', () => ({ ...Object(given) }) as TextOptions);
   const { stop = [], hasSpecialTokens = false, onToken, ...options } = read;
   if (typeof prompt !== 'string') throw typeError('ERR_ZEST_ARGUMENT', `prompt is ${show(prompt)}; expected a string`);
   const expected = 'texts of one character or more';

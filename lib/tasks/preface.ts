@@ -47,7 +47,7 @@ const CONTENTS = new RegExp(contentOf('(\\d+)'));
 /** A space that goes with the answer, and not with the text before it. */
 const SPACE = /[^\S\n\r]/;
 
-const spaceAtEnd = (text: string): string => text.slice(text.trimEnd().length);
+const trailingSpace = (text: string): string => text.slice(text.trimEnd().length);
 
 /** The last word of a text, with the white space behind it. */
 const lastWord = (text: string): string => text.slice(lengthWithout(text.trimEnd(), /\S/));
@@ -60,10 +60,11 @@ const readerOf = (preface: Preface, tokenizer: Tokenizer, chat: ChatTemplate | u
   const begin = framed.slice(0, framed.indexOf(PLACE));
   const last = parts.at(-1);
   const end = typeof last === 'string' ? last : '';
-  const gap = chat ? '' : spaceAtEnd(end).replace(/^.*\n/s, '');
+  const gap = chat ? '' : trailingSpace(end).replace(/^.*\n/s, '');
   /** The white space and the text of an answer. */
   const joined = (answer: string): string => {
-    const isApart = chat !== undefined || spaceAtEnd(end) !== '' || /^\s/.test(answer) || WITHOUT_SPACES.test(answer);
+    const isApart =
+      chat !== undefined || trailingSpace(end) !== '' || /^\s/.test(answer) || WITHOUT_SPACES.test(answer);
     return `${isApart ? gap : ' '}${answer}`;
   };
   const filled = (fields: Texts): string => {

@@ -8,7 +8,7 @@ import { checkedList } from '../options/reading.ts';
 import { show } from '../text/show.ts';
 import { ROLE_TOKENS, type SpecialTokens } from '../tokenizer/classes.ts';
 import { cleanedUp, isCleanedUp } from '../tokenizer/clean-up.ts';
-import { readTokenizer, type TokenizerFiles } from '../tokenizer/folder.ts';
+import { readTokenizer, type TokenizerDescription } from '../tokenizer/folder.ts';
 import { vocabularyOf } from '../tokenizer/json.ts';
 import { type Library, type Lookup, libraryTokenizer, lookups } from '../tokenizer/library.ts';
 
@@ -99,9 +99,9 @@ export class Tokenizer {
   readonly #single: Encoding & { tokens: string[] };
   readonly #pair: Encoding & { tokens: string[] };
 
-  readonly #files: TokenizerFiles;
+  readonly #files: TokenizerDescription;
 
-  private constructor(folder: string, files: TokenizerFiles, start?: string) {
+  private constructor(folder: string, files: TokenizerDescription, start?: string) {
     const { json, config, special, segments, longest, causal } = files;
     this.folder = folder;
     this.#files = files;

@@ -23,7 +23,7 @@ export const listed = (names: Iterable<string>, most = 20): string => {
 };
 
 /** Writes 3448064 as 3,448,064. */
-export const count = (value: number): string => value.toLocaleString('en-US');
+export const formatCount = (value: number): string => value.toLocaleString('en-US');
 
 /** Writes 0.8125 as 81.3 %. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -17,7 +17,7 @@ import { type AddedToken, type TokenizerJson, vocabularyOf } from './json.ts';
 import { tokenizerOfVocabulary } from './vocabulary-files.ts';
 
 /** A tokenizer as its folder's files and its class describe it together. */
-export interface TokenizerFiles {
+export interface TokenizerDescription {
   json: TokenizerJson;
   config: TokenizerConfig;
   /** The special token of each role, if any. */
@@ -159,7 +159,7 @@ const missing = (folder: string): never => {
  * @throws ERR_ZEST_FILE for what is no folder, and for a file that cannot be read; ERR_ZEST_TOKENIZER naming the file that
  * is missing or broken, or the token that tokenizer.json does not have
  */
-export const readTokenizer = async (folder: string): Promise<TokenizerFiles> => {
+export const readTokenizer = async (folder: string): Promise<TokenizerDescription> => {
   const inside = isGguf(folder) ? ggufTokenizer(await readGguf(folder)) : undefined;
   const file = inside ? folder : join(folder, 'tokenizer.json');
   const given = (inside?.json ?? (await readObject(file))) as TokenizerJson | undefined;

@@ -5,7 +5,7 @@ import { ZestError } from '../errors.ts';
 import { notThere } from '../files/not-there.ts';
 import { loadMethod } from '../methods/registry.ts';
 import { describeIssues, dotted, expectation, type Fault, type Path, shown } from '../options/messages.ts';
-import { reading } from '../options/reading.ts';
+import { readArgument } from '../options/reading.ts';
 import { somethingElse } from '../text/what-is.ts';
 import { parseYaml, resolveAliases } from '../text/yaml.ts';
 import { type Config, configSchema, type ResolvedConfig } from './schema.ts';
@@ -67,7 +67,7 @@ const MOST_FAULTS = 20;
 
 /** Checks a configuration and fills in its defaults. `where` says, for a key's path, where it was written. */
 const check = (value: unknown, where: (path: Path) => string): ResolvedConfig => {
-  const { data, problems } = reading('the configuration', () => {
+  const { data, problems } = readArgument('the configuration', () => {
     const { data, error } = configSchema().safeParse(value, { error: expectation });
     const problems = error
       ? describeIssues(error.issues, value, 'the configuration')
@@ -140,7 +140,7 @@ const assignAll = (document: Document, overrides: readonly string[], option: str
  */
 export const resolveConfig = (config: Config, overrides: readonly string[] = []): ResolvedConfig => {
   if (overrides.length === 0) return check(config, () => '');
-  const document = reading('the configuration', () => new Document(config));
+  const document = readArgument('the configuration', () => new Document(config));
   assignAll(document, overrides, 'override');
   return check(plain(document, 'the configuration'), () => '');
 };
@@ -192,6 +192,6 @@ export const loadConfig = async (
   option?: string,
 ): Promise<ResolvedConfig> => {
   if (typeof config === 'string') return readConfig(config, overrides, option);
-  await loadMethod(reading('the configuration', () => config?.optimizer?.method));
+  await loadMethod(readArgument('the configuration', () => config?.optimizer?.method));
   return resolveConfig(config, overrides);
 };

@@ -4,8 +4,8 @@ import { dataError } from '../data/rows.ts';
 import { columnsOf } from '../data/selection.ts';
 import { typeError } from '../errors.ts';
 import type { CallOptions } from '../objective.ts';
-import { assertHas, callback, count, given, optionsOf, signal } from '../options/calls.ts';
-import { reading } from '../options/reading.ts';
+import { assertHas, callback, given, optionalCount, optionsOf, signal } from '../options/calls.ts';
+import { readArgument } from '../options/reading.ts';
 import type { Warning } from '../runs/events.ts';
 import type { Examination, ExampleFields, Scorer, Task, Writer } from '../tasks/task.ts';
 import { show } from '../text/show.ts';
@@ -41,7 +41,7 @@ const predictOptions = optionsOf<PredictOptions>({
   format: given,
   columns: given,
   labels: given,
-  batchSize: count,
+  batchSize: optionalCount,
   onScore: callback,
   onWarning: callback,
   onProgress: callback,
@@ -92,10 +92,10 @@ export async function* predict(
   input: RowInput,
   options?: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  const { model, task } = reading('run', () => ({ ...Object(run) }) as typeof run);
+  const { model, task } = readArgument('run', () => ({ ...Object(run) }) as typeof run);
   assertHas(model, 'run.model', ['logits'], 'a Model, as openRun gives it');
   assertHas(task, 'run.task', ['examples', 'answers'], 'a task, as openRun or loadTask gives it');
-  const isStream = reading(
+  const isStream = readArgument(
     'input',
     () => typeof (input as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function',
   );

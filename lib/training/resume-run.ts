@@ -14,7 +14,7 @@ import { settleBest } from './best-checkpoint.ts';
 import { readResumable, ruinedBy } from './checkpoints.ts';
 import { loadConfig } from './config.ts';
 import { prepareRun } from './prepare-run.ts';
-import { initialState, type RunState, resumedState } from './run-state.ts';
+import { freshState, type RunState, resumedState } from './run-state.ts';
 import { weightsAt } from './run-weights.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 import { type RunContext, runContext } from './start-run.ts';
@@ -163,7 +163,7 @@ export const resumeRun = async (
       );
     }
     const events = lines.map(({ event }) => event);
-    const fresh = initialState(prepared);
+    const fresh = freshState(prepared);
     const losses = events.slice(0, from).map(({ meanLoss }) => meanLoss);
     const recorded = [...log.updates(from, steps)].map((update, i) => ({
       update,

@@ -51,7 +51,7 @@ export interface Resumable extends Saved {
 }
 
 /** The state of a run before its first step. */
-export const initialState = ({
+export const freshState = ({
   config,
   inputs,
   warnings,

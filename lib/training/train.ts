@@ -8,7 +8,7 @@ import { isReplacing, settleRun } from '../runs/replacement.ts';
 import { version } from '../version.ts';
 import { finishRun } from './finish-run.ts';
 import { catchUp, configToTrain, type ResumedRun, resumeRun } from './resume-run.ts';
-import { initialState, type RunState } from './run-state.ts';
+import { freshState, type RunState } from './run-state.ts';
 import type { Config, ResolvedConfig } from './schema.ts';
 import { type RunContext, type StartedRun, startRun } from './start-run.ts';
 import { trainingLoop, warn } from './training-loop.ts';
@@ -50,7 +50,7 @@ async function* runOpened(opened: ResumedRun | StartedRun, started: number): Asy
   const found = 'state' in opened ? opened : undefined;
   const { config, run, inputs, examples, model, metrics } = context;
   const { signal } = context.options;
-  const state = found?.state ?? initialState(context);
+  const state = found?.state ?? freshState(context);
   try {
     const start: TrainEvent = {
       kind: 'start',

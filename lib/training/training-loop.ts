@@ -126,7 +126,7 @@ const prepareNext = async (context: RunContext, step: number): Promise<Example[]
 };
 
 /** Takes the next step, logs it and counts it. */
-const takeStep = async (context: RunContext, state: RunState, began: number): Promise<StepEvent> => {
+const takeRunStep = async (context: RunContext, state: RunState, began: number): Promise<StepEvent> => {
   const { config, model, objective, log, metrics, options } = context;
   const { optimizer, losses } = state;
   const { learningRate } = optimizer;
@@ -248,7 +248,7 @@ export async function* trainingLoop(context: RunContext, state: RunState): Async
   const began = performance.now() - 1000 * state.seconds;
   while (state.losses.length < config.training.steps && !state.stoppedEarly) {
     options.signal?.throwIfAborted();
-    yield await takeStep(context, state, began);
+    yield await takeRunStep(context, state, began);
     yield* warnOfMetrics(context, state);
     yield* warnOfSkipped(context, state);
     yield* afterStep(context, state);

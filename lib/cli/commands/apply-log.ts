@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { megabytes, printJson, printLine } from '../terminal/output.ts';
@@ -30,7 +30,7 @@ export const command: CommandDefinition = {
       await model.save(output);
       const digest = await model.digest();
       if (json) printJson({ kind: 'applied', output, step, digest });
-      printLine(`${output}: the weights of step ${count(step)}, ${digest}`);
+      printLine(`${output}: the weights of step ${formatCount(step)}, ${digest}`);
     } finally {
       model.dispose();
     }

@@ -3,7 +3,7 @@ import { type Change, changeOf } from '../../demo/change.ts';
 import type { Demo, DemoAnswers, DemoRun } from '../../demo/demo.ts';
 import type { RATED_WORDS, RatedWord } from '../../demo/words.ts';
 import type { Classification } from '../../tasks/classification.ts';
-import { count, percent } from '../../text/show.ts';
+import { formatCount, percent } from '../../text/show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { duration, lineWidth, printJson, printLine, table } from '../terminal/output.ts';
@@ -17,16 +17,16 @@ const introduction = (
 model     film-roberta-mini, a RoBERTa of 3.4 M parameters trained on film reviews. Some ended in a verdict made from
           their rating ("It was great ."), so it has met prompts of this kind with their answers, but not this task
 task      "${template}": ${labelWords.join(' or ')}? For words that people rated as good or bad (AFINN-165);
-          ${count(train.length)} to learn from, ${count(heldOut.length)} held out, half of each good
-training  forward passes only, ${count(forwards)} of a batch of ${batchSize} words in each run
+          ${formatCount(train.length)} to learn from, ${formatCount(heldOut.length)} held out, half of each good
+training  forward passes only, ${formatCount(forwards)} of a batch of ${batchSize} words in each run
 `;
 
 const runRow = ({ method, seed, before, after, steps, forwards, seconds }: DemoRun): string[] => [
   `${method}, seed ${seed}`,
   percent(before),
   percent(after),
-  count(steps),
-  count(forwards),
+  formatCount(steps),
+  formatCount(forwards),
   seconds.toFixed(1),
 ];
 
@@ -64,7 +64,7 @@ const firstWords = (words: readonly RatedWord[], room: number): string => {
 /** How many of the held-out words turned right and wrong, and the first of each kind. */
 const storyText = (heldOut: readonly RatedWord[], shown: readonly Shown[], labelWords: readonly string[]): string => {
   const changes = shown.map(({ before, after }) => changeOf(heldOut, before.words, after.words));
-  const counts = KINDS.map(([kind, words]) => [words, ...changes.map((change) => count(change[kind].length))]);
+  const counts = KINDS.map(([kind, words]) => [words, ...changes.map((change) => formatCount(change[kind].length))]);
   const last = changes.at(-1)!;
   const room = Math.min(lineWidth(), 120) - 42;
   const examples = KINDS.slice(0, 2).flatMap(([kind, words]) =>
@@ -78,7 +78,7 @@ const storyText = (heldOut: readonly RatedWord[], shown: readonly Shown[], label
     .map((word, label) => ({ word, times: before.words.filter((answer) => answer === label).length }))
     .sort((a, b) => b.times - a.times)[0]!;
   return [
-    `before training the model answers ${most.word} to ${count(most.times)} of the ${count(heldOut.length)} held-out words`,
+    `before training the model answers ${most.word} to ${formatCount(most.times)} of the ${formatCount(heldOut.length)} held-out words`,
     table([['held-out words', ...shown.map((one) => one.method)], ...counts], 1),
     '',
     `the first of these, in the random order of the words (${method}, seed ${seed})`,
@@ -173,7 +173,7 @@ export const command: CommandDefinition = {
     const gains = methods.map((name) => `${name} ${gain(runs.filter(({ method }) => method === name))}`);
     printLine(`\non average ${gains.join(', ')}; ${duration((performance.now() - began) / 1000)} in all`);
     printLine(
-      `${count(demo.heldOut.length)} words and two seeds cannot tell the methods apart by less than some 4 points`,
+      `${formatCount(demo.heldOut.length)} words and two seeds cannot tell the methods apart by less than some 4 points`,
     );
     if (own.length === 0) printLine('ask about a word or a line of your own: zest demo --word "a waste of time"');
   },

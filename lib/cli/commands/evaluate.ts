@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { ZestError } from '../../errors.ts';
 import type { Progress, Warning } from '../../runs/events.ts';
 import type { TaskSpec } from '../../tasks/kinds.ts';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { counted, lineWidth, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
@@ -66,7 +66,7 @@ export const command: CommandDefinition = {
       if (options.json) printJson(event);
       const { split, step, loss, report } = event;
       const scored = `${split}: ${metricsText(event)}, loss ${loss.toFixed(4)}, ${counted(event.count, 'example')}`;
-      printLine(step > 0 ? `${scored}, weights of step ${count(step)}` : `${scored}, the model as it came`);
+      printLine(step > 0 ? `${scored}, weights of step ${formatCount(step)}` : `${scored}, the model as it came`);
       printLine(`\n${reportText(report, lineWidth())}\n`);
     }
   },

@@ -1,4 +1,4 @@
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, counting, jsonLines } from '../command.ts';
 import { printJson, printLine, sayTorn } from '../terminal/output.ts';
 
@@ -9,7 +9,7 @@ export const command: CommandDefinition = {
     const { exportLog } = await import('../../training/replay-run.ts');
     const { steps, bytes, tornBytes } = await exportLog(path, file, { toStep });
     if (json) printJson({ kind: 'exported', output: file, steps, bytes, tornBytes });
-    printLine(`${file}: ${count(steps)} steps, ${count(bytes)} bytes`);
+    printLine(`${file}: ${formatCount(steps)} steps, ${formatCount(bytes)} bytes`);
     if (toStep === undefined) sayTorn(path, tornBytes);
   },
 };

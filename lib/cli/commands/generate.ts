@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import { isInterruption } from '../../abort.ts';
 import { rangeError, ZestError } from '../../errors.ts';
 import type { LoadOptions } from '../../model/load-options.ts';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, counting, jsonLines, number, repeated } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
@@ -158,7 +158,7 @@ export const command: CommandDefinition = {
     if (json) printJson({ kind: 'generated', text: pieces.join(''), tokens, seconds, ended });
     else printText('\n');
     signal.throwIfAborted();
-    const rate = `${count(tokens)} tokens in ${seconds.toFixed(1)} s, ${(tokens / seconds).toFixed(1)} a second`;
-    printLine(isFull ? `${rate}; the model's ${count(model.maxLength)} positions are full` : rate);
+    const rate = `${formatCount(tokens)} tokens in ${seconds.toFixed(1)} s, ${(tokens / seconds).toFixed(1)} a second`;
+    printLine(isFull ? `${rate}; the model's ${formatCount(model.maxLength)} positions are full` : rate);
   },
 };

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Initialized } from '../../init/init.ts';
-import { count, listed, percent } from '../../text/show.ts';
+import { formatCount, listed, percent } from '../../text/show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { printJson, printLine } from '../terminal/output.ts';
@@ -23,7 +23,7 @@ const initializedText = (start: Initialized): string => {
   const prompt = asked === undefined ? 'a new head' : `the prompt ${JSON.stringify(asked)}`;
   const answers = balance.length === 0 ? [task.kind === 'regression' ? 'numbers' : 'texts'] : labels;
   return [
-    `${file}: ${count(rows)} rows${header}${leftOut ? `, ${count(leftOut)} of them without a label or a text` : ''}`,
+    `${file}: ${formatCount(rows)} rows${header}${leftOut ? `, ${formatCount(leftOut)} of them without a label or a text` : ''}`,
     `text in ${texts.map((name) => JSON.stringify(name)).join(' and ')}, ${tokens.median} tokens in the median, ${tokens.most} at most, with ${prompt}`,
     `label in ${JSON.stringify(label)}: ${listed(answers, 8)}`,
     ...(start.whyNotFound === undefined ? [] : [`no learning rate was found: ${start.whyNotFound}`]),

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, jsonLines } from '../command.ts';
 import { modelOf } from '../model-folder.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
@@ -37,7 +37,7 @@ export const command: CommandDefinition = {
     try {
       await model.save(output);
       if (json) printJson({ kind: 'merged', output, parameters: model.parameterCount, dtype });
-      printLine(`${output}: ${count(model.parameterCount)} parameters in ${dtype}`);
+      printLine(`${output}: ${formatCount(model.parameterCount)} parameters in ${dtype}`);
     } finally {
       model.dispose();
     }

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { ROW_FORMATS, type RowFormat } from '../../data/input.ts';
 import type { Warning } from '../../runs/events.ts';
 import type { Examination } from '../../tasks/task.ts';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { counted, duration, metricsText, printJson, printLine, warningLine } from '../terminal/output.ts';
@@ -104,7 +104,7 @@ export const command: CommandDefinition = {
       if (warning) printLine(warningLine(warning));
       if (scored) {
         const { score } = scored;
-        printLine(`${count(score.count)} with a label: ${metricsText(score)}, loss ${score.loss.toFixed(4)}`);
+        printLine(`${formatCount(score.count)} with a label: ${metricsText(score)}, loss ${score.loss.toFixed(4)}`);
       }
     } finally {
       model.dispose();

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import type { VerifiedCheckpoint } from '../../training/verify-run.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
@@ -23,7 +23,7 @@ const stretch = (value: string): [number, number] => {
 const verifiedText = ({ name, step, isLogged, isRight }: VerifiedCheckpoint): string => {
   if (Number.isNaN(step)) return `${name}, of no known step: NOT what the log leads to`;
   const found = isRight ? 'as the log leads to it' : 'NOT what the log leads to';
-  return `${name}, step ${count(step)}: ${isLogged ? found : 'NOT in the log, which ends before it'}`;
+  return `${name}, step ${formatCount(step)}: ${isLogged ? found : 'NOT in the log, which ends before it'}`;
 };
 
 export const command: CommandDefinition = {
@@ -65,7 +65,7 @@ export const command: CommandDefinition = {
       if (output !== undefined) await model.save(output);
       const digest = await model.digest();
       if (json) printJson({ kind: 'replayed', step, from, digest, output, average, tornBytes });
-      const what = average ? `the mean of steps ${average[0]} to ${average[1]}` : `step ${count(step)}`;
+      const what = average ? `the mean of steps ${average[0]} to ${average[1]}` : `step ${formatCount(step)}`;
       printLine(`${output ?? path}: the weights of ${what}, ${digest}`);
       if (toStep === undefined) sayTorn(path, tornBytes);
     } finally {

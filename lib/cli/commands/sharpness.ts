@@ -6,7 +6,7 @@ import type { Estimate } from '../../numbers/statistics.ts';
 import { DEFAULTS } from '../../sharpness/defaults.ts';
 import type { MeasureSharpnessOptions } from '../../sharpness/measure.ts';
 import type { MeasuredWeights, SharpnessChange, SharpnessReport } from '../../sharpness/report.ts';
-import { count, percent } from '../../text/show.ts';
+import { formatCount, percent } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, numbers } from '../command.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
 import { printJson, printLine, table } from '../terminal/output.ts';
@@ -115,8 +115,8 @@ export const command: CommandDefinition = {
       signal,
       onStart: ({ weights, examples, dimension, forwards }) =>
         printLine(
-          `${weights.join(' and ')}: ${count(forwards)} forwards of ${count(examples)} examples of ${split}, ` +
-            `${count(dimension)} parameters perturbed`,
+          `${weights.join(' and ')}: ${formatCount(forwards)} forwards of ${formatCount(examples)} examples of ${split}, ` +
+            `${formatCount(dimension)} parameters perturbed`,
         ),
       onProgress: ({ stage, done, total }) =>
         progress({ label: stage, done, total, ...(stage !== 'load' && { unit: 'forwards' }) }),

@@ -3,7 +3,7 @@ import type { SweepEvent, SweepOptions } from '../../sweep/events.ts';
 import type { Spread, SweepPoint, SweepResult } from '../../sweep/results.ts';
 import { metricSpread, spreadText } from '../../sweep/spread.ts';
 import { definitionOf, type Metric } from '../../tasks/metrics.ts';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions, counting, repeated } from '../command.ts';
 import { EXIT_FAILED } from '../terminal/failure.ts';
 import { stopSignal } from '../terminal/interrupt.ts';
@@ -24,7 +24,7 @@ const pointRow = (
   ...values,
   `${runs.length - failed} of ${runs.length}`,
   ...(validation ? [measured(validation[metric], metric), loss(validation.loss)] : ['failed', '']),
-  forwards === null ? '' : count(Math.round(forwards)),
+  forwards === null ? '' : formatCount(Math.round(forwards)),
 ];
 
 /** The points, best first, and what to make of them. */
@@ -78,7 +78,7 @@ const shower = (progress: ShowProgress) => {
       case 'estimate': {
         const { seconds, forwards, memory } = event;
         const held = memory === undefined ? '' : `; memory about ${megabytes(memory)}`;
-        printLine(`about ${duration(seconds)} for ${count(forwards)} forwards and the evaluations${held}`);
+        printLine(`about ${duration(seconds)} for ${formatCount(forwards)} forwards and the evaluations${held}`);
         break;
       }
       case 'train': {

@@ -3,7 +3,7 @@ import { isInterruption } from '../../abort.ts';
 import { typeError } from '../../errors.ts';
 import type { Method } from '../../methods/method.ts';
 import type { ResumeEvent, StepEvent, Summary, TrainEvent, Warning } from '../../runs/events.ts';
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import { type CommandDefinition, type ConfigOptions, configOptions } from '../command.ts';
 import { dryRunText } from '../terminal/dry-run.ts';
 import { endWithParent, stopSignal } from '../terminal/interrupt.ts';
@@ -38,9 +38,9 @@ const stepDetail = (event: StepEvent, diagnostics: Method['diagnostics']): strin
   [`loss ${event.meanLoss.toFixed(4)}`, ...measured(event, diagnostics)].join(', ');
 
 const resumeText = ({ step, checkpoint, tornBytes }: ResumeEvent): string => {
-  const weights = checkpoint === 0 ? 'the model as it came' : `the checkpoint of step ${count(checkpoint)}`;
-  const torn = tornBytes > 0 ? `; ${count(tornBytes)} bytes of a torn record were cut off its end` : '';
-  return `goes on after step ${count(step)}, from ${weights} and the log${torn}`;
+  const weights = checkpoint === 0 ? 'the model as it came' : `the checkpoint of step ${formatCount(checkpoint)}`;
+  const torn = tornBytes > 0 ? `; ${formatCount(tornBytes)} bytes of a torn record were cut off its end` : '';
+  return `goes on after step ${formatCount(step)}, from ${weights} and the log${torn}`;
 };
 
 const summaryLines = (
@@ -48,10 +48,10 @@ const summaryLines = (
   { steps, forwards, seconds, kept, before, validation, test }: Summary,
 ): string => {
   const change = before && validation && `validation ${metricsText(validation, before)}`;
-  const tested = test && `test ${metricsText(test)} of ${count(test.count)}`;
+  const tested = test && `test ${metricsText(test)} of ${formatCount(test.count)}`;
   return [
     [change, tested].filter(Boolean).join(', '),
-    `${count(steps)} steps, ${count(Math.round(forwards))} forwards, ${duration(seconds)}; weights of step ${kept.step} in ${output}/checkpoints/${kept.name}`,
+    `${formatCount(steps)} steps, ${formatCount(Math.round(forwards))} forwards, ${duration(seconds)}; weights of step ${kept.step} in ${output}/checkpoints/${kept.name}`,
   ]
     .filter(Boolean)
     .join('\n');
@@ -78,8 +78,8 @@ const showEvent = (event: TrainEvent, shown: Shown): void => {
     }
     case 'start':
       printLine(
-        `${event.family}, ${count(event.parameterCount)} parameters, ${count(event.dimension)} of them trained, on ${event.device}${event.device === 'cpu' ? '' : ` (${event.deviceReason})`}; ` +
-          `${count(event.train)} training, ${count(event.validation)} validation, ${count(event.test)} test examples`,
+        `${event.family}, ${formatCount(event.parameterCount)} parameters, ${formatCount(event.dimension)} of them trained, on ${event.device}${event.device === 'cpu' ? '' : ` (${event.deviceReason})`}; ` +
+          `${formatCount(event.train)} training, ${formatCount(event.validation)} validation, ${formatCount(event.test)} test examples`,
       );
       break;
     case 'estimate':

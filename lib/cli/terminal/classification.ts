@@ -1,6 +1,6 @@
 import { mostConfused, shortPlace, timesOf } from '../../report/answers.ts';
 import type { ClassificationReport, WorstExample } from '../../tasks/classification-report.ts';
-import { count, percent } from '../../text/show.ts';
+import { formatCount, percent } from '../../text/show.ts';
 import { table } from './output.ts';
 
 /** Classes that have a row of their own, and that the confusion is shown between in full. */
@@ -25,7 +25,7 @@ const classTable = ({ classes, macro }: ClassificationReport): string => {
   return table(
     [
       [title, 'precision', 'recall', 'F1', 'examples'],
-      ...shown.map((one) => row(one.name, one, count(one.count))),
+      ...shown.map((one) => row(one.name, one, formatCount(one.count))),
       row('mean', macro, ''),
     ],
     1,
@@ -35,10 +35,13 @@ const classTable = ({ classes, macro }: ClassificationReport): string => {
 const confusionTable = ({ classes, confusion }: ClassificationReport): string => {
   const names = classes.map(({ name }) => name);
   if (names.length <= MOST_COLUMNS) {
-    const rows = names.map((label) => [label, ...names.map((answer) => count(timesOf(confusion, label, answer)))]);
+    const rows = names.map((label) => [
+      label,
+      ...names.map((answer) => formatCount(timesOf(confusion, label, answer))),
+    ]);
     return table([['label \\ answer', ...names], ...rows], 1);
   }
-  const pairs = mostConfused(confusion, SHOWN).map(({ label, answer, times }) => [label, answer, count(times)]);
+  const pairs = mostConfused(confusion, SHOWN).map(({ label, answer, times }) => [label, answer, formatCount(times)]);
   return table([['label', 'answer', 'times'], ...pairs], 2);
 };
 
@@ -47,7 +50,7 @@ const calibrationTable = ({ calibration: { error, bins } }: ClassificationReport
     `${Math.round(100 * from)} to ${Math.round(100 * to)} %`,
     percent(confidence),
     percent(accuracy),
-    count(answers),
+    formatCount(answers),
   ]);
   const surplus = bins.reduce((sum, bin) => sum + bin.count * (bin.confidence - bin.accuracy), 0);
   const words = `expected calibration error ${percent(error)}: ${surplus > 0 ? 'more' : 'less'} confident than right`;

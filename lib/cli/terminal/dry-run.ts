@@ -1,4 +1,4 @@
-import { count } from '../../text/show.ts';
+import { formatCount } from '../../text/show.ts';
 import type { DryRun, PromptOverview } from '../../training/dry-run.ts';
 import { estimateText, table, warningLine } from './output.ts';
 
@@ -10,10 +10,10 @@ const dataTable = ({ data }: DryRun): string => {
   const shown = names.length <= MOST_COLUMNS ? names : [];
   const rows = data.map(({ split, count: examples, classes, tokenized, medianTokens, mostTokens, cut }) => [
     split,
-    count(examples),
-    ...classes.slice(0, shown.length).map((one) => count(one.count)),
+    formatCount(examples),
+    ...classes.slice(0, shown.length).map((one) => formatCount(one.count)),
     `${medianTokens} (${mostTokens})`,
-    tokenized < examples ? `${count(cut)} of ${count(tokenized)}` : count(cut),
+    tokenized < examples ? `${formatCount(cut)} of ${formatCount(tokenized)}` : formatCount(cut),
   ]);
   return table([['data', 'examples', ...shown, 'tokens (most)', 'cut'], ...rows], 1);
 };
@@ -24,7 +24,7 @@ const promptLines = ({ source, text, tokens, cut, answer }: PromptOverview): str
 /** What a dry run found, for a person. */
 export const dryRunText = (run: DryRun, train: string): string =>
   [
-    `${run.family}, ${count(run.parameterCount)} parameters, ${count(run.dimension)} of them trained, on ${run.device}`,
+    `${run.family}, ${formatCount(run.parameterCount)} parameters, ${formatCount(run.dimension)} of them trained, on ${run.device}`,
     dataTable(run),
     `what the model sees:\n${run.prompts.map(promptLines).join('\n')}`,
     [

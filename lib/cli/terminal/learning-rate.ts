@@ -1,4 +1,4 @@
-import { count, percent } from '../../text/show.ts';
+import { formatCount, percent } from '../../text/show.ts';
 import type { FoundLearningRate } from '../../training/find-learning-rate.ts';
 import { type FollowedRate, isWithinNoise } from '../../training/follow-rate.ts';
 import { table } from './output.ts';
@@ -7,8 +7,8 @@ const exponential = (value: number): string => value.toExponential(1);
 
 const followedRow = ({ learningRate, steps, change, changeError }: FollowedRate): string[] =>
   Number.isFinite(change)
-    ? [exponential(learningRate), count(steps), exponential(change), exponential(changeError)]
-    : [exponential(learningRate), count(steps), 'not finite', ''];
+    ? [exponential(learningRate), formatCount(steps), exponential(change), exponential(changeError)]
+    : [exponential(learningRate), formatCount(steps), 'not finite', ''];
 
 /** What the costs of single steps say of the rate, and what the run's own steps say of those. */
 const costText = ({
@@ -48,10 +48,10 @@ export const foundText = (found: FoundLearningRate): string => {
     costText(found),
     ...(isWithinNoise(last)
       ? [
-          `The change in ${count(last.steps)} steps at ${exponential(learningRate)} is within twice its noise: that it does no harm was seen, and not that the loss falls.`,
+          `The change in ${formatCount(last.steps)} steps at ${exponential(learningRate)} is within twice its noise: that it does no harm was seen, and not that the loss falls.`,
         ]
       : []),
-    `${count(forwards)} forwards`,
+    `${formatCount(forwards)} forwards`,
     `learningRate: ${exponential(learningRate)}`,
   ].join('\n');
 };

@@ -1,7 +1,7 @@
 import { printable } from '../../errors.ts';
 import type { EstimateEvent, Warning } from '../../runs/events.ts';
 import { definitionOf, type Measures, metricNames, shownMetric } from '../../tasks/metrics.ts';
-import { brief, count } from '../../text/show.ts';
+import { brief, formatCount } from '../../text/show.ts';
 
 /** What is shown for the moment, such as a bar, and makes room for the lines that are printed. */
 export const shown = { takeAway: (): void => {} };
@@ -54,7 +54,7 @@ export const duration = (seconds: number): string => {
 };
 
 /** Bytes as 14 MB. */
-export const megabytes = (bytes: number): string => `${count(Math.round(bytes / 1e6))} MB`;
+export const megabytes = (bytes: number): string => `${formatCount(Math.round(bytes / 1e6))} MB`;
 
 /** The metrics of a score, or how they changed: accuracy 81.3 %, F1 79.0 %, Matthews 0.412. */
 export const metricsText = (score: Measures, from?: Measures): string => {
@@ -70,14 +70,15 @@ export const metricsText = (score: Measures, from?: Measures): string => {
 /** Says of a run's log that its end is left out: it was written when the run was killed, or is being written. */
 export const sayTorn = (run: string, bytes: number): void => {
   if (bytes === 0) return;
-  printLine(`${run}: ${count(bytes)} bytes at the end of its log are no whole record, and are left out`);
+  printLine(`${run}: ${formatCount(bytes)} bytes at the end of its log are no whole record, and are left out`);
 };
 
 /** Characters of a line of stderr. */
 export const lineWidth = (): number => process.stderr.columns || 120;
 
 /** Writes 1 answer, 2 answers. */
-export const counted = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? '' : 's'}`;
+export const counted = (value: number, what: string): string =>
+  `${formatCount(value)} ${what}${value === 1 ? '' : 's'}`;
 
 /** Columns under their titles; the first `textColumns` are text, the others numbers. */
 export const table = (rows: readonly (readonly string[])[], textColumns: number): string => {
@@ -93,9 +94,9 @@ const briefly = (seconds: number): string => (seconds < 1 ? `${brief(1000 * seco
 
 /** The time and the memory that a run will take. */
 export const estimateText = ({ seconds, forwards, evaluations, memory, ...each }: EstimateEvent): string => {
-  const parts = [`${count(forwards)} forwards of ${briefly(each.forwardSeconds)}`];
+  const parts = [`${formatCount(forwards)} forwards of ${briefly(each.forwardSeconds)}`];
   if (each.updateSeconds) parts.push(`updates of ${briefly(each.updateSeconds)}`);
-  if (evaluations) parts.push(`${count(evaluations)} evaluations of ${briefly(each.evaluationSeconds)}`);
+  if (evaluations) parts.push(`${formatCount(evaluations)} evaluations of ${briefly(each.evaluationSeconds)}`);
   const held =
     memory &&
     `; memory about ${megabytes(memory.total)}, ${megabytes(memory.weights)} of it weights and ${megabytes(memory.activations)} activations`;
