@@ -71,7 +71,7 @@ export abstract class BaseTask<E extends Example, R, A, O extends Outcomes> {
   protected abstract takes(example: Example): boolean;
   /** Whether the right answer of an example is known. */
   protected abstract isKnown(example: E): boolean;
-  /** Makes the sequence that trains the right answer of an example. */
+  /** Makes the sequence that trains the right answer of an example, which is known. */
   protected abstract trained(example: E): AskedSequence;
   /** Answers some examples, which have been checked. */
   protected abstract respond(
@@ -200,12 +200,21 @@ export abstract class BaseTask<E extends Example, R, A, O extends Outcomes> {
     for (const [i, example] of examples.entries()) this.own(example, `examples[${i}]`);
   }
 
+  #assertKnown(examples: readonly E[], use: string): void {
+    const unknown = examples.find((example) => !this.isKnown(example));
+    if (unknown !== undefined) throw dataError(unknown.source, `has no right answer to ${use}`);
+  }
+
   /**
    * Makes the batch that trains some examples: those that `examples` made, whose tokens are kept, or plain objects such as
    * `{ sentence: 'a charming film', label: 1 }`.
+   *
+   * @throws ERR_ZEST_DATA for an example whose right answer is not known
    */
   batch(examples: readonly (E | ExampleFields)[]): Batch {
-    return batchOf(this.checked(examples).map((example) => this.trained(example)));
+    const checked = this.checked(examples);
+    this.#assertKnown(checked, 'train on');
+    return batchOf(checked.map((example) => this.trained(example)));
   }
 
   /** Scores a model on examples, in order: the task's metrics, and the loss. */
@@ -225,7 +234,9 @@ export abstract class BaseTask<E extends Example, R, A, O extends Outcomes> {
   ): Promise<Examination> {
     const options = answerOptions(given);
     const outcomes = this.outcomes();
-    for await (const { example, answer, loss = 0 } of this.#responses(model, this.checked(examples), options)) {
+    const checked = this.checked(examples);
+    this.#assertKnown(checked, 'score by');
+    for await (const { example, answer, loss = 0 } of this.#responses(model, checked, options)) {
       this.collect(outcomes, example, answer, loss);
       options.onExample?.({ ...this.compare(answer, example), loss });
     }

@@ -339,6 +339,23 @@ describe('examples of another task', () => {
   });
 });
 
+describe('an example whose right answer is not known', () => {
+  it.each([
+    { template: '{text} . It was {mask} .', labelWords: ['terrible', 'great'] },
+    { kind: 'class', fields: ['text'], classes: 2 },
+    { kind: 'regression', fields: ['text'] },
+    { kind: 'multiLabel', fields: ['text'], labels: ['a', 'b'] },
+  ] as TaskSpec[])('is neither trained on nor scored by: %o', async (spec) => {
+    const task = await loadTask(spec, tokenizer);
+    const examples = task.examples(rowsOf({ text: 'great' }), { unlabelled: true }) as never[];
+    for (const [use, call] of [
+      ['train on', () => task.batch(examples)],
+      ['score by', () => task.score(new CountingModel() as never, examples)],
+    ] as const)
+      expect(await fault('ERR_ZEST_DATA', call)).toBe(`data.jsonl:2: has no right answer to ${use}`);
+  });
+});
+
 describe('Task.score', () => {
   const examples = [
     { sentence: 'great great', label: 1 }, // scores 0, 2
