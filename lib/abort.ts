@@ -29,6 +29,8 @@ export const isInterruption = (error: unknown, signal: AbortSignal | undefined):
  */
 export const unlessAborted = async <T>(value: T | PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> => {
   if (signal === undefined) return value;
+  // The function may have aborted the signal itself, and fail then: nobody waits for it any more.
+  Promise.resolve(value).catch(() => {});
   throwIfAborted(signal);
   let stop = () => {};
   // Node ends a process in which nothing but a promise is left: one that never settles would end it without a word.

@@ -23,7 +23,7 @@ export interface Content {
   /** Bytes of the input that were taken so far, compressed as they are. */
   taken(): number;
   /** Ends the reading of what is not read to its end. */
-  close(): Promise<void>;
+  close(): void;
 }
 
 /** So many bytes tell what a file is. */
@@ -98,10 +98,10 @@ export const openContent = async (
     }
   };
   const reading = raw();
-  const close = async (): Promise<void> => {
-    // At once: what is being unpacked may wait for a piece that comes late.
+  const close = (): void => {
+    // Nobody waits for it: what is being unpacked may wait for a piece that comes late. Nor is it heard of if it fails.
     if (source instanceof Readable) source.destroy();
-    else await reading.return(undefined);
+    else reading.return(undefined).catch(() => {});
   };
   const rest = { taken: () => bytes, close };
   const found = await peek(reading);

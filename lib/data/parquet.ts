@@ -80,7 +80,7 @@ const placed = async (
     const bytes = whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length) as ArrayBuffer;
     return { byteLength: bytes.byteLength, slice: (start, end) => bytes.slice(start, end), async close() {} };
   }
-  await close();
+  close();
   const handle = await open(file);
   const { size: byteLength } = await handle.stat().catch(async (error) => {
     await handle.close();

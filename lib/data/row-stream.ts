@@ -82,7 +82,7 @@ async function* contentRows(
     if (!parser && format === undefined && file !== undefined) formatOf(file, [], known);
     parser?.end();
   } finally {
-    await content.close();
+    content.close();
   }
 }
 

@@ -99,6 +99,6 @@ export async function* unzstd(pieces: Pieces): AsyncGenerator<Uint8Array> {
       if (hasChecksum && checksum.readUInt32LE() !== expected) throw new Error('its checksum is that of other bytes');
     }
   } finally {
-    await close();
+    await close().catch(() => {}); // an error of the frames comes before it
   }
 }

@@ -62,8 +62,7 @@ export const assertFits = (
   readArgument(name, () => {
     const missing = fields.find((field) => !Object.hasOwn(example.fields, field));
     if (missing === undefined && hasAnswer()) return;
-    const fault =
-      missing === undefined ? 'an answer that this task does not have' : `no field ${JSON.stringify(missing)}`;
+    const fault = missing === undefined ? 'no answer of this task' : `no field ${JSON.stringify(missing)}`;
     throw typeError(
       'ERR_ZEST_ARGUMENT',
       `${name}, of ${example.source}, has ${fault}: another task has made it; ${expected}`,

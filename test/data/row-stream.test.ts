@@ -255,4 +255,34 @@ describe('streamRows', () => {
     }
     expect(input.destroyed).toBe(true);
   });
+
+  it('is left at once where a generator gives it, whose next piece never comes', async () => {
+    const packed = gzipSync(`a\nb\n${randomBytes(2 ** 16).toString('hex')}`);
+    const input = async function* () {
+      yield packed.subarray(0, 2 ** 15);
+      await new Promise(() => {});
+    };
+    for await (const { rows } of streamRows(input(), { fields: ['text'], format: 'txt' })) {
+      expect(rows[0]?.fields).toEqual({ text: 'a' });
+      break;
+    }
+  });
+
+  it('has its own error told, and not that of a generator which fails when it is left', async () => {
+    const input = async function* (content: Uint8Array) {
+      try {
+        yield content;
+        yield content;
+      } finally {
+        await Promise.reject(new Error('cleanup of mine'));
+      }
+    };
+    const picture = Buffer.from('89504e470d0a1a0a', 'hex');
+    for (const content of [picture, Buffer.concat([zstdOf(Buffer.from('a\n')), Buffer.from('no frame')])]) {
+      await expect(read(input(content), 'txt')).rejects.toMatchObject({
+        code: 'ERR_ZEST_DATA',
+        message: expect.not.stringContaining('cleanup of mine'),
+      });
+    }
+  });
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Option } from 'commander';
+import { isInterruption } from '../../abort.ts';
 import type { ExperimentEvent, ExperimentOptions } from '../../comparison/compare.ts';
 import { type Metric, shownMetric } from '../../tasks/metrics.ts';
 import { type CommandDefinition, counting } from '../command.ts';
@@ -75,7 +76,7 @@ export const command: CommandDefinition = {
         }
       }
     } catch (error) {
-      if (signal.aborted) printLine('stopped; the same command goes on');
+      if (isInterruption(error, signal)) printLine('stopped; the same command goes on');
       throw error;
     }
   },

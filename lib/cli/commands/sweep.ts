@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { isInterruption } from '../../abort.ts';
 import type { SweepEvent, SweepOptions } from '../../sweep/events.ts';
 import type { Spread, SweepPoint, SweepResult } from '../../sweep/results.ts';
 import { metricSpread, spreadText } from '../../sweep/spread.ts';
@@ -137,7 +138,7 @@ export const command: CommandDefinition = {
         }
       }
     } catch (error) {
-      if (signal.aborted) printLine('stopped; --resume goes on');
+      if (isInterruption(error, signal)) printLine('stopped; --resume goes on');
       throw error;
     }
   },
