@@ -8,7 +8,7 @@ import { modelFault } from './no-model.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';
 
 export const WEIGHTS = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
+export const INDEX = 'model.safetensors.index.json';
 
 /** Tensor name to the name of its shard, as the index says. */
 const readIndex = async (file: string): Promise<Map<string, string>> => {

@@ -415,7 +415,8 @@ export class Model implements Objective<Batch> {
   }
 
   /**
-   * Saves the model as a Hugging Face folder, which may be the one it was loaded from.
+   * Saves the model as a Hugging Face folder, which may be the one it was loaded from (an adapter's with `weights` of
+   * `adapter`).
    *
    * `weights` (default `merged`) says what is saved of LoRA:
    * - `merged`: the folder holds W + (alpha / rank)·B·A, computed in float32 and stored in the model's dtype, and no adapter

@@ -14,6 +14,7 @@ import { lfsFault } from './git-lfs.ts';
 import { labelsOf } from './labels.ts';
 import { type PeftConfig, peftConfig } from './peft-config.ts';
 import { readTensors, type TensorEntry } from './safetensors.ts';
+import { VOCABULARY_FILES } from './tokenizer-files.ts';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
@@ -145,11 +146,13 @@ export const adaptedSource = async (
 };
 
 /** Whether a model is read with the tokenizer of its own folder; an adapter may have come without one. */
-export const hasOwnTokenizer = async (folder: string): Promise<boolean> =>
-  !isAdapterFolder(folder) || isThere(join(folder, 'tokenizer.json'));
+export const hasOwnTokenizer = async (folder: string): Promise<boolean> => {
+  if (!isAdapterFolder(folder)) return true;
+  return (await Promise.all(VOCABULARY_FILES.map((name) => isThere(join(folder, name))))).includes(true);
+};
 
 /**
- * The folder that the tokenizer of a model is in, and its chat template: that of the base for an adapter without them.
+ * The folder that the tokenizer of a model is in: that of the base for an adapter without one.
  *
  * @throws what {@link adaptedSource} throws
  */

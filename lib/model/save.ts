@@ -4,7 +4,7 @@ import { rangeError, ZestError } from '../errors.ts';
 import { isThere, makeFolder, replaceFile } from '../files/files.ts';
 import type { NativeEngine } from '../native/binding.ts';
 import { isObject } from '../text/json.ts';
-import { WEIGHTS } from './checkpoint.ts';
+import { INDEX, WEIGHTS } from './checkpoint.ts';
 import type { ModelConfig } from './config-json.ts';
 import type { Description } from './description.ts';
 import { architectureHead, architectureOf } from './head.ts';
@@ -98,10 +98,13 @@ export type SavedWeights = 'merged' | 'adapter' | 'both';
 /** Where `both` has PEFT's files. */
 const BESIDE = 'adapter';
 
-/** The files by which a folder is known to hold weights, by what was saved; those that it loads with come first. */
+/**
+ * The files by which a folder is known to hold weights, by what was saved; those that it loads with come first. A model
+ * in shards is another's, and model.safetensors is read before it.
+ */
 const FILES: Readonly<Record<SavedWeights, readonly string[]>> = {
-  both: [WEIGHTS, join(BESIDE, ADAPTER_WEIGHTS), join(BESIDE, ADAPTER_CONFIG)],
-  merged: [WEIGHTS],
+  both: [WEIGHTS, INDEX, join(BESIDE, ADAPTER_WEIGHTS), join(BESIDE, ADAPTER_CONFIG)],
+  merged: [WEIGHTS, INDEX],
   adapter: [ADAPTER_WEIGHTS, ADAPTER_CONFIG],
 };
 
@@ -121,7 +124,7 @@ export const savedIn = async (folder: string): Promise<{ weights: SavedWeights; 
  *
  * @throws ERR_ZEST_FILE
  */
-const assertNoOther = async (folder: string, weights: SavedWeights): Promise<void> => {
+export const assertNoOtherWeights = async (folder: string, weights: SavedWeights): Promise<void> => {
   for (const name of Object.values(FILES).flat()) {
     if (FILES[weights].includes(name) || !(await isThere(join(folder, name)))) continue;
     throw new ZestError(
@@ -146,7 +149,7 @@ export interface SaveOptions {
  * Saves the weights as model.safetensors under the checkpoint's names, with config.json and the tokenizer's files, so
  * that transformers loads the folder. LoRA is merged into the weights, or saved as PEFT's files; a prefix is saved as
  * tensors of its own. The weights come last; each file is replaced at once, so that the folder it was loaded from may be
- * given.
+ * given, where it holds the same kind of weights.
  *
  * @throws ERR_ZEST_FILE, also where the folder has other weights that would stay; ERR_ZEST_OPTION where there is no LoRA
  *   to be saved alone; ERR_ZEST_WEIGHTS_NOT_FINITE naming a trained tensor
@@ -161,8 +164,8 @@ export const saveModel = async (
   if (weights !== 'merged' && !adapter) {
     throw rangeError('ERR_ZEST_OPTION', `weights is '${weights}'; expected 'merged' for a model without LoRA`);
   }
-  await assertNoOther(folder, weights);
-  if (weights === 'both') await assertNoOther(join(folder, BESIDE), 'adapter');
+  await assertNoOtherWeights(folder, weights);
+  if (weights === 'both') await assertNoOtherWeights(join(folder, BESIDE), 'adapter');
   const bad = await engine.notFinite();
   if (bad >= 0) {
     throw new ZestError(

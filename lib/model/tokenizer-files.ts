@@ -4,10 +4,14 @@ import { ZestError } from '../errors.ts';
 import { isGguf, readGguf } from './gguf/format.ts';
 import { ggufTokenizer } from './gguf/tokenizer.ts';
 
+/** Files of which a tokenizer is made by one alone, or with others. */
+export const VOCABULARY_FILES = ['tokenizer.json', 'vocab.txt', 'vocab.json'];
+
 /** Files beside the weights that a tokenizer may consist of. */
 export const TOKENIZER_FILES = [
-  ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
-  ...['vocab.txt', 'vocab.json', 'merges.txt', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'],
+  ...VOCABULARY_FILES,
+  ...['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
+  ...['merges.txt', 'sentencepiece.bpe.model', 'spiece.model', 'tokenizer.model'],
   ...['chat_template.jinja', 'generation_config.json'],
 ];
 

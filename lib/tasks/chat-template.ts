@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { typeError, ZestError } from '../errors.ts';
 import { ifThere } from '../files/files.ts';
+import { fetchedFolder } from '../model/fetched-folder.ts';
 import { isGguf, readGguf } from '../model/gguf/format.ts';
 import { ggufTokenizer } from '../model/gguf/tokenizer.ts';
-import { tokenizerFolder } from '../model/peft.ts';
+import { hasOwnTokenizer, tokenizerFolder } from '../model/peft.ts';
 import type { CallOptions } from '../objective.ts';
 import { assertPath, callOptions } from '../options/calls.ts';
 import { withoutMoreOptions } from '../options/no-options.ts';
@@ -83,9 +84,23 @@ const templateOf = (value: unknown): string | undefined => {
 const contentOf = (token: unknown): string | undefined =>
   typeof token === 'string' ? token : ((token as { content?: string } | null | undefined)?.content ?? undefined);
 
+/** The template of a folder, with the configuration of its tokenizer; undefined if there is none. */
+const templateIn = async (folder: string): Promise<{ folder: string; text: string; config: Json } | undefined> => {
+  const readConfig = async (): Promise<Json> => {
+    if (isGguf(folder)) return ggufTokenizer(await readGguf(folder)).config;
+    const json = await readJson(join(folder, 'tokenizer_config.json'));
+    return isObject(json) ? json : {}; // Tokenizer.load says what is wrong with it
+  };
+  const config = await readConfig();
+  const file = join(folder, 'chat_template.jinja');
+  const text = (await ifThere(file, readFile(file, 'utf8'))) ?? templateOf(config.chat_template);
+  return text === undefined ? undefined : { folder, text, config };
+};
+
 /**
  * Reads the chat template of a model's folder: chat_template.jinja, or what tokenizer_config.json has under
- * `chat_template`. Undefined: the model has none. Of an adapter that came without a tokenizer, its base's.
+ * `chat_template`. Undefined: the model has none. An adapter that came with neither a template nor a tokenizer has its
+ * base's.
  *
  * @example
  * import { loadChatTemplate } from 'node-zest';
@@ -97,16 +112,12 @@ const contentOf = (token: unknown): string | undefined =>
 export const loadChatTemplate = async (name: string, options?: CallOptions): Promise<ChatTemplate | undefined> => {
   assertPath(name, 'name');
   const { signal } = callOptions(options);
-  const folder = await tokenizerFolder(name, signal);
-  const readConfig = async (): Promise<Json> => {
-    if (isGguf(folder)) return ggufTokenizer(await readGguf(folder)).config;
-    const json = await readJson(join(folder, 'tokenizer_config.json'));
-    return isObject(json) ? json : {}; // Tokenizer.load says what is wrong with it
-  };
-  const config = await readConfig();
-  const file = join(folder, 'chat_template.jinja');
-  const text = (await ifThere(file, readFile(file, 'utf8'))) ?? templateOf(config.chat_template);
-  if (text === undefined) return undefined;
+  const own = await fetchedFolder(name, 'tokenizer', signal);
+  const found =
+    (await templateIn(own)) ??
+    ((await hasOwnTokenizer(own)) ? undefined : await templateIn(await tokenizerFolder(name, signal)));
+  if (found === undefined) return undefined;
+  const { folder, text, config } = found;
   const failure = (what: string, cause: unknown) =>
     new ZestError('ERR_ZEST_TEMPLATE', `the chat template of ${folder} ${what}: ${(cause as Error).message}`, {
       cause,

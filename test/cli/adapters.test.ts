@@ -104,6 +104,18 @@ describe('zest train, told to keep LoRA as an adapter', () => {
     expect(parseLines(next.trained.stdout)[0]).toMatchObject({ dimension });
   });
 
+  it.each([
+    ['merge', (to: string) => ['merge', '/nowhere', '--output', to]],
+    ['replay', (to: string) => ['replay', '/nowhere', '--output', to]],
+    ['apply-log', (to: string) => ['apply-log', '/nowhere', '/nowhere/log', '--output', to]],
+  ])('is not written over by %s, which says so before any work', async (_, args) => {
+    const adapter = join(folder, 'weights-adapter/checkpoints/last');
+    expect(await zest(args(adapter))).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('has adapter_model.safetensors'),
+    });
+  });
+
   it('refuses where nothing is LoRA', async () => {
     const { trained } = await run('no-lora', {}, { weights: 'adapter' });
     expect(trained).toMatchObject({

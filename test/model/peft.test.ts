@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -111,9 +111,26 @@ describe("LoRA in PEFT's files", () => {
       await model.save(folder, { weights: first });
       expect(await rows(await load(folder))).not.toEqual(saved);
     }
+    // So are weights in shards, which are another's.
+    const sharded = fresh();
+    mkdirSync(sharded);
+    writeFileSync(join(sharded, 'model.safetensors.index.json'), '{}');
+    await rejects(() => model.save(sharded, { weights: 'adapter' }), 'ERR_ZEST_FILE', /has model.safetensors.index/);
     const folder = fresh();
     for (const weights of ['merged', 'both'] as const) await model.save(folder, { weights });
     expect(await rows(await load(join(folder, 'adapter')))).toEqual(await rows(model));
+  });
+
+  it('is merged with the tokenizer that its folder has, whatever its files', async () => {
+    const base = folderOf(tinyTensors());
+    writeFileSync(join(base, 'tokenizer.json'), '{}');
+    const model = await load(base, { trainable: { lora } });
+    const [adapter, merged] = [fresh(), fresh()];
+    await model.save(adapter, { weights: 'adapter' });
+    rmSync(join(adapter, 'tokenizer.json'));
+    for (const name of ['vocab.json', 'merges.txt']) writeFileSync(join(adapter, name), 'own');
+    await (await load(adapter)).save(merged);
+    expect(readdirSync(merged).sort()).toEqual(['config.json', 'merges.txt', 'model.safetensors', 'vocab.json']);
   });
 
   it('brings a head that was new, with the names of its classes', async () => {

@@ -1,7 +1,7 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { defaultJobs } from '../../lib/jobs/default-jobs.ts';
 import { runJob } from '../../lib/jobs/process.ts';
@@ -35,20 +35,23 @@ const table = (output: string) => readFile(join(folder, output, 'sweep.json'), '
 const named = (events: SweepEvent[]) => events.flatMap((event) => (event.kind === 'run' ? event.run.name : []));
 
 describe('the runs at a time of a sweep and of an experiment', () => {
-  const threads = chooseThreads(undefined);
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
 
   it.each([
-    ['the CPU', ['cpu'], 'cuda:0', threads],
+    ['the CPU', ['cpu'], 'cuda:0', 3],
     ['what auto takes where a card can be used', ['auto', 'auto'], 'cuda:0', 1],
-    ['what auto takes where none can', ['auto'], 'cpu', threads],
+    ['what auto takes where none can', ['auto'], 'cpu', 3],
     ['a card', ['cuda'], 'cpu', 1],
     ['a card among others', ['cpu', 'cuda:1'], 'cpu', 1],
   ])('are one a thread, and one alone on a card: %s', (_, devices, automatic, jobs) => {
+    vi.stubEnv('ZEST_THREADS', '3');
     expect(defaultJobs(devices, () => automatic)).toBe(jobs);
   });
 
   it('are those of this machine where nothing else is said', () => {
-    expect(defaultJobs(['auto'])).toBe(chooseDevice('auto').name === 'cpu' ? threads : 1);
+    expect(defaultJobs(['auto'])).toBe(chooseDevice('auto').name === 'cpu' ? chooseThreads(undefined) : 1);
   });
 });
 

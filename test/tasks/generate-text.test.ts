@@ -230,6 +230,13 @@ describe('zest generate', () => {
     const { status, stdout } = await zest(['generate', adapter, ...args]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: (await zest(['generate', folder, ...args])).stdout });
     expect((await loadChatTemplate(adapter))?.render([])).toBe('<s>:');
+    // A template of its own comes before the base's, wherever that is.
+    const own = join(scratch, 'adapter-with-template');
+    cpSync(adapter, own, { recursive: true });
+    writeFileSync(join(own, 'chat_template.jinja'), 'own');
+    const json = JSON.parse(readFileSync(join(own, 'adapter_config.json'), 'utf8'));
+    writeFileSync(join(own, 'adapter_config.json'), JSON.stringify({ ...json, base_model_name_or_path: '/nowhere' }));
+    expect((await loadChatTemplate(own))?.render([])).toBe('own');
     // Saved as one model, it has them itself.
     using loaded = await Model.load(adapter);
     const merged = join(scratch, 'merged');

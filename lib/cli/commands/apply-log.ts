@@ -19,6 +19,8 @@ export const command: CommandDefinition = {
   ],
   async action(base: string, file: string, { toStep, output, set: overrides, json }: ApplyLogCommandOptions) {
     const { applyLog } = await import('../../training/replay-run.ts');
+    const { assertNoOtherWeights } = await import('../../model/save.ts');
+    await assertNoOtherWeights(output, 'merged'); // before the work
     const progress = progressDisplay();
     const { model, step } = await applyLog(base, file, {
       toStep,

@@ -25,6 +25,8 @@ export const command: CommandDefinition = {
   ],
   async action(path: string, { adapter, output, dtype, json }: MergeCommandOptions) {
     const { Model } = await import('../../model/model.ts');
+    const { assertNoOtherWeights } = await import('../../model/save.ts');
+    await assertNoOtherWeights(output, 'merged'); // before the work
     const signal = stopSignal();
     const progress = progressDisplay();
     const model = await Model.load(await modelOf(path), {

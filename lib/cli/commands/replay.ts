@@ -60,6 +60,8 @@ export const command: CommandDefinition = {
       return;
     }
     const { replayRun } = await import('../../training/replay-run.ts');
+    const { assertNoOtherWeights } = await import('../../model/save.ts');
+    if (output !== undefined) await assertNoOtherWeights(output, 'merged'); // before the work
     const { model, step, from, tornBytes } = await replayRun(path, { ...options, toStep, average });
     try {
       if (output !== undefined) await model.save(output);
