@@ -166,7 +166,7 @@ async function* compareInFolder(
   for (const method of methods) configOf(dataset, method, method.learningRate, CHOOSING_SEED, budget);
   const seeded = (seed: number) => configOf(dataset, METHODS[0]!, 1, seed, budget);
   const base = seeded(CHOOSING_SEED);
-  const loaded = await loadInputs(base);
+  const loaded = await loadInputs(base, { signal });
   const tested = Array.from({ length: seeds }, (_, i) => CHOOSING_SEED + 1 + i);
 
   const [before, compared] = yield* eventsOf<ExperimentEvent, [ExperimentResult['before'], MethodResult[]]>(
@@ -227,7 +227,7 @@ async function* compareInFolder(
         withModel(base.model, { signal: stopped }, (model) =>
           compareBaseline(model, loaded.answers as ClassificationTask, {
             async splits(seed) {
-              const train = await readTraining(seeded(seed).data, loaded.answers);
+              const train = await readTraining(seeded(seed).data, loaded.answers, { signal: stopped });
               return { train, validation: loaded.validation, test: loaded.test } as unknown as BaselineSplits;
             },
             seeds: { choosing: CHOOSING_SEED, tested },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { rangeError } from '../errors.ts';
+import type { CallOptions } from '../objective.ts';
 import { assertList, assertPath, optionsOf } from '../options/calls.ts';
 import { isText } from './formats.ts';
 import { streamRows } from './row-stream.ts';
@@ -26,10 +27,10 @@ const TEXT = 'text';
  */
 export async function* fileRows(
   file: string,
-  { columns, fields = [TEXT] }: ReadRowsOptions & { fields?: readonly string[] } = {},
+  { columns, fields = [TEXT], signal }: ReadRowsOptions & CallOptions & { fields?: readonly string[] } = {},
 ): AsyncGenerator<Row[]> {
   let isTexts: boolean | undefined;
-  for await (const { rows } of streamRows(file, { formats: WITH_FIELDS, fields, columns })) {
+  for await (const { rows } of streamRows(file, { formats: WITH_FIELDS, fields, columns, signal })) {
     const [first] = rows;
     if (first === undefined) continue;
     isTexts ??= isText(first.file);

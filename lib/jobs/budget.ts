@@ -1,15 +1,16 @@
 import { ZestError } from '../errors.ts';
 import { forwardsOfFirst } from '../methods/registry.ts';
+import type { CallOptions } from '../objective.ts';
 import { loadInputs } from '../training/inputs.ts';
 import { readTraining } from '../training/read-data.ts';
 import type { ResolvedConfig } from '../training/schema.ts';
 
 /** How many batches the training data of a run are, where its method looks at all of them, and its forwards go by it. */
-export const batchesOf = async (config: ResolvedConfig): Promise<number> => {
+export const batchesOf = async (config: ResolvedConfig, { signal }: CallOptions): Promise<number> => {
   const { optimizer, data, training } = config;
   if (forwardsOfFirst(optimizer, 1, 1) === forwardsOfFirst(optimizer, 1, 2)) return 1;
-  const { task } = await loadInputs(config, { splits: [] });
-  const examples = await readTraining(data, task);
+  const { task } = await loadInputs(config, { splits: [], signal });
+  const examples = await readTraining(data, task, { signal });
   return Math.max(1, examples.length / training.batchSize);
 };
 

@@ -5,6 +5,7 @@ import { adapterOptions } from '../model/adapter-options.ts';
 import { trainableNames } from '../model/description.ts';
 import type { Model } from '../model/model.ts';
 import { isAdapterFolder } from '../model/peft.ts';
+import type { CallOptions } from '../objective.ts';
 import { assertPath, callback, flag, given, optionsOf, overrides } from '../options/calls.ts';
 import { checkedWhole } from '../options/checked-whole.ts';
 import type { Progress } from '../runs/events.ts';
@@ -68,13 +69,14 @@ const BATCH_SIZE = 64;
 const readExamples = async (
   { file, config, kept }: RunSource,
   split: SharpnessReport['split'],
-  most: number,
+  { most, signal }: CallOptions & { most: number },
 ): Promise<{ inputs: RunInputs; examples: Example[] }> => {
   if (split !== 'train' && config.data[split] === undefined) {
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: measuring on ${split} needs data.${split}`);
   }
-  const inputs = await loadInputs(config, { checkpoint: kept?.folder, splits: split === 'train' ? [] : [split] });
-  const all = split === 'train' ? await readTraining(config.data, inputs.task) : inputs[split];
+  const splits = split === 'train' ? [] : [split];
+  const inputs = await loadInputs(config, { checkpoint: kept?.folder, splits, signal });
+  const all = split === 'train' ? await readTraining(config.data, inputs.task, { signal }) : inputs[split];
   if (all.length <= most) return { inputs, examples: all };
   const rows = shuffledBatches(all.length, most, config.data.seed).batch(0);
   return { inputs, examples: rows.map((row) => all[row]!) };
@@ -101,7 +103,7 @@ export const measureSharpness = async (path: string, unchecked?: MeasureSharpnes
   const most = checkedWhole('examples', options.examples ?? DEFAULTS.examples, 1);
   const source = await findRun(path, options.overrides);
   const { config, kept } = source;
-  const { inputs, examples } = await readExamples(source, split, most);
+  const { inputs, examples } = await readExamples(source, split, { most, signal });
   if (examples.length === 0) throw rangeError('ERR_ZEST_BATCH_EMPTY', `there are no examples in data.${split}`);
   const batches = Array.from({ length: Math.ceil(examples.length / BATCH_SIZE) }, (_, i) =>
     inputs.task.batch(examples.slice(i * BATCH_SIZE, (i + 1) * BATCH_SIZE)),

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ZestError } from '../errors.ts';
 import { batchesOf, withBudget } from '../jobs/budget.ts';
 import { forwardsOfFirst } from '../methods/registry.ts';
+import type { CallOptions } from '../objective.ts';
 import { loadConfig } from '../training/config.ts';
 import { runMetric } from '../training/objective.ts';
 import type { Config, ResolvedConfig } from '../training/schema.ts';
@@ -23,7 +24,7 @@ export interface Plan {
   test: string | string[] | undefined;
 }
 
-export interface PlanOptions {
+export interface PlanOptions extends CallOptions {
   grid: readonly GridAxis[];
   overrides: readonly string[];
   forwards?: number;
@@ -103,7 +104,7 @@ export const planSweep = async (config: Config | string, options: PlanOptions): 
     if (data.validation === undefined) fail('data.validation: is missing; a sweep chooses by it');
     output ??= resolved.output;
     const own = { ...resolved, data, output: join(output, run.name) };
-    const batches = await batchesOf(own);
+    const batches = await batchesOf(own, options);
     const budgeted = forwards === undefined ? own : withBudget(own, forwards, batches);
     const ofRun = forwardsOfFirst(budgeted.optimizer, budgeted.training.steps, batches);
     runs.push({ ...run, config: budgeted, forwards: Math.ceil(ofRun) });

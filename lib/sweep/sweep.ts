@@ -99,17 +99,21 @@ const trainAll = (
     for (const one of ended) if (one.status === 'rejected') throw one.reason;
   });
 
-const inputsOf = ({ config }: PlannedRun, test: string | string[]): Promise<RunInputs> =>
-  loadInputs({ ...config, data: { ...config.data, test } }, { splits: ['test'] });
+const inputsOf = ({ config }: PlannedRun, test: string | string[], { signal }: CallOptions): Promise<RunInputs> =>
+  loadInputs({ ...config, data: { ...config.data, test } }, { splits: ['test'], signal });
 
 /**
  * Checks the test data for each of the tasks, before the first run.
  *
  * @throws what is wrong with the test data
  */
-const assertTestable = async (runs: readonly PlannedRun[], test: string | string[]): Promise<void> => {
+const assertTestable = async (
+  runs: readonly PlannedRun[],
+  test: string | string[],
+  options: CallOptions,
+): Promise<void> => {
   const tasks = new Map(runs.map((run) => [JSON.stringify([run.config.model, run.config.task]), run]));
-  for (const run of tasks.values()) await inputsOf(run, test);
+  for (const run of tasks.values()) await inputsOf(run, test, options);
 };
 
 /** Scores the weights that a run kept on the test data. */
@@ -120,7 +124,7 @@ const testRun = async (
   { signal }: CallOptions,
 ): Promise<Score> => {
   const kept = join(runFolder(run.config.output).checkpoints, name);
-  return (await testCheckpoint(run.config, await inputsOf(run, test), kept, { signal })).score;
+  return (await testCheckpoint(run.config, await inputsOf(run, test, { signal }), kept, { signal })).score;
 };
 
 const testOf = async ({ runs, test }: Plan, point: SweepPoint, rows: Map<string, SweepRun>, signal?: AbortSignal) => {
@@ -229,8 +233,8 @@ export async function* sweep(config: Config | string, given: SweepOptions): Asyn
   const { signal, forwards, overrides: changes = [], output } = options;
   throwIfAborted(signal);
   const grid = axesOf(options.grid);
-  const plan = await planSweep(config, { grid, overrides: changes, forwards, output });
+  const plan = await planSweep(config, { grid, overrides: changes, forwards, output, signal });
   await assertNotRun(plan.output);
-  if (plan.test !== undefined) await assertTestable(plan.runs, plan.test);
+  if (plan.test !== undefined) await assertTestable(plan.runs, plan.test, { signal });
   yield* lockingFolder(plan.output, () => sweepPlan(plan, grid, options));
 }

@@ -68,7 +68,7 @@ export async function* evaluate(path: string, options?: EvaluateOptions): AsyncG
     throw new ZestError('ERR_ZEST_CONFIG', `${file}: evaluating needs data.validation or data.test`);
   }
   for (const warning of warnings) onWarning?.(warning);
-  const inputs = await loadInputs(config, { checkpoint: kept?.folder, warn: onWarning });
+  const inputs = await loadInputs(config, { checkpoint: kept?.folder, warn: onWarning, signal });
   yield* examineInputs({ config, inputs, kept }, { signal, onProgress, onWarning });
 }
 
@@ -155,9 +155,10 @@ export async function* evaluateModel(
     overrides,
   );
   for (const warning of await newHeadWarnings(config)) calls.onWarning?.(warning);
-  const inputs = await loadInputs(config, { warn: calls.onWarning });
+  const inputs = await loadInputs(config, { warn: calls.onWarning, signal: calls.signal });
   if (shown !== undefined && demonstrationsFrom === undefined) {
-    const known = new Set((await readDemonstrations(config.data, inputs.answers)).map(({ source }) => source));
+    const demonstrations = await readDemonstrations(config.data, inputs.answers, { signal: calls.signal });
+    const known = new Set(demonstrations.map(({ source }) => source));
     inputs.test = inputs.test.filter(({ source }) => !known.has(source));
   }
   yield* examineInputs({ config, inputs }, calls);

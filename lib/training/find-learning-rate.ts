@@ -280,9 +280,9 @@ export const findLearningRate = async (
     );
   }
   const call = { directions: { seed, law: optimizer.law ?? 'gaussian' }, signal };
-  const inputs = await loadInputs(resolved, { splits: [] });
+  const inputs = await loadInputs(resolved, { splits: [], signal });
   const groups = new Map<string, string>();
-  const examples = await readTraining(resolved.data, inputs.task, undefined, groups);
+  const examples = await readTraining(resolved.data, inputs.task, { groups, signal });
   const batches = shuffledBatches(examples.length, batchSize, seed);
   const stepping = stepCall(resolved, examples, signal);
   const batchOf = (index: number) => batches.batch(index).map((row) => examples[row]!);

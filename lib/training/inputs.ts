@@ -5,6 +5,7 @@ import { labelsOf } from '../model/labels.ts';
 import { Model } from '../model/model.ts';
 import { adaptedSource } from '../model/peft.ts';
 import { readSourceConfig } from '../model/source.ts';
+import type { CallOptions } from '../objective.ts';
 import { assertMetric, type MetricChoice } from '../objectives/metric.ts';
 import type { Reward } from '../objectives/reward.ts';
 import { rewardedTask } from '../objectives/rewarded-task.ts';
@@ -84,12 +85,13 @@ const checkHead = ({ kind = 'labelWords' }: TaskSpec, head: ResolvedConfig['head
 /** Loads the tokenizer and the task of a configuration, or of a checkpoint of its run. */
 export const loadTokenizedTask = async (
   { model, task, data, training, head, adapter }: ResolvedConfig,
-  checkpoint?: string,
+  { checkpoint, signal }: CallOptions & { checkpoint?: string | undefined } = {},
 ): Promise<{ tokenizer: Tokenizer; task: Task }> => {
   // First, so that a folder of no model, or of one that is not known, is told as such and not by its tokenizer.
-  const source = await adaptedSource(checkpoint ?? model, checkpoint === undefined ? adapter : undefined, 'tokenizer');
+  const own = checkpoint === undefined ? adapter : undefined;
+  const source = await adaptedSource(checkpoint ?? model, own, 'tokenizer', signal);
   const { json } = await readSourceConfig(source.base);
-  const tokenizer = await Tokenizer.load(checkpoint ?? model);
+  const tokenizer = await Tokenizer.load(checkpoint ?? model, { signal });
   const { spec } = taskDefinition(task, tokenizer);
   if (checkpoint === undefined) checkHead(spec, head);
   const isNew = checkpoint === undefined && head !== undefined;
@@ -97,7 +99,7 @@ export const loadTokenizedTask = async (
   const { maxLength, startToken } = training;
   const loaded: Task = await loadTask(typeof task === 'string' ? task : named, tokenizer, { maxLength, startToken });
   if (data.demonstrations !== undefined) {
-    loaded.demonstrate(await readDemonstrations(data, loaded), data.separator ?? SEPARATOR);
+    loaded.demonstrate(await readDemonstrations(data, loaded, { signal }), data.separator ?? SEPARATOR);
   }
   return { tokenizer, task: loaded };
 };
@@ -112,17 +114,22 @@ export const loadInputs = async (
     checkpoint,
     warn,
     splits = ['validation', 'test'],
-  }: { checkpoint?: string | undefined; warn?: Warn | undefined; splits?: readonly ('validation' | 'test')[] } = {},
+    signal,
+  }: CallOptions & {
+    checkpoint?: string | undefined;
+    warn?: Warn | undefined;
+    splits?: readonly ('validation' | 'test')[];
+  } = {},
 ): Promise<RunInputs> => {
   const { data, objective = {} } = config;
   const reward = await configuredReward(config);
-  const { tokenizer, task: answers } = await loadTokenizedTask(config, checkpoint);
+  const { tokenizer, task: answers } = await loadTokenizedTask(config, { checkpoint, signal });
   const task = reward
     ? rewardedTask(answers, reward, { onError: objective.onError, ...decodingOf(objective) })
     : answers;
   if (objective.metric !== undefined) assertMetric(objective.metric as MetricChoice, task);
   const inputs: RunInputs = { tokenizer, task, answers, reward, validation: [], test: [] };
-  for (const split of splits) inputs[split] = await readSplit(split, data, task, warn);
+  for (const split of splits) inputs[split] = await readSplit(split, data, task, { warn, signal });
   return inputs;
 };
 

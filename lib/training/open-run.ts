@@ -191,7 +191,7 @@ export const openRun = async <T extends Task = LoadedTask>(
   const options = openRunOptions(given);
   const { config, kept, warnings } = await findRun(path, options.overrides);
   for (const warning of warnings) options.onWarning?.(warning);
-  const { tokenizer, task } = await loadTokenizedTask(config, kept?.folder);
+  const { tokenizer, task } = await loadTokenizedTask(config, { checkpoint: kept?.folder, signal: options.signal });
   const model = await loadModel(config, tokenizer, options, kept?.folder);
   return { config, step: kept?.step ?? 0, tokenizer, task: task as unknown as T, model };
 };

@@ -36,15 +36,16 @@ export const prepareRun = async (
 ): Promise<PreparedRun> => {
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
-  const inputs = await loadInputs(config, { warn });
+  const { signal } = options;
+  const inputs = await loadInputs(config, { warn, signal });
   const groups = new Map<string, string>();
-  const examples = await readTraining(config.data, inputs.task, warn, groups);
+  const examples = await readTraining(config.data, inputs.task, { warn, groups, signal });
   const modelLength = inputs.tokenizer.maxLength;
   warnings.push(...dataWarnings(config, inputs.task, { ...inputs, train: examples, modelLength }));
   const residentBefore = process.memoryUsage.rss();
   return disposeOnError(await load(inputs), async (model) => {
     // A head that does not fit the task, or a reward that fails, is found before anything is written.
-    await inputs.task.score(model, examples.slice(0, 1), { signal: options.signal });
+    await inputs.task.score(model, examples.slice(0, 1), { signal });
     const skipped: ZestError[] = [];
     const objective = configuredObjective(config, model, { ...inputs, groups }, (error) => skipped.push(error));
     return { config, inputs, examples, warnings, model, objective, skipped, residentBefore, options };

@@ -4,6 +4,7 @@ import { drawRows, reservoir, splitMix64 } from '../data/sampling.ts';
 import { columnsOf, type Selection, type SelectionSpec, selection } from '../data/selection.ts';
 import { ZestError } from '../errors.ts';
 import { splitPath } from '../hub/dataset-files.ts';
+import type { CallOptions } from '../objective.ts';
 import type { Warning } from '../runs/events.ts';
 import { definitionOf } from '../tasks/metrics.ts';
 import type { Example, Task } from '../tasks/task.ts';
@@ -61,7 +62,12 @@ export const readExamples = async (
   source: string | readonly string[],
   data: Data,
   task: Task,
-  { warn = () => {}, sample, onExample = () => {} }: { warn?: Warn; sample?: number; onExample?: OnExample } = {},
+  {
+    warn = () => {},
+    sample,
+    onExample = () => {},
+    signal,
+  }: CallOptions & { warn?: Warn | undefined; sample?: number; onExample?: OnExample } = {},
 ): Promise<Example[]> => {
   const name = [source].flat().join(', ');
   const chosen = selectionFor(selectionSpec(data), task);
@@ -74,6 +80,7 @@ export const readExamples = async (
     for await (const rows of fileRows(path, {
       columns: columnNames(data),
       fields: columnsOf(task.fields, data.columns),
+      signal,
     })) {
       for (const given of rows) {
         const row = chosen.select(given);
@@ -119,13 +126,17 @@ const groupOf = ({ file, line, fields }: Row, field: string): string => {
   );
 };
 
-const readTrain = async (data: Data, task: Task, warn: Warn): Promise<TrainParts> => {
+const readTrain = async (
+  data: Data,
+  task: Task,
+  { warn, signal }: CallOptions & { warn: Warn },
+): Promise<TrainParts> => {
   const { train, seed, sample, group } = data;
   const groups = new Map<string, string>();
   const onExample: OnExample = ({ source }, row) => {
     if (group !== undefined) groups.set(source, groupOf(row, group));
   };
-  const examples = await readExamples(train, data, task, { warn, sample, onExample });
+  const examples = await readExamples(train, data, task, { warn, sample, onExample, signal });
   const parts: TrainParts = { rest: examples, validation: [], test: [], groups };
   let left = 1;
   // The test examples first, from other random numbers: they stay where those to choose by are changed.
@@ -153,11 +164,15 @@ const readTrain = async (data: Data, task: Task, warn: Warn): Promise<TrainParts
 const readBefore = new WeakMap<Task, { data: Data; parts: TrainParts; warnings: Warning[] }>();
 
 /** Reads data.train and its parts. */
-const trainParts = async (data: Data, task: Task): Promise<{ parts: TrainParts; warnings: Warning[] }> => {
+const trainParts = async (
+  data: Data,
+  task: Task,
+  { signal }: CallOptions,
+): Promise<{ parts: TrainParts; warnings: Warning[] }> => {
   const before = readBefore.get(task);
   if (before?.data === data) return before;
   const warnings: Warning[] = [];
-  const parts = await readTrain(data, task, (warning) => warnings.push(warning));
+  const parts = await readTrain(data, task, { warn: (warning) => warnings.push(warning), signal });
   readBefore.set(task, { data, parts, warnings });
   return { parts, warnings };
 };
@@ -167,12 +182,12 @@ export const readSplit = async (
   split: 'validation' | 'test',
   data: Data,
   task: Task,
-  warn?: Warn,
+  options: CallOptions & { warn?: Warn | undefined } = {},
 ): Promise<Example[]> => {
   const source = data[split];
   if (source === undefined) return [];
-  if (typeof source === 'number') return (await trainParts(data, task)).parts[split];
-  return readExamples(source, data, task, { warn });
+  if (typeof source === 'number') return (await trainParts(data, task, options)).parts[split];
+  return readExamples(source, data, task, options);
 };
 
 /**
@@ -198,8 +213,8 @@ const takeDemonstrations = (
 };
 
 /** Reads the examples that are shown before every prompt. */
-export const readDemonstrations = async (data: Data, task: Task): Promise<Example[]> =>
-  takeDemonstrations(data, (await trainParts(data, task)).parts.rest).demonstrations;
+export const readDemonstrations = async (data: Data, task: Task, options: CallOptions): Promise<Example[]> =>
+  takeDemonstrations(data, (await trainParts(data, task, options)).parts.rest).demonstrations;
 
 /**
  * Reads the training examples: all or `data.shots` a class, then with `data.labelNoise`, without those that are shown.
@@ -208,11 +223,10 @@ export const readDemonstrations = async (data: Data, task: Task): Promise<Exampl
 export const readTraining = async (
   data: Data,
   task: Task,
-  warn: Warn = () => {},
-  groups?: Map<string, string>,
+  { warn = () => {}, groups, signal }: CallOptions & { warn?: Warn; groups?: Map<string, string> } = {},
 ): Promise<Example[]> => {
   const { shots, labelNoise, seed, demonstrations } = data;
-  const { parts, warnings } = await trainParts(data, task);
+  const { parts, warnings } = await trainParts(data, task, { signal });
   readBefore.delete(task);
   for (const warning of warnings) warn(warning);
   for (const [source, group] of parts.groups) groups?.set(source, group);

@@ -66,7 +66,7 @@ export const openLog = async (
   assertOfRun(file, log.header);
   const { optimizer: _, ...logged } = log.header.config as unknown as Config;
   const config = change(resolveConfig({ ...logged, optimizer: { method: 'mezo', learningRate: 1e-6 } }, overrides));
-  const { tokenizer } = await loadTokenizedTask(config);
+  const { tokenizer } = await loadTokenizedTask(config, { signal: options.signal });
   return { config, tokenizer, log, options };
 };
 

@@ -33,7 +33,7 @@ const load = async (config: Config) => {
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => warnings.push(warning);
   const { task, validation, test, tokenizer } = await loadInputs(resolved, { warn });
-  const train = await readTraining(resolved.data, task, warn);
+  const train = await readTraining(resolved.data, task, { warn });
   warnings.push(...dataWarnings(resolved, task, { train, validation, test, modelLength: tokenizer.maxLength }));
   return { train, validation, warnings, task };
 };
