@@ -22,10 +22,7 @@ const POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:7777\nsi
 
 describe('a path that is no model', () => {
   it.each<[string, RegExp]>([
-    [
-      'test/nowhere',
-      /^test\/nowhere is not there: test has addon\.test\.ts, .*; expected the folder of a Hugging Face/,
-    ],
+    ['test/nowhere', /^test\/nowhere is not there: test has \S+\.test\.ts, .*; expected the folder of a Hugging Face/],
     ['test/modle', /^test\/modle is not there \(did you mean test\/model\?\)/],
     ['./nowhere', /^\.\/nowhere is not a folder; .*the name of one on the hub \(ORG\/NAME\), or film-roberta-mini/],
     ['package.json', /is not a folder but a file/],
