@@ -35,8 +35,8 @@ export interface SweepOptions extends CallOptions {
   /** Whether to go on with what an earlier sweep left in the folder. Default false: an error. */
   resume?: boolean;
   /**
-   * Number of runs at a time, each a process with its share of the threads. Default: one a thread; 1 where a run is on a CUDA device,
-   * by `auto` too.
+   * Number of runs at a time, each a process with its share of the threads. Default: one a thread; 1 where a run is on a
+   * CUDA device, by `auto` too.
    */
   jobs?: number;
   /**
